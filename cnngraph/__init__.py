@@ -1,0 +1,1 @@
+"""cnngraph: convolutional networks as YAML graphs, checked, compiled into torch.nn modules and trained."""

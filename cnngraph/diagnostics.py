@@ -1,0 +1,144 @@
+"""Diagnostics: what is wrong with a text, where it stands, what led there, and one likely mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+
+MAX_UNDERLINED = 160  # characters of a source line that a message shows
+
+
+class Severity(StrEnum):
+    """How bad it is: an error ends the compilation, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text with the name a person knows it by: a file's path as given, or `--set out=3`."""
+
+    name: str
+    text: str = field(repr=False)
+
+    def line(self, number: int) -> str:
+        """The line of that number (from 1), or an empty string past the end."""
+        lines = self.text.splitlines()
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a source: lines and columns count from 1, the end is exclusive."""
+
+    source: Source = field(compare=False)
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    @property
+    def file(self) -> str:
+        """The source's name."""
+        return self.source.name
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake, told to the person who wrote the spec.
+
+    `notes` are the facts that led to it, a line each; `node` is the path of the node it was met in.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    severity: Severity = Severity.ERROR
+    node: str | None = None
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+
+    @property
+    def file(self) -> str | None:
+        """The file's name, as the person gave it."""
+        return self.span.file if self.span else None
+
+    @property
+    def line(self) -> int | None:
+        """The line, from 1."""
+        return self.span.line if self.span else None
+
+    @property
+    def column(self) -> int | None:
+        """The column, from 1."""
+        return self.span.column if self.span else None
+
+    def to_dict(self) -> dict[str, object]:
+        """The facts as `check --format json` prints them."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "node": self.node,
+            "help": self.help,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        gutter = "  "
+        if self.span:
+            gutter = " " * len(str(self.span.line)) + " "
+            where = f", node {self.node}" if self.node else ""
+            lines.append(f"{gutter[:-1]}--> {self.span.file}:{self.span.line}:{self.span.column}{where}")
+            lines += _underlined(self.span, gutter)
+        lines += [f"{gutter}= {note}" for note in self.notes]
+        if self.help:
+            lines.append(f"{gutter}help: {self.help}")
+        return "\n".join(lines)
+
+
+def _underlined(span: Span, gutter: str) -> list[str]:
+    """The source line with its place underlined; long lines are shown around the place."""
+    text = span.source.line(span.line).replace("\t", " ")
+    if not text.strip():
+        return []
+    start = max(0, span.column - 1)
+    end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
+    cut = max(0, start - MAX_UNDERLINED // 2) if len(text) > MAX_UNDERLINED else 0
+    shown = text[cut : cut + MAX_UNDERLINED].rstrip()
+    width = max(1, min(end, cut + len(shown)) - start)
+    return [
+        f"{gutter}|",
+        f"{span.line} | {shown}",
+        f"{gutter}| {' ' * (start - cut)}{'^' * width}",
+    ]
+
+
+class SpecError(Exception):
+    """A spec (or recipe, or weights file) is wrong: `diagnostics` says all that is."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n\n".join(str(each) for each in self.diagnostics))
+
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
+        return type(self), (self.diagnostics,)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
+    options = list(known)
+    near = get_close_matches(word, options, n=1, cutoff=0.6) or [
+        each for each in options if each.lower() == word.lower()
+    ]
+    return f"did you mean {near[0]}?" if near else None

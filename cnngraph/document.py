@@ -1,0 +1,266 @@
+"""YAML text to values that know their place: the only importer of yaml.
+
+Safe for a stranger's text: no tags, anchors, aliases or merge keys, bounded size and nesting, and nothing is made
+but scalars, lists and tables. Scalars follow YAML 1.2's core schema; a duplicate key is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+
+MAX_BYTES = 4_000_000
+MAX_NESTING = 100
+LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text, number, truth value or null, and where it stands. `quoted`: it was written in quotes."""
+
+    value: str | int | float | bool | None
+    span: Span
+    quoted: bool = False
+
+    def plain(self) -> Plain:
+        """The value without its place."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list."""
+
+    items: tuple[Value, ...]
+    span: Span
+
+    def plain(self) -> Plain:
+        """The value without its place."""
+        return [each.plain() for each in self.items]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `key: value` of a table."""
+
+    key: str
+    key_span: Span
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping with text keys, in the order of the file."""
+
+    entries: tuple[Entry, ...]
+    span: Span
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of that key."""
+        return next((each for each in self.entries if each.key == key), None)
+
+    def plain(self) -> Plain:
+        """The value without its place."""
+        return {each.key: each.value.plain() for each in self.entries}
+
+    def replaced(self, path: list[str], value: Value) -> Table:
+        """A table with the value at a path of keys laid in; tables on the way are made where they are missing."""
+        key, rest = path[0], path[1:]
+        old = self.get(key)
+        if rest:
+            inner = old.value if old and isinstance(old.value, Table) else Table((), value.span)
+            value = inner.replaced(rest, value)
+        if old:
+            entries = tuple(replace(each, value=value) if each is old else each for each in self.entries)
+        else:
+            entries = (*self.entries, Entry(key, value.span, value))
+        return replace(self, entries=entries)
+
+
+Value: TypeAlias = "Scalar | Listing | Table"
+
+
+def read_file(path: Path, name: str | None = None) -> Source:
+    """A file's text under the name a person knows it by. Raises SpecError where it cannot be read."""
+    name = name or str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SpecError([Diagnostic("E501", f"{name} is larger than {MAX_BYTES:,} bytes, the most a spec may have")])
+        return Source(name, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
+    except ValueError:  # not UTF-8, or a zero byte in the path
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is not UTF-8 text")]) from None
+
+
+def parse(source: Source) -> tuple[Value | None, list[Diagnostic]]:
+    """The document of a text, and all that is wrong with its YAML; None where nothing can be read."""
+    reader = _Reader(source)
+    try:
+        value = reader.document()
+    except yaml.YAMLError as error:
+        return None, [*reader.diagnostics, _syntax_error(source, error)]
+    except _Refused as refused:
+        return None, [*reader.diagnostics, refused.diagnostic]
+    return value, reader.diagnostics
+
+
+class _Refused(Exception):
+    """The text goes over a bound or uses what specs have no use for; reading ends."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class _Reader:
+    """Builds values from the parser's events, so that nothing is expanded, constructed or nested without bound."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.diagnostics: list[Diagnostic] = []
+        self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)  # type: ignore[no-untyped-call]
+
+    def document(self) -> Value | None:
+        value = None
+        documents = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _Refused(Diagnostic("E102", "a file holds one document", self.span(event)))
+            elif isinstance(event, yaml.NodeEvent):
+                value = self.value(event, 0)
+        return value
+
+    def value(self, event: yaml.Event, depth: int) -> Value:
+        self.check(event, depth)
+        if isinstance(event, yaml.ScalarEvent):
+            plain = event.style is None
+            value = core_scalar(event.value) if plain else event.value
+            return Scalar(value, self.span(event), not plain)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Value] = []
+            for each in self.events:
+                if isinstance(each, yaml.SequenceEndEvent):
+                    return Listing(tuple(items), self.span(event, each))
+                items.append(self.value(each, depth + 1))
+        return self.table(event, depth)
+
+    def table(self, start: yaml.Event, depth: int) -> Table:
+        entries: dict[str, Entry] = {}
+        for event in self.events:
+            if isinstance(event, yaml.MappingEndEvent):
+                table = Table(tuple(entries.values()), self.span(start, event))
+                self.find_split_values(table)
+                return table
+            self.check(event, depth)
+            span = self.span(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _Refused(Diagnostic("E102", "a key must be a plain word", span))
+            key = event.value
+            if key == "<<":
+                raise _Refused(Diagnostic("E104", "merge keys are not used here", span, help=INSTEAD_OF_ANCHOR))
+            value = self.value(next(self.events), depth + 1)
+            if key in entries:
+                first = entries[key].key_span
+                note = f"{key} first stands at {first}"
+                self.diagnostics.append(
+                    Diagnostic("E103", f"{key} is given twice", span, notes=(note,), help="remove one of the two")
+                )
+                continue
+            entries[key] = Entry(key, span, value)
+        raise AssertionError("the parser always ends a mapping")
+
+    def find_split_values(self, table: Table) -> None:
+        """`{k: min($x, 2)}` is two keys to YAML; say what the author meant."""
+        for entry, after in zip(table.entries, table.entries[1:], strict=False):
+            left, right = entry.value, after.value
+            if not (isinstance(left, Scalar) and isinstance(left.value, str) and isinstance(right, Scalar)):
+                continue
+            opened = any(left.value.count(a) > left.value.count(b) for a, b in ("()", "[]"))
+            if opened and right.value is None and not left.quoted:
+                whole = f"{left.value}, {after.key}"
+                self.diagnostics.append(
+                    Diagnostic(
+                        "E105",
+                        f"the comma ends the value of {entry.key} here",
+                        left.span,
+                        help=f'quote it: {entry.key}: "{whole}"',
+                    )
+                )
+
+    def check(self, event: yaml.Event, depth: int) -> None:
+        span = self.span(event)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused(Diagnostic("E104", "anchors and aliases are not used here", span, help=INSTEAD_OF_ANCHOR))
+        tag = getattr(event, "tag", None)
+        if tag and tag != "!":
+            raise _Refused(Diagnostic("E104", f"the tag {tag} has no meaning here", span, help="remove it"))
+        if depth > MAX_NESTING:
+            raise _Refused(Diagnostic("E501", f"nested more than {MAX_NESTING} deep", span))
+        if isinstance(event, yaml.ScalarEvent) and event.style is None and HUGE_NUMBER.fullmatch(event.value):
+            raise _Refused(Diagnostic("E501", "a number of more than 18 digits", span))
+
+    def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
+        first, last = start.start_mark, (end or start).end_mark
+        return Span(self.source, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
+
+
+def core_scalar(text: str) -> str | int | float | bool | None:
+    """A plain scalar by YAML 1.2's core schema: `1e-3` is a number, `no` is a text."""
+    if text in NULLS:
+        return None
+    if text in TRUTH:
+        return TRUTH[text]
+    if not (text[0].isdigit() or text[0] in "+-."):
+        return text
+    if INTEGER.fullmatch(text):
+        return int(text, {"o": 8, "x": 16}.get(text[1:2], 10))
+    if FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+def _syntax_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
+    """The parser's complaint in the author's terms: most are expressions that want quotes."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    if mark is None:
+        return Diagnostic("E102", f"{source.name} is not YAML: {problem}")
+    span = Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+    line = source.line(span.line)
+    if not line.strip() and span.line > 1:
+        line = source.line(span.line - 1)
+    unquoted = UNQUOTED_INDEX.search(line) or QUOTE_AHEAD.search(line)
+    help = None
+    if unquoted:
+        help = f'quote the expression: "{unquoted.group(1).strip()}"'
+    elif "\t" in line:
+        help = "indent with spaces, not with tabs"
+    elif "mapping values" in problem:
+        help = "a colon and a space begin a value: check the indentation, or quote the text"
+    return Diagnostic("E102", f"this is not YAML: {problem}", span, help=help)
+
+
+INSTEAD_OF_ANCHOR = "write a block and use it twice: blocks: {name: {op: …}}, then op: name"
+NULLS = {"", "~", "null", "Null", "NULL"}
+TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
+UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
+QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")

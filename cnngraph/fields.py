@@ -1,0 +1,271 @@
+"""Typed, documented fields of dataclasses that a person fills in from YAML: ops and recipes.
+
+A field's kind says which values it takes: it converts a plain value or tells why not, describes itself for the
+manual, and gives its JSON schema for editors. All three come from one definition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+REQUIRED = dataclasses.MISSING
+
+
+class FieldError(Exception):
+    """A value does not suit its field: what is wrong, in the author's words, and perhaps a mend."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class Kind(ABC):
+    """Which values a field takes."""
+
+    @abstractmethod
+    def convert(self, value: object) -> Any:
+        """The value as the field holds it. Raises FieldError: `must be …, got …`, to stand behind the field's name."""
+
+    @abstractmethod
+    def schema(self) -> Json:
+        """Its JSON schema."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """A few words for the manual: `an integer of at least 1`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a dataclass, with what the manual says of it."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: object
+
+    @property
+    def required(self) -> bool:
+        """Whether a person must give it."""
+        return self.default is REQUIRED
+
+
+def field(kind: Kind, doc: str, default: Any = REQUIRED) -> Any:
+    """Declare a field of a keyword-only frozen dataclass: `kernel: Pair = field(Size(1), "window", 3)`."""
+    return dataclasses.field(default=default, kw_only=True, metadata={"kind": kind, "doc": doc})
+
+
+def fields_of(cls: type[Any]) -> dict[str, Field]:
+    """The declared fields of a dataclass by name, in order."""
+    return {
+        each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
+        for each in dataclasses.fields(cls)
+        if "kind" in each.metadata
+    }
+
+
+def show_value(value: object) -> str:
+    """A value as an author would write it in YAML's flow style."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(show_value, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {show_value(each)}" for key, each in value.items()) + "}"
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
+    return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Int(Kind):
+    """An integer within bounds."""
+
+    minimum: int = 0
+    maximum: int = 2**31 - 1
+
+    def convert(self, value: object) -> int:
+        if isinstance(value, float):
+            raise _refuse(self, value, "use // (division that rounds down), int(...) or round(...) for a whole number")
+        if not _whole(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
+            raise _refuse(self, value)
+        return value  # type: ignore[return-value]
+
+    def schema(self) -> Json:
+        return {"type": "integer", "minimum": self.minimum}
+
+    def describe(self) -> str:
+        return f"an integer of at least {self.minimum}" if self.minimum > -(2**31) else "an integer"
+
+
+@dataclass(frozen=True, slots=True)
+class Float(Kind):
+    """A number within bounds, whole or not."""
+
+    minimum: float = float("-inf")
+    maximum: float = float("inf")
+
+    def convert(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
+            raise _refuse(self, value)
+        return float(value)
+
+    def schema(self) -> Json:
+        bounds = {"minimum": self.minimum, "maximum": self.maximum}
+        return {"type": "number", **{key: bound for key, bound in bounds.items() if abs(bound) != float("inf")}}
+
+    def describe(self) -> str:
+        low, high = self.minimum > float("-inf"), self.maximum < float("inf")
+        if low and high:
+            return f"a number from {self.minimum:g} to {self.maximum:g}"
+        return f"a number of at least {self.minimum:g}" if low else "a number"
+
+
+@dataclass(frozen=True, slots=True)
+class Bool(Kind):
+    """true or false."""
+
+    def convert(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise _refuse(self, value)
+        return value
+
+    def schema(self) -> Json:
+        return {"type": "boolean"}
+
+    def describe(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Kind):
+    """One of some words."""
+
+    options: tuple[str, ...]
+
+    def convert(self, value: object) -> str:
+        from cnngraph.diagnostics import did_you_mean
+
+        if value not in self.options:
+            raise _refuse(self, value, did_you_mean(value, self.options) if isinstance(value, str) else None)
+        return str(value)
+
+    def schema(self) -> Json:
+        return {"enum": list(self.options)}
+
+    def describe(self) -> str:
+        return " or ".join(self.options) if len(self.options) < 3 else "one of " + ", ".join(self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """Any text."""
+
+    def convert(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise _refuse(self, value)
+        return value
+
+    def schema(self) -> Json:
+        return {"type": "string"}
+
+    def describe(self) -> str:
+        return "a text"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Kind):
+    """Height and width: one integer for both, or a list of two. Held as a tuple of two."""
+
+    minimum: int = 0
+
+    def convert(self, value: object) -> tuple[int, int]:
+        one = Int(self.minimum)
+        if isinstance(value, list | tuple):
+            if len(value) != 2:
+                raise _refuse(self, value)
+            return one.convert(value[0]), one.convert(value[1])
+        try:
+            side = one.convert(value)
+        except FieldError as error:
+            raise _refuse(self, value, error.help) from None
+        return side, side
+
+    def schema(self) -> Json:
+        one = Int(self.minimum).schema()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]}
+
+    def describe(self) -> str:
+        return f"an integer of at least {self.minimum}, or [height, width]"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Kind):
+    """A list of one kind of thing, at least `least` long. Held as a tuple."""
+
+    item: Kind
+    least: int = 1
+
+    def convert(self, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or len(value) < self.least:
+            raise _refuse(self, value)
+        return tuple(self.item.convert(each) for each in value)
+
+    def schema(self) -> Json:
+        return {"type": "array", "items": self.item.schema(), "minItems": self.least}
+
+    def describe(self) -> str:
+        return f"a list, each {self.item.describe()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Optional(Kind):
+    """A kind, or null."""
+
+    kind: Kind
+
+    def convert(self, value: object) -> Any:
+        return None if value is None else self.kind.convert(value)
+
+    def schema(self) -> Json:
+        return {"anyOf": [self.kind.schema(), {"type": "null"}]}
+
+    def describe(self) -> str:
+        return f"{self.kind.describe()}, or null"
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Kind):
+    """The first of several kinds that takes the value: `Either(Choice(("half",)), Pair(0))`."""
+
+    kinds: tuple[Kind, ...]
+
+    def convert(self, value: object) -> Any:
+        helps = []
+        for kind in self.kinds:
+            try:
+                return kind.convert(value)
+            except FieldError as error:
+                helps.append(error.help)
+        raise _refuse(self, value, next((help for help in helps if help), None))
+
+    def schema(self) -> Json:
+        return {"anyOf": [kind.schema() for kind in self.kinds]}
+
+    def describe(self) -> str:
+        return ", or ".join(kind.describe() for kind in self.kinds)

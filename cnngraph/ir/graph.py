@@ -1,0 +1,199 @@
+"""The compiled network as a value: single operations in order of execution, and the tree of modules they live in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from cnngraph.diagnostics import Span
+from cnngraph.ops.op import Op
+from cnngraph.tensor_type import TensorType
+
+
+class Ref(NamedTuple):
+    """One tensor: the `part`-th output of the node at index `node`; a network input has a negative node, -1 the first."""
+
+    node: int
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operation.
+
+    `path` is its module path; `reads` are its input tensors, `types` what comes out. With `shares`, it runs the
+    module of the node at that path and owns no weights. `training_only`: it runs in training mode only.
+    `unused`: it is built for its keys and never run.
+    """
+
+    path: str
+    operation: Op
+    reads: tuple[Ref, ...]
+    inputs: tuple[str, ...]
+    types: tuple[TensorType, ...]
+    is_list: bool
+    span: Span
+    shares: str | None = None
+    training_only: bool = False
+    unused: bool = False
+    parameters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    buffers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    macs: int = 0
+
+    @property
+    def op(self) -> str:
+        """The op's name."""
+        return self.operation.name
+
+    @property
+    def shape(self) -> tuple[int, ...] | list[tuple[int, ...]]:
+        """The sizes that come out (the batch is implied); a list of them where the value is a list of tensors."""
+        shapes = [each.sizes for each in self.types]
+        return shapes if self.is_list else shapes[0]
+
+    @property
+    def num_params(self) -> int:
+        """How many learned weights it owns."""
+        return 0 if self.shares else sum(_product(shape) for shape in self.parameters.values())
+
+    @property
+    def file(self) -> str:
+        """The file in which it is written."""
+        return self.span.file
+
+    @property
+    def line(self) -> int:
+        """The line at which it is written."""
+        return self.span.line
+
+
+class Input(NamedTuple):
+    """A named input of a scope and the tensors that come in by it (more than one where the value is a list)."""
+
+    name: str
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """One level of the module tree: the network, a block, inline nodes, a repeat, or a container of dotted keys.
+
+    `children` stand in module order (the order of the file and of state_dict): scopes, or the index of a node of
+    Graph.nodes. The nodes start … stop-1 of Graph.nodes, in order of execution, are just those inside, except for a
+    container, whose nodes run in the scope around it (start == stop == 0). `value` are the tensors it hands on.
+    A scope dropped by `flat` has no Scope: its children stand in the surrounding one.
+    """
+
+    path: str
+    kind: str  # network, block, nodes, repeat or container
+    block: str | None
+    inputs: tuple[Input, ...]
+    value: tuple[Ref, ...]
+    children: tuple[Scope | int, ...]
+    start: int
+    stop: int
+    span: Span
+    shares: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class InitRule:
+    """How modules of an op, or at a path with `*`, are initialised: by parameter name a number or a function."""
+
+    match: str
+    values: Mapping[str, float | InitCall]
+
+
+@dataclass(frozen=True, slots=True)
+class InitCall:
+    """A function of torch.nn.init (without its trailing underscore) and its arguments."""
+
+    function: str
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A checked network: every shape is known.
+
+    `inputs` and `outputs` go by name; the outputs in `training_only` exist in training mode only.
+    """
+
+    name: str
+    about: str
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, Ref]
+    training_only: frozenset[str]
+    nodes: tuple[Node, ...]
+    root: Scope
+    init: tuple[InitRule, ...]
+    renames: Mapping[str, str]
+    params: Mapping[str, Any]
+
+    def type_of(self, ref: Ref) -> TensorType:
+        """The type of one tensor."""
+        if ref.node < 0:
+            return list(self.inputs.values())[-1 - ref.node]
+        return self.nodes[ref.node].types[ref.part]
+
+    @cached_property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The sizes of each input by name."""
+        return {name: each.sizes for name, each in self.inputs.items()}
+
+    @cached_property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The sizes of each output by name."""
+        return {name: self.type_of(ref).sizes for name, ref in self.outputs.items()}
+
+    @cached_property
+    def num_params(self) -> int:
+        """How many learned weights there are."""
+        return sum(node.num_params for node in self.nodes)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image in eval mode."""
+        return sum(node.macs for node in self.nodes if not (node.training_only or node.unused))
+
+    @cached_property
+    def state(self) -> dict[str, tuple[int, ...]]:
+        """Key and shape of every state_dict entry, in the order PyTorch gives them."""
+        return dict(_state(self.root, self.nodes))
+
+    def scopes(self) -> Iterator[Scope]:
+        """Every scope, a parent before its children."""
+        waiting = [self.root]
+        while waiting:
+            scope = waiting.pop()
+            yield scope
+            waiting += [each for each in reversed(scope.children) if isinstance(each, Scope)]
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _state(scope: Scope, nodes: tuple[Node, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """PyTorch lists a module's own parameters before those of its children."""
+    own = [nodes[each] for each in scope.children if isinstance(each, int)]
+    for node in own:
+        if "" in node.parameters and not node.shares:
+            yield node.path, node.parameters[""]
+    for each in scope.children:
+        if isinstance(each, Scope):
+            if not each.shares:
+                yield from _state(each, nodes)
+        elif not nodes[each].shares:
+            entries = {**nodes[each].parameters, **nodes[each].buffers}
+            yield from ((f"{nodes[each].path}.{key}", shape) for key, shape in entries.items() if key)

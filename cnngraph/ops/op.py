@@ -1,0 +1,102 @@
+"""What an op is: its words, shape rule, cost, PyTorch layer and examples, in one frozen dataclass."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from cnngraph.tensor_type import TensorType
+
+
+class OpError(Exception):
+    """An op refuses its inputs or words: what is wrong, which word to point at, perhaps a mend.
+
+    The elaborator adds the place, the inputs with their shapes and producers, and the chain of block uses.
+    """
+
+    def __init__(self, message: str, *, code: str = "E201", word: str | None = None, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.word = word
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A constructor call as data: the backend makes a module of it or prints it as source.
+
+    `kind` is an importable class: a bare name stands in torch.nn, a dotted one is a full path. An op of a plugin
+    names a class of its own package.
+    """
+
+    kind: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
+    """`layer("Conv2d", 3, 64, kernel_size=7)`, which reads like PyTorch."""
+    return Layer(kind, args, kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One use of an op: its words as YAML would give them, its input shapes, and the shape that comes out.
+
+    It is a test (built with PyTorch and compared) and a line of the manual.
+    """
+
+    words: Mapping[str, Any]
+    inputs: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...] | list[tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Op(ABC):
+    """An operation with its words filled in.
+
+    Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the
+    manual. `layer` or `code` must be given: an op with a module gives `layer`, one without gives `code`.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]  # the manual's chapter and the drawing's colour: conv, linear, pool, norm, activation, …
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # fewest and most tensors read; None: any number
+    input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
+    takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis
+    runs_inplace: ClassVar[bool] = False  # the layer takes inplace=True; the backend decides where that is safe
+    output_is_free: ClassVar[bool] = False  # nobody needs the output's values for the backward pass, and it's no view
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
+        """The type that comes out, or a tuple of types for a list of tensors. Raises OpError."""
+        return inputs[0]
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """Name and shape of each learned weight, in state_dict order."""
+        return {}
+
+    def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """Name and shape of each state_dict entry that is not learned, after the parameters."""
+        return {}
+
+    def macs(self, *inputs: TensorType) -> int:
+        """Multiply-accumulates for one image; convolutions and linear layers count, everything else is 0."""
+        return 0
+
+    def layer(self, *inputs: TensorType) -> Layer | None:
+        """The module that runs it, called with the input tensors; None where `code` says it all."""
+        return None
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """A Python expression over argument names, with `torch` and `F` in reach, for an op without a module."""
+        raise AssertionError(f"{self.name} has neither layer nor code")
+
+    @cached_property
+    def is_stateless(self) -> bool:
+        """Whether it is an expression in forward rather than a module."""
+        return type(self).layer is Op.layer
