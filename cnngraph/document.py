@@ -149,7 +149,7 @@ class _Reader:
     def value(self, event: yaml.Event, depth: int) -> Value:
         self.check(event, depth)
         if isinstance(event, yaml.ScalarEvent):
-            plain = event.style is None
+            plain = not event.style  # None or an empty text, by the loader
             value = core_scalar(event.value) if plain else event.value
             return Scalar(value, self.span(event), not plain)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -164,9 +164,7 @@ class _Reader:
         entries: dict[str, Entry] = {}
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
-                table = Table(tuple(entries.values()), self.span(start, event))
-                self.find_split_values(table)
-                return table
+                return Table(self.unsplit(list(entries.values())), self.span(start, event))
             self.check(event, depth)
             span = self.span(event)
             if not isinstance(event, yaml.ScalarEvent):
@@ -185,23 +183,20 @@ class _Reader:
             entries[key] = Entry(key, span, value)
         raise AssertionError("the parser always ends a mapping")
 
-    def find_split_values(self, table: Table) -> None:
-        """`{k: min($x, 2)}` is two keys to YAML; say what the author meant."""
-        for entry, after in zip(table.entries, table.entries[1:], strict=False):
-            left, right = entry.value, after.value
-            if not (isinstance(left, Scalar) and isinstance(left.value, str) and isinstance(right, Scalar)):
-                continue
-            opened = any(left.value.count(a) > left.value.count(b) for a, b in ("()", "[]"))
-            if opened and right.value is None and not left.quoted:
-                whole = f"{left.value}, {after.key}"
-                self.diagnostics.append(
-                    Diagnostic(
-                        "E105",
-                        f"the comma ends the value of {entry.key} here",
-                        left.span,
-                        help=f'quote it: {entry.key}: "{whole}"',
-                    )
-                )
+    def unsplit(self, entries: list[Entry]) -> tuple[Entry, ...]:
+        """`{k: min($x, 2)}` is two keys to YAML; say what the author meant, and go on with that."""
+        whole: list[Entry] = []
+        for entry in entries:
+            before = whole[-1] if whole else None
+            if before and _continues(before.value, entry.value):
+                text = f"{before.value.plain()}, {entry.key}"
+                help = f'quote it: {before.key}: "{text}"'
+                message = f"the comma ends the value of {before.key} here"
+                self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
+                whole[-1] = replace(before, value=Scalar(text, before.value.span, True))
+            else:
+                whole.append(entry)
+        return tuple(whole)
 
     def check(self, event: yaml.Event, depth: int) -> None:
         span = self.span(event)
@@ -212,12 +207,21 @@ class _Reader:
             raise _Refused(Diagnostic("E104", f"the tag {tag} has no meaning here", span, help="remove it"))
         if depth > MAX_NESTING:
             raise _Refused(Diagnostic("E501", f"nested more than {MAX_NESTING} deep", span))
-        if isinstance(event, yaml.ScalarEvent) and event.style is None and HUGE_NUMBER.fullmatch(event.value):
+        if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
             raise _Refused(Diagnostic("E501", "a number of more than 18 digits", span))
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
         first, last = start.start_mark, (end or start).end_mark
         return Span(self.source, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
+
+
+def _continues(value: Value, after: Value) -> bool:
+    """Whether a value has an open bracket and a key without a value follows it."""
+    if not (isinstance(value, Scalar) and isinstance(value.value, str) and isinstance(after, Scalar)):
+        return False
+    text = value.value
+    opened = text.count("(") > text.count(")") or text.count("[") > text.count("]")
+    return opened and after.value is None and not value.quoted
 
 
 def core_scalar(text: str) -> str | int | float | bool | None:

@@ -7,6 +7,7 @@ manual, and gives its JSON schema for editors. All three come from one definitio
 from __future__ import annotations
 
 import dataclasses
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
+LARGEST = sys.float_info.max
 
 
 class FieldError(Exception):
@@ -122,6 +124,8 @@ class Float(Kind):
 
     def convert(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
+            raise _refuse(self, value)
+        if abs(value) > LARGEST:
             raise _refuse(self, value)
         return float(value)
 

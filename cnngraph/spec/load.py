@@ -1,0 +1,201 @@
+"""A spec from its files: `extends` and `import` followed, overrides laid in.
+
+Safe for a stranger's spec: nothing outside the spec's folder tree and the library is opened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
+from cnngraph.document import Table, Value, parse, read_file
+from cnngraph.library import library_root
+from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
+from cnngraph.spec.parse import FileSpec, parse_file
+
+MAX_FILES = 100
+MAX_EXTENDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument."""
+
+    name: str
+    value: Value
+
+
+def load_spec(
+    source: Source, folder: Path, params: Iterable[Override] = (), input: Value | None = None
+) -> tuple[Spec | None, list[Diagnostic]]:
+    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files."""
+    loader = _Loader(folder.resolve())
+    file = loader.file(source, folder)
+    if file is None:
+        return None, loader.diagnostics
+    spec = loader.spec(file, folder, ())
+    if input is not None:
+        spec = replace(spec, input=input)
+    spec = replace(spec, library=loader.override(spec.library, params))
+    return spec, loader.diagnostics
+
+
+@dataclass(slots=True)
+class _Loader:
+    root: Path
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    libraries: dict[Path, Library | None] = field(default_factory=dict)
+    opened: int = 0
+
+    def file(self, source: Source, folder: Path) -> FileSpec | None:
+        document, mistakes = parse(source)
+        self.diagnostics += mistakes
+        if document is None and mistakes:
+            return None
+        spec, more = parse_file(source, document)
+        self.diagnostics += more
+        return spec
+
+    def spec(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec:
+        base = self.base(file, folder, seen)
+        imports = self.imports(file, folder)
+        library = self.library(file, base.library if base else Library({}, {}), imports)
+        path = Path(file.source.name)
+        spec = base or Spec(file.source, path.stem, "", library)
+        changes: dict[str, object] = {"source": file.source, "library": library, "name": path.stem}
+        for word, attribute in _REPLACED_WHOLE.items():
+            if word in file.given:
+                changes[attribute] = getattr(file, attribute)
+        for word, given in (("name", file.name), ("about", file.about)):
+            if given:
+                changes[word] = given.text
+        return replace(spec, **changes)  # type: ignore[arg-type]
+
+    def base(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec | None:
+        if file.extends is None:
+            return None
+        found = self.open(file.extends, folder)
+        if found is None:
+            return None
+        path, inner = found
+        if path in seen or len(seen) > MAX_EXTENDS:
+            message = f"{file.extends} is extended by itself, in a circle"
+            self.diagnostics.append(Diagnostic("E309", message, file.extends.span))
+            return None
+        return self.spec(inner, path.parent, (*seen, path))
+
+    def imports(self, file: FileSpec, folder: Path) -> tuple[Library, ...]:
+        found = []
+        for word in file.imports:
+            opened = self.open(word, folder)
+            if opened is None:
+                continue
+            path, inner = opened
+            if path not in self.libraries:
+                self.libraries[path] = None
+                self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
+            library = self.libraries[path]
+            if library is None:
+                self.diagnostics.append(Diagnostic("E309", f"{word} imports itself, in a circle", word.span))
+            else:
+                found.append(library)
+        return tuple(found)
+
+    def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
+        """One file's names over those of the file it extends; a name that means two things is an error."""
+        imported: dict[str, BlockSpec] = {}
+        for each in (*base.imports, *imports):
+            for name, block in each.blocks.items():
+                if name in imported and imported[name].name.span != block.name.span:
+                    first = imported[name].name.span
+                    self.clash(name, block.name.span, f"another block of that name is imported from {first}")
+                imported[name] = block
+        own = {block.name.text: block for block in file.blocks}
+        for name, block in own.items():
+            if name in imported and name not in base.blocks:
+                self.clash(name, block.name.span, f"{name} is imported from {imported[name].name.span}")
+        params = {each.name.text: each for each in file.params}
+        return Library({**base.params, **params}, {**base.blocks, **own}, (*base.imports, *imports))
+
+    def clash(self, name: str, span: Span, fact: str) -> None:
+        message = f"the block {name} is defined twice"
+        self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="give one of them another name"))
+
+    def open(self, word: Word, folder: Path) -> tuple[Path, FileSpec] | None:
+        """The file a word names, beside the spec or in the library; None, with the mistake told, if it can't be had."""
+        candidates = [folder / word.text, library_root() / word.text]
+        resolved = [Path(os.path.realpath(each)) for each in candidates] if "\0" not in word.text else []
+        inside = [each for each in resolved if self.inside(each)]
+        path = next((each for each in inside if each.is_file()), None)
+        if path is None:
+            self.diagnostics.append(self.not_found(word, bool(inside)))
+            return None
+        self.opened += 1
+        if self.opened > MAX_FILES:
+            raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
+        try:
+            source = read_file(path, _shown(path))
+        except SpecError as error:
+            self.diagnostics += [replace(each, span=word.span) for each in error.diagnostics]
+            return None
+        file = self.file(source, path.parent)
+        return (path, file) if file else None
+
+    def inside(self, path: Path) -> bool:
+        return any(path.is_relative_to(root) for root in (self.root, Path(os.path.realpath(library_root()))))
+
+    def not_found(self, word: Word, allowed: bool) -> Diagnostic:
+        if not allowed:
+            message = f"{word} is outside the spec's folder and the library"
+            help = "keep imported files in the spec's folder or below"
+            return Diagnostic("E310", message, word.span, help=help)
+        folders = (self.root, library_root())
+        options = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
+        notes = ("looked beside the spec and in the library",)
+        return Diagnostic("E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, options))
+
+    def override(self, library: Library, overrides: Iterable[Override]) -> Library:
+        params: dict[str, ParamSpec] = dict(library.params)
+        for each in overrides:
+            if each.name in params:
+                params[each.name] = replace(params[each.name], default=each.value)
+            else:
+                known = did_you_mean(each.name, params) or _listing(params)
+                message = f"the spec has no param {each.name}"
+                self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known))
+        return Library(params, library.blocks, library.imports)
+
+
+_REPLACED_WHOLE = {
+    "input": "input",
+    "nodes": "nodes",
+    "outputs": "outputs",
+    "training_only": "training_only",
+    "init": "init",
+    "weights": "renames",
+    "train": "train",
+}
+
+
+def _listing(params: Mapping[str, ParamSpec]) -> str:
+    return f"its params are {', '.join(params)}" if params else "it has no params at all"
+
+
+def _specs_below(root: Path) -> list[Path]:
+    """Some of the YAML files below a folder, for did-you-mean; a large tree is not searched to its end."""
+    found: list[Path] = []
+    for visited, (folder, folders, files) in enumerate(os.walk(root)):
+        folders[:] = [each for each in sorted(folders) if not each.startswith((".", "_"))]
+        found += [Path(folder) / each for each in sorted(files) if each.endswith((".yaml", ".yml"))]
+        if visited > 200 or len(found) > 500:
+            break
+    return found
+
+
+def _shown(path: Path) -> str:
+    """A file's name as a person standing in the working folder would write it."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

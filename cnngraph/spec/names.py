@@ -1,0 +1,53 @@
+"""Which names nodes, params and blocks may have."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+NODE_WORDS = (
+    "op",
+    "from",
+    "when",
+    "else",
+    "nodes",
+    "repeat",
+    "first",
+    "last",
+    "carry",
+    "name",
+    "flat",
+    "expect",
+    "share",
+    "unused",
+)
+
+# Attributes of torch.nn.Module (a test compares with the installed one), of a built network, and of generated source.
+RESERVED_NAMES = frozenset(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
+    modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook
+    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+    register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad graph self
+    """.split()
+)
+
+
+def name_problem(name: str) -> str | None:
+    """Why a node cannot have this name, in words that follow `cannot be a node's name: `; None if it can."""
+    if NUMBER.fullmatch(name):
+        return None
+    if not NAME.fullmatch(name):
+        return "it must be letters, digits and _, not beginning with a digit"
+    if name == "in":
+        return "in is what the scope reads"
+    if keyword.iskeyword(name):
+        return "it is a keyword of Python, and the name becomes an attribute of a module"
+    if name in RESERVED_NAMES or name.startswith("_"):
+        return "modules of PyTorch use it themselves"
+    return None
