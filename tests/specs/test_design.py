@@ -1,0 +1,119 @@
+"""Two networks that use all of the language: EfficientNet as torchvision has it, and He et al.'s variants for CIFAR."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+from torchvision.models import efficientnet_b0
+from torchvision.ops import StochasticDepth
+
+import cnngraph
+from tests.library import DATA
+
+EFFICIENTNET = DATA / "specs" / "efficientnet_b0.yaml"
+RESNET_CIFAR = DATA / "specs" / "resnet_cifar.yaml"
+
+ORDERS = ["original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"]
+JOINS: list[dict[str, Any]] = [
+    {"join": "add"},
+    {"join": "constant_scaling"},
+    {"join": "exclusive_gating"},
+    {"join": "shortcut_only_gating"},
+    {"join": "dropout_shortcut"},
+    {"join": "add", "project": "always"},
+]
+
+
+@pytest.fixture(scope="module")
+def reference() -> nn.Module:
+    return efficientnet_b0(weights=None).eval()
+
+
+def test_efficientnet_has_torchvisions_keys_and_shapes(reference: nn.Module) -> None:
+    graph = cnngraph.load(EFFICIENTNET)
+    assert graph.num_params == 5_288_548
+    expected = [(key, tuple(entry.shape)) for key, entry in reference.state_dict().items()]
+    assert list(graph.state.items()) == expected
+
+
+def test_efficientnet_computes_what_torchvisions_does(reference: nn.Module) -> None:
+    model = cnngraph.build(EFFICIENTNET).eval()
+    model.load_state_dict(reference.state_dict())
+    image = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(model(image), reference(image))
+
+
+def test_efficientnet_has_torchvisions_rates(reference: nn.Module) -> None:
+    graph = cnngraph.load(EFFICIENTNET)
+    model = cnngraph.build(graph)
+
+    def norms(network: nn.Module) -> list[tuple[float, float | None]]:
+        return [(each.eps, each.momentum) for each in network.modules() if isinstance(each, nn.BatchNorm2d)]
+
+    assert norms(model) == norms(reference)
+    # torchvision makes the layer where there is no residual to drop, too, and never runs it
+    rates = {name: each.p for name, each in reference.named_modules() if isinstance(each, StochasticDepth)}
+    ours = {node.path: vars(node.operation)["p"] for node in graph.nodes if node.op == "drop_path"}
+    assert len(ours) == 9
+    assert ours == pytest.approx({path: rates[path] for path in ours})
+
+
+def test_resnet_110_builds() -> None:
+    model = cnngraph.build(RESNET_CIFAR).eval()
+    with torch.no_grad():
+        assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+    # 3 stages of 18 units: a 3x3 convolution from 3 to 16, two for each unit, two projections, and a linear layer
+    convolutions = 9 * (3 * 16 + 36 * 16 * 16 + 16 * 32 + 35 * 32 * 32 + 32 * 64 + 35 * 64 * 64) + 16 * 32 + 32 * 64
+    norms = 2 * (16 * 37 + 32 * 37 + 64 * 37)
+    assert sum(each.numel() for each in model.parameters()) == convolutions + norms + 64 * 10 + 10
+
+
+@pytest.mark.parametrize(("order", "join"), product(ORDERS, JOINS))
+def test_every_join_goes_with_every_order(order: str, join: dict[str, Any]) -> None:
+    graph = cnngraph.load(RESNET_CIFAR, depth=110, order=order, **join)
+    assert graph.output_shapes == {"fc": (10,)}
+
+
+def shortcut(unit: nn.Module, x: Tensor) -> Tensor:
+    return unit.get_submodule("downsample")(x) if hasattr(unit, "downsample") else x
+
+
+def by_formula(order: str, unit: nn.Module, x: Tensor) -> Tensor:
+    """A unit as He et al. 2016 write it, figure 4."""
+    names = ("conv1", "conv2", "bn0", "bn1", "bn2", "bn3")
+    conv1, conv2, bn0, bn1, bn2, bn3 = (getattr(unit, name, nn.Identity()) for name in names)
+    changes = hasattr(unit, "downsample")
+    match order:
+        case "original":
+            return relu(shortcut(unit, x) + bn2(conv2(relu(bn1(conv1(x))))))
+        case "bn_after_addition":
+            return relu(bn3(shortcut(unit, x) + conv2(relu(bn1(conv1(x))))))
+        case "relu_before_addition":
+            return shortcut(unit, x) + relu(bn2(conv2(relu(bn1(conv1(x))))))
+        case "relu_only_preactivation":
+            return shortcut(unit, x) + bn2(conv2(relu(bn1(conv1(relu(x))))))
+        case _:  # full preactivation: one bn and relu for both paths where the shape changes
+            first = relu(bn0(x))
+            return shortcut(unit, first if changes else x) + conv2(relu(bn1(conv1(first))))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("path", "shape"), [("layer1.1", (2, 16, 8, 8)), ("layer2.0", (2, 16, 8, 8))])
+def test_a_unit_follows_its_formula(order: str, path: str, shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    unit = cnngraph.build(RESNET_CIFAR, depth=14, order=order).get_submodule(path)
+    with torch.no_grad():
+        for each in unit.modules():
+            if isinstance(each, nn.BatchNorm2d):
+                assert each.running_mean is not None
+                each.running_mean.normal_()
+                each.weight.normal_()
+        x = torch.randn(shape)
+        unit.eval()
+        torch.testing.assert_close(unit(x), by_formula(order, unit, x))

@@ -1,0 +1,38 @@
+"""What holds for every spec of the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import cnngraph
+from tests.library import BLOCKS, LIBRARY, NETWORKS
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_network_says_what_it_is(path: Path) -> None:
+    graph = cnngraph.load(path)
+    assert graph.name == path.stem
+    assert graph.about
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_network_runs_with_the_shapes_it_foretells(path: Path) -> None:
+    graph = cnngraph.load(path)
+    model = cnngraph.build(graph).eval()
+    images = [torch.randn(1, *shape) for shape in graph.input_shapes.values()]
+    with torch.no_grad():
+        output = model(*images)
+    assert [tuple(output.shape[1:])] == list(graph.output_shapes.values())
+
+
+@pytest.mark.parametrize("path", BLOCKS, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_a_library_of_blocks_checks(path: Path) -> None:
+    assert cnngraph.check(path) == []
+
+
+def test_width_is_a_parameter() -> None:
+    graph = cnngraph.load(LIBRARY / "cifar2" / "cifar2_width.yaml", width=16)
+    assert graph.state["stage2.conv.weight"] == (8, 16, 3, 3)
