@@ -31,7 +31,8 @@ JOINS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def reference() -> nn.Module:
-    return efficientnet_b0(weights=None).eval()
+    model: nn.Module = efficientnet_b0(weights=None)
+    return model.eval()
 
 
 def test_efficientnet_has_torchvisions_keys_and_shapes(reference: nn.Module) -> None:
@@ -80,27 +81,24 @@ def test_every_join_goes_with_every_order(order: str, join: dict[str, Any]) -> N
     assert graph.output_shapes == {"fc": (10,)}
 
 
-def shortcut(unit: nn.Module, x: Tensor) -> Tensor:
-    return unit.get_submodule("downsample")(x) if hasattr(unit, "downsample") else x
-
-
 def by_formula(order: str, unit: nn.Module, x: Tensor) -> Tensor:
     """A unit as He et al. 2016 write it, figure 4."""
-    names = ("conv1", "conv2", "bn0", "bn1", "bn2", "bn3")
-    conv1, conv2, bn0, bn1, bn2, bn3 = (getattr(unit, name, nn.Identity()) for name in names)
-    changes = hasattr(unit, "downsample")
+    names = ("conv1", "conv2", "bn0", "bn1", "bn2", "bn3", "downsample")
+    conv1, conv2, bn0, bn1, bn2, bn3, shortcut = (getattr(unit, name, nn.Identity()) for name in names)
+    y: Tensor
     match order:
         case "original":
-            return relu(shortcut(unit, x) + bn2(conv2(relu(bn1(conv1(x))))))
+            y = relu(shortcut(x) + bn2(conv2(relu(bn1(conv1(x))))))
         case "bn_after_addition":
-            return relu(bn3(shortcut(unit, x) + conv2(relu(bn1(conv1(x))))))
+            y = relu(bn3(shortcut(x) + conv2(relu(bn1(conv1(x))))))
         case "relu_before_addition":
-            return shortcut(unit, x) + relu(bn2(conv2(relu(bn1(conv1(x))))))
+            y = shortcut(x) + relu(bn2(conv2(relu(bn1(conv1(x))))))
         case "relu_only_preactivation":
-            return shortcut(unit, x) + bn2(conv2(relu(bn1(conv1(relu(x))))))
+            y = shortcut(x) + bn2(conv2(relu(bn1(conv1(relu(x))))))
         case _:  # full preactivation: one bn and relu for both paths where the shape changes
             first = relu(bn0(x))
-            return shortcut(unit, first if changes else x) + conv2(relu(bn1(conv1(first))))
+            y = shortcut(first if hasattr(unit, "downsample") else x) + conv2(relu(bn1(conv1(first))))
+    return y
 
 
 @pytest.mark.parametrize("order", ORDERS)
