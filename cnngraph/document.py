@@ -268,3 +268,14 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.
 HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
 UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
 QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
+
+
+def value_of(plain: object, span: Span) -> Value:
+    """A plain Python value as a document's, all of it at one place. Raises TypeError for what YAML does not have."""
+    if plain is None or isinstance(plain, str | bool | int | float):
+        return Scalar(plain, span, quoted=True)
+    if isinstance(plain, list | tuple):
+        return Listing(tuple(value_of(each, span) for each in plain), span)
+    if isinstance(plain, dict):
+        return Table(tuple(Entry(str(key), span, value_of(each, span)) for key, each in plain.items()), span)
+    raise TypeError(f"a spec's values are numbers, texts, lists and mappings, not {type(plain).__name__}")

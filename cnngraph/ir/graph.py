@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from cnngraph.diagnostics import Span
+from cnngraph.ops.init import InitCall
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
@@ -110,13 +112,12 @@ class InitRule:
     match: str
     values: Mapping[str, float | InitCall]
 
-
-@dataclass(frozen=True, slots=True)
-class InitCall:
-    """A function of torch.nn.init (without its trailing underscore) and its arguments."""
-
-    function: str
-    kwargs: Mapping[str, Any]
+    def fits(self, op: str, path: str) -> bool:
+        """Whether the rule is for a module: `*` in a path is any one part, `**` any number of parts."""
+        if self.match == op:
+            return True
+        pattern = re.escape(self.match).replace(r"\*\*", ".*").replace(r"\*", "[^.]*")
+        return re.fullmatch(pattern, path) is not None
 
 
 @dataclass(frozen=True, eq=False)

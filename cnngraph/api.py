@@ -1,0 +1,112 @@
+"""What a Python program calls: load, check and build. PyTorch is imported by `build` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
+from cnngraph.document import Value, read_file, value_of
+from cnngraph.ir.elaborate import MAX_NODES, elaborate
+from cnngraph.ir.graph import Graph
+from cnngraph.ops.registry import Registry, load_ops
+from cnngraph.spec.load import Override, load_spec
+from cnngraph.spec.model import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A spec, the graph that came of it, and all that is wrong.
+
+    With errors, `graph` is the part that stands, if any does. A library of blocks has no graph.
+    """
+
+    spec: Spec | None
+    graph: Graph | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+
+
+def compile_spec(
+    spec: str | Path,
+    overrides: Iterable[Override] = (),
+    input: Value | None = None,
+    *,
+    max_nodes: int = MAX_NODES,
+    plugins: Iterable[str] = (),
+) -> Compilation:
+    """Read, check and elaborate a spec file. Never raises for what is wrong with the spec: see `diagnostics`."""
+    path = Path(spec)
+    try:
+        registry = Registry(load_ops(plugins))
+        source = read_file(path, str(spec))
+        return compile_text(source, path.parent, overrides, input, registry=registry, max_nodes=max_nodes)
+    except SpecError as error:
+        return Compilation(None, None, error.diagnostics)
+
+
+def compile_text(
+    source: Source,
+    folder: Path,
+    overrides: Iterable[Override] = (),
+    input: Value | None = None,
+    *,
+    registry: Registry | None = None,
+    max_nodes: int = MAX_NODES,
+) -> Compilation:
+    """The same for a spec's text, which imports as if it stood in `folder`."""
+    try:
+        parsed, mistakes = load_spec(source, folder, overrides, input)
+        if parsed is None:
+            return Compilation(None, None, tuple(mistakes))
+        result = elaborate(parsed, registry or Registry(), max_nodes=max_nodes)
+    except SpecError as error:
+        return Compilation(None, None, error.diagnostics)
+    return Compilation(parsed, result.graph, (*mistakes, *result.diagnostics))
+
+
+def load(spec: str | Path, /, **params: Any) -> Graph:
+    """The checked graph of a spec file; `params` replace the spec's. Raises SpecError. Needs no PyTorch."""
+    compilation = compile_spec(spec, _overrides(params))
+    if not compilation.ok:
+        raise SpecError(compilation.diagnostics)
+    if compilation.graph is None:
+        raise SpecError([Diagnostic("E107", f"{spec} is a library of blocks: there is no network in it")])
+    return compilation.graph
+
+
+def check(spec: str | Path, /, **params: Any) -> list[Diagnostic]:
+    """All that is wrong with a spec file; an empty list if it is fine."""
+    return list(compile_spec(spec, _overrides(params)).diagnostics)
+
+
+def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:
+    """The network as a torch.nn.Module, with fresh weights. Raises SpecError."""
+    from cnngraph.backend import lower
+
+    if isinstance(spec_or_graph, Graph):
+        if params:
+            raise TypeError("params belong to a spec file; a graph has its values already")
+        return lower(spec_or_graph)
+    return lower(load(spec_or_graph, **params))
+
+
+def _overrides(params: dict[str, Any]) -> list[Override]:
+    overrides = []
+    for name, value in params.items():
+        text = f"{name}={value!r}"
+        span = Span(Source("arguments", text), 1, 1, 1, len(text) + 1)
+        try:
+            overrides.append(Override(name, value_of(value, span)))
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
+    return overrides

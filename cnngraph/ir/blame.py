@@ -1,0 +1,219 @@
+"""Why a shape is what it is, and which small change would mend it: the facts and the help behind an op's refusal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnngraph.diagnostics import Span
+from cnngraph.fields import fields_of, show_value
+from cnngraph.ir.environment import Given, Problem, Reads
+from cnngraph.ir.graph import Node, Ref
+from cnngraph.ops.op import Op, OpError, infer_types
+from cnngraph.tensor_type import TensorType
+
+LONGEST_CHAIN = 12  # nodes looked at behind an input
+CHANNELS_DIFFER, SIZES_DIFFER = "E202", "E203"
+SIZE_WORDS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale", "size")
+
+
+@dataclass(frozen=True)
+class Blame:
+    """Looks back from a refused op through the nodes made so far."""
+
+    nodes: list[Node]
+    words: Mapping[int, Mapping[str, Given]]
+    type_of: Callable[[Ref], TensorType]
+    name_of: Callable[[Ref], str]
+
+    def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> Problem:
+        """An op's refusal with its place, what it reads, and a likely mend."""
+        given = words.get(error.word) if error.word else None
+        if error.code in (CHANNELS_DIFFER, SIZES_DIFFER) and len(reads.refs) > 1:
+            notes, mend = self.disagreement(error.code, op, reads)
+        else:
+            notes, mend = self.facts(reads), None
+        where = given.span if given else span
+        if given and given.origin != given.span:
+            notes = (*notes, f"{error.word} is {show_value(given.value)}, from {given.origin}")
+        return Problem(error.code, error.message, where, notes=notes, help=mend or error.help)
+
+    def facts(self, reads: Reads) -> tuple[str, ...]:
+        """Each input with its shape; for a single one, where it comes from."""
+        named = list(self.named(reads))
+        if len(named) == 1:
+            name, ref = named[0]
+            producer = self.producer(ref)
+            return (f"reads {name} {self.type_of(ref)}{f', {producer}' if producer else ''}",)
+        return tuple(" · ".join(f"{name} {self.type_of(ref)}" for name, ref in row) for row in _rows(named))
+
+    def history(self, ref: Ref) -> tuple[str, ...]:
+        """What made a tensor."""
+        producer = self.producer(ref)
+        return (f"{self.type_of(ref)} comes {producer}",) if producer else ()
+
+    def producer(self, ref: Ref) -> str:
+        """`from max_pool at spec.yaml:12`."""
+        if ref.node < 0:
+            return "the network's input"
+        node = self.nodes[ref.node]
+        return f"from {node.op} at {node.span}"
+
+    def named(self, reads: Reads) -> Iterator[tuple[str, Ref]]:
+        """Each tensor with the name the author used for it."""
+        for value, name in zip(reads.values, reads.names, strict=True):
+            for number, ref in enumerate(value.refs):
+                yield (f"{name}.{number}" if len(value.refs) > 1 else name), ref
+
+    # -- inputs that do not agree
+
+    def disagreement(self, code: str, op: Op, reads: Reads) -> tuple[tuple[str, ...], str | None]:
+        """The inputs that agree in a row, each odd one with what made it so, and a mend if a small change is one."""
+        aspect = _channels if code == CHANNELS_DIFFER else _sizes
+        named = list(self.named(reads))
+        counts = Counter(aspect(self.type_of(ref)) for _, ref in named)
+        usual = counts.most_common(1)[0][0]
+        even = [each for each in named if aspect(self.type_of(each[1])) == usual]
+        odd = [each for each in named if aspect(self.type_of(each[1])) != usual]
+        if len(even) == 1:  # nothing says which of them is meant
+            even, odd = [], named
+        notes = [" · ".join(f"{name} {self.type_of(ref)}" for name, ref in row) for row in _rows(even)]
+        for name, ref in odd[:6]:
+            cause = self.cause(ref, aspect)
+            notes.append(f"{name} {self.type_of(ref)}{f', because of {cause}' if cause else ''}")
+        mend = self.mend(op, named, usual, aspect)
+        for target in counts:
+            mend = mend or self.mend(op, named, target, aspect)
+        return tuple(notes), mend
+
+    def cause(self, ref: Ref, aspect: Callable[[TensorType], Any]) -> str | None:
+        """The nearest node behind a tensor that changed the aspect: `max_pool stride 2 at spec.yaml:16`."""
+        for index in self.chain(ref, through_forks=True):
+            node = self.nodes[index]
+            before = self.type_of(node.reads[0]) if node.reads else None
+            if before is None or aspect(before) != aspect(node.types[0]):
+                return f"{node.op}{self.telling_words(index, aspect)} at {node.span}"
+        return None
+
+    def telling_words(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
+        """The words of a node that set the aspect."""
+        words = self.words[index]
+        names = ("out",) if aspect is _channels else SIZE_WORDS
+        given = [f"{name} {show_value(words[name].value)}" for name in names if name in words]
+        if aspect is _sizes and "stride" in words and words["stride"].value != 1:
+            given = given[:1]
+        return f" {', '.join(given)}" if given else ""
+
+    def chain(self, ref: Ref, through_forks: bool = False) -> list[int]:
+        """The nodes behind a tensor, nearest first, as long as each reads one; up to a fork unless told otherwise."""
+        readers = Counter(read.node for node in self.nodes for read in set(node.reads))
+        found: list[int] = []
+        while ref.node >= 0 and len(found) < LONGEST_CHAIN:
+            node = self.nodes[ref.node]
+            if found and readers[ref.node] > 1 and not through_forks:
+                break
+            found.append(ref.node)
+            if len(node.reads) != 1 or node.is_list:
+                break
+            ref = node.reads[0]
+        return found
+
+    def mend(
+        self, op: Op, named: list[tuple[str, Ref]], target: Any, aspect: Callable[[TensorType], Any]
+    ) -> str | None:
+        """One change of one node that gives every odd input the target, found by trying."""
+        odd = [ref for _, ref in named if aspect(self.type_of(ref)) != target]
+        if len(odd) != 1 or odd[0].node < 0:
+            return None
+        chain = self.chain(odd[0])
+        for depth, index in enumerate(chain):
+            for change in _changes(self.nodes[index].operation, target, aspect):
+                types = [self.type_of(ref) for _, ref in named]
+                at = [ref for _, ref in named].index(odd[0])
+                changed = self.after(chain[: depth + 1], change)
+                if changed is None:
+                    continue
+                types[at] = changed
+                if _accepts(op, types):
+                    return self.suggestion(index, change)
+        return None
+
+    def after(self, chain: list[int], change: Mapping[str, Any]) -> TensorType | None:
+        """The type at the near end of a chain, its far end changed; None where that is refused."""
+        far = self.nodes[chain[-1]]
+        try:
+            type_ = _single(infer_types(dataclasses.replace(far.operation, **change), _types(self, far)))
+            for index in reversed(chain[:-1]):
+                type_ = _single(infer_types(self.nodes[index].operation, (type_,)))
+        except (OpError, TypeError, ValueError):
+            return None
+        return type_
+
+    def suggestion(self, index: int, change: Mapping[str, Any]) -> str:
+        """`did you mean stride: 1 at spec.yaml:16?`"""
+        words = self.words[index]
+        node = self.nodes[index]
+        text = ", ".join(f"{name}: {_shown(value)}" for name, value in change.items())
+        given = [words[name] for name in change if name in words]
+        if len(given) == len(change):
+            return f"did you mean {text} at {given[0].origin}?"
+        return f"add {text} to the {node.op} at {node.span}" if not given else f"make it {text} at {node.span}"
+
+
+def _channels(type_: TensorType) -> Any:
+    return type_.channels
+
+
+def _sizes(type_: TensorType) -> Any:
+    return (type_.height, type_.width)
+
+
+def _changes(op: Op, target: Any, aspect: Callable[[TensorType], Any]) -> Iterator[dict[str, Any]]:
+    """Small changes of an op that authors forget, likeliest first."""
+    fields = fields_of(type(op))
+    if aspect is _channels:
+        if "out" in fields:
+            yield {"out": target}
+        return
+    single: list[dict[str, Any]] = []
+    if "stride" in fields:
+        single += [{"stride": (1, 1)}, {"stride": (2, 2)}]
+    if "padding" in fields:
+        single += [{"padding": "half"}, {"padding": (0, 0)}]
+    if "dilation" in fields:
+        single.append({"dilation": (1, 1)})
+    if "ceil_mode" in fields:
+        single.append({"ceil_mode": not getattr(op, "ceil_mode")})  # noqa: B009
+    yield from single
+    if "stride" in fields and "padding" in fields:
+        yield {"stride": (1, 1), "padding": "half"}
+        yield {"stride": (2, 2), "padding": "half"}
+
+
+def _accepts(op: Op, types: list[TensorType]) -> bool:
+    try:
+        infer_types(op, tuple(types))
+    except OpError:
+        return False
+    return True
+
+
+def _types(blame: Blame, node: Node) -> tuple[TensorType, ...]:
+    return tuple(blame.type_of(ref) for ref in node.reads)
+
+
+def _single(result: TensorType | tuple[TensorType, ...]) -> TensorType:
+    if isinstance(result, tuple):
+        raise ValueError
+    return result
+
+
+def _shown(value: Any) -> str:
+    return show_value(value[0]) if isinstance(value, tuple) and len(set(value)) == 1 else show_value(value)
+
+
+def _rows(named: list[tuple[str, Ref]], width: int = 4, most: int = 12) -> list[list[tuple[str, Ref]]]:
+    return [named[start : start + width] for start in range(0, min(len(named), most), width)]

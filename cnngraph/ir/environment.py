@@ -1,0 +1,300 @@
+"""What names mean at one point of the elaboration: params, indices, inputs and the nodes in reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
+from cnngraph.document import Listing, Scalar, Table, Value
+from cnngraph.ir.graph import Ref
+from cnngraph.spec.expressions import ExpressionError, Reference, evaluate, parse_expression, substitute
+from cnngraph.spec.model import Library, Word
+from cnngraph.spec.values import SHAPE_WORDS, ShapeValue
+from cnngraph.tensor_type import TensorType
+
+
+class Problem(Exception):
+    """A mistake that ends the elaboration of one node."""
+
+    def __init__(self, code: str, message: str, span: Span, *, notes: Iterable[str] = (), help: str | None = None) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help)
+
+
+class Unknown(Exception):
+    """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """What a node gives: one tensor, or a flat list of them."""
+
+    refs: tuple[Ref, ...]
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An evaluated word: its value, where its name and its value stand, and where the value was first written.
+
+    The last two differ where the text is a bare `$param`.
+    """
+
+    key_span: Span
+    span: Span
+    value: Any
+    origin: Span
+
+
+class Row(dict[str, Any]):
+    """A table's values, with the place of each in `given`."""
+
+    given: dict[str, Given]
+
+
+@dataclass(slots=True)
+class Bound:
+    """What a name stands for: the value (None: unknown, since it failed), and the names inside."""
+
+    value: Tensors | None
+    span: Span
+    path: str = ""
+    names: dict[str, Bound] = field(default_factory=dict)
+    absent: bool = False
+    unused: bool = False
+    start: int = 0
+    stop: int = 0
+    again: Callable[..., Bound] | None = None
+
+    def tensors(self) -> Tensors:
+        """The value; raises Unknown where there is none."""
+        if self.value is None:
+            raise Unknown
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a node reads: a value for each path of its `from`, with the path as written."""
+
+    values: tuple[Tensors, ...]
+    names: tuple[str, ...]
+    explicit: bool
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """All tensors, lists spread."""
+        if len(self.values) == 1:
+            return self.values[0].refs
+        return tuple(ref for each in self.values for ref in each.refs)
+
+    @property
+    def joined(self) -> Tensors:
+        """The one value that inline nodes call `in`."""
+        if len(self.values) == 1:
+            return self.values[0]
+        return Tensors(self.refs, True)
+
+    @property
+    def wire(self) -> Tensors:
+        """What an absent node is: its first input."""
+        return self.values[0] if self.values else Tensors((), True)
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """The names in reach. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs."""
+
+    library: Library
+    params: dict[str, Given]
+    inputs: dict[str, Bound]
+    names: dict[str, Bound]
+    type_of: Callable[[Ref], TensorType]
+    index: tuple[int, Any] | None = None
+    reads: Reads | None = None
+
+    def reading(self, reads: Reads) -> Env:
+        """The same, where a node reads these: `$from`."""
+        return replace(self, reads=reads)
+
+    def round(self, index: int, item: Any, reads: Reads) -> Env:
+        """The same in one round of a repeat: `$i`, `$item`, `$from`."""
+        return replace(self, index=(index, item), reads=reads)
+
+    def inside(self, inputs: dict[str, Bound]) -> Env:
+        """The params and indices around inline nodes, with inputs and names of their own."""
+        return replace(self, inputs=inputs, names={}, reads=None)
+
+    # -- values
+
+    def evaluate(self, value: Value) -> Any:
+        """A value of the document with its expressions evaluated. Raises Problem or Unknown."""
+        if isinstance(value, Scalar):
+            if isinstance(value.value, str) and "$" in value.value:
+                return self.expression(value.value, value.span, value.quoted)[0]
+            return value.value
+        if isinstance(value, Listing):
+            return [self.evaluate(each) for each in value.items]
+        return self.row(value)
+
+    def row(self, table: Table) -> Row:
+        """A table's values with their places."""
+        given = {each.key: self.given(each.key_span, each.value) for each in table}
+        row = Row({key: each.value for key, each in given.items()})
+        row.given = given
+        return row
+
+    def given(self, key_span: Span, value: Value) -> Given:
+        """A word's value with its place."""
+        if isinstance(value, Scalar) and isinstance(value.value, str) and "$" in value.value:
+            result, origin = self.expression(value.value, value.span, value.quoted)
+            return Given(key_span, value.span, result, origin)
+        return Given(key_span, value.span, self.evaluate(value), value.span)
+
+    def always(self, value: Value) -> Any:
+        """The value of a word that is always an expression, `$` or not: when, repeat."""
+        if isinstance(value, Scalar) and isinstance(value.value, str):
+            return self.expression(value.value, value.span, value.quoted)[0]
+        return self.evaluate(value)
+
+    def expression(self, text: str, span: Span, quoted: bool = False) -> tuple[Any, Span]:
+        """An expression's value, and the place where it was first written."""
+        try:
+            parsed = parse_expression(text)
+            value = evaluate(parsed, self.lookup)
+        except ExpressionError as error:
+            raise Problem(error.code, error.message, part_of(span, error, quoted), help=error.help) from None
+        bare = parsed.bare_reference
+        if bare is not None and bare.name in self.params and not bare.trail:
+            return value, self.params[bare.name].origin
+        return value, span
+
+    def text(self, word: Word) -> str:
+        """A path or a name with its `$i` and `${…}` written out."""
+        if "$" not in word.text:
+            return word.text
+        try:
+            return substitute(word.text, self.lookup)
+        except ExpressionError as error:
+            raise Problem(error.code, error.message, part_of(word.span, error, False), help=error.help) from None
+
+    def lookup(self, reference: Reference) -> tuple[Any, int]:
+        """The value of `$name`, and how many of the parts behind it belong to the name."""
+        name = reference.name
+        if name in self.params:
+            return self.params[name].value, 0
+        if name in ("i", "item"):
+            if self.index is None:
+                raise unknown_name(reference, [])
+            return self.index[0 if name == "i" else 1], 0
+        if name == "from":
+            return self.shape_read(reference), 0
+        bound = self.inputs.get(name) or self.names.get(name)
+        if bound is None:
+            raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
+        return self.shape_within(bound, reference)
+
+    def shape_read(self, reference: Reference) -> ShapeValue:
+        """`$from`."""
+        if self.reads is None:
+            message = "there is no $from here: it is what a node reads"
+            raise ExpressionError(message, reference.start, reference.end, code="E402")
+        return self.shape(self.reads.joined)
+
+    def shape_within(self, bound: Bound, reference: Reference) -> tuple[ShapeValue, int]:
+        """`$block.conv.channels`: the shape of a node reached by a path."""
+        used = 0
+        for part in reference.trail:
+            if part not in bound.names or (part in SHAPE_WORDS and used + 1 == len(reference.trail)):
+                break
+            bound = bound.names[part]
+            used += 1
+        return self.shape(bound.tensors()), used
+
+    def shape(self, tensors: Tensors) -> ShapeValue:
+        """The shape of a value."""
+        types = tuple(self.type_of(ref) for ref in tensors.refs)
+        return ShapeValue(types if tensors.is_list else types[0])
+
+    # -- paths
+
+    def find(self, word: Word) -> Bound:
+        """What a path stands for. Raises Problem where it leads nowhere."""
+        text = self.text(word)
+        parts = text.split(".")
+        for length in range(1, len(parts) + 1):
+            head = ".".join(parts[:length])
+            bound = self.inputs.get(head) or self.names.get(head)
+            if bound is not None:
+                return self.walk(bound, parts[length:], head, word)
+        options = [*self.inputs, *self.names]
+        mend = did_you_mean(parts[0], options)
+        if parts[0] == "in" and self.inputs:
+            mend = f"say which input: {' or '.join(self.inputs)}"
+        raise Problem("E301", f"there is no node {parts[0]} here", word.span, help=mend or in_reach(options))
+
+    def walk(self, bound: Bound, rest: list[str], reached: str, word: Word) -> Bound:
+        """The path's remaining parts, through names inside blocks and numbers of lists."""
+        for position, part in enumerate(rest):
+            if bound.absent:
+                message = f"{reached} is absent here, so there is nothing inside it to read"
+                raise Problem("E304", message, word.span, notes=(f"its when at {bound.span} is false",))
+            inner = next(
+                (length for length in range(len(rest), position, -1) if ".".join(rest[position:length]) in bound.names),
+                None,
+            )
+            if inner is not None:
+                found = bound.names[".".join(rest[position:inner])]
+                return self.walk(found, rest[inner:], f"{reached}.{'.'.join(rest[position:inner])}", word)
+            tensors = bound.tensors()
+            if part.isdigit() and tensors.is_list:
+                bound = self.part(tensors, int(part), reached, word)
+                reached = f"{reached}.{part}"
+                continue
+            raise self.nothing_inside(bound, part, reached, word)
+        return bound
+
+    def part(self, tensors: Tensors, number: int, reached: str, word: Word) -> Bound:
+        """One tensor of a list."""
+        if number >= len(tensors.refs):
+            message = f"{reached} has {len(tensors.refs)} parts, 0 to {len(tensors.refs) - 1}"
+            raise Problem("E301", message, word.span)
+        return Bound(Tensors((tensors.refs[number],)), word.span)
+
+    def nothing_inside(self, bound: Bound, part: str, reached: str, word: Word) -> Problem:
+        """A path goes on where there is nothing."""
+        if not bound.names:
+            return Problem("E301", f"{reached} is a single node, there is no {part} inside", word.span)
+        mend = did_you_mean(part, bound.names)
+        return Problem("E301", f"there is no {part} in {reached}", word.span, help=mend or in_reach(bound.names))
+
+
+def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
+    """The part of an expression's place that an error is about."""
+    if span.line != span.end_line:
+        return span
+    column = span.column + quoted
+    return replace(span, column=column + error.start, end_column=max(column + error.end, column + error.start + 1))
+
+
+def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:
+    """`$name` means nothing here."""
+    name = reference.name
+    start, end = reference.start, reference.end
+    if name in ("i", "item") and not in_round:
+        message = f"there is no ${name} here: it is known in the rounds of a repeat only"
+        return ExpressionError(message, start, end, code="E402")
+    mend = did_you_mean(name, [*known, *(("i", "item") if in_round else ())])
+    help = f"did you mean ${mend.removeprefix('did you mean ')}" if mend else _known(known)
+    return ExpressionError(f"${name} is not known here", start, end, help=help, code="E402")
+
+
+def _known(known: list[str]) -> str:
+    return f"known here: {', '.join('$' + each for each in known[:12])}" if known else "no names are known here"
+
+
+def in_reach(options: Iterable[str]) -> str:
+    names = list(options)
+    return f"in reach: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"

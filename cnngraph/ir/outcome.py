@@ -1,0 +1,182 @@
+"""The end of elaboration: outputs found, what is never read told, rules of initialisation read, the Graph made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from cnngraph.diagnostics import Diagnostic, Severity, did_you_mean
+from cnngraph.fields import FieldError
+from cnngraph.ir.environment import Bound, Env, Problem, Unknown
+from cnngraph.ir.graph import Graph, InitRule, Node, Ref, Scope
+from cnngraph.ops.init import read_init
+from cnngraph.spec.model import InitSpec, Spec
+from cnngraph.tensor_type import TensorType
+
+DEFAULT_OUTPUT = "output"
+
+
+def finish(
+    spec: Spec,
+    env: Env,
+    root: Scope,
+    last: Bound | None,
+    nodes: list[Node],
+    inputs: Mapping[str, TensorType],
+    unused: set[int],
+    *,
+    complete: bool,
+) -> tuple[Graph, list[Diagnostic]]:
+    """The graph and what is still wrong with it; of a graph that is not complete only the part is handed on."""
+    told: list[Diagnostic] = []
+    outputs = _outputs(spec, env, last, told)
+    training = frozenset(word.text for word in spec.training_only)
+    told += _training_mistakes(spec, outputs)
+    rules = _init_rules(spec, env, nodes, told)
+    always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
+    live = always | _live(nodes, outputs.values())
+    if complete and not told:
+        told += _unread(root, nodes, live, unused, inputs)
+    flagged = tuple(
+        replace(node, training_only=index in live and index not in always, unused=index in unused)
+        if index in unused or index not in always
+        else node
+        for index, node in enumerate(nodes)
+    )
+    params = {name: given.value for name, given in env.params.items()}
+    graph = Graph(spec.name, spec.about, dict(inputs), outputs, training, flagged, root, rules, spec.renames, params)
+    return graph, told
+
+
+def _outputs(spec: Spec, env: Env, last: Bound | None, told: list[Diagnostic]) -> dict[str, Ref]:
+    outputs: dict[str, Ref] = {}
+    assert spec.nodes is not None
+    try:
+        if not spec.outputs:
+            if last is not None:
+                if last.unused:
+                    message = "the last node is marked unused, so the network has no value"
+                    raise Problem("E312", message, last.span, help="say outputs: {logits: …}")
+                outputs[DEFAULT_OUTPUT] = _single(last, spec.nodes.children[-1].name.text, last.span)
+        for name, path in spec.outputs:
+            bound = env.find(path)
+            if bound.unused:
+                raise Problem("E312", f"{path} is marked unused, so it cannot be an output", path.span)
+            outputs[name.text] = _single(bound, path.text, path.span)
+    except Problem as problem:
+        told.append(problem.diagnostic)
+    except Unknown:
+        pass
+    return outputs
+
+
+def _single(bound: Bound, name: str, span: object) -> Ref:
+    tensors = bound.tensors()
+    if len(tensors.refs) != 1:
+        message = f"an output is one tensor, but {name} is a list of {len(tensors.refs)}"
+        raise Problem("E304", message, bound.span, help=f"name a part ({name}.0), or concat them")
+    return tensors.refs[0]
+
+
+def _training_mistakes(spec: Spec, outputs: Mapping[str, Ref]) -> Iterable[Diagnostic]:
+    names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
+    for word in spec.training_only:
+        if word.text not in names:
+            help = did_you_mean(word.text, names) or f"the outputs are {', '.join(names)}"
+            yield Diagnostic("E314", f"training_only names no output: {word}", word.span, help=help)
+    if spec.training_only and all(name in {word.text for word in spec.training_only} for name in names):
+        message = "no output is left in eval mode: every one is training_only"
+        yield Diagnostic("E314", message, spec.training_only[0].span)
+
+
+def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
+    """The nodes that outputs hang on."""
+    live: set[int] = set()
+    waiting = [ref.node for ref in outputs if ref.node >= 0]
+    while waiting:
+        index = waiting.pop()
+        if index not in live:
+            live.add(index)
+            waiting += [ref.node for ref in nodes[index].reads if ref.node >= 0 and ref.node not in live]
+    return live
+
+
+def _unread(
+    root: Scope, nodes: list[Node], live: set[int], unused: set[int], inputs: Mapping[str, TensorType]
+) -> list[Diagnostic]:
+    """Nodes that nobody reads, each told once: at the outermost block whose value it is, and at its first use."""
+    told = [
+        Diagnostic("E312", f"{nodes[index].path} is marked unused, yet it is read", nodes[index].span)
+        for index in sorted(live & unused)
+    ]
+    read = {ref.node for index, node in enumerate(nodes) if index not in unused for ref in node.reads}
+    dead = [index for index in range(len(nodes)) if index not in live and index not in unused and index not in read]
+    outermost: dict[int, Scope] = {}
+    for scope in _all_scopes(root) if dead else ():
+        for ref in scope.value:
+            outermost.setdefault(ref.node, scope)
+    seen: dict[object, int] = {}
+    for index in dead:
+        where = outermost.get(index, nodes[index])
+        path, span = where.path, where.span
+        if span in seen:
+            continue
+        seen[span] = index
+        told.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, help=UNREAD_HELP))
+    used = {ref.node for index in live for ref in nodes[index].reads}
+    for position, name in enumerate(inputs):
+        if -1 - position not in used and live:
+            told.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
+    return told
+
+
+UNREAD_HELP = "read it with from:, remove it, or mark it unused: true (built for its weights' keys, never run)"
+
+
+def _all_scopes(root: Scope) -> Iterable[Scope]:
+    waiting = [each for each in root.children if isinstance(each, Scope)]
+    while waiting:
+        scope = waiting.pop(0)
+        yield scope
+        waiting += [each for each in scope.children if isinstance(each, Scope)]
+
+
+def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: list[Diagnostic]) -> tuple[InitRule, ...]:
+    rules = []
+    for each in spec.init:
+        try:
+            rule = _init_rule(each, env)
+        except Problem as problem:
+            told.append(problem.diagnostic)
+            continue
+        rules.append(rule)
+        told += _rule_mistakes(each, rule, nodes)
+    return tuple(rules)
+
+
+def _init_rule(spec: InitSpec, env: Env) -> InitRule:
+    values = {}
+    for entry in spec.values:
+        given = env.given(entry.key_span, entry.value)
+        try:
+            values[entry.key] = read_init(given.value)
+        except FieldError as error:
+            raise Problem("E702", f"{entry.key} {error.message}", given.span, help=error.help) from None
+    return InitRule(spec.match.text, values)
+
+
+def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
+    """A rule that fits nothing, or a parameter that none of its modules has."""
+    fitting = [node for node in nodes if rule.fits(node.op, node.path)]
+    if not fitting:
+        ops = {node.op for node in nodes}
+        help = did_you_mean(rule.match, ops) or "match: an op's name, or a path with * (one part) and ** (any)"
+        severity = Severity.WARNING
+        message = f"this rule fits no module: {rule.match}"
+        yield Diagnostic("W701", message, spec.match.span, severity, help=help)
+        return
+    known = {name for node in fitting for name in node.parameters} | {"weight", "bias"}
+    for entry in spec.values:
+        if entry.key not in known:
+            message = f"{rule.match} has no parameter {entry.key}"
+            yield Diagnostic("E702", message, entry.key_span, help=did_you_mean(entry.key, known))

@@ -1,0 +1,186 @@
+"""Names, looked up where they stand: mistakes that need no shapes, also in blocks that nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
+from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.fields import fields_of
+from cnngraph.ir.environment import Problem, in_reach, part_of, unknown_name
+from cnngraph.ops.registry import Registry
+from cnngraph.spec.expressions import ExpressionError, parse_expression
+from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
+
+INDICES = frozenset({"i", "item"})
+OVERLAY_WORDS = ("op", "when", "else", "expect")
+
+
+def no_such_op(op: Word, library: Library, registry: Registry) -> Problem:
+    """Nothing has that name."""
+    mend = did_you_mean(op.text, [*library.block_names(), *registry.names()])
+    help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
+    return Problem("E313", f"there is no op or block {op.text}", op.span, help=help)
+
+
+def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Problem:
+    """A word that the op or block does not take."""
+    options = list(known)
+    takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
+    return Problem("E207", f"{key} is not a word of {owner}", span, help=did_you_mean(key, options) or takes)
+
+
+def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
+    """Every unknown op, word, param and name in the file's own blocks and nodes."""
+    checker = _Checker(spec.library, registry, [])
+    for block in spec.library.blocks.values():
+        checker.block(block)
+    if spec.nodes is not None:
+        params = frozenset(spec.library.params)
+        inputs = frozenset(each.key for each in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
+        checker.scope(spec.nodes, Names(params, inputs))
+    return checker.diagnostics
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What may stand behind a `$`, and what a path may begin with."""
+
+    params: frozenset[str]
+    inputs: frozenset[str]
+    nodes: frozenset[str] = frozenset()
+    indices: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> frozenset[str]:
+        return self.params | self.inputs | self.nodes | self.indices | {"from"}
+
+
+@dataclass(frozen=True)
+class _Checker:
+    library: Library
+    registry: Registry
+    diagnostics: list[Diagnostic]
+
+    def tell(self, problem: Problem, node: str) -> None:
+        self.diagnostics.append(replace(problem.diagnostic, node=node))
+
+    def block(self, block: BlockSpec) -> None:
+        name = block.name.text
+        if self.registry.get(name) is not None:
+            message = f"{name} is the name of an op"
+            self.tell(Problem("E308", message, block.name.span, help="give the block another name"), name)
+        inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
+        known = frozenset(self.library.params)
+        for param in block.params:
+            if param.default is not None:
+                self.value(param.default, Names(known, inputs), name)
+            known |= {param.name.text}
+        self.node(block.body, Names(known, inputs), outer=True)
+
+    def scope(self, scope: ScopeSpec, names: Names) -> None:
+        own = frozenset() if scope.numbered else frozenset(child.name.text for child in scope.children)
+        inner = replace(names, nodes=own)
+        loose = scope.numbered or any(child.flat or "$" in child.name.text for child in scope.children)
+        loose = loose or any(self.is_flat_block(child) for child in scope.children)
+        for child in scope.children:
+            if not loose:
+                self.paths(child, inner)
+            self.node(child, inner)
+
+    def is_flat_block(self, child: NodeSpec) -> bool:
+        found = self.library.find(child.op.text) if child.op else None
+        return found is not None and found[0].body.flat
+
+    def paths(self, child: NodeSpec, names: Names) -> None:
+        words = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
+        options = names.inputs | names.nodes
+        for word in words:
+            parts = word.text.split(".")
+            heads = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+            if "$" not in word.text and not heads & options:
+                help = did_you_mean(parts[0], options) or in_reach(sorted(options))
+                self.tell(Problem("E301", f"there is no node {parts[0]} here", word.span, help=help), child.name.text)
+
+    def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
+        label = child.name.text
+        if child.when is not None:
+            self.expression(child.when, names, label)
+        rounds = names
+        if child.repeat is not None:
+            self.expression(child.repeat.count, names, label)
+            rounds = replace(names, indices=names.indices | INDICES)
+            for entry in (*child.repeat.first, *child.repeat.last):
+                self.value(entry.value, rounds, label)
+        for entry in child.words:
+            self.value(entry.value, rounds, label)
+        if child.op is not None:
+            self.op(child.op, child, rounds, label)
+        if child.nodes is not None:
+            inputs = names.inputs if outer and child.repeat is None else frozenset({"in"})
+            self.scope(child.nodes, replace(rounds, inputs=inputs))
+
+    def op(self, op: Word, child: NodeSpec, names: Names, label: str) -> None:
+        if "$" in op.text:
+            self.text(op.text, op.span, False, names, label)
+            return
+        if self.library.find(op.text) is None and self.registry.get(op.text) is None:
+            self.tell(no_such_op(op, self.library, self.registry), label)
+            return
+        known = self.words_of(op.text, self.library, ())
+        if known is None:
+            return
+        entries: list[Entry] = list(child.words)
+        if child.repeat is not None:
+            overlays = (*child.repeat.first, *child.repeat.last)
+            if any(each.key == "op" for each in overlays):
+                return
+            entries += [each for each in overlays if each.key not in OVERLAY_WORDS]
+        owner = f"the block {op}" if self.library.find(op.text) else op.text
+        for entry in entries:
+            if entry.key not in known:
+                self.tell(unknown_word(entry.key, owner, known, entry.key_span), label)
+
+    def words_of(self, op: str, library: Library, seen: tuple[str, ...]) -> list[str] | None:
+        """The words that an op or block takes; None where that cannot be known."""
+        found = library.find(op)
+        if found is None:
+            cls = self.registry.get(op)
+            return list(fields_of(cls)) if cls else None
+        block, home = found
+        known = [param.name.text for param in block.params]
+        body = block.body
+        if body.op is None or body.repeat is not None:
+            return known
+        if "$" in body.op.text or op in seen:
+            return None
+        inner = self.words_of(body.op.text, home, (*seen, op))
+        return None if inner is None else [*known, *inner]
+
+    # -- expressions
+
+    def value(self, value: Value, names: Names, label: str) -> None:
+        if isinstance(value, Scalar):
+            if isinstance(value.value, str) and "$" in value.value:
+                self.text(value.value, value.span, value.quoted, names, label)
+            return
+        inner: Iterator[Value]
+        inner = iter(value.items) if isinstance(value, Listing) else (each.value for each in value)
+        for each in inner:
+            self.value(each, names, label)
+
+    def expression(self, value: Value, names: Names, label: str) -> None:
+        """A word that is always an expression."""
+        if isinstance(value, Scalar) and isinstance(value.value, str):
+            self.text(value.value, value.span, value.quoted, names, label)
+        else:
+            self.value(value, names, label)
+
+    def text(self, text: str, span: Span, quoted: bool, names: Names, label: str) -> None:
+        try:
+            for reference in parse_expression(text).references:
+                if reference.name not in names.all:
+                    raise unknown_name(reference, sorted(names.all - {"from"}), in_round="i" in names.indices)
+        except ExpressionError as error:
+            self.tell(Problem(error.code, error.message, part_of(span, error, quoted), help=error.help), label)
