@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from cnngraph.tensor_type import TensorType
+from cnngraph.diagnostics import did_you_mean
+from cnngraph.fields import REQUIRED, FieldError, fields_of
+from cnngraph.tensor_type import OTHER, TensorType
+
+MAX_ELEMENTS = 2**31 - 1  # of one tensor for one image, and of one weight
 
 
 class OpError(Exception):
@@ -47,12 +51,28 @@ def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
 class Example:
     """One use of an op: its words as YAML would give them, its input shapes, and the shape that comes out.
 
-    It is a test (built with PyTorch and compared) and a line of the manual.
+    It is a test (built with PyTorch and compared) and a line of the manual. `axes` names the axes of the inputs
+    where their sizes alone would mislead, a letter for each: `("HWC",)`, `?` for a nameless one. The inputs at the
+    places in `free` are free parameters, which have no batch axis.
     """
 
     words: Mapping[str, Any]
     inputs: tuple[tuple[int, ...], ...]
     output: tuple[int, ...] | list[tuple[int, ...]]
+    axes: tuple[str, ...] = ()
+    free: tuple[int, ...] = ()
+
+    def types(self) -> tuple[TensorType, ...]:
+        """The inputs' types."""
+        named = dict(enumerate(self.axes))
+        return tuple(
+            TensorType(sizes, tuple(OTHER * len(sizes)), batched=False)
+            if place in self.free
+            else TensorType(sizes, tuple(named[place]))
+            if place in named
+            else TensorType.of(sizes)
+            for place, sizes in enumerate(self.inputs)
+        )
 
 
 @dataclass(frozen=True)
@@ -100,3 +120,63 @@ class Op(ABC):
     def is_stateless(self) -> bool:
         """Whether it is an expression in forward rather than a module."""
         return type(self).layer is Op.layer
+
+
+OpType = TypeVar("OpType", bound=Op)
+
+
+def make_op(cls: type[OpType], words: Mapping[str, object]) -> OpType:
+    """The op with plain words filled in, as YAML would give them. Raises FieldError at the first bad word."""
+    known = fields_of(cls)
+    values = {}
+    for word, value in words.items():
+        if word not in known:
+            raise FieldError(f"{cls.name} has no word {word}", did_you_mean(word, known))
+        try:
+            values[word] = known[word].kind.convert(value)
+        except FieldError as error:
+            raise FieldError(f"{word} {error.message}", error.help) from None
+    missing = [word for word, each in known.items() if each.default is REQUIRED and word not in words]
+    if missing:
+        raise FieldError(f"{cls.name} needs {' and '.join(missing)}")
+    return cls(**values)
+
+
+def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[TensorType, ...]:
+    """What the op gives for these inputs: checks their number and kind, then the op's own rule, then the bounds.
+
+    Raises OpError with everything that PyTorch would refuse when the layer is made or run.
+    """
+    _check_number(op, len(inputs))
+    if not op.takes_parameters and not all(each.batched for each in inputs):
+        raise OpError(
+            f"{op.name} reads images, and a free parameter is none",
+            code="E211",
+            help="add, sub, mul and maximum take a free parameter beside a tensor",
+        )
+    result = op.infer(*inputs)
+    for each in result if isinstance(result, tuple) else (result,):
+        if each.count > MAX_ELEMENTS:
+            raise OpError(f"the result {each} has more than {MAX_ELEMENTS:,} numbers for one image", code="E502")
+    for name, shape in op.parameters(*inputs).items():
+        if TensorType.of(shape).count > MAX_ELEMENTS:
+            sizes = "×".join(map(str, shape))
+            raise OpError(f"the {name or 'parameter'} {sizes} has more than {MAX_ELEMENTS:,} numbers", code="E502")
+    return result
+
+
+def _check_number(op: Op, count: int) -> None:
+    fewest, most = op.inputs
+    if count >= fewest and (most is None or count <= most):
+        return
+    if most == 0:
+        wanted, help = "nothing", "write from: [] or leave from out"
+    elif fewest == most:
+        names = f" ({', '.join(op.input_names)})" if op.input_names else ""
+        wanted = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
+        help = (
+            "join them first, for example with concat or add" if count > fewest else "name all of them in from: [...]"
+        )
+    else:
+        wanted, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", "name all of them in from: [...]"
+    raise OpError(f"{op.name} reads {wanted}, got {count}", code="E210", help=help)

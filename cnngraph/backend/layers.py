@@ -1,0 +1,103 @@
+"""The modules that ops need beside those of torch.nn.
+
+Each class is complete in itself and needs no more than `torch`, `nn` and `F`: its source is copied as it stands into
+generated model files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of N×C×…: weight and bias have C numbers."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.layer_norm(x.movedim(1, -1), self.normalized_shape, self.weight, self.bias, self.eps)
+        return x.movedim(-1, 1)
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (Huang et al. 2016): in training mode the input is zero with probability p, else x / (1 − p).
+
+    Mode `row` decides for each image, `batch` once for all.
+    """
+
+    def __init__(self, p: float, mode: str = "row") -> None:
+        super().__init__()
+        self.p = p
+        self.mode = mode
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        keep = 1.0 - self.p
+        rows = x.shape[0] if self.mode == "row" else 1
+        mask = x.new_empty([rows] + [1] * (x.ndim - 1)).bernoulli_(keep)
+        return x * (mask / keep if keep > 0.0 else mask)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, mode={self.mode}"
+
+
+class DropBlock(nn.Module):
+    """DropBlock (Ghiasi et al. 2018) on N×C×H×W: in training mode squares are set to zero, the rest is scaled up."""
+
+    def __init__(self, p: float, block: int) -> None:
+        super().__init__()
+        self.p = p
+        self.block = block
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        images, channels, height, width = x.shape
+        block = min(self.block, height, width)
+        rows, columns = height - block + 1, width - block + 1
+        # The share of centres that drops about p of all numbers.
+        share = self.p * height * width / (block**2 * rows * columns)
+        centres = x.new_empty(images, channels, rows, columns).bernoulli_(share)
+        dropped = F.max_pool2d(F.pad(centres, [block // 2] * 4), block, stride=1, padding=block // 2)
+        kept = 1 - dropped
+        return x * kept * (kept.numel() / (1e-6 + kept.sum()))
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, block={self.block}"
+
+
+class Gate(nn.Module):
+    """The gated shortcut of He et al. 2016 on N×C×H×W, with g = sigmoid(conv1×1(carry)).
+
+    Mode `exclusive` gives g·transform + (1 − g)·carry, mode `shortcut` gives transform + (1 − g)·carry.
+    """
+
+    def __init__(self, channels: int, mode: str, bias: float | None = None) -> None:
+        super().__init__()
+        self.mode = mode
+        conv = nn.Conv2d(channels, channels, kernel_size=1)
+        if bias is not None:
+            conv.bias = nn.Parameter(torch.full((channels,), float(bias)))
+        self.weight, self.bias = conv.weight, conv.bias
+
+    def forward(self, transform: torch.Tensor, carry: torch.Tensor) -> torch.Tensor:
+        gate = torch.sigmoid(F.conv2d(carry, self.weight, self.bias))
+        if self.mode == "exclusive":
+            transform = gate * transform
+        return transform + (1 - gate) * carry
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]}, mode={self.mode}"
+
+
+def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: Any) -> nn.Parameter:
+    """A free parameter filled with a number, or by the function of torch.nn.init of that name."""
+    tensor = torch.empty(shape)
+    if isinstance(init, str):
+        getattr(nn.init, f"{init}_")(tensor, **arguments)
+    else:
+        nn.init.constant_(tensor, init)
+    return nn.Parameter(tensor)

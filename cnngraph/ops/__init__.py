@@ -1,0 +1,1 @@
+"""The ops: each a frozen dataclass with its words, shape rule, cost, PyTorch layer, examples and manual."""

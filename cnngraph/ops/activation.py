@@ -1,0 +1,309 @@
+"""Activations: functions of each number alone, and the two softmaxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Choice, Float, Int, field
+from cnngraph.ops.kinds import Axis, Positive
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import axis_index, need_channels_first, unless_default
+from cnngraph.tensor_type import TensorType
+
+ANY_SHAPE = (Example({}, ((4, 5, 6),), (4, 5, 6)), Example({}, ((12,),), (12,)))
+
+
+@dataclass(frozen=True)
+class Relu(Op):
+    """max(0, x). The shape stays."""
+
+    name: ClassVar[str] = "relu"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.ReLU."""
+        return layer("ReLU")
+
+
+@dataclass(frozen=True)
+class Relu6(Op):
+    """min(max(0, x), 6), as in MobileNet (Howard et al. 2017). The shape stays."""
+
+    name: ClassVar[str] = "relu6"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.ReLU6."""
+        return layer("ReLU6")
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Op):
+    """x where it is positive, otherwise negative_slope·x (Maas et al. 2013). The shape stays."""
+
+    name: ClassVar[str] = "leaky_relu"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+
+    # PyTorch cannot run it in place backwards with a slope below 0.
+    negative_slope: float = field(Float(0), "factor of negative numbers", 0.01)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *ANY_SHAPE,
+        Example({"negative_slope": 0.1}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"negative_slope": 0}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.LeakyReLU."""
+        return layer("LeakyReLU", **unless_default(negative_slope=(self.negative_slope, 0.01)))
+
+
+@dataclass(frozen=True)
+class PRelu(Op):
+    """x where it is positive, otherwise a learned weight times x (He et al. 2015). The shape stays."""
+
+    name: ClassVar[str] = "prelu"
+    kind: ClassVar[str] = "activation"
+
+    num_parameters: int = field(Int(1), "weights: 1 for all channels together, or as many as there are channels", 1)
+    init: float = field(Float(), "the weights' initial value", 0.25)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *ANY_SHAPE,
+        Example({"num_parameters": 4, "init": 0.1}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"num_parameters": 12}, ((12,),), (12,)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (tensor,) = inputs
+        if self.num_parameters == 1:
+            return tensor
+        need_channels_first(self.name, tensor)
+        if self.num_parameters != tensor.channels:
+            raise OpError(
+                f"num_parameters must be 1 or the input's channels, {tensor.channels}, got {self.num_parameters}",
+                code="E202",
+                word="num_parameters",
+                help="num_parameters: $from.channels is always right",
+            )
+        return tensor
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` num_parameters."""
+        return {"weight": (self.num_parameters,)}
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.PReLU."""
+        return layer("PReLU", **unless_default(num_parameters=(self.num_parameters, 1), init=(self.init, 0.25)))
+
+
+@dataclass(frozen=True)
+class Elu(Op):
+    """x where it is positive, otherwise alpha·(exp(x) − 1) (Clevert et al. 2015). The shape stays."""
+
+    name: ClassVar[str] = "elu"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+
+    # PyTorch cannot run it in place backwards with an alpha below 0.
+    alpha: float = field(Float(0), "minus the limit for very negative numbers", 1.0)
+
+    examples: ClassVar[tuple[Example, ...]] = (*ANY_SHAPE, Example({"alpha": 0.5}, ((4, 5, 6),), (4, 5, 6)))
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.ELU."""
+        return layer("ELU", **unless_default(alpha=(self.alpha, 1.0)))
+
+
+@dataclass(frozen=True)
+class Selu(Op):
+    """An elu with constants that keep mean 0 and variance 1 (Klambauer et al. 2017). The shape stays.
+
+    scale·x where x is positive, otherwise scale·alpha·(exp(x) − 1), with scale 1.0507 and alpha 1.6733.
+    """
+
+    name: ClassVar[str] = "selu"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.SELU."""
+        return layer("SELU")
+
+
+@dataclass(frozen=True)
+class Gelu(Op):
+    """x·Φ(x), with Φ the normal distribution's function (Hendrycks & Gimpel 2016). The shape stays."""
+
+    name: ClassVar[str] = "gelu"
+    kind: ClassVar[str] = "activation"
+
+    approximate: str = field(Choice(("none", "tanh")), "`tanh` computes Φ by its approximation with tanh", "none")
+
+    examples: ClassVar[tuple[Example, ...]] = (*ANY_SHAPE, Example({"approximate": "tanh"}, ((4, 5, 6),), (4, 5, 6)))
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.GELU."""
+        return layer("GELU", **unless_default(approximate=(self.approximate, "none")))
+
+
+@dataclass(frozen=True)
+class Silu(Op):
+    """x·sigmoid(x), also called swish (Elfwing et al. 2017). The shape stays."""
+
+    name: ClassVar[str] = "silu"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.SiLU."""
+        return layer("SiLU")
+
+
+@dataclass(frozen=True)
+class Mish(Op):
+    """x·tanh(softplus(x)) (Misra 2019). The shape stays."""
+
+    name: ClassVar[str] = "mish"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Mish."""
+        return layer("Mish")
+
+
+@dataclass(frozen=True)
+class Sigmoid(Op):
+    """1 / (1 + exp(−x)). The shape stays."""
+
+    name: ClassVar[str] = "sigmoid"
+    kind: ClassVar[str] = "activation"
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Sigmoid."""
+        return layer("Sigmoid")
+
+
+@dataclass(frozen=True)
+class Tanh(Op):
+    """The hyperbolic tangent. The shape stays."""
+
+    name: ClassVar[str] = "tanh"
+    kind: ClassVar[str] = "activation"
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Tanh."""
+        return layer("Tanh")
+
+
+@dataclass(frozen=True)
+class Hardswish(Op):
+    """x·min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape stays."""
+
+    name: ClassVar[str] = "hardswish"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Hardswish."""
+        return layer("Hardswish")
+
+
+@dataclass(frozen=True)
+class Hardsigmoid(Op):
+    """min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape stays."""
+
+    name: ClassVar[str] = "hardsigmoid"
+    kind: ClassVar[str] = "activation"
+    runs_inplace: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Hardsigmoid."""
+        return layer("Hardsigmoid")
+
+
+@dataclass(frozen=True)
+class Softplus(Op):
+    """log(1 + exp(beta·x)) / beta, a smooth relu. The shape stays."""
+
+    name: ClassVar[str] = "softplus"
+    kind: ClassVar[str] = "activation"
+
+    beta: float = field(Positive(), "how sharp the bend is", 1.0)
+    threshold: float = field(Float(), "where beta·x is above it, the result is x", 20.0)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *ANY_SHAPE,
+        Example({"beta": 2, "threshold": 10}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Softplus."""
+        return layer("Softplus", **unless_default(beta=(self.beta, 1.0), threshold=(self.threshold, 20.0)))
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """exp(x) over its sum along an axis: numbers between 0 and 1 that sum to 1. The shape stays.
+
+    For a classifier's output leave it out in training: cross-entropy takes the plain scores.
+    """
+
+    name: ClassVar[str] = "softmax"
+    kind: ClassVar[str] = "activation"
+
+    dim: str | int = field(Axis(), "the axis that is summed", "channels")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *ANY_SHAPE,
+        Example({"dim": "width"}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"dim": -1}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        axis_index(self.name, inputs[0], self.dim)
+        return inputs[0]
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Softmax."""
+        return layer("Softmax", dim=axis_index(self.name, inputs[0], self.dim) + 1)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Op):
+    """The logarithm of softmax, computed stably. The shape stays."""
+
+    name: ClassVar[str] = "log_softmax"
+    kind: ClassVar[str] = "activation"
+
+    dim: str | int = field(Axis(), "the axis that is summed", "channels")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *ANY_SHAPE,
+        Example({"dim": 2}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        axis_index(self.name, inputs[0], self.dim)
+        return inputs[0]
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.LogSoftmax."""
+        return layer("LogSoftmax", dim=axis_index(self.name, inputs[0], self.dim) + 1)

@@ -1,0 +1,89 @@
+"""A constant factor, the absolute value, and free parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Float, Int, ListOf, field
+from cnngraph.ops.init import Init, InitCall
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.tensor_type import OTHER, TensorType
+
+
+@dataclass(frozen=True)
+class Scale(Op):
+    """The input times a constant factor. The shape stays."""
+
+    name: ClassVar[str] = "scale"
+    kind: ClassVar[str] = "arithmetic"
+    output_is_free: ClassVar[bool] = True
+
+    factor: float = field(Float(), "the factor")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"factor": 0.5}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"factor": -1}, ((12,),), (12,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """`x * 0.5`."""
+        return f"{arguments[0]} * {self.factor!r}"
+
+
+@dataclass(frozen=True)
+class Abs(Op):
+    """The absolute value of each number. The shape stays."""
+
+    name: ClassVar[str] = "abs"
+    kind: ClassVar[str] = "arithmetic"
+    output_is_free: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((12,),), (12,)),
+    )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.abs."""
+        return f"torch.abs({arguments[0]})"
+
+
+@dataclass(frozen=True)
+class Parameter(Op):
+    """A free parameter: a learned tensor that no layer owns. It reads nothing, and its key is the node's own path.
+
+    `mul`, `add`, `sub` and `maximum` take it beside a tensor. LayerScale (Touvron et al. 2021) multiplies a branch by
+    a parameter C×1×1 that starts at 1e-6, ReZero (Bachlechner et al. 2020) by a single number, `shape: []`, that
+    starts at 0.
+    """
+
+    name: ClassVar[str] = "parameter"
+    kind: ClassVar[str] = "arithmetic"
+    inputs: ClassVar[tuple[int, int | None]] = (0, 0)
+
+    shape: tuple[int, ...] = field(ListOf(Int(1), 0), "its sizes, without a batch; [] is a single number")
+    init: float | InitCall = field(Init(), "its initial value", 1.0)  # noqa: RUF009 -- an InitCall is frozen
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"shape": [8, 1, 1], "init": 1e-6}, (), (8, 1, 1)),
+        Example({"shape": [], "init": 0}, (), ()),
+        Example({"shape": [4, 5, 6], "init": {"trunc_normal": {"std": 0.02}}}, (), (4, 5, 6)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """Its shape, of nameless axes and without a batch."""
+        refusal = self.init.refusal(self.shape) if isinstance(self.init, InitCall) else None
+        if refusal:
+            raise OpError(refusal, code="E205", word="init")
+        return TensorType(self.shape, (OTHER,) * len(self.shape), batched=False)
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """The node itself."""
+        return {"": self.shape}
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """cnngraph.backend.layers.parameter, which gives a torch.nn.Parameter rather than a module."""
+        if isinstance(self.init, InitCall):
+            return layer("cnngraph.backend.layers.parameter", self.shape, self.init.function, **self.init.kwargs)
+        return layer("cnngraph.backend.layers.parameter", self.shape, self.init)

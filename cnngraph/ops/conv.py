@@ -1,0 +1,209 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Bool, Choice, Int, Pair, field
+from cnngraph.ops.kinds import padding_kind
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import need_divisible, need_map, resolve_padding, side, slide, unless_default
+from cnngraph.tensor_type import TensorType
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """A convolution over C×H×W.
+
+    Each output channel is a bias plus the sum, over the input channels of its group, of the map correlated with a
+    kernel of its own. The result is out×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1,
+    likewise W'. With groups equal to the input's channels it is depthwise. Multiply-accumulates:
+    out·H'·W'·(C/groups)·kernel height·kernel width.
+    """
+
+    name: ClassVar[str] = "conv"
+    kind: ClassVar[str] = "conv"
+    output_is_free: ClassVar[bool] = True
+
+    out: int = field(Int(1), "output channels")
+    kernel: tuple[int, int] = field(Pair(1), "size of the window")
+    stride: tuple[int, int] = field(Pair(1), "step of the window", (1, 1))
+    padding: tuple[int, int] | str = field(
+        padding_kind("half", "same", "valid"),
+        "rows and columns added at each side; `half` is dilation·(kernel−1)//2 and keeps the size at stride 1 for an "
+        "odd kernel; `same` keeps it for any kernel (stride 1 only); `valid` is 0",
+        (0, 0),
+    )
+    dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
+    groups: int = field(Int(1), "groups of channels that are convolved apart; divides input and output channels", 1)
+    bias: bool = field(Bool(), "whether a learned number is added to each output channel", True)
+    padding_mode: str = field(
+        Choice(("zeros", "reflect", "replicate", "circular")), "what the padding is filled with", "zeros"
+    )
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"out": 64, "kernel": 7, "stride": 2, "padding": 3, "bias": False}, ((3, 32, 32),), (64, 16, 16)),
+        Example({"out": 8, "kernel": 1}, ((4, 5, 6),), (8, 5, 6)),
+        Example({"out": 8, "kernel": [1, 7], "padding": "half"}, ((4, 9, 9),), (8, 9, 9)),
+        Example({"out": 6, "kernel": 3, "padding": "half", "dilation": 2}, ((4, 9, 8),), (6, 9, 8)),
+        Example({"out": 6, "kernel": 4, "padding": "same"}, ((4, 9, 8),), (6, 9, 8)),
+        Example({"out": 6, "kernel": 4, "padding": "half"}, ((4, 9, 8),), (6, 8, 7)),
+        Example({"out": 8, "kernel": 3, "stride": [2, 1], "padding": [1, 0], "groups": 4}, ((4, 9, 8),), (8, 5, 6)),
+        Example({"out": 4, "kernel": 3, "groups": 4, "padding_mode": "reflect", "padding": 2}, ((4, 3, 3),), (4, 5, 5)),
+        Example({"out": 4, "kernel": 3, "padding_mode": "circular", "padding": 3}, ((4, 3, 3),), (4, 7, 7)),
+        Example({"out": 4, "kernel": 2, "padding_mode": "replicate", "padding": "same"}, ((4, 3, 3),), (4, 3, 3)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """out×H'×W'."""
+        (image,) = inputs
+        need_map(self.name, image)
+        need_divisible(image.channels, self.groups, "input's channels", "groups")
+        need_divisible(self.out, self.groups, "output channels", "groups")
+        if self.padding == "same" and self.stride != (1, 1):
+            raise OpError(
+                "padding: same keeps the size, so the stride must be 1",
+                code="E205",
+                word="padding",
+                help="padding: half halves an even size at stride 2",
+            )
+        self._check_padding_mode(image)
+        if self.padding == "same":
+            return image.with_sizes(C=self.out)
+        height, width = slide(image, self.kernel, self.stride, self._padding, self.dilation)
+        return image.with_sizes(C=self.out, H=height, W=width)
+
+    @property
+    def _padding(self) -> tuple[int, int]:
+        return resolve_padding(self.padding, self.kernel, self.dilation)
+
+    def _check_padding_mode(self, image: TensorType) -> None:
+        most = {"reflect": -1, "circular": 0}.get(self.padding_mode)
+        if most is None:
+            return
+        for padding, size in zip(self._padding, image.sizes[1:], strict=True):
+            if padding > size + most:
+                raise OpError(
+                    f"padding_mode: {self.padding_mode} can add at most {size + most} to a side of {size}, "
+                    f"not {padding}",
+                    code="E205",
+                    word="padding",
+                )
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` out×(C/groups)×kernel, `bias` out."""
+        weight = (self.out, inputs[0].channels // self.groups, *self.kernel)
+        return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
+
+    def macs(self, *inputs: TensorType) -> int:
+        """out·H'·W'·(C/groups)·kernel."""
+        return self.infer(*inputs).count * math.prod(self.parameters(*inputs)["weight"][1:])
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Conv2d."""
+        padding = "same" if self.padding == "same" else side(self._padding)
+        return layer(
+            "Conv2d",
+            inputs[0].channels,
+            self.out,
+            kernel_size=side(self.kernel),
+            **unless_default(
+                stride=(side(self.stride), 1),
+                padding=(padding, 0),
+                dilation=(side(self.dilation), 1),
+                groups=(self.groups, 1),
+                bias=(self.bias, True),
+                padding_mode=(self.padding_mode, "zeros"),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class ConvTranspose(Op):
+    """A transposed convolution over C×H×W, which enlarges a map: the gradient of a convolution.
+
+    The result is out×H'×W' with H' = (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1,
+    likewise W'. `kernel: 2, stride: 2` doubles a map, as U-Net does (Ronneberger et al. 2015). Multiply-accumulates:
+    H·W of the input times the numbers in the weight.
+    """
+
+    name: ClassVar[str] = "conv_transpose"
+    kind: ClassVar[str] = "conv"
+    output_is_free: ClassVar[bool] = True
+
+    out: int = field(Int(1), "output channels")
+    kernel: tuple[int, int] = field(Pair(1), "size of the window")
+    stride: tuple[int, int] = field(Pair(1), "factor by which the map grows", (1, 1))
+    padding: tuple[int, int] | str = field(
+        padding_kind("half"), "rows and columns taken away at each side; `half` is dilation·(kernel−1)//2", (0, 0)
+    )
+    output_padding: tuple[int, int] = field(
+        Pair(0), "rows and columns added at the bottom and the right; smaller than stride or dilation", (0, 0)
+    )
+    groups: int = field(Int(1), "groups of channels that are convolved apart; divides input and output channels", 1)
+    bias: bool = field(Bool(), "whether a learned number is added to each output channel", True)
+    dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"out": 4, "kernel": 2, "stride": 2}, ((8, 7, 5),), (4, 14, 10)),
+        Example(
+            {"out": 4, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1, "bias": False},
+            ((8, 7, 5),),
+            (4, 14, 10),
+        ),
+        Example({"out": 6, "kernel": [3, 1], "groups": 2, "dilation": 2, "padding": "half"}, ((8, 7, 5),), (6, 7, 5)),
+        Example({"out": 1, "kernel": 4, "stride": 1}, ((8, 1, 1),), (1, 4, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """out×H'×W'."""
+        (image,) = inputs
+        need_map(self.name, image)
+        need_divisible(image.channels, self.groups, "input's channels", "groups")
+        need_divisible(self.out, self.groups, "output channels", "groups")
+        for added, step, spread in zip(self.output_padding, self.stride, self.dilation, strict=True):
+            if added >= max(step, spread):
+                raise OpError(
+                    f"output_padding must be smaller than the stride or the dilation, got {added}",
+                    code="E205",
+                    word="output_padding",
+                )
+        sizes = zip(
+            image.sizes[1:], self.kernel, self.stride, self._padding, self.output_padding, self.dilation, strict=True
+        )
+        out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes]
+        if min(out) < 1:
+            raise OpError(f"padding takes the whole map away: {out[0]}×{out[1]} is left", code="E204", word="padding")
+        return image.with_sizes(C=self.out, H=out[0], W=out[1])
+
+    @property
+    def _padding(self) -> tuple[int, int]:
+        return resolve_padding(self.padding, self.kernel, self.dilation)
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` C×(out/groups)×kernel, `bias` out."""
+        weight = (inputs[0].channels, self.out // self.groups, *self.kernel)
+        return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
+
+    def macs(self, *inputs: TensorType) -> int:
+        """H·W of the input times the numbers in the weight."""
+        return math.prod(inputs[0].sizes[1:]) * math.prod(self.parameters(*inputs)["weight"])
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.ConvTranspose2d."""
+        return layer(
+            "ConvTranspose2d",
+            inputs[0].channels,
+            self.out,
+            kernel_size=side(self.kernel),
+            **unless_default(
+                stride=(side(self.stride), 1),
+                padding=(side(self._padding), 0),
+                output_padding=(side(self.output_padding), 0),
+                groups=(self.groups, 1),
+                bias=(self.bias, True),
+                dilation=(side(self.dilation), 1),
+            ),
+        )

@@ -1,0 +1,133 @@
+"""Dropouts: in training mode they set some numbers to zero and scale up the others; in eval mode they do nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Choice, Float, Int, field
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import need_map, unless_default
+from cnngraph.tensor_type import TensorType
+
+
+@dataclass(frozen=True)
+class Dropout(Op):
+    """Each number is dropped with probability p, the others divided by 1 − p (Srivastava et al. 2014)."""
+
+    name: ClassVar[str] = "dropout"
+    kind: ClassVar[str] = "dropout"
+
+    p: float = field(Float(0, 1), "probability of dropping", 0.5)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"p": 0.2}, ((12,),), (12,)),
+        Example({"p": 1}, ((12,),), (12,)),
+    )
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Dropout."""
+        return layer("Dropout", **unless_default(p=(self.p, 0.5)))
+
+
+@dataclass(frozen=True)
+class Dropout2d(Op):
+    """Whole channels are dropped, each with probability p (Tompson et al. 2015). Takes C×H×W."""
+
+    name: ClassVar[str] = "dropout2d"
+    kind: ClassVar[str] = "dropout"
+
+    p: float = field(Float(0, 1), "probability of dropping a channel", 0.5)
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({"p": 0.4}, ((4, 5, 6),), (4, 5, 6)),)
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        need_map(self.name, inputs[0])
+        return inputs[0]
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Dropout2d."""
+        return layer("Dropout2d", **unless_default(p=(self.p, 0.5)))
+
+
+@dataclass(frozen=True)
+class AlphaDropout(Op):
+    """Dropout that keeps mean and variance, to go with selu (Klambauer et al. 2017)."""
+
+    name: ClassVar[str] = "alpha_dropout"
+    kind: ClassVar[str] = "dropout"
+
+    p: float = field(Float(0, 1), "probability of dropping", 0.5)
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({"p": 0.1}, ((4, 5, 6),), (4, 5, 6)),)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.AlphaDropout."""
+        return layer("AlphaDropout", **unless_default(p=(self.p, 0.5)))
+
+
+@dataclass(frozen=True)
+class DropPath(Op):
+    """Stochastic depth (Huang et al. 2016): the branch of a residual unit is dropped as a whole.
+
+    In training mode it is set to zero with probability p and otherwise divided by 1 − p, for each image (`row`) or
+    for the whole batch at once (`batch`). Given a seed, it draws the same numbers as torchvision's stochastic_depth.
+    """
+
+    name: ClassVar[str] = "drop_path"
+    kind: ClassVar[str] = "dropout"
+
+    p: float = field(Float(0, 1), "probability of dropping the branch")
+    mode: str = field(Choice(("row", "batch")), "`row`: each image for itself; `batch`: all at once", "row")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"p": 0.2}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"p": 0.0}, ((12,),), (12,)),
+        Example({"p": 1, "mode": "batch"}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """cnngraph.backend.layers.DropPath."""
+        return layer("cnngraph.backend.layers.DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
+
+
+@dataclass(frozen=True)
+class DropBlock(Op):
+    """DropBlock (Ghiasi et al. 2018): squares of each channel's map are dropped. Takes C×H×W.
+
+    p is about the share of numbers dropped. On a map smaller than the block, the block shrinks to the map's shorter
+    side. Given a seed, it draws the same numbers as torchvision's drop_block2d.
+    """
+
+    name: ClassVar[str] = "drop_block"
+    kind: ClassVar[str] = "dropout"
+
+    p: float = field(Float(0, 1), "share of numbers to drop")
+    block: int = field(Int(1), "side of the squares, an odd number")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"p": 0.1, "block": 3}, ((4, 9, 8),), (4, 9, 8)),
+        Example({"p": 0.1, "block": 7}, ((4, 3, 8),), (4, 3, 8)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (image,) = inputs
+        need_map(self.name, image)
+        if self.block % 2 == 0:
+            raise OpError(f"block must be odd, got {self.block}", code="E205", word="block")
+        shorter = min(image.sizes[1:])
+        if self.block > shorter and shorter % 2 == 0:
+            raise OpError(
+                f"the block {self.block} shrinks to the map's shorter side {shorter}, which is not odd",
+                code="E204",
+                word="block",
+                help=f"block: {max(1, shorter - 1)} fits the map",
+            )
+        return image
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """cnngraph.backend.layers.DropBlock."""
+        return layer("cnngraph.backend.layers.DropBlock", p=self.p, block=self.block)

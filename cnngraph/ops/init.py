@@ -1,0 +1,169 @@
+"""The functions of torch.nn.init, as data: their names, arguments, and the shapes they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnngraph.diagnostics import did_you_mean
+from cnngraph.fields import REQUIRED, Choice, Field, FieldError, Float, Int, Json, Kind, show_value
+from cnngraph.ops.kinds import Positive
+
+
+@dataclass(frozen=True, slots=True)
+class InitCall:
+    """A function of torch.nn.init (without its trailing underscore) and its arguments."""
+
+    function: str
+    kwargs: Mapping[str, Any]
+
+    def refusal(self, shape: tuple[int, ...]) -> str | None:
+        """Why the function cannot fill a tensor of that shape, or None where it can."""
+        fewest, most = RANKS.get(self.function, (0, None))
+        if len(shape) < fewest or (most is not None and len(shape) > most):
+            axes = f"{fewest}" if fewest == most else f"{fewest} to {most}" if most else f"at least {fewest}"
+            return f"{self.function} fills tensors of {axes} axes, not one of {len(shape)}"
+        groups = self.kwargs.get("groups", 1)
+        if self.function == "dirac" and shape[0] % groups:
+            return f"dirac's groups must divide the first size: {shape[0]} is not a multiple of {groups}"
+        return None
+
+
+def _arguments(*fields: Field) -> dict[str, Field]:
+    return {each.name: each for each in fields}
+
+
+_GAIN = Field("gain", Float(), "factor of the deviation", 1.0)
+_KAIMING = _arguments(
+    Field("a", Float(), "slope of leaky_relu below 0", 0.0),
+    Field("mode", Choice(("fan_in", "fan_out")), "whether forward or backward keeps the variance", "fan_in"),
+    Field(
+        "nonlinearity",
+        Choice(("leaky_relu", "relu", "linear", "sigmoid", "tanh", "selu")),
+        "what follows the layer",
+        "leaky_relu",
+    ),
+)
+
+FUNCTIONS: Mapping[str, Mapping[str, Field]] = {
+    "uniform": _arguments(Field("a", Float(), "lowest value", 0.0), Field("b", Float(), "highest value", 1.0)),
+    "normal": _arguments(Field("mean", Float(), "mean", 0.0), Field("std", Float(0), "deviation", 1.0)),
+    "trunc_normal": _arguments(
+        Field("mean", Float(), "mean", 0.0),
+        Field("std", Positive(), "deviation", 1.0),
+        Field("a", Float(), "lowest value", -2.0),
+        Field("b", Float(), "highest value", 2.0),
+    ),
+    "constant": _arguments(Field("val", Float(), "the value", REQUIRED)),
+    "ones": {},
+    "zeros": {},
+    "eye": {},
+    "dirac": _arguments(Field("groups", Int(1), "groups of the convolution", 1)),
+    "xavier_uniform": _arguments(_GAIN),
+    "xavier_normal": _arguments(_GAIN),
+    "kaiming_uniform": _KAIMING,
+    "kaiming_normal": _KAIMING,
+    "orthogonal": _arguments(_GAIN),
+    "sparse": _arguments(
+        Field("sparsity", Float(0, 1), "share of zeros in each column", REQUIRED),
+        Field("std", Float(0), "deviation of the others", 0.01),
+    ),
+}
+
+# Fewest and most axes of the tensors that a function fills, where not all.
+RANKS: Mapping[str, tuple[int, int | None]] = {
+    "eye": (2, 2),
+    "dirac": (3, 5),
+    "xavier_uniform": (2, None),
+    "xavier_normal": (2, None),
+    "kaiming_uniform": (2, None),
+    "kaiming_normal": (2, None),
+    "orthogonal": (2, None),
+    "sparse": (2, 2),
+}
+
+
+def read_init(value: object) -> float | InitCall:
+    """A number, `zeros`, or `{kaiming_normal: {mode: fan_out}}`. Raises FieldError: `must be …, got …`."""
+    if isinstance(value, str):
+        return _call(value, {})
+    if isinstance(value, Mapping):
+        if len(value) != 1:
+            raise FieldError(f"must be {DESCRIPTION}, got {show_value(value)}")
+        ((function, arguments),) = value.items()
+        return _call(str(function), {} if arguments is None else arguments)
+    try:
+        return Float().convert(value)
+    except FieldError:
+        raise FieldError(f"must be {DESCRIPTION}, got {show_value(value)}") from None
+
+
+DESCRIPTION = "a number or a function of torch.nn.init with its arguments, as in {normal: {std: 0.02}}"
+
+
+def _call(function: str, arguments: object) -> InitCall:
+    if function not in FUNCTIONS:
+        bare = function.removesuffix("_")
+        raise FieldError(
+            f"must be {DESCRIPTION}, got {show_value(function)}",
+            f"did you mean {bare}?" if bare in FUNCTIONS else did_you_mean(bare, FUNCTIONS),
+        )
+    known = FUNCTIONS[function]
+    if not isinstance(arguments, Mapping):
+        raise FieldError(
+            f"gives {function} {show_value(arguments)}, but its arguments go by name",
+            f"{{{function}: {{{next(iter(known))}: …}}}}" if known else None,
+        )
+    kwargs = {}
+    for name, each in arguments.items():
+        if name not in known:
+            raise FieldError(f"gives {function} {name}, which it does not take", did_you_mean(str(name), known))
+        try:
+            kwargs[str(name)] = known[name].kind.convert(each)
+        except FieldError as error:
+            raise FieldError(f"is wrong: {function}'s {name} {error.message}", error.help) from None
+    missing = [name for name, each in known.items() if each.required and name not in kwargs]
+    if missing:
+        raise FieldError(f"is wrong: {function} needs {' and '.join(missing)}")
+    if "b" in known and kwargs.get("a", known["a"].default) > kwargs.get("b", known["b"].default):
+        raise FieldError(f"is wrong: {function}'s a is above its b")
+    return InitCall(function, kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Init(Kind):
+    """How a tensor is filled at first: a number, or a function of torch.nn.init."""
+
+    def convert(self, value: object) -> float | InitCall:
+        """The number or the call."""
+        return read_init(value)
+
+    def schema(self) -> Json:
+        """Its JSON schema."""
+        return init_schema()
+
+    def describe(self) -> str:
+        """A few words for the manual."""
+        return DESCRIPTION
+
+
+def init_schema() -> Json:
+    """The JSON schema of an initial value."""
+    bare = [name for name, fields in FUNCTIONS.items() if not any(each.required for each in fields.values())]
+    calls = [
+        {
+            "type": "object",
+            "properties": {
+                name: {
+                    "type": ["object", "null"],
+                    "properties": {each.name: each.kind.schema() for each in fields.values()},
+                    "additionalProperties": False,
+                }
+            },
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name, fields in FUNCTIONS.items()
+    ]
+    return {"anyOf": [{"type": "number"}, {"enum": bare}, *calls]}

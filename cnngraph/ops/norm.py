@@ -1,0 +1,268 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Bool, Float, Int, Optional, field
+from cnngraph.ops.kinds import Positive
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import describe, need_channels_first, need_divisible, unless_default
+from cnngraph.tensor_type import CHANNELS, TensorType
+
+EPS = "added to the variance"
+AFFINE = "whether each channel has a learned weight and bias"
+
+
+def _affine(channels: int, present: bool, bias: bool = True) -> dict[str, tuple[int, ...]]:
+    if not present:
+        return {}
+    return {"weight": (channels,), "bias": (channels,)} if bias else {"weight": (channels,)}
+
+
+def _statistics(channels: int, present: bool) -> dict[str, tuple[int, ...]]:
+    if not present:
+        return {}
+    return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+
+
+@dataclass(frozen=True)
+class BatchNorm(Op):
+    """Batch normalisation (Ioffe & Szegedy 2015): each channel less its mean, divided by its deviation.
+
+    y = weight·(x − mean) / √(var + eps) + bias. In training mode mean and variance are the batch's, and running ones
+    are kept; in eval mode the running ones are used. The shape stays; C×H×W and a vector C are both taken.
+    """
+
+    name: ClassVar[str] = "batch_norm"
+    kind: ClassVar[str] = "norm"
+    output_is_free: ClassVar[bool] = True
+
+    eps: float = field(Positive(), EPS, 1e-5)
+    momentum: float | None = field(
+        Optional(Float(0, 1)), "share of the new batch in the running values; null is a plain average", 0.1
+    )
+    affine: bool = field(Bool(), AFFINE, True)
+    track_running_stats: bool = field(
+        Bool(), "whether running values are kept; if not, eval mode uses the batch's too", True
+    )
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"eps": 1e-3, "momentum": 0.01}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((12,),), (12,)),
+        Example({"momentum": None}, ((4, 9),), (4, 9)),
+        Example({"affine": False, "track_running_stats": False}, ((4, 5, 6),), (4, 5, 6)),
+        Example({}, ((4, 2, 3, 5),), (4, 2, 3, 5)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (tensor,) = inputs
+        need_channels_first(self.name, tensor)
+        if tensor.rank > 4:
+            raise OpError(f"batch_norm takes at most 4 axes, got {describe(tensor)}", code="E209")
+        return tensor
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` C, `bias` C."""
+        return _affine(inputs[0].channels, self.affine)
+
+    def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """running_mean C, running_var C, num_batches_tracked."""
+        return _statistics(inputs[0].channels, self.track_running_stats)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.BatchNorm2d, or BatchNorm1d and BatchNorm3d for other numbers of axes."""
+        return layer(
+            f"BatchNorm{max(1, inputs[0].rank - 1)}d",
+            inputs[0].channels,
+            **unless_default(
+                eps=(self.eps, 1e-5),
+                momentum=(self.momentum, 0.1),
+                affine=(self.affine, True),
+                track_running_stats=(self.track_running_stats, True),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class GroupNorm(Op):
+    """Group normalisation (Wu & He 2018): each group of channels of each image less its mean, over its deviation.
+
+    y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over a group's channels and all positions.
+    The shape stays. With num_groups 1 it is a layer norm over the whole map, with C groups an instance norm.
+    """
+
+    name: ClassVar[str] = "group_norm"
+    kind: ClassVar[str] = "norm"
+    output_is_free: ClassVar[bool] = True
+
+    num_groups: int = field(Int(1), "groups of channels; divides the channels")
+    eps: float = field(Positive(), EPS, 1e-5)
+    affine: bool = field(Bool(), AFFINE, True)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"num_groups": 2}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"num_groups": 4, "affine": False}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"num_groups": 1}, ((12,),), (12,)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (tensor,) = inputs
+        need_channels_first(self.name, tensor)
+        need_divisible(tensor.channels, self.num_groups, "input's channels", "num_groups")
+        return tensor
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` C, `bias` C."""
+        return _affine(inputs[0].channels, self.affine)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.GroupNorm."""
+        return layer(
+            "GroupNorm",
+            self.num_groups,
+            inputs[0].channels,
+            **unless_default(eps=(self.eps, 1e-5), affine=(self.affine, True)),
+        )
+
+
+@dataclass(frozen=True)
+class LayerNorm(Op):
+    """Layer normalisation (Ba et al. 2016) over the channels of each position, in either layout.
+
+    y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over the channels. The shape stays. Channels
+    may be the first axis (C×H×W, as in ConvNeXt) or the last (H×W×C, a list of tokens, a vector).
+    """
+
+    name: ClassVar[str] = "layer_norm"
+    kind: ClassVar[str] = "norm"
+    output_is_free: ClassVar[bool] = True
+
+    eps: float = field(Positive(), EPS, 1e-5)
+    elementwise_affine: bool = field(Bool(), AFFINE, True)
+    bias: bool = field(Bool(), "whether there is a bias beside the weight", True)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"eps": 1e-6}, ((5, 6, 4),), (5, 6, 4), axes=("HWC",)),
+        Example({"bias": False}, ((12,),), (12,)),
+        Example({"elementwise_affine": False}, ((49, 4),), (49, 4), axes=("?C",)),
+        Example({"bias": False, "eps": 1e-6}, ((4, 49),), (4, 49)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (tensor,) = inputs
+        if CHANNELS not in (*tensor.axes[:1], *tensor.axes[-1:]):
+            raise OpError(f"layer_norm needs the channels first or last, got {describe(tensor)}", code="E209")
+        return tensor
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` C, `bias` C."""
+        return _affine(inputs[0].channels, self.elementwise_affine, self.bias)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.LayerNorm where the channels are last, otherwise the same between two permutes."""
+        last = inputs[0].axes[-1] == CHANNELS
+        return layer(
+            "LayerNorm" if last else "cnngraph.backend.layers.ChannelLayerNorm",
+            inputs[0].channels,
+            **unless_default(
+                eps=(self.eps, 1e-5),
+                elementwise_affine=(self.elementwise_affine, True),
+                bias=(self.bias, True),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class InstanceNorm(Op):
+    """Instance normalisation (Ulyanov et al. 2016): each channel of each image less its mean, over its deviation.
+
+    y = (x − mean) / √(var + eps), with mean and variance over the positions of one channel of one image; `affine`
+    adds weight and bias. The shape stays; a map of a single position has no deviation and is an error.
+    """
+
+    name: ClassVar[str] = "instance_norm"
+    kind: ClassVar[str] = "norm"
+
+    eps: float = field(Positive(), EPS, 1e-5)
+    momentum: float | None = field(Optional(Float(0, 1)), "share of the new batch in the running values", 0.1)
+    affine: bool = field(Bool(), AFFINE, False)
+    track_running_stats: bool = field(Bool(), "whether running values are kept and used in eval mode", False)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"affine": True, "track_running_stats": True, "momentum": 0.2}, ((4, 1, 2),), (4, 1, 2)),
+        Example({"affine": True}, ((4, 9),), (4, 9)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (tensor,) = inputs
+        need_channels_first(self.name, tensor, least_rank=2)
+        if tensor.rank > 4:
+            raise OpError(f"instance_norm takes at most 4 axes, got {describe(tensor)}", code="E209")
+        if tensor.count == tensor.channels:
+            raise OpError("instance_norm needs more than one position in each channel", code="E204")
+        return tensor
+
+    def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """`weight` C, `bias` C."""
+        return _affine(inputs[0].channels, self.affine)
+
+    def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
+        """running_mean C, running_var C, num_batches_tracked."""
+        return _statistics(inputs[0].channels, self.track_running_stats)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.InstanceNorm2d, or InstanceNorm1d and InstanceNorm3d for other numbers of axes."""
+        return layer(
+            f"InstanceNorm{inputs[0].rank - 1}d",
+            inputs[0].channels,
+            **unless_default(
+                eps=(self.eps, 1e-5),
+                momentum=(self.momentum, 0.1),
+                affine=(self.affine, False),
+                track_running_stats=(self.track_running_stats, False),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class LocalResponseNorm(Op):
+    """Local response normalisation (Krizhevsky et al. 2012) across neighbouring channels.
+
+    y = x / (k + alpha/size · Σ x²)^beta, the sum over `size` channels around each one. The shape stays.
+    """
+
+    name: ClassVar[str] = "local_response_norm"
+    kind: ClassVar[str] = "norm"
+    output_is_free: ClassVar[bool] = True
+
+    size: int = field(Int(1), "how many neighbouring channels are summed")
+    alpha: float = field(Float(), "weight of the sum", 1e-4)
+    beta: float = field(Float(), "exponent", 0.75)
+    k: float = field(Float(), "what the sum is added to", 1.0)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"size": 5}, ((8, 5, 6),), (8, 5, 6)),
+        Example({"size": 2, "alpha": 1e-3, "beta": 0.5, "k": 2}, ((4, 5, 6),), (4, 5, 6)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        need_channels_first(self.name, inputs[0], least_rank=2)
+        return inputs[0]
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.LocalResponseNorm."""
+        return layer(
+            "LocalResponseNorm",
+            self.size,
+            **unless_default(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0)),
+        )

@@ -1,0 +1,278 @@
+"""Poolings: over sliding windows, over a grid of a given size, over the whole map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Bool, Int, Optional, Pair, field
+from cnngraph.ops.kinds import OutputSize, Positive, padding_kind
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import need_map, resolve_padding, side, slide, unless_default
+from cnngraph.tensor_type import TensorType
+
+KERNEL = "size of the window"
+STRIDE = "step of the window; null is the kernel"
+CEIL = "whether a last window may hang over the edge"
+
+
+def _check_padding(padding: tuple[int, int], kernel: tuple[int, int]) -> None:
+    if any(2 * added > size for added, size in zip(padding, kernel, strict=True)):
+        raise OpError(
+            f"a pooling's padding is at most half its kernel, got {side(padding)} for kernel {side(kernel)}",
+            code="E205",
+            word="padding",
+        )
+
+
+@dataclass(frozen=True)
+class MaxPool(Op):
+    """The largest number in each window of each channel.
+
+    C×H×W gives C×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; with `ceil_mode` the
+    quotient is rounded up, as long as the last window starts inside the map or its left padding.
+    """
+
+    name: ClassVar[str] = "max_pool"
+    kind: ClassVar[str] = "pool"
+    output_is_free: ClassVar[bool] = True
+
+    kernel: tuple[int, int] = field(Pair(1), KERNEL)
+    stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
+    padding: tuple[int, int] | str = field(
+        padding_kind("half"), "rows and columns of −∞ at each side, at most half the kernel; `half` as in conv", (0, 0)
+    )
+    dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
+    ceil_mode: bool = field(Bool(), CEIL, False)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"kernel": 2}, ((4, 9, 8),), (4, 4, 4)),
+        Example({"kernel": 3, "stride": 2, "padding": 1}, ((4, 8, 8),), (4, 4, 4)),
+        Example({"kernel": 3, "stride": 2, "ceil_mode": True}, ((4, 8, 9),), (4, 4, 4)),
+        Example({"kernel": 2, "stride": 2, "padding": 1, "ceil_mode": True}, ((4, 5, 4),), (4, 3, 3)),
+        Example({"kernel": 3, "stride": 1, "padding": "half"}, ((4, 5, 5),), (4, 5, 5)),
+        Example({"kernel": [1, 3], "stride": [1, 2], "dilation": [1, 2]}, ((4, 5, 9),), (4, 5, 3)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C×H'×W'."""
+        (image,) = inputs
+        need_map(self.name, image)
+        padding = resolve_padding(self.padding, self.kernel, self.dilation)
+        _check_padding(padding, self.kernel)
+        stride = self.stride or self.kernel
+        height, width = slide(image, self.kernel, stride, padding, self.dilation, ceil=self.ceil_mode)
+        return image.with_sizes(H=height, W=width)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.MaxPool2d."""
+        return layer(
+            "MaxPool2d",
+            kernel_size=side(self.kernel),
+            stride=side(self.stride or self.kernel),
+            **unless_default(
+                padding=(side(resolve_padding(self.padding, self.kernel, self.dilation)), 0),
+                dilation=(side(self.dilation), 1),
+                ceil_mode=(self.ceil_mode, False),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class AvgPool(Op):
+    """The mean of each window of each channel.
+
+    C×H×W gives C×H'×W' with the sizes of `max_pool` (dilation 1).
+    """
+
+    name: ClassVar[str] = "avg_pool"
+    kind: ClassVar[str] = "pool"
+    output_is_free: ClassVar[bool] = True
+
+    kernel: tuple[int, int] = field(Pair(1), KERNEL)
+    stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
+    padding: tuple[int, int] | str = field(
+        padding_kind("half"),
+        "rows and columns of zeros at each side, at most half the kernel; `half` as in conv",
+        (0, 0),
+    )
+    ceil_mode: bool = field(Bool(), CEIL, False)
+    count_include_pad: bool = field(Bool(), "whether the zeros of the padding count in the mean", True)
+    divisor_override: int | None = field(
+        Optional(Int(1)), "divides the sum by this number rather than by the window's size", None
+    )
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"kernel": 2}, ((4, 9, 8),), (4, 4, 4)),
+        Example({"kernel": 3, "stride": 1, "padding": "half", "count_include_pad": False}, ((4, 5, 7),), (4, 5, 7)),
+        Example({"kernel": [2, 3], "stride": 2, "ceil_mode": True, "divisor_override": 4}, ((4, 5, 8),), (4, 3, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C×H'×W'."""
+        (image,) = inputs
+        need_map(self.name, image)
+        padding = resolve_padding(self.padding, self.kernel)
+        _check_padding(padding, self.kernel)
+        height, width = slide(image, self.kernel, self.stride or self.kernel, padding, ceil=self.ceil_mode)
+        return image.with_sizes(H=height, W=width)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.AvgPool2d."""
+        return layer(
+            "AvgPool2d",
+            kernel_size=side(self.kernel),
+            stride=side(self.stride or self.kernel),
+            **unless_default(
+                padding=(side(resolve_padding(self.padding, self.kernel)), 0),
+                ceil_mode=(self.ceil_mode, False),
+                count_include_pad=(self.count_include_pad, True),
+                divisor_override=(self.divisor_override, None),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class LpPool(Op):
+    """The p-norm of each window of each channel: the p-th root of the sum of p-th powers.
+
+    C×H×W gives C×H'×W' with the sizes of `avg_pool` without padding. With norm_type 1 it is the sum; with a large
+    one it nears the maximum.
+    """
+
+    name: ClassVar[str] = "lp_pool"
+    kind: ClassVar[str] = "pool"
+
+    norm_type: float = field(Positive(), "the p of the norm")
+    kernel: tuple[int, int] = field(Pair(1), KERNEL)
+    stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
+    ceil_mode: bool = field(Bool(), CEIL, False)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"norm_type": 2, "kernel": 2}, ((4, 9, 8),), (4, 4, 4)),
+        Example({"norm_type": 1, "kernel": [3, 2], "stride": 2, "ceil_mode": True}, ((4, 8, 7),), (4, 4, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C×H'×W'."""
+        (image,) = inputs
+        need_map(self.name, image)
+        height, width = slide(image, self.kernel, self.stride or self.kernel, (0, 0), ceil=self.ceil_mode)
+        return image.with_sizes(H=height, W=width)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.LPPool2d."""
+        norm = int(self.norm_type) if self.norm_type.is_integer() else self.norm_type
+        return layer(
+            "LPPool2d",
+            norm,
+            kernel_size=side(self.kernel),
+            stride=side(self.stride or self.kernel),
+            **unless_default(ceil_mode=(self.ceil_mode, False)),
+        )
+
+
+@dataclass(frozen=True)
+class AdaptiveAvgPool(Op):
+    """The mean over windows laid so that the result has the given size, whatever the input's.
+
+    C×H×W gives C×output. The result is still a map: flatten it before a linear layer, or use `global_avg_pool`.
+    """
+
+    name: ClassVar[str] = "adaptive_avg_pool"
+    kind: ClassVar[str] = "pool"
+    output_is_free: ClassVar[bool] = True
+
+    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the result")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
+        Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+        Example({"output": [None, 1]}, ((4, 9, 2),), (4, 9, 1)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C×output."""
+        return _adapt(self.name, inputs[0], self.output)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.AdaptiveAvgPool2d."""
+        return layer("AdaptiveAvgPool2d", side(self.output))
+
+
+@dataclass(frozen=True)
+class AdaptiveMaxPool(Op):
+    """The largest number in windows laid so that the result has the given size, whatever the input's.
+
+    C×H×W gives C×output. The result is still a map: flatten it before a linear layer, or use `global_max_pool`.
+    """
+
+    name: ClassVar[str] = "adaptive_max_pool"
+    kind: ClassVar[str] = "pool"
+    output_is_free: ClassVar[bool] = True
+
+    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the result")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
+        Example({"output": [7, 3]}, ((4, 9, 2),), (4, 7, 3)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C×output."""
+        return _adapt(self.name, inputs[0], self.output)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.AdaptiveMaxPool2d."""
+        return layer("AdaptiveMaxPool2d", side(self.output))
+
+
+def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:
+    need_map(op, image)
+    height, width = (wanted or size for wanted, size in zip(output, image.sizes[1:], strict=True))
+    return image.with_sizes(H=height, W=width)
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(Op):
+    """The mean of each channel over the whole map: C×H×W gives a vector C, ready for a linear layer."""
+
+    name: ClassVar[str] = "global_avg_pool"
+    kind: ClassVar[str] = "pool"
+    output_is_free: ClassVar[bool] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 9, 8),), (4,)),
+        Example({}, ((4, 1, 1),), (4,)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C."""
+        need_map(self.name, inputs[0])
+        return TensorType.vector(inputs[0].channels)
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """The mean over height and width."""
+        return f"{arguments[0]}.mean((2, 3))"
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool(Op):
+    """The largest number of each channel in the whole map: C×H×W gives a vector C, ready for a linear layer."""
+
+    name: ClassVar[str] = "global_max_pool"
+    kind: ClassVar[str] = "pool"
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 9, 8),), (4,)),
+        Example({}, ((4, 1, 1),), (4,)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C."""
+        need_map(self.name, inputs[0])
+        return TensorType.vector(inputs[0].channels)
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """The maximum over height and width; its gradient goes to one place, as that of nn.AdaptiveMaxPool2d does."""
+        return f"torch.flatten(F.adaptive_max_pool2d({arguments[0]}, 1), 1)"

@@ -1,0 +1,218 @@
+"""Ops that move numbers between channels and positions, or change a map's size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
+from cnngraph.ops.kinds import Factors, Sides
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import need_divisible, need_map, side, unless_default
+from cnngraph.tensor_type import TensorType
+
+
+@dataclass(frozen=True)
+class ChannelShuffle(Op):
+    """The channels dealt out anew, one from each group in turn, as in ShuffleNet (Zhang et al. 2018).
+
+    Channel i·(C/groups) + j of C×H×W becomes channel j·groups + i. The shape stays.
+    """
+
+    name: ClassVar[str] = "channel_shuffle"
+    kind: ClassVar[str] = "reshape"
+
+    groups: int = field(Int(1), "groups of channels; divides the channels")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"groups": 2}, ((6, 5, 4),), (6, 5, 4)),
+        Example({"groups": 6}, ((6, 5, 4),), (6, 5, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (image,) = inputs
+        need_map(self.name, image)
+        need_divisible(image.channels, self.groups, "input's channels", "groups")
+        return image
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """Two reshapes around a transpose, which unlike nn.ChannelShuffle every backend of PyTorch can run."""
+        groups = (self.groups, inputs[0].channels // self.groups)
+        return f"{arguments[0]}.unflatten(1, {groups}).transpose(1, 2).flatten(1, 2)"
+
+
+@dataclass(frozen=True)
+class PixelShuffle(Op):
+    """Channels become positions: C·r²×H×W gives C×H·r×W·r (Shi et al. 2016), with r the upscale_factor."""
+
+    name: ClassVar[str] = "pixel_shuffle"
+    kind: ClassVar[str] = "resize"
+
+    upscale_factor: int = field(Int(1), "r; its square divides the channels")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"upscale_factor": 2}, ((12, 5, 4),), (3, 10, 8)),
+        Example({"upscale_factor": 1}, ((3, 5, 4),), (3, 5, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C/r²×H·r×W·r."""
+        (image,) = inputs
+        need_map(self.name, image)
+        factor = self.upscale_factor
+        if image.channels % factor**2:
+            raise OpError(
+                f"the square of upscale_factor must divide the channels: {image.channels} is not a multiple of "
+                f"{factor**2}",
+                code="E208",
+                word="upscale_factor",
+            )
+        channels, height, width = image.sizes
+        return TensorType.map(channels // factor**2, height * factor, width * factor)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.PixelShuffle."""
+        return layer("PixelShuffle", self.upscale_factor)
+
+
+@dataclass(frozen=True)
+class PixelUnshuffle(Op):
+    """Positions become channels: C×H·r×W·r gives C·r²×H×W, with r the downscale_factor; pixel_shuffle undone."""
+
+    name: ClassVar[str] = "pixel_unshuffle"
+    kind: ClassVar[str] = "resize"
+
+    downscale_factor: int = field(Int(1), "r; divides height and width")
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"downscale_factor": 2}, ((3, 10, 8),), (12, 5, 4)),
+        Example({"downscale_factor": 1}, ((3, 5, 4),), (3, 5, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C·r²×H/r×W/r."""
+        (image,) = inputs
+        need_map(self.name, image)
+        channels, height, width = image.sizes
+        factor = self.downscale_factor
+        need_divisible(height, factor, "height", "downscale_factor")
+        need_divisible(width, factor, "width", "downscale_factor")
+        return TensorType.map(channels * factor**2, height // factor, width // factor)
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.PixelUnshuffle."""
+        return layer("PixelUnshuffle", self.downscale_factor)
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """Rows and columns added around a map: C×H×W gives C×(H + top + bottom)×(W + left + right).
+
+    Negative numbers take rows and columns away (in mode constant).
+    """
+
+    name: ClassVar[str] = "pad"
+    kind: ClassVar[str] = "resize"
+
+    padding: tuple[int, int, int, int] = field(Sides(), "how many rows and columns")
+    mode: str = field(Choice(("constant", "reflect", "replicate", "circular")), "what they are filled with", "constant")
+    value: float = field(Float(), "the number that mode constant fills in", 0.0)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"padding": 1}, ((4, 5, 6),), (4, 7, 8)),
+        Example({"padding": [0, 1, 0, 1]}, ((4, 5, 6),), (4, 6, 7)),
+        Example({"padding": [1, 2], "mode": "reflect"}, ((4, 5, 6),), (4, 7, 10)),
+        Example({"padding": 3, "mode": "circular"}, ((4, 3, 6),), (4, 9, 12)),
+        Example({"padding": 4, "mode": "replicate"}, ((4, 3, 1),), (4, 11, 9)),
+        Example({"padding": [-1, -1, 2, -2], "value": -1.5}, ((4, 5, 6),), (4, 5, 4)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's, with a larger height and width."""
+        (image,) = inputs
+        need_map(self.name, image)
+        channels, height, width = image.sizes
+        left, right, top, bottom = self.padding
+        for size, before, after in ((width, left, right), (height, top, bottom)):
+            self._check_side(size, before, after)
+        return TensorType.map(channels, height + top + bottom, width + left + right)
+
+    def _check_side(self, size: int, before: int, after: int) -> None:
+        if min(before, after) < 0 and self.mode != "constant":
+            raise OpError(f"mode {self.mode} cannot take rows or columns away", code="E205", word="padding")
+        if size + min(before, 0) + min(after, 0) < 1:
+            raise OpError(f"nothing would be left of a side of {size}", code="E204", word="padding")
+        most = {"reflect": size - 1, "circular": size}.get(self.mode)
+        if most is not None and max(before, after) > most:
+            raise OpError(
+                f"mode {self.mode} can add at most {most} to a side of {size}, not {max(before, after)}",
+                code="E205",
+                word="padding",
+            )
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        """torch.nn.functional.pad."""
+        mode = "" if self.mode == "constant" else f", mode={self.mode!r}"
+        value = f", value={self.value!r}" if self.value and not mode else ""
+        return f"F.pad({arguments[0]}, {self.padding}{mode}{value})"
+
+
+@dataclass(frozen=True)
+class Upsample(Op):
+    """A map enlarged (or made smaller) to a size, or by a factor.
+
+    C×H×W gives C×size, or C×⌊H·scale_factor⌋×⌊W·scale_factor⌋. Give one of the two words.
+    """
+
+    name: ClassVar[str] = "upsample"
+    kind: ClassVar[str] = "resize"
+    output_is_free: ClassVar[bool] = True
+
+    size: tuple[int, int] | None = field(Optional(Pair(1)), "height and width of the result", None)
+    scale_factor: tuple[float, float] | None = field(Optional(Factors()), "factor of height and width", None)
+    mode: str = field(
+        Choice(("nearest", "nearest-exact", "bilinear", "bicubic", "area")), "how new numbers come about", "nearest"
+    )
+    align_corners: bool = field(Bool(), "whether corner pixels stay in the corners (modes bilinear and bicubic)", False)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"scale_factor": 2}, ((4, 5, 6),), (4, 10, 12)),
+        Example({"scale_factor": [1.5, 0.5], "mode": "bilinear"}, ((4, 5, 6),), (4, 7, 3)),
+        Example({"size": [7, 9], "mode": "bicubic", "align_corners": True}, ((4, 5, 6),), (4, 7, 9)),
+        Example({"size": 3, "mode": "area"}, ((4, 5, 6),), (4, 3, 3)),
+        Example({"scale_factor": 1.3, "mode": "nearest-exact"}, ((4, 5, 6),), (4, 6, 7)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """C×size."""
+        (image,) = inputs
+        need_map(self.name, image)
+        if (self.size is None) == (self.scale_factor is None):
+            raise OpError("upsample needs size or scale_factor, one of the two", code="E205", word="size")
+        if self.align_corners and self.mode not in ("bilinear", "bicubic"):
+            raise OpError(f"mode {self.mode} has no align_corners", code="E205", word="align_corners")
+        height, width = self.size or self._scaled(image)
+        return image.with_sizes(H=height, W=width)
+
+    def _scaled(self, image: TensorType) -> tuple[int, int]:
+        factors = self.scale_factor or (1.0, 1.0)
+        height, width = (
+            math.floor(min(size * factor, 2.0**62)) for size, factor in zip(image.sizes[1:], factors, strict=True)
+        )
+        if min(height, width) < 1:
+            raise OpError(f"nothing would be left of the map: {height}×{width}", code="E204", word="scale_factor")
+        return height, width
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Upsample."""
+        return layer(
+            "Upsample",
+            **unless_default(
+                size=(side(self.size) if self.size else None, None),
+                scale_factor=(side(self.scale_factor) if self.scale_factor else None, None),
+                mode=(self.mode, "nearest"),
+                align_corners=(self.align_corners or None, None),
+            ),
+        )
