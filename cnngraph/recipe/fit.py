@@ -1,0 +1,113 @@
+"""Whether a network suits the images it is to be trained on, before the first batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cnngraph.diagnostics import Diagnostic, Span
+from cnngraph.recipe.model import NamedSet, Normalize, Recipe
+from cnngraph.recipe.sets import SETS
+from cnngraph.tensor_type import TensorType
+
+
+def check_images(recipe: Recipe, shape: tuple[int, int, int]) -> list[tuple[str, str]]:
+    """What of a recipe does not suit images of a (resized) shape: the word, and what is wrong with it."""
+    channels, height, width = shape
+    problems = []
+    crop, normalize = recipe.augment.crop, recipe.normalize
+    if crop and (crop[0] > height or crop[1] > width):
+        problems.append(("augment", f"augment.crop {crop[0]}×{crop[1]} is larger than the image, {height}×{width}"))
+    if isinstance(normalize, Normalize) and len(normalize.mean) not in (1, channels):
+        message = f"normalize has figures for {len(normalize.mean)} channels, the images have {channels}"
+        problems.append(("normalize", message))
+    return problems
+
+
+def image_shape(recipe: Recipe, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """What the network gets to see of images of a shape, after resizing and cropping."""
+    return shape[0], *(recipe.augment.crop or recipe.data.resize or shape[1:])
+
+
+def check_fit(
+    recipe: Recipe,
+    inputs: Mapping[str, TensorType],
+    outputs: Mapping[str, TensorType],
+    *,
+    span: Span | None = None,
+    shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+) -> list[Diagnostic]:
+    """What keeps a network with these inputs and outputs from training by the recipe.
+
+    `shape` and `classes` are those of the images; a named set is known without them, and of a folder that nobody
+    has looked into nothing is said. `span` is the place to point at.
+    """
+    title = "the folder"
+    if isinstance(recipe.data, NamedSet):
+        known = SETS[recipe.data.name]
+        title, shape = known.title, shape or known.shape
+        classes = classes or len(recipe.data.classes or known.classes)
+    found = _check_inputs(recipe, inputs, shape, title, span)
+    if shape:
+        sized = (shape[0], *(recipe.data.resize or shape[1:]))
+        found += [Diagnostic("E605", message, span) for _, message in check_images(recipe, sized)]
+    found += _check_outputs(outputs, classes, title, span)
+    return found + _check_auxiliary(recipe, list(outputs)[1:], span)
+
+
+def _check_inputs(
+    recipe: Recipe,
+    inputs: Mapping[str, TensorType],
+    shape: tuple[int, int, int] | None,
+    title: str,
+    span: Span | None,
+) -> list[Diagnostic]:
+    if len(inputs) != 1:
+        names = ", ".join(inputs)
+        return [
+            Diagnostic("E612", f"training needs a network with one input, this one has {len(inputs)}: {names}", span)
+        ]
+    if not shape:
+        return []
+    given, wanted = image_shape(recipe, shape), next(iter(inputs.values()))
+    if given == wanted.sizes:
+        return []
+    said = "×".join(map(str, given))
+    help = None
+    if wanted.rank == 3 and wanted.channels == given[0]:
+        word = "crop" if recipe.augment.crop else "resize"
+        table = "augment" if recipe.augment.crop else "data"
+        size = wanted.sizes[1] if wanted.sizes[1] == wanted.sizes[2] else list(wanted.sizes[1:])
+        help = f"--set train.{table}.{word}={size} makes the images fit, --input {said.replace('×', 'x')} the network"
+    elif wanted.rank == 3:
+        help = f"a network for these images has the input [{', '.join(map(str, given))}]"
+    return [Diagnostic("E610", f"the network takes images of {wanted}, {title} has {said}", span, help=help)]
+
+
+def _check_outputs(
+    outputs: Mapping[str, TensorType], classes: int | None, title: str, span: Span | None
+) -> list[Diagnostic]:
+    if not classes:
+        return []
+    return [
+        Diagnostic(
+            "E611",
+            f"{title} has {classes} classes, but the network's output {name} is {each}",
+            span,
+            help=f"--set classes={classes}, if classes is a param of the spec",
+        )
+        for name, each in outputs.items()
+        if each.sizes != (classes,)
+    ]
+
+
+def _check_auxiliary(recipe: Recipe, heads: list[str], span: Span | None) -> list[Diagnostic]:
+    named = recipe.loss.auxiliary
+    if not isinstance(named, Mapping):
+        return []
+    has = f"it has {', '.join(heads)}" if heads else "it has one output"
+    return [
+        Diagnostic("E613", f"loss.auxiliary weighs {each}, which is no auxiliary output of the network", span, help=has)
+        for each in named
+        if each not in heads
+    ]

@@ -1,0 +1,187 @@
+"""The kinds of fields that recipes need beyond the plain ones: tables, choices of tables, and `none`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnngraph.fields import Choice, FieldError, Json, Kind, fields_of, show_value
+
+
+def _refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
+    return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
+
+
+def _number(value: object) -> float | None:
+    """A finite number, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Positive(Kind):
+    """A number above 0."""
+
+    def convert(self, value: object) -> float:
+        number = _number(value)
+        if number is None or number <= 0:
+            raise _refuse(self, value)
+        return number
+
+    def schema(self) -> Json:
+        return {"type": "number", "exclusiveMinimum": 0}
+
+    def describe(self) -> str:
+        return "a number above 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction(Kind):
+    """A number between 0 and 1, neither of them included."""
+
+    def convert(self, value: object) -> float:
+        number = _number(value)
+        if number is None or not 0 < number < 1:
+            raise _refuse(self, value)
+        return number
+
+    def schema(self) -> Json:
+        return {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+
+    def describe(self) -> str:
+        return "a number between 0 and 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Decay(Kind):
+    """A number from 0 up to 1, 1 not included: what is kept of a running mean at each step."""
+
+    def convert(self, value: object) -> float:
+        number = _number(value)
+        if number is None or not 0 <= number < 1:
+            raise _refuse(self, value)
+        return number
+
+    def schema(self) -> Json:
+        return {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
+
+    def describe(self) -> str:
+        return "a number of at least 0 and below 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Kind):
+    """The name of a class; a number is one too, as in `classes: [3, 8]`."""
+
+    def convert(self, value: object) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise _refuse(self, value)
+        return str(value)
+
+    def schema(self) -> Json:
+        return {"type": ["string", "integer"]}
+
+    def describe(self) -> str:
+        return "the name of a class"
+
+
+@dataclass(frozen=True, slots=True)
+class OrNone(Kind):
+    """A kind, or the word `none`, held as None."""
+
+    kind: Kind
+
+    def convert(self, value: object) -> Any:
+        if value is None or value == "none":
+            return None
+        try:
+            return self.kind.convert(value)
+        except FieldError as error:
+            raise _refuse(self, value, error.help) from None
+
+    def schema(self) -> Json:
+        return {"anyOf": [{"enum": ["none", None]}, self.kind.schema()]}
+
+    def describe(self) -> str:
+        return f"{self.kind.describe()}, or none"
+
+
+@dataclass(frozen=True, slots=True)
+class ByName(Kind):
+    """A table of numbers of at least 0 by name."""
+
+    def convert(self, value: object) -> dict[str, float]:
+        numbers = {key: _number(each) for key, each in value.items()} if isinstance(value, Mapping) else {}
+        if not numbers or any(each is None or each < 0 for each in numbers.values()):
+            raise _refuse(self, value)
+        return {key: each for key, each in numbers.items() if each is not None}
+
+    def schema(self) -> Json:
+        return {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
+
+    def describe(self) -> str:
+        return "a table of numbers by name"
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Kind):
+    """A table whose words are the fields of a dataclass."""
+
+    cls: type[Any]
+
+    def convert(self, value: object) -> Any:
+        if not isinstance(value, self.cls):
+            raise _refuse(self, value)
+        return value
+
+    def schema(self) -> Json:
+        fields = fields_of(self.cls)
+        properties = {name: {**each.kind.schema(), "description": each.doc} for name, each in fields.items()}
+        required = [name for name, each in fields.items() if each.required]
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+    def describe(self) -> str:
+        return "a table"
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Kind):
+    """One of several tables, told apart by their `name`; a bare name is short for a table with nothing else in it.
+
+    Each variant is a dataclass with a field `name` that is a Choice.
+    """
+
+    variants: tuple[type[Any], ...]
+
+    def convert(self, value: object) -> Any:
+        if not isinstance(value, self.variants):
+            raise _refuse(self, value)
+        return value
+
+    def schema(self) -> Json:
+        tables = [Record(each).schema() for each in self.variants]
+        for table in tables:
+            table["required"] = ["name", *(each for each in table["required"] if each != "name")]
+        return {"anyOf": [{"enum": list(self.names)}, *tables]}
+
+    def describe(self) -> str:
+        return f"{Choice(self.names).describe()}, alone or as the name in a table"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that any variant takes."""
+        return tuple(name for each in self.variants for name in names_of(each))
+
+    def variant(self, name: object) -> type[Any] | None:
+        """The variant that goes by the name."""
+        return next((each for each in self.variants if name in names_of(each)), None)
+
+
+def names_of(variant: type[Any]) -> tuple[str, ...]:
+    """The names by which a variant goes."""
+    kind = fields_of(variant)["name"].kind
+    assert isinstance(kind, Choice)
+    return kind.options

@@ -1,0 +1,193 @@
+"""Recipe text to Recipe: every mistake at once, each at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
+from cnngraph.document import Entry, Scalar, Table, Value
+from cnngraph.fields import Choice, Either, Field, FieldError, Kind, Optional, fields_of, show_value
+from cnngraph.recipe.fit import check_images
+from cnngraph.recipe.kinds import Named, OrNone, Record
+from cnngraph.recipe.model import Augment, NamedSet, Normalize, Recipe, Sgd, Step
+from cnngraph.recipe.sets import SETS
+
+WRONG = object()  # stands for a value that has been complained about
+ELSEWHERE = {  # words that other tools use, and what they are called here
+    "batch": "batch_size",
+    "dataset": "data",
+    "learning_rate": "optimizer: {lr: …}",
+    "lr": "optimizer: {lr: …}",
+    "max_epochs": "epochs",
+    "momentum": "optimizer: {momentum: …}",
+    "optim": "optimizer",
+    "scheduler": "schedule",
+    "transforms": "augment",
+    "weight_decay": "optimizer: {weight_decay: …}",
+}
+
+
+def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnostic]]:
+    """The recipe that a table says, and all that is wrong with it; None where there is an error."""
+    reader = Reader()
+    recipe = reader.record(Recipe, value, "", "a recipe")
+    if reader.diagnostics or not isinstance(recipe, Recipe):
+        return None, reader.diagnostics
+    return replace(recipe, name=name), []
+
+
+@dataclass
+class Reader:
+    """Walks a recipe's tables and gathers what is wrong."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def refuse(self, code: str, message: str, span: Span, help: str | None = None) -> object:
+        """Note a mistake."""
+        self.diagnostics.append(Diagnostic(code, message, span, help=help))
+        return WRONG
+
+    def record(self, cls: type[Any], table: Table, path: str, what: str) -> Any:
+        """An instance of a dataclass from a table, or WRONG."""
+        fields = fields_of(cls)
+        found: dict[str, Any] = {}
+        for entry in table:
+            if entry.key in fields:
+                found[entry.key] = self.value(fields[entry.key].kind, entry.value, f"{path}{entry.key}")
+            else:
+                found.setdefault(self.unknown_word(entry, fields, what), WRONG)
+        missing = [each for each in fields if fields[each].required and each not in found]
+        for each in missing:
+            doc = fields[each].doc
+            self.refuse("E604", f"{what} needs {each}: {doc}, {fields[each].kind.describe()}", table.span)
+        if missing or any(each is WRONG for each in found.values()):
+            return WRONG
+        made = cls(**found)
+        problems = CHECKS[cls](made) if cls in CHECKS else []
+        for word, message in problems:
+            at = table.get(word)
+            self.refuse("E605", message, at.value.span if at else table.span)
+        return WRONG if problems else made
+
+    def unknown_word(self, entry: Entry, fields: dict[str, Field], what: str) -> str:
+        """Complain about a word that no field has; the field that was perhaps meant."""
+        elsewhere = ELSEWHERE.get(entry.key, "")
+        help = did_you_mean(entry.key, fields) or f"it has {', '.join(fields)}"
+        if elsewhere.partition(":")[0] in fields:
+            help = f"did you mean {elsewhere}?"
+        self.refuse("E602", f"{what} has no word {entry.key}", entry.key_span, help)
+        return help.removeprefix("did you mean ").partition(":")[0].rstrip("?")
+
+    def value(self, kind: Kind, value: Value, path: str) -> Any:
+        """A value as its kind holds it, or WRONG."""
+        table = tables_in(kind) if isinstance(value, Table) else None
+        if isinstance(table, Record):
+            return self.record(table.cls, value, f"{path}.", path)  # type: ignore[arg-type]
+        if isinstance(kind, Named):
+            return self.named(kind, value, path)
+        try:
+            return kind.convert(value.plain())
+        except FieldError as error:
+            return self.refuse("E603", f"{path} {error.message}", value.span, error.help)
+
+    def named(self, kind: Named, value: Value, path: str) -> Any:
+        """One of several tables, told apart by name."""
+        table = value if isinstance(value, Table) else Table((), value.span)
+        name: Value = value
+        if isinstance(value, Table):
+            entry = value.get("name")
+            if not entry:
+                return self.refuse("E604", f"{path} needs name: {Choice(kind.names).describe()}", value.span)
+            name = entry.value
+        variant = kind.variant(name.value) if isinstance(name, Scalar) else None
+        if not variant:
+            said = name.plain()
+            help = did_you_mean(said, kind.names) if isinstance(said, str) else None
+            message = f"{path} must be {kind.describe()}, got {show_value(said)}"
+            return self.refuse("E603", message, name.span, help)
+        if table is not value:
+            table = Table((Entry("name", value.span, name),), value.span)
+        return self.record(variant, table, f"{path}.", f"{path} {show_value(name.plain())}")
+
+
+def tables_in(kind: Kind) -> Kind | None:
+    """The kind among a kind's alternatives that reads a table word by word."""
+    match kind:
+        case Record() | Named():
+            return kind
+        case Optional(kind=inner) | OrNone(kind=inner):
+            return tables_in(inner)
+        case Either(kinds=kinds):
+            return next((found for each in kinds if (found := tables_in(each))), None)
+    return None
+
+
+Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
+
+
+def _check_step(made: Step) -> list[Problem]:
+    if (made.every is None) == (made.at is None):
+        return [("at" if made.at else "name", "schedule step needs either every or at")]
+    return []
+
+
+def _check_sgd(made: Sgd) -> list[Problem]:
+    if made.nesterov and not made.momentum:
+        return [("nesterov", "Nesterov's momentum needs a momentum above 0")]
+    return []
+
+
+def _check_betas(made: Any) -> list[Problem]:
+    return [] if len(made.betas) == 2 else [("betas", f"optimizer.betas must be two numbers, got {len(made.betas)}")]
+
+
+def _check_normalize(made: Normalize) -> list[Problem]:
+    if len(made.mean) != len(made.std):
+        return [("std", f"normalize has {len(made.mean)} means and {len(made.std)} deviations: one each for a channel")]
+    return []
+
+
+def _check_augment(made: Augment) -> list[Problem]:
+    if made.pad and not made.crop:
+        return [("pad", "augment.pad needs augment.crop: the size that is cut out of the padded image")]
+    return []
+
+
+def _check_set(made: NamedSet) -> list[Problem]:
+    known = SETS[made.name].classes
+    problems = [
+        ("classes", f"{SETS[made.name].title} has no class {each}: {did_you_mean(each, known) or _some(known)}")
+        for each in made.classes or ()
+        if each not in known
+    ]
+    return problems + _check_classes(made)
+
+
+def _check_classes(made: Any) -> list[Problem]:
+    classes = made.classes or ()
+    twice = sorted({each for each in classes if classes.count(each) > 1})
+    return [("classes", f"class {each} stands twice in data.classes") for each in twice]
+
+
+def _some(words: tuple[str, ...]) -> str:
+    """The first of many words."""
+    return "it has " + ", ".join(words[:12]) + (" …" if len(words) > 12 else "")
+
+
+def _check_recipe(made: Recipe) -> list[Problem]:
+    if not isinstance(made.data, NamedSet):
+        return []
+    channels, *size = SETS[made.data.name].shape
+    return [(word, message) for word, message in check_images(made, (channels, *(made.data.resize or size)))]
+
+
+CHECKS: dict[type[Any], Callable[[Any], list[Problem]]] = {
+    Step: _check_step,
+    Sgd: _check_sgd,
+    Normalize: _check_normalize,
+    Augment: _check_augment,
+    NamedSet: _check_set,
+    Recipe: _check_recipe,
+}

@@ -1,0 +1,67 @@
+"""A recipe's data to the parts of a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.recipe.model import ImageFolder, NamedSet, Recipe
+from cnngraph.train.folder import read_folder
+from cnngraph.train.images import Part, Parts
+from cnngraph.train.named import read_named
+
+if TYPE_CHECKING:
+    from cnngraph.tensor_type import TensorType
+
+Note: TypeAlias = Callable[[str], None]
+
+
+def default_data_dir() -> Path:
+    """Where downloaded sets are kept: the user's cache folder."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "cnngraph" / "data"
+
+
+def load_parts(recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note = print) -> Parts:
+    """The images that a recipe names, cut into parts. `wanted` is the network's input; `note` tells what takes long.
+
+    Raises SpecError (E620 …) where images are missing, cannot be read, or leave a part empty.
+    """
+    match recipe.data:
+        case NamedSet() as data:
+            parts = read_named(data, data_dir or default_data_dir(), note)
+        case ImageFolder() as data:
+            parts = read_folder(data, recipe, wanted, data_dir, note)
+    if recipe.validation is None:
+        return _only_reported(parts)
+    if parts.validation is None:
+        parts = _with_validation(parts, recipe.validation, recipe.seed)
+    return parts
+
+
+def _with_validation(parts: Parts, fraction: float, seed: int) -> Parts:
+    """The parts with a validation part cut from the training images."""
+    train, validation = parts.train.split(fraction, seed)
+    if not len(validation):
+        raise SpecError(
+            [Diagnostic("E622", f"no image is left for validation: {len(parts.train)} in {len(parts.classes)} classes")]
+        )
+    return Parts(parts.classes, train, validation, parts.test)
+
+
+def _only_reported(parts: Parts) -> Parts:
+    """The parts where nothing is chosen: what is there to look at is the test part."""
+    test: Part | None = parts.test or parts.validation
+    if test is None:
+        message = "with validation: none the recipe needs test images, and the folder has no test or val"
+        raise SpecError([Diagnostic("E622", message, help="validation: 0.2 puts a fifth of the images aside")])
+    return Parts(parts.classes, parts.train, None, test)

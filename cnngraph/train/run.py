@@ -1,0 +1,121 @@
+"""From a graph and a recipe to a trained network in a folder: the one entry to training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnngraph.backend.lower import lower
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.ir.graph import Graph
+from cnngraph.recipe import Recipe, check_fit
+from cnngraph.recipe.model import NamedSet
+from cnngraph.recipe.sets import SETS
+from cnngraph.train import files
+from cnngraph.train.data import load_parts
+from cnngraph.train.engine import train
+from cnngraph.train.images import Parts
+from cnngraph.train.progress import Reporter, Showing, reporter_for
+from cnngraph.train.records import Facts, Result
+from cnngraph.train.run_folder import RunFolder
+
+
+def run_training(
+    graph: Graph,
+    recipe: Recipe,
+    *,
+    spec_text: str,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+    reporter: Reporter | None = None,
+) -> Result:
+    """Train a network by a recipe, and write everything about it to a folder of its own.
+
+    `spec_text` is kept as the folder's spec.yaml. `out` is the folder, `runs/<network>-<n>` by default; with
+    `resume` it is the folder of the run to go on with, the latest of this network by default. `data_dir` is where
+    image sets are kept, or the folder of images. Ctrl-C ends a run with a checkpoint: the result is `interrupted`.
+    Raises SpecError for all that is wrong, before the first batch where it can be known then.
+    """
+    chosen = choose_device(device or recipe.device)
+    with Showing(reporter or reporter_for(quiet)) as shown:
+        outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
+        _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span))
+        folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
+        parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
+        shape, classes = parts.shape, len(parts.classes)
+        _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span, shape=shape, classes=classes))
+        with reproducible(chosen, recipe.seed):
+            model = lower(graph)
+            folder = folder or RunFolder.new(out, graph.name)
+            folder.begin(spec_text, recipe, str(chosen))
+            shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
+            return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
+
+
+def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any]]:
+    """The folder and the state to go on from. Raises SpecError (E631) where there is nothing left to do."""
+    folder = RunFolder.existing(out, network)
+    state = files.read_state(folder.state)
+    if folder.finished and state["done"] >= state["steps"] * recipe.epochs:
+        help = f"--set train.epochs={2 * recipe.epochs} trains it further"
+        raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])
+    return folder, state
+
+
+def _facts(
+    graph: Graph, recipe: Recipe, parts: Parts, device: torch.device, folder: RunFolder, resumed_at: int
+) -> Facts:
+    named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    return Facts(
+        network=graph.name,
+        parameters=graph.num_params,
+        data=SETS[recipe.data.name].title if isinstance(recipe.data, NamedSet) else "image folder",
+        parts={name: len(part) for name, part in named.items() if part},
+        device=where,
+        epochs=recipe.epochs,
+        folder=folder.path,
+        resumed_at=resumed_at,
+    )
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of a name; `auto` is CUDA where there is one. Raises SpecError (E640) where there is none."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise SpecError([Diagnostic("E640", f"there is no device {wanted}", help="use auto, cpu or cuda")]) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SpecError([Diagnostic("E640", "PyTorch finds no CUDA device here", help="use auto or cpu")])
+    return device
+
+
+@contextmanager
+def reproducible(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed every generator, and on CUDA choose algorithms that give the same result each time."""
+    torch.manual_seed(seed)
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def _refuse(diagnostics: list[Diagnostic]) -> None:
+    if diagnostics:
+        raise SpecError(diagnostics)

@@ -1,0 +1,183 @@
+"""The folder of one run: spec, recipe, environment, metrics, curves and checkpoints."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.recipe import Recipe, to_yaml
+from cnngraph.train import files
+from cnngraph.train.curves import draw_curves
+from cnngraph.train.records import Epoch, Figures, best_of
+
+RUNS = Path("runs")
+PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where a run writes. Every file in it is whole at any time."""
+
+    path: Path
+
+    @classmethod
+    def new(cls, out: Path | None, network: str) -> RunFolder:
+        """A new folder: `out`, or `runs/<network>-<n>` with the next free number.
+
+        Raises SpecError (E632) rather than write into a folder that has something in it.
+        """
+        if out is None:
+            return cls(_counted(RUNS, network))
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            taken = any(out.iterdir())
+        except OSError as error:
+            raise SpecError([Diagnostic("E632", f"cannot write to {out}: {error.strerror or error}")]) from None
+        if taken:
+            help = "name another folder, or go on with the run in it by --resume"
+            raise SpecError([Diagnostic("E632", f"{out} has something in it, and no run is overwritten", help=help)])
+        return cls(out)
+
+    @classmethod
+    def existing(cls, out: Path | None, network: str) -> RunFolder:
+        """The folder of a run to go on with: `out`, or the latest of `runs/<network>-<n>`. Raises SpecError (E631)."""
+        path = out or _latest(RUNS, network)
+        if path is None:
+            raise SpecError([Diagnostic("E631", f"there is no run of {network} in {RUNS} to go on with")])
+        folder = cls(path)
+        if not folder.state.is_file():
+            raise SpecError([Diagnostic("E631", f"{path} has no checkpoint to go on from")])
+        return folder
+
+    @property
+    def state(self) -> Path:
+        """The file to go on from."""
+        return self.path / "state.pt"
+
+    @property
+    def best(self) -> Path:
+        """The weights of the best epoch."""
+        return self.path / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The latest weights."""
+        return self.path / "last.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run in it came to its end."""
+        try:
+            return bool(json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))["finished"])
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def begin(self, spec: str, recipe: Recipe, device: str) -> None:
+        """Write down what is run, and where."""
+        files.write_text(self.path / "spec.yaml", spec)
+        files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
+        files.write_json(self.path / "environment.json", environment(device))
+
+    def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
+        """Write a checkpoint, with the figures it was saved at."""
+        facts = {"network": network} | (epoch.row() if epoch else {})
+        files.write_weights(path, weights, facts)
+
+    def save_metrics(
+        self, epochs: tuple[Epoch, ...], *, test: Figures | None = None, finished: bool = False, seconds: float = 0.0
+    ) -> None:
+        """Write the figures of every epoch as CSV and JSON."""
+        rows = [each.row() for each in epochs]
+        table = io.StringIO()
+        if rows:
+            writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        best = best_of(epochs)
+        files.write_text(self.path / "metrics.csv", table.getvalue())
+        metrics: dict[str, Any] = {"finished": finished, "seconds": round(seconds, 3), "epochs": rows}
+        if best:
+            metrics["best_epoch"] = best.number
+        if test:
+            metrics["test"] = test._asdict()
+        files.write_json(self.path / "metrics.json", metrics)
+
+    def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: Figures | None) -> None:
+        """Draw loss and accuracy by epoch."""
+        if epochs:
+            files.write(
+                self.path / "curves.png", lambda beside: draw_curves(beside, network, epochs, best_of(epochs), test)
+            )
+
+
+def _name(network: str) -> str:
+    """The network's name as a folder may be called."""
+    return re.sub(r"[^\w.-]+", "_", network).strip(".") or "run"
+
+
+def _numbered(runs: Path, network: str) -> dict[int, Path]:
+    """The folders of a network's runs by their numbers."""
+    pattern = re.compile(re.escape(_name(network)) + r"-(\d+)")
+    found = {pattern.fullmatch(each.name): each for each in runs.iterdir()} if runs.is_dir() else {}
+    return {int(match[1]): path for match, path in found.items() if match}
+
+
+def _counted(runs: Path, network: str) -> Path:
+    """A new folder with the next number; two runs that begin at once get two folders."""
+    number = max(_numbered(runs, network), default=0)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        while True:
+            number += 1
+            path = runs / f"{_name(network)}-{number}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise SpecError([Diagnostic("E632", f"cannot write to {runs}: {error.strerror or error}")]) from None
+
+
+def _latest(runs: Path, network: str) -> Path | None:
+    numbered = _numbered(runs, network)
+    return numbered[max(numbered)] if numbered else None
+
+
+def environment(device: str) -> dict[str, object]:
+    """The machine and the versions, as environment.json has them."""
+    return {
+        "packages": {each: _version(each) for each in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else None,
+        "cuda": torch.version.cuda,
+        "command": sys.argv,
+        "began": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
