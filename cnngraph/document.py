@@ -97,7 +97,9 @@ def read_file(path: Path, name: str | None = None) -> Source:
     name = name or str(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise SpecError([Diagnostic("E501", f"{name} is larger than {MAX_BYTES:,} bytes, the most a spec may have")])
+            raise SpecError(
+                [Diagnostic("E501", f"{name} is larger than {MAX_BYTES:,} bytes, the most a spec may have")]
+            )
         return Source(name, path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)

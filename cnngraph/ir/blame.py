@@ -27,7 +27,6 @@ class Blame:
     nodes: list[Node]
     words: Mapping[int, Mapping[str, Given]]
     type_of: Callable[[Ref], TensorType]
-    name_of: Callable[[Ref], str]
 
     def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> Problem:
         """An op's refusal with its place, what it reads, and a likely mend."""

@@ -18,7 +18,9 @@ from cnngraph.tensor_type import TensorType
 class Problem(Exception):
     """A mistake that ends the elaboration of one node."""
 
-    def __init__(self, code: str, message: str, span: Span, *, notes: Iterable[str] = (), help: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, span: Span, *, notes: Iterable[str] = (), help: str | None = None
+    ) -> None:
         super().__init__(message)
         self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help)
 

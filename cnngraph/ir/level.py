@@ -63,7 +63,9 @@ class Place:
         parts = name.split(".")
         for part in parts:
             if reason := name_problem(part):
-                raise Problem("E302", f"{part} cannot be a node's name: {reason}", self.span, help=f"say {part.strip('$')}_")
+                raise Problem(
+                    "E302", f"{part} cannot be a node's name: {reason}", self.span, help=f"say {part.strip('$')}_"
+                )
         heads = [".".join(parts[:length]) for length in range(1, len(parts))]
         clash = next((level.taken[each] for each in (name, *heads) if each in level.taken), level.containers.get(name))
         if clash is not None:

@@ -162,5 +162,3 @@ def _names(text: str) -> Iterable[str]:
         return [reference.name for reference in parse_expression(text).references]
     except ExpressionError:
         return ()
-
-

@@ -68,7 +68,7 @@ class _Checker:
 
     def block(self, block: BlockSpec) -> None:
         name = block.name.text
-        if self.registry.get(name) is not None:
+        if self.registry.reserves(name):
             message = f"{name} is the name of an op"
             self.tell(Problem("E308", message, block.name.span, help="give the block another name"), name)
         inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})

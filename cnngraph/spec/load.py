@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
-from cnngraph.document import Table, Value, parse, read_file
+from cnngraph.document import Value, parse, read_file
 from cnngraph.library import library_root
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
@@ -155,7 +155,9 @@ class _Loader:
         folders = (self.root, library_root())
         options = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
         notes = ("looked beside the spec and in the library",)
-        return Diagnostic("E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, options))
+        return Diagnostic(
+            "E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, options)
+        )
 
     def override(self, library: Library, overrides: Iterable[Override]) -> Library:
         params: dict[str, ParamSpec] = dict(library.params)

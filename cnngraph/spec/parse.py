@@ -103,7 +103,7 @@ class _Parser:
         }
         for word, (attribute, read) in readers.items():
             if word in words and (value := read(words[word].value)) is not None:
-                spec = replace(spec, **{attribute: value})
+                spec = replace(spec, **{attribute: value})  # type: ignore[arg-type]  # each reader gives its attribute's type
         self.needs_nodes(spec, table)
         return spec
 
@@ -144,7 +144,9 @@ class _Parser:
     def param_name(self, name: str, span: Span) -> bool:
         if not NAME.fullmatch(name) or name in (*BLOCK_WORDS, "in", "from", "i", "item"):
             reason = "a word of the language" if NAME.fullmatch(name) else "not a name (letters, digits and _)"
-            self.error("E108", f"{name} cannot be a param's name: it is {reason}", span, f"say {name.strip('$')}_ or the like")
+            self.error(
+                "E108", f"{name} cannot be a param's name: it is {reason}", span, f"say {name.strip('$')}_ or the like"
+            )
             return False
         return True
 
@@ -285,7 +287,7 @@ class _Parser:
             else:
                 self.error("E109", f"{what} says nothing to do", node.span, "give op:, nodes: or share:")
         elif len(bodies) > 1:
-            self.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, f"keep one of the two")
+            self.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, "keep one of the two")
         elif rest and not node.op:
             mend = did_you_mean(rest[0].key, known)
             self.error("E110", f"{rest[0].key} is not a word of a node with {bodies[0]}", rest[0].key_span, mend)
@@ -300,7 +302,9 @@ class _Parser:
             return None
         carry = self.word(words["carry"], "carry") if "carry" in words else None
         if carry and carry.text not in CARRIES:
-            self.error("E109", f"carry must be one of {', '.join(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES))
+            self.error(
+                "E109", f"carry must be one of {', '.join(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
+            )
         return RepeatSpec(
             count=words["repeat"],
             name=self.word(words["name"], "name") if "name" in words else None,

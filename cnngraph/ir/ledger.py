@@ -1,0 +1,112 @@
+"""What the elaboration has spent and what it has found wrong, with the chain of uses it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from cnngraph.diagnostics import Diagnostic, Severity, Span
+from cnngraph.ir.environment import Problem
+from cnngraph.spec.model import BlockSpec
+
+MAX_NODES = 50_000
+MAX_NESTING = 60
+EDGES_PER_NODE = 40  # a dense block of hundreds of rounds has many edges; a hostile one has millions
+SHOWN_USES = 6
+
+
+class TooLarge(Exception):
+    """The network goes over a bound; elaboration ends."""
+
+    def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        super().__init__(message)
+        self.problem = Problem(code, message, span, help=help)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a block, or one round of a repeat, on the way to the node at hand."""
+
+    text: str
+    block: BlockSpec | None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Bounds and diagnostics. `chain` are the uses around the node at hand, the outermost first."""
+
+    max_nodes: int
+    chain: list[Use] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
+    visits: int = 0
+    edges: int = 0
+
+    # -- bounds
+
+    def visit(self, span: Span, nodes: int, more: int = 0) -> None:
+        """Count a visit; raises TooLarge for a network without end, or one that would have too many nodes."""
+        self.visits += 1
+        if nodes + more > self.max_nodes or self.visits > 4 * self.max_nodes:
+            message = f"the network has more than {self.max_nodes:,} nodes"
+            raise TooLarge("E502", message, span, "--max-nodes raises the bound, if this is meant")
+
+    def connect(self, edges: int, span: Span) -> None:
+        """Count connections; raises TooLarge."""
+        self.edges += edges
+        if self.edges > self.max_nodes * EDGES_PER_NODE:
+            raise TooLarge("E502", f"the network has more than {self.max_nodes * EDGES_PER_NODE:,} connections", span)
+
+    def enter(self, block: BlockSpec, path: str, span: Span) -> None:
+        """Go into a use of a block. Raises Problem where it is inside itself already, TooLarge where it is too deep."""
+        inside = [each.block for each in self.chain if each.block is not None]
+        for position, each in enumerate(inside):
+            if each is block:
+                circle = " → ".join([*(one.name.text for one in inside[position:]), block.name.text])
+                message = f"the block {block.name} reaches itself: {circle}"
+                raise Problem("E306", message, block.name.span, help="repeat: runs a block a number of times")
+        if len(self.chain) >= MAX_NESTING:
+            raise TooLarge("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
+        self.chain.append(Use(f"in block {block.name}, used as {path} at {span}", block))
+
+    def enter_round(self, number: int, path: str, span: Span) -> None:
+        """Go into a round of a repeat."""
+        self.chain.append(Use(f"in round {number} of the repeat at {span}, {path}", None))
+
+    # -- diagnostics
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything told so far is an error."""
+        return any(each.severity is Severity.ERROR for each in self.diagnostics)
+
+    def report(self, problem: Problem, path: str) -> None:
+        """Keep a mistake, once: the same place in another use of a block is only counted."""
+        found = problem.diagnostic
+        assert found.span is not None
+        key = (found.code, found.span)
+        if key in self.repeated:
+            self.repeated[key] += 1
+            return
+        self.repeated[key] = 0
+        if any(each.code == found.code and each.span == found.span for each in self.diagnostics):
+            return
+        uses = tuple(each.text for each in reversed(self.chain))
+        if len(uses) > SHOWN_USES:
+            uses = (*uses[: SHOWN_USES - 2], f"… {len(uses) - SHOWN_USES + 1} more", uses[-1])
+        self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses)))
+
+    def tell(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Keep diagnostics that are complete."""
+        self.diagnostics += diagnostics
+
+    def told(self) -> tuple[Diagnostic, ...]:
+        """All mistakes in the order of the text, with how often a block repeats each."""
+        told = []
+        for each in self.diagnostics:
+            times = self.repeated.get((each.code, each.span), 0) if each.span else 0
+            if times:
+                more = f"and the same in {times} more {'use' if times == 1 else 'uses'}"
+                each = replace(each, notes=(*each.notes, more))
+            told.append(each)
+        return tuple(sorted(told, key=lambda each: (each.file or "", each.line or 0, each.column or 0)))

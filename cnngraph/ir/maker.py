@@ -1,0 +1,119 @@
+"""Single operations: words typed, shapes inferred, nodes made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cnngraph.diagnostics import Span
+from cnngraph.fields import FieldError, fields_of
+from cnngraph.ir.blame import Blame
+from cnngraph.ir.environment import Given, Problem, Reads, Tensors
+from cnngraph.ir.graph import Node, Ref
+from cnngraph.ir.ledger import Ledger
+from cnngraph.ir.level import type_of_slot
+from cnngraph.ir.resolve import unknown_word
+from cnngraph.ops.merge import Concat
+from cnngraph.ops.op import Op, OpError, infer_types
+from cnngraph.tensor_type import TensorType
+
+
+class Maker:
+    """Makes the nodes of a graph, in order of execution."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.inputs: dict[str, TensorType] = {}
+        self.input_types: list[TensorType] = []
+        self.nodes: list[Node] = []
+        self.words: dict[int, Mapping[str, Given]] = {}
+        self.implicit: set[int] = set()
+        self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
+        self.blame = Blame(self.nodes, self.words, self.type_of)
+
+    def add_input(self, name: str, type_: TensorType) -> Ref:
+        """One more input of the network."""
+        self.inputs[name] = type_
+        self.input_types.append(type_)
+        return Ref(-len(self.input_types))
+
+    def type_of(self, ref: Ref) -> TensorType:
+        """A tensor's type."""
+        return self.nodes[ref.node].types[ref.part] if ref.node >= 0 else self.input_types[-1 - ref.node]
+
+    def name_of(self, ref: Ref) -> str:
+        """A tensor's name: its node's path, with the part's number behind it where the value is a list."""
+        if ref.node < 0:
+            return list(self.inputs)[-1 - ref.node]
+        node = self.nodes[ref.node]
+        return f"{node.path}.{ref.part}" if node.is_list else node.path
+
+    def owner(self, path: str) -> str | None:
+        """The path of the node whose module runs here again; None where the node has its own."""
+        if self.sharing is None:
+            return None
+        owner, sharer = self.sharing
+        return owner + path[len(sharer) :]
+
+    def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str) -> Op:
+        """The op with its words filled in; all that is wrong with them is told at once. Raises Problem."""
+        fields = fields_of(cls)
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for key, given in words.items():
+            known = fields.get(key)
+            if known is None:
+                problems.append(unknown_word(key, cls.name, fields, given.key_span))
+                continue
+            try:
+                values[key] = known.kind.convert(given.value)
+            except FieldError as error:
+                notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
+                message = f"{key} of {cls.name} {error.message}"
+                problems.append(Problem("E205", message, given.span, notes=notes, help=error.help))
+        missing = [name for name, each in fields.items() if each.required and name not in words]
+        if missing:
+            message = f"{cls.name} needs {' and '.join(missing)}"
+            problems.append(Problem("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))
+        for problem in problems[:-1]:
+            self.ledger.report(problem, path)
+        if problems:
+            raise problems[-1]
+        return cls(**values)
+
+    def add(self, op: Op, words: Mapping[str, Given], reads: Reads, path: str, span: Span) -> int:
+        """A node for an op and the tensors it reads: its index. Raises Problem where the op refuses them."""
+        refs = reads.refs
+        self.ledger.visit(span, len(self.nodes), 1)
+        self.ledger.connect(len(refs), span)
+        types = tuple(self.type_of(ref) for ref in refs)
+        try:
+            result = infer_types(op, types)
+        except OpError as error:
+            raise self.blame.refusal(error, op, reads, words, span) from None
+        node = Node(
+            path=path,
+            operation=op,
+            reads=refs,
+            inputs=tuple(self.name_of(ref) for ref in refs),
+            types=result if isinstance(result, tuple) else (result,),
+            is_list=isinstance(result, tuple),
+            span=span,
+            shares=self.owner(path),
+            parameters=op.parameters(*types),
+            buffers=op.buffers(*types),
+            macs=op.macs(*types),
+        )
+        self.nodes.append(node)
+        self.words[len(self.nodes) - 1] = words
+        return len(self.nodes) - 1
+
+    def concat(self, refs: tuple[Ref, ...], path: str, slot: type_of_slot, span: Span) -> Tensors:
+        """The concatenation that `carry: concat` implies; of one tensor it is that tensor."""
+        if len(refs) == 1:
+            return Tensors(refs)
+        reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
+        index = self.add(Concat(), {}, reads, path, span)
+        self.implicit.add(index)
+        slot.append(index)
+        return Tensors((Ref(index),))

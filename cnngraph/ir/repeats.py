@@ -1,0 +1,176 @@
+"""Repeats: the rounds of a node, each reading what `carry` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cnngraph.document import Value
+from cnngraph.fields import FieldError, Int, show_value
+from cnngraph.ir.environment import Bound, Env, Given, Problem, Reads, Row, Tensors
+from cnngraph.ir.graph import Input, Ref, Scope
+from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
+from cnngraph.spec.model import BlockSpec, NodeSpec, Word
+
+if TYPE_CHECKING:
+    from cnngraph.ir.walker import Walker
+
+
+def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
+    """The rounds of a repeat, under a level of their own unless it is flat."""
+    assert child.repeat is not None
+    items = _items(walker, child.repeat.count, env)
+    if not items:
+        return Bound(reads.wire, child.span, absent=True)
+    start = len(walker.maker.nodes)
+    slot: type_of_slot = []
+    if child.flat:
+        level = place.level
+        place.slot.append(slot)
+    else:
+        level = Level(place.take())
+    bound = Bound(None, child.span, level.path)
+    bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound.names)
+    bound.start, bound.stop = start, len(walker.maker.nodes)
+    if child.repeat.carry == "concat" and bound.value is not None:
+        path = place.peek() if child.flat else f"{level.path}.concat"
+        bound.value = walker.maker.concat(bound.value.refs, path, slot, child.span)
+        bound.stop = len(walker.maker.nodes)
+    if not child.flat and bound.stop > start:
+        names = [each.text for each in block.inputs] if block and block.inputs else ["in"]
+        values = reads.values if len(names) == len(reads.values) else (reads.joined,)
+        inputs = tuple(Input(name, each.refs) for name, each in zip(names, values, strict=False))
+        value = bound.value.refs if bound.value else ()
+        tree = module_tree(level.path, slot, walker.maker.nodes, walker.maker.implicit)
+        name = block.name.text if block else None
+        span = child.span
+        owner = walker.maker.owner(level.path)
+        place.slot.append(Scope(level.path, "repeat", name, inputs, value, tree, start, bound.stop, span, owner))
+    bound.again = lambda reads, place: repeat(walker, child, env.reading(reads), reads, place, block)
+    return bound
+
+
+def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
+    """What `$item` is in each round."""
+    value = env.always(count)
+    items: list[Any]
+    if isinstance(value, list | tuple):
+        items = list(value)
+    else:
+        try:
+            number = Int(0).convert(value)
+        except FieldError as error:
+            message = f"repeat {error.message}"
+            help = error.help or "repeat: 4, or a list of rows"
+            raise Problem("E205", message, count.span, help=help) from None
+        walker.ledger.visit(count.span, len(walker.maker.nodes), number)
+        items = [None] * number
+    walker.ledger.visit(count.span, len(walker.maker.nodes), len(items))
+    return items
+
+
+def _run_rounds(
+    walker: Walker,
+    child: NodeSpec,
+    items: list[Any],
+    env: Env,
+    reads: Reads,
+    level: Level,
+    slot: type_of_slot,
+    names: dict[str, Bound],
+) -> Tensors | None:
+    """Each round in turn, reading what `carry` says; the value of the whole, None if a round failed."""
+    assert child.repeat is not None
+    carry = child.repeat.carry
+    first = Tensors(reads.values[0].refs if reads.values else ())
+    so_far: tuple[Ref, ...] = first.refs
+    results: list[Ref] = []
+    value = reads.wire
+    depth = len(walker.ledger.chain)
+    for number, item in enumerate(items):
+        walker.ledger.visit(child.span, len(walker.maker.nodes))
+        del walker.ledger.chain[depth:]
+        place = Place(level, slot, _round_name(child, number, env), child.span)
+        walker.ledger.enter_round(number, place.peek(), child.span)
+        carried = reads
+        if number and carry == "concat":
+            spot = f"{place.peek()}.in"
+            carried = _carrying(reads, walker.maker.concat(so_far, spot, slot, child.span))
+        elif number and carry == "last":
+            carried = _carrying(reads, value)
+        bound = _round(walker, child, number, item, len(items), carried, env, place)
+        if bound.path:
+            names[bound.path[len(level.path) + 1 if level.path else 0 :]] = bound
+        if bound.value is None:
+            return None
+        value = bound.value
+        results += value.refs
+        so_far += () if bound.absent else value.refs
+    del walker.ledger.chain[depth:]
+    if carry == "none":
+        return Tensors(tuple(results), True)
+    return Tensors(so_far, True) if carry == "concat" else value
+
+
+def _round_name(child: NodeSpec, number: int, env: Env) -> Word | None:
+    """`denselayer1` counts on with the rounds."""
+    assert child.repeat is not None
+    word = child.repeat.name
+    if word is None:
+        return None
+    text = env.text(word)
+    stem = text.rstrip("0123456789")
+    if stem == text:
+        message = f"name is the first round's name and must end in a number, got {text}"
+        raise Problem("E205", message, word.span, help=f"name: {text}1")
+    return Word(f"{stem}{int(text[len(stem) :]) + number}", word.span)
+
+
+def _round(
+    walker: Walker, child: NodeSpec, number: int, item: Any, count: int, reads: Reads, env: Env, place: Place
+) -> Bound:
+    """One round: the node's words, over them the row, over these `first` and `last`."""
+    assert child.repeat is not None
+    if child.repeat.carry == "none" and any("$" in word.text for word in child.reads or ()):
+        values = tuple(env.round(number, item, reads).find(word).tensors() for word in child.reads or ())
+        reads = Reads(values, tuple(word.text for word in child.reads or ()), True)
+    env = env.round(number, item, reads)
+    overlay: dict[str, Given] = _row_words(item, child)
+    for entries, holds in ((child.repeat.first, number == 0), (child.repeat.last, number == count - 1)):
+        if holds:
+            overlay.update({each.key: env.given(each.key_span, each.value) for each in entries})
+    when = overlay.pop("when", None)
+    expect = overlay.pop("expect", None)
+    otherwise = overlay.pop("else", None)
+    if when is not None and not _row_truth(when, env):
+        words = (Word(str(otherwise.value), otherwise.span),) if otherwise else None
+        return walker.absent(replace(child, otherwise=words), env, reads)
+    inner = replace(child, repeat=None, flat=False, when=None)
+    bound = walker.body(inner, overlay, reads, env, place)
+    if expect is not None:
+        walker.compare_expect(list(expect.value), bound, expect.span)
+    return bound
+
+
+def _row_words(item: Any, child: NodeSpec) -> dict[str, Given]:
+    if isinstance(item, Row):
+        return dict(item.given)
+    if isinstance(item, Mapping):
+        span = child.span
+        return {key: Given(span, span, each, span) for key, each in item.items()}
+    return {}
+
+
+def _row_truth(when: Given, env: Env) -> bool:
+    value = when.value
+    if isinstance(value, str):
+        value = env.expression(value, when.span)[0]
+    if not isinstance(value, bool):
+        raise Problem("E205", f"when must be true or false, got {show_value(value)}", when.span)
+    return value
+
+
+def _carrying(reads: Reads, value: Tensors) -> Reads:
+    """The first input is what is carried; the others are the same in every round."""
+    return Reads((value, *reads.values[1:]), ("the round before", *reads.names[1:]), reads.explicit)

@@ -1,0 +1,365 @@
+"""The walk through scopes, nodes and blocks, a node after those that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cnngraph.diagnostics import Span
+from cnngraph.document import Listing, Value
+from cnngraph.fields import show_value
+from cnngraph.ir.environment import Bound, Env, Given, Problem, Reads, Tensors, Unknown
+from cnngraph.ir.graph import Input, Ref, Scope
+from cnngraph.ir.ledger import Ledger, TooLarge
+from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
+from cnngraph.ir.maker import Maker
+from cnngraph.ir.order import Orders
+from cnngraph.ir.repeats import repeat
+from cnngraph.ir.resolve import no_such_op, unknown_word
+from cnngraph.ops.op import Op
+from cnngraph.ops.registry import Registry
+from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
+
+
+@dataclass
+class Walker:
+    """Elaborates nodes one after another. `home` is the spec's own library, whose blocks see the file's params."""
+
+    registry: Registry
+    ledger: Ledger
+    maker: Maker
+    home: Library
+    file_params: dict[str, Given]
+    orders: Orders = field(default_factory=Orders)
+    unused: set[int] = field(default_factory=set)
+
+    # -- scopes
+
+    def children(self, scope: ScopeSpec, env: Env, level: Level, slot: type_of_slot) -> Bound:
+        """Every node of a scope; the last one's value is the scope's."""
+        count = len(scope.children)
+        bounds: list[Bound | None] = [None] * count
+        slots: list[type_of_slot] = [[] for _ in range(count)]
+        slot.append(slots)
+        names = self.child_names(scope, env)
+        order, circles = self.orders.of(scope, names, env)
+        for problem, members in circles:
+            self.ledger.report(problem, level.path)
+            for index in members:
+                bounds[index] = Bound(None, scope.children[index].span)
+        for index, bound in enumerate(bounds):
+            if bound and names[index]:
+                env.names[names[index]] = bound
+        first = next(iter(env.inputs.values())) if len(env.inputs) == 1 else None
+        for index in order:
+            child = scope.children[index]
+            above = (bounds[index - 1], self.name_above(scope, index, names)) if index else (first, "in")
+            name = Word(names[index], child.span) if names[index] else None
+            bound = self.node(child, env, above, Place(level, slots[index], name, child.span))
+            bounds[index] = bound
+            if name:
+                env.names[name.text] = bound
+            elif not bound.absent and bound.path:
+                env.names[bound.path[len(level.path) + 1 if level.path else 0 :]] = bound
+            if child.flat or (bound.names and bound.path == level.path):
+                for inner, each in bound.names.items():
+                    env.names.setdefault(inner, each)
+        last = bounds[-1]
+        assert last is not None
+        return last
+
+    def name_above(self, scope: ScopeSpec, index: int, names: list[str]) -> str:
+        return names[index - 1] or f"node {index - 1} of the list"
+
+    def child_names(self, scope: ScopeSpec, env: Env) -> list[str]:
+        """The names of a mapping's nodes with `$i` written out; a list's are empty, they are numbered as they come."""
+        if scope.numbered:
+            return [""] * len(scope.children)
+        names = []
+        for child in scope.children:
+            try:
+                names.append(env.text(child.name))
+            except Problem as problem:
+                self.ledger.report(problem, child.name.text)
+                names.append(child.name.text)
+        return names
+
+    def node(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Bound:
+        """One node, with its repeat, condition and checks; unknown where it fails."""
+        self.ledger.visit(child.span, len(self.maker.nodes))
+        depth = len(self.ledger.chain)
+        start = len(self.maker.nodes)
+        try:
+            reads = self.reads(child, env, above)
+            env = env.reading(reads)
+            if child.when is not None and not self.truth(child.when, env, "when"):
+                return self.absent(child, env, reads)
+            if child.repeat is not None:
+                bound = repeat(self, child, env, reads, place, None)
+            else:
+                bound = self.body(child, {}, reads, env, place)
+            if child.expect is not None:
+                self.expect(child.expect, bound, env, place)
+            if child.unused:
+                self.unused.update(range(start, len(self.maker.nodes)))
+                bound.unused = True
+            return bound
+        except Problem as problem:
+            self.ledger.report(problem, place.peek())
+        except Unknown:
+            pass
+        except RecursionError:
+            message = "blocks are nested too deeply here"
+            raise TooLarge("E503", message, child.span) from None
+        finally:
+            del self.ledger.chain[depth:]
+        return Bound(None, child.span)
+
+    def reads(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str]) -> Reads:
+        """What a node's `from` names; without it the node above, for the first node `in`."""
+        if child.reads is None:
+            bound, name = above
+            if bound is None:
+                if child.op is not None and self.reads_nothing(child.op, env.library):
+                    return Reads((), (), False)
+                message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
+                raise Problem("E303", message, child.span, help=f"from: {next(iter(env.inputs))}")
+            if bound.unused:
+                raise self.reads_unused(name, child.span, bound)
+            return Reads((bound.tensors(),), (name,), False)
+        values = []
+        for word in child.reads:
+            bound = env.find(word)
+            if bound.unused:
+                raise self.reads_unused(word.text, word.span, bound)
+            values.append(bound.tensors())
+        return Reads(tuple(values), tuple(word.text for word in child.reads), True)
+
+    def reads_unused(self, name: str, span: Span, bound: Bound) -> Problem:
+        note = f"{name} is marked at {bound.span}"
+        return Problem("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
+
+    def reads_nothing(self, op: Word, library: Library) -> bool:
+        known = self.registry.get(op.text)
+        return known is not None and known.inputs == (0, 0)
+
+    def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
+        """A node whose `when` is false is its `else`, or its first input."""
+        value = reads.wire
+        if child.otherwise is not None:
+            found = [env.find(word).tensors() for word in child.otherwise]
+            value = Reads(tuple(found), (), True).joined
+        return Bound(value, child.when.span if child.when else child.span, absent=True)
+
+    def truth(self, value: Value, env: Env, what: str) -> bool:
+        result = env.always(value)
+        if not isinstance(result, bool):
+            message = f"{what} must be true or false, got {show_value(result)}"
+            raise Problem("E205", message, value.span, help="compare: $x != 0")
+        return result
+
+    # -- bodies
+
+    def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
+        """What a node is, once: inline nodes, a shared module, or a use of an op or block."""
+        if child.nodes is not None and "op" not in overlay:
+            if overlay:
+                key, given = next(iter(overlay.items()))
+                raise Problem("E207", f"{key} is not a word of a node with nodes", given.key_span)
+            return self.inline(child.nodes, child, reads, env, place)
+        if child.share is not None:
+            return self.share(child.share, reads, env, place)
+        words = {each.key: env.given(each.key_span, each.value) for each in child.words}
+        words.update(overlay)
+        other = words.pop("op", None)
+        if other is not None:
+            return self.use(_op_name(other.value, other.span), words, reads, env.library, place, child)
+        assert child.op is not None
+        return self.use(self.op_word(child.op, env), words, reads, env.library, place, child)
+
+    def op_word(self, op: Word, env: Env) -> Word:
+        if "$" not in op.text:
+            return op
+        return _op_name(env.expression(op.text, op.span)[0], op.span)
+
+    def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
+        """`nodes` on a node: a scope of its own, whose `in` is what the node reads."""
+        inputs = {"in": Bound(reads.joined, child.span)}
+        bound = self.scope(scope, child, env.inside(inputs), "nodes", None, place)
+        bound.again = lambda reads, place: self.inline(scope, child, reads, env, place)
+        return bound
+
+    def scope(
+        self, scope: ScopeSpec, child: NodeSpec, env: Env, kind: str, block: BlockSpec | None, place: Place
+    ) -> Bound:
+        """A scope's nodes, under a level of their own unless it is flat."""
+        start = len(self.maker.nodes)
+        if child.flat and child.repeat is None:
+            inner: type_of_slot = []
+            place.slot.append(inner)
+            last = self.children(scope, env, place.level, inner)
+            return Bound(last.value, child.span, place.level.path, env.names, start=start, stop=len(self.maker.nodes))
+        path = place.take()
+        slot: type_of_slot = []
+        last = self.children(scope, env, Level(path), slot)
+        bound = Bound(last.value, child.span, path, env.names, start=start, stop=len(self.maker.nodes))
+        if bound.stop > start:
+            inputs = tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items())
+            value = last.value.refs if last.value else ()
+            tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
+            name = block.name.text if block else None
+            place.slot.append(
+                Scope(path, kind, name, inputs, value, tree, start, bound.stop, child.span, self.maker.owner(path))
+            )
+        return bound
+
+    def use(
+        self, op: Word, words: dict[str, Given], reads: Reads, library: Library, place: Place, child: NodeSpec
+    ) -> Bound:
+        """A use of an op or a block."""
+        found = library.find(op.text)
+        if found is not None:
+            return self.block(*found, words, reads, place, child)
+        cls = self.registry.get(op.text)
+        if cls is None:
+            raise no_such_op(op, library, self.registry)
+        bound = self.leaf(cls, words, reads, place, child)
+        bound.again = lambda reads, place: self.leaf(cls, words, reads, place, child)
+        return bound
+
+    def block(
+        self, block: BlockSpec, library: Library, words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec
+    ) -> Bound:
+        """A use of a block: its params bound, then its body."""
+        self.ledger.visit(child.span, len(self.maker.nodes))
+        self.ledger.enter(block, place.peek(), child.span)
+        body = block.body
+        base = self.file_params if library is self.home else {}
+        env = Env(library, dict(base), self.block_inputs(block, reads, child), {}, self.maker.type_of, reads=reads)
+        rest = self.bind(block, words, env, child)
+        if body.when is not None and not self.truth(body.when, env, "when"):
+            return self.absent(body, env, reads)
+        if body.repeat is not None:
+            bound = repeat(self, body, env, reads, place, block)
+        elif body.nodes is not None:
+            flat = replace(body, flat=True) if child.flat and child.repeat is None else body
+            spot = replace(place) if flat.flat else place
+            bound = self.scope(body.nodes, replace(flat, span=child.span), env, "block", block, spot)
+        else:
+            assert body.op is not None
+            inner = {each.key: env.given(each.key_span, each.value) for each in body.words}
+            return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, child)
+        bound.again = lambda reads, place: self.block(block, library, words, reads, place, child)
+        return bound
+
+    def block_inputs(self, block: BlockSpec, reads: Reads, child: NodeSpec) -> dict[str, Bound]:
+        """What the block's inputs stand for in this use."""
+        if block.inputs is None and block.body.op is not None and block.body.repeat is None:
+            return {"in": Bound(reads.joined, child.span)}  # one op with words filled in reads what that op reads
+        names = [each.text for each in block.inputs] if block.inputs is not None else ["in"]
+        values = reads.values
+        if len(values) != len(names):
+            values = tuple(Tensors((ref,)) for ref in reads.refs)
+        if len(values) != len(names):
+            wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({', '.join(names)})"
+            message = f"the block {block.name} reads {wanted}, got {len(values)}"
+            help = (
+                "name them in the block: inputs: [x, skip]" if block.inputs is None else f"from: [{', '.join(names)}]"
+            )
+            raise Problem("E210", message, child.span, notes=self.maker.blame.facts(reads), help=help)
+        return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
+
+    def bind(self, block: BlockSpec, words: dict[str, Given], env: Env, child: NodeSpec) -> dict[str, Given]:
+        """Give the block's params their values; the words that are left go to its op."""
+        rest = dict(words)
+        missing = [p.name.text for p in block.params if p.default is None and p.name.text not in words]
+        known = [param.name.text for param in block.params]
+        passes = block.body.op is not None and block.body.repeat is None
+        for key, given in words.items():
+            if key not in known and not passes:
+                raise unknown_word(key, f"the block {block.name}", known, given.key_span)
+        if missing:
+            message = f"{block.name} needs {' and '.join(missing)}"
+            raise Problem("E206", message, child.span, help=f"add {missing[0]}: …")
+        for param in block.params:
+            name = param.name.text
+            if name in rest:
+                env.params[name] = rest.pop(name)
+            elif param.default is not None:
+                env.params.pop(name, None)
+                env.params[name] = env.given(param.name.span, param.default)
+        return rest
+
+    # -- single operations
+
+    def leaf(self, cls: type[Op], words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec) -> Bound:
+        """One op: its words typed, its shape inferred, and a node made of it."""
+        if cls.inputs == (0, 0) and not reads.explicit:
+            reads = Reads((), (), False)
+        path = place.take()
+        op = self.maker.operation(cls, words, child.span, path)
+        index = self.maker.add(op, words, reads, path, child.span)
+        place.slot.append(index)
+        node = self.maker.nodes[index]
+        refs = tuple(Ref(index, part) for part in range(len(node.types)))
+        return Bound(Tensors(refs, node.is_list), child.span, path, start=index, stop=index + 1)
+
+    # -- sharing
+
+    def share(self, word: Word, reads: Reads, env: Env, place: Place) -> Bound:
+        """Run the module of another node again: elaborated anew with these inputs, and compared."""
+        owner = env.find(word)
+        if owner.absent or owner.again is None or owner.value is None:
+            if owner.value is None:
+                raise Unknown
+            raise Problem("E307", f"{word} is no module that could be shared", word.span)
+        path = place.take()
+        if self.maker.sharing is not None:
+            raise Problem("E307", "a shared module cannot share another inside", word.span)
+        self.maker.sharing = (owner.path, path)
+        start = len(self.maker.nodes)
+        try:
+            bound = owner.again(reads, place)
+        finally:
+            self.maker.sharing = None
+        mine, theirs = self.maker.nodes[start:], self.maker.nodes[owner.start : owner.stop]
+        same = len(mine) == len(theirs) and all(
+            a.operation == b.operation and a.parameters == b.parameters for a, b in zip(mine, theirs, strict=True)
+        )
+        if not same and bound.value is not None:
+            note = f"{word} is at {owner.span}"
+            notes = (note, *self.maker.blame.facts(reads))
+            raise Problem("E307", f"{word} would need other weights for this input", word.span, notes=notes)
+        return bound
+
+    # -- checks
+
+    def expect(self, value: Value, bound: Bound, env: Env, place: Place) -> None:
+        sizes = [env.evaluate(each) for each in value.items] if isinstance(value, Listing) else env.evaluate(value)
+        self.compare_expect(sizes, bound, value.span)
+
+    def compare_expect(self, sizes: Any, bound: Bound, span: Span) -> None:
+        tensors = bound.tensors()
+        good = isinstance(sizes, list) and all(each == "_" or (type(each) is int and each > 0) for each in sizes)
+        if not good:
+            message = f"expect must be sizes such as [64, 28, 28], _ for any, got {show_value(sizes)}"
+            raise Problem("E205", message, span)
+        for ref in tensors.refs:
+            found = self.maker.type_of(ref).sizes
+            if len(found) != len(sizes) or any(
+                want not in ("_", have) for want, have in zip(sizes, found, strict=True)
+            ):
+                wanted = "×".join(map(str, sizes))
+                message = f"expected {wanted}, but here it is {self.maker.type_of(ref)}"
+                raise Problem("E209", message, span, notes=self.maker.blame.history(ref))
+
+
+def place_name(child: NodeSpec) -> str:
+    """A node's name in a message."""
+    return f"node {child.name}"
+
+
+def _op_name(value: Any, span: Span) -> Word:
+    if not isinstance(value, str):
+        raise Problem("E205", f"op must be an op's or block's name, got {show_value(value)}", span)
+    return Word(value, span)
