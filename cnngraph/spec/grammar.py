@@ -7,7 +7,6 @@ sign; `**`, from right to left; and what follows a value: `.name`, `.0`, `[…]`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from cnngraph.diagnostics import did_you_mean
@@ -160,14 +159,14 @@ class _Parser:
     def previous_end(self) -> int:
         return self.tokens[self.at - 1].end
 
-    def nested(self, read: Callable[[], Node]) -> Node:
-        """What `read` reads, one level deeper."""
+    def deeper(self) -> None:
+        """One bracket, or one operator within another, more. `shallower` ends it; after an error nobody reads on."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.too_deep()
-        node = read()
+
+    def shallower(self) -> None:
         self.depth -= 1
-        return node
 
     def too_deep(self) -> NoReturn:
         message = f"the expression is nested more than {MAX_DEPTH} deep"
@@ -184,17 +183,23 @@ class _Parser:
         return node
 
     def expression(self) -> Node:
+        self.deeper()
         start = self.token.start
         node = self.binary(1)
-        if not self.take("if"):
-            return node
+        if self.take("if"):
+            node = self.choice(start, node)
+        self.shallower()
+        return node
+
+    def choice(self, start: int, node: Node) -> Node:
+        """The rest of `node if condition else other`."""
         condition = self.binary(1)
         if not self.take("else"):
             at = self.token
             if at.kind == "end":
                 raise ExpressionError("if has no else", start, at.end, "write: a if condition else b")
             self.refuse("else")
-        other = self.nested(self.expression)
+        other = self.expression()
         return Choice(self.source, start, self.previous_end, (node, condition, other))
 
     def binary(self, least: int) -> Node:
@@ -205,7 +210,9 @@ class _Parser:
             symbols, parts = [], [node]
             while self.rank() == rank:
                 symbols.append(self.next().text)
+                self.deeper()
                 parts.append(self.binary(rank + 1))
+                self.shallower()
             place = (self.source, start, self.previous_end, tuple(parts))
             if rank <= 2:
                 node = Either(*place) if rank == 1 else Both(*place)
@@ -218,20 +225,32 @@ class _Parser:
 
     def unary(self, least: int) -> Node:
         start = self.token.start
+        if self.is_at("not") or self.is_at("-"):
+            return self.signed(start, least)
+        base = self.postfix()
+        if not self.take("**"):
+            return base
+        self.deeper()
+        exponent = self.unary(_NOT + 1)
+        self.shallower()
+        return Arithmetic(self.source, start, self.previous_end, (base, exponent), ("**",))
+
+    def signed(self, start: int, least: int) -> Node:
+        """`not` or a minus, and what they stand before."""
+        self.deeper()
+        node: Node
         if self.is_at("not"):
             if least > _NOT:
                 self.refuse("a value", "put (not …) in brackets")
             self.next()
-            operand = self.nested(lambda: self.binary(_NOT))
-            return Not(self.source, start, self.previous_end, (operand,))
-        if self.take("-"):
-            operand = self.nested(lambda: self.unary(_NOT + 1))
-            return Negative(self.source, start, self.previous_end, (operand,))
-        base = self.postfix()
-        if not self.take("**"):
-            return base
-        exponent = self.nested(lambda: self.unary(_NOT + 1))
-        return Arithmetic(self.source, start, self.previous_end, (base, exponent), ("**",))
+            operand = self.binary(_NOT)
+            node = Not(self.source, start, self.previous_end, (operand,))
+        else:
+            self.next()
+            operand = self.unary(_NOT + 1)
+            node = Negative(self.source, start, self.previous_end, (operand,))
+        self.shallower()
+        return node
 
     def postfix(self) -> Node:
         start = self.token.start
@@ -264,7 +283,7 @@ class _Parser:
         """What stands between two colons, null for nothing."""
         if self.is_at("]") or self.is_at(":"):
             return Literal(self.source, self.token.start, self.token.start)
-        return self.nested(self.expression)
+        return self.expression()
 
     def atom(self) -> Node:
         token = self.token
@@ -285,7 +304,7 @@ class _Parser:
         if token.kind == "word" and token.text not in _KEYWORDS:
             return self.call()
         if self.take("("):
-            node = self.nested(self.expression)
+            node = self.expression()
             self.close(")", token)
             return node
         if self.take("["):
@@ -335,7 +354,7 @@ class _Parser:
             if named and closing == ")":
                 mend = "give the values in order, without names"
                 raise ExpressionError("a function's values have no names", self.token.start, self.token.end, mend)
-            parts.append(self.nested(self.expression))
+            parts.append(self.expression())
             if not self.take(","):
                 break
         self.close(closing, opening)
