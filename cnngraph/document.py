@@ -115,12 +115,12 @@ def parse(source: Source) -> tuple[Value | None, list[Diagnostic]]:
         value = reader.document()
     except yaml.YAMLError as error:
         return None, [*reader.diagnostics, _syntax_error(source, error)]
-    except _Refused as refused:
+    except _RefusedError as refused:
         return None, [*reader.diagnostics, refused.diagnostic]
     return value, reader.diagnostics
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The text goes over a bound or uses what specs have no use for; reading ends."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
@@ -143,7 +143,7 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise _Refused(Diagnostic("E102", "a file holds one document", self.span(event)))
+                    raise _RefusedError(Diagnostic("E102", "a file holds one document", self.span(event)))
             elif isinstance(event, yaml.NodeEvent):
                 value = self.value(event, 0)
         return value
@@ -170,10 +170,10 @@ class _Reader:
             self.check(event, depth)
             span = self.span(event)
             if not isinstance(event, yaml.ScalarEvent):
-                raise _Refused(Diagnostic("E102", "a key must be a plain word", span))
+                raise _RefusedError(Diagnostic("E102", "a key must be a plain word", span))
             key = event.value
             if key == "<<":
-                raise _Refused(Diagnostic("E104", "merge keys are not used here", span, help=INSTEAD_OF_ANCHOR))
+                raise _RefusedError(Diagnostic("E104", "merge keys are not used here", span, help=INSTEAD_OF_ANCHOR))
             value = self.value(next(self.events), depth + 1)
             if key in entries:
                 first = entries[key].key_span
@@ -203,14 +203,16 @@ class _Reader:
     def check(self, event: yaml.Event, depth: int) -> None:
         span = self.span(event)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused(Diagnostic("E104", "anchors and aliases are not used here", span, help=INSTEAD_OF_ANCHOR))
+            raise _RefusedError(
+                Diagnostic("E104", "anchors and aliases are not used here", span, help=INSTEAD_OF_ANCHOR)
+            )
         tag = getattr(event, "tag", None)
         if tag and tag != "!":
-            raise _Refused(Diagnostic("E104", f"the tag {tag} has no meaning here", span, help="remove it"))
+            raise _RefusedError(Diagnostic("E104", f"the tag {tag} has no meaning here", span, help="remove it"))
         if depth > MAX_NESTING:
-            raise _Refused(Diagnostic("E501", f"nested more than {MAX_NESTING} deep", span))
+            raise _RefusedError(Diagnostic("E501", f"nested more than {MAX_NESTING} deep", span))
         if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
-            raise _Refused(Diagnostic("E501", "a number of more than 18 digits", span))
+            raise _RefusedError(Diagnostic("E501", "a number of more than 18 digits", span))
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
         first, last = start.start_mark, (end or start).end_mark

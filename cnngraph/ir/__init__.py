@@ -1,0 +1,1 @@
+"""The compiler's middle: a Spec is elaborated into a Graph."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnngraph.diagnostics import Span
 from cnngraph.fields import fields_of, show_value
-from cnngraph.ir.environment import Given, Problem, Reads
+from cnngraph.ir.environment import Given, ProblemError, Reads
 from cnngraph.ir.graph import Node, Ref
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
@@ -28,7 +28,7 @@ class Blame:
     words: Mapping[int, Mapping[str, Given]]
     type_of: Callable[[Ref], TensorType]
 
-    def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> Problem:
+    def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> ProblemError:
         """An op's refusal with its place, what it reads, and a likely mend."""
         given = words.get(error.word) if error.word else None
         if error.code in (CHANNELS_DIFFER, SIZES_DIFFER) and len(reads.refs) > 1:
@@ -38,7 +38,7 @@ class Blame:
         where = given.span if given else span
         if given and given.origin != given.span:
             notes = (*notes, f"{error.word} is {show_value(given.value)}, from {given.origin}")
-        return Problem(error.code, error.message, where, notes=notes, help=mend or error.help)
+        return ProblemError(error.code, error.message, where, notes=notes, help=mend or error.help)
 
     def facts(self, reads: Reads) -> tuple[str, ...]:
         """Each input with its shape; for a single one, where it comes from."""

@@ -12,9 +12,9 @@ from typing import Any
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.fields import FieldError, Int, show_value
-from cnngraph.ir.environment import Bound, Env, Given, Problem, Tensors, Unknown
+from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Tensors, UnknownError
 from cnngraph.ir.graph import Graph, Input, Scope
-from cnngraph.ir.ledger import MAX_NODES, Ledger, TooLarge
+from cnngraph.ir.ledger import MAX_NODES, Ledger, TooLargeError
 from cnngraph.ir.level import Level, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.outcome import finish
@@ -51,17 +51,17 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger) -> Graph | None:
     try:
         _bind_params(spec, env)
         env = env.inside(_inputs(spec, env, maker))
-    except Problem as problem:
+    except ProblemError as problem:
         ledger.report(problem, "")
         return None
-    except Unknown:
+    except UnknownError:
         return None
     walker = Walker(registry, ledger, maker, spec.library, env.params)
     slot: type_of_slot = []
     last = None
     try:
         last = walker.children(spec.nodes, env, Level(""), slot)
-    except TooLarge as bound:
+    except TooLargeError as bound:
         ledger.chain.clear()
         ledger.report(bound.problem, "")
     root = Scope(
@@ -87,7 +87,7 @@ def _bind_params(spec: Spec, env: Env) -> None:
     for param in spec.library.params.values():
         if param.default is None:
             message = f"the param {param.name} has no default and is not given"
-            raise Problem("E206", message, param.name.span, help=f"say --set {param.name}=…, or give a default")
+            raise ProblemError("E206", message, param.name.span, help=f"say --set {param.name}=…, or give a default")
         given: Given = env.given(param.name.span, param.default)
         env.params[param.name.text] = given
 
@@ -96,16 +96,16 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     """What `in`, or each named input, stands for."""
     value = spec.input
     if value is None:
-        raise Unknown
+        raise UnknownError
     entries = [(each.key, each.value) for each in value] if isinstance(value, Table) else [("in", value)]
     bounds = {}
     for name, each in entries:
         if isinstance(value, Table) and name in ("from", "i", "item"):
-            raise Problem("E108", f"{name} cannot be an input's name", each.span)
+            raise ProblemError("E108", f"{name} cannot be an input's name", each.span)
         ref = maker.add_input(name, _input_type(env.evaluate(each), each.span))
         bounds[name] = Bound(Tensors((ref,)), each.span)
     if not bounds:
-        raise Problem("E107", "the network has no input", value.span)
+        raise ProblemError("E107", "the network has no input", value.span)
     return bounds
 
 
@@ -113,8 +113,8 @@ def _input_type(value: Any, span: Span) -> TensorType:
     """The network's input: [channels, height, width] or [features]."""
     if not isinstance(value, list) or len(value) not in (1, 3):
         help = "input: [3, 224, 224]  # channels, height, width"
-        raise Problem("E107", f"input must be [channels, height, width], got {show_value(value)}", span, help=help)
+        raise ProblemError("E107", f"input must be [channels, height, width], got {show_value(value)}", span, help=help)
     try:
         return TensorType.of(tuple(Int(1, 1_000_000).convert(each) for each in value))
     except FieldError as error:
-        raise Problem("E205", f"a size of the input {error.message}", span, help=error.help) from None
+        raise ProblemError("E205", f"a size of the input {error.message}", span, help=error.help) from None

@@ -15,7 +15,7 @@ from cnngraph.spec.values import SHAPE_WORDS, ShapeValue
 from cnngraph.tensor_type import TensorType
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """A mistake that ends the elaboration of one node."""
 
     def __init__(
@@ -25,7 +25,7 @@ class Problem(Exception):
         self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help)
 
 
-class Unknown(Exception):
+class UnknownError(Exception):
     """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
 
 
@@ -71,9 +71,9 @@ class Bound:
     again: Callable[..., Bound] | None = None
 
     def tensors(self) -> Tensors:
-        """The value; raises Unknown where there is none."""
+        """The value; raises UnknownError where there is none."""
         if self.value is None:
-            raise Unknown
+            raise UnknownError
         return self.value
 
 
@@ -132,7 +132,7 @@ class Env:
     # -- values
 
     def evaluate(self, value: Value) -> Any:
-        """A value of the document with its expressions evaluated. Raises Problem or Unknown."""
+        """A value of the document with its expressions evaluated. Raises ProblemError or UnknownError."""
         if isinstance(value, Scalar):
             if isinstance(value.value, str) and "$" in value.value:
                 return self.expression(value.value, value.span, value.quoted)[0]
@@ -167,7 +167,7 @@ class Env:
             parsed = parse_expression(text)
             value = evaluate(parsed, self.lookup)
         except ExpressionError as error:
-            raise Problem(error.code, error.message, part_of(span, error, quoted), help=error.help) from None
+            raise ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help) from None
         bare = parsed.bare_reference
         if bare is not None and bare.name in self.params and not bare.trail:
             return value, self.params[bare.name].origin
@@ -180,7 +180,7 @@ class Env:
         try:
             return substitute(word.text, self.lookup)
         except ExpressionError as error:
-            raise Problem(error.code, error.message, part_of(word.span, error, False), help=error.help) from None
+            raise ProblemError(error.code, error.message, part_of(word.span, error, False), help=error.help) from None
 
     def lookup(self, reference: Reference) -> tuple[Any, int]:
         """The value of `$name`, and how many of the parts behind it belong to the name."""
@@ -223,7 +223,7 @@ class Env:
     # -- paths
 
     def find(self, word: Word) -> Bound:
-        """What a path stands for. Raises Problem where it leads nowhere."""
+        """What a path stands for. Raises ProblemError where it leads nowhere."""
         text = self.text(word)
         parts = text.split(".")
         for length in range(1, len(parts) + 1):
@@ -235,14 +235,14 @@ class Env:
         mend = did_you_mean(parts[0], options)
         if parts[0] == "in" and self.inputs:
             mend = f"say which input: {' or '.join(self.inputs)}"
-        raise Problem("E301", f"there is no node {parts[0]} here", word.span, help=mend or in_reach(options))
+        raise ProblemError("E301", f"there is no node {parts[0]} here", word.span, help=mend or in_reach(options))
 
     def walk(self, bound: Bound, rest: list[str], reached: str, word: Word) -> Bound:
         """The path's remaining parts, through names inside blocks and numbers of lists."""
         for position, part in enumerate(rest):
             if bound.absent:
                 message = f"{reached} is absent here, so there is nothing inside it to read"
-                raise Problem("E304", message, word.span, notes=(f"its when at {bound.span} is false",))
+                raise ProblemError("E304", message, word.span, notes=(f"its when at {bound.span} is false",))
             inner = next(
                 (length for length in range(len(rest), position, -1) if ".".join(rest[position:length]) in bound.names),
                 None,
@@ -262,15 +262,15 @@ class Env:
         """One tensor of a list."""
         if number >= len(tensors.refs):
             message = f"{reached} has {len(tensors.refs)} parts, 0 to {len(tensors.refs) - 1}"
-            raise Problem("E301", message, word.span)
+            raise ProblemError("E301", message, word.span)
         return Bound(Tensors((tensors.refs[number],)), word.span)
 
-    def nothing_inside(self, bound: Bound, part: str, reached: str, word: Word) -> Problem:
+    def nothing_inside(self, bound: Bound, part: str, reached: str, word: Word) -> ProblemError:
         """A path goes on where there is nothing."""
         if not bound.names:
-            return Problem("E301", f"{reached} is a single node, there is no {part} inside", word.span)
+            return ProblemError("E301", f"{reached} is a single node, there is no {part} inside", word.span)
         mend = did_you_mean(part, bound.names)
-        return Problem("E301", f"there is no {part} in {reached}", word.span, help=mend or in_reach(bound.names))
+        return ProblemError("E301", f"there is no {part} in {reached}", word.span, help=mend or in_reach(bound.names))
 
 
 def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
@@ -298,5 +298,6 @@ def _known(known: list[str]) -> str:
 
 
 def in_reach(options: Iterable[str]) -> str:
+    """The names that a path may begin with, some of them."""
     names = list(options)
     return f"in reach: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"

@@ -15,7 +15,7 @@ from cnngraph.tensor_type import TensorType
 
 
 class Ref(NamedTuple):
-    """One tensor: the `part`-th output of the node at index `node`; a network input has a negative node, -1 the first."""
+    """One tensor: the `part`-th output of the node at index `node`; network inputs have negative nodes, -1 first."""
 
     node: int
     part: int = 0

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, Severity, Span
-from cnngraph.ir.environment import Problem
+from cnngraph.ir.environment import ProblemError
 from cnngraph.spec.model import BlockSpec
 
 MAX_NODES = 50_000
@@ -15,12 +15,12 @@ EDGES_PER_NODE = 40  # a dense block of hundreds of rounds has many edges; a hos
 SHOWN_USES = 6
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """The network goes over a bound; elaboration ends."""
 
     def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         super().__init__(message)
-        self.problem = Problem(code, message, span, help=help)
+        self.problem = ProblemError(code, message, span, help=help)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +45,30 @@ class Ledger:
     # -- bounds
 
     def visit(self, span: Span, nodes: int, more: int = 0) -> None:
-        """Count a visit; raises TooLarge for a network without end, or one that would have too many nodes."""
+        """Count a visit; raises TooLargeError for a network without end, or one that would have too many nodes."""
         self.visits += 1
         if nodes + more > self.max_nodes or self.visits > 4 * self.max_nodes:
             message = f"the network has more than {self.max_nodes:,} nodes"
-            raise TooLarge("E502", message, span, "--max-nodes raises the bound, if this is meant")
+            raise TooLargeError("E502", message, span, "--max-nodes raises the bound, if this is meant")
 
     def connect(self, edges: int, span: Span) -> None:
-        """Count connections; raises TooLarge."""
+        """Count connections; raises TooLargeError."""
         self.edges += edges
         if self.edges > self.max_nodes * EDGES_PER_NODE:
-            raise TooLarge("E502", f"the network has more than {self.max_nodes * EDGES_PER_NODE:,} connections", span)
+            raise TooLargeError(
+                "E502", f"the network has more than {self.max_nodes * EDGES_PER_NODE:,} connections", span
+            )
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
-        """Go into a use of a block. Raises Problem where it is inside itself already, TooLarge where it is too deep."""
+        """Go into a use of a block. Raises ProblemError where it is inside itself already, TooLargeError where it is too deep."""
         inside = [each.block for each in self.chain if each.block is not None]
         for position, each in enumerate(inside):
             if each is block:
                 circle = " → ".join([*(one.name.text for one in inside[position:]), block.name.text])
                 message = f"the block {block.name} reaches itself: {circle}"
-                raise Problem("E306", message, block.name.span, help="repeat: runs a block a number of times")
+                raise ProblemError("E306", message, block.name.span, help="repeat: runs a block a number of times")
         if len(self.chain) >= MAX_NESTING:
-            raise TooLarge("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
+            raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
         self.chain.append(Use(f"in block {block.name}, used as {path} at {span}", block))
 
     def enter_round(self, number: int, path: str, span: Span) -> None:
@@ -80,7 +82,7 @@ class Ledger:
         """Whether anything told so far is an error."""
         return any(each.severity is Severity.ERROR for each in self.diagnostics)
 
-    def report(self, problem: Problem, path: str) -> None:
+    def report(self, problem: ProblemError, path: str) -> None:
         """Keep a mistake, once: the same place in another use of a block is only counted."""
         found = problem.diagnostic
         assert found.span is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnngraph.diagnostics import Span
-from cnngraph.ir.environment import Problem
+from cnngraph.ir.environment import ProblemError
 from cnngraph.ir.graph import Node, Scope
 from cnngraph.spec.model import Word
 from cnngraph.spec.names import name_problem
@@ -46,7 +46,7 @@ class Place:
         return self.path
 
     def take(self) -> str:
-        """The path, now taken. Raises Problem at a clash of names."""
+        """The path, now taken. Raises ProblemError at a clash of names."""
         level = self.level
         if self.path is not None:
             return self.path
@@ -63,14 +63,16 @@ class Place:
         parts = name.split(".")
         for part in parts:
             if reason := name_problem(part):
-                raise Problem(
+                raise ProblemError(
                     "E302", f"{part} cannot be a node's name: {reason}", self.span, help=f"say {part.strip('$')}_"
                 )
         heads = [".".join(parts[:length]) for length in range(1, len(parts))]
         clash = next((level.taken[each] for each in (name, *heads) if each in level.taken), level.containers.get(name))
         if clash is not None:
             message = f"two modules would be called {level.within(name)}"
-            raise Problem("E305", message, self.span, notes=(f"the first is at {clash}",), help="give one another name")
+            raise ProblemError(
+                "E305", message, self.span, notes=(f"the first is at {clash}",), help="give one another name"
+            )
         for head in heads:
             level.containers.setdefault(head, self.span)
 

@@ -8,7 +8,7 @@ from typing import Any
 from cnngraph.diagnostics import Span
 from cnngraph.fields import FieldError, fields_of
 from cnngraph.ir.blame import Blame
-from cnngraph.ir.environment import Given, Problem, Reads, Tensors
+from cnngraph.ir.environment import Given, ProblemError, Reads, Tensors
 from cnngraph.ir.graph import Node, Ref
 from cnngraph.ir.ledger import Ledger
 from cnngraph.ir.level import type_of_slot
@@ -56,10 +56,10 @@ class Maker:
         return owner + path[len(sharer) :]
 
     def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str) -> Op:
-        """The op with its words filled in; all that is wrong with them is told at once. Raises Problem."""
+        """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""
         fields = fields_of(cls)
         values: dict[str, Any] = {}
-        problems: list[Problem] = []
+        problems: list[ProblemError] = []
         for key, given in words.items():
             known = fields.get(key)
             if known is None:
@@ -70,11 +70,11 @@ class Maker:
             except FieldError as error:
                 notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
                 message = f"{key} of {cls.name} {error.message}"
-                problems.append(Problem("E205", message, given.span, notes=notes, help=error.help))
+                problems.append(ProblemError("E205", message, given.span, notes=notes, help=error.help))
         missing = [name for name, each in fields.items() if each.required and name not in words]
         if missing:
             message = f"{cls.name} needs {' and '.join(missing)}"
-            problems.append(Problem("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))
+            problems.append(ProblemError("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))
         for problem in problems[:-1]:
             self.ledger.report(problem, path)
         if problems:
@@ -82,7 +82,7 @@ class Maker:
         return cls(**values)
 
     def add(self, op: Op, words: Mapping[str, Given], reads: Reads, path: str, span: Span) -> int:
-        """A node for an op and the tensors it reads: its index. Raises Problem where the op refuses them."""
+        """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
         refs = reads.refs
         self.ledger.visit(span, len(self.nodes), 1)
         self.ledger.connect(len(refs), span)

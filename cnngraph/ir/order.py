@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 from cnngraph.document import Listing, Scalar, Table, Value
-from cnngraph.ir.environment import Env, Problem
+from cnngraph.ir.environment import Env, ProblemError
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import NodeSpec, ScopeSpec
 
-type_of_order = tuple[list[int], list[tuple[Problem, list[int]]]]
+type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
 
 class Orders:
@@ -37,7 +38,7 @@ def _order(scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
     if all(each < index for index, need in enumerate(needs) for each in need):
         return list(range(len(names))), []
     order: list[int] = []
-    circles: list[tuple[Problem, list[int]]] = []
+    circles: list[tuple[ProblemError, list[int]]] = []
     done: set[int] = set()
     while True:
         order += _sorted(needs, done)
@@ -82,15 +83,15 @@ def _circle(needs: list[set[int]], start: int, done: set[int]) -> list[int]:
     return walk[seen[index] :]
 
 
-def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Problem:
+def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> ProblemError:
     ring = [*circle, circle[0]]
     first = min(circle)
     span = scope.children[first].span
-    notes = [f"{names[a]} reads {names[b]} at {scope.children[a].span}" for a, b in zip(ring, ring[1:], strict=False)]
+    notes = [f"{names[a]} reads {names[b]} at {scope.children[a].span}" for a, b in pairwise(ring)]
     shown = " → ".join(names[each] for each in ring)
     message = f"the nodes read each other in a circle: {shown}" if len(circle) > 1 else f"{names[first]} reads itself"
     help = "a from that points further down must not come back; repeat: runs a block several times"
-    return Problem("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
+    return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
 
 
 def _needs(child: NodeSpec, index: int, scope: ScopeSpec, index_of: dict[str, int], env: Env) -> set[int]:

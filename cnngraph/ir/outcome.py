@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cnngraph.diagnostics import Diagnostic, Severity, did_you_mean
 from cnngraph.fields import FieldError
-from cnngraph.ir.environment import Bound, Env, Problem, Unknown
+from cnngraph.ir.environment import Bound, Env, ProblemError, UnknownError
 from cnngraph.ir.graph import Graph, InitRule, Node, Ref, Scope
 from cnngraph.ops.init import read_init
 from cnngraph.spec.model import InitSpec, Spec
@@ -52,20 +52,19 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, told: list[Diagnostic]) -
     outputs: dict[str, Ref] = {}
     assert spec.nodes is not None
     try:
-        if not spec.outputs:
-            if last is not None:
-                if last.unused:
-                    message = "the last node is marked unused, so the network has no value"
-                    raise Problem("E312", message, last.span, help="say outputs: {logits: …}")
-                outputs[DEFAULT_OUTPUT] = _single(last, spec.nodes.children[-1].name.text, last.span)
+        if not spec.outputs and last is not None:
+            if last.unused:
+                message = "the last node is marked unused, so the network has no value"
+                raise ProblemError("E312", message, last.span, help="say outputs: {logits: …}")
+            outputs[DEFAULT_OUTPUT] = _single(last, spec.nodes.children[-1].name.text, last.span)
         for name, path in spec.outputs:
             bound = env.find(path)
             if bound.unused:
-                raise Problem("E312", f"{path} is marked unused, so it cannot be an output", path.span)
+                raise ProblemError("E312", f"{path} is marked unused, so it cannot be an output", path.span)
             outputs[name.text] = _single(bound, path.text, path.span)
-    except Problem as problem:
+    except ProblemError as problem:
         told.append(problem.diagnostic)
-    except Unknown:
+    except UnknownError:
         pass
     return outputs
 
@@ -74,7 +73,7 @@ def _single(bound: Bound, name: str, span: object) -> Ref:
     tensors = bound.tensors()
     if len(tensors.refs) != 1:
         message = f"an output is one tensor, but {name} is a list of {len(tensors.refs)}"
-        raise Problem("E304", message, bound.span, help=f"name a part ({name}.0), or concat them")
+        raise ProblemError("E304", message, bound.span, help=f"name a part ({name}.0), or concat them")
     return tensors.refs[0]
 
 
@@ -146,7 +145,7 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: list[Diagnostic])
     for each in spec.init:
         try:
             rule = _init_rule(each, env)
-        except Problem as problem:
+        except ProblemError as problem:
             told.append(problem.diagnostic)
             continue
         rules.append(rule)
@@ -161,7 +160,7 @@ def _init_rule(spec: InitSpec, env: Env) -> InitRule:
         try:
             values[entry.key] = read_init(given.value)
         except FieldError as error:
-            raise Problem("E702", f"{entry.key} {error.message}", given.span, help=error.help) from None
+            raise ProblemError("E702", f"{entry.key} {error.message}", given.span, help=error.help) from None
     return InitRule(spec.match.text, values)
 
 

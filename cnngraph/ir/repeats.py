@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnngraph.document import Value
 from cnngraph.fields import FieldError, Int, show_value
-from cnngraph.ir.environment import Bound, Env, Given, Problem, Reads, Row, Tensors
+from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Row, Tensors
 from cnngraph.ir.graph import Input, Ref, Scope
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.spec.model import BlockSpec, NodeSpec, Word
@@ -63,7 +63,7 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
         except FieldError as error:
             message = f"repeat {error.message}"
             help = error.help or "repeat: 4, or a list of rows"
-            raise Problem("E205", message, count.span, help=help) from None
+            raise ProblemError("E205", message, count.span, help=help) from None
         walker.ledger.visit(count.span, len(walker.maker.nodes), number)
         items = [None] * number
     walker.ledger.visit(count.span, len(walker.maker.nodes), len(items))
@@ -123,7 +123,7 @@ def _round_name(child: NodeSpec, number: int, env: Env) -> Word | None:
     stem = text.rstrip("0123456789")
     if stem == text:
         message = f"name is the first round's name and must end in a number, got {text}"
-        raise Problem("E205", message, word.span, help=f"name: {text}1")
+        raise ProblemError("E205", message, word.span, help=f"name: {text}1")
     return Word(f"{stem}{int(text[len(stem) :]) + number}", word.span)
 
 
@@ -167,7 +167,7 @@ def _row_truth(when: Given, env: Env) -> bool:
     if isinstance(value, str):
         value = env.expression(value, when.span)[0]
     if not isinstance(value, bool):
-        raise Problem("E205", f"when must be true or false, got {show_value(value)}", when.span)
+        raise ProblemError("E205", f"when must be true or false, got {show_value(value)}", when.span)
     return value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import fields_of
-from cnngraph.ir.environment import Problem, in_reach, part_of, unknown_name
+from cnngraph.ir.environment import ProblemError, in_reach, part_of, unknown_name
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
@@ -17,18 +17,18 @@ INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
 
 
-def no_such_op(op: Word, library: Library, registry: Registry) -> Problem:
+def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     """Nothing has that name."""
     mend = did_you_mean(op.text, [*library.block_names(), *registry.names()])
     help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
-    return Problem("E313", f"there is no op or block {op.text}", op.span, help=help)
+    return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
 
 
-def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Problem:
+def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
     """A word that the op or block does not take."""
     options = list(known)
     takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
-    return Problem("E207", f"{key} is not a word of {owner}", span, help=did_you_mean(key, options) or takes)
+    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=did_you_mean(key, options) or takes)
 
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
@@ -63,14 +63,14 @@ class _Checker:
     registry: Registry
     diagnostics: list[Diagnostic]
 
-    def tell(self, problem: Problem, node: str) -> None:
+    def tell(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
 
     def block(self, block: BlockSpec) -> None:
         name = block.name.text
         if self.registry.reserves(name):
             message = f"{name} is the name of an op"
-            self.tell(Problem("E308", message, block.name.span, help="give the block another name"), name)
+            self.tell(ProblemError("E308", message, block.name.span, help="give the block another name"), name)
         inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
         known = frozenset(self.library.params)
         for param in block.params:
@@ -101,7 +101,9 @@ class _Checker:
             heads = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
             if "$" not in word.text and not heads & options:
                 help = did_you_mean(parts[0], options) or in_reach(sorted(options))
-                self.tell(Problem("E301", f"there is no node {parts[0]} here", word.span, help=help), child.name.text)
+                self.tell(
+                    ProblemError("E301", f"there is no node {parts[0]} here", word.span, help=help), child.name.text
+                )
 
     def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
         label = child.name.text
@@ -183,4 +185,4 @@ class _Checker:
                 if reference.name not in names.all:
                     raise unknown_name(reference, sorted(names.all - {"from"}), in_round="i" in names.indices)
         except ExpressionError as error:
-            self.tell(Problem(error.code, error.message, part_of(span, error, quoted), help=error.help), label)
+            self.tell(ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help), label)

@@ -8,9 +8,9 @@ from typing import Any
 from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Value
 from cnngraph.fields import show_value
-from cnngraph.ir.environment import Bound, Env, Given, Problem, Reads, Tensors, Unknown
+from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Tensors, UnknownError
 from cnngraph.ir.graph import Input, Ref, Scope
-from cnngraph.ir.ledger import Ledger, TooLarge
+from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.order import Orders
@@ -79,7 +79,7 @@ class Walker:
         for child in scope.children:
             try:
                 names.append(env.text(child.name))
-            except Problem as problem:
+            except ProblemError as problem:
                 self.ledger.report(problem, child.name.text)
                 names.append(child.name.text)
         return names
@@ -104,13 +104,13 @@ class Walker:
                 self.unused.update(range(start, len(self.maker.nodes)))
                 bound.unused = True
             return bound
-        except Problem as problem:
+        except ProblemError as problem:
             self.ledger.report(problem, place.peek())
-        except Unknown:
+        except UnknownError:
             pass
         except RecursionError:
             message = "blocks are nested too deeply here"
-            raise TooLarge("E503", message, child.span) from None
+            raise TooLargeError("E503", message, child.span) from None
         finally:
             del self.ledger.chain[depth:]
         return Bound(None, child.span)
@@ -123,7 +123,7 @@ class Walker:
                 if child.op is not None and self.reads_nothing(child.op, env.library):
                     return Reads((), (), False)
                 message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
-                raise Problem("E303", message, child.span, help=f"from: {next(iter(env.inputs))}")
+                raise ProblemError("E303", message, child.span, help=f"from: {next(iter(env.inputs))}")
             if bound.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
@@ -135,9 +135,9 @@ class Walker:
             values.append(bound.tensors())
         return Reads(tuple(values), tuple(word.text for word in child.reads), True)
 
-    def reads_unused(self, name: str, span: Span, bound: Bound) -> Problem:
+    def reads_unused(self, name: str, span: Span, bound: Bound) -> ProblemError:
         note = f"{name} is marked at {bound.span}"
-        return Problem("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
+        return ProblemError("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
 
     def reads_nothing(self, op: Word, library: Library) -> bool:
         known = self.registry.get(op.text)
@@ -155,7 +155,7 @@ class Walker:
         result = env.always(value)
         if not isinstance(result, bool):
             message = f"{what} must be true or false, got {show_value(result)}"
-            raise Problem("E205", message, value.span, help="compare: $x != 0")
+            raise ProblemError("E205", message, value.span, help="compare: $x != 0")
         return result
 
     # -- bodies
@@ -165,7 +165,7 @@ class Walker:
         if child.nodes is not None and "op" not in overlay:
             if overlay:
                 key, given = next(iter(overlay.items()))
-                raise Problem("E207", f"{key} is not a word of a node with nodes", given.key_span)
+                raise ProblemError("E207", f"{key} is not a word of a node with nodes", given.key_span)
             return self.inline(child.nodes, child, reads, env, place)
         if child.share is not None:
             return self.share(child.share, reads, env, place)
@@ -266,7 +266,7 @@ class Walker:
             help = (
                 "name them in the block: inputs: [x, skip]" if block.inputs is None else f"from: [{', '.join(names)}]"
             )
-            raise Problem("E210", message, child.span, notes=self.maker.blame.facts(reads), help=help)
+            raise ProblemError("E210", message, child.span, notes=self.maker.blame.facts(reads), help=help)
         return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 
     def bind(self, block: BlockSpec, words: dict[str, Given], env: Env, child: NodeSpec) -> dict[str, Given]:
@@ -280,7 +280,7 @@ class Walker:
                 raise unknown_word(key, f"the block {block.name}", known, given.key_span)
         if missing:
             message = f"{block.name} needs {' and '.join(missing)}"
-            raise Problem("E206", message, child.span, help=f"add {missing[0]}: …")
+            raise ProblemError("E206", message, child.span, help=f"add {missing[0]}: …")
         for param in block.params:
             name = param.name.text
             if name in rest:
@@ -311,11 +311,11 @@ class Walker:
         owner = env.find(word)
         if owner.absent or owner.again is None or owner.value is None:
             if owner.value is None:
-                raise Unknown
-            raise Problem("E307", f"{word} is no module that could be shared", word.span)
+                raise UnknownError
+            raise ProblemError("E307", f"{word} is no module that could be shared", word.span)
         path = place.take()
         if self.maker.sharing is not None:
-            raise Problem("E307", "a shared module cannot share another inside", word.span)
+            raise ProblemError("E307", "a shared module cannot share another inside", word.span)
         self.maker.sharing = (owner.path, path)
         start = len(self.maker.nodes)
         try:
@@ -329,7 +329,7 @@ class Walker:
         if not same and bound.value is not None:
             note = f"{word} is at {owner.span}"
             notes = (note, *self.maker.blame.facts(reads))
-            raise Problem("E307", f"{word} would need other weights for this input", word.span, notes=notes)
+            raise ProblemError("E307", f"{word} would need other weights for this input", word.span, notes=notes)
         return bound
 
     # -- checks
@@ -343,7 +343,7 @@ class Walker:
         good = isinstance(sizes, list) and all(each == "_" or (type(each) is int and each > 0) for each in sizes)
         if not good:
             message = f"expect must be sizes such as [64, 28, 28], _ for any, got {show_value(sizes)}"
-            raise Problem("E205", message, span)
+            raise ProblemError("E205", message, span)
         for ref in tensors.refs:
             found = self.maker.type_of(ref).sizes
             if len(found) != len(sizes) or any(
@@ -351,7 +351,7 @@ class Walker:
             ):
                 wanted = "×".join(map(str, sizes))
                 message = f"expected {wanted}, but here it is {self.maker.type_of(ref)}"
-                raise Problem("E209", message, span, notes=self.maker.blame.history(ref))
+                raise ProblemError("E209", message, span, notes=self.maker.blame.history(ref))
 
 
 def place_name(child: NodeSpec) -> str:
@@ -361,5 +361,5 @@ def place_name(child: NodeSpec) -> str:
 
 def _op_name(value: Any, span: Span) -> Word:
     if not isinstance(value, str):
-        raise Problem("E205", f"op must be an op's or block's name, got {show_value(value)}", span)
+        raise ProblemError("E205", f"op must be an op's or block's name, got {show_value(value)}", span)
     return Word(value, span)

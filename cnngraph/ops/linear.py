@@ -40,7 +40,7 @@ class Linear(Op):
         if not tensor.axes or tensor.axes[-1] != CHANNELS:
             raise OpError(
                 f"linear acts on the last axis, which must be the channels, got {describe(tensor)}",
-                code="E209",
+                code="E211",
                 help="put flatten or global_avg_pool before it" if tensor.is_map else None,
             )
         return tensor.with_sizes(C=self.out)

@@ -144,7 +144,7 @@ class Mul(Op):
                 raise OpError(
                     f"mul needs inputs with equally many axes, got {describe(inputs[0])} and "
                     f"{describe(next(other for other in inputs if other.rank != inputs[0].rank))}",
-                    code="E209",
+                    code="E211",
                     help=_as_map(inputs),
                 )
         wide = tuple(_widened(each, rank) for each in inputs)

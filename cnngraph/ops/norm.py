@@ -62,7 +62,7 @@ class BatchNorm(Op):
         (tensor,) = inputs
         need_channels_first(self.name, tensor)
         if tensor.rank > 4:
-            raise OpError(f"batch_norm takes at most 4 axes, got {describe(tensor)}", code="E209")
+            raise OpError(f"batch_norm takes at most 4 axes, got {describe(tensor)}", code="E211")
         return tensor
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
@@ -158,7 +158,7 @@ class LayerNorm(Op):
         """The input's."""
         (tensor,) = inputs
         if CHANNELS not in (*tensor.axes[:1], *tensor.axes[-1:]):
-            raise OpError(f"layer_norm needs the channels first or last, got {describe(tensor)}", code="E209")
+            raise OpError(f"layer_norm needs the channels first or last, got {describe(tensor)}", code="E211")
         return tensor
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
@@ -206,7 +206,7 @@ class InstanceNorm(Op):
         (tensor,) = inputs
         need_channels_first(self.name, tensor, least_rank=2)
         if tensor.rank > 4:
-            raise OpError(f"instance_norm takes at most 4 axes, got {describe(tensor)}", code="E209")
+            raise OpError(f"instance_norm takes at most 4 axes, got {describe(tensor)}", code="E211")
         if tensor.count == tensor.channels:
             raise OpError("instance_norm needs more than one position in each channel", code="E204")
         return tensor

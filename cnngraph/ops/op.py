@@ -151,7 +151,7 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
     if not op.takes_parameters and not all(each.batched for each in inputs):
         raise OpError(
             f"{op.name} reads images, and a free parameter is none",
-            code="E211",
+            code="E212",
             help="add, sub, mul and maximum take a free parameter beside a tensor",
         )
     result = op.infer(*inputs)

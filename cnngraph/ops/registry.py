@@ -97,6 +97,10 @@ class Registry:
         """The op of that name."""
         return find_op(name, self.plugins)
 
+    def reserves(self, name: str) -> bool:
+        """Whether no block may have that name; installed packages reserve none, so that they break no spec."""
+        return name in builtin_ops() or name in self.plugins
+
     def names(self) -> list[str]:
         """Every op's name."""
         return [*builtin_ops(), *self.plugins, *installed_ops()]
@@ -162,4 +166,4 @@ def _add(ops: dict[str, type[Op]], new: Iterable[Any], origin: str) -> None:
 
 
 def _refusal(origin: str, reason: str) -> SpecError:
-    return SpecError([Diagnostic("E310", f"cannot load {origin}: {reason}")])
+    return SpecError([Diagnostic("E317", f"cannot load {origin}: {reason}")])

@@ -21,16 +21,16 @@ def need_map(op: str, tensor: TensorType) -> None:
         help = f"put {{op: permute, dims: {[0, *order]}}} before it"
     elif tensor.axes == (CHANNELS,):
         help = f"{{op: reshape, shape: [{tensor.channels}, 1, 1]}} makes a map of it"
-    raise OpError(f"{op} reads a map of channels×height×width, got {describe(tensor)}", code="E209", help=help)
+    raise OpError(f"{op} reads a map of channels×height×width, got {describe(tensor)}", code="E211", help=help)
 
 
 def need_channels_first(op: str, tensor: TensorType, *, least_rank: int = 1) -> None:
     """Refuse what has no channels, or has them elsewhere than in front."""
     if tensor.rank < least_rank:
-        raise OpError(f"{op} needs at least {least_rank} axes, got {describe(tensor)}", code="E209")
+        raise OpError(f"{op} needs at least {least_rank} axes, got {describe(tensor)}", code="E211")
     if not tensor.axes or tensor.axes[0] != CHANNELS:
         help = "permute the channels to the front first" if CHANNELS in tensor.axes else None
-        raise OpError(f"{op} needs the channels in front, got {describe(tensor)}", code="E209", help=help)
+        raise OpError(f"{op} needs the channels in front, got {describe(tensor)}", code="E211", help=help)
 
 
 def need_divisible(number: int, by: int, what: str, word: str) -> None:
@@ -111,13 +111,13 @@ def axis_index(op: str, tensor: TensorType, dim: str | int, word: str = "dim") -
     if isinstance(dim, str):
         letter = AXIS_NAMES[dim]
         if letter not in tensor.axes:
-            raise OpError(f"{op} along {dim}, but the input is {describe(tensor)}", code="E209", word=word)
+            raise OpError(f"{op} along {dim}, but the input is {describe(tensor)}", code="E211", word=word)
         return tensor.axes.index(letter)
     index = dim - 1 if dim > 0 else tensor.rank + dim
     if not 0 <= index < tensor.rank:
         raise OpError(
             f"there is no axis {dim}: the input has the axes 1 to {tensor.rank} beside the batch",
-            code="E209",
+            code="E211",
             word=word,
         )
     return index
@@ -130,7 +130,7 @@ def common_axes(op: str, tensors: tuple[TensorType, ...]) -> tuple[str, ...]:
     for each in tensors[1:]:
         if each.rank != first.rank:
             raise OpError(
-                f"{op} needs inputs with the same axes, got {describe(first)} and {describe(each)}", code="E209"
+                f"{op} needs inputs with the same axes, got {describe(first)} and {describe(each)}", code="E211"
             )
         for place, axis in enumerate(each.axes):
             if axes[place] == OTHER:
@@ -138,7 +138,7 @@ def common_axes(op: str, tensors: tuple[TensorType, ...]) -> tuple[str, ...]:
             elif axis not in (OTHER, axes[place]):
                 raise OpError(
                     f"{op} needs inputs with the same axes, got {describe(first)} and {describe(each)}",
-                    code="E209",
+                    code="E211",
                     help="permute one of them first",
                 )
     return tuple(axes)

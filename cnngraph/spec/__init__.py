@@ -1,0 +1,1 @@
+"""The language: a file's text to a Spec, and its expressions."""
