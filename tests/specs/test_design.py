@@ -75,10 +75,10 @@ def test_resnet_110_builds() -> None:
     assert sum(each.numel() for each in model.parameters()) == convolutions + norms + 64 * 10 + 10
 
 
-@pytest.mark.parametrize(("order", "join"), product(ORDERS, JOINS))
+@pytest.mark.parametrize(("order", "join"), list(product(ORDERS, JOINS)))
 def test_every_join_goes_with_every_order(order: str, join: dict[str, Any]) -> None:
     graph = cnngraph.load(RESNET_CIFAR, depth=110, order=order, **join)
-    assert graph.output_shapes == {"fc": (10,)}
+    assert list(graph.output_shapes.values()) == [(10,)]
 
 
 def by_formula(order: str, unit: nn.Module, x: Tensor) -> Tensor:
