@@ -1,0 +1,46 @@
+"""What counts and a probe in eval mode cannot see: rates of dropout, initial weights, and one shortcut."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import relu
+
+import cnngraph
+from tests.library import network
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rates"),
+    [
+        ("cifar2_width", nn.Dropout2d, []),
+        ("cifar2_dropout", nn.Dropout2d, [0.4, 0.4]),
+        ("cifar2_batchnorm_dropout", nn.Dropout2d, [0.4, 0.4]),
+        ("residual_mnist_dropout_shortcut", nn.Dropout, [0.5, 0.5]),
+        ("inception_v1_bn", nn.Dropout, [0.4]),
+    ],
+)
+def test_dropout(name: str, kind: type[nn.Dropout | nn.Dropout2d], rates: list[float]) -> None:
+    model = cnngraph.build(network(name))
+    assert [each.p for each in model.modules() if isinstance(each, kind)] == rates
+
+
+def test_initial_weights_of_cifar2_deep() -> None:
+    torch.manual_seed(0)
+    model = cnngraph.build(network("cifar2_deep_10"))
+    for name, each in model.named_modules():
+        if isinstance(each, nn.BatchNorm2d):
+            assert (each.weight == 0.5).all()
+            assert (each.bias == 0).all()
+        elif isinstance(each, nn.Conv2d) and name.startswith("units."):
+            assert each.weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 32)), rel=0.1)
+
+
+def test_conv_shortcut_follows_its_formula() -> None:
+    unit = cnngraph.build(network("residual_mnist_conv_shortcut")).get_submodule("unit1")
+    conv1, conv2, shortcut = (unit.get_submodule(path) for path in ("conv1", "conv2", "join.conv"))
+    x = torch.randn(2, 16, 12, 12)
+    torch.testing.assert_close(unit(x), relu(conv2(relu(conv1(x))) + shortcut(x)))
