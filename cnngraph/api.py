@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
-from cnngraph.document import Value, read_file, value_of
+from cnngraph.document import Table, Value, read_file, value_of
 from cnngraph.ir.elaborate import MAX_NODES, elaborate
 from cnngraph.ir.graph import Graph
 from cnngraph.ops.registry import Registry, load_ops
+from cnngraph.recipe import read_recipe, recipe_table
 from cnngraph.spec.load import Override, load_spec
 from cnngraph.spec.model import Spec
 
@@ -71,7 +72,19 @@ def compile_text(
         result = elaborate(parsed, registry or Registry(), max_nodes=max_nodes)
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
-    return Compilation(parsed, result.graph, (*mistakes, *result.diagnostics))
+    told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))
+    return Compilation(parsed, result.graph, told)
+
+
+def _recipe_mistakes(spec: Spec) -> tuple[Diagnostic, ...]:
+    """What is wrong with the recipe that a spec names or holds."""
+    if spec.train is None:
+        return ()
+    try:
+        table = spec.train if isinstance(spec.train, Table) else recipe_table(spec.train.text, spec.train.span)
+    except SpecError as error:
+        return error.diagnostics
+    return tuple(read_recipe(table, name=spec.name)[1])
 
 
 def load(spec: str | Path, /, **params: Any) -> Graph:

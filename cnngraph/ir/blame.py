@@ -16,7 +16,8 @@ from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
 
 LONGEST_CHAIN = 12  # nodes looked at behind an input
-CHANNELS_DIFFER, SIZES_DIFFER = "E202", "E203"
+CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
+HELP_SHRINK = "a smaller window, or less stride and more padding before it; global_avg_pool takes any size"
 SIZE_WORDS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale", "size")
 
 
@@ -35,10 +36,13 @@ class Blame:
             notes, mend = self.disagreement(error.code, op, reads)
         else:
             notes, mend = self.facts(reads), None
+            if error.code == WINDOW_TOO_LARGE and reads.refs:
+                notes = (*notes, *self.shrinking(reads.refs[0]))
         where = given.span if given else span
         if given and given.origin != given.span:
             notes = (*notes, f"{error.word} is {show_value(given.value)}, from {given.origin}")
-        return ProblemError(error.code, error.message, where, notes=notes, help=mend or error.help)
+        help = mend or error.help or (HELP_SHRINK if error.code == WINDOW_TOO_LARGE else None)
+        return ProblemError(error.code, error.message, where, notes=notes, help=help)
 
     def facts(self, reads: Reads) -> tuple[str, ...]:
         """Each input with its shape; for a single one, where it comes from."""
@@ -67,6 +71,20 @@ class Blame:
             for number, ref in enumerate(value.refs):
                 yield (f"{name}.{number}" if len(value.refs) > 1 else name), ref
 
+    def shrinking(self, ref: Ref) -> tuple[str, ...]:
+        """Where a map lost its size: `30×30 conv1 → 7×7 pool1 → 3×3 conv2`."""
+        steps: list[str] = []
+        while ref.node >= 0 and len(steps) < LONGEST_CHAIN:
+            node = self.nodes[ref.node]
+            if not node.reads:
+                break
+            before = self.type_of(node.reads[0])
+            if _sizes(before) != _sizes(self.type_of(ref)):
+                steps.append(f"{_map(self.type_of(ref))} {node.path}")
+            ref = node.reads[0]
+        steps.append(f"{_map(self.type_of(ref))} {'in' if ref.node < 0 else self.nodes[ref.node].path}")
+        return (f"the map shrinks: {' → '.join(reversed(steps))}",) if len(steps) > 2 else ()
+
     # -- inputs that do not agree
 
     def disagreement(self, code: str, op: Op, reads: Reads) -> tuple[tuple[str, ...], str | None]:
@@ -83,7 +101,7 @@ class Blame:
         for name, ref in odd[:6]:
             cause = self.cause(ref, aspect)
             notes.append(f"{name} {self.type_of(ref)}{f', because of {cause}' if cause else ''}")
-        mend = self.mend(op, named, usual, aspect)
+        mend = self.projection(op, named) or self.mend(op, named, usual, aspect)
         for target in counts:
             mend = mend or self.mend(op, named, target, aspect)
         return tuple(notes), mend
@@ -118,6 +136,35 @@ class Blame:
             if len(node.reads) != 1 or node.is_list:
                 break
             ref = node.reads[0]
+        return found
+
+    def projection(self, op: Op, named: list[tuple[str, Ref]]) -> str | None:
+        """A shortcut beside a branch that changes the shape wants a 1×1 convolution of that stride and width."""
+        if len(named) != 2:
+            return None
+        for (name, ref), (_, other) in (named, named[::-1]):
+            short, long = self.type_of(ref), self.type_of(other)
+            if ref not in self.behind(other) or not (short.is_map and long.is_map):
+                continue
+            stride = max(1, -(-short.sizes[1] // long.sizes[1]))
+            shrunk = tuple((size - 1) // stride + 1 for size in short.sizes[1:])
+            projected = short.with_sizes(C=long.channels, H=shrunk[0], W=shrunk[1])
+            types = [projected if each == ref else self.type_of(each) for _, each in named]
+            if _accepts(op, types):
+                strided = f", stride: {stride}" if stride > 1 else ""
+                conv = f"{{op: conv, from: {name}, out: {long.channels}, kernel: 1{strided}}}"
+                return f"project the shortcut, and read that instead of {name}: {conv}"
+        return None
+
+    def behind(self, ref: Ref) -> set[Ref]:
+        """The tensors that a tensor hangs on, through its last few nodes."""
+        found: set[Ref] = set()
+        waiting = [ref]
+        while waiting and len(found) < 20 * LONGEST_CHAIN:
+            each = waiting.pop(0)
+            reads = self.nodes[each.node].reads if each.node >= 0 else ()
+            waiting += [read for read in reads if read not in found]
+            found.update(reads)
         return found
 
     def mend(
@@ -168,6 +215,10 @@ def _channels(type_: TensorType) -> Any:
 
 def _sizes(type_: TensorType) -> Any:
     return (type_.height, type_.width)
+
+
+def _map(type_: TensorType) -> str:
+    return f"{type_.height}×{type_.width}"
 
 
 def _changes(op: Op, target: Any, aspect: Callable[[TensorType], Any]) -> Iterator[dict[str, Any]]:

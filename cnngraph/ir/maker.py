@@ -12,7 +12,7 @@ from cnngraph.ir.environment import Given, ProblemError, Reads, Tensors
 from cnngraph.ir.graph import Node, Ref
 from cnngraph.ir.ledger import Ledger
 from cnngraph.ir.level import type_of_slot
-from cnngraph.ir.resolve import unknown_word
+from cnngraph.ir.resolve import not_meant, unknown_word
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
@@ -72,6 +72,7 @@ class Maker:
                 message = f"{key} of {cls.name} {error.message}"
                 problems.append(ProblemError("E205", message, given.span, notes=notes, help=error.help))
         missing = [name for name, each in fields.items() if each.required and name not in words]
+        missing = not_meant(missing, words, fields)
         if missing:
             message = f"{cls.name} needs {' and '.join(missing)}"
             problems.append(ProblemError("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))

@@ -31,9 +31,17 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
     return ProblemError("E207", f"{key} is not a word of {owner}", span, help=did_you_mean(key, options) or takes)
 
 
+def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """What is missing, less what an unknown word was meant to be: one mistake is one message."""
+    options = list(known)
+    strange = [word for word in given if word not in options]
+    meant = {did_you_mean(word, options) for word in strange}
+    return [name for name in missing if f"did you mean {name}?" not in meant]
+
+
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     """Every unknown op, word, param and name in the file's own blocks and nodes."""
-    checker = _Checker(spec.library, registry, [])
+    checker = _Checker(spec.library, registry, [], [spec.nodes] if spec.nodes else [])
     for block in spec.library.blocks.values():
         checker.block(block)
     if spec.nodes is not None:
@@ -62,6 +70,7 @@ class _Checker:
     library: Library
     registry: Registry
     diagnostics: list[Diagnostic]
+    outer: list[ScopeSpec]
 
     def tell(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
@@ -84,10 +93,13 @@ class _Checker:
         inner = replace(names, nodes=own)
         loose = scope.numbered or any(child.flat or "$" in child.name.text for child in scope.children)
         loose = loose or any(self.is_flat_block(child) for child in scope.children)
-        for child in scope.children:
-            if not loose:
+        if not loose:
+            for child in scope.children:
                 self.paths(child, inner)
+        self.outer.append(scope)
+        for child in scope.children:
             self.node(child, inner)
+        self.outer.pop()
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
@@ -100,10 +112,17 @@ class _Checker:
             parts = word.text.split(".")
             heads = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
             if "$" not in word.text and not heads & options:
-                help = did_you_mean(parts[0], options) or in_reach(sorted(options))
-                self.tell(
-                    ProblemError("E301", f"there is no node {parts[0]} here", word.span, help=help), child.name.text
-                )
+                self.tell(self.no_such_node(parts[0], word.span, options), child.name.text)
+
+    def no_such_node(self, name: str, span: Span, options: frozenset[str]) -> ProblemError:
+        """A path that begins with no name in reach, though perhaps with one further out."""
+        outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
+        if outside:
+            message = f"{name} is outside: a body sees its own nodes and what it reads"
+            help = "read it where the block is used, and name it in the block: inputs: [x, skip]"
+            return ProblemError("E301", message, span, notes=(f"{name} is at {outside[0].span}",), help=help)
+        help = did_you_mean(name, options) or in_reach(sorted(options))
+        return ProblemError("E301", f"there is no node {name} here", span, help=help)
 
     def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
         label = child.name.text

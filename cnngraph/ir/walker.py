@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,13 +10,13 @@ from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Value
 from cnngraph.fields import show_value
 from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Tensors, UnknownError
-from cnngraph.ir.graph import Input, Ref, Scope
+from cnngraph.ir.graph import Input, Node, Ref, Scope
 from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.order import Orders
 from cnngraph.ir.repeats import repeat
-from cnngraph.ir.resolve import no_such_op, unknown_word
+from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
@@ -232,19 +233,20 @@ class Walker:
     ) -> Bound:
         """A use of a block: its params bound, then its body."""
         self.ledger.visit(child.span, len(self.maker.nodes))
+        self.check_use(block, words, child)
+        inputs = self.block_inputs(block, reads, child)
         self.ledger.enter(block, place.peek(), child.span)
         body = block.body
         base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), self.block_inputs(block, reads, child), {}, self.maker.type_of, reads=reads)
-        rest = self.bind(block, words, env, child)
+        env = Env(library, dict(base), inputs, {}, self.maker.type_of, reads=reads)
+        rest = _bind(block, words, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
         if body.repeat is not None:
             bound = repeat(self, body, env, reads, place, block)
         elif body.nodes is not None:
-            flat = replace(body, flat=True) if child.flat and child.repeat is None else body
-            spot = replace(place) if flat.flat else place
-            bound = self.scope(body.nodes, replace(flat, span=child.span), env, "block", block, spot)
+            flat = body.flat or (child.flat and child.repeat is None)
+            bound = self.scope(body.nodes, replace(body, flat=flat, span=child.span), env, "block", block, place)
         else:
             assert body.op is not None
             inner = {each.key: env.given(each.key_span, each.value) for each in body.words}
@@ -269,11 +271,11 @@ class Walker:
             raise ProblemError("E210", message, child.span, notes=self.maker.blame.facts(reads), help=help)
         return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 
-    def bind(self, block: BlockSpec, words: dict[str, Given], env: Env, child: NodeSpec) -> dict[str, Given]:
-        """Give the block's params their values; the words that are left go to its op."""
-        rest = dict(words)
-        missing = [p.name.text for p in block.params if p.default is None and p.name.text not in words]
+    def check_use(self, block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> None:
+        """Raise ProblemError for a word that the block does not take, or a param that it needs."""
         known = [param.name.text for param in block.params]
+        missing = [each.name.text for each in block.params if each.default is None and each.name.text not in words]
+        missing = not_meant(missing, words, known)
         passes = block.body.op is not None and block.body.repeat is None
         for key, given in words.items():
             if key not in known and not passes:
@@ -281,14 +283,6 @@ class Walker:
         if missing:
             message = f"{block.name} needs {' and '.join(missing)}"
             raise ProblemError("E206", message, child.span, help=f"add {missing[0]}: …")
-        for param in block.params:
-            name = param.name.text
-            if name in rest:
-                env.params[name] = rest.pop(name)
-            elif param.default is not None:
-                env.params.pop(name, None)
-                env.params[name] = env.given(param.name.span, param.default)
-        return rest
 
     # -- single operations
 
@@ -327,8 +321,7 @@ class Walker:
             a.operation == b.operation and a.parameters == b.parameters for a, b in zip(mine, theirs, strict=True)
         )
         if not same and bound.value is not None:
-            note = f"{word} is at {owner.span}"
-            notes = (note, *self.maker.blame.facts(reads))
+            notes = (f"{word} is at {owner.span}", *_weights_differ(mine, theirs), *self.maker.blame.facts(reads))
             raise ProblemError("E307", f"{word} would need other weights for this input", word.span, notes=notes)
         return bound
 
@@ -357,6 +350,30 @@ class Walker:
 def place_name(child: NodeSpec) -> str:
     """A node's name in a message."""
     return f"node {child.name}"
+
+
+def _bind(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Given]:
+    """Give the block's params their values, in order; the words that are left go to its op."""
+    rest = dict(words)
+    for param in block.params:
+        name = param.name.text
+        if name in rest:
+            env.params[name] = rest.pop(name)
+        elif param.default is not None:
+            env.params.pop(name, None)
+            env.params[name] = env.given(param.name.span, param.default)
+    return rest
+
+
+def _weights_differ(mine: list[Node], theirs: list[Node]) -> Iterator[str]:
+    """The first weight that would have another shape."""
+    for a, b in zip(mine, theirs, strict=False):
+        for name, shape in a.parameters.items():
+            have = b.parameters.get(name)
+            if have != shape:
+                wanted, found = ("×".join(map(str, each or ())) for each in (shape, have))
+                yield f"{name} would be {wanted}, but {b.path}.{name} is {found}"
+                return
 
 
 def _op_name(value: Any, span: Span) -> Word:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
-from cnngraph.document import Value, parse, read_file
+from cnngraph.document import Table, Value, parse, read_file
 from cnngraph.library import library_root
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
@@ -69,6 +69,8 @@ class _Loader:
         for word, attribute in _REPLACED_WHOLE.items():
             if word in file.given:
                 changes[attribute] = getattr(file, attribute)
+        if "train" in file.given:
+            changes["train"] = self.recipe(file.train, folder)
         for word, given in (("name", file.name), ("about", file.about)):
             if given:
                 changes[word] = given.text
@@ -125,7 +127,29 @@ class _Loader:
         self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="give one of them another name"))
 
     def open(self, word: Word, folder: Path) -> tuple[Path, FileSpec] | None:
-        """The file a word names, beside the spec or in the library; None, with the mistake told, if it can't be had."""
+        """The spec file that a word names; None, with the mistake told, if it can't be had."""
+        found = self.read(word, folder)
+        if found is None:
+            return None
+        path, source = found
+        file = self.file(source, path.parent)
+        return (path, file) if file else None
+
+    def recipe(self, train: Table | Word | None, folder: Path) -> Table | Word | None:
+        """The training recipe: a table, that of a file in the spec's folder, or the name of one in the library."""
+        if not isinstance(train, Word) or not train.text.endswith((".yaml", ".yml")):
+            return train
+        found = self.read(train, folder)
+        if found is None:
+            return None
+        value, mistakes = parse(found[1])
+        self.diagnostics += mistakes
+        if not isinstance(value, Table) and not mistakes:
+            self.diagnostics.append(Diagnostic("E601", f"{train} is no recipe: it must be a mapping", train.span))
+        return value if isinstance(value, Table) else None
+
+    def read(self, word: Word, folder: Path) -> tuple[Path, Source] | None:
+        """The file that a word names, beside the spec or in the library; None, with the mistake told."""
         candidates = [folder / word.text, library_root() / word.text]
         resolved = [Path(os.path.realpath(each)) for each in candidates] if "\0" not in word.text else []
         inside = [each for each in resolved if self.inside(each)]
@@ -137,12 +161,10 @@ class _Loader:
         if self.opened > MAX_FILES:
             raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
         try:
-            source = read_file(path, _shown(path))
+            return path, read_file(path, _shown(path))
         except SpecError as error:
             self.diagnostics += [replace(each, span=word.span) for each in error.diagnostics]
             return None
-        file = self.file(source, path.parent)
-        return (path, file) if file else None
 
     def inside(self, path: Path) -> bool:
         return any(path.is_relative_to(root) for root in (self.root, Path(os.path.realpath(library_root()))))
@@ -178,7 +200,6 @@ _REPLACED_WHOLE = {
     "training_only": "training_only",
     "init": "init",
     "weights": "renames",
-    "train": "train",
 }
 
 

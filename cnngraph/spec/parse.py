@@ -122,7 +122,7 @@ class _Parser:
             span = entry.key_span if entry else spec.span
             help = "change it by params or blocks, or write the nodes without extends and import the blocks"
             self.error("E107", "a file that extends another takes its nodes from there", span, help)
-        elif not spec.extends and not {"nodes", "blocks"} & spec.given:
+        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.diagnostics:
             where = table.entries[0].key_span if table.entries else table.span
             self.error("E107", "there is no network here", where, "give nodes: (a network) or blocks: (a library)")
         if "nodes" in spec.given and not spec.extends and "input" not in spec.given:
