@@ -3,6 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 # Tests run side by side, a process a core: more threads than that only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One switch writes the golden files anew; the diff is then read by a person."""
+    parser.addoption("--refresh-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`golden("mistakes/circle.txt", text)`: the text must be that of the golden file."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--refresh-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{name} is new: run pytest --refresh-golden and read what it writes"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

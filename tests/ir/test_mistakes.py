@@ -1,0 +1,71 @@
+"""Specs with one planted mistake each: one message, at the right line, that a reader can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+
+MISTAKES = Path(__file__).parent.parent / "golden" / "mistakes"
+
+# The code, and the line that the author has to look at.
+PLANTED = {
+    "anchor": ("E104", 4),
+    "block_reaches_itself": ("E306", 4),
+    "bracket_in_expression": ("E102", 7),
+    "circle": ("E315", 6),
+    "comma_in_expression": ("E105", 6),
+    "concat_sizes_differ": ("E203", 19),
+    "duplicate_key": ("E103", 7),
+    "expect_fails": ("E209", 7),
+    "gate_of_unequal_widths": ("E202", 5),
+    "groups_do_not_divide": ("E208", 6),
+    "index_out_of_range": ("E404", 7),
+    "init_parameter": ("E702", 11),
+    "input_without_channels": ("E107", 2),
+    "linear_without_flatten": ("E211", 8),
+    "missing_param": ("E206", 17),
+    "no_nodes": ("E110", 3),
+    "nobody_reads": ("E316", 5),
+    "output_of_a_list": ("E304", 8),
+    "reads_a_node_outside": ("E301", 12),
+    "reads_inside_absent": ("E304", 6),
+    "recipe_word": ("E602", 12),
+    "reserved_name": ("E302", 6),
+    "row_of_a_table": ("E207", 6),
+    "share_with_other_width": ("E307", 5),
+    "shortcut_without_projection": ("E202", 12),
+    "two_inputs_for_one": ("E210", 6),
+    "unknown_name_in_expression": ("E402", 7),
+    "unknown_node": ("E301", 6),
+    "unknown_op": ("E313", 11),
+    "unknown_param_of_block": ("E207", 17),
+    "unknown_word": ("E207", 6),
+    "when_is_a_number": ("E205", 7),
+    "width_not_whole": ("E205", 6),
+    "window_larger_than_map": ("E204", 7),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_one_mistake_is_one_message_at_its_line(
+    name: str, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(MISTAKES)
+    found = cnngraph.check(f"{name}.yaml")
+    assert [(each.code, each.line) for each in found] == [PLANTED[name]]
+    golden(f"mistakes/{name}.txt", f"{found[0]}\n")
+
+
+def test_every_planted_mistake_is_tested() -> None:
+    assert {path.stem for path in MISTAKES.glob("*.yaml")} == set(PLANTED)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_message_says_how_to_go_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MISTAKES)
+    (found,) = cnngraph.check(f"{name}.yaml")
+    assert found.help or found.notes
