@@ -6,8 +6,6 @@ generated model files.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -93,7 +91,7 @@ class Gate(nn.Module):
         return f"{self.weight.shape[0]}, mode={self.mode}"
 
 
-def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: Any) -> nn.Parameter:
+def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: float | str) -> nn.Parameter:
     """A free parameter filled with a number, or by the function of torch.nn.init of that name."""
     tensor = torch.empty(shape)
     if isinstance(init, str):

@@ -156,8 +156,9 @@ def init_schema() -> Json:
             "type": "object",
             "properties": {
                 name: {
-                    "type": ["object", "null"],
+                    "type": "object" if name not in bare else ["object", "null"],
                     "properties": {each.name: each.kind.schema() for each in fields.values()},
+                    "required": [each.name for each in fields.values() if each.required],
                     "additionalProperties": False,
                 }
             },

@@ -116,6 +116,10 @@ class Op(ABC):
         """A Python expression over argument names, with `torch` and `F` in reach, for an op without a module."""
         raise AssertionError(f"{self.name} has neither layer nor code")
 
+    def chain_layer(self, *inputs: TensorType) -> Layer | None:
+        """The module that takes the place of `code` in nn.Sequential, where there is one."""
+        return None
+
     @cached_property
     def is_stateless(self) -> bool:
         """Whether it is an expression in forward rather than a module."""

@@ -197,7 +197,7 @@ class AdaptiveAvgPool(Op):
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.AdaptiveAvgPool2d."""
-        return layer("AdaptiveAvgPool2d", side(self.output))
+        return layer("AdaptiveAvgPool2d", self.output if None in self.output else side(self.output))
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class AdaptiveMaxPool(Op):
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.AdaptiveMaxPool2d."""
-        return layer("AdaptiveMaxPool2d", side(self.output))
+        return layer("AdaptiveMaxPool2d", self.output if None in self.output else side(self.output))
 
 
 def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, field, show_value
 from cnngraph.ops.kinds import AXIS_LIMIT, Axis, Index
-from cnngraph.ops.op import Example, Op, OpError
-from cnngraph.ops.shapes import axis_index, describe, need_divisible
+from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import axis_index, describe, need_divisible, unless_default
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
 
 MAX_PARTS = 10_000  # that a split or chunk makes
@@ -60,6 +60,12 @@ class Flatten(Op):
         start, end = self._range(inputs[0])
         last = "" if end == inputs[0].rank - 1 else f", {end + 1}"
         return f"torch.flatten({arguments[0]}, {start + 1}{last})"
+
+    def chain_layer(self, *inputs: TensorType) -> Layer:
+        """torch.nn.Flatten."""
+        start, end = self._range(inputs[0])
+        last = -1 if end == inputs[0].rank - 1 else end + 1
+        return layer("Flatten", **unless_default(start_dim=(start + 1, 1), end_dim=(last, -1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,3 +306,7 @@ class Identity(Op):
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """The name, or a tuple of the names."""
         return arguments[0] if len(arguments) == 1 else f"({', '.join(arguments)})"
+
+    def chain_layer(self, *inputs: TensorType) -> Layer | None:
+        """torch.nn.Identity, of one input."""
+        return layer("Identity") if len(inputs) == 1 else None

@@ -142,7 +142,7 @@ class Pad(Op):
     def _check_side(self, size: int, before: int, after: int) -> None:
         if min(before, after) < 0 and self.mode != "constant":
             raise OpError(f"mode {self.mode} cannot take rows or columns away", code="E205", word="padding")
-        if size + min(before, 0) + min(after, 0) < 1:
+        if size + min(before, 0) + min(after, 0) < 0 or size + before + after < 1:
             raise OpError(f"nothing would be left of a side of {size}", code="E204", word="padding")
         most = {"reflect": size - 1, "circular": size}.get(self.mode)
         if most is not None and max(before, after) > most:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,17 +16,19 @@ from cnngraph.ops.op import Example, Op, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from tests.ops.support import expected, make_function, make_inputs, sizes_of
 
-EXAMPLES = [
-    pytest.param(cls, example, id=f"{name}-{number}")
-    for name, cls in builtin_ops().items()
-    for number, example in enumerate(cls.examples)
-]
-WITH_LAYERS = [each for each in EXAMPLES if each.values[0].layer is not Op.layer]
-INPLACE = [each for each in EXAMPLES if each.values[0].runs_inplace]
-FREE = [each for each in EXAMPLES if each.values[0].output_is_free]
+
+def examples(wanted: Callable[[type[Op]], bool] = lambda cls: True) -> pytest.MarkDecorator:
+    """A test of every example of the wanted ops."""
+    params = [
+        pytest.param(cls, example, id=f"{name}-{number}")
+        for name, cls in builtin_ops().items()
+        if wanted(cls)
+        for number, example in enumerate(cls.examples)
+    ]
+    return pytest.mark.parametrize(("cls", "example"), params)
 
 
-@pytest.mark.parametrize(("cls", "example"), EXAMPLES)
+@examples()
 def test_shapes_agree(cls: type[Op], example: Example) -> None:
     op, types = make_op(cls, example.words), example.types()
     result = infer_types(op, types)
@@ -39,7 +42,7 @@ def test_shapes_agree(cls: type[Op], example: Example) -> None:
     assert sizes_of(function(*make_inputs(types, "meta"))) == expected(result)
 
 
-@pytest.mark.parametrize(("cls", "example"), WITH_LAYERS)
+@examples(lambda cls: cls.layer is not Op.layer)
 def test_state_agrees(cls: type[Op], example: Example) -> None:
     op, types = make_op(cls, example.words), example.types()
     module = make_function(op, types)
@@ -52,7 +55,7 @@ def test_state_agrees(cls: type[Op], example: Example) -> None:
     assert list({**op.parameters(*types), **op.buffers(*types)}.items()) == list(state.items())
 
 
-@pytest.mark.parametrize(("cls", "example"), EXAMPLES)
+@examples()
 def test_stateless_ops_have_no_weights(cls: type[Op], example: Example) -> None:
     op, types = make_op(cls, example.words), example.types()
     assert op.is_stateless == (op.layer(*types) is None)
@@ -61,7 +64,7 @@ def test_stateless_ops_have_no_weights(cls: type[Op], example: Example) -> None:
         assert not op.buffers(*types)
 
 
-@pytest.mark.parametrize(("cls", "example"), INPLACE)
+@examples(lambda cls: cls.runs_inplace)
 def test_inplace_is_the_same(cls: type[Op], example: Example) -> None:
     op, types = make_op(cls, example.words), example.types()
     plain = make_function(op, types)
@@ -75,7 +78,7 @@ def test_inplace_is_the_same(cls: type[Op], example: Example) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize(("cls", "example"), FREE)
+@examples(lambda cls: cls.output_is_free)
 def test_a_free_output_may_be_overwritten(cls: type[Op], example: Example, training: bool) -> None:
     """Neither the op's backward pass needs it nor is it an input or a view of one."""
     op, types = make_op(cls, example.words), example.types()

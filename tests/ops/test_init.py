@@ -1,0 +1,90 @@
+"""Initial values: every function of torch.nn.init that is offered takes what it is said to take."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import jsonschema
+import pytest
+import torch
+
+from cnngraph.fields import REQUIRED, FieldError
+from cnngraph.ops.init import FUNCTIONS, InitCall, init_schema, read_init
+
+REQUIRED_ARGUMENTS = {"constant": {"val": 2}, "sparse": {"sparsity": 0.5}}
+SHAPES = [(), (4,), (4, 6), (4, 6, 3), (4, 6, 3, 3), (4, 2, 3, 3, 3), (4, 2, 1, 1, 1, 1)]
+
+
+def call(name: str) -> InitCall:
+    made = read_init({name: REQUIRED_ARGUMENTS.get(name, {})})
+    assert isinstance(made, InitCall)
+    return made
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_arguments_are_pytorchs(name: str) -> None:
+    theirs = inspect.signature(getattr(torch.nn.init, f"{name}_")).parameters
+    for argument, each in FUNCTIONS[name].items():
+        default = theirs[argument].default
+        assert each.default == (REQUIRED if default is inspect.Parameter.empty else default)
+    assert {*FUNCTIONS[name], "tensor", "generator"} >= set(theirs)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_shapes_are_refused_as_pytorch_does(name: str, shape: tuple[int, ...]) -> None:
+    made = call(name)
+    try:
+        getattr(torch.nn.init, f"{name}_")(torch.empty(shape), **made.kwargs)
+    except (ValueError, IndexError):
+        assert made.refusal(shape)
+    else:
+        assert made.refusal(shape) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (0, 0.0),
+        (1e-6, 1e-6),
+        ("zeros", InitCall("zeros", {})),
+        ({"ones": None}, InitCall("ones", {})),
+        (
+            {"kaiming_normal": {"mode": "fan_out", "nonlinearity": "relu"}},
+            InitCall("kaiming_normal", {"mode": "fan_out", "nonlinearity": "relu"}),
+        ),
+        ({"normal": {"std": 1}}, InitCall("normal", {"std": 1.0})),
+    ],
+)
+def test_values(value: Any, wanted: Any) -> None:
+    assert read_init(value) == wanted
+    jsonschema.validate(value, init_schema())
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "help"),
+    [
+        ("kaiming", "must be a number or a function", None),
+        ({"kaiming_normal_": {}}, "must be a number or a function", "did you mean kaiming_normal?"),
+        ({"normal": {}, "zeros": {}}, "must be a number or a function", None),
+        ({"normal": {"sdt": 1}}, "gives normal sdt, which it does not take", "did you mean std?"),
+        ({"normal": {"std": -1}}, "is wrong: normal's std must be a number of at least 0", None),
+        ({"normal": 0.02}, "gives normal 0.02, but its arguments go by name", "{normal: {mean: …}}"),
+        ({"trunc_normal": {"std": 0}}, "is wrong: trunc_normal's std must be a number above 0", None),
+        ({"uniform": {"a": 2}}, "is wrong: uniform's a is above its b", None),
+        ({"sparse": {}}, "is wrong: sparse needs sparsity", None),
+        ("constant", "is wrong: constant needs val", None),
+        ([1], "must be a number or a function", None),
+        (True, "must be a number or a function", None),
+        (None, "must be a number or a function", None),
+    ],
+)
+def test_mistakes(value: Any, message: str, help: str | None) -> None:
+    with pytest.raises(FieldError) as caught:
+        read_init(value)
+    assert caught.value.message.startswith(message)
+    assert help is None or caught.value.help == help
+    if "above its b" not in message:  # a schema compares no values
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(value, init_schema())

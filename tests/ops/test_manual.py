@@ -1,0 +1,70 @@
+"""What is generated from the ops: the manual and the words' JSON schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cnngraph.fields import fields_of
+from cnngraph.ops.manual import CHAPTERS, manual, page
+from cnngraph.ops.op import Op
+from cnngraph.ops.registry import builtin_ops
+from cnngraph.ops.schema import op_schema
+
+PAGE = Path(__file__).parents[2] / "docs" / "ops.md"
+OPS = [pytest.param(cls, id=name) for name, cls in builtin_ops().items()]
+
+
+def test_the_page_is_fresh() -> None:
+    assert PAGE.read_text(encoding="utf-8") == manual(), "run: python -m cnngraph.ops.manual > docs/ops.md"
+
+
+@pytest.mark.parametrize("cls", OPS)
+def test_each_op_has_its_page(cls: type[Op]) -> None:
+    text = page(cls)
+    assert f"\n{text}" in manual()
+    assert cls.kind in CHAPTERS
+    for word in fields_of(cls):
+        assert f"| `{word}` |" in text
+    assert text.count("{op: ") >= len(cls.examples)
+
+
+def test_a_plugins_ops_have_a_manual_too() -> None:
+    relu = builtin_ops()["relu"]
+    assert manual({"relu": relu}).startswith("# Ops\n\n- **Activations**: [relu](#relu)\n")
+
+
+@pytest.mark.parametrize("cls", OPS)
+def test_schema_takes_the_examples(cls: type[Op]) -> None:
+    schema = op_schema(cls)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for example in cls.examples:
+        jsonschema.validate(dict(example.words), schema)
+        jsonschema.validate(dict.fromkeys(example.words, "$x + 1"), schema)
+    for each in schema["properties"].values():
+        assert each["description"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "fits"),
+    [
+        ("conv", {"out": "$width // 2", "kernel": [1, "$k"]}, True),
+        ("conv", {"out": 64, "kernel": 3, "from": "pool"}, True),
+        ("conv", {"kernel": 3}, True),
+        ("conv", {"out": 0}, False),
+        ("conv", {"out": "wide"}, False),
+        ("conv", {"padding": "half"}, True),
+        ("conv", {"padding": "halve"}, False),
+        ("conv", {"kernel": [1, 2, 3]}, False),
+        ("conv", {"bias": 1}, False),
+        ("dropout", {"p": 2}, False),
+        ("softmax", {"dim": 0}, False),
+        ("parameter", {"shape": [], "init": {"normal": {"std": "$s"}}}, True),
+        ("parameter", {"init": {"normal": {"sdt": 1}}}, False),
+    ],
+)
+def test_schema_tells_right_from_wrong(name: str, words: dict[str, Any], fits: bool) -> None:
+    assert jsonschema.Draft202012Validator(op_schema(builtin_ops()[name])).is_valid(words) == fits

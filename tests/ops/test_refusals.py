@@ -1,0 +1,207 @@
+"""What PyTorch refuses is refused before it, with a code and the word at fault; the rest runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from cnngraph.fields import FieldError
+from cnngraph.ops.op import Example, OpError, infer_types, make_op
+from cnngraph.ops.registry import builtin_ops
+from tests.ops.support import make_function, make_inputs
+
+MAP = (4, 8, 6)
+
+# op, words, input shapes, code, word
+BOTH_REFUSE: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str | None]] = [
+    ("conv", {"out": 8, "kernel": 3, "groups": 3}, (MAP,), "E208", "groups"),
+    ("conv", {"out": 6, "kernel": 3, "groups": 4}, (MAP,), "E208", "groups"),
+    ("conv", {"out": 8, "kernel": 9}, (MAP,), "E204", "kernel"),
+    ("conv", {"out": 8, "kernel": 3, "dilation": 4}, (MAP,), "E204", "kernel"),
+    ("conv", {"out": 8, "kernel": [1, 7]}, (MAP,), "E204", "kernel"),
+    ("conv", {"out": 8, "kernel": 3, "padding": "same", "stride": 2}, (MAP,), "E205", "padding"),
+    ("conv", {"out": 8, "kernel": 3, "padding": 6, "padding_mode": "reflect"}, (MAP,), "E205", "padding"),
+    ("conv", {"out": 8, "kernel": 3, "padding": 7, "padding_mode": "circular"}, (MAP,), "E205", "padding"),
+    ("conv", {"out": 8, "kernel": 12, "padding": "same", "padding_mode": "reflect"}, (MAP,), "E205", "padding"),
+    ("conv_transpose", {"out": 8, "kernel": 3, "groups": 3}, (MAP,), "E208", "groups"),
+    ("conv_transpose", {"out": 8, "kernel": 3, "stride": 2, "output_padding": 2}, (MAP,), "E205", "output_padding"),
+    ("conv_transpose", {"out": 8, "kernel": 1, "padding": 5}, (MAP,), "E204", "padding"),
+    ("max_pool", {"kernel": 9}, (MAP,), "E204", "kernel"),
+    ("max_pool", {"kernel": 2, "padding": 2}, (MAP,), "E205", "padding"),
+    ("max_pool", {"kernel": 3, "dilation": 2, "padding": "half"}, (MAP,), "E205", "padding"),
+    ("max_pool", {"kernel": 10, "stride": 1, "ceil_mode": True}, (MAP,), "E204", "kernel"),
+    ("avg_pool", {"kernel": 7}, (MAP,), "E204", "kernel"),
+    ("avg_pool", {"kernel": 3, "padding": 2}, (MAP,), "E205", "padding"),
+    ("lp_pool", {"norm_type": 2, "kernel": 7}, (MAP,), "E204", "kernel"),
+    ("group_norm", {"num_groups": 3}, (MAP,), "E208", "num_groups"),
+    ("instance_norm", {}, ((4, 1, 1),), "E204", None),
+    ("instance_norm", {"affine": True}, ((4, 1),), "E204", None),
+    ("local_response_norm", {"size": 5}, ((4,),), "E211", None),
+    ("prelu", {"num_parameters": 3}, (MAP,), "E202", "num_parameters"),
+    ("softmax", {"dim": 4}, (MAP,), "E211", "dim"),
+    ("concat", {}, ((4, 8, 6), (4, 8, 5)), "E203", None),
+    ("concat", {}, ((4, 8, 6), (4, 7, 6)), "E203", None),
+    ("concat", {"dim": "height"}, ((4, 8, 6), (3, 8, 6)), "E202", None),
+    ("concat", {}, ((4, 8, 6), (4,)), "E211", None),
+    ("add", {}, ((4, 8, 6), (3, 8, 6)), "E202", None),
+    ("add", {}, ((4, 8, 6), (4, 8, 5)), "E203", None),
+    ("sub", {}, ((4,), (3,)), "E202", None),
+    ("mul", {}, ((4, 8, 6), (3, 1, 1)), "E202", None),
+    ("mul", {}, ((4, 8, 6), (4, 1, 2)), "E203", None),
+    ("maximum", {}, ((4, 8, 6), (4, 7, 5)), "E203", None),
+    ("gate", {"mode": "shortcut"}, ((4, 8, 6), (3, 8, 6)), "E202", None),
+    ("gate", {"mode": "exclusive"}, ((4, 8, 6), (4, 8, 5)), "E203", None),
+    ("mean", {"dim": ["height", -2]}, (MAP,), "E205", "dim"),
+    ("flatten", {"start_dim": 2, "end_dim": 1}, (MAP,), "E205", "start_dim"),
+    ("flatten", {"start_dim": 4}, (MAP,), "E211", "start_dim"),
+    ("reshape", {"shape": [5, -1]}, (MAP,), "E203", "shape"),
+    ("reshape", {"shape": [4, 8]}, (MAP,), "E203", "shape"),
+    ("reshape", {"shape": [-1, -1]}, (MAP,), "E205", "shape"),
+    ("reshape", {"shape": [0, 4]}, (MAP,), "E205", "shape"),
+    ("permute", {"dims": [0, 1, 2]}, (MAP,), "E205", "dims"),
+    ("permute", {"dims": [0, 1, 2, 2]}, (MAP,), "E205", "dims"),
+    ("split", {"sizes": [1, 2]}, (MAP,), "E208", "sizes"),
+    ("channel_shuffle", {"groups": 3}, (MAP,), "E208", "groups"),
+    ("pixel_shuffle", {"upscale_factor": 3}, (MAP,), "E208", "upscale_factor"),
+    ("pixel_unshuffle", {"downscale_factor": 4}, (MAP,), "E208", "downscale_factor"),
+    ("pad", {"padding": [0, 6], "mode": "reflect"}, (MAP,), "E205", "padding"),
+    ("pad", {"padding": [0, 7], "mode": "circular"}, (MAP,), "E205", "padding"),
+    ("pad", {"padding": [-7, 0, 0, 0]}, (MAP,), "E204", "padding"),
+    ("upsample", {"size": 3, "scale_factor": 2}, (MAP,), "E205", "size"),
+    ("upsample", {}, (MAP,), "E205", "size"),
+    ("upsample", {"scale_factor": 0.1}, (MAP,), "E204", "scale_factor"),
+    ("upsample", {"scale_factor": 2, "align_corners": True}, (MAP,), "E205", "align_corners"),
+    ("drop_block", {"p": 0.5, "block": 2}, (MAP,), "E205", "block"),
+    ("drop_block", {"p": 0.5, "block": 7}, (MAP,), "E204", "block"),
+    ("parameter", {"shape": [4], "init": "kaiming_normal"}, (), "E205", "init"),
+    ("parameter", {"shape": [4, 4], "init": "dirac"}, (), "E205", "init"),
+    ("parameter", {"shape": [3, 4, 1], "init": {"dirac": {"groups": 2}}}, (), "E205", "init"),
+    ("parameter", {"shape": [3, 4, 1], "init": {"sparse": {"sparsity": 0.1}}}, (), "E205", "init"),
+]
+
+# What PyTorch would run, though hardly as it was meant.
+STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str, ...], str]] = [
+    ("linear", {"out": 8}, (MAP,), (), "E211"),
+    ("linear", {"out": 8}, ((4, 1, 1),), (), "E211"),
+    ("conv", {"out": 8, "kernel": 1}, ((8, 6, 4),), ("HWC",), "E211"),
+    ("conv", {"out": 8, "kernel": 1}, ((8,),), (), "E211"),
+    ("batch_norm", {}, ((8, 6, 4),), ("HWC",), "E211"),
+    ("layer_norm", {}, ((8, 4, 6),), ("HCW",), "E211"),
+    ("prelu", {"num_parameters": 8}, ((8, 6, 4),), ("HWC",), "E211"),
+    ("add", {}, ((4, 4, 4), (4, 4, 4)), ("CHW", "HWC"), "E211"),
+    ("add", {}, ((4, 8, 6), (4, 1, 1)), (), "E203"),
+    ("add", {}, ((4, 8, 6), (1, 8, 6)), (), "E202"),
+    ("mul", {}, ((4, 4, 4), (4,)), (), "E211"),
+    ("softmax", {}, ((8, 6),), ("HW",), "E211"),
+    ("mean", {}, (MAP,), (), "E205"),
+    ("mean", {"dim": "width"}, (MAP, MAP), (), "E210"),
+    ("chunk", {"chunks": 3}, (MAP,), (), "E208"),
+    ("slice", {"start": 4}, (MAP,), (), "E205"),
+    ("permute", {"dims": [1, 0, 2, 3]}, (MAP,), (), "E205"),
+    ("pad", {"padding": [0, -1], "mode": "reflect"}, (MAP,), (), "E205"),
+    ("conv", {"out": 8, "kernel": 1}, (MAP, MAP), (), "E210"),
+    ("gate", {"mode": "shortcut"}, (MAP,), (), "E210"),
+    ("parameter", {"shape": [1]}, (MAP,), (), "E210"),
+    ("concat", {}, (), (), "E210"),
+    ("upsample", {"scale_factor": 1e9}, (MAP,), (), "E502"),
+    ("upsample", {"scale_factor": 1e300}, (MAP,), (), "E502"),
+    ("pad", {"padding": 2**30}, (MAP,), (), "E502"),
+    ("linear", {"out": 2**30}, ((4,),), (), "E502"),
+    ("split", {"sizes": 1}, ((20_000,),), (), "E502"),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "shapes", "code", "word"), BOTH_REFUSE)
+def test_pytorch_refuses_too(
+    name: str, words: dict[str, Any], shapes: tuple[tuple[int, ...], ...], code: str, word: str | None
+) -> None:
+    op = make_op(builtin_ops()[name], words)
+    types = Example({}, shapes, ()).types()
+    with pytest.raises(OpError) as caught:
+        infer_types(op, types)
+    assert (caught.value.code, caught.value.word) == (code, word)
+    try:
+        function = make_function(op, types)
+    except (RuntimeError, ValueError, OpError):  # refused when made, or not even to be described
+        return
+    with pytest.raises((RuntimeError, ValueError, IndexError)):
+        function(*make_inputs(types))
+
+
+@pytest.mark.parametrize(("name", "words", "shapes", "axes", "code"), STRICTER)
+def test_the_language_is_stricter(
+    name: str, words: dict[str, Any], shapes: tuple[tuple[int, ...], ...], axes: tuple[str, ...], code: str
+) -> None:
+    op = make_op(builtin_ops()[name], words)
+    with pytest.raises(OpError) as caught:
+        infer_types(op, Example({}, shapes, (), axes).types())
+    assert caught.value.code == code
+
+
+def test_a_free_parameter_is_no_image() -> None:
+    (parameter,) = Example({}, (MAP,), (), free=(0,)).types()
+    for name, words in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
+        with pytest.raises(OpError) as caught:
+            infer_types(make_op(builtin_ops()[name], words), (parameter,))
+        assert caught.value.code == "E212"
+    with pytest.raises(OpError):  # one axis more than the image: it would meet the batch
+        infer_types(make_op(builtin_ops()["mul"], {}), Example({}, ((4,), (2, 4)), (), free=(1,)).types())
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("conv", {"kernel": 3}, "conv needs out"),
+        ("conv", {"out": 8, "kernel": 3, "kernal": 3}, "conv has no word kernal"),
+        ("conv", {"out": 8.0, "kernel": 3}, "out must be an integer"),
+        ("conv", {"out": 8, "kernel": 0}, "kernel must be an integer of at least 1, or [height, width], got 0"),
+        ("conv", {"out": 8, "kernel": [3, 3, 3]}, "kernel must be"),
+        ("conv", {"out": 8, "kernel": 3, "padding": "halve"}, "padding must be"),
+        ("conv", {"out": True, "kernel": 3}, "out must be"),
+        ("max_pool", {"kernel": 3, "padding": "same"}, "padding must be"),
+        ("batch_norm", {"eps": 0}, "eps must be a number above 0, got 0"),
+        ("batch_norm", {"eps": float("nan")}, "eps must be"),
+        ("batch_norm", {"eps": 10**400}, "eps must be"),
+        ("scale", {"factor": float("inf")}, "factor must be a number, got"),
+        ("dropout", {"p": 1.5}, "p must be a number from 0 to 1, got 1.5"),
+        ("softmax", {"dim": 0}, "dim must be"),
+        ("concat", {"dim": "chanels"}, "dim must be"),
+        ("adaptive_avg_pool", {"output": [1, 2, 3]}, "output must be"),
+        ("adaptive_avg_pool", {"output": "big"}, "output must be"),
+        ("pad", {"padding": [1, 2, 3]}, "padding must be"),
+        ("upsample", {"scale_factor": -1}, "scale_factor must be a number above 0"),
+        ("upsample", {"scale_factor": [1, 2, 3]}, "scale_factor must be"),
+        ("reshape", {"shape": [4, 4], "axes": "CC"}, "axes must name each axis once"),
+        ("reshape", {"shape": [4, 4], "axes": "CX"}, "axes must be"),
+    ],
+)
+def test_bad_words(name: str, words: dict[str, Any], message: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        make_op(builtin_ops()[name], words)
+    assert caught.value.message.startswith(message)
+
+
+def test_messages_say_what_to_do() -> None:
+    with pytest.raises(OpError) as caught:
+        infer_types(make_op(builtin_ops()["linear"], {"out": 10}), Example({}, (MAP,), ()).types())
+    assert caught.value.message == (
+        "linear acts on the last axis, which must be the channels, got channels×height×width 4×8×6"
+    )
+    assert caught.value.help == "put flatten or global_avg_pool before it"
+    with pytest.raises(OpError) as caught:
+        infer_types(make_op(builtin_ops()["conv"], {"out": 1, "kernel": 1}), Example({}, (MAP,), (), ("HWC",)).types())
+    assert caught.value.help == "put {op: permute, dims: [0, 3, 1, 2]} before it"
+    with pytest.raises(OpError) as caught:
+        infer_types(
+            make_op(builtin_ops()["conv"], {"out": 1, "kernel": 3, "dilation": 4}), Example({}, (MAP,), ()).types()
+        )
+    assert caught.value.message == "the window 3×3, which spans 9×9 with dilation 4, is larger than the map 8×6"
+
+
+def test_batch_norm_of_a_vector_is_a_matter_of_the_batch() -> None:
+    op = make_op(builtin_ops()["batch_norm"], {})
+    types = Example({}, ((4, 1, 1),), ()).types()
+    infer_types(op, types)
+    assert make_function(op, types)(torch.randn(2, 4, 1, 1)).shape == (2, 4, 1, 1)

@@ -1,0 +1,181 @@
+"""Built-in ops, plugins, and ops of installed packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cnngraph.diagnostics import SpecError
+from cnngraph.ops.registry import GROUP, Registry, builtin_ops, find_op, installed_ops, load_ops
+
+PLUGIN = '''
+"""An op of somebody else's."""
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import ClassVar
+from cnngraph.fields import Float, field
+from cnngraph.ops.activation import Relu
+from cnngraph.ops.op import Example, Op
+
+@dataclass(frozen=True)
+class Shrink(Op):
+    """x·(1 − rate)."""
+
+    name: ClassVar[str] = "shrink"
+    kind: ClassVar[str] = "activation"
+    rate: float = field(Float(0, 1), "by how much", 0.5)
+    examples: ClassVar[tuple[Example, ...]] = (Example({}, ((4,),), (4,)),)
+
+    def code(self, arguments, *inputs):
+        return f"{arguments[0]} * {1 - self.rate}"
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on Python's path; what is imported from it is forgotten afterwards."""
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    installed_ops.cache_clear()
+    yield tmp_path
+    installed_ops.cache_clear()
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def entry_points(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
+    points = [importlib.metadata.EntryPoint(f"entry{number}", value, GROUP) for number, value in enumerate(values)]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: points if group == GROUP else [])
+
+
+def test_every_op_of_the_language_is_there() -> None:
+    wanted = [
+        "conv",
+        "conv_transpose",
+        "linear",
+        "max_pool",
+        "avg_pool",
+        "lp_pool",
+        "adaptive_avg_pool",
+        "adaptive_max_pool",
+        "global_avg_pool",
+        "global_max_pool",
+        "batch_norm",
+        "group_norm",
+        "layer_norm",
+        "instance_norm",
+        "local_response_norm",
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "sigmoid",
+        "tanh",
+        "softmax",
+        "log_softmax",
+        "hardswish",
+        "hardsigmoid",
+        "softplus",
+        "dropout",
+        "dropout2d",
+        "alpha_dropout",
+        "drop_path",
+        "drop_block",
+        "concat",
+        "add",
+        "sub",
+        "mul",
+        "maximum",
+        "mean",
+        "abs",
+        "scale",
+        "parameter",
+        "gate",
+        "flatten",
+        "reshape",
+        "permute",
+        "chunk",
+        "split",
+        "slice",
+        "channel_shuffle",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "pad",
+        "upsample",
+        "identity",
+    ]
+    assert sorted(builtin_ops()) == sorted(wanted)
+
+
+def test_a_plugin_module(folder: Path) -> None:
+    (folder / "shrinking.py").write_text(PLUGIN)
+    ops = load_ops(["shrinking"])
+    assert list(ops) == ["shrink"]  # not the relu that the module only imports
+    assert find_op("shrink", ops) is ops["shrink"]
+    assert Registry(ops).get("shrink") is ops["shrink"]
+    assert Registry(ops).reserves("shrink")
+    assert "shrink" in Registry(ops).names()
+    assert load_ops(["shrinking", "shrinking"]) == ops
+
+
+def test_a_plugin_says_what_it_exports(folder: Path) -> None:
+    (folder / "package").mkdir()
+    (folder / "package" / "shrinking.py").write_text(PLUGIN)
+    (folder / "package" / "__init__.py").write_text("from package.shrinking import Shrink\n__all__ = ['Shrink']\n")
+    assert list(load_ops(["package"])) == ["shrink"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot load plugin broken: ModuleNotFoundError"),
+        ("1 / 0", "cannot load plugin broken: ZeroDivisionError"),
+        ("x = 1", "cannot load plugin broken: it exports no subclass of cnngraph.ops.op.Op"),
+        (PLUGIN.replace('"shrink"', '"relu"'), "cannot load plugin broken: there already is an op relu"),
+    ],
+)
+def test_a_plugin_that_cannot_be_used(folder: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (folder / "broken.py").write_text(text)
+    with pytest.raises(SpecError) as caught:
+        load_ops(["broken"])
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message.startswith(message)
+    assert diagnostic.code == "E317"
+
+
+def test_installed_packages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "shrinking.py").write_text(PLUGIN)
+    (folder / "halving.py").write_text(PLUGIN.replace("Shrink", "Halve").replace('"shrink"', '"halve"'))
+    entry_points(monkeypatch, "shrinking", "halving:Halve")
+    assert find_op("relu") is builtin_ops()["relu"]
+    assert "shrinking" not in sys.modules  # a known name loads nothing
+    assert sorted(installed_ops()) == ["halve", "shrink"]
+    assert not Registry().reserves("shrink")
+    assert find_op("nothing") is None
+
+
+def test_an_installed_package_that_is_broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry_points(monkeypatch, "no_such_module")
+    assert find_op("conv") is not None
+    with pytest.raises(SpecError, match=r"cannot load entry point entry0 = no_such_module of the group cnngraph\.ops"):
+        find_op("shrink")
+
+
+def test_ops_need_no_pytorch() -> None:
+    program = (
+        "import sys; from cnngraph.ops import registry, manual, schema; registry.find_op('conv')\n"
+        "print([name for name in ('torch', 'numpy', 'torchvision') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
