@@ -3,6 +3,6 @@
 from cnngraph.api import build, check, load
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.ir.graph import Graph, Node
+from cnngraph.version import __version__
 
-__all__ = ["Diagnostic", "Graph", "Node", "Severity", "SpecError", "build", "check", "load"]
-__version__ = "0.1.0"
+__all__ = ["Diagnostic", "Graph", "Node", "Severity", "SpecError", "__version__", "build", "check", "load"]
