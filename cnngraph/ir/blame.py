@@ -18,7 +18,7 @@ from cnngraph.tensor_type import TensorType
 LONGEST_CHAIN = 12  # nodes looked at behind an input
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 HELP_SHRINK = "a smaller window, or less stride and more padding before it; global_avg_pool takes any size"
-SIZE_WORDS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale", "size")
+SIZE_WORDS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale_factor", "size")
 
 
 @dataclass(frozen=True)

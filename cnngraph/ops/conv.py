@@ -175,7 +175,7 @@ class ConvTranspose(Op):
         )
         out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes]
         if min(out) < 1:
-            raise OpError(f"padding takes the whole map away: {out[0]}×{out[1]} is left", code="E204", word="padding")
+            raise OpError(f"padding takes the whole map away: {out[0]}×{out[1]} is left", code="E205", word="padding")
         return image.with_sizes(C=self.out, H=out[0], W=out[1])
 
     @property

@@ -208,7 +208,10 @@ class InstanceNorm(Op):
         if tensor.rank > 4:
             raise OpError(f"instance_norm takes at most 4 axes, got {describe(tensor)}", code="E211")
         if tensor.count == tensor.channels:
-            raise OpError("instance_norm needs more than one position in each channel", code="E204")
+            raise OpError(
+                "instance_norm needs more than one position in each channel",
+                help="group_norm or layer_norm takes a single position",
+            )
         return tensor
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:

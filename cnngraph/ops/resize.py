@@ -143,7 +143,7 @@ class Pad(Op):
         if min(before, after) < 0 and self.mode != "constant":
             raise OpError(f"mode {self.mode} cannot take rows or columns away", code="E205", word="padding")
         if size + min(before, 0) + min(after, 0) < 0 or size + before + after < 1:
-            raise OpError(f"nothing would be left of a side of {size}", code="E204", word="padding")
+            raise OpError(f"nothing would be left of a side of {size}", code="E205", word="padding")
         most = {"reflect": size - 1, "circular": size}.get(self.mode)
         if most is not None and max(before, after) > most:
             raise OpError(
@@ -202,7 +202,7 @@ class Upsample(Op):
             math.floor(min(size * factor, 2.0**62)) for size, factor in zip(image.sizes[1:], factors, strict=True)
         )
         if min(height, width) < 1:
-            raise OpError(f"nothing would be left of the map: {height}×{width}", code="E204", word="scale_factor")
+            raise OpError(f"nothing would be left of the map: {height}×{width}", code="E205", word="scale_factor")
         return height, width
 
     def layer(self, *inputs: TensorType) -> Layer:
