@@ -112,12 +112,14 @@ class InitRule:
     match: str
     values: Mapping[str, float | InitCall]
 
+    @property
+    def pattern(self) -> str:
+        """The paths that fit as a regular expression: `*` stays within one part, `**` is any number of parts."""
+        return re.escape(self.match).replace(r"\*\*", ".*").replace(r"\*", "[^.]*")
+
     def fits(self, op: str, path: str) -> bool:
-        """Whether the rule is for a module: `*` in a path is any one part, `**` any number of parts."""
-        if self.match == op:
-            return True
-        pattern = re.escape(self.match).replace(r"\*\*", ".*").replace(r"\*", "[^.]*")
-        return re.fullmatch(pattern, path) is not None
+        """Whether the rule is for a module: one of the op, or at the path."""
+        return self.match == op or re.fullmatch(self.pattern, path) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,9 @@ class Graph:
     init: tuple[InitRule, ...]
     renames: Mapping[str, str]
     params: Mapping[str, Any]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
+        return self  # nothing in it ever changes
 
     def type_of(self, ref: Ref) -> TensorType:
         """The type of one tensor."""

@@ -1,0 +1,86 @@
+"""Source lines as the formatters that people use would lay them out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+WIDTH = 88  # the default of ruff and black
+STEP = 4
+TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\[({]|[\])}]|,|[^\[({\])},'"]+""")
+
+
+def neat(text: str, indent: int = 0) -> list[str]:
+    """A statement of one line as one or several: what is too long is opened at its brackets."""
+    pad = " " * indent
+    if indent + len(text) <= WIDTH:
+        return [pad + text]
+    opened = _bracket(text, first=text.startswith(("def ", "class ")))
+    if opened is None:
+        return [pad + text]
+    start, stop = opened
+    head, body, tail = text[:start], text[start : stop - 1], text[stop - 1 :]
+    if indent + STEP + len(body) <= WIDTH and not _is_lone_parameter(head, body):
+        return [pad + head, pad + " " * STEP + body, pad + tail]
+    lines = [pad + head]
+    for item in _items(body):
+        lines += neat(f"{item},", indent + STEP)
+    return [*lines, pad + tail]
+
+
+def quoted(text: str) -> str:
+    """A text as a literal in double quotes."""
+    literal = repr(text)
+    if literal[0] == "'" and '"' not in literal:
+        return '"' + literal[1:-1] + '"'
+    return literal
+
+
+def literal(value: object) -> str:
+    """A number, a text or a tuple of them as source."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, tuple | list):
+        inner = ", ".join(map(literal, value))
+        if isinstance(value, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    raise TypeError(f"{type(value).__name__} cannot stand in source")
+
+
+def _bracket(text: str, first: bool) -> tuple[int, int] | None:
+    """Where the contents of the last (or first) outermost bracket pair start, and where the pair ends."""
+    found = None
+    depth = start = 0
+    for token in TOKEN.finditer(text):
+        if token[0] in "([{":
+            depth += 1
+            start = token.end() if depth == 1 else start
+        elif token[0] in ")]}":
+            depth -= 1
+            if depth == 0 and token.start() > start:
+                found = start, token.end()
+                if first:
+                    break
+    return found
+
+
+def _items(body: str) -> Iterator[str]:
+    """What stands between the outermost commas."""
+    depth = start = 0
+    for token in TOKEN.finditer(body):
+        depth += (token[0] in "([{") - (token[0] in ")]}")
+        if depth == 0 and token[0] == ",":
+            yield body[start : token.start()].strip()
+            start = token.end()
+    if body[start:].strip():
+        yield body[start:].strip()
+
+
+def _is_lone_parameter(head: str, body: str) -> bool:
+    return head.startswith("def ") and "," not in body

@@ -1,0 +1,183 @@
+"""A network as stand-alone Python source, as a person would write it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+
+from cnngraph.backend import layers, modules
+from cnngraph.backend.constructors import define
+from cnngraph.backend.initial import rules_by_module
+from cnngraph.backend.neat import literal, neat, quoted
+from cnngraph.backend.plan import Group, Leaf, plan
+from cnngraph.ir.graph import Graph, InitRule
+from cnngraph.ops.init import InitCall
+from cnngraph.version import __version__
+
+OWN = layers.__name__
+IMPORTS = {  # what a name in the source needs
+    "Any": "from typing import Any",
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+    "Tensor": "from torch import Tensor",
+    "nn": "from torch import nn",
+    "NamedTuple": "from typing import NamedTuple",
+    "re": "import re",
+}
+MAIN = """if __name__ == "__main__":
+    model = {name}()
+    print(model)
+    print(f"{{sum(each.numel() for each in model.parameters()):,}} parameters")
+"""
+
+
+def model_source(graph: Graph) -> str:
+    """A Python file with the network: it needs nothing but torch, and its state_dict has the same keys.
+
+    Given the same seed, its weights are those of the network that `lower` builds, bit by bit.
+    """
+    root = plan(graph)
+    *classes, network = define(root)
+    kinds = {leaf.layer.kind for leaf in _leaves(root)}
+    init = _init_weights(root, graph.init)
+    ending = ("init_weights(self)",) if init else ()
+    chunks = [*_own(kinds, numbered=any(each.first.is_numbered for each in [*classes, network]))]
+    chunks += [each.source() for each in classes]
+    chunks += [init] if init else []
+    chunks += [network.source(ending), MAIN.format(name=network.name)]
+    body = "\n\n".join(chunk.strip("\n") + "\n" for chunk in chunks)
+    return f"{_docstring(graph)}\n\n{_imports(body, kinds)}\n\n\n{body}"
+
+
+def _leaves(group: Group) -> Iterator[Leaf]:
+    for part in group.parts.values():
+        if isinstance(part, Group):
+            yield from _leaves(part)
+        else:
+            yield part
+
+
+def _docstring(graph: Graph) -> str:
+    about = f"{graph.name}: {graph.about}" if graph.about else graph.name
+    plain = "".join(each if each.isprintable() else " " for each in about)
+    safe = plain.replace("\\", "\\\\").replace('"', '\\"') if "\\" in plain or '"""' in plain else plain
+    first, *rest = textwrap.wrap(safe, 85) or ["A network."]
+    written = f"Written by cnngraph {__version__}. It needs nothing but torch."
+    return "\n".join([f'"""{first}', *rest, "", written, '"""'])
+
+
+def _own(kinds: set[str], numbered: bool) -> Iterator[str]:
+    """The source of the layers that torch.nn lacks, and of what these use in turn."""
+    if numbered:
+        yield _narrow(inspect.getsource(modules.Numbered))
+    source = inspect.getsource(layers)
+    defined = {each.name: each for each in ast.parse(source).body if isinstance(each, ast.ClassDef | ast.FunctionDef)}
+    needed = {kind.rpartition(".")[2] for kind in kinds if kind.startswith(f"{OWN}.")}
+    waiting = list(needed)
+    while waiting:
+        used = _names(defined[waiting.pop()]) & defined.keys() - needed
+        needed |= used
+        waiting += used
+    for name, each in defined.items():
+        if name in needed:
+            yield _narrow(ast.get_source_segment(source, each) or "")
+
+
+def _narrow(source: str) -> str:
+    """The same source with its long statements laid out anew."""
+    lines = []
+    for line in source.splitlines():
+        text = line.lstrip()
+        lines += neat(text, len(line) - len(text)) if text.endswith((":", ")", "]")) else [line]
+    return "\n".join(lines)
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
+
+
+def _imports(body: str, kinds: set[str]) -> str:
+    """The import statements that the source needs, sorted as formatters do."""
+    known = dict(IMPORTS)
+    for each in ast.parse(inspect.getsource(layers)).body:
+        if isinstance(each, ast.Import | ast.ImportFrom):
+            for alias in each.names:
+                alone = type(each)(**{**vars(each), "names": [alias]})
+                known.setdefault(alias.asname or alias.name, ast.unparse(alone))
+    for kind in kinds:
+        module, _, name = kind.rpartition(".")
+        if module and module != OWN:
+            known[name] = f"from {module} import {name}"
+    needed = {known[name] for name in _names(ast.parse(body)) & known.keys()}
+    sections: dict[bool, dict[tuple[bool, str], list[str]]] = {True: {}, False: {}}
+    for statement in needed:
+        module = statement.split()[1]
+        is_from = statement.startswith("from")
+        start = statement.partition(" import ")[0] if is_from else statement
+        standard = module.partition(".")[0] in sys.stdlib_module_names
+        sections[standard].setdefault((is_from, start), []).append(statement.partition(" import ")[2])
+    return "\n\n".join(
+        "\n".join(
+            f"{start} import {', '.join(sorted(names))}" if is_from else start
+            for (is_from, start), names in sorted(section.items())
+        )
+        for section in sections.values()
+        if section
+    )
+
+
+def _init_weights(root: Group, rules: tuple[InitRule, ...]) -> str:
+    """A function that does what the rules say, or nothing where there are none that fit."""
+    winners: dict[int, list[Leaf]] = {}
+    for leaf, rule in rules_by_module(root, rules):
+        winners.setdefault(next(i for i, each in enumerate(rules) if each is rule), []).append(leaf)
+    lines = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']
+    lines.append("    for name, module in model.named_modules():")
+    left = {leaf.path: leaf for leaf in _leaves(root) if not leaf.is_parameter}
+    word = "if"
+    for index in sorted(winners, reverse=True):
+        condition = _condition(rules[index], winners[index], left)
+        body = [line for name, value in rules[index].values.items() for line in _fill(name, value, winners[index])]
+        lines += neat(f"{word} {condition}:", 8) + [f"            {line}" for line in body or ["pass"]]
+        word = "elif"
+        for leaf in winners[index]:
+            del left[leaf.path]
+    return "\n".join(lines) if winners else ""
+
+
+def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf]) -> str:
+    """An expression that is true for just those modules, of the ones that no rule before it has taken."""
+    paths = {leaf.path for leaf in wanted}
+    kinds = sorted({leaf.layer.kind for leaf in wanted})
+    classes = tuple(modules.find(kind) for kind in kinds)
+    same = {path for path, leaf in left.items() if issubclass(modules.find(leaf.layer.kind), classes)}  # type: ignore[arg-type]
+    if rule.match in {leaf.node.op for leaf in wanted} and same == paths:
+        names = [kind.rpartition(".")[2] if "." in kind else f"nn.{kind}" for kind in kinds]
+        return f"isinstance(module, {names[0] if len(names) == 1 else ' | '.join(names)})"
+    if "*" in rule.match and {path for path in left if re.fullmatch(rule.pattern, path)} == paths:
+        raw = re.fullmatch(r"[\w.*^\\\[\]]*", rule.pattern, re.ASCII)
+        pattern = f'r"{rule.pattern}"' if raw else quoted(rule.pattern)
+        return f"re.fullmatch({pattern}, name)"
+    if len(paths) == 1:
+        return f"name == {quoted(*paths)}"
+    return f"name in {{{', '.join(quoted(leaf.path) for leaf in wanted)}}}"
+
+
+def _fill(name: str, value: float | InitCall, wanted: list[Leaf]) -> Iterator[str]:
+    having = [leaf for leaf in wanted if name in leaf.node.parameters]
+    if not having:
+        return
+    if isinstance(value, InitCall):
+        arguments = "".join(f", {key}={literal(each)}" for key, each in value.kwargs.items())
+        call = f"nn.init.{value.function}_(module.{name}{arguments})"
+    else:
+        short = {0.0: "zeros_", 1.0: "ones_"}.get(value)
+        call = f"nn.init.{short}(module.{name})" if short else f"nn.init.constant_(module.{name}, {literal(value)})"
+    if len(having) < len(wanted):
+        yield f"if module.{name} is not None:"
+        call = f"    {call}"
+    yield call
