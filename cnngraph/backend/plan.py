@@ -90,7 +90,7 @@ class _Planner:
         in_chain = frame is not None and self.forwards[scope.path] is None
         for child in scope.children:
             part = self.leaf(child, in_chain) if isinstance(child, int) else self.group(child)
-            if part and self.layout.module(part.path) == part.path and (isinstance(part, Leaf) or part.parts):
+            if part and self.layout.module(part.path) == part.path and (isinstance(part, Leaf) or self.holds(part)):
                 parts[part.path.rpartition(".")[2]] = part
         if in_chain:
             return Group(scope.path, SEQUENTIAL, None, parts, self.class_name(scope) if scope.block else "")
@@ -98,6 +98,11 @@ class _Planner:
         if not frame and modules_only and list(parts) == [str(number) for number in range(len(parts))]:
             return Group(scope.path, MODULE_LIST, None, parts)
         return Group(scope.path, self.class_name(scope), self.forwards[scope.path] if frame else None, parts)
+
+    def holds(self, group: Group) -> bool:
+        """Whether a group has modules, or a forward that computes without any."""
+        frame = self.layout.frames.get(group.path)
+        return bool(group.parts) or (frame is not None and bool(frame.steps))
 
     def leaf(self, index: int, in_chain: bool) -> Leaf | None:
         """The module of a node, None for an expression."""
