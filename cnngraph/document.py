@@ -134,7 +134,7 @@ class _Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.diagnostics: list[Diagnostic] = []
-        self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)  # type: ignore[no-untyped-call]
+        self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)
 
     def document(self) -> Value | None:
         value = None
@@ -216,6 +216,7 @@ class _Reader:
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
         first, last = start.start_mark, (end or start).end_mark
+        assert first is not None and last is not None  # the parser gives every event its place
         return Span(self.source, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
 
 
