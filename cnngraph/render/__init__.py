@@ -1,0 +1,77 @@
+"""Drawings of a graph: SVG, PNG, PDF, DOT and Mermaid from one picture that knows no layout. No PyTorch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from cnngraph.ir.graph import Graph
+from cnngraph.render.compose import compose
+from cnngraph.render.dot import dot
+from cnngraph.render.mermaid import mermaid
+
+FORMATS = {
+    ".svg": "svg",
+    ".png": "png",
+    ".pdf": "pdf",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+}
+
+
+def render(
+    graph: Graph,
+    path: Path,
+    *,
+    depth: int | None = None,
+    fold: bool | None = None,
+    direction: Literal["TB", "LR"] = "TB",
+) -> None:
+    """Draw a graph into a file, in the format that its ending names (see FORMATS).
+
+    `depth` is how many levels of names are shown: 1 draws each top-level node as one box; by default as many as make
+    a readable picture. `fold` draws equal rounds as one with `×6`; by default it does where `depth` is given or the
+    picture would be long. The picture flows from top to bottom, or with `direction` LR from left to right.
+
+    Raises ValueError for an unknown ending or a depth below 1, SpecError (E501) for more boxes than can be laid out.
+    The file is whole or not there.
+    """
+    format = FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise ValueError(f"{path} must end in {', '.join(FORMATS)}")
+    picture = compose(graph, depth=depth, fold=fold)
+    if format == "dot":
+        content = dot(picture, direction).encode()
+    elif format == "mermaid":
+        content = mermaid(picture, direction).encode()
+    else:
+        from cnngraph.render.graphviz import draw  # pygraphviz takes a while to load
+
+        content = draw(picture, format, direction)
+    _write(path, content)
+
+
+def to_dot(
+    graph: Graph, depth: int | None = None, *, fold: bool | None = None, direction: Literal["TB", "LR"] = "TB"
+) -> str:
+    """The graph in Graphviz's language; see `render`."""
+    return dot(compose(graph, depth=depth, fold=fold), direction)
+
+
+def to_mermaid(
+    graph: Graph, depth: int | None = None, *, fold: bool | None = None, direction: Literal["TB", "LR"] = "TB"
+) -> str:
+    """The graph as a Mermaid flowchart; see `render`."""
+    return mermaid(compose(graph, depth=depth, fold=fold), direction)
+
+
+def _write(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,37 @@
+"""The colours of every format: soft fills by kind of op, told apart in print and by colour-blind readers."""
+
+from __future__ import annotations
+
+INK = "#20242b"
+GREY = "#6b7280"
+LINE = "#4b5563"
+FRAME_LINE = "#c3cad5"
+FRAME_FILLS = ("#f6f7f9", "#eceff3")  # by level, in turn
+TERMINAL = "#374151"
+PALE = "#9ca3af"  # what never runs
+
+FILLS = {
+    "conv": "#b9d9f0",
+    "linear": "#d9c9ec",
+    "pool": "#f7cda5",
+    "norm": "#f5ebb0",
+    "activation": "#c2e6d3",
+    "merge": "#ffffff",
+    "arithmetic": "#ecebe2",
+    "dropout": "#e3e3e3",
+    "reshape": "#f1f1f1",
+    "resize": "#bfe6ea",
+    "scope": "#e4e8ef",
+}
+OTHER = "#f6d3dc"  # a kind that a plugin brings
+
+
+def fill(kind: str) -> str:
+    """The background of an op of this kind."""
+    return FILLS.get(kind, OTHER)
+
+
+def edge(kind: str) -> str:
+    """The border that goes with it: the same colour, darker."""
+    red, green, blue = (int(fill(kind)[place : place + 2], 16) for place in (1, 3, 5))
+    return f"#{int(red * 0.62):02x}{int(green * 0.62):02x}{int(blue * 0.62):02x}"

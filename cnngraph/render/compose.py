@@ -1,0 +1,263 @@
+"""Graph → Picture: which scopes are open, which operations share a box, which tensors say their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from cnngraph.diagnostics import Diagnostic
+from cnngraph.ir.graph import Graph, Node
+from cnngraph.render.arrows import TooMuchError, arrows
+from cnngraph.render.label import clean, count_label, op_label, tip_words
+from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
+from cnngraph.render.stack import MOST_ROWS, is_one_stack, stacks
+from cnngraph.render.tree import Group, Tree, grow, stem
+
+UNROLLED = 25  # boxes up to which every round of a repeat is drawn
+READABLE = 90  # boxes up to which every block is opened
+OVERVIEW = 60  # boxes of a picture with closed blocks
+MOST_BOXES = 1500  # boxes that are laid out in bearable time
+
+
+def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None) -> Picture:
+    """The picture of a graph.
+
+    `depth` is how many levels of names are shown: 1 draws each top-level node as one box. `fold` draws a run of equal
+    rounds as one round with `×6`; by default it does where `depth` is given or the picture unreadable without.
+    With no depth the picture has everything where that is readable, else as much as is.
+
+    Raises SpecError (E501) where the picture has more boxes or arrows than can be laid out, ValueError for a depth
+    below 1.
+    """
+    if depth is not None and depth < 1:
+        raise ValueError(f"depth must be at least 1, got {depth}")
+    if depth is not None:
+        return _Drawing(grow(graph, fold=fold is not False), depth, MOST_BOXES).picture()
+    for tree, level, most in _choices(graph, fold):
+        try:
+            return _Drawing(tree, level, most, opens_inline=True).picture()
+        except TooMuchError:
+            if level == 1:
+                raise
+    raise AssertionError("the last choice either returns or raises")
+
+
+def _choices(graph: Graph, fold: bool | None) -> Iterator[tuple[Tree, int, int]]:
+    """Tree, depth and the most boxes, from all there is down to the top level."""
+    if fold is None and len(graph.nodes) <= UNROLLED * MOST_ROWS:
+        tree = grow(graph, fold=False)
+        yield tree, tree.height + 2, UNROLLED
+    tree = grow(graph, fold=fold is not False)
+    whole = tree.height + 2
+    yield tree, whole, READABLE
+    for level in range(whole - 1, 0, -1):
+        yield tree, level, OVERVIEW if level > 1 else MOST_BOXES
+
+
+@dataclass(slots=True)
+class _Drawing:
+    """One walk over a tree at one depth. `opens_inline`: inline nodes are opened wherever they stand in the open."""
+
+    tree: Tree
+    depth: int
+    most: int
+    opens_inline: bool = False
+    count: int = 0
+    box_of: dict[int, str] = field(default_factory=dict)
+    shared: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shared = frozenset(scope.path for scope in self.tree.graph.scopes() if scope.shares)
+
+    @property
+    def graph(self) -> Graph:
+        return self.tree.graph
+
+    def picture(self) -> Picture:
+        """The picture with its terminals and arrows."""
+        members = _noted(self._members(self.tree.root))
+        inputs = tuple(self._terminal(Shape.INPUT, place, name) for place, name in enumerate(self.graph.inputs))
+        outputs = tuple(self._terminal(Shape.OUTPUT, place, name) for place, name in enumerate(self.graph.outputs))
+        return Picture(
+            name=clean(self.graph.name),
+            about=clean(self.graph.about, 200),
+            members=(*inputs, *members, *outputs),
+            arrows=arrows(self.tree, self.box_of),
+        )
+
+    def _terminal(self, shape: Shape, place: int, name: str) -> Box:
+        is_input = shape is Shape.INPUT
+        size = self.graph.inputs[name] if is_input else self.graph.type_of(self.graph.outputs[name])
+        look = Look.TRAINING if not is_input and name in self.graph.training_only else Look.PLAIN
+        row = Row(str(size), shape)
+        return Box(f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look)
+
+    def _members(self, group: Group) -> Iterator[Box | Frame]:
+        """What stands in an open group: chains of operations, and the groups inside, open or closed."""
+        first = {stack[0]: stack for stack in stacks(group, self.tree)}
+        for member in group.members:
+            if isinstance(member, Group):
+                yield self._group(member, _block(group))
+            elif member in first:
+                yield self._ops(first[member])
+
+    def _group(self, group: Group, around: str = "") -> Box | Frame:
+        """A closed box, a frame, or what it holds where that is one thing."""
+        title = self._title(group)
+        if group.times == 1 and _block(group) == around:
+            title = replace(title, block="")  # a round of a repeat, whose frame says it
+        if self._is_closed(group):
+            return self._closed(group, title)
+        members = tuple(self._members(group))
+        if len(members) == 1:
+            only = members[0]
+            if isinstance(only, Box) and only.shape is Shape.OPS:
+                name = "" if stem(group.scope.name) == "" else title.name
+                return replace(only, title=_merged(replace(title, name=name, block=""), only.title))
+            if 1 in (title.times, only.title.times):
+                return replace(only, title=_merged(title, only.title), tip=self._tip(group))
+        look = _common([member.look for member in members])
+        members = _noted(members) if look is Look.PLAIN else members
+        return Frame(f"frame{group.scope.start}_{group.level}", title, members, self._tip(group), look)
+
+    def _is_closed(self, group: Group) -> bool:
+        if group.level < self.depth or is_one_stack(group, self.tree):
+            return False
+        return not (self.opens_inline and group.scope.kind == "nodes" and group.level > 1)
+
+    def _title(self, group: Group) -> Title:
+        scope = group.scope
+        name = _short(scope.path) if group.times == 1 else "" if scope.block else stem(scope.name)
+        note = f"shares {clean(scope.shares)}" if scope.shares else ""
+        block = _block(group)
+        if name.replace("_", "").startswith(block.replace("_", "")):
+            block = ""  # inception3a needs no inception beside it, denselayer1 no dense_layer
+        return Title(clean(name), clean(block), group.times, group.parallel, note)
+
+    def _closed(self, group: Group, title: Title) -> Box:
+        """A scope that is not opened: what it holds in all, or each of the equal ones that it stands for."""
+        nodes = self._inside(group)
+        rounds = sum(each.times for each in group.members if isinstance(each, Group))
+        if group.scope.kind == "repeat" and rounds > 1:
+            title = replace(title, block=f"{title.block} ×{rounds}".strip())
+        params = count_label(sum(node.num_params for node in nodes)) + " params"
+        facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
+        facts += [str(self.graph.type_of(group.scope.value[0]))] if group.scope.value else []
+        look = _common([_look(node) for node in nodes])
+        box = Box(
+            key=f"scope{group.scope.start}",
+            shape=Shape.SCOPE,
+            title=title,
+            rows=(Row(" · ".join(facts), "scope"),),
+            tip=self._tip(group),
+            look=look,
+        )
+        return self._box(box, group.indices())
+
+    def _ops(self, stack: Sequence[int]) -> Box:
+        nodes = [self.graph.nodes[index] for index in stack]
+        key, look = f"node{stack[0]}", _common([_look(node) for node in nodes])
+        tip = "\n".join(_node_tip(node) for node in nodes)
+        if stack[0] in self.tree.joins:
+            return self._box(Box(key, Shape.JOIN, Title(), (Row("concat", "merge"),), tip, look), stack)
+        return self._box(Box(key, Shape.OPS, Title(), self._rows(stack), tip, look), stack)
+
+    def _box(self, box: Box, nodes: Sequence[int]) -> Box:
+        self.count += 1
+        if self.count > self.most:
+            help = "choose a smaller --depth" if self.depth > 1 else "group the nodes in blocks or repeats"
+            message = f"the drawing would have more than {self.most:,} boxes, too many to lay out"
+            raise TooMuchError([Diagnostic("E501", message, self.graph.root.span, help=help)])
+        self.box_of.update(dict.fromkeys(nodes, box.key))
+        return box
+
+    def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
+        """A row for each operation, except an identity among others."""
+        rows = tuple(self._row(index) for index in stack if self.graph.nodes[index].op != "identity")
+        return rows or (self._row(stack[0]),)
+
+    def _row(self, index: int) -> Row:
+        """One operation; where folded rounds differ in their drop rates, from the first to the last."""
+        node = self.graph.nodes[index]
+        copies = [self.graph.nodes[each] for each in self.tree.copies.get(index, (index,))]
+        types = tuple(self.graph.type_of(ref) for ref in node.reads)
+        text, last = op_label(node.operation, types), op_label(copies[-1].operation, types)
+        if text != last:
+            text = f"{text} … {last.rpartition(' ')[2]}"
+        notes = [] if _says_nothing(node) else [clean(node.path.rpartition(".")[2])]
+        notes += [f"shares {clean(node.shares)}"] if node.shares and not self._is_shared_whole(node) else []
+        notes += ["unused"] if node.unused else []
+        return Row(text, node.operation.kind, ", ".join(notes))
+
+    def _is_shared_whole(self, node: Node) -> bool:
+        """Whether the scope around a shared node is shared, and says so."""
+        return node.path.rpartition(".")[0] in self.shared
+
+    def _inside(self, group: Group) -> list[Node]:
+        """All nodes of a group, hidden ones too."""
+        start, stop = group.scope.start, group.scope.stop
+        return [self.graph.nodes[index] for index in {*range(start, stop), *group.indices()}]
+
+    def _tip(self, group: Group) -> str:
+        nodes, scope = self._inside(group), group.scope
+        block = f" ({clean(scope.block)})" if scope.block else ""
+        params = sum(node.num_params for node in nodes)
+        return f"{clean(scope.path, 120)}{block}: {len(nodes):,} operations, {params:,} parameters"
+
+
+def _block(group: Group) -> str:
+    """The block that a group is a use of, or for a repeat its rounds."""
+    if group.scope.block or group.scope.kind != "repeat":
+        return group.scope.block or ""
+    blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
+    blocks = {each for each in blocks if each != ""}
+    return blocks.pop() or "" if len(blocks) == 1 else ""
+
+
+def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
+    """The members, those of training mode among others saying so."""
+    return tuple(
+        replace(each, title=replace(each.title, note=each.title.note or "training only"))
+        if each.look is Look.TRAINING and (isinstance(each, Frame) or each.shape is not Shape.JOIN)
+        else each
+        for each in members
+    )
+
+
+def _merged(outer: Title, inner: Title) -> Title:
+    """The title of a frame and the one thing in it."""
+    return Title(
+        name=outer.name or inner.name,
+        block=inner.block or outer.block,
+        times=outer.times * inner.times,
+        parallel=outer.parallel or inner.parallel,
+        note=", ".join(filter(None, (outer.note, inner.note))),
+    )
+
+
+def _common(looks: Sequence[Look]) -> Look:
+    return looks[0] if len(set(looks)) == 1 else Look.PLAIN
+
+
+def _look(node: Node) -> Look:
+    return Look.UNUSED if node.unused else Look.TRAINING if node.training_only else Look.PLAIN
+
+
+def _short(path: str) -> str:
+    """A path from its last part that is no number: `layer2.0` of `body.layer2.0`."""
+    parts = path.split(".")
+    first = next((place for place in range(len(parts) - 1, -1, -1) if stem(parts[place])), 0)
+    return ".".join(parts[first:])
+
+
+def _says_nothing(node: Node) -> bool:
+    """Whether a node's name only repeats its op: `bn1` of a batch_norm, `pool`, `0`."""
+    name, op = stem(node.path.rpartition(".")[2]).replace("_", ""), node.op
+    initials = "".join(word[0] for word in op.split("_"))
+    return name in op.replace("_", "") or name == initials or node.operation.kind.startswith(name)
+
+
+def _node_tip(node: Node) -> str:
+    shape = ", ".join(map(str, node.types))
+    params = f", {node.num_params:,} parameters" if node.num_params else ""
+    return f"{clean(node.path, 120)}: {tip_words(node.operation)} → {shape}{params}"

@@ -1,0 +1,106 @@
+"""Forks: a tensor that several boxes of a frame read enters the frame once and parts inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape
+
+
+def frames_of(members: Sequence[Box | Frame]) -> dict[str, tuple[str, ...]]:
+    """By box the keys of the frames around it, from the outermost."""
+    found: dict[str, tuple[str, ...]] = {}
+    waiting: list[tuple[Box | Frame, tuple[str, ...]]] = [(member, ()) for member in members]
+    while waiting:
+        member, around = waiting.pop()
+        if isinstance(member, Box):
+            found[member.key] = around
+        else:
+            waiting += [(inner, (*around, member.key)) for inner in member.members]
+    return found
+
+
+def with_forks(picture: Picture) -> Picture:
+    """The picture with a fork at the top of each frame that reads a tensor from outside more than once."""
+    routing = _Routing(frames_of(picture.members))
+    tensors: dict[str, list[Arrow]] = {}
+    for arrow in picture.arrows:
+        tensors.setdefault(arrow.tensor, []).append(arrow)
+    for arrows in tensors.values():
+        tail = routing.label(arrows)
+        routing.route(tail, routing.frames[tail], [replace(arrow, label="") for arrow in arrows])
+    members = (*(_with(member, routing.forks) for member in picture.members), *routing.forks.get("", ()))
+    return replace(picture, members=members, arrows=tuple(routing.arrows))
+
+
+def _with(member: Box | Frame, forks: Mapping[str, list[Box]]) -> Box | Frame:
+    if isinstance(member, Box):
+        return member
+    inner = [_with(each, forks) for each in member.members]
+    return replace(member, members=(*forks.get(member.key, ()), *inner))
+
+
+def _look(arrows: Sequence[Arrow]) -> Look:
+    looks = {arrow.look for arrow in arrows}
+    return looks.pop() if len(looks) == 1 else Look.PLAIN
+
+
+class _Routing:
+    def __init__(self, frames: dict[str, tuple[str, ...]]) -> None:
+        self.frames = frames
+        self.forks: dict[str, list[Box]] = {}
+        self.arrows: list[Arrow] = []
+        self.count = 0
+
+    def route(self, tail: str, around: tuple[str, ...], arrows: Sequence[Arrow]) -> None:
+        """Lay the arrows of one tensor from a box or fork; those into one frame share their way as far as it."""
+        groups: dict[str, list[Arrow]] = {}
+        for arrow in arrows:
+            groups.setdefault(self._next(around, arrow.head), []).append(arrow)
+        for group in groups.values():
+            frame = self._next(around, group[0].head)
+            if not frame or len(group) == 1:
+                for arrow in group:
+                    self._end(tail, arrow)
+                continue
+            inside = self._common(group)
+            fork = self._add(Shape.FORK, inside, group)
+            self.arrows.append(Arrow(tail, fork, group[0].tensor, look=_look(group)))
+            self.route(fork, inside, group)
+
+    def _end(self, tail: str, arrow: Arrow) -> None:
+        """The last part of the way; what the tensor is to the op stands just before it."""
+        if arrow.role:
+            role = self._add(Shape.LABEL, self.frames[arrow.head], [arrow], arrow.role)
+            self.arrows.append(replace(arrow, tail=tail, head=role))
+            tail = role
+        self.arrows.append(replace(arrow, tail=tail))
+
+    def label(self, arrows: Sequence[Arrow]) -> str:
+        """Where the way of a tensor begins: its box, or its shape in words below it."""
+        tail, text = arrows[0].tail, next((arrow.label for arrow in arrows if arrow.label), "")
+        if not text:
+            return tail
+        inside = tuple(frame for frame in self._common(arrows) if frame in self.frames[tail])
+        label = self._add(Shape.LABEL, inside, arrows, text)
+        self.arrows.append(Arrow(tail, label, arrows[0].tensor, look=_look(arrows)))
+        return label
+
+    def _add(self, shape: Shape, inside: tuple[str, ...], arrows: Sequence[Arrow], text: str = "") -> str:
+        self.count += 1
+        rows = (Row(text, shape),) if text else ()
+        box = Box(f"{shape}{self.count}", shape, rows=rows, look=_look(arrows))
+        self.forks.setdefault(inside[-1] if inside else "", []).append(box)
+        self.frames[box.key] = inside
+        return box.key
+
+    def _common(self, arrows: Sequence[Arrow]) -> tuple[str, ...]:
+        """The frames that are around every head."""
+        around = [self.frames[arrow.head] for arrow in arrows]
+        return tuple(frame for frame in around[0] if all(frame in each for each in around))
+
+    def _next(self, around: tuple[str, ...], head: str) -> str:
+        """The outermost frame that an arrow from here enters on its way to a box; none: it enters no frame."""
+        outside = [frame for frame in self.frames[head] if frame not in around]
+        return outside[0] if outside else ""

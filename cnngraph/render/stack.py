@@ -1,0 +1,67 @@
+"""Which operations share a box: `conv, batch_norm, relu` and the like, one after the other and read by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnngraph.render.tree import Group, Tree
+
+FOLLOWERS = frozenset({"norm", "activation", "dropout"})  # kinds that share the box of what they follow …
+LED_TO = frozenset({"conv", "linear"})  # … or, where they come first in their chain, of what follows them
+MOST_ROWS = 6
+
+
+def stacks(group: Group, tree: Tree) -> list[tuple[int, ...]]:
+    """The operations that stand directly in a group, those of one box together."""
+    here = [member for member in group.members if isinstance(member, int)]
+    after = {node: reader for node in here if (reader := _sole_reader(node, tree)) is not None}
+    inside = set(here)
+    after = {node: reader for node, reader in after.items() if reader in inside}
+    followed = set(after.values())
+    found = []
+    for node in here:
+        if node in followed:
+            continue
+        chain = [node]
+        while chain[-1] in after:
+            chain.append(after[chain[-1]])
+        found += list(_cut(chain, tree))
+    return found
+
+
+def is_one_stack(group: Group, tree: Tree) -> bool:
+    """Whether all that stands in a group fits one box."""
+    while len(group.members) == 1 and isinstance(group.members[0], Group):
+        group = group.members[0]
+    return all(isinstance(member, int) for member in group.members) and len(stacks(group, tree)) == 1
+
+
+def _sole_reader(node: int, tree: Tree) -> int | None:
+    """The one node that reads this one and nothing else, where both may share a box."""
+    readers = tree.readers[node]
+    if len(readers) != 1 or readers[0] < 0:
+        return None
+    reader, nodes = readers[0], tree.graph.nodes
+    one, two = nodes[node], nodes[reader]
+    alike = one.training_only == two.training_only and not (one.is_list or two.is_list)
+    special = tree.joins & {node, reader} or "merge" in (one.operation.kind, two.operation.kind)
+    return reader if alike and not special and len(tree.reads[reader]) == 1 else None
+
+
+def _cut(chain: Sequence[int], tree: Tree) -> Iterator[tuple[int, ...]]:
+    """A chain in boxes: each begins with a main operation, or ends with one where the chain begins with a follower."""
+    nodes = [tree.graph.nodes[node] for node in chain]
+    kinds = ["activation" if node.op == "identity" else node.operation.kind for node in nodes]
+    leads = kinds[0] in FOLLOWERS and any(kind in LED_TO for kind in kinds)
+    box: list[int] = []
+    for place, (node, kind) in enumerate(zip(chain, kinds, strict=True)):
+        if leads:
+            ended = bool(box) and kinds[place - 1] not in FOLLOWERS
+            apart = kind not in FOLLOWERS and kind not in LED_TO
+        else:
+            ended, apart = bool(box) and kind not in FOLLOWERS, False
+        if ended or (apart and box) or len(box) == MOST_ROWS:
+            yield tuple(box)
+            box = []
+        box.append(node)
+    yield tuple(box)

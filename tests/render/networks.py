@@ -1,0 +1,116 @@
+"""Small networks to draw, each with something of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Source, SpecError
+from cnngraph.ir.graph import Graph
+
+INCEPTION = """
+cnngraph: 1
+name: inception
+input: [1, 28, 28]
+blocks:
+  inception:
+    nodes:
+      point: {op: conv, out: 16, kernel: 1}
+      deep: {from: in, nodes: [{op: conv, out: 16, kernel: 1}, {op: conv, out: 24, kernel: 5, padding: half}]}
+      pool: {from: in, nodes: [{op: avg_pool, kernel: 3, stride: 1, padding: 1}, {op: conv, out: 24, kernel: 1}]}
+      concat: {op: concat, from: [point, deep, pool]}
+nodes:
+  conv1: {op: conv, out: 10, kernel: 5, stride: 2}
+  pool1: {op: max_pool, kernel: 2}
+  relu1: relu
+  inception1: inception
+  classifier: [flatten, {op: linear, out: 10}]
+"""
+
+RESIDUAL = """
+cnngraph: 1
+name: residual
+input: [3, 32, 32]
+params: {units: 4}
+blocks:
+  basic:
+    params: {out: , stride: 1}
+    nodes:
+      conv1: {op: conv, out: $out, kernel: 3, stride: $stride, padding: half, bias: false}
+      bn1: batch_norm
+      relu: relu
+      conv2: {op: conv, out: $out, kernel: 3, padding: half, bias: false}
+      bn2: batch_norm
+      downsample:
+        from: in
+        when: $stride != 1 or $in.channels != $out
+        nodes: [{op: conv, out: $out, kernel: 1, stride: $stride, bias: false}, batch_norm]
+      drop: {op: drop_path, from: bn2, p: 0.1}
+      add: {op: add, from: [drop, downsample]}
+      act: relu
+nodes:
+  stem: [{op: conv, out: 16, kernel: 3, padding: half}, batch_norm, relu]
+  layer1: {repeat: $units, op: basic, out: 16}
+  layer2: {repeat: $units, op: basic, out: 32, first: {stride: 2}}
+  pool: global_avg_pool
+  fc: {op: linear, out: 10}
+"""
+
+DENSE = """
+cnngraph: 1
+name: dense
+input: [3, 32, 32]
+params: {layers: 6}
+blocks:
+  dense_layer:
+    nodes:
+      norm1: batch_norm
+      relu1: relu
+      conv1: {op: conv, out: 48, kernel: 1, bias: false}
+      norm2: batch_norm
+      relu2: relu
+      conv2: {op: conv, out: 12, kernel: 3, padding: half, bias: false}
+nodes:
+  conv0: {op: conv, out: 24, kernel: 3, padding: half}
+  block1: {repeat: $layers, name: layer1, op: dense_layer, carry: concat}
+  head: [batch_norm, relu, global_avg_pool, {op: linear, out: 10}]
+"""
+
+PARTS = """
+cnngraph: 1
+name: parts
+input: {left: [3, 32, 32], right: [3, 32, 32]}
+blocks:
+  tower: {nodes: [{op: conv, out: 24, kernel: 3, stride: 2, padding: half}, batch_norm, relu]}
+  unit:
+    nodes:
+      halves: {op: chunk, chunks: 2}
+      branch: {op: conv, from: halves.1, out: $in.channels // 2, kernel: 3, padding: half, groups: $in.channels // 2}
+      cat: {op: concat, from: [halves.0, branch]}
+      shuffle: {op: channel_shuffle, groups: 2}
+nodes:
+  a: {op: tower, from: left}
+  b: {share: a, from: right}
+  diff: {op: sub, from: [a, b]}
+  stage: {repeat: 3, op: unit}
+  highway:
+    nodes:
+      change: {op: conv, out: $in.channels, kernel: 3, padding: half}
+      gate: {op: gate, from: [change, in], mode: exclusive, bias: -2}
+  branches: {repeat: 4, carry: none, from: highway, nodes: [{op: conv, out: 8, kernel: 1}, batch_norm]}
+  cat: {op: concat, from: [branches]}
+  pool: global_avg_pool
+  fc: {op: linear, out: 2}
+  aux: {from: stage.1, nodes: [global_max_pool, {op: linear, out: 2}]}
+  old: {op: linear, from: pool, out: 5, unused: true}
+outputs: {logits: fc, aux: aux}
+training_only: [aux]
+"""
+
+
+def graph_of(text: str) -> Graph:
+    """The graph of a spec's text."""
+    compilation = compile_text(Source("net.yaml", text), Path())
+    if compilation.graph is None or not compilation.ok:
+        raise SpecError(compilation.diagnostics)
+    return compilation.graph

@@ -1,0 +1,156 @@
+"""What a picture has: boxes, frames, arrows with shapes, rounds folded or closed."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Source
+from cnngraph.render.compose import compose
+from cnngraph.render.picture import Box, Look, Picture, Shape
+from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
+
+
+def rows(picture: Picture) -> list[list[str]]:
+    """The words of each box of operations."""
+    return [[row.text for row in box.rows] for box in picture.boxes() if box.shape is Shape.OPS]
+
+
+def titles(picture: Picture) -> list[str]:
+    """Name, block and count of each frame."""
+    return [" ".join(filter(None, (each.title.name, each.title.block, each.title.count))) for each in picture.frames()]
+
+
+def box(picture: Picture, text: str) -> Box:
+    """The first box with a row that says this."""
+    return next(each for each in picture.boxes() if text in [row.text for row in each.rows])
+
+
+def test_chains_share_a_box_and_arrows_say_new_shapes_once() -> None:
+    picture = compose(graph_of(INCEPTION))
+    assert rows(picture)[:2] == [["conv 5×5, 10, /2"], ["max pool 2×2, /2", "relu"]]
+    assert titles(picture) == ["inception1", "deep", "pool", "classifier"]
+    labels = [arrow.label for arrow in picture.arrows if arrow.label]
+    assert labels.count("10×6×6") == 1
+    assert [arrow.label for arrow in picture.arrows if arrow.head == box(picture, "concat").key] == [
+        "16×6×6",
+        "24×6×6",
+        "24×6×6",
+    ]
+
+
+def test_what_leads_to_a_convolution_shares_its_box() -> None:
+    layer = ["batch norm", "relu", "conv 1×1, 48"], ["batch norm", "relu", "conv 3×3, 12"]
+    assert rows(compose(graph_of(DENSE), fold=True))[1:3] == [*layer]
+
+
+def test_rounds_that_are_equal_fold_and_the_first_stays_apart() -> None:
+    graph = graph_of(RESIDUAL)
+    assert titles(compose(graph)) == ["layer1 basic ×4", "layer2 basic", "layer2.0", "basic ×3"]
+    unfolded = titles(compose(graph, fold=False))
+    assert unfolded[:3] == ["layer1 basic", "layer1.0", "layer1.1"]
+    assert len(unfolded) == 10
+
+
+def test_rounds_that_differ_in_a_word_do_not_fold() -> None:
+    text = RESIDUAL.replace("op: basic, out: 16}", "op: basic, out: 16 + $i}")
+    assert "×4" not in " ".join(titles(compose(graph_of(text), depth=9)))
+
+
+def test_a_round_that_somebody_reads_from_outside_ends_its_fold() -> None:
+    text = RESIDUAL + "  tap: {op: linear, from: tap_pool, out: 3}\n  tap_pool: {op: global_avg_pool, from: layer1.1}\n"
+    text += "outputs: {logits: fc, tap: tap}\n"
+    picture = compose(graph_of(text), depth=9)
+    assert titles(picture)[:3] == ["layer1 basic", "basic ×2", "basic ×2"]
+
+
+def test_drop_rates_may_grow_within_a_fold() -> None:
+    text = RESIDUAL.replace("params: {out: ,", "params: {rate: 0.1, out: ,").replace("p: 0.1", "p: $rate")
+    text = text.replace("op: basic, out: 16}", "op: basic, out: 16, rate: $i / 10}")
+    picture = compose(graph_of(text))
+    assert titles(picture)[0] == "layer1 basic ×4"
+    assert "drop path 0 … 0.3" in [words[-1] for words in rows(picture)]
+
+
+def test_parallel_rounds_fold_side_by_side() -> None:
+    picture = compose(graph_of(PARTS), depth=9)
+    (branches,) = (each for each in picture.boxes() if each.title.times == 4)
+    assert branches.title.count == "×4 in parallel"
+    assert [row.text for row in branches.rows] == ["conv 1×1, 8", "batch norm"]
+
+
+def test_a_dense_block_is_a_ladder() -> None:
+    picture = compose(graph_of(DENSE))
+    joins = [each.key for each in picture.boxes() if each.shape is Shape.JOIN]
+    assert len(joins) == 6
+    for join in joins:
+        assert len([arrow for arrow in picture.arrows if arrow.head == join]) == 2
+    assert list(pairwise(joins)) == [
+        (arrow.tail, arrow.head) for arrow in picture.arrows if {arrow.tail, arrow.head} <= set(joins)
+    ]
+    labels = [arrow.label for arrow in picture.arrows if arrow.tail in joins and arrow.label]
+    assert labels == ["36×32×32", "48×32×32", "60×32×32", "72×32×32", "84×32×32", "96×32×32"]
+
+
+def test_a_folded_dense_block_says_what_comes_out_of_the_last_round() -> None:
+    picture = compose(graph_of(DENSE), fold=True)
+    assert titles(picture)[0] == "block1 dense_layer ×6"
+    (join,) = (each.key for each in picture.boxes() if each.shape is Shape.JOIN)
+    assert [arrow.label for arrow in picture.arrows if arrow.tail == join] == ["96×32×32"]
+
+
+def test_depth_closes_blocks_into_boxes_with_parameters_and_shape() -> None:
+    picture = compose(graph_of(RESIDUAL), depth=1)
+    assert not list(picture.frames())
+    closed = {each.title.name: each for each in picture.boxes() if each.shape is Shape.SCOPE}
+    assert closed.keys() == {"layer1", "layer2"}
+    assert closed["layer1"].title.block == "basic ×4"
+    assert closed["layer1"].rows[0].text == "18.7 k params · 16×32×32"
+    two = [each for each in compose(graph_of(RESIDUAL), depth=2).boxes() if each.shape is Shape.SCOPE]
+    assert [each.title.count for each in two] == ["×4", "", "×3"]
+    assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
+
+
+def test_depth_must_be_at_least_1() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        compose(graph_of(RESIDUAL), depth=0)
+
+
+def test_parts_of_training_and_unused_nodes_look_so() -> None:
+    picture = compose(graph_of(PARTS))
+    frame = next(each for each in picture.frames() if each.title.name == "aux")
+    assert (frame.look, frame.title.note) == (Look.TRAINING, "training only")
+    old = box(picture, "linear 5")
+    assert (old.look, old.rows[0].note) == (Look.UNUSED, "old, unused")
+    assert not [arrow for arrow in picture.arrows if old.key in (arrow.tail, arrow.head)]
+    outputs = {each.title.name: each.look for each in picture.boxes() if each.shape is Shape.OUTPUT}
+    assert outputs == {"logits": Look.PLAIN, "aux": Look.TRAINING}
+
+
+def test_shared_blocks_say_whose_they_are() -> None:
+    (shared,) = (each for each in compose(graph_of(PARTS)).boxes() if each.title.name == "b")
+    assert shared.title.note == "shares a"
+
+
+def test_inputs_that_differ_in_meaning_say_so() -> None:
+    assert {arrow.role for arrow in compose(graph_of(PARTS)).arrows} == {"", "transform", "carry"}
+
+
+def test_a_depthwise_convolution_is_called_so() -> None:
+    assert ["depthwise conv 3×3, 12"] in rows(compose(graph_of(PARTS)))
+
+
+def test_a_network_of_nothing_is_a_wire() -> None:
+    picture = compose(graph_of("cnngraph: 1\nname: wire\ninput: [1, 2, 2]\nnodes: {a: {op: relu, when: 1 > 2}}\n"))
+    assert [(arrow.tail, arrow.head) for arrow in picture.arrows] == [("input0", "output0")]
+
+
+def test_the_part_that_stands_of_a_wrong_spec_can_be_drawn() -> None:
+    wrong = INCEPTION.replace("op: conv, out: 24, kernel: 1", "op: conv, out: 24, kernel: 99")
+    compilation = compile_text(Source("net.yaml", wrong), Path())
+    assert not compilation.ok
+    assert compilation.graph is not None
+    assert ["conv 5×5, 24"] in rows(compose(compilation.graph))

@@ -1,0 +1,115 @@
+"""Names from a stranger, and graphs too large to draw."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from xml.etree import ElementTree
+
+import pytest
+
+from cnngraph.diagnostics import SpecError
+from cnngraph.ir.graph import Graph, Scope
+from cnngraph.render import render, to_dot, to_mermaid
+from tests.render.networks import INCEPTION, graph_of
+
+NASTY = [
+    '"]; evil [label="x"] \\',
+    "<script>alert(1)</script>",
+    "</TD></TR></TABLE>>]; evil",
+    '<IMG SRC="/etc/passwd"/>',
+    "&lt;b&gt; &amp; \\N \\G",
+    '"]; click node0 callback "x',
+    '%%{init: {"securityLevel": "loose"}}%%',
+    "`markdown` **bold** #quot; #35;",
+    "a\x00b\x1b[31m\nend\u2028\u202e\ud800",
+    "名前 — ünï×çødé 🦊",
+    "long " * 500,
+]
+
+
+def renamed(graph: Graph, name: str) -> Graph:
+    """The graph with every name of an author replaced."""
+
+    def scope(each: Scope) -> Scope:
+        children = tuple(scope(child) if isinstance(child, Scope) else child for child in each.children)
+        return replace(each, path=each.path and name, block=each.block and name, children=children)
+
+    return replace(
+        graph,
+        name=name,
+        about=name,
+        inputs=dict.fromkeys([name], graph.inputs["in"]),
+        outputs=dict.fromkeys([name], graph.outputs["output"]),
+        nodes=tuple(replace(node, path=name, shares=name) for node in graph.nodes),
+        root=scope(graph.root),
+    )
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_text_in_an_svg(name: str, tmp_path: Path) -> None:
+    render(renamed(graph_of(INCEPTION), name), tmp_path / "net.svg")
+    drawing = ElementTree.parse(tmp_path / "net.svg")
+    tags = {re.sub("{.*}", "", each.tag) for each in drawing.iter()}
+    assert tags <= {"svg", "g", "title", "path", "polygon", "ellipse", "polyline", "text", "a"}
+    plain = ElementTree.tostring(drawing.getroot(), encoding="unicode")
+    assert "evil" not in re.findall("<title>(.*?)</title>", plain)
+    assert not re.search(r'\son\w+=|href="', plain)
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_text_in_dot_and_mermaid(name: str) -> None:
+    graph = graph_of(INCEPTION)
+    nasty = renamed(graph, name)
+    assert shape_of(to_dot(nasty)) == shape_of(to_dot(renamed(graph, "plain")))
+    diagram = to_mermaid(nasty)
+    for line in diagram.splitlines():
+        assert line.count('"') in (0, 2), line
+        quoted = "".join(re.findall('"(.*)"', line))
+        assert not re.search(r"[`%{}\\]|<(?!/?b>|br/>)", quoted), line
+    assert len(diagram.splitlines()) == len(to_mermaid(renamed(graph, "plain")).splitlines())
+
+
+def shape_of(text: str) -> list[str]:
+    """The statements of DOT without what stands in quotes or in HTML-like labels."""
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
+    return [re.sub("label=<.*?>(?=[,\\]])", "label=<>", line) for line in text.splitlines()]
+
+
+def test_a_flat_network_of_thousands_is_refused_with_advice(tmp_path: Path) -> None:
+    graph = graph_of(f"{HEAD}  body: {{repeat: 2000, flat: true, op: conv, out: $i + 1, kernel: 1}}\n")
+    with pytest.raises(SpecError) as refused:
+        render(graph, tmp_path / "net.svg")
+    (found,) = refused.value.diagnostics
+    assert found.code == "E501"
+    assert "1,500 boxes" in found.message
+    assert not list(tmp_path.iterdir())
+
+
+HEAD = "cnngraph: 1\nname: big\ninput: [3, 8, 8]\nnodes:\n"
+
+
+def test_a_deep_network_closes_by_itself_and_is_refused_only_where_opened(tmp_path: Path) -> None:
+    graph = graph_of(
+        f"{HEAD}  body: {{repeat: 1000, nodes: [{{op: conv, out: $i + 1, kernel: 1}}, max, {{op: relu}}]}}\n".replace(
+            "max", "identity"
+        )
+    )
+    start = monotonic()
+    render(graph, tmp_path / "net.svg")
+    assert monotonic() - start < 5
+    wide = graph_of(f"{HEAD}  body: {{repeat: 2000, op: conv, out: $i + 1, kernel: 1}}\n")
+    render(wide, tmp_path / "wide.svg")
+    with pytest.raises(SpecError, match="smaller --depth"):
+        render(wide, tmp_path / "wide.svg", depth=2)
+
+
+def test_arrows_are_bounded_too() -> None:
+    nodes = "".join(f"  a{i}: {{op: conv, from: in, out: 3, kernel: 1}}\n" for i in range(70))
+    reads = ", ".join(f"a{i}" for i in range(70))
+    sums = "".join(f"  b{i}: {{op: add, from: [{reads}]}}\n" for i in range(70))
+    end = f"  end: {{op: add, from: [{', '.join(f'b{i}' for i in range(70))}]}}\n"
+    with pytest.raises(SpecError, match="3,000 arrows"):
+        to_dot(graph_of(HEAD + nodes + sums + end))

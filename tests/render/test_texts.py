@@ -1,0 +1,38 @@
+"""The drawings that are text, whole, as golden files: read the diff when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cnngraph.render import to_dot, to_mermaid
+from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
+
+DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "inception": (INCEPTION, {}),
+    "residual": (RESIDUAL, {}),
+    "residual_2": (RESIDUAL, {"depth": 2}),
+    "residual_1": (RESIDUAL, {"depth": 1}),
+    "dense": (DENSE, {}),
+    "dense_folded": (DENSE, {"fold": True}),
+    "parts": (PARTS, {"fold": False}),
+    "parts_folded": (PARTS, {"depth": 9, "direction": "LR"}),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_dot(name: str, golden: Callable[[str, str], None]) -> None:
+    text, options = DRAWINGS[name]
+    golden(f"render/{name}.dot", to_dot(graph_of(text), **options))
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_mermaid(name: str, golden: Callable[[str, str], None]) -> None:
+    text, options = DRAWINGS[name]
+    golden(f"render/{name}.mmd", to_mermaid(graph_of(text), **options))
+
+
+def test_a_drawing_is_the_same_every_time() -> None:
+    assert to_dot(graph_of(PARTS)) == to_dot(graph_of(PARTS))
