@@ -216,7 +216,8 @@ class _Reader:
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
         first, last = start.start_mark, (end or start).end_mark
-        assert first is not None and last is not None  # the parser gives every event its place
+        assert first is not None  # the parser gives every event its place
+        assert last is not None
         return Span(self.source, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
 
 
