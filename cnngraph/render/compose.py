@@ -80,7 +80,6 @@ class _Drawing:
         outputs = tuple(self._terminal(Shape.OUTPUT, place, name) for place, name in enumerate(self.graph.outputs))
         return Picture(
             name=clean(self.graph.name),
-            about=clean(self.graph.about, 200),
             members=(*inputs, *members, *outputs),
             arrows=arrows(self.tree, self.box_of),
         )

@@ -104,16 +104,17 @@ class _Writer:
 
 def _placed(title: Title, place: TitlePlace) -> str:
     """A frame's title where it is to stand."""
-    text = _title(title)
+    lines = [_title(title)]
     if place.broken and can_break(title):
-        side = "LEFT" if place.at is At.LEFT else "RIGHT"
-        first, rest = _title(Title(title.name)), _title(replace(title, name=""), leads=False)
-        text = f'{first}<BR ALIGN="{side}"/>{rest}<BR ALIGN="{side}"/>'
-    if not place.room:
-        return text
-    cells = [f"<TD>{text}</TD>", f'<TD WIDTH="{place.room:.0f}"></TD>']
-    cells = cells if place.at is At.LEFT else cells[::-1]
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{"".join(cells)}</TR></TABLE>'
+        lines = [_title(Title(title.name)), _title(replace(title, name=""), leads=False)]
+    if len(lines) == 1 and not place.room:
+        return lines[0]
+    side = "LEFT" if place.at is At.LEFT else "RIGHT"
+    rows = [[f'<TD ALIGN="{side}">{line}</TD>'] for line in lines]
+    if place.room:
+        rows[0].insert(1 if place.at is At.LEFT else 0, f'<TD ROWSPAN="{len(rows)}" WIDTH="{place.room:.0f}"></TD>')
+    cells = "".join(f"<TR>{''.join(row)}</TR>" for row in rows)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>'
 
 
 def can_break(title: Title) -> bool:

@@ -102,7 +102,6 @@ class Picture:
     """A whole drawing. Members and arrows stand in order of execution."""
 
     name: str
-    about: str
     members: tuple[Box | Frame, ...]
     arrows: tuple[Arrow, ...]
 

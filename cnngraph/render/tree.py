@@ -94,7 +94,7 @@ def _joins(graph: Graph) -> Iterator[int]:
     repeats = {scope.path for scope in graph.scopes() if scope.kind == "repeat"}
     grown: dict[Ref, tuple[Ref, ...]] = {}
     for index, node in enumerate(graph.nodes):
-        if node.op != "concat":
+        if node.op != "concat" or not node.reads:
             continue
         above, _, name = node.path.rpartition(".")
         before = grown.get(node.reads[0], ())
@@ -165,7 +165,7 @@ class _Unit:
 
 
 class _Folding:
-    """Folds a tree from the leaves up."""
+    """Folds a tree from the root down, so that what is hidden need not be looked into."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
