@@ -1,0 +1,53 @@
+"""The commands under one name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cnngraph.cli.build import build
+from cnngraph.cli.check import check
+from cnngraph.cli.help import Command, Group, examples
+from cnngraph.cli.render import render
+from cnngraph.cli.schema import schema
+from cnngraph.cli.show import show
+from cnngraph.cli.train import train
+from cnngraph.version import __version__
+
+app = typer.Typer(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for each in (check, show, build, render, train, schema):
+    app.command(cls=Command)(each)
+
+
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    print(f"cnngraph {__version__}")
+    raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+@examples(
+    ("cnngraph check specs/googlenet_mnist.yaml", "find every mistake"),
+    ("cnngraph show specs/googlenet_mnist.yaml", "shapes, parameters, multiply-accumulates"),
+    ("cnngraph render specs/googlenet_mnist.yaml -o net.svg", "draw it"),
+    ("cnngraph train specs/googlenet_mnist.yaml --recipe digits", "train it on digits that come along"),
+)
+def cnngraph(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Convolutional networks as YAML graphs: checked, compiled into PyTorch modules and trained.
+
+    A spec is a YAML file that says what a network is. The language: docs/language.md, its ops: docs/ops.md.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())

@@ -1,0 +1,128 @@
+"""`cnngraph build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import complain, count, printable
+from cnngraph.cli.options import (
+    MAX_NODES,
+    InputOption,
+    MaxNodesOption,
+    PluginOption,
+    SetOption,
+    SpecArgument,
+    reading,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cnngraph.backend import WeightsReport
+    from cnngraph.backend.proof import Proof, Shapes
+    from cnngraph.ir.graph import Graph
+
+SOURCE, WEIGHTS = ".py", ".safetensors"
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
+    ),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", metavar="FILE", help="Load published weights: .safetensors, or .pth, of which no code is run."
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="What the initial weights are drawn by.")]
+
+
+@examples(
+    ("cnngraph build net.yaml", "does it run, and what is in it?"),
+    ("cnngraph build net.yaml -o net.py", "as Python source"),
+    ("cnngraph build net.yaml --weights resnet50.pth", "do published weights fit?"),
+    ("cnngraph build net.yaml --seed 1 -o net.safetensors", "initial weights"),
+)
+def build(
+    spec: SpecArgument,
+    output: OutputOption = None,
+    weights: WeightsOption = None,
+    seed: SeedOption = 0,
+    sets: SetOption = None,
+    inputs: InputOption = None,
+    plugins: PluginOption = None,
+    max_nodes: MaxNodesOption = MAX_NODES,
+) -> None:
+    """Compile a network into a PyTorch module and prove that it runs.
+
+    It is run with a batch of two random images, in eval and in training mode, and printed.
+    """
+    from cnngraph.cli.files import check_output
+    from cnngraph.cli.reading import compile_network
+
+    if output is not None:
+        check_output(output, (SOURCE, WEIGHTS))
+    graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
+
+    from cnngraph.backend import load_weights, lower, proof
+
+    proof.seed(seed)
+    model = lower(graph)
+    report = load_weights(model, weights, graph.renames) if weights else None
+    try:
+        proved = proof.prove(model, graph)
+    except proof.ProofError as error:
+        complain(str(error))
+        raise typer.Exit(1) from None
+    _print(model, graph, proved)
+    if report:
+        print(printable("\n".join(_told(report))))
+    if report and not report.ok:
+        raise typer.Exit(1)
+    if output is not None:
+        _write(output, model, graph)
+
+
+def _told(report: WeightsReport) -> list[str]:
+    """How many weights were loaded, and a line for every key that did not fit."""
+    expected = len(report.loaded) + len(report.missing) + len(report.misshapen)
+    lines = [f"{report.file}: {len(report.loaded):,} of {count(expected, 'weight')} loaded"]
+    lines += [f"  missing in the file     {key}" for key in report.missing]
+    lines += [f"  of another shape        {each}" for each in report.misshapen]
+    lines += [f"  in the file only        {key}" for key in report.unexpected]
+    return lines
+
+
+def _print(model: nn.Module, graph: Graph, proved: Proof) -> None:
+    """The modules, what they were proved with, and the totals."""
+    from cnngraph.cli.table import summary
+
+    print(model, end="\n\n")
+    given = _shapes(proved.inputs)
+    print(f"eval      {given} → {_shapes(proved.eval)}")
+    print(f"training  {given} → {_shapes(proved.training)}")
+    print(summary(graph))
+
+
+def _shapes(shapes: Shapes) -> str:
+    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in shapes.items())
+
+
+def _write(output: Path, model: nn.Module, graph: Graph) -> None:
+    from cnngraph.backend import model_source, save_weights
+    from cnngraph.cli.files import write_text
+
+    if output.suffix.lower() == SOURCE:
+        write_text(output, model_source(graph))
+    else:
+        save_weights(model, output)
+    print(f"wrote {output}")

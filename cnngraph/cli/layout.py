@@ -1,0 +1,72 @@
+"""The rows of a table as lines, in columns just as wide as they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import zip_longest
+
+from cnngraph.cli.messages import Styled, printable
+from cnngraph.cli.numbers import short
+from cnngraph.cli.table import Row
+
+HEADER = ("node", "operation", "shape", "parameters", "MACs")
+OPERATION = HEADER.index("operation")
+RIGHT = (False, False, False, True, True)
+GAP = "   "
+NARROWEST = 12  # of the operations, which a narrow terminal cuts short
+
+
+def lay_out(rows: Iterable[Row], width: int | None) -> list[Styled]:
+    """A header and a line for each row; wider than `width` only where the operations cannot be cut shorter."""
+    cells = [[[(title, "dim")] for title in HEADER], *map(_cells, rows)]
+    lengths = [[sum(len(text) for text, _ in cell) for cell in line] for line in cells]
+    widths = [max(column) for column in zip(*lengths, strict=True)]
+    if width is not None:
+        excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+        widths[OPERATION] = max(min(widths[OPERATION], NARROWEST), widths[OPERATION] - max(0, excess))
+    return [_line(line, widths) for line in cells]
+
+
+def _cells(row: Row) -> list[Styled]:
+    style = "dim" if row.is_scope else ""
+    return [
+        [(row.guide, "dim"), (row.name, "bold" if row.is_scope else "")],
+        _operation(row),
+        [(row.shape, style)],
+        [(f"{row.num_params:,}" if row.num_params else "", style)],
+        [(short(row.macs) if row.macs else "", style)],
+    ]
+
+
+def _operation(row: Row) -> Styled:
+    """The operation or block, what it reads, and what is special about it."""
+    parts = [
+        (row.operation, "cyan" if row.is_scope else ""),
+        (f"← {row.reads}" if row.reads else "", "dim"),
+        (f"({row.notes})" if row.notes else "", "yellow"),
+    ]
+    given = [(printable(text), style) for text, style in parts if text]
+    return [(f" {text}" if number else text, style) for number, (text, style) in enumerate(given)]
+
+
+def _line(cells: list[Styled], widths: list[int]) -> Styled:
+    line: Styled = []
+    for cell, width, right in zip_longest(cells, widths, RIGHT):
+        cut = _cut(cell, width)
+        blank = " " * (width - sum(len(text) for text, _ in cut))
+        line += [(blank, ""), *cut] if right else [*cut, (blank, "")]
+        line.append((GAP, ""))
+    while line and not line[-1][0].strip():  # no blanks at the end
+        line.pop()
+    return line
+
+
+def _cut(cell: Styled, width: int) -> Styled:
+    """The cell in so many characters, the last an ellipsis where something is left out."""
+    if sum(len(text) for text, _ in cell) <= width:
+        return cell
+    cut: Styled = []
+    for text, style in cell:
+        room = width - 1 - sum(len(each) for each, _ in cut)
+        cut.append((text[:room], style))
+    return [*cut, ("…", "dim")]

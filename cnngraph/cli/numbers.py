@@ -1,0 +1,19 @@
+"""Counts and sizes as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def short(count: int) -> str:
+    """Three digits and a unit: `930`, `37.1 k`, `6.02 M`."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= 0.9995 * size:
+            digits = 2 if count < 9.995 * size else 1 if count < 99.95 * size else 0
+            return f"{count / size:,.{digits}f} {unit}"
+    return str(count)
+
+
+def sizes(shape: Sequence[int]) -> str:
+    """`64×56×56`; `1` for a single number."""
+    return "×".join(map(str, shape)) or "1"

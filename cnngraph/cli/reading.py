@@ -1,0 +1,69 @@
+"""From a spec's path and the shared options to a graph, or to messages and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from cnngraph.api import Compilation, compile_spec
+from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.cli.options import Reading
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.ir.graph import Graph
+from cnngraph.spec.model import Spec
+
+
+def compile_file(spec: Path, how: Reading) -> Compilation:
+    """Read, check and elaborate the spec with what the options say."""
+    find_plugins(how.plugins)
+    compilation = compile_spec(spec, how.params, how.input, max_nodes=how.max_nodes, plugins=how.plugins)
+    if how.train and compilation.ok and compilation.spec:
+        compilation = replace(compilation, diagnostics=compilation.diagnostics + _train_mistakes(compilation.spec, how))
+    return compilation
+
+
+def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
+    """What `--set train.…` makes wrong with the spec's recipe."""
+    from cnngraph.cli.recipes import find_table, read_changed
+
+    try:
+        table, name = find_table(spec.train, None)
+        read_changed(table, how.train, name)
+    except SpecError as error:
+        return error.diagnostics
+    return ()
+
+
+def compile_network(spec: Path, how: Reading) -> Graph:
+    """The whole graph of the spec. Prints what is wrong and raises typer.Exit where there is none."""
+    compilation = compile_file(spec, how)
+    refuse_mistakes(compilation)
+    return network_of(compilation, spec)
+
+
+def refuse_mistakes(compilation: Compilation) -> None:
+    """Print what is wrong on stderr. Raises typer.Exit where there is an error."""
+    if compilation.diagnostics:
+        print_diagnostics(compilation.diagnostics, to_stderr=True)
+    if not compilation.ok:
+        raise typer.Exit(1)
+
+
+def network_of(compilation: Compilation, spec: Path) -> Graph:
+    """The graph of a spec without errors; a library of blocks has none, which ends the command."""
+    if compilation.graph is None:
+        complain(f"{spec} is a library of blocks: there is no network in it")
+        raise typer.Exit(1)
+    return compilation.graph
+
+
+def find_plugins(plugins: Sequence[str] | None) -> None:
+    """Let plugins stand in the working folder, where `python -m` would find them too."""
+    here = os.getcwd()
+    if plugins and here not in sys.path:
+        sys.path.insert(0, here)

@@ -1,0 +1,88 @@
+"""One run of the command line: whatever happens becomes a message and an exit code, never a traceback.
+
+Exit codes: 0; 1 for a wrong spec or a run that failed; 2 for wrong usage; 130 for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cnngraph.cli.app import app
+from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.diagnostics import SpecError, did_you_mean
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+ClickError: type[Any] = typer.BadParameter.__mro__[2]  # typer brings a click of its own, or did not, by its version
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line with these arguments, print what it says, and give its exit code."""
+    try:
+        code = app(args=list(arguments), prog_name="cnngraph", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except ClickError as error:
+        return _wrong_usage(error)
+    except SpecError as error:
+        print_diagnostics(error.diagnostics, to_stderr=True)
+        return FAILED
+    except Exception as error:
+        if os.environ.get("CNNGRAPH_DEBUG"):
+            raise
+        return _failed(error)
+    return code if isinstance(code, int) else 0
+
+
+def _wrong_usage(error: Any) -> int:
+    """Say what is wrong with the arguments, and where the right ones are explained."""
+    complain(_usage_message(error))
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "cnngraph"
+    print(f"  Try {command} --help", file=sys.stderr)
+    return int(error.exit_code)
+
+
+def _usage_message(error: Any) -> str:
+    """What is wrong with the arguments, in one manner whatever typer's version."""
+    if type(error).__name__ == "NoSuchOption":
+        known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
+        mend = did_you_mean(error.option_name, known)
+        return f"there is no option {error.option_name}{f': {mend}' if mend else ''}"
+    message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
+    return str(message[:1].lower() + message[1:])
+
+
+def _failed(error: Exception) -> int:
+    """Tell of a file that the system refuses, or of a mistake of cnngraph's own."""
+    if isinstance(error, OSError) and error.filename is not None:
+        complain(f"{error.filename}: {error.strerror}")
+        return FAILED
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
+    first = (str(error).splitlines() or [""])[0][:300]
+    complain(f"{type(error).__name__}: {first}{where}", "internal error")
+    print(
+        "  This is a mistake in cnngraph, not in your spec. Please report it, with the spec and the line above.\n"
+        "  CNNGRAPH_DEBUG=1 in the environment shows the whole traceback.",
+        file=sys.stderr,
+    )
+    return FAILED
+
+
+def _silence_stdout() -> None:
+    """Nobody reads on: keep the interpreter from complaining when it flushes at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = None

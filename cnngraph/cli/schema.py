@@ -1,0 +1,41 @@
+"""`cnngraph schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.options import PluginOption
+
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file instead of printing it.")
+]
+
+
+@examples(
+    ("cnngraph schema -o cnngraph.json", "a spec begins with: # yaml-language-server: $schema=cnngraph.json"),
+    ("cnngraph schema --plugin my_ops", "with the ops of a plugin"),
+)
+def schema(output: OutputOption = None, plugins: PluginOption = None) -> None:
+    """Print the JSON schema of specs, for editors.
+
+    With it they complete words, explain them, and mark mistakes. VS Code (with its YAML extension) and PyCharm read
+    it where a spec's first line names it.
+    """
+    from cnngraph.cli.files import check_output, write_text
+    from cnngraph.cli.reading import find_plugins
+    from cnngraph.ops.registry import load_ops
+    from cnngraph.schema import spec_schema
+
+    if output is not None:
+        check_output(output)
+    find_plugins(plugins)
+    text = json.dumps(spec_schema(load_ops(plugins or ())), indent=1, ensure_ascii=False)
+    if output is None:
+        print(text)
+    else:
+        write_text(output, f"{text}\n")

@@ -1,0 +1,103 @@
+"""`cnngraph show`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import print_diagnostics, print_styled, printable, terminal_width
+from cnngraph.cli.options import (
+    MAX_NODES,
+    Format,
+    FormatOption,
+    InputOption,
+    MaxNodesOption,
+    PluginOption,
+    SetOption,
+    SpecArgument,
+    reading,
+)
+
+if TYPE_CHECKING:
+    from cnngraph.cli.messages import Styled
+    from cnngraph.ir.graph import Graph
+
+DepthOption = Annotated[
+    int | None, typer.Option("--depth", metavar="N", min=1, help="Show N levels of names; what is deeper is summed up.")
+]
+
+
+@examples(
+    ("cnngraph show net.yaml", "every node"),
+    ("cnngraph show net.yaml --depth 1", "only the top level"),
+    ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "with other values"),
+    ("cnngraph show net.yaml --format json", "for a program"),
+)
+def show(
+    spec: SpecArgument,
+    depth: DepthOption = None,
+    format: FormatOption = Format.TEXT,
+    sets: SetOption = None,
+    inputs: InputOption = None,
+    plugins: PluginOption = None,
+    max_nodes: MaxNodesOption = MAX_NODES,
+) -> None:
+    """Print a network as a table of its nodes and blocks.
+
+    Each has its shape, parameters and multiply-accumulates (MACs). A row says what it reads (←) where that is not the row above. Where the spec is wrong, the table has the part
+    that stands, and the mistakes follow on stderr.
+    """
+    from cnngraph.cli.reading import compile_file, network_of
+
+    compilation = compile_file(spec, reading(sets, inputs, plugins, max_nodes))
+    graph = network_of(compilation, spec) if compilation.ok else compilation.graph
+    if graph is not None and format is Format.JSON:
+        print(json.dumps(facts(graph), indent=2, ensure_ascii=False))
+    elif graph is not None:
+        _print_table(graph, depth, complete=compilation.ok)
+    if compilation.diagnostics:
+        print_diagnostics(compilation.diagnostics, to_stderr=True)
+    if not compilation.ok:
+        raise typer.Exit(1)
+
+
+def facts(graph: Graph) -> dict[str, object]:
+    """The graph's facts under the names that they have in Python."""
+    nodes = [
+        {
+            "path": each.path,
+            "op": each.op,
+            "inputs": list(each.inputs),
+            "shape": each.shape,
+            "num_params": each.num_params,
+            "macs": each.macs,
+            "file": each.file,
+            "line": each.line,
+        }
+        for each in graph.nodes
+    ]
+    return {
+        "name": graph.name,
+        "input_shapes": graph.input_shapes,
+        "output_shapes": graph.output_shapes,
+        "num_params": graph.num_params,
+        "macs": graph.macs,
+        "nodes": nodes,
+    }
+
+
+def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
+    """The network's name and purpose, the table, the totals."""
+    from cnngraph.cli.layout import lay_out
+    from cnngraph.cli.table import Tabulation, summary
+
+    about = printable(" ".join(graph.about.split()))
+    lines: list[Styled] = [[(printable(graph.name), "bold")]]
+    lines += [[(about, "")]] if about else []
+    lines += [[], *lay_out(Tabulation(graph, depth).rows(), terminal_width()), []]
+    end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")
+    lines += [[(summary(graph) + end, style)]]
+    print_styled(lines if complete else [*lines, []])

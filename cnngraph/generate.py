@@ -1,0 +1,44 @@
+"""`python -m cnngraph.generate`: writes the files that are made from the definitions; `--check` compares them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cnngraph.ops.manual import manual
+from cnngraph.schema import spec_schema
+
+ROOT = Path(__file__).parent.parent
+
+
+def schema_text() -> str:
+    """What cnngraph/schema.json holds."""
+    return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+FILES: dict[str, Callable[[], str]] = {"docs/ops.md": manual, "cnngraph/schema.json": schema_text}
+
+
+def stale() -> list[str]:
+    """The generated files that differ from what the definitions give."""
+    return [name for name, make in FILES.items() if _text(ROOT / name) != make()]
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files that are stale; with `--check`, only name them and give 1 if there are any."""
+    names = stale()
+    for name in names:
+        print(f"{name} is stale" if arguments == ["--check"] else f"wrote {name}")
+        if arguments != ["--check"]:
+            (ROOT / name).write_text(FILES[name](), encoding="utf-8")
+    return 1 if names and arguments == ["--check"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
