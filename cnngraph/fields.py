@@ -11,6 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -63,7 +64,8 @@ def field(kind: Kind, doc: str, default: Any = REQUIRED) -> Any:
     return dataclasses.field(default=default, kw_only=True, metadata={"kind": kind, "doc": doc})
 
 
-def fields_of(cls: type[Any]) -> dict[str, Field]:
+@cache
+def fields_of(cls: type[Any]) -> Mapping[str, Field]:
     """The declared fields of a dataclass by name, in order."""
     return {
         each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
@@ -234,7 +236,8 @@ class ListOf(Kind):
         return {"type": "array", "items": self.item.schema(), "minItems": self.least}
 
     def describe(self) -> str:
-        return f"a list, each {self.item.describe()}"
+        several = f" of at least {self.least}" if self.least > 1 else ""
+        return f"a list{several}, each {self.item.describe()}"
 
 
 @dataclass(frozen=True, slots=True)

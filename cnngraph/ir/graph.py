@@ -146,8 +146,12 @@ class Graph:
     def type_of(self, ref: Ref) -> TensorType:
         """The type of one tensor."""
         if ref.node < 0:
-            return list(self.inputs.values())[-1 - ref.node]
+            return self._input_types[-1 - ref.node]
         return self.nodes[ref.node].types[ref.part]
+
+    @cached_property
+    def _input_types(self) -> list[TensorType]:
+        return list(self.inputs.values())
 
     @cached_property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:

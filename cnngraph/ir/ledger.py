@@ -60,7 +60,7 @@ class Ledger:
             )
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
-        """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where it is too deep."""
+        """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""
         inside = [each.block for each in self.chain if each.block is not None]
         for position, each in enumerate(inside):
             if each is block:

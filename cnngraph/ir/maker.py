@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cnngraph.diagnostics import Span
@@ -18,22 +19,36 @@ from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an op says of itself for the types that it reads."""
+
+    types: tuple[TensorType, ...]
+    is_list: bool
+    parameters: Mapping[str, tuple[int, ...]]
+    buffers: Mapping[str, tuple[int, ...]]
+    macs: int
+
+
 class Maker:
     """Makes the nodes of a graph, in order of execution."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.inputs: dict[str, TensorType] = {}
+        self.input_names: list[str] = []
         self.input_types: list[TensorType] = []
         self.nodes: list[Node] = []
         self.words: dict[int, Mapping[str, Given]] = {}
         self.implicit: set[int] = set()
         self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
         self.blame = Blame(self.nodes, self.words, self.type_of)
+        self._facts: dict[object, Facts] = {}
 
     def add_input(self, name: str, type_: TensorType) -> Ref:
         """One more input of the network."""
         self.inputs[name] = type_
+        self.input_names.append(name)
         self.input_types.append(type_)
         return Ref(-len(self.input_types))
 
@@ -44,7 +59,7 @@ class Maker:
     def name_of(self, ref: Ref) -> str:
         """A tensor's name: its node's path, with the part's number behind it where the value is a list."""
         if ref.node < 0:
-            return list(self.inputs)[-1 - ref.node]
+            return self.input_names[-1 - ref.node]
         node = self.nodes[ref.node]
         return f"{node.path}.{ref.part}" if node.is_list else node.path
 
@@ -89,7 +104,7 @@ class Maker:
         self.ledger.connect(len(refs), span)
         types = tuple(self.type_of(ref) for ref in refs)
         try:
-            result = infer_types(op, types)
+            facts = self.facts(op, types)
         except OpError as error:
             raise self.blame.refusal(error, op, reads, words, span) from None
         node = Node(
@@ -97,17 +112,28 @@ class Maker:
             operation=op,
             reads=refs,
             inputs=tuple(self.name_of(ref) for ref in refs),
-            types=result if isinstance(result, tuple) else (result,),
-            is_list=isinstance(result, tuple),
+            types=facts.types,
+            is_list=facts.is_list,
             span=span,
             shares=self.owner(path),
-            parameters=op.parameters(*types),
-            buffers=op.buffers(*types),
-            macs=op.macs(*types),
+            parameters=facts.parameters,
+            buffers=facts.buffers,
+            macs=facts.macs,
         )
         self.nodes.append(node)
         self.words[len(self.nodes) - 1] = words
         return len(self.nodes) - 1
+
+    def facts(self, op: Op, types: tuple[TensorType, ...]) -> Facts:
+        """What comes out, and its cost; the rounds of a repeat ask again and again. Raises OpError."""
+        key = (op, types)
+        try:
+            known = self._facts.get(key)
+        except TypeError:  # an op with a table in it has no hash
+            return _facts(op, types)
+        if known is None:
+            known = self._facts[key] = _facts(op, types)
+        return known
 
     def concat(self, refs: tuple[Ref, ...], path: str, slot: type_of_slot, span: Span) -> Tensors:
         """The concatenation that `carry: concat` implies; of one tensor it is that tensor."""
@@ -118,3 +144,9 @@ class Maker:
         self.implicit.add(index)
         slot.append(index)
         return Tensors((Ref(index),))
+
+
+def _facts(op: Op, types: tuple[TensorType, ...]) -> Facts:
+    result = infer_types(op, types)
+    outputs = result if isinstance(result, tuple) else (result,)
+    return Facts(outputs, isinstance(result, tuple), op.parameters(*types), op.buffers(*types), op.macs(*types))

@@ -106,7 +106,8 @@ def _run_rounds(
             return None
         value = bound.value
         results += value.refs
-        so_far += () if bound.absent else value.refs
+        if carry == "concat" and not bound.absent:
+            so_far += value.refs
     del walker.ledger.chain[depth:]
     if carry == "none":
         return Tensors(tuple(results), True)

@@ -12,6 +12,7 @@ from cnngraph.ir.environment import ProblemError, in_reach, part_of, unknown_nam
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
+from cnngraph.spec.names import heads
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
@@ -107,12 +108,11 @@ class _Checker:
 
     def paths(self, child: NodeSpec, names: Names) -> None:
         words = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
-        options = names.inputs | names.nodes
         for word in words:
-            parts = word.text.split(".")
-            heads = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
-            if "$" not in word.text and not heads & options:
-                self.tell(self.no_such_node(parts[0], word.span, options), child.name.text)
+            known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
+            if "$" not in word.text and not known:
+                problem = self.no_such_node(word.text.partition(".")[0], word.span, names.inputs | names.nodes)
+                self.tell(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, options: frozenset[str]) -> ProblemError:
         """A path that begins with no name in reach, though perhaps with one further out."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -87,6 +89,7 @@ RESERVED_NAMES = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def name_problem(name: str) -> str | None:
     """Why a node cannot have this name, in words that follow `cannot be a node's name: `; None if it can."""
     if NUMBER.fullmatch(name):
@@ -100,3 +103,12 @@ def name_problem(name: str) -> str | None:
     if name in RESERVED_NAMES or name.startswith("_"):
         return "modules of PyTorch use it themselves"
     return None
+
+
+def heads(path: str) -> Iterator[str]:
+    """What a path may begin with, since names may have dots in them: `a`, `a.b`, `a.b.c` of `a.b.c`."""
+    end = path.find(".")
+    while end >= 0:
+        yield path[:end]
+        end = path.find(".", end + 1)
+    yield path
