@@ -22,6 +22,7 @@ from cnngraph.ir.resolve import check_names
 from cnngraph.ir.walker import Walker
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.model import Spec
+from cnngraph.spec.names import NAME
 from cnngraph.tensor_type import TensorType
 
 __all__ = ["MAX_NODES", "Elaboration", "elaborate"]
@@ -100,7 +101,7 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     entries = [(each.key, each.value) for each in value] if isinstance(value, Table) else [("in", value)]
     bounds = {}
     for name, each in entries:
-        if isinstance(value, Table) and name in ("from", "i", "item"):
+        if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
             raise ProblemError("E108", f"{name} cannot be an input's name", each.span)
         ref = maker.add_input(name, _input_type(env.evaluate(each), each.span))
         bounds[name] = Bound(Tensors((ref,)), each.span)

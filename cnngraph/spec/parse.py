@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -194,7 +195,7 @@ class _Parser:
         pairs = []
         for entry in table:
             path = self.word(entry.value, f"the output {entry.key}")
-            if not NAME.fullmatch(entry.key):
+            if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
                 self.error("E108", f"{entry.key} cannot be an output's name", entry.key_span)
             elif path:
                 pairs.append((Word(entry.key, entry.key_span), path))
