@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def write_forward(layout: Layout, frame: Frame) -> Forward:
         lines += neat(text, 8 + indent)
     if len(writer.outputs) < 2:
         return Forward("\n".join(lines))
-    optional = frozenset() if writer.returns_by_mode else layout.graph.training_only
+    optional = layout.graph.training_only if len(writer.always) > 1 else frozenset()
     return Forward("\n".join(lines), tuple(writer.outputs), optional)
 
 
@@ -118,6 +119,7 @@ class _Names:
 
     def new(self, wanted: str) -> str:
         """A variable that has not been in use."""
+        wanted = re.sub(r"\W|^(?=\d)", "_", wanted, flags=re.ASCII)
         if wanted in NOT_VARIABLES:
             wanted += "_"
         name, number = wanted, 2
@@ -181,9 +183,7 @@ class _Writer:
         self.frame = frame
         self.names = _Names(layout, frame)
         self.outputs = list(self.graph.outputs) if frame.parent is None else []
-        always = [name for name in self.outputs if name not in self.graph.training_only]
-        self.returns_by_mode = len(self.outputs) > 1 and len(always) == 1
-        self.always = self.graph.outputs[always[0]] if always else None
+        self.always = [name for name in self.outputs if name not in self.graph.training_only]
 
     def signature(self) -> str:
         arguments = ["self"]
@@ -204,15 +204,22 @@ class _Writer:
             if position in deleted:
                 statements.append(_Statement(f"del {', '.join(reversed(deleted[position]))}"))
         returns = [self._expression(ref) for ref in self.frame.returns]
-        if self.returns_by_mode and self.always:
-            everything = _Statement(f"return {OUTPUTS}({', '.join(returns)})", training_only=True)
-            return [*statements, everything, _Statement(f"return {self._expression(self.always)}")]
         if len(self.outputs) > 1:
-            return [*statements, _Statement(f"return {OUTPUTS}({', '.join(returns)})")]
+            return [*statements, *self._return_outputs(returns)]
         last = statements[-1] if statements else None
         if last and [*last.targets] == returns and len(returns) == 1 and not last.training_only:
             return [*statements[:-1], _Statement(f"return {last.value}")]
         return [*statements, _Statement(_returning(returns))]
+
+    def _return_outputs(self, returns: list[str]) -> Iterator[_Statement]:
+        """Everything in training mode; in eval mode without the rest, and alone if it is one."""
+        if len(self.always) < len(self.outputs):
+            yield _Statement(f"return {OUTPUTS}({', '.join(returns)})", training_only=True)
+        left = [value if name in self.always else "None" for name, value in zip(self.outputs, returns, strict=True)]
+        if len(self.always) > 1:
+            yield _Statement(f"return {OUTPUTS}({', '.join(left)})")
+        else:
+            yield _Statement(f"return {left[self.outputs.index(self.always[0])]}")
 
     def _statement(self, position: int, step: Step) -> _Statement:
         value = self._call(step)
@@ -244,7 +251,7 @@ class _Writer:
 
     def _runs_always(self, position: int) -> bool:
         if position == len(self.frame.steps):
-            return not self.returns_by_mode
+            return len(self.always) == len(self.outputs)
         return not self.frame.steps[position].training_only
 
     def _deleted(self) -> dict[int, list[str]]:
@@ -261,7 +268,7 @@ class _Writer:
 
     def _return_type(self) -> str:
         if len(self.outputs) > 1:
-            return f"Tensor | {OUTPUTS}" if self.returns_by_mode else OUTPUTS
+            return f"Tensor | {OUTPUTS}" if len(self.always) == 1 else OUTPUTS
         makers = [self.frame.maker.get(ref) for ref in self.frame.returns]
         types = ["Tensor | None" if step and step.training_only else "Tensor" for step in makers]
         if len(types) == 1:

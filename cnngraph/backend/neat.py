@@ -24,8 +24,10 @@ def neat(text: str, indent: int = 0) -> list[str]:
     if indent + STEP + len(body) <= WIDTH and not _is_lone_parameter(head, body):
         return [pad + head, pad + " " * STEP + body, pad + tail]
     lines = [pad + head]
-    for item in _items(body):
-        lines += neat(f"{item},", indent + STEP)
+    items = list(_items(body))
+    comma = "," if len(items) > 1 or _is_lone_parameter(head, body) else ""
+    for item in items:
+        lines += neat(f"{item}{comma}", indent + STEP)
     return [*lines, pad + tail]
 
 

@@ -81,7 +81,8 @@ class _Planner:
         self.targets = frozenset(layout.shared.values())
         self.names: dict[object, set[str]] = defaultdict(set)  # of the scopes that one place in the text makes
         for scope in self.graph.scopes():
-            self.names[_place(scope)].add(scope.name)
+            if not scope.shares:
+                self.names[_place(scope)].add(scope.name)
 
     def group(self, scope: Scope) -> Group:
         """The module of a scope with all that is in it."""

@@ -28,6 +28,7 @@ IMPORTS = {  # what a name in the source needs
     "NamedTuple": "from typing import NamedTuple",
     "re": "import re",
 }
+INIT_WEIGHTS = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']
 MAIN = """if __name__ == "__main__":
     model = {name}()
     print(model)
@@ -135,18 +136,23 @@ def _init_weights(root: Group, rules: tuple[InitRule, ...]) -> str:
     winners: dict[int, list[Leaf]] = {}
     for leaf, rule in rules_by_module(root, rules):
         winners.setdefault(next(i for i, each in enumerate(rules) if each is rule), []).append(leaf)
-    lines = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']
-    lines.append("    for name, module in model.named_modules():")
+    lines: list[str] = []
+    conditions: list[str] = []
     left = {leaf.path: leaf for leaf in _leaves(root) if not leaf.is_parameter}
-    word = "if"
     for index in sorted(winners, reverse=True):
-        condition = _condition(rules[index], winners[index], left)
+        conditions.append(_condition(rules[index], winners[index], left))
         body = [line for name, value in rules[index].values.items() for line in _fill(name, value, winners[index])]
-        lines += neat(f"{word} {condition}:", 8) + [f"            {line}" for line in body or ["pass"]]
-        word = "elif"
+        lines += neat(f"{'elif' if lines else 'if'} {conditions[-1]}:", 8)
+        lines += [
+            line for text in body or ["pass"] for line in neat(text.lstrip(), 12 + len(text) - len(text.lstrip()))
+        ]
         for leaf in winners[index]:
             del left[leaf.path]
-    return "\n".join(lines) if winners else ""
+    if not winners:
+        return ""
+    by_class = all(each.startswith("isinstance(") for each in conditions)
+    loop = "for module in model.modules():" if by_class else "for name, module in model.named_modules():"
+    return "\n".join([*INIT_WEIGHTS, f"    {loop}", *lines])
 
 
 def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf]) -> str:
