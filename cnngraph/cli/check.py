@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import count, count_severities, print_diagnostics, print_styled, printable
+from cnngraph.cli.numbers import short
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -17,16 +19,16 @@ from cnngraph.cli.options import (
     InputOption,
     MaxNodesOption,
     PluginOption,
+    Reading,
     SetOption,
     reading,
 )
-
-if TYPE_CHECKING:
-    from cnngraph.api import Compilation
+from cnngraph.diagnostics import Diagnostic, Severity
 
 SpecsArgument = Annotated[
-    list[Path], typer.Argument(metavar="SPEC...", help="The specs, YAML files; libraries of blocks too.")
+    list[Path], typer.Argument(metavar="SPEC...", help="The specs, YAML files; libraries of blocks and recipes too.")
 ]
+RECIPE_WORDS = ("data", "epochs", "optimizer")  # a file with one of them, and no `cnngraph`, is a recipe
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help")
 
 
@@ -51,48 +53,82 @@ def check(
 
     The exit code is 1 where there is an error, with --format json too.
     """
-    from cnngraph.cli.reading import compile_file
-
     how = reading(sets, inputs, plugins, max_nodes)
-    found = [(each, compile_file(each, how)) for each in specs]
+    found = [_checked(each, how) for each in specs]
     if format is Format.JSON:
         _print_json(found)
     else:
         _print_text(found)
-    if not all(each.ok for _, each in found):
+    if not all(each.ok for each in found):
         raise typer.Exit(1)
 
 
-def _print_json(found: list[tuple[Path, Compilation]]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What there is to say about one file: its mistakes, and what it is where it is fine."""
+
+    file: str
+    diagnostics: tuple[Diagnostic, ...]
+    facts: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+
+    @property
+    def verdict(self) -> str:
+        """`fine`, or how many mistakes there are."""
+        counted = count_severities(self.diagnostics)
+        return (f"fine but for {counted}" if counted else "fine") if self.ok else counted
+
+
+def _checked(spec: Path, how: Reading) -> _Checked:
+    from cnngraph.cli.reading import compile_file
+
+    compilation = compile_file(spec, how)
+    graph = compilation.graph
+    if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
+        return _Checked(str(spec), mistakes, "a recipe")
+    if graph is not None:
+        facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
+    else:
+        facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
+    return _Checked(str(spec), compilation.diagnostics, facts)
+
+
+def _recipe_mistakes(file: Path) -> tuple[Diagnostic, ...] | None:
+    """What is wrong with a file that is a recipe of its own; None for any other file."""
+    from cnngraph.diagnostics import SpecError
+    from cnngraph.document import Table, parse, read_file
+    from cnngraph.recipe import read_recipe
+
+    try:
+        value, mistakes = parse(read_file(file))
+    except SpecError:
+        return None
+    if not isinstance(value, Table) or value.get("cnngraph") or not any(map(value.get, RECIPE_WORDS)):
+        return None
+    return (*mistakes, *read_recipe(value, name=file.stem)[1])
+
+
+def _print_json(found: list[_Checked]) -> None:
     files = []
-    for spec, compilation in found:
-        facts = [each.to_dict() for each in compilation.diagnostics]
-        diagnostics = [{name: each[name] for name in JSON_FIELDS} for each in facts]
-        files.append({"file": str(spec), "ok": compilation.ok, "diagnostics": diagnostics})
+    for each in found:
+        facts = [diagnostic.to_dict() for diagnostic in each.diagnostics]
+        diagnostics = [{name: fact[name] for name in JSON_FIELDS} for fact in facts]
+        files.append({"file": each.file, "ok": each.ok, "diagnostics": diagnostics})
     print(json.dumps(files, indent=2, ensure_ascii=False))
 
 
-def _print_text(found: list[tuple[Path, Compilation]]) -> None:
+def _print_text(found: list[_Checked]) -> None:
     """Each file's diagnostics, with empty lines around them, then a line on the file."""
-    for number, (spec, compilation) in enumerate(found):
-        if compilation.diagnostics:
+    for number, each in enumerate(found):
+        if each.diagnostics:
             if number:
                 print()
-            print_diagnostics(compilation.diagnostics, to_stderr=False)
+            print_diagnostics(each.diagnostics, to_stderr=False)
             print()
-        verdict, facts = _verdict(compilation)
-        style = "green" if compilation.ok else "red"
-        print_styled([[(printable(f"{spec}: "), "bold"), (verdict, style), (facts, "")]])
-
-
-def _verdict(compilation: Compilation) -> tuple[str, str]:
-    """`fine`, and what it is that is fine; or how many errors there are."""
-    if not compilation.ok:
-        return count_severities(compilation.diagnostics), ""
-    verdict = f"fine but for {count_severities(compilation.diagnostics)}" if compilation.diagnostics else "fine"
-    graph, spec = compilation.graph, compilation.spec
-    if graph is None:
-        return verdict, f", a library of {count(len(spec.library.blocks) if spec else 0, 'block')}"
-    from cnngraph.cli.numbers import short
-
-    return verdict, f", {count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
+        style = "green" if each.ok else "red"
+        facts = f", {each.facts}" if each.ok else ""
+        print_styled([[(printable(f"{each.file}: "), "bold"), (each.verdict, style), (facts, "")]])

@@ -67,6 +67,7 @@ def complain(message: str, kind: str = "error") -> None:
 def print_diagnostics(diagnostics: Sequence[Diagnostic], *, to_stderr: bool) -> None:
     """The diagnostics, an empty line between them; of very many the first, and how many more there are."""
     stream = sys.stderr if to_stderr else sys.stdout
+    sys.stdout.flush()  # what stands there comes first, also where both go into one file
     texts = [printable(str(each)) for each in diagnostics[:MOST_SHOWN]]
     if len(diagnostics) > MOST_SHOWN:
         texts.append(f"… and {len(diagnostics) - MOST_SHOWN:,} more")

@@ -52,7 +52,8 @@ def render(
 ) -> None:
     """Draw a network.
 
-    Blocks are frames, operations are coloured by kind, shapes stand on the edges. Without --depth the drawing has as many levels as make a readable picture.
+    Blocks are frames, operations are coloured by kind, shapes stand on the edges. Without --depth the drawing has as
+    many levels as make a readable picture.
     """
     from cnngraph.cli.files import check_output
     from cnngraph.cli.reading import compile_network

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ ClickError: type[Any] = typer.BadParameter.__mro__[2]  # typer brings a click of
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line with these arguments, print what it says, and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # × and ├ where the terminal knows only ASCII
     try:
         code = app(args=list(arguments), prog_name="cnngraph", standalone_mode=False)
         sys.stdout.flush()

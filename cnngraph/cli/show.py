@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,8 +48,8 @@ def show(
 ) -> None:
     """Print a network as a table of its nodes and blocks.
 
-    Each has its shape, parameters and multiply-accumulates (MACs). A row says what it reads (←) where that is not the row above. Where the spec is wrong, the table has the part
-    that stands, and the mistakes follow on stderr.
+    Each has its shape, parameters and multiply-accumulates (MACs). A row says what it reads (←) where that is not the
+    row above. Where the spec is wrong, the table has the part that stands, and the mistakes follow on stderr.
     """
     from cnngraph.cli.reading import compile_file, network_of
 
@@ -94,10 +95,11 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     from cnngraph.cli.layout import lay_out
     from cnngraph.cli.table import Tabulation, summary
 
+    width = terminal_width()
     about = printable(" ".join(graph.about.split()))
     lines: list[Styled] = [[(printable(graph.name), "bold")]]
-    lines += [[(about, "")]] if about else []
-    lines += [[], *lay_out(Tabulation(graph, depth).rows(), terminal_width()), []]
+    lines += [[(line, "")] for line in textwrap.wrap(about, width or len(about) + 1)]
+    lines += [[], *lay_out(Tabulation(graph, depth).rows(), width), []]
     end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")
     lines += [[(summary(graph) + end, style)]]
     print_styled(lines if complete else [*lines, []])

@@ -47,7 +47,7 @@ def shape(texts: Sequence[str]) -> Value:
             raise _bad("--input", f"several inputs go by name, for example --input left={text}")
         if name in (each.key for each in entries):
             raise _bad("--input", f"{name} is given twice")
-        entries.append(Entry(name, sizes.span, sizes))
+        entries.append(Entry(name, _span(sizes.span.source, len("--input "), len("--input ") + len(name)), sizes))
     return Table(tuple(entries), entries[0].value.span)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError, did_you_mean
 from cnngraph.document import Table, Value, parse, read_file
 from cnngraph.library import library_root
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
@@ -38,7 +38,7 @@ def load_spec(
         return None, loader.diagnostics
     spec = loader.spec(file, folder, ())
     if input is not None:
-        spec = replace(spec, input=input)
+        spec = replace(spec, input=loader.other_input(spec.input, input))
     spec = replace(spec, library=loader.override(spec.library, params))
     return spec, loader.diagnostics
 
@@ -46,17 +46,17 @@ def load_spec(
 @dataclass(slots=True)
 class _Loader:
     root: Path
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    diagnostics: Mistakes = field(default_factory=Mistakes)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
 
     def file(self, source: Source, folder: Path) -> FileSpec | None:
         document, mistakes = parse(source)
-        self.diagnostics += mistakes
+        self.diagnostics.extend(mistakes)
         if document is None and mistakes:
             return None
         spec, more = parse_file(source, document)
-        self.diagnostics += more
+        self.diagnostics.extend(more)
         return spec
 
     def spec(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec:
@@ -191,6 +191,25 @@ class _Loader:
                 message = f"the spec has no param {each.name}"
                 self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known))
         return Library(params, library.blocks, library.imports)
+
+    def other_input(self, input: Value | None, given: Value) -> Value:
+        """The input with other sizes: of several, those that are named."""
+        names = [each.key for each in input] if isinstance(input, Table) else []
+        if not names and not isinstance(given, Table):
+            return given
+        if not isinstance(input, Table) or not isinstance(given, Table) or not names:
+            has = f"inputs {', '.join(names)}" if names else "one input"
+            help = f"they go by name: --input {names[0]}=3x224x224" if names else "it goes without a name"
+            self.diagnostics.append(Diagnostic("E303", f"the spec has {has}", given.span, help=help))
+            return input or given
+        for each in given:
+            if each.key in names:
+                input = input.replaced([each.key], each.value)
+            else:
+                help = did_you_mean(each.key, names) or f"its inputs are {', '.join(names)}"
+                message = f"the spec has no input {each.key}"
+                self.diagnostics.append(Diagnostic("E303", message, each.key_span, help=help))
+        return input
 
 
 _REPLACED_WHOLE = {

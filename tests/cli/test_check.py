@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ONE, Cli
+from tests.library import BLOCKS, LIBRARY, NETWORKS
+
+WRONG = ONE.replace("kernel: 3", "kernal: 3")
+
+
+def test_a_good_file_is_one_line(cli: Cli, one: str) -> None:
+    assert cli("check", one) == (0, "one.yaml: fine, 2,682 parameters, 9.47 k MACs\n", "")
+
+
+def test_every_file_of_the_library_is_fine(cli: Cli) -> None:
+    files = [*NETWORKS, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]
+    ran = cli("check", *files)
+    assert ran.code == 0
+    assert [line.rpartition(": fine, ")[0] for line in ran.out.splitlines()] == [str(each) for each in files]
+
+
+def test_what_is_wrong_goes_to_stdout(cli: Cli, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(WRONG)
+    ran = cli("check", "wrong.yaml")
+    assert ran.code == 1
+    assert ran.out.startswith("error[E207]: kernal is not a word of conv\n --> wrong.yaml:7:31, node conv\n")
+    assert ran.out.endswith("help: did you mean kernel?\n\nwrong.yaml: 1 error\n")
+    assert ran.err == ""
+
+
+def test_many_files_each_with_its_own_end(cli: Cli, one: str, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(WRONG)
+    ran = cli("check", one, "wrong.yaml", "nowhere.yaml")
+    assert ran.code == 1
+    ends = [line for line in ran.out.splitlines() if line.split(": ")[0] in {one, "wrong.yaml", "nowhere.yaml"}]
+    assert ends == ["one.yaml: fine, 2,682 parameters, 9.47 k MACs", "wrong.yaml: 1 error", "nowhere.yaml: 1 error"]
+    assert "cannot read nowhere.yaml: there is no such file" in ran.out
+
+
+def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(WRONG)
+    ran = cli("check", one, "wrong.yaml", "--format", "json")
+    assert ran.code == 1
+    good, wrong = json.loads(ran.out)
+    assert good == {"file": "one.yaml", "ok": True, "diagnostics": []}
+    assert wrong == {
+        "file": "wrong.yaml",
+        "ok": False,
+        "diagnostics": [
+            {
+                "code": "E207",
+                "severity": "error",
+                "message": "kernal is not a word of conv",
+                "file": "wrong.yaml",
+                "line": 7,
+                "column": 31,
+                "node": "conv",
+                "help": "did you mean kernel?",
+            }
+        ],
+    }
+
+
+def test_of_very_many_mistakes_the_first_are_shown(cli: Cli, folder: Path) -> None:
+    nodes = "".join(f"  n{number}: {{op: conv, out: 4, kernel: 1, kernal: 1}}\n" for number in range(60))
+    (folder / "wrong.yaml").write_text(f"cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n{nodes}")
+    ran = cli("check", "wrong.yaml")
+    assert ran.out.count("error[E207]") == 50
+    assert ran.out.endswith("\n\n… and 10 more\n\nwrong.yaml: 60 errors\n")
+    assert len(json.loads(cli("check", "wrong.yaml", "--format", "json").out)[0]["diagnostics"]) == 60
+
+
+def test_set_and_input_change_the_network(cli: Cli, one: str) -> None:
+    ran = cli("check", one, "--set", "out=2", "--input", "1x4x4")
+    assert ran.out == "one.yaml: fine, 350 parameters, 608 MACs\n"
+
+
+def test_a_wrong_set_is_shown_at_its_place(cli: Cli, one: str) -> None:
+    ran = cli("check", one, "--set", "outt=2")
+    assert ran.code == 1
+    assert "error[E303]: the spec has no param outt\n --> command line:1:12\n" in ran.out
+    assert "1 | --set outt=2\n" in ran.out
+    assert "help: did you mean out?" in ran.out
+
+
+def test_set_lays_down_any_value_of_yaml(cli: Cli, folder: Path) -> None:
+    spec = ONE.replace("{out: 4}", "{widths: [4], table: {out: 4}, out: $widths.0 + $table.out}")
+    (folder / "one.yaml").write_text(spec)
+    ran = cli("check", "one.yaml", "--set", "widths=[1, 2]", "--set", "table={out: 3}")
+    assert ran.out == cli("check", "one.yaml", "--set", "out=4").out
+    assert cli("check", "one.yaml", "--set", "out=2 * $widths.0").out != ran.out
+
+
+TWO = """\
+cnngraph: 1
+input: {left: [1, 4, 4], right: [2, 4, 4]}
+nodes: {both: {op: concat, from: [left, right], expect: [3, _, _]}}
+"""
+
+
+def test_inputs_go_by_name(cli: Cli, folder: Path) -> None:
+    (folder / "two.yaml").write_text(TWO)
+    assert cli("check", "two.yaml", "--input", "left=1x6x6", "--input", "right=2x6x6").code == 0
+    assert cli("check", "two.yaml", "--input", "left=1x4x4").code == 0
+    assert "error[E203]" in cli("check", "two.yaml", "--input", "left=1x6x6").out
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "mend"),
+    [
+        ("lefd=1x4x4", "the spec has no input lefd", "did you mean left?"),
+        ("1x4x4", "the spec has inputs left, right", "they go by name: --input left=3x224x224"),
+    ],
+)
+def test_an_input_that_the_spec_lacks(cli: Cli, folder: Path, text: str, message: str, mend: str) -> None:
+    (folder / "two.yaml").write_text(TWO)
+    ran = cli("check", "two.yaml", "--input", text)
+    assert ran.code == 1
+    assert message in ran.out
+    assert mend in ran.out
+
+
+def test_a_name_for_the_only_input(cli: Cli, one: str) -> None:
+    ran = cli("check", one, "--input", "left=1x4x4")
+    assert ran.code == 1
+    assert "the spec has one input" in ran.out
+
+
+@pytest.mark.parametrize("text", ["3x", "x3", "3,8,8", "0x8x8", "left=", "=3x8x8", "3x8x8 ", "-3x8x8", "", "3x-1x8"])
+def test_an_input_that_is_no_shape_is_wrong_usage(cli: Cli, one: str, text: str) -> None:
+    ran = cli("check", one, "--input", text)
+    assert ran.code == 2
+    assert "is not a shape, for example --input 3x224x224" in ran.err
+
+
+@pytest.mark.parametrize("inputs", [["3x8x8", "3x8x8"], ["a=3x8x8", "3x8x8"], ["a=3x8x8", "a=3x8x8"]])
+def test_several_inputs_need_a_name_each(cli: Cli, one: str, inputs: list[str]) -> None:
+    assert cli("check", one, *[word for text in inputs for word in ("--input", text)]).code == 2
+
+
+@pytest.mark.parametrize("text", ["out", "out=", "=4", "out=[1", "a b=3", "train=3", "", "out=&a 3", "3=4"])
+def test_a_set_that_sets_nothing_is_wrong_usage(cli: Cli, one: str, text: str) -> None:
+    ran = cli("check", one, "--set", text)
+    assert ran.code == 2
+    assert ran.err.startswith("error: invalid value for --set: ")
+
+
+def test_max_nodes_bounds_the_network(cli: Cli, one: str) -> None:
+    assert cli("check", one, "--max-nodes", 4).code == 0
+    ran = cli("check", one, "--max-nodes", 3)
+    assert ran.code == 1
+    assert "error[E5" in ran.out
+
+
+def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
+    (folder / "one.yaml").write_text(ONE + "train: {data: mnist, epochs: 0, optimizer: {name: sgd, lr: 0.1}}\n")
+    ran = cli("check", "one.yaml")
+    assert ran.code == 1
+    assert "error[E603]: epochs must be an integer of at least 1, got 0\n  --> one.yaml:10:30\n" in ran.out
+
+
+def test_set_reaches_into_the_recipe(cli: Cli, folder: Path) -> None:
+    (folder / "one.yaml").write_text(ONE + "train: {data: mnist, epochs: 1, optimizer: adam}\n")
+    assert cli("check", "one.yaml", "--set", "train.epochs=3", "--set", "train.optimizer.lr=0.1").code == 0
+    ran = cli("check", "one.yaml", "--set", "train.epochs=3.5")
+    assert "1 | --set train.epochs=3.5\n" in ran.out
+    assert cli("check", "one.yaml", "--set", "train.optimizer.lrr=0.1").code == 1
+
+
+def test_a_recipe_of_its_own_is_checked_as_one(cli: Cli, folder: Path) -> None:
+    (folder / "mine.yaml").write_text("data: mnist\nepochs: 1\noptimizer: adam\nepoch: 3\n")
+    ran = cli("check", "mine.yaml")
+    assert ran.code == 1
+    assert ran.out.startswith("error[E602]: a recipe has no word epoch\n --> mine.yaml:4:1\n")
+    assert ran.out.endswith("mine.yaml: 1 error\n")
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+from typing import ClassVar
+from cnngraph.ops.op import Op
+
+@dataclass(frozen=True)
+class Halve(Op):
+    """Half of it."""
+    name: ClassVar[str] = "halve"
+    kind: ClassVar[str] = "arithmetic"
+    def code(self, arguments, *inputs):
+        return f"{arguments[0]} / 2"
+'''
+
+
+def test_a_plugin_in_the_working_folder_brings_ops(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", [each for each in __import__("sys").path if each])
+    (folder / "one.yaml").write_text(ONE.replace("act: relu", "act: halve"))
+    (folder / "halving_ops.py").write_text(PLUGIN)
+    assert cli("check", "one.yaml").code == 1
+    assert cli("check", "one.yaml", "--plugin", "halving_ops").code == 0
+    ran = cli("check", "one.yaml", "--plugin", "no_such_ops")
+    assert ran.code == 1
+    assert "error[E317]: cannot load plugin no_such_ops" in ran.out
+
+
+def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(ONE.replace("act: relu", r'act: "\e[31mrelu"'))
+    ran = cli("check", "wrong.yaml")
+    assert ran.code == 1
+    assert "\x1b" not in ran.out
