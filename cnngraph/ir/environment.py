@@ -195,6 +195,11 @@ class Env:
             return self.shape_read(reference), 0
         bound = self.inputs.get(name) or self.names.get(name)
         if bound is None:
+            for length in range(1, len(reference.trail)):
+                dotted = self.names.get(".".join((name, *reference.trail[:length])))
+                if dotted is not None:
+                    shape, used = self.shape_within(dotted, replace(reference, trail=reference.trail[length:]))
+                    return shape, used + length
             raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
         return self.shape_within(bound, reference)
 
@@ -279,6 +284,11 @@ def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
         return span
     column = span.column + quoted
     return replace(span, column=column + error.start, end_column=max(column + error.end, column + error.start + 1))
+
+
+def bad_name(name: str, reason: str, span: Span) -> ProblemError:
+    """A node's name that no module can have."""
+    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {name.strip('$')}_")
 
 
 def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:

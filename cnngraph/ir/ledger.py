@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Diagnostic, Severity, Span
+from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Span
 from cnngraph.ir.environment import ProblemError
 from cnngraph.spec.model import BlockSpec
 
@@ -37,7 +37,7 @@ class Ledger:
 
     max_nodes: int
     chain: list[Use] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    diagnostics: Mistakes = field(default_factory=Mistakes)
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
     edges: int = 0
@@ -100,7 +100,7 @@ class Ledger:
 
     def tell(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Keep diagnostics that are complete."""
-        self.diagnostics += diagnostics
+        self.diagnostics.extend(diagnostics)
 
     def told(self) -> tuple[Diagnostic, ...]:
         """All mistakes in the order of the text, with how often a block repeats each."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnngraph.diagnostics import Span
-from cnngraph.ir.environment import ProblemError
+from cnngraph.ir.environment import ProblemError, bad_name
 from cnngraph.ir.graph import Node, Scope
 from cnngraph.spec.model import Word
 from cnngraph.spec.names import name_problem
@@ -58,14 +58,18 @@ class Place:
         self.path = level.within(name)
         return self.path
 
+    def skip(self) -> str:
+        """The path that a node would have had which failed before it took one."""
+        path = self.peek()
+        self.level.count += self.name is None
+        return path
+
     def check(self, name: str) -> None:
         level = self.level
         parts = name.split(".")
         for part in parts:
             if reason := name_problem(part):
-                raise ProblemError(
-                    "E302", f"{part} cannot be a node's name: {reason}", self.span, help=f"say {part.strip('$')}_"
-                )
+                raise bad_name(part, reason, self.span)
         heads = [".".join(parts[:length]) for length in range(1, len(parts))]
         clash = next((level.taken[each] for each in (name, *heads) if each in level.taken), level.containers.get(name))
         if clash is not None:

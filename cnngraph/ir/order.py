@@ -101,13 +101,13 @@ def _needs(child: NodeSpec, index: int, scope: ScopeSpec, index_of: dict[str, in
         needs.add(index - 1)
     for text in _paths(child):
         needs |= _heads(text, index, scope, index_of, env)
-    for name in expression_names(child):
-        if name in index_of and name not in env.params and name not in env.inputs:
-            needs.add(index_of[name])
+    for text in _expression_paths(child):
+        if text.partition(".")[0] not in env.params:
+            needs |= _heads(text, index, scope, index_of, env, flat=False)
     return needs
 
 
-def _heads(text: str, index: int, scope: ScopeSpec, index_of: dict[str, int], env: Env) -> set[int]:
+def _heads(text: str, index: int, scope: ScopeSpec, index_of: dict[str, int], env: Env, flat: bool = True) -> set[int]:
     """The nodes that a path may begin with."""
     if "$" in text:
         stem = text.partition("$")[0]
@@ -124,7 +124,7 @@ def _heads(text: str, index: int, scope: ScopeSpec, index_of: dict[str, int], en
             return {index_of[head]}
         if head in env.inputs:
             return set()
-    return {each for each in range(index) if scope.children[each].flat}
+    return {each for each in range(index) if flat and scope.children[each].flat}
 
 
 def _paths(child: NodeSpec) -> Iterator[str]:
@@ -134,8 +134,8 @@ def _paths(child: NodeSpec) -> Iterator[str]:
         yield child.share.text
 
 
-def expression_names(child: NodeSpec) -> set[str]:
-    """Every `$name` in a node's own expressions."""
+def _expression_paths(child: NodeSpec) -> set[str]:
+    """Every `$name.and.trail` in a node's own expressions."""
     values: list[Value] = [entry.value for entry in child.words]
     values += [each for each in (child.when, child.expect) if each is not None]
     if child.repeat is not None:
@@ -160,6 +160,6 @@ def _texts(value: Value) -> Iterable[str]:
 
 def _names(text: str) -> Iterable[str]:
     try:
-        return [reference.name for reference in parse_expression(text).references]
+        return [str(reference).removeprefix("$") for reference in parse_expression(text).references]
     except ExpressionError:
         return ()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from cnngraph.diagnostics import Diagnostic, Severity, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, did_you_mean
+from cnngraph.document import Entry
 from cnngraph.fields import FieldError
 from cnngraph.ir.environment import Bound, Env, ProblemError, UnknownError
 from cnngraph.ir.graph import Graph, InitRule, Node, Ref, Scope
-from cnngraph.ops.init import read_init
+from cnngraph.ops.init import InitCall, read_init
 from cnngraph.spec.model import InitSpec, Spec
 from cnngraph.tensor_type import TensorType
 
@@ -28,15 +29,15 @@ def finish(
     complete: bool,
 ) -> tuple[Graph, list[Diagnostic]]:
     """The graph and what is still wrong with it; of a graph that is not complete only the part is handed on."""
-    told: list[Diagnostic] = []
+    told = Mistakes()
     outputs = _outputs(spec, env, last, told)
     training = frozenset(word.text for word in spec.training_only)
-    told += _training_mistakes(spec, outputs)
+    told.extend(_training_mistakes(spec, outputs))
     rules = _init_rules(spec, env, nodes, told)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
     if complete and not told:
-        told += _unread(root, nodes, live, unused, inputs)
+        told.extend(_unread(root, nodes, live, unused, inputs))
     flagged = tuple(
         replace(node, training_only=index in live and index not in always, unused=index in unused)
         if index in unused or index not in always
@@ -48,7 +49,7 @@ def finish(
     return graph, told
 
 
-def _outputs(spec: Spec, env: Env, last: Bound | None, told: list[Diagnostic]) -> dict[str, Ref]:
+def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> dict[str, Ref]:
     outputs: dict[str, Ref] = {}
     assert spec.nodes is not None
     try:
@@ -140,7 +141,7 @@ def _all_scopes(root: Scope) -> Iterable[Scope]:
         waiting += [each for each in scope.children if isinstance(each, Scope)]
 
 
-def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: list[Diagnostic]) -> tuple[InitRule, ...]:
+def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes) -> tuple[InitRule, ...]:
     rules = []
     for each in spec.init:
         try:
@@ -149,7 +150,7 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: list[Diagnostic])
             told.append(problem.diagnostic)
             continue
         rules.append(rule)
-        told += _rule_mistakes(each, rule, nodes)
+        told.extend(_rule_mistakes(each, rule, nodes))
     return tuple(rules)
 
 
@@ -164,6 +165,20 @@ def _init_rule(spec: InitSpec, env: Env) -> InitRule:
     return InitRule(spec.match.text, values)
 
 
+def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[Diagnostic]:
+    """A function that cannot fill a tensor of the shape that one of the modules has."""
+    value = rule.values.get(entry.key)
+    if not isinstance(value, InitCall):
+        return
+    for node in fitting:
+        shape = node.parameters.get(entry.key)
+        reason = value.refusal(shape) if shape is not None else None
+        if reason:
+            note = f"{node.path}.{entry.key} is {'×'.join(map(str, shape or ()))}"
+            yield Diagnostic("E703", reason, entry.key_span, notes=(note,))
+            return
+
+
 def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
     """A rule that fits nothing, or a parameter that none of its modules has."""
     fitting = [node for node in nodes if rule.fits(node.op, node.path)]
@@ -176,6 +191,7 @@ def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterabl
         return
     known = {name for node in fitting for name in node.parameters} | {"weight", "bias"}
     for entry in spec.values:
+        yield from _unfillable(entry, rule, fitting)
         if entry.key not in known:
             message = f"{rule.match} has no parameter {entry.key}"
             yield Diagnostic("E702", message, entry.key_span, help=did_you_mean(entry.key, known))

@@ -34,12 +34,14 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound.names)
     bound.start, bound.stop = start, len(walker.maker.nodes)
     if child.repeat.carry == "concat" and bound.value is not None:
-        path = place.peek() if child.flat else f"{level.path}.concat"
+        path = _concat_path(child, level, place, bound)
         bound.value = walker.maker.concat(bound.value.refs, path, slot, child.span)
         bound.stop = len(walker.maker.nodes)
     if not child.flat and bound.stop > start:
         names = [each.text for each in block.inputs] if block and block.inputs else ["in"]
         values = reads.values if len(names) == len(reads.values) else (reads.joined,)
+        if reads_per_round(child):
+            values = (Tensors(_outside(walker, start, bound.stop), True),)
         inputs = tuple(Input(name, each.refs) for name, each in zip(names, values, strict=False))
         value = bound.value.refs if bound.value else ()
         tree = module_tree(level.path, slot, walker.maker.nodes, walker.maker.implicit)
@@ -49,6 +51,28 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
         place.slot.append(Scope(level.path, "repeat", name, inputs, value, tree, start, bound.stop, span, owner))
     bound.again = lambda reads, place: repeat(walker, child, env.reading(reads), reads, place, block)
     return bound
+
+
+def reads_per_round(child: NodeSpec) -> bool:
+    """Whether each round names what it reads: parallel branches with `$i` in their `from`."""
+    return (
+        child.repeat is not None
+        and child.repeat.carry == "none"
+        and any("$" in word.text for word in child.reads or ())
+    )
+
+
+def _concat_path(child: NodeSpec, level: Level, place: Place, bound: Bound) -> str:
+    """The path of the concatenation that is the value of a `carry: concat`."""
+    if not child.flat:
+        return f"{level.path}.concat"
+    return place.peek() if place.name else f"{list(bound.names.values())[-1].path}.concat"
+
+
+def _outside(walker: Walker, start: int, stop: int) -> tuple[Ref, ...]:
+    """The tensors that some nodes read from before them, each once."""
+    nodes = walker.maker.nodes[start:stop]
+    return tuple(dict.fromkeys(ref for node in nodes for ref in node.reads if ref.node < start))
 
 
 def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
@@ -125,7 +149,8 @@ def _round_name(child: NodeSpec, number: int, env: Env) -> Word | None:
     if stem == text:
         message = f"name is the first round's name and must end in a number, got {text}"
         raise ProblemError("E205", message, word.span, help=f"name: {text}1")
-    return Word(f"{stem}{int(text[len(stem) :]) + number}", word.span)
+    digits = text[len(stem) :]
+    return Word(f"{stem}{int(digits) + number:0{len(digits)}}", word.span)
 
 
 def _round(
@@ -133,7 +158,7 @@ def _round(
 ) -> Bound:
     """One round: the node's words, over them the row, over these `first` and `last`."""
     assert child.repeat is not None
-    if child.repeat.carry == "none" and any("$" in word.text for word in child.reads or ()):
+    if reads_per_round(child):
         values = tuple(env.round(number, item, reads).find(word).tensors() for word in child.reads or ())
         reads = Reads(values, tuple(word.text for word in child.reads or ()), True)
     env = env.round(number, item, reads)
@@ -145,12 +170,12 @@ def _round(
     expect = overlay.pop("expect", None)
     otherwise = overlay.pop("else", None)
     if when is not None and not _row_truth(when, env):
-        words = (Word(str(otherwise.value), otherwise.span),) if otherwise else None
+        words = _paths(otherwise) if otherwise else None
         return walker.absent(replace(child, otherwise=words), env, reads)
     inner = replace(child, repeat=None, flat=False, when=None)
     bound = walker.body(inner, overlay, reads, env, place)
     if expect is not None:
-        walker.compare_expect(list(expect.value), bound, expect.span)
+        walker.compare_expect(expect.value, bound, expect.span)
     return bound
 
 
@@ -161,6 +186,12 @@ def _row_words(item: Any, child: NodeSpec) -> dict[str, Given]:
         span = child.span
         return {key: Given(span, span, each, span) for key, each in item.items()}
     return {}
+
+
+def _paths(given: Given) -> tuple[Word, ...]:
+    """The paths of an `else` in a row: one, or a list."""
+    values = given.value if isinstance(given.value, list) else [given.value]
+    return tuple(Word(str(each), given.span) for each in values)
 
 
 def _row_truth(when: Given, env: Env) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import fields_of
-from cnngraph.ir.environment import ProblemError, in_reach, part_of, unknown_name
+from cnngraph.ir.environment import ProblemError, bad_name, in_reach, part_of, unknown_name
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
-from cnngraph.spec.names import heads
+from cnngraph.spec.names import heads, name_problem
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
@@ -42,7 +42,7 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     """Every unknown op, word, param and name in the file's own blocks and nodes."""
-    checker = _Checker(spec.library, registry, [], [spec.nodes] if spec.nodes else [])
+    checker = _Checker(spec.library, registry, Mistakes(), [spec.nodes] if spec.nodes else [])
     for block in spec.library.blocks.values():
         checker.block(block)
     if spec.nodes is not None:
@@ -65,12 +65,16 @@ class Names:
     def all(self) -> frozenset[str]:
         return self.params | self.inputs | self.nodes | self.indices | {"from"}
 
+    def container(self, name: str) -> bool:
+        """Whether dotted keys make a container of that name."""
+        return any(each.startswith(f"{name}.") for each in self.nodes)
+
 
 @dataclass(frozen=True)
 class _Checker:
     library: Library
     registry: Registry
-    diagnostics: list[Diagnostic]
+    diagnostics: Mistakes
     outer: list[ScopeSpec]
 
     def tell(self, problem: ProblemError, node: str) -> None:
@@ -94,6 +98,9 @@ class _Checker:
         inner = replace(names, nodes=own)
         loose = scope.numbered or any(child.flat or "$" in child.name.text for child in scope.children)
         loose = loose or any(self.is_flat_block(child) for child in scope.children)
+        if not scope.numbered:
+            for child in scope.children:
+                self.name(child.name)
         if not loose:
             for child in scope.children:
                 self.paths(child, inner)
@@ -101,6 +108,14 @@ class _Checker:
         for child in scope.children:
             self.node(child, inner)
         self.outer.pop()
+
+    def name(self, word: Word) -> None:
+        """A node's name must do as a module's."""
+        if "$" not in word.text:
+            for part in word.text.split("."):
+                if reason := name_problem(part):
+                    self.tell(bad_name(part, reason, word.span), word.text)
+                    return
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
@@ -126,6 +141,8 @@ class _Checker:
 
     def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
         label = child.name.text
+        if child.broken:
+            return
         if child.when is not None:
             self.expression(child.when, names, label)
         rounds = names
@@ -147,6 +164,8 @@ class _Checker:
             self.text(op.text, op.span, False, names, label)
             return
         if self.library.find(op.text) is None and self.registry.get(op.text) is None:
+            if self.library.incomplete:
+                return
             self.tell(no_such_op(op, self.library, self.registry), label)
             return
         known = self.words_of(op.text, self.library, ())
@@ -201,7 +220,7 @@ class _Checker:
     def text(self, text: str, span: Span, quoted: bool, names: Names, label: str) -> None:
         try:
             for reference in parse_expression(text).references:
-                if reference.name not in names.all:
+                if reference.name not in names.all and not names.container(reference.name):
                     raise unknown_name(reference, sorted(names.all - {"from"}), in_round="i" in names.indices)
         except ExpressionError as error:
             self.tell(ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help), label)

@@ -15,7 +15,7 @@ from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.order import Orders
-from cnngraph.ir.repeats import repeat
+from cnngraph.ir.repeats import reads_per_round, repeat
 from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
@@ -42,7 +42,7 @@ class Walker:
         bounds: list[Bound | None] = [None] * count
         slots: list[type_of_slot] = [[] for _ in range(count)]
         slot.append(slots)
-        names = self.child_names(scope, env)
+        names = self.child_names(scope, env, bounds)
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
             self.ledger.report(problem, level.path)
@@ -54,14 +54,17 @@ class Walker:
         first = next(iter(env.inputs.values())) if len(env.inputs) == 1 else None
         for index in order:
             child = scope.children[index]
+            if bounds[index] is not None:
+                continue
             above = (bounds[index - 1], self.name_above(scope, index, names)) if index else (first, "in")
             name = Word(names[index], child.span) if names[index] else None
-            bound = self.node(child, env, above, Place(level, slots[index], name, child.span))
+            place = Place(level, slots[index], name, child.span)
+            bound = self.node(child, env, above, place)
             bounds[index] = bound
             if name:
                 env.names[name.text] = bound
-            elif not bound.absent and bound.path:
-                env.names[bound.path[len(level.path) + 1 if level.path else 0 :]] = bound
+            elif not bound.absent:
+                env.names[_number(bound, place)] = bound
             if child.flat or (bound.names and bound.path == level.path):
                 for inner, each in bound.names.items():
                     env.names.setdefault(inner, each)
@@ -72,17 +75,18 @@ class Walker:
     def name_above(self, scope: ScopeSpec, index: int, names: list[str]) -> str:
         return names[index - 1] or f"node {index - 1} of the list"
 
-    def child_names(self, scope: ScopeSpec, env: Env) -> list[str]:
+    def child_names(self, scope: ScopeSpec, env: Env, bounds: list[Bound | None]) -> list[str]:
         """The names of a mapping's nodes with `$i` written out; a list's are empty, they are numbered as they come."""
         if scope.numbered:
             return [""] * len(scope.children)
         names = []
-        for child in scope.children:
+        for index, child in enumerate(scope.children):
             try:
                 names.append(env.text(child.name))
             except ProblemError as problem:
                 self.ledger.report(problem, child.name.text)
                 names.append(child.name.text)
+                bounds[index] = Bound(None, child.span)
         return names
 
     def node(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Bound:
@@ -91,7 +95,9 @@ class Walker:
         depth = len(self.ledger.chain)
         start = len(self.maker.nodes)
         try:
-            reads = self.reads(child, env, above)
+            if child.broken:
+                raise UnknownError
+            reads = Reads((), (), True) if reads_per_round(child) else self.reads(child, env, above)
             env = env.reading(reads)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
@@ -222,8 +228,13 @@ class Walker:
         if found is not None:
             return self.block(*found, words, reads, place, child)
         cls = self.registry.get(op.text)
+        if cls is None and library.incomplete:
+            raise UnknownError
         if cls is None:
             raise no_such_op(op, library, self.registry)
+        if child.flat and child.repeat is None:
+            message = f"flat drops a level of names, and the op {op} has none"
+            raise ProblemError("E109", message, child.span, help="remove flat")
         bound = self.leaf(cls, words, reads, place, child)
         bound.again = lambda reads, place: self.leaf(cls, words, reads, place, child)
         return bound
@@ -242,10 +253,10 @@ class Walker:
         rest = _bind(block, words, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
+        flat = body.flat or (child.flat and child.repeat is None)
         if body.repeat is not None:
-            bound = repeat(self, body, env, reads, place, block)
+            bound = repeat(self, replace(body, flat=flat), env, reads, place, block)
         elif body.nodes is not None:
-            flat = body.flat or (child.flat and child.repeat is None)
             bound = self.scope(body.nodes, replace(body, flat=flat, span=child.span), env, "block", block, place)
         else:
             assert body.op is not None
@@ -350,6 +361,13 @@ class Walker:
 def place_name(child: NodeSpec) -> str:
     """A node's name in a message."""
     return f"node {child.name}"
+
+
+def _number(bound: Bound, place: Place) -> str:
+    """The number that a node of a list has, or would have had if it had not failed."""
+    path = bound.path or (place.path or place.skip() if bound.value is None else "")
+    prefix = place.level.path
+    return path[len(prefix) + 1 if prefix else 0 :]
 
 
 def _bind(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Given]:

@@ -67,7 +67,7 @@ class _Loader:
         spec = base or Spec(file.source, path.stem, "", library)
         changes: dict[str, object] = {"source": file.source, "library": library, "name": path.stem}
         for word, attribute in _REPLACED_WHOLE.items():
-            if word in file.given:
+            if word in file.given and not (word == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
         if "train" in file.given:
             changes["train"] = self.recipe(file.train, folder)
@@ -94,6 +94,7 @@ class _Loader:
         for word in file.imports:
             opened = self.open(word, folder)
             if opened is None:
+                found.append(Library({}, {}, incomplete=True))
                 continue
             path, inner = opened
             if path not in self.libraries:
@@ -120,7 +121,8 @@ class _Loader:
             if name in imported and name not in base.blocks:
                 self.clash(name, block.name.span, f"{name} is imported from {imported[name].name.span}")
         params = {each.name.text: each for each in file.params}
-        return Library({**base.params, **params}, {**base.blocks, **own}, (*base.imports, *imports))
+        incomplete = base.incomplete or any(each.incomplete for each in imports)
+        return Library({**base.params, **params}, {**base.blocks, **own}, (*base.imports, *imports), incomplete)
 
     def clash(self, name: str, span: Span, fact: str) -> None:
         message = f"the block {name} is defined twice"
@@ -190,7 +192,7 @@ class _Loader:
                 known = did_you_mean(each.name, params) or _listing(params)
                 message = f"the spec has no param {each.name}"
                 self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known))
-        return Library(params, library.blocks, library.imports)
+        return replace(library, params=params)
 
     def other_input(self, input: Value | None, given: Value) -> Value:
         """The input with other sizes: of several, those that are named."""

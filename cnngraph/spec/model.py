@@ -50,6 +50,7 @@ class NodeSpec:
     unused: bool = False
     expect: Value | None = None
     words: tuple[Entry, ...] = ()
+    broken: bool = False  # its text was refused; it keeps its place, so that the next node does not read another
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Library:
     params: Mapping[str, ParamSpec]
     blocks: Mapping[str, BlockSpec]
     imports: tuple[Library, ...] = ()
+    incomplete: bool = False  # an import failed, so a name that is not known may have stood there
 
     def find(self, name: str) -> tuple[BlockSpec, Library] | None:
         """The block of that name and the library whose params and blocks its body sees."""

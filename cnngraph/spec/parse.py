@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import show_value
 from cnngraph.spec.model import (
@@ -76,7 +76,7 @@ def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None,
 
 class _Parser:
     def __init__(self) -> None:
-        self.diagnostics: list[Diagnostic] = []
+        self.diagnostics = Mistakes()
 
     def error(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         self.diagnostics.append(Diagnostic(code, message, span, help=help))
@@ -241,8 +241,11 @@ class _Parser:
         if not items:
             self.error("E109", f"{what} is empty", value.span, "remove it, or write identity")
             return None
-        children = [self.node(name, each, NODE_WORDS, f"node {name}") for name, each in items]
-        return ScopeSpec(tuple(each for each in children if each), isinstance(value, Listing), value.span)
+        children = [
+            self.node(name, each, NODE_WORDS, f"node {name}") or NodeSpec(name, name.span, broken=True)
+            for name, each in items
+        ]
+        return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
 
     def node(self, name: Word, value: Value, known: Iterable[str], what: str) -> NodeSpec | None:
         if isinstance(value, Listing):
