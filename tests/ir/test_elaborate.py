@@ -1,0 +1,143 @@
+"""Elaboration at its corners: what the expanded graph is, and that one mistake is one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Source
+
+
+def compiled(text: str) -> tuple[list[tuple[str, str, str]], list[tuple[str, int]]]:
+    """The nodes as (path, inputs, shape), and the diagnostics as (code, column)."""
+    result = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\n{text}"), Path())
+    nodes = result.graph.nodes if result.graph else ()
+    told = [(each.code, each.column or 0) for each in result.diagnostics]
+    return [(each.path, " ".join(each.inputs), "×".join(map(str, each.types[0].sizes))) for each in nodes], told
+
+
+GRAPHS = {
+    "an absent node is its first input": (
+        "nodes: {a: relu, b: {op: relu, when: false}, c: {op: add, from: [b, in]}}",
+        [("a", "in", "6×8×8"), ("c", "a in", "6×8×8")],
+    ),
+    "an absent branch can be nothing": (
+        "nodes: {a: relu, b: {op: relu, when: 1 == 2, else: []}, c: {op: concat, from: [a, b]}}",
+        [("a", "in", "6×8×8"), ("c", "a", "6×8×8")],
+    ),
+    "an absent node of a list takes no number": (
+        "nodes: [relu, {op: relu, when: false}, tanh]",
+        [("0", "in", "6×8×8"), ("1", "0", "6×8×8")],
+    ),
+    "a repeat of nothing is a wire": (
+        "nodes: {a: relu, b: {repeat: 0, op: relu}, c: tanh}",
+        [("a", "in", "6×8×8"), ("c", "a", "6×8×8")],
+    ),
+    "a path may point further down": (
+        "nodes: {sum: {op: add, from: [in, late]}, late: {op: relu, from: in}, end: {op: tanh, from: sum}}",
+        [("late", "in", "6×8×8"), ("sum", "in late", "6×8×8"), ("end", "sum", "6×8×8")],
+    ),
+    "an expression may ask for a node further down": (
+        "nodes: {a: {op: conv, from: in, out: $b.channels, kernel: 1}, "
+        "b: {op: conv, from: in, out: 4, kernel: 1}, c: {op: add, from: [a, b]}}",
+        [("b", "in", "4×8×8"), ("a", "in", "4×8×8"), ("c", "a b", "4×8×8")],
+    ),
+    "parallel rounds may each name what they read": (
+        "nodes: {p: {op: chunk, chunks: 2}, b: {repeat: 2, from: p.$i, op: relu, carry: none}, c: {op: add, from: b}}",
+        [("p", "in", "3×8×8"), ("b.0", "p.0", "3×8×8"), ("b.1", "p.1", "3×8×8"), ("c", "b.0 b.1", "3×8×8")],
+    ),
+    "a dense block is one word": (
+        "nodes: {d: {repeat: 2, name: layer1, op: conv, out: 4, kernel: 1, carry: concat}}",
+        [
+            ("d.layer1", "in", "4×8×8"),
+            ("d.layer2.in", "in d.layer1", "10×8×8"),
+            ("d.layer2", "d.layer2.in", "4×8×8"),
+            ("d.concat", "in d.layer1 d.layer2", "14×8×8"),
+        ],
+    ),
+    "flat rounds number on in a list": (
+        "nodes: [tanh, {repeat: 2, op: relu, flat: true}, sigmoid]",
+        [("0", "in", "6×8×8"), ("1", "0", "6×8×8"), ("2", "1", "6×8×8"), ("3", "2", "6×8×8")],
+    ),
+    "the value of flat dense rounds has a path of its own": (
+        "nodes: [{repeat: 2, op: conv, kernel: 1, out: 2, carry: concat, flat: true}, relu]",
+        [
+            ("0", "in", "2×8×8"),
+            ("1.in", "in 0", "8×8×8"),
+            ("1", "1.in", "2×8×8"),
+            ("1.concat", "in 0 1", "10×8×8"),
+            ("2", "1.concat", "10×8×8"),
+        ],
+    ),
+    "flat at a use drops the level of a block that repeats": (
+        "blocks: {stage: {params: {n: }, repeat: $n, op: relu}}\nnodes: [{op: stage, n: 2, flat: true}, tanh]",
+        [("0", "in", "6×8×8"), ("1", "0", "6×8×8"), ("2", "1", "6×8×8")],
+    ),
+    "words < row < first < last": (
+        "nodes: {a: {repeat: [{out: 2}, {out: 3}, {}], op: conv, out: 8, kernel: 1, first: {out: 4}, last: {out: 9}}}",
+        [("a.0", "in", "4×8×8"), ("a.1", "a.0", "3×8×8"), ("a.2", "a.1", "9×8×8")],
+    ),
+    "a row can take its round away, for another wire": (
+        "nodes: {z: relu, a: {repeat: 2, op: tanh, first: {when: false, else: [z]}}}",
+        [("z", "in", "6×8×8"), ("a.0", "z", "6×8×8")],
+    ),
+    "a container of dotted keys has shapes, too": (
+        "nodes: {convs.a: {op: conv, out: 4, kernel: 1}, b: {op: conv, out: 2 * $convs.a.channels, kernel: 1}}",
+        [("convs.a", "in", "4×8×8"), ("b", "convs.a", "8×8×8")],
+    ),
+    "a name's zeros stay": (
+        "nodes: {b: {repeat: 2, name: layer09, op: relu}}",
+        [("b.layer09", "in", "6×8×8"), ("b.layer10", "b.layer09", "6×8×8")],
+    ),
+    "a tap reaches into a block": (
+        "nodes: {a: {nodes: {x: relu, y: tanh}}, b: {op: add, from: [a.x, a]}}",
+        [("a.x", "in", "6×8×8"), ("a.y", "a.x", "6×8×8"), ("b", "a.x a.y", "6×8×8")],
+    ),
+    "a shared module runs again": (
+        "nodes: {a: {op: conv, out: 6, kernel: 1}, b: {share: a}}",
+        [("a", "in", "6×8×8"), ("b", "a", "6×8×8")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_graph_is_what_the_words_say(name: str) -> None:
+    text, expected = GRAPHS[name]
+    nodes, told = compiled(text)
+    assert told == []
+    assert nodes == expected
+
+
+MISTAKES = {
+    "nodes: {a: {op: relu, else: in}}": [("E109", 29)],
+    "nodes: {a: {op: relu, unused: yes}}": [("E109", 31)],
+    "nodes: {d: {op: relu, carry: concat}}": [("E109", 30)],
+    "nodes: {b: {nodes: [relu], out: 3}}": [("E110", 28)],
+    "nodes: {a: {repeat: [{out: 8, expect: 3}], op: conv, kernel: 1}}": [("E205", 39)],
+    "nodes: {f: [{op: conv, kernel: 1}, {op: add, from: [0, in]}]}": [("E206", 13)],
+    "nodes: {body: {nodes: {conv.$i: relu}}}": [("E402", 29)],
+    "nodes: {forward: relu, class: relu}": [("E302", 9), ("E302", 24)],
+    "nodes: [{op: relu, flat: true}]": [("E109", 9)],
+    "import: [nothing.yaml]\nnodes: [some_block]": [("E311", 10)],
+    "init: [{match: conv, bias: xavier_uniform}]\nnodes: [{op: conv, out: 3, kernel: 1}]": [("E703", 22)],
+    "nodes: {a: {op: conv, from: b, out: 3, kernel: 1}, b: relu}": [("E315", 9)],
+    "blocks: {relu: tanh}\nnodes: [relu]": [("E308", 10)],
+    "blocks: {a: {nodes: [b]}, b: {nodes: [a]}}\nnodes: [a]": [("E306", 10)],
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_one_mistake_is_one_message(text: str) -> None:
+    assert compiled(text)[1] == MISTAKES[text]
+
+
+def test_a_mistake_in_a_block_is_told_once_with_its_first_use() -> None:
+    text = (
+        "blocks: {b: {nodes: [{op: conv, out: 4, kernel: 9, padding: 0}]}}\nnodes: {x: {op: b, repeat: 3, carry: none}}"
+    )
+    result = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\n{text}"), Path())
+    (told,) = result.diagnostics
+    assert told.code == "E204"
+    assert any("in block b, used as x.0" in note for note in told.notes)
