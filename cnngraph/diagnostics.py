@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cached_property
+from itertools import islice
 
 MAX_UNDERLINED = 160  # characters of a source line that a message shows
+MAX_MISTAKES = 100  # nobody reads more at once
+MAX_NEAR = 200  # known words that are compared with a wrong one letter by letter
 
 
 class Severity(StrEnum):
@@ -17,7 +21,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A text with the name a person knows it by: a file's path as given, or `--set out=3`."""
 
@@ -26,8 +30,11 @@ class Source:
 
     def line(self, number: int) -> str:
         """The line of that number (from 1), or an empty string past the end."""
-        lines = self.text.splitlines()
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.splitlines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +142,31 @@ class SpecError(Exception):
         return type(self), (self.diagnostics,)
 
 
+class Mistakes(list[Diagnostic]):
+    """What is wrong so far. Raises SpecError with all of it where there is more than anybody reads at once."""
+
+    def append(self, each: Diagnostic) -> None:
+        """Add one."""
+        super().append(each)
+        self.check()
+
+    def extend(self, more: Iterable[Diagnostic]) -> None:
+        """Add some."""
+        super().extend(islice(more, MAX_MISTAKES + 1))
+        self.check()
+
+    def check(self) -> None:
+        """Raise SpecError if there are too many."""
+        if len(self) > MAX_MISTAKES:
+            message = f"there are more than {MAX_MISTAKES} mistakes, of which these are some"
+            raise SpecError([*self[:MAX_MISTAKES], Diagnostic("E504", message)])
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
-    options = list(known)
+    options = [each for each in known if len(word) <= 2 * len(each) + 2 and len(each) <= 2 * len(word) + 2]
+    if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
+        options = [each for each in options if each[:2] == word[:2] and abs(len(each) - len(word)) < 2][:MAX_NEAR]
     near = get_close_matches(word, options, n=1, cutoff=0.6) or [
         each for each in options if each.lower() == word.lower()
     ]

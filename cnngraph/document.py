@@ -7,17 +7,21 @@ but scalars, lists and tables. Scalars follow YAML 1.2's core schema; a duplicat
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import yaml
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError
 
 MAX_BYTES = 4_000_000
+MAX_VALUES = 250_000
+MAX_KEY = 500  # characters
 MAX_NESTING = 100
+MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
@@ -96,11 +100,15 @@ def read_file(path: Path, name: str | None = None) -> Source:
     """A file's text under the name a person knows it by. Raises SpecError where it cannot be read."""
     name = name or str(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device might never end
+            what = "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
+            raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
+        if about.st_size > MAX_BYTES:
             raise SpecError(
                 [Diagnostic("E501", f"{name} is larger than {MAX_BYTES:,} bytes, the most a spec may have")]
             )
-        return Source(name, path.read_text(encoding="utf-8"))
+        return Source(name, path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
@@ -133,7 +141,8 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.diagnostics: list[Diagnostic] = []
+        self.diagnostics = Mistakes()
+        self.values = 0
         self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)
 
     def document(self) -> Value | None:
@@ -169,11 +178,7 @@ class _Reader:
                 return Table(self.unsplit(list(entries.values())), self.span(start, event))
             self.check(event, depth)
             span = self.span(event)
-            if not isinstance(event, yaml.ScalarEvent):
-                raise _RefusedError(Diagnostic("E102", "a key must be a plain word", span))
-            key = event.value
-            if key == "<<":
-                raise _RefusedError(Diagnostic("E104", "merge keys are not used here", span, help=INSTEAD_OF_ANCHOR))
+            key = self.key(event)
             value = self.value(next(self.events), depth + 1)
             if key in entries:
                 first = entries[key].key_span
@@ -184,6 +189,16 @@ class _Reader:
                 continue
             entries[key] = Entry(key, span, value)
         raise AssertionError("the parser always ends a mapping")
+
+    def key(self, event: yaml.Event) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            self.refuse("E102", "a key must be a plain word", event)
+        key: str = event.value
+        if key == "<<":
+            self.refuse("E104", "merge keys are not used here", event, INSTEAD_OF_ANCHOR)
+        if len(key) > MAX_KEY:
+            self.refuse("E501", f"a key of {len(key):,} characters: at most {MAX_KEY}", event)
+        return key
 
     def unsplit(self, entries: list[Entry]) -> tuple[Entry, ...]:
         """`{k: min($x, 2)}` is two keys to YAML; say what the author meant, and go on with that."""
@@ -201,18 +216,21 @@ class _Reader:
         return tuple(whole)
 
     def check(self, event: yaml.Event, depth: int) -> None:
-        span = self.span(event)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _RefusedError(
-                Diagnostic("E104", "anchors and aliases are not used here", span, help=INSTEAD_OF_ANCHOR)
-            )
+        self.values += 1
         tag = getattr(event, "tag", None)
+        if getattr(event, "anchor", None):  # an alias has one too
+            self.refuse("E104", "anchors and aliases are not used here", event, INSTEAD_OF_ANCHOR)
         if tag and tag != "!":
-            raise _RefusedError(Diagnostic("E104", f"the tag {tag} has no meaning here", span, help="remove it"))
+            self.refuse("E104", f"the tag {tag[:40]} has no meaning here", event, "remove it")
         if depth > MAX_NESTING:
-            raise _RefusedError(Diagnostic("E501", f"nested more than {MAX_NESTING} deep", span))
+            self.refuse("E501", f"nested more than {MAX_NESTING} deep", event)
+        if self.values > MAX_VALUES:
+            self.refuse("E501", f"{self.source.name} has more than {MAX_VALUES:,} values", event)
         if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
-            raise _RefusedError(Diagnostic("E501", "a number of more than 18 digits", span))
+            self.refuse("E501", "a number of more than 18 digits", event)
+
+    def refuse(self, code: str, message: str, event: yaml.Event, help: str | None = None) -> NoReturn:
+        raise _RefusedError(Diagnostic(code, message, self.span(event), help=help))
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
         first, last = start.start_mark, (end or start).end_mark
@@ -255,6 +273,8 @@ def _syntax_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
     line = source.line(span.line)
     if not line.strip() and span.line > 1:
         line = source.line(span.line - 1)
+    start = max(0, mark.column - MAX_SEARCHED // 2)
+    line = line[start : start + MAX_SEARCHED]
     unquoted = UNQUOTED_INDEX.search(line) or QUOTE_AHEAD.search(line)
     help = None
     if unquoted:

@@ -11,7 +11,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -64,14 +63,18 @@ def field(kind: Kind, doc: str, default: Any = REQUIRED) -> Any:
     return dataclasses.field(default=default, kw_only=True, metadata={"kind": kind, "doc": doc})
 
 
-@cache
-def fields_of(cls: type[Any]) -> Mapping[str, Field]:
-    """The declared fields of a dataclass by name, in order."""
-    return {
-        each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
-        for each in dataclasses.fields(cls)
-        if "kind" in each.metadata
-    }
+_FIELDS: dict[type[Any], dict[str, Field]] = {}
+
+
+def fields_of(cls: type[Any]) -> dict[str, Field]:
+    """The declared fields of a dataclass by name, in order; worked out once, so not to be changed."""
+    if cls not in _FIELDS:
+        _FIELDS[cls] = {
+            each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
+            for each in dataclasses.fields(cls)
+            if "kind" in each.metadata
+        }
+    return _FIELDS[cls]
 
 
 def show_value(value: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Scalar, Table, Value
 from cnngraph.fields import Choice, Either, Field, FieldError, Kind, Optional, fields_of, show_value
 from cnngraph.recipe.fit import check_images
@@ -42,7 +42,7 @@ def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnos
 class Reader:
     """Walks a recipe's tables and gathers what is wrong."""
 
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    diagnostics: Mistakes = field(default_factory=Mistakes)
 
     def refuse(self, code: str, message: str, span: Span, help: str | None = None) -> object:
         """Note a mistake."""
@@ -137,10 +137,6 @@ def _check_sgd(made: Sgd) -> list[Problem]:
     if made.nesterov and not made.momentum:
         return [("nesterov", "Nesterov's momentum needs a momentum above 0")]
     return []
-
-
-def _check_betas(made: Any) -> list[Problem]:
-    return [] if len(made.betas) == 2 else [("betas", f"optimizer.betas must be two numbers, got {len(made.betas)}")]
 
 
 def _check_normalize(made: Normalize) -> list[Problem]:
