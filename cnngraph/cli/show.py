@@ -56,7 +56,7 @@ def show(
     compilation = compile_file(spec, reading(sets, inputs, plugins, max_nodes))
     graph = network_of(compilation, spec) if compilation.ok else compilation.graph
     if graph is not None and format is Format.JSON:
-        print(json.dumps(facts(graph), indent=2, ensure_ascii=False))
+        print(_json(facts(graph)))
     elif graph is not None:
         _print_table(graph, depth, complete=compilation.ok)
     if compilation.diagnostics:
@@ -88,6 +88,18 @@ def facts(graph: Graph) -> dict[str, object]:
         "macs": graph.macs,
         "nodes": nodes,
     }
+
+
+def _json(facts: dict[str, object]) -> str:
+    """JSON with a line for each fact and for each node."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, list) and value:
+            items = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in value)
+            lines.append(f'  "{name}": [\n{items}\n  ]')
+        else:
+            lines.append(f'  "{name}": {json.dumps(value, ensure_ascii=False)}')
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:

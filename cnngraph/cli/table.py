@@ -48,9 +48,9 @@ class Tabulation:
             shape = sizes(graph.type_of(ref).sizes)
             yield Row("", name, "output", above.name_of(ref), shape, 0, 0, is_scope=False, notes=notes)
 
-    def children(self, scope: Scope, guide: str, level: int) -> Iterator[Row]:
-        """The rows inside a scope."""
-        above = Above(self.graph, scope)
+    def children(self, scope: Scope, guide: str, level: int, around: Above | None = None) -> Iterator[Row]:
+        """The rows inside a scope; those of a container read what stands around it."""
+        above = around if around and scope.kind == "container" else Above(self.graph, scope)
         last = len(scope.children) - 1
         for number, child in enumerate(scope.children):
             branch, below = ("", "") if level == 1 else ("└─ ", "   ") if number == last else ("├─ ", "│  ")
@@ -58,7 +58,9 @@ class Tabulation:
             if isinstance(child, Scope):
                 yield self.scope_row(child, guide + branch, reads)
                 if self.depth is None or level < self.depth:
-                    yield from self.children(child, guide + below, level + 1)
+                    yield from self.children(child, guide + below, level + 1, above)
+                elif child.kind == "container":
+                    above.pass_over(child)
             else:
                 yield self.node_row(self.graph.nodes[child], scope, guide + branch, reads)
             above.pass_by(child)
@@ -140,6 +142,11 @@ class Above:
     def pass_by(self, child: Scope | int) -> None:
         """The next row stands below this one."""
         self.default = self.value(child)[1] or self.default
+
+    def pass_over(self, container: Scope) -> None:
+        """The nodes of a container run in this scope, whether they are shown or not."""
+        for child in container.children:
+            self.pass_by(child)
 
     def reads(self, child: Scope | int) -> str:
         """What a child reads, where it is not just the row above it."""

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from tests.cli.conftest import Cli
+from tests.cli.networks import ZOO
+from tests.library import BLOCKS, NETWORKS, network
+
+Golden = Callable[[str, str], None]
+
+WRONG = ZOO.replace("chunks: 2", "chunks: 3")
+
+
+@pytest.fixture
+def zoo(folder: Path) -> str:
+    (folder / "zoo.yaml").write_text(ZOO)
+    return "zoo.yaml"
+
+
+def test_everything_that_a_table_can_show(cli: Cli, zoo: str, golden: Golden) -> None:
+    ran = cli("show", zoo)
+    assert (ran.code, ran.err) == (0, "")
+    golden("show/zoo.txt", ran.out)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_deeper_levels_are_summed_up(cli: Cli, zoo: str, golden: Golden, depth: int) -> None:
+    golden(f"show/zoo_depth_{depth}.txt", cli("show", zoo, "--depth", depth).out)
+
+
+def test_a_network_of_the_library(cli: Cli, golden: Golden) -> None:
+    golden("show/googlenet_mnist.txt", cli("show", network("googlenet_mnist")).out)
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_the_top_level_adds_up_to_the_totals(cli: Cli, path: Path) -> None:
+    graph = cnngraph.load(path)
+    lines = cli("show", path, "--depth", 1).out.splitlines()
+    header = next(line for line in lines if line.startswith("node "))
+    start = header.index("parameters")
+    counts = [line[start : start + len("parameters")].strip() for line in lines[lines.index(header) + 1 : -2]]
+    assert sum(int(each.replace(",", "")) for each in counts if each) == graph.num_params
+    assert lines[-1].startswith(f"{graph.num_params:,} parameters · ")
+
+
+def test_set_and_input_change_the_table(cli: Cli) -> None:
+    ran = cli("show", network("googlenet_mnist"), "--set", "classes=3", "--input", "1x32x32", "--depth", 1)
+    assert "\noutput       output ← classifier   3\n" in ran.out
+    assert "1×32×32" in ran.out
+
+
+def test_json_says_what_the_graph_says(cli: Cli) -> None:
+    path = network("googlenet_mnist")
+    graph = cnngraph.load(path)
+    said = json.loads(cli("show", path, "--format", "json").out)
+    assert list(said) == ["name", "input_shapes", "output_shapes", "num_params", "macs", "nodes"]
+    for name in ("name", "num_params", "macs"):
+        assert said[name] == getattr(graph, name)
+    assert said["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
+    assert said["output_shapes"] == {name: list(shape) for name, shape in graph.output_shapes.items()}
+    words = ["path", "op", "inputs", "shape", "num_params", "macs", "file", "line"]
+    assert [list(each) for each in said["nodes"]] == [words] * len(graph.nodes)
+    expected = [{word: getattr(node, word) for word in words} for node in graph.nodes]
+    assert said["nodes"] == json.loads(json.dumps(expected))
+
+
+def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:
+    nodes = {each["path"]: each for each in json.loads(cli("show", zoo, "--format", "json").out)["nodes"]}
+    assert nodes["halves"]["shape"] == [[4, 16, 16], [4, 16, 16]]
+    assert nodes["twin"]["num_params"] == 0
+
+
+def test_the_table_up_to_the_mistake_and_then_the_mistake(cli: Cli, folder: Path, golden: Golden) -> None:
+    (folder / "wrong.yaml").write_text(WRONG)
+    ran = cli("show", "wrong.yaml")
+    assert ran.code == 1
+    assert ran.err.startswith("error[")
+    golden("show/wrong.txt", f"{ran.out}{ran.err}")
+    ran = cli("show", "wrong.yaml", "--format", "json")
+    assert ran.code == 1
+    assert [each["path"] for each in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
+
+
+def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text("[")
+    ran = cli("show", "wrong.yaml")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error[E102]")
+
+
+@pytest.mark.parametrize("command", [["show"], ["build"], ["render", "-o", "x.svg"], ["train"]])
+def test_a_library_of_blocks_is_no_network(cli: Cli, folder: Path, command: list[str]) -> None:
+    ran = cli(*command, BLOCKS[0])
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"error: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
+
+
+def test_a_narrow_terminal_cuts_operations_short(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
+    monkeypatch.setattr("cnngraph.cli.show.terminal_width", lambda: 64)
+    ran = cli("show", network("googlenet_mnist"))
+    assert max(map(len, ran.out.splitlines())) == 64
+    golden("show/narrow.txt", ran.out)
