@@ -11,11 +11,13 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
 LARGEST = sys.float_info.max
+SHOWN_ITEMS, SHOWN_DEPTH = 8, 3
 
 
 class FieldError(Exception):
@@ -77,16 +79,21 @@ def fields_of(cls: type[Any]) -> dict[str, Field]:
     return _FIELDS[cls]
 
 
-def show_value(value: object) -> str:
-    """A value as an author would write it in YAML's flow style."""
+def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
+    """A value as an author would write it in YAML's flow style; of a long or deep one only the beginning."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(show_value, value)) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {show_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple | Mapping):
+        start, end = ("{", "}") if isinstance(value, Mapping) else ("[", "]")
+        if not depth:
+            return f"{start}…{end}"
+        shown = [
+            f"{each}: {show_value(value[each], depth - 1)}" if isinstance(value, Mapping) else show_value(each, depth - 1)
+            for each in islice(value, SHOWN_ITEMS)
+        ]
+        return start + ", ".join(shown) + (", …" if len(value) > SHOWN_ITEMS else "") + end
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "…"
 
@@ -225,14 +232,17 @@ class Pair(Kind):
 
 @dataclass(frozen=True, slots=True)
 class ListOf(Kind):
-    """A list of one kind of thing, at least `least` long. Held as a tuple."""
+    """A list of one kind of thing, `least` to `most` long. Held as a tuple."""
 
     item: Kind
     least: int = 1
+    most: int | None = None
 
     def convert(self, value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or len(value) < self.least:
             raise _refuse(self, value)
+        if self.most is not None and len(value) > self.most:
+            raise FieldError(f"must be a list of at most {self.most}, got one of {len(value)}")
         return tuple(self.item.convert(each) for each in value)
 
     def schema(self) -> Json:

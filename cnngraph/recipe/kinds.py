@@ -73,6 +73,24 @@ class Decay(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Two(Kind):
+    """A list of two of one kind of thing. Held as a tuple."""
+
+    item: Kind
+
+    def convert(self, value: object) -> tuple[Any, Any]:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise _refuse(self, value)
+        return self.item.convert(value[0]), self.item.convert(value[1])
+
+    def schema(self) -> Json:
+        return {"type": "array", "items": self.item.schema(), "minItems": 2, "maxItems": 2}
+
+    def describe(self) -> str:
+        return f"a list of two, each {self.item.describe()}"
+
+
+@dataclass(frozen=True, slots=True)
 class Label(Kind):
     """The name of a class; a number is one too, as in `classes: [3, 8]`."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Pair, Text, field
-from cnngraph.recipe.kinds import ByName, Decay, Fraction, Label, Named, OrNone, Positive, Record
+from cnngraph.recipe.kinds import ByName, Decay, Fraction, Label, Named, OrNone, Positive, Record, Two
 from cnngraph.recipe.sets import FIGURES, SETS
 
 
@@ -56,7 +56,7 @@ class Adam:
 
     name: str = field(Choice(("adam",)), "Adam", "adam")
     lr: float = field(Positive(), "the learning rate", 0.001)
-    betas: tuple[float, ...] = field(ListOf(Decay(), 2), "what the two running means keep", (0.9, 0.999))
+    betas: tuple[float, float] = field(Two(Decay()), "what the two running means keep", (0.9, 0.999))
     eps: float = field(Positive(), "added to the denominator", 1e-8)
     weight_decay: float = field(Float(0), "what is added to each gradient, times the weight", 0.0)
 
@@ -67,7 +67,7 @@ class AdamW:
 
     name: str = field(Choice(("adamw",)), "Adam with decoupled weight decay", "adamw")
     lr: float = field(Positive(), "the learning rate", 0.001)
-    betas: tuple[float, ...] = field(ListOf(Decay(), 2), "what the two running means keep", (0.9, 0.999))
+    betas: tuple[float, float] = field(Two(Decay()), "what the two running means keep", (0.9, 0.999))
     eps: float = field(Positive(), "added to the denominator", 1e-8)
     weight_decay: float = field(Float(0), "the part of each weight that a step of rate 1 takes away", 0.01)
 

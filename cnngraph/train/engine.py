@@ -331,9 +331,9 @@ def make_optimizer(wanted: Sgd | Adam | AdamW, model: nn.Module) -> torch.optim.
         case Sgd(lr=lr, momentum=momentum, nesterov=nesterov):
             return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov)
         case Adam(lr=lr, betas=betas, eps=eps):
-            return torch.optim.Adam(parameters, lr, (betas[0], betas[1]), eps, decay)
+            return torch.optim.Adam(parameters, lr, betas, eps, decay)
         case AdamW(lr=lr, betas=betas, eps=eps):
-            return torch.optim.AdamW(parameters, lr, (betas[0], betas[1]), eps, decay)
+            return torch.optim.AdamW(parameters, lr, betas, eps, decay)
 
 
 def check_state(state: Mapping[str, Any], recipe: Recipe, model: nn.Module, steps: int) -> None:

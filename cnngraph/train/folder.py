@@ -73,7 +73,7 @@ def _shape(recipe: Recipe, wanted: TensorType) -> Shape:
 def _images(folder: Path, classes: Sequence[str], shape: Shape, note: Note) -> Images:
     files, labels = _files(folder, classes)
     bytes_needed = len(files) * shape[0] * shape[1] * shape[2]
-    threads = os.cpu_count() or 1
+    threads = min(16, os.cpu_count() or 1)
     if bytes_needed > _memory():
         note(f"{folder}: {len(files):,} images, decoded batch by batch by {threads} workers")
         return OnDisk(tuple(files), labels, shape, threads)

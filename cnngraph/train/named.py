@@ -6,7 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
+from tarfile import TarError
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -78,7 +80,7 @@ def download(name: str, root: Path) -> None:
     Raises SpecError (E620) without a network, or where `root` cannot be written.
     """
     title = SETS[name].title
-    help = f"--data-dir names a folder that has it; --recipe digits needs no network; {title} comes from the internet"
+    help = "is there a network? --data-dir names a folder that has the files; --recipe digits needs no download"
     partial = None
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -89,8 +91,8 @@ def download(name: str, root: Path) -> None:
             target = root / file.relative_to(partial)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
-    except (OSError, RuntimeError) as error:  # URLError is an OSError; torchvision raises RuntimeError
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except (OSError, RuntimeError, HTTPException, TarError, EOFError) as error:  # URLError is an OSError
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
         raise SpecError([Diagnostic("E620", f"cannot download {title} to {root}: {reason}", help=help)]) from None
     finally:
         if partial:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cnngraph.backend.lower import lower
+from cnngraph.backend import lower
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, check_fit

@@ -1,0 +1,158 @@
+"""Training speed beside the usual script, in one run: googlenet_mnist on MNIST by the published recipe.
+
+The usual script is a DataLoader over torchvision's MNIST with ToTensor and Normalize, a hand-written network and a
+plain loop. Both sides train from new weights, evaluate on the 10,000 test images after every epoch, and take turns;
+the ratio is the median over the rounds.
+
+    python benchmarks/train_mnist.py --data-dir DATA                    # 60,000 images, about four minutes on 2 cores
+    python benchmarks/train_mnist.py --data-dir DATA --images 6000
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Subset
+from torchvision import datasets, transforms
+
+import cnngraph
+from cnngraph.library import library_root
+from cnngraph.recipe import load_recipe
+from cnngraph.train import train
+from cnngraph.train.data import default_data_dir, load_parts
+from cnngraph.train.progress import Silent
+from cnngraph.train.run_folder import RunFolder
+
+
+class Inception(nn.Module):
+    """Four branches of different reach, laid side by side."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch1x1 = nn.Conv2d(channels, 16, 1)
+        self.branch5x5_1 = nn.Conv2d(channels, 16, 1)
+        self.branch5x5_2 = nn.Conv2d(16, 24, 5, padding=2)
+        self.branch3x3_1 = nn.Conv2d(channels, 16, 1)
+        self.branch3x3_2 = nn.Conv2d(16, 24, 3, padding=1)
+        self.branch3x3_3 = nn.Conv2d(24, 24, 3, padding=1)
+        self.branch_pool = nn.Conv2d(channels, 24, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch5x5 = self.branch5x5_2(self.branch5x5_1(x))
+        branch3x3 = self.branch3x3_3(self.branch3x3_2(self.branch3x3_1(x)))
+        branch_pool = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))
+        return torch.cat([self.branch1x1(x), branch5x5, branch3x3, branch_pool], 1)
+
+
+class GoogLeNet(nn.Module):
+    """The network as a script has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 10, 5)
+        self.inception1 = Inception(10)
+        self.conv2 = nn.Conv2d(88, 20, 5)
+        self.inception2 = Inception(20)
+        self.fc = nn.Linear(1408, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.inception1(F.relu(F.max_pool2d(self.conv1(x), 2)))
+        x = self.inception2(F.relu(F.max_pool2d(self.conv2(x), 2)))
+        logits: Tensor = self.fc(x.flatten(1))
+        return logits
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one side took, and what it reached on the test images."""
+
+    seconds: float
+    accuracy: float
+
+
+def usual_script(data_dir: Path, images: int, epochs: int, seed: int) -> Run:
+    """Train and evaluate as most scripts do."""
+    torch.manual_seed(seed)
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    began = time.perf_counter()
+    training_set = Subset(datasets.MNIST(str(data_dir), train=True, transform=transform), range(images))
+    test_set = datasets.MNIST(str(data_dir), train=False, transform=transform)
+    train_loader = DataLoader(training_set, batch_size=64, shuffle=True)
+    test_loader = DataLoader(test_set, batch_size=64, shuffle=False)
+    model = GoogLeNet()
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
+    accuracy = 0.0
+    for _ in range(epochs):
+        model.train()
+        for inputs, targets in train_loader:
+            optimizer.zero_grad()
+            loss = criterion(model(inputs), targets)
+            torch.autograd.backward(loss)
+            optimizer.step()
+        model.eval()
+        correct = 0
+        with torch.no_grad():
+            for inputs, targets in test_loader:
+                correct += int((model(inputs).argmax(1) == targets).sum())
+        accuracy = correct / len(test_set)
+    return Run(time.perf_counter() - began, accuracy)
+
+
+def engine(data_dir: Path, images: int, epochs: int, seed: int) -> Run:
+    """Train and evaluate the spec on cnngraph's engine, checkpoints and all."""
+    graph = cnngraph.load(library_root() / "googlenet_mnist.yaml")
+    recipe = replace(load_recipe("mnist"), epochs=epochs, seed=seed)
+    torch.manual_seed(seed)
+    began = time.perf_counter()
+    parts = load_parts(recipe, graph.inputs["in"], data_dir)
+    parts = replace(parts, train=replace(parts.train, indices=parts.train.indices[:images]))
+    with tempfile.TemporaryDirectory() as folder:
+        result = train(
+            cnngraph.build(graph),
+            recipe,
+            parts,
+            RunFolder.new(Path(folder), graph.name),
+            network=graph.name,
+            device=torch.device("cpu"),
+            reporter=Silent(),
+        )
+    return Run(time.perf_counter() - began, result.accuracy or 0.0)
+
+
+def main() -> None:
+    """Let both sides take turns, and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, default=default_data_dir(), help="the folder that has MNIST/raw")
+    parser.add_argument("--images", type=int, default=60_000, help="how many training images to use")
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    threads = torch.get_num_threads()
+    print(f"googlenet_mnist, {arguments.images:,} images, epochs: {arguments.epochs}, threads: {threads}")
+    ratios = []
+    for seed in range(arguments.rounds):
+        given = arguments.data_dir, arguments.images, arguments.epochs, seed
+        sides = [usual_script, engine]
+        runs = {side: side(*given) for side in (sides if seed % 2 == 0 else reversed(sides))}
+        usual, ours = runs[usual_script], runs[engine]
+        ratios.append(usual.seconds / ours.seconds)
+        print(
+            f"round {seed + 1}: usual {usual.seconds:6.1f} s, {100 * usual.accuracy:.2f} %"
+            f"   cnngraph {ours.seconds:6.1f} s, {100 * ours.accuracy:.2f} %   {ratios[-1]:.2f} times as fast",
+            flush=True,
+        )
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"median: {statistics.median(ratios):.2f} times as fast ({spread})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The library's recipes, and how recipes are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from cnngraph import SpecError
+from cnngraph.recipe import find_recipe, load_recipe, recipe_names, recipe_schema, recipe_table, to_dict
+from cnngraph.recipe.model import Adam, Sgd, Step
+
+
+def test_the_library() -> None:
+    assert {"cifar", "cifar2", "cifar2_l2", "digits", "mnist", "photos"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_of_the_library_is_right(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.about
+    jsonschema.validate(recipe_table(name).plain(), recipe_schema())
+    jsonschema.validate(to_dict(recipe), recipe_schema())
+
+
+def test_published_recipes() -> None:
+    mnist, cifar2, l2, cifar = (load_recipe(each) for each in ("mnist", "cifar2", "cifar2_l2", "cifar"))
+    assert mnist.optimizer == Sgd(lr=0.01, momentum=0.5)
+    assert (mnist.epochs, mnist.batch_size, mnist.figures(1)) == (10, 64, ((0.1307,), (0.3081,)))
+    assert (cifar2.optimizer, cifar2.epochs, cifar2.batch_size) == (Sgd(lr=0.01), 100, 64)
+    assert l2.optimizer == Sgd(lr=0.01, weight_decay=0.002)
+    assert (cifar.optimizer, cifar.schedule) == (Adam(lr=0.001), Step(every=20, divide=3))
+    assert {each.validation for each in (mnist, cifar2, l2, cifar)} == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "help"),
+    [
+        ("mnits", "there is no recipe mnits", "did you mean mnist?"),
+        ("x", "there is no recipe x", "a file's name ends in .yaml"),
+        ("../recipes/mnist", "there is no recipe ../recipes/mnist", ""),
+        ("x.yaml", "there is no recipe file x.yaml", ""),
+    ],
+)
+def test_recipes_that_are_not_there(name: str, message: str, help: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        find_recipe(name)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.message) == ("E606", message)
+    assert help in (diagnostic.help or "")
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: digits\nepochs: 2\noptimizer: adam\n")
+    assert load_recipe(str(path)).epochs == 2
+    path.write_text("- data\n")
+    with pytest.raises(SpecError, match="must be a table"):
+        load_recipe(str(path))
+    path.write_text("data: digits\nepochs: 2\nepochs: 3\noptimizer: adam\n")
+    with pytest.raises(SpecError, match="given twice"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"epoch": 3},
+        {"optimizer": {"name": "sgd"}},
+        {"optimizer": {"lr": 1}},
+        {"data": "minst"},
+        {"validation": 1},
+        {"augment": {"flop": True}},
+    ],
+)
+def test_the_schema_refuses_what_reading_refuses(wrong: dict[str, object]) -> None:
+    least = {"data": "digits", "epochs": 1, "optimizer": "adam"}
+    jsonschema.validate(least, recipe_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(least | wrong, recipe_schema())

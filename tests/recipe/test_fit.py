@@ -1,0 +1,80 @@
+"""What does not fit is said before the first batch."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnngraph.recipe import Recipe, check_fit
+from cnngraph.recipe.model import Adam, Augment, ImageFolder, Loss, NamedSet, Normalize
+from cnngraph.tensor_type import TensorType
+
+MAP, VECTOR = TensorType.map, TensorType.vector
+DIGITS = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam())
+FOLDER = Recipe(data=ImageFolder(), epochs=1, optimizer=Adam())
+
+
+def said(recipe: Recipe, image: TensorType, width: int = 10, **facts: object) -> list[str]:
+    found = check_fit(recipe, {"in": image}, {"fc": VECTOR(width)}, **facts)  # type: ignore[arg-type]
+    return [f"{each.code} {each.message}: {each.help}" for each in found]
+
+
+def test_what_fits() -> None:
+    assert said(DIGITS, MAP(1, 28, 28)) == []
+    assert said(FOLDER, MAP(3, 224, 224), 4) == []
+    assert said(FOLDER, MAP(3, 224, 224), 4, shape=(3, 224, 224), classes=4) == []
+
+
+def test_sizes() -> None:
+    (message,) = said(DIGITS, MAP(1, 32, 32))
+    assert "E610 the network takes images of 1×32×32, MNIST has 1×28×28" in message
+    assert "--set train.data.resize=32 makes the images fit, --input 1x28x28 the network" in message
+    resized = Recipe(data=NamedSet(name="mnist", resize=(32, 32)), epochs=1, optimizer=Adam())
+    assert said(resized, MAP(1, 32, 32)) == []
+    cropped = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), augment=Augment(crop=(24, 24)))
+    assert said(cropped, MAP(1, 24, 24)) == []
+    assert "train.augment.crop=20" in said(cropped, MAP(1, 20, 20))[0]
+
+
+def test_channels() -> None:
+    (message,) = said(DIGITS, MAP(3, 28, 28))
+    assert "takes images of 3×28×28, MNIST has 1×28×28: a network for these images has the input [1, 28, 28]" in message
+
+
+def test_classes() -> None:
+    (message,) = said(DIGITS, MAP(1, 28, 28), 1000)
+    assert "E611 MNIST has 10 classes, but the network's output fc is 1000: --set classes=10" in message
+    two = Recipe(data=NamedSet(name="mnist", classes=("3", "8")), epochs=1, optimizer=Adam())
+    assert said(two, MAP(1, 28, 28), 2) == []
+
+
+@pytest.mark.parametrize("output", [MAP(10, 1, 1), VECTOR(9)])
+def test_logits_are_a_number_for_each_class(output: TensorType) -> None:
+    (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {"fc": output})
+    assert found.code == "E611"
+
+
+def test_several_inputs() -> None:
+    (found,) = check_fit(DIGITS, {"a": MAP(1, 28, 28), "b": MAP(1, 28, 28)}, {"fc": VECTOR(10)})
+    assert (found.code, "this one has 2: a, b" in found.message) == ("E612", True)
+
+
+def test_auxiliary_weights_name_outputs() -> None:
+    recipe = Recipe(
+        data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), loss=Loss(auxiliary={"aux1": 0.3, "aux3": 0.3})
+    )
+    outputs = {"logits": VECTOR(10), "aux1": VECTOR(10), "aux2": VECTOR(10)}
+    (found,) = check_fit(recipe, {"in": MAP(1, 28, 28)}, outputs)
+    assert (found.code, found.help) == ("E613", "it has aux1, aux2")
+
+
+def test_a_folder_that_was_looked_into() -> None:
+    assert "E611 the folder has 3 classes" in said(FOLDER, MAP(3, 8, 8), 4, shape=(3, 8, 8), classes=3)[0]
+    wrong = Recipe(
+        data=ImageFolder(),
+        epochs=1,
+        optimizer=Adam(),
+        augment=Augment(crop=(16, 16)),
+        normalize=Normalize(mean=(0.5,) * 3, std=(1.0,) * 3),
+    )
+    found = said(wrong, MAP(1, 16, 16), 2, shape=(1, 8, 8), classes=2)
+    assert [each[:4] for each in found] == ["E605", "E605"]

@@ -1,0 +1,169 @@
+"""Recipes are read whole: every mistake at its place, with a mend where one is likely."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnngraph.diagnostics import Diagnostic, Source
+from cnngraph.document import Table, parse
+from cnngraph.recipe import Recipe, read_recipe, to_yaml
+from cnngraph.recipe.model import AdamW, Augment, Cosine, ImageFolder, NamedSet, Normalize, Sgd, Step
+
+LEAST = "data: digits\nepochs: 3\noptimizer: adam\n"
+
+
+def read(text: str) -> tuple[Recipe | None, list[Diagnostic]]:
+    value, diagnostics = parse(Source("recipe.yaml", text))
+    assert isinstance(value, Table)
+    assert not diagnostics
+    return read_recipe(value, name="mine")
+
+
+def good(text: str) -> Recipe:
+    recipe, diagnostics = read(text)
+    assert not diagnostics
+    assert recipe
+    return recipe
+
+
+def test_the_least_recipe() -> None:
+    recipe = good(LEAST)
+    assert recipe.name == "mine"
+    assert recipe.data == NamedSet(name="digits")
+    assert (recipe.epochs, recipe.batch_size, recipe.validation, recipe.optimizer.lr) == (3, 64, 0.1, 0.001)
+    assert recipe.figures(1) == ((0.1307,), (0.3081,))
+
+
+def test_every_word() -> None:
+    text = """
+        about: All of it.
+        data: {name: cifar10, classes: [bird, airplane], resize: [48, 40]}
+        epochs: 5
+        batch_size: 16
+        optimizer: {name: sgd, lr: 1e-2, momentum: 0.9, nesterov: true, weight_decay: 0.0005}
+        schedule: {name: step, at: [2, 4], divide: 5}
+        validation: 0.25
+        normalize: {mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2]}
+        augment: {pad: 4, crop: [44, 36], flip: true}
+        loss: {auxiliary: {aux1: 0.3, aux2: 0}}
+        seed: 7
+        device: cpu
+    """
+    recipe = good(text)
+    assert recipe.data == NamedSet(name="cifar10", classes=("bird", "airplane"), resize=(48, 40))
+    assert recipe.optimizer == Sgd(lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.0005)
+    assert recipe.schedule == Step(at=(2, 4), divide=5)
+    assert recipe.normalize == Normalize(mean=(0.5,) * 3, std=(0.2,) * 3)
+    assert recipe.augment == Augment(pad=4, crop=(44, 36), flip=True)
+    assert recipe.loss.auxiliary == {"aux1": 0.3, "aux2": 0.0}
+    assert (recipe.validation, recipe.seed, recipe.device) == (0.25, 7, "cpu")
+
+
+@pytest.mark.parametrize("word", ["none", "null", "~"])
+def test_none_is_a_word(word: str) -> None:
+    recipe = good(LEAST + f"validation: {word}\nnormalize: {word}\n")
+    assert recipe.validation is None
+    assert recipe.figures(1) is None
+
+
+def test_numbers_are_names_of_classes() -> None:
+    data = good("data: {name: mnist, classes: [3, 8]}\nepochs: 1\noptimizer: adam").data
+    assert data.classes == ("3", "8")
+
+
+def test_figures_suit_the_channels() -> None:
+    folder = good("data: folder\nepochs: 1\noptimizer: adam")
+    assert isinstance(folder.data, ImageFolder)
+    assert folder.figures(3) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    grey = folder.figures(1)
+    assert grey
+    assert sum(grey[0]) == pytest.approx(0.449)
+    one = good(LEAST + "normalize: {mean: [0.5], std: [0.25]}").figures(3)
+    assert one == ((0.5,) * 3, (0.25,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place", "message", "help"),
+    [
+        ("epoch: 3", "E602", (1, 1), "a recipe has no word epoch", "did you mean epochs?"),
+        ("lr: 3", "E602", (1, 1), "a recipe has no word lr", "did you mean optimizer: {lr: …}?"),
+        ("colour: 3", "E602", (1, 1), "a recipe has no word colour", "it has about, data, "),
+        ("optimizer: {name: sgd, lr: 1, betas: [0, 0]}", "E602", (1, 31), "optimizer sgd has no word betas", ""),
+        ("optimizer: {name: adam, lrr: 1}", "E602", (1, 25), "optimizer adam has no word lrr", "did you mean lr?"),
+        ("optimizer: {name: adan}", "E603", (1, 19), "must be one of sgd, adam, adamw", "did you mean adam?"),
+        ("optimizer: adan", "E603", (1, 12), "must be one of sgd, adam, adamw", "did you mean adam?"),
+        ("optimizer: {lr: 1}", "E604", (1, 12), "optimizer needs name: one of sgd, adam, adamw", ""),
+        ("optimizer: sgd", "E604", (1, 12), "optimizer sgd needs lr", ""),
+        ("optimizer: {name: sgd, lr: 0}", "E603", (1, 28), "optimizer.lr must be a number above 0, got 0", ""),
+        ("optimizer: {name: sgd, lr: .inf}", "E603", (1, 28), "optimizer.lr must be a number above 0", ""),
+        ("optimizer: {name: adam, betas: [0.9]}", "E603", (1, 32), "betas must be a list of two, each", ""),
+        ("optimizer: {name: sgd, lr: 1, nesterov: true}", "E605", (1, 41), "needs a momentum above 0", ""),
+        ("schedule: step", "E605", (1, 11), "schedule step needs either every or at", ""),
+        ("schedule: {name: step, every: 2, at: [3]}", "E605", (1, 38), "needs either every or at", ""),
+        ("epochs: 2.5", "E603", (1, 9), "epochs must be an integer of at least 1, got 2.5", ""),
+        ("epochs: no", "E603", (1, 9), "epochs must be an integer of at least 1, got no", ""),
+        ("validation: 1", "E603", (1, 13), "validation must be a number between 0 and 1, or none, got 1", ""),
+        ("data: minst", "E603", (1, 7), "data must be one of digits, mnist", "did you mean mnist?"),
+        ("data: {name: mnist, path: x}", "E602", (1, 21), "data mnist has no word path", ""),
+        ("data: {name: cifar10, classes: [brid, cat]}", "E605", (1, 32), "has no class brid", ""),
+        ("data: {name: cifar10, classes: [cat, cat]}", "E605", (1, 32), "class cat stands twice", ""),
+        ("normalize: {mean: [0.5], std: [0.5, 0.5]}", "E605", (1, 31), "1 means and 2 deviations", ""),
+        ("normalize: {mean: [0.5], std: [0]}", "E603", (1, 31), "normalize.std must be a number above 0, got 0", ""),
+        ("normalize: imagnet", "E603", (1, 12), "normalize must be one of data", ""),
+        ("augment: {pad: 4}", "E605", (1, 16), "augment.pad needs augment.crop", ""),
+        ("augment: {crop: 32}", "E605", (1, 10), "augment.crop 32×32 is larger than the image, 28×28", ""),
+        ("augment: flip", "E603", (1, 10), "augment must be a table, got flip", ""),
+        ("loss: {auxiliary: {aux1: -1}}", "E603", (1, 19), "loss.auxiliary must be a number", ""),
+        ("seed: -1", "E603", (1, 7), "seed must be an integer of at least 0, got -1", ""),
+        ("device: gpu", "E603", (1, 9), "device must be one of auto, cpu, cuda, got gpu", "did you mean cpu?"),
+    ],
+)
+def test_one_mistake_is_one_message(text: str, code: str, place: tuple[int, int], message: str, help: str) -> None:
+    word = text.partition(":")[0]
+    rest = "".join(line for line in LEAST.splitlines(keepends=True) if line.partition(":")[0] != word)
+    recipe, (diagnostic,) = read(f"{text}\n{rest}")
+    assert recipe is None
+    assert (diagnostic.code, (diagnostic.line, diagnostic.column)) == (code, place)
+    assert message in diagnostic.message
+    assert help in (diagnostic.help or "")
+
+
+def test_all_mistakes_at_once() -> None:
+    _, diagnostics = read("dtaa: mnist\nepochs: 0\noptimizer: {name: sgd, rate: 1}\nseed: x\n")
+    said = [(each.code, each.line) for each in diagnostics]
+    assert said == [("E602", 1), ("E603", 2), ("E602", 3), ("E604", 3), ("E603", 4)]
+
+
+def test_missing_words() -> None:
+    _, diagnostics = read("about: nothing yet\n")
+    assert [each.code for each in diagnostics] == ["E604"] * 3
+    assert [each.message.partition(":")[0] for each in diagnostics] == [
+        "a recipe needs data", "a recipe needs epochs", "a recipe needs optimizer",
+    ]  # fmt: skip
+
+
+def test_cosine_falls_and_step_divides() -> None:
+    cosine = Cosine(final=0.1)
+    assert [round(cosine.factor(each, 10), 6) for each in (0, 5, 10, 12)] == [1, 0.55, 0.1, 0.1]
+    step = Step(every=20, divide=3)
+    assert [step.factor(each, 80) for each in (0, 19.99, 20, 40)] == [1, 1, pytest.approx(1 / 3), pytest.approx(1 / 9)]
+    assert [Step(at=(2, 3)).factor(each, 5) for each in (1.9, 2, 3)] == [1, pytest.approx(0.1), pytest.approx(0.01)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LEAST,
+        'about: "yes: it # is"\n' + LEAST + "validation: none\nnormalize: none\n",
+        "data: {name: folder, path: my photos, resize: 64}\nepochs: 1\noptimizer: adamw\n"
+        "schedule: {name: cosine, final: 0.01}\nloss: {auxiliary: {aux1: 0.4}}\n",
+        "data: {name: mnist, classes: [3, 8]}\nepochs: 1\noptimizer: {name: sgd, lr: 1e-5}\naugment: {flip: true}\n",
+    ],
+)
+def test_a_recipe_written_reads_as_itself(text: str) -> None:
+    recipe = good(text)
+    assert good(to_yaml(recipe)) == recipe
+
+
+def test_adamw_has_a_decay_of_its_own() -> None:
+    assert good("data: digits\nepochs: 1\noptimizer: adamw").optimizer == AdamW(weight_decay=0.01)

@@ -1,0 +1,141 @@
+"""Small things to train, and reporters that remember."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnngraph.recipe import Recipe
+from cnngraph.recipe.model import NamedSet, Sgd
+from cnngraph.train import Result, train
+from cnngraph.train.files import read_state
+from cnngraph.train.images import InMemory, Part, Parts
+from cnngraph.train.progress import Silent
+from cnngraph.train.records import Epoch, Facts, Progress
+from cnngraph.train.run_folder import RunFolder
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(
+    data=NamedSet(name="digits"),
+    epochs=2,
+    batch_size=8,
+    optimizer=Sgd(lr=0.1, momentum=0.5),
+)
+
+
+def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMemory:
+    """Grey noise with one bright row: which row it is, is the class."""
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 100, (count, size, size, 1), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(count) % classes
+    pixels[torch.arange(count), labels] = 255
+    return InMemory(pixels, labels)
+
+
+def stripe_parts(train: int = 36, held: int = 12, validation: bool = True) -> Parts:
+    """Parts of striped images; without validation only train and test."""
+    part = Part.whole(stripes(held, 1)) if validation else None
+    return Parts(tuple("abcd"), Part.whole(stripes(train)), part, Part.whole(stripes(held, 2)))
+
+
+def small_network(seed: int = 0) -> nn.Module:
+    """Convolution, batch norm, dropout, linear: everything that has a state or draws random numbers."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Flatten(),
+        nn.Linear(4 * 64, 4),
+    )
+
+
+@dataclass
+class Remembering(Silent):
+    """A reporter that remembers what it was told, and may do something at a step."""
+
+    notes: list[str] = field(default_factory=list)
+    began: list[Facts] = field(default_factory=list)
+    steps: list[Progress] = field(default_factory=list)
+    looked_at: list[str] = field(default_factory=list)
+    epochs: list[tuple[Epoch, bool]] = field(default_factory=list)
+    ended: list[Result] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def begin(self, facts: Facts) -> None:
+        self.began.append(facts)
+
+    def step(self, progress: Progress) -> None:
+        self.steps.append(progress)
+
+    def evaluating(self, part: str) -> None:
+        self.looked_at.append(part)
+
+    def epoch(self, epoch: Epoch, best: bool) -> None:
+        self.epochs.append((epoch, best))
+
+    def end(self, result: Result) -> None:
+        self.ended.append(result)
+
+
+def at_batch(number: int, act: Callable[[], object], network: nn.Module | None = None) -> nn.Module:
+    """A network that does something when it reads the training batch of that number."""
+    network = network or small_network()
+    count = 0
+
+    def before(module: nn.Module, images: tuple[Tensor, ...]) -> None:
+        nonlocal count
+        count += module.training
+        if module.training and count == number:
+            act()
+
+    network.register_forward_pre_hook(before)
+    return network
+
+
+def exploding(number: int) -> nn.Module:
+    """A network whose output is infinite from the training batch of that number on."""
+    network = small_network()
+    broken = False
+
+    def breaks() -> None:
+        nonlocal broken
+        broken = True
+
+    def after(module: nn.Module, images: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return output * math.inf if broken else output
+
+    network.register_forward_hook(after)
+    return at_batch(number, breaks, network)
+
+
+def run(
+    folder: Path,
+    recipe: Recipe = RECIPE,
+    parts: Parts | None = None,
+    network: nn.Module | None = None,
+    reporter: Silent | None = None,
+    resume: bool = False,
+    **changes: object,
+) -> Result:
+    """Train a small network into a folder."""
+    folder.mkdir(exist_ok=True)
+    place = RunFolder(folder)
+    return train(
+        network or small_network(),
+        replace(recipe, **changes),  # type: ignore[arg-type]
+        parts or stripe_parts(),
+        place,
+        network="small",
+        device=CPU,
+        reporter=reporter or Silent(),
+        state=read_state(place.state) if resume else None,
+    )

@@ -1,0 +1,291 @@
+"""Where images come from: the package, torchvision's downloads, folders."""
+
+from __future__ import annotations
+
+import gzip
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnngraph import SpecError
+from cnngraph.recipe import Recipe
+from cnngraph.recipe.model import ImageFolder, NamedSet
+from cnngraph.recipe.sets import SETS
+from cnngraph.tensor_type import TensorType
+from cnngraph.train import folder as folders
+from cnngraph.train import named
+from cnngraph.train.data import default_data_dir, load_parts
+from cnngraph.train.images import InMemory, OnDisk, Parts
+from cnngraph.train.loader import Preparation, TrainingLoader
+from tests.train.support import CPU, RECIPE
+
+DIGIT, COLOUR = TensorType.map(1, 28, 28), TensorType.map(3, 8, 8)
+
+
+def load(recipe: Recipe, data_dir: Path | None, wanted: TensorType = DIGIT) -> Parts:
+    return load_parts(recipe, wanted, data_dir, lambda note: None)
+
+
+def lengths(parts: Parts) -> tuple[int, int, int]:
+    return len(parts.train), len(parts.validation or ()), len(parts.test or ())
+
+
+# The digits in the package.
+
+
+def test_the_embedded_digits() -> None:
+    parts = load(RECIPE, None)
+    assert lengths(parts) == (5400, 600, 2000)
+    assert parts.shape == (1, 28, 28)
+    assert parts.test
+    assert torch.bincount(parts.test.images.labels).tolist() == [200] * 10
+    images = parts.train.images
+    assert isinstance(images, InMemory)
+    assert images.pixels.dtype == torch.uint8
+    assert images.pixels.float().div(255).mean() == pytest.approx(0.1307, abs=0.005)
+
+
+def test_some_classes_of_it() -> None:
+    recipe = replace(RECIPE, data=NamedSet(name="digits", classes=("7", "1"), resize=(32, 32)), validation=None)
+    parts = load(recipe, None)
+    assert parts.classes == ("7", "1")
+    assert lengths(parts) == (1200, 0, 400)
+    assert parts.shape == (1, 32, 32)
+    every = load(replace(RECIPE, validation=None), None)
+    ones = every.train.images.labels.tolist().index(1)
+    sevens = every.train.images.labels.tolist().index(7)
+    assert parts.train.images.labels[0] == (0 if sevens < ones else 1)
+
+
+# Sets that torchvision downloads.
+
+
+def idx(array: np.ndarray[Any, Any]) -> bytes:
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+
+
+def lay_mnist(root: Path, count: int = 20) -> None:
+    """A small MNIST in its own format."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(random.integers(0, 256, (count, 28, 28))))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(count) % 10))
+
+
+MNIST = replace(RECIPE, data=NamedSet(name="mnist"))
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_files_that_are_there_are_read(tmp_path: Path) -> None:
+    lay_mnist(tmp_path)
+    parts = load(MNIST, tmp_path)
+    assert lengths(parts) == (10, 10, 20)
+    assert parts.shape == (1, 28, 28)
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "cifar100"])
+def test_without_a_network_it_says_so_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(replace(RECIPE, data=NamedSet(name=name)), tmp_path / "data")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "E620"
+    assert f"cannot download {SETS[name].title} to {tmp_path / 'data'}" in diagnostic.message
+    assert "Name or service not known" in diagnostic.message
+    assert "--recipe digits needs no download" in (diagnostic.help or "")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaking:
+        def __init__(self, root: str, train: bool = True, download: bool = False) -> None:
+            if not download:
+                raise RuntimeError("Dataset not found")
+            lay_mnist(Path(root))
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(named.READERS, "mnist", Breaking)
+    with pytest.raises(KeyboardInterrupt):
+        load(MNIST, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_arrives_without_its_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader: Callable[..., Any] = named.READERS["mnist"]
+
+    def fetch(root: str, train: bool = True, download: bool = False) -> Any:
+        if download:
+            lay_mnist(Path(root))
+            (Path(root) / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"x"))
+        return reader(root, train=train, download=False)
+
+    monkeypatch.setitem(named.READERS, "mnist", fetch)
+    notes: list[str] = []
+    load_parts(MNIST, DIGIT, tmp_path, notes.append)
+    assert notes == [f"downloading MNIST to {tmp_path}"]
+    assert sorted(each.name for each in (tmp_path / "MNIST" / "raw").iterdir()) == [
+        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+    ]  # fmt: skip
+    assert [each.name for each in tmp_path.iterdir()] == ["MNIST"]
+
+
+@pytest.mark.usefixtures("no_network")
+def test_broken_files_are_named(tmp_path: Path) -> None:
+    lay_mnist(tmp_path)
+    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03")
+    with pytest.raises(SpecError, match=r"the files of MNIST in .* cannot be read"):
+        load(MNIST, tmp_path)
+
+
+def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecError, match="cannot download MNIST to"):
+        load(MNIST, tmp_path / "file" / "data")
+
+
+def test_the_default_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    monkeypatch.setattr("sys.platform", "linux")
+    assert default_data_dir() == Path("/somewhere/cnngraph/data")
+
+
+# Folders of images.
+
+PHOTOS = replace(RECIPE, data=ImageFolder(), validation=0.25)
+
+
+def lay_images(
+    root: Path, classes: dict[str, int], mode: str = "RGB", size: tuple[int, int] = (12, 10), broken: str = ""
+) -> None:
+    random = np.random.default_rng(0)
+    for name, count in classes.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
+            pixels = random.integers(0, 256, shape).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+        if broken:
+            (root / name / broken).write_text("no image")
+
+
+def test_one_folder_is_cut_by_the_seed(tmp_path: Path) -> None:
+    lay_images(tmp_path, {"cat": 8, "ant": 4})
+    parts = load(PHOTOS, tmp_path, COLOUR)
+    assert parts.classes == ("ant", "cat")
+    assert parts.shape == (3, 8, 8)
+    assert lengths(parts) == (9, 3, 0)
+    assert parts.test is None
+
+
+def test_train_val_and_test(tmp_path: Path) -> None:
+    lay_images(tmp_path / "train", {"cat": 4, "ant": 4})
+    lay_images(tmp_path / "test", {"cat": 2, "ant": 1})
+    assert lengths(load(PHOTOS, tmp_path, COLOUR)) == (6, 2, 3)
+    assert lengths(load(replace(PHOTOS, validation=None), tmp_path, COLOUR)) == (8, 0, 3)
+    lay_images(tmp_path / "val", {"cat": 1, "ant": 1})
+    assert lengths(load(PHOTOS, tmp_path, COLOUR)) == (8, 2, 3)
+
+
+def test_val_is_what_is_reported_where_there_is_no_test(tmp_path: Path) -> None:
+    lay_images(tmp_path / "train", {"cat": 4, "ant": 4})
+    lay_images(tmp_path / "val", {"cat": 1, "ant": 1})
+    assert lengths(load(replace(PHOTOS, validation=None), tmp_path, COLOUR)) == (8, 0, 2)
+    lay_images(tmp_path / "flat", {"cat": 4, "ant": 4})
+    with pytest.raises(SpecError, match="needs test images"):
+        load(replace(PHOTOS, validation=None), tmp_path / "flat", COLOUR)
+
+
+def test_images_are_decoded_for_the_network(tmp_path: Path) -> None:
+    lay_images(tmp_path, {"a": 2, "b": 2}, mode="L", size=(28, 28))
+    grey = load(PHOTOS, tmp_path, DIGIT)
+    assert isinstance(grey.train.images, InMemory)
+    with Image.open(tmp_path / "a" / "0.png") as image:
+        assert np.array_equal(grey.train.images.pixels[0, :, :, 0], np.array(image))
+    sized = replace(PHOTOS, data=ImageFolder(resize=(6, 9)))
+    assert load(sized, tmp_path, COLOUR).shape == (3, 6, 9)
+
+
+def test_photographs_stand_upright(tmp_path: Path) -> None:
+    lay_images(tmp_path, {"a": 2, "b": 2})
+    lying = Image.new("RGB", (8, 8))
+    lying.paste((255, 0, 0), (0, 0, 8, 4))  # the upper half is red, and the camera was turned by half
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    lying.save(tmp_path / "a" / "0.png", exif=exif)
+    images = load(PHOTOS, tmp_path, COLOUR).train.images
+    assert isinstance(images, InMemory)
+    assert images.pixels[0, 0, 0].tolist() == [0, 0, 0]
+    assert images.pixels[0, 7, 7].tolist() == [255, 0, 0]
+
+
+def test_chosen_classes_of_a_folder(tmp_path: Path) -> None:
+    lay_images(tmp_path, {"ant": 4, "bee": 4, "cat": 4})
+    parts = load(replace(PHOTOS, data=ImageFolder(classes=("cat", "ant"))), tmp_path, COLOUR)
+    assert parts.classes == ("cat", "ant")
+    assert parts.train.images.labels.tolist() == [1] * 4 + [0] * 4
+    with pytest.raises(SpecError, match="no class cta") as caught:
+        load(replace(PHOTOS, data=ImageFolder(classes=("cta", "ant"))), tmp_path, COLOUR)
+    assert caught.value.diagnostics[0].help == "did you mean cat?"
+
+
+@pytest.mark.parametrize(
+    ("lay", "message"),
+    [
+        (lambda root: None, "there is no folder"),
+        (lambda root: root.mkdir(), "at least two classes, it has 0"),
+        (lambda root: lay_images(root, {"a": 1, "b": 0}), "no images of the class b"),
+        (lambda root: lay_images(root, {"a": 0, "b": 0}), "has no images in folders of the classes a, b"),
+        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image is left for validation: 2 in 2 classes"),
+        (lambda root: lay_images(root, {"a": 3, "b": 3}, broken="x.jpg"), "cannot read the image .*x.jpg"),
+    ],
+)
+def test_folders_that_are_wrong(tmp_path: Path, lay: Callable[[Path], object], message: str) -> None:
+    lay(tmp_path / "root")
+    with pytest.raises(SpecError, match=message) as caught:
+        load(PHOTOS, tmp_path / "root", COLOUR)
+    assert caught.value.diagnostics[0].code in {"E621", "E622"}
+
+
+def test_a_folder_must_be_named() -> None:
+    with pytest.raises(SpecError, match="names none"):
+        load(PHOTOS, None, COLOUR)
+
+
+def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_images(tmp_path, {"a": 6, "b": 6})
+    there = load(PHOTOS, tmp_path, COLOUR)
+    monkeypatch.setattr(folders, "MOST_IN_MEMORY", 100)
+    notes: list[str] = []
+    parts = load_parts(PHOTOS, COLOUR, tmp_path, notes.append)
+    assert "decoded batch by batch" in notes[0]
+    assert isinstance(parts.train.images, OnDisk)
+    preparation = Preparation.of(PHOTOS, 3, CPU)
+    state = torch.get_rng_state()
+    streamed, kept = (TrainingLoader(each.train, preparation, 4, 0, CPU) for each in (parts, there))
+    for _, one, other in zip(range(streamed.steps), streamed.batches(1), kept.batches(1), strict=False):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    assert torch.equal(state, torch.get_rng_state())
+    (tmp_path / "a" / "0.png").write_text("broken")
+    with pytest.raises(SpecError, match=r"cannot read the image .*0\.png") as caught:
+        list(parts.train.images.batches([torch.arange(12)], CPU))
+    assert caught.value.diagnostics[0].code == "E621"

@@ -1,0 +1,303 @@
+"""The loop: what is learned, measured, chosen, saved and taken up again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnngraph import SpecError
+from cnngraph.recipe.model import Adam, AdamW, Cosine, Loss, Sgd, Step
+from cnngraph.train import Result
+from cnngraph.train.engine import auxiliary_loss, evaluate, make_optimizer
+from cnngraph.train.images import InMemory
+from cnngraph.train.loader import EvaluationLoader, Preparation
+from tests.train.support import (
+    CPU,
+    RECIPE,
+    Remembering,
+    at_batch,
+    exploding,
+    run,
+    small_network,
+    stripe_parts,
+    stripes,
+)
+
+
+def figures(result: Result) -> list[dict[str, float]]:
+    """A run's figures without its times."""
+    times = {"seconds", "images_per_second"}
+    return [{key: each for key, each in epoch.row().items() if key not in times} for epoch in result.epochs]
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    one, other = load_file(first), load_file(second)
+    return list(one) == list(other) and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    result = run(tmp_path, epochs=8)
+    assert result.test
+    assert result.test.accuracy > 0.9
+    assert result.epochs[-1].train.loss < result.epochs[0].train.loss
+    assert result.accuracy == result.test.accuracy
+
+
+def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
+    told = Remembering()
+    result = run(tmp_path, epochs=3, reporter=told)
+    assert told.looked_at == ["validation", "validation", "validation", "test"]
+    assert {each.held_part for each in result.epochs} == {"validation"}
+    assert result.best
+    assert result.best.held.accuracy == max(each.held.accuracy for each in result.epochs)
+    assert told.ended == [result]
+
+
+def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
+    network = small_network()
+    schedule = Step(at=(2,), divide=1e-4)  # after the second epoch the rate is wild
+    result = run(tmp_path, epochs=4, network=network, schedule=schedule, optimizer=Adam(lr=0.01))
+    assert result.best
+    assert result.best.number <= 2
+    assert result.test
+    parts = stripe_parts()
+    assert parts.test
+    again = small_network(1)
+    again.load_state_dict(load_file(tmp_path / "best.safetensors"))
+    loader = EvaluationLoader(parts.test, Preparation.of(RECIPE, 1, CPU), CPU)
+    assert evaluate(again, loader, CPU) == result.test
+    assert all(torch.equal(each, again.state_dict()[key]) for key, each in network.state_dict().items())
+    assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
+
+
+def test_without_validation_nothing_is_chosen(tmp_path: Path) -> None:
+    told = Remembering()
+    result = run(tmp_path, epochs=3, parts=stripe_parts(validation=False), validation=None, reporter=told)
+    assert told.looked_at == ["test"] * 3
+    assert result.best is None
+    assert result.test == result.epochs[-1].held
+    assert not any(best for _, best in told.epochs)
+    assert not (tmp_path / "best.safetensors").exists()
+    assert "test_accuracy" in (tmp_path / "metrics.csv").read_text()
+
+
+def test_a_set_without_test_images(tmp_path: Path) -> None:
+    parts = stripe_parts()
+    result = run(tmp_path, parts=type(parts)(parts.classes, parts.train, parts.validation, None))
+    assert result.test is None
+    assert result.best
+    assert result.accuracy == result.best.held.accuracy
+
+
+def test_what_the_folder_holds(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    names = {"best.safetensors", "curves.png", "last.safetensors", "metrics.csv", "metrics.json", "state.pt"}
+    assert {each.name for each in tmp_path.iterdir()} == names
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert [float(row["validation_accuracy"]) for row in rows] == [each.held.accuracy for each in result.epochs]
+    assert list(rows[0]) == list(metrics["epochs"][0])
+    assert result.best
+    assert result.test
+    assert metrics["finished"] is True
+    assert metrics["best_epoch"] == result.best.number
+    assert metrics["test"] == {"loss": result.test.loss, "accuracy": result.test.accuracy}
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+        assert file.metadata()["network"] == "small"
+        assert file.metadata()["epoch"] == str(result.best.number)
+
+
+def test_counters_are_exact(tmp_path: Path) -> None:
+    """With no learning to speak of, what was counted in training is what an evaluation finds."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
+    parts = stripe_parts(train=35)
+    result = run(tmp_path, network=network, parts=parts, epochs=1, optimizer=Sgd(lr=1e-30))
+    exact = evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    assert result.epochs[0].train.accuracy == exact.accuracy
+    assert result.epochs[0].train.loss == pytest.approx(exact.loss, rel=1e-5)
+
+
+def test_a_seed_is_a_run(tmp_path: Path) -> None:
+    first, second, other = run(tmp_path / "a"), run(tmp_path / "b"), run(tmp_path / "c", seed=1)
+    assert figures(first) == figures(second)
+    assert same_weights(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
+    assert figures(first) != figures(other)
+
+
+def test_evaluation_leaves_batch_norm_alone(tmp_path: Path) -> None:
+    network = small_network()
+    before = {key: each.clone() for key, each in network.state_dict().items()}
+    parts = stripe_parts()
+    evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    assert all(torch.equal(each, network.state_dict()[key]) for key, each in before.items())
+
+
+def press_ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 12, 15])  # 36 images in batches of 8 are 5 steps an epoch
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Path, step: int) -> None:
+    changes: dict[str, Any] = {"epochs": 3, "optimizer": Adam(lr=0.01), "schedule": Cosine()}
+    whole = run(tmp_path / "whole", **changes)
+    told = Remembering()
+    half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), reporter=told, **changes)
+    assert half.interrupted
+    assert half.test is None
+    assert "a checkpoint is written first" in told.notes[0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    done = run(tmp_path / "half", network=small_network(5), resume=True, **changes)
+    assert not done.interrupted
+    assert figures(done) == figures(whole)
+    assert done.test == whole.test
+    for name in ("best.safetensors", "last.safetensors"):
+        assert same_weights(tmp_path / "half" / name, tmp_path / "whole" / name)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    def twice() -> None:
+        press_ctrl_c()
+        press_ctrl_c()
+
+    whole = run(tmp_path / "whole", epochs=3)
+    half = run(tmp_path / "half", network=at_batch(7, twice), epochs=3)
+    assert half.interrupted
+    assert len(half.epochs) == 1  # what was saved at the end of the first epoch still stands
+    done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
+    assert figures(done) == figures(whole)
+
+
+def test_stopped_before_a_checkpoint(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    result = run(tmp_path, network=at_batch(2, stop))
+    assert result.interrupted
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", epochs=4)
+    run(tmp_path / "half", epochs=2)
+    done = run(tmp_path / "half", epochs=4, network=small_network(5), resume=True)
+    assert figures(done) == figures(whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 4, "batch_size": 9}, "its recipe has another batch_size and seed"),
+        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network is another one: 1.weight differs"),
+        ({"parts": stripe_parts(train=60)}, "its epochs had 5 steps, now they would have 8"),
+    ],
+)
+def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    run(tmp_path)
+    with pytest.raises(SpecError, match=message) as caught:
+        run(tmp_path, resume=True, **changes)
+    assert caught.value.diagnostics[0].code == "E631"
+
+
+@pytest.mark.parametrize(("step", "kept"), [(1, "no epoch was finished"), (7, "keeps the weights of epoch 1")])
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        run(tmp_path, network=exploding(step))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "E630"
+    assert "the loss is not a number any more" in diagnostic.message
+    assert kept in diagnostic.notes[0]
+    assert diagnostic.help == "the learning rate is 0.1; try a tenth of it: --set train.optimizer.lr=0.01"
+    assert (tmp_path / "best.safetensors").exists() == (step > 5)
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    told = Remembering()
+    run(tmp_path, reporter=told)
+    last = told.steps[-1]
+    assert (last.epoch, last.step, last.steps) == (2, 5, 5)
+    assert last.rate > 0
+    assert [each.number for each, _ in told.epochs] == [1, 2]
+    assert told.epochs[0][1]
+
+
+class Outputs(NamedTuple):
+    logits: Tensor
+    aux1: Tensor
+    aux2: Tensor
+
+
+class Branching(nn.Module):
+    """Logits in eval mode; logits and two auxiliary ones in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(64, 4) for _ in Outputs._fields)
+
+    def forward(self, images: Tensor) -> Tensor | Outputs:
+        flat = images.flatten(1)
+        outputs = [head(flat) for head in self.heads]
+        return Outputs(*outputs) if self.training else outputs[0]
+
+
+def test_auxiliary_heads_learn_too(tmp_path: Path) -> None:
+    network = Branching()
+    before = [each.detach().clone() for each in network.parameters()][::2]
+    result = run(tmp_path, network=network, loss=Loss(auxiliary={"aux1": 0.5}))
+    moved = [not torch.equal(old, new) for old, new in zip(before, list(network.parameters())[::2], strict=True)]
+    assert moved == [True, True, False]
+    assert result.epochs[0].train.loss > 0
+
+
+def test_auxiliary_weights() -> None:
+    logits = [torch.randn(3, 4) for _ in range(3)]
+    labels = torch.tensor([0, 1, 2])
+    one, two = (F.cross_entropy(each, labels) for each in logits[1:])
+    assert auxiliary_loss(logits[0], labels, Loss()) == 0
+    assert torch.equal(torch.as_tensor(auxiliary_loss(Outputs(*logits), labels, Loss())), 0.3 * one + 0.3 * two)
+    named = auxiliary_loss(Outputs(*logits), labels, Loss(auxiliary={"aux2": 0.7}))
+    assert torch.equal(torch.as_tensor(named), 0.7 * two)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "same"),
+    [
+        (Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+         lambda own: torch.optim.SGD(own, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
+        (Adam(lr=0.1, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.01),
+         lambda own: torch.optim.Adam(own, lr=0.1, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.01)),
+        (AdamW(lr=0.1), lambda own: torch.optim.AdamW(own, lr=0.1)),
+    ],
+)  # fmt: skip
+def test_optimizers_are_those_of_pytorch(wanted: Sgd, same: Callable[[Any], torch.optim.Optimizer]) -> None:
+    made, expected = make_optimizer(wanted, small_network()), same(small_network().parameters())
+    assert type(made) is type(expected)
+    assert made.defaults == expected.defaults
+
+
+def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:
+    seen: list[bool] = []
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 4))
+    network.register_forward_pre_hook(
+        lambda module, images: seen.append(images[0].is_contiguous(memory_format=torch.channels_last))
+    )
+    grey = stripes(24)
+    colour = InMemory(grey.pixels.repeat(1, 1, 1, 3), grey.labels)
+    parts = stripe_parts()
+    part = type(parts.train).whole(colour)
+    run(tmp_path, network=network, parts=type(parts)(parts.classes, part, part, None), epochs=1)
+    assert seen
+    assert all(seen)
+    assert next(network.parameters()).is_contiguous(memory_format=torch.channels_last)

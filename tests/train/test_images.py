@@ -1,0 +1,145 @@
+"""Images in memory: parts, batches, augmentation, normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from cnngraph.recipe import Recipe
+from cnngraph.recipe.model import Augment, Normalize
+from cnngraph.train.images import InMemory, Part
+from cnngraph.train.loader import EvaluationLoader, Preparation, TrainingLoader
+from tests.train.support import CPU, RECIPE, stripes
+
+
+def colourful(count: int, height: int = 6, width: int = 5) -> InMemory:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (count, height, width, 3), generator=generator, dtype=torch.uint8)
+    return InMemory(pixels, torch.arange(count))
+
+
+def loader(count: int, batch_size: int, recipe: Recipe = RECIPE, seed: int = 0) -> TrainingLoader:
+    return TrainingLoader(Part.whole(colourful(count)), Preparation.of(recipe, 3, CPU), batch_size, seed, CPU)
+
+
+def epochs(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor, Tensor]]:
+    batches = made.batches(done)
+    return [next(batches) for _ in range(count * made.steps - done)]
+
+
+def labels_of(batches: list[tuple[Tensor, Tensor]]) -> list[int]:
+    return [each for _, labels in batches for each in labels.tolist()]
+
+
+def test_a_split_is_stratified_and_follows_the_seed() -> None:
+    images = InMemory(torch.zeros(120, 2, 2, 1, dtype=torch.uint8), torch.tensor([0] * 80 + [1] * 30 + [2] * 10))
+    rest, aside = Part.whole(images).split(0.1, seed=3)
+    assert [int((images.labels[aside.indices] == each).sum()) for each in range(3)] == [8, 3, 1]
+    assert sorted([*rest.indices.tolist(), *aside.indices.tolist()]) == list(range(120))
+    again, other = Part.whole(images).split(0.1, seed=3)[1], Part.whole(images).split(0.1, seed=4)[1]
+    assert torch.equal(aside.indices, again.indices)
+    assert not torch.equal(aside.indices, other.indices)
+
+
+def test_a_split_leaves_something_of_every_class() -> None:
+    images = InMemory(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), torch.tensor([0, 1, 1, 2, 2]))
+    rest, aside = Part.whole(images).split(0.9, seed=0)
+    assert set(images.labels[rest.indices].tolist()) == {0, 1, 2}
+    assert set(images.labels[aside.indices].tolist()) == {1, 2}
+
+
+def test_chosen_classes_are_labelled_in_the_order_given() -> None:
+    chosen = stripes(12).chosen([2, 0])
+    assert chosen.labels.tolist() == [1, 0] * 3
+    assert torch.equal(chosen.pixels[0], stripes(12).pixels[0])
+
+
+def test_resizing_keeps_what_is_right_already() -> None:
+    images = stripes(4)
+    assert images.resized(8, 8) is images
+    small = images.resized(4, 6)
+    assert small.shape == (1, 4, 6)
+    assert small.pixels.dtype == torch.uint8
+    flat = InMemory(torch.full((2, 8, 8, 3), 77, dtype=torch.uint8), torch.zeros(2))
+    assert torch.equal(flat.resized(5, 3).pixels, torch.full((2, 5, 3, 3), 77, dtype=torch.uint8))
+
+
+def test_normalisation_is_torchvisions() -> None:
+    images = colourful(4)
+    recipe = replace(RECIPE, normalize=Normalize(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)))
+    made = Preparation.of(recipe, 3, CPU).evaluated(images.pixels)
+    usual = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean=[0.1, 0.2, 0.3], std=[0.5, 0.6, 0.7])])
+    assert torch.allclose(made, usual(images.pixels.permute(0, 3, 1, 2)), atol=1e-6)
+    assert made.is_contiguous(memory_format=torch.channels_last)
+    plain = Preparation.of(replace(RECIPE, normalize=None), 3, CPU).evaluated(images.pixels)
+    assert torch.equal((plain * 255).round().byte().permute(0, 2, 3, 1), images.pixels)
+
+
+def test_an_epoch_has_every_image_once_in_an_order_of_its_own() -> None:
+    made = loader(10, 4)
+    first, second = labels_of(epochs(made, 1)), labels_of(epochs(made, 2))[10:]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second != list(range(10))
+    assert first == labels_of(epochs(loader(10, 4), 1))
+    assert first != labels_of(epochs(loader(10, 4, seed=1), 1))
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "steps"), [(10, 4, 3), (9, 4, 2), (8, 4, 2), (3, 8, 1), (1, 8, 1), (3, 1, 3)]
+)
+def test_a_last_batch_of_one_image_is_left_out(count: int, size: int, steps: int) -> None:
+    made = loader(count, size)
+    assert made.steps == steps
+    assert len(epochs(made, 1)) == steps
+
+
+AUGMENTED = replace(RECIPE, normalize=None, augment=Augment(pad=2, crop=(6, 5), flip=True))
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3, 4])
+def test_batches_go_on_from_any_step(done: int) -> None:
+    whole = epochs(loader(10, 4, AUGMENTED), 2)
+    rest = epochs(loader(10, 4, AUGMENTED), 2, done)
+    assert labels_of(rest) == labels_of(whole[done:])
+    assert all(torch.equal(one, other) for (one, _), (other, _) in zip(rest, whole[done:], strict=True))
+
+
+def test_augmentation_shifts_and_mirrors_each_image_by_itself() -> None:
+    """Every augmented image is found among all shifts of the padded one and of its mirror image."""
+    images = colourful(40)
+    padded = torch.nn.functional.pad(images.pixels, (0, 0, 2, 2, 2, 2))
+    made = Preparation.of(AUGMENTED, 3, CPU).trained(images.pixels, 5)
+    back = (made * 255).round().byte().permute(0, 2, 3, 1)
+    found = set()
+    for index in range(40):
+        pieces = {
+            (top, left, mirrored): piece.flip(1) if mirrored else piece
+            for top in range(5)
+            for left in range(5)
+            for piece in [padded[index, top : top + 6, left : left + 5]]
+            for mirrored in (False, True)
+        }
+        matches = [place for place, piece in pieces.items() if torch.equal(back[index], piece)]
+        assert matches
+        found.add(matches[0])
+    assert len(found) > 15
+    assert {mirrored for *_, mirrored in found} == {False, True}
+
+
+def test_evaluation_sees_the_middle_as_it_is() -> None:
+    images = colourful(3)
+    preparation = Preparation.of(replace(AUGMENTED, augment=Augment(crop=(4, 3), flip=True)), 3, CPU)
+    made = (preparation.evaluated(images.pixels) * 255).round().byte().permute(0, 2, 3, 1)
+    assert torch.equal(made, images.pixels[:, 1:5, 1:4])
+
+
+def test_an_evaluation_goes_through_a_part_in_order() -> None:
+    part = Part(colourful(600), torch.arange(0, 600, 2))
+    made = EvaluationLoader(part, Preparation.of(RECIPE, 3, CPU), CPU)
+    batches = list(made)
+    assert len(batches) == len(made) == 2
+    assert labels_of(batches) == list(range(0, 600, 2))

@@ -1,0 +1,60 @@
+"""What a person sees."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from cnngraph.train.progress import Bar, Lines, Reporter, duration
+from cnngraph.train.records import Epoch, Facts, Figures, Progress, Result
+
+FACTS = Facts("net", 1234, "MNIST", {"train": 54_000, "validation": 6_000}, "cpu, 2 threads", 10, Path("runs/net-1"))
+EPOCH = Epoch(1, 0.01, Figures(0.5, 0.9), Figures(0.25, 0.95), "validation", 12.3, 4567.0)
+RESULT = Result(Path("runs/net-1"), (EPOCH,), EPOCH, Figures(0.3, 0.9401), False, 75.0)
+
+
+def tell(reporter: Reporter, result: Result = RESULT) -> None:
+    reporter.note("downloading MNIST")
+    reporter.begin(FACTS)
+    reporter.step(Progress(1, 5, 10, Figures(0.75, 0.5), 1000.0, 3601.0))
+    reporter.evaluating("validation")
+    reporter.epoch(EPOCH, True)
+    reporter.end(result)
+    reporter.close()
+
+
+def test_lines() -> None:
+    stream = io.StringIO()
+    tell(Lines(stream))
+    assert stream.getvalue().splitlines() == [
+        "downloading MNIST",
+        "net · 1,234 parameters · MNIST (54,000 train, 6,000 validation) · cpu, 2 threads",
+        "runs/net-1",
+        "epoch  1/10   train loss 0.5000  90.00 %   validation loss 0.2500  95.00 %   12.3 s   4,567 images/s *",
+        "best epoch 1: validation 95.00 % · test 94.01 %, loss 0.3000 · 1:15 · runs/net-1",
+    ]
+
+
+def test_a_bar_shows_loss_accuracy_rate_and_time_left() -> None:
+    stream = io.StringIO()
+    tell(Bar(Console(file=stream, force_terminal=True, width=120, color_system=None)))
+    text = stream.getvalue()
+    assert "epoch  1/10 " in text
+    assert "loss 0.7500  50.00 %  1,000 images/s  1:00:01 left" in text
+    assert "looking at the validation images" in text
+    assert "best epoch 1: validation 95.00 %" in text
+
+
+def test_an_interrupted_run(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
+    assert stream.getvalue().splitlines()[-1] == f"stopped before a checkpoint · {tmp_path}"
+    (tmp_path / "state.pt").touch()
+    tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
+    assert stream.getvalue().splitlines()[-1] == f"stopped; --resume goes on · {tmp_path}"
+
+
+def test_durations() -> None:
+    assert [duration(each) for each in (0.04, 8.24, 59.94, 60, 3725)] == ["0.0 s", "8.2 s", "59.9 s", "1:00", "1:02:05"]

@@ -1,0 +1,169 @@
+"""The one entry to training: a graph and a recipe to a folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import cnngraph
+from cnngraph import Graph, SpecError
+from cnngraph.document import Table, parse, read_file
+from cnngraph.recipe import load_recipe, read_recipe
+from cnngraph.recipe.model import Augment, NamedSet
+from cnngraph.train import run as running
+from cnngraph.train import run_training
+from cnngraph.train.data import load_parts
+from cnngraph.train.files import read_weights
+from cnngraph.train.images import InMemory, Part, Parts
+from cnngraph.train.run import choose_device
+from tests.library import network
+from tests.train.support import RECIPE, Remembering
+
+SPEC = """
+cnngraph: 1
+name: tiny
+input: [1, 28, 28]
+params: {classes: 10}
+nodes:
+  conv: {op: conv, out: 4, kernel: 5, stride: 3}
+  relu: relu
+  head: [flatten, {op: linear, out: $classes}]
+"""
+
+
+@pytest.fixture
+def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Graph:
+    (tmp_path / "tiny.yaml").write_text(SPEC)
+    monkeypatch.chdir(tmp_path)
+    return cnngraph.load("tiny.yaml")
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tenth of the embedded digits."""
+    whole = load_parts
+
+    def some(*arguments: object) -> Parts:
+        parts = whole(*arguments)  # type: ignore[arg-type]
+
+        def tenth(part: Part | None) -> Part | None:
+            return replace(part, indices=part.indices[::10]) if part else None
+
+        train = tenth(parts.train)
+        assert train
+        return Parts(parts.classes, train, tenth(parts.validation), tenth(parts.test))
+
+    monkeypatch.setattr(running, "load_parts", some)
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_a_run_and_its_folder(graph: Graph) -> None:
+    told = Remembering()
+    result = run_training(graph, RECIPE, spec_text=SPEC, reporter=told, device="cpu")
+    folder = Path("runs/tiny-1")
+    assert result.folder == folder
+    assert result.test
+    assert result.test.accuracy > 0.6
+    assert {each.name for each in folder.iterdir()} == {
+        "best.safetensors", "curves.png", "environment.json", "last.safetensors", "metrics.csv", "metrics.json",
+        "recipe.yaml", "spec.yaml", "state.pt",
+    }  # fmt: skip
+    assert (folder / "spec.yaml").read_text() == SPEC
+    value, _ = parse(read_file(folder / "recipe.yaml"))
+    assert isinstance(value, Table)
+    assert read_recipe(value, name="again")[0] == RECIPE
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
+    assert environment["device"] == "cpu"
+    (facts,) = told.began
+    assert (facts.network, facts.parameters, facts.data) == ("tiny", graph.num_params, "embedded digits")
+    assert facts.parts == {"train": 540, "validation": 60, "test": 200}
+    model = cnngraph.build(graph)
+    model.load_state_dict(read_weights(folder / "best.safetensors"))
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_runs_are_counted_and_never_overwritten(graph: Graph) -> None:
+    Path("runs/tiny-7").mkdir(parents=True)
+    Path("runs/tiny-x").mkdir()
+    once = replace(RECIPE, epochs=1)
+    for number in (8, 9):
+        assert run_training(graph, once, spec_text=SPEC, quiet=True).folder == Path(f"runs/tiny-{number}")
+    assert run_training(graph, once, spec_text=SPEC, quiet=True, out=Path("a/b")).folder == Path("a/b")
+    before = {each: each.read_bytes() for each in Path("a/b").iterdir()}
+    with pytest.raises(SpecError, match="no run is overwritten") as caught:
+        run_training(graph, once, spec_text=SPEC, quiet=True, out=Path("a/b"))
+    assert caught.value.diagnostics[0].code == "E632"
+    assert before == {each: each.read_bytes() for each in Path("a/b").iterdir()}
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_ctrl_c_and_resume(graph: Graph) -> None:
+    class Stopping(Remembering):
+        def epoch(self, *facts: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    recipe = replace(RECIPE, epochs=3)
+    whole = run_training(graph, recipe, spec_text=SPEC, quiet=True)
+    half = run_training(graph, recipe, spec_text=SPEC, reporter=Stopping())
+    assert half.interrupted
+    told = Remembering()
+    done = run_training(graph, recipe, spec_text=SPEC, resume=True, reporter=told)
+    assert done.folder == half.folder == Path("runs/tiny-2")
+    assert told.began[0].resumed_at > 0
+    assert [each.held for each in done.epochs] == [each.held for each in whole.epochs]
+    assert done.test == whole.test
+    with pytest.raises(SpecError, match="is finished") as caught:
+        run_training(graph, recipe, spec_text=SPEC, resume=True, quiet=True)
+    assert caught.value.diagnostics[0].help == "--set train.epochs=6 trains it further"
+
+
+def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="there is no run of tiny in runs"):
+        run_training(graph, RECIPE, spec_text=SPEC, resume=True, quiet=True)
+    with pytest.raises(SpecError, match="has no checkpoint"):
+        run_training(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path, quiet=True)
+
+
+@pytest.mark.usefixtures("graph")
+def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
+    wrong = cnngraph.load("tiny.yaml", classes=7)
+    with pytest.raises(SpecError) as caught:
+        run_training(wrong, RECIPE, spec_text=SPEC, quiet=True)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.file) == ("E611", "tiny.yaml")
+    assert not Path("runs").exists()
+
+
+def test_a_folder_of_other_classes(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part.whole(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
+    monkeypatch.setattr(running, "load_parts", lambda *arguments: Parts(("a", "b", "c"), part, part, None))
+    photos = replace(load_recipe("photos"), validation=0.5)
+    with pytest.raises(SpecError, match="the folder has 3 classes"):
+        run_training(graph, photos, spec_text=SPEC, quiet=True)
+
+
+def test_devices() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(SpecError, match="there is no device tpu"):
+        choose_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(SpecError, match="no CUDA device"):
+            choose_device("cuda")
+
+
+@pytest.mark.usefixtures("few_digits")
+@pytest.mark.parametrize("name", ["googlenet_mnist", "residual_mnist_original"])
+def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, augment=Augment(pad=2, crop=(28, 28)), data=NamedSet(name="digits"))
+    graph = cnngraph.load(network(name))
+    result = run_training(graph, recipe, spec_text="", out=tmp_path / "run", quiet=True)
+    assert result.test
+    assert re.fullmatch(r"0\.\d+|1\.0", str(result.test.accuracy))
