@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
 import textwrap
 from collections.abc import Iterator
 
 from cnngraph.backend import layers, modules
 from cnngraph.backend.constructors import define
-from cnngraph.backend.initial import rules_by_module
-from cnngraph.backend.neat import literal, neat, quoted
+from cnngraph.backend.initial_source import init_weights_source
+from cnngraph.backend.neat import neat
 from cnngraph.backend.plan import Group, Leaf, plan
-from cnngraph.ir.graph import Graph, InitRule
-from cnngraph.ops.init import InitCall
+from cnngraph.ir.graph import Graph
 from cnngraph.version import __version__
 
 OWN = layers.__name__
@@ -28,7 +26,6 @@ IMPORTS = {  # what a name in the source needs
     "NamedTuple": "from typing import NamedTuple",
     "re": "import re",
 }
-INIT_WEIGHTS = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']
 MAIN = """if __name__ == "__main__":
     model = {name}()
     print(model)
@@ -44,7 +41,7 @@ def model_source(graph: Graph) -> str:
     root = plan(graph)
     *classes, network = define(root)
     kinds = {leaf.layer.kind for leaf in _leaves(root)}
-    init = _init_weights(root, graph.init)
+    init = init_weights_source(root, graph.init)
     ending = ("init_weights(self)",) if init else ()
     chunks = [*_own(kinds, numbered=any(each.first.is_numbered for each in [*classes, network]))]
     chunks += [each.source() for each in classes]
@@ -129,61 +126,3 @@ def _imports(body: str, kinds: set[str]) -> str:
         for section in sections.values()
         if section
     )
-
-
-def _init_weights(root: Group, rules: tuple[InitRule, ...]) -> str:
-    """A function that does what the rules say, or nothing where there are none that fit."""
-    winners: dict[int, list[Leaf]] = {}
-    for leaf, rule in rules_by_module(root, rules):
-        winners.setdefault(next(i for i, each in enumerate(rules) if each is rule), []).append(leaf)
-    lines: list[str] = []
-    conditions: list[str] = []
-    left = {leaf.path: leaf for leaf in _leaves(root) if not leaf.is_parameter}
-    for index in sorted(winners, reverse=True):
-        conditions.append(_condition(rules[index], winners[index], left))
-        body = [line for name, value in rules[index].values.items() for line in _fill(name, value, winners[index])]
-        lines += neat(f"{'elif' if lines else 'if'} {conditions[-1]}:", 8)
-        lines += [
-            line for text in body or ["pass"] for line in neat(text.lstrip(), 12 + len(text) - len(text.lstrip()))
-        ]
-        for leaf in winners[index]:
-            del left[leaf.path]
-    if not winners:
-        return ""
-    by_class = all(each.startswith("isinstance(") for each in conditions)
-    loop = "for module in model.modules():" if by_class else "for name, module in model.named_modules():"
-    return "\n".join([*INIT_WEIGHTS, f"    {loop}", *lines])
-
-
-def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf]) -> str:
-    """An expression that is true for just those modules, of the ones that no rule before it has taken."""
-    paths = {leaf.path for leaf in wanted}
-    kinds = sorted({leaf.layer.kind for leaf in wanted})
-    classes = tuple(modules.find(kind) for kind in kinds)
-    same = {path for path, leaf in left.items() if issubclass(modules.find(leaf.layer.kind), classes)}  # type: ignore[arg-type]
-    if rule.match in {leaf.node.op for leaf in wanted} and same == paths:
-        names = [kind.rpartition(".")[2] if "." in kind else f"nn.{kind}" for kind in kinds]
-        return f"isinstance(module, {names[0] if len(names) == 1 else ' | '.join(names)})"
-    if "*" in rule.match and {path for path in left if re.fullmatch(rule.pattern, path)} == paths:
-        raw = re.fullmatch(r"[\w.*^\\\[\]]*", rule.pattern, re.ASCII)
-        pattern = f'r"{rule.pattern}"' if raw else quoted(rule.pattern)
-        return f"re.fullmatch({pattern}, name)"
-    if len(paths) == 1:
-        return f"name == {quoted(*paths)}"
-    return f"name in {{{', '.join(quoted(leaf.path) for leaf in wanted)}}}"
-
-
-def _fill(name: str, value: float | InitCall, wanted: list[Leaf]) -> Iterator[str]:
-    having = [leaf for leaf in wanted if name in leaf.node.parameters]
-    if not having:
-        return
-    if isinstance(value, InitCall):
-        arguments = "".join(f", {key}={literal(each)}" for key, each in value.kwargs.items())
-        call = f"nn.init.{value.function}_(module.{name}{arguments})"
-    else:
-        short = {0.0: "zeros_", 1.0: "ones_"}.get(value)
-        call = f"nn.init.{short}(module.{name})" if short else f"nn.init.constant_(module.{name}, {literal(value)})"
-    if len(having) < len(wanted):
-        yield f"if module.{name} is not None:"
-        call = f"    {call}"
-    yield call

@@ -1,0 +1,152 @@
+"""`model_source`: a file of its own that makes the same network."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import cnngraph
+from cnngraph.backend import lower, model_source, save_weights
+from tests.backend.support import graph_of, inputs_of, random_graph
+from tests.backend.test_modules import EVERYTHING
+from tests.library import DATA, NETWORKS, network
+
+RUFF = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
+INITIALISED = """
+    nodes:
+      stem: {op: conv, out: 8, kernel: 3}
+      a: {op: conv, out: 8, kernel: 1, bias: false}
+      bn: batch_norm
+      stage: {nodes: [{op: conv, out: 8, kernel: 1}, {op: conv, out: 8, kernel: 1}, {op: drop_path, p: 0.1}]}
+      scaled: {op: parameter, shape: [8, 1, 1], init: {normal: {std: 0.1}}}
+      mul: {op: mul, from: [stage, scaled]}
+      gate: {op: gate, mode: exclusive, bias: -6, from: [mul, bn]}
+      pool: global_avg_pool
+      fc: {op: linear, out: 3}
+    init:
+      - {match: conv, weight: {kaiming_normal: {mode: fan_out, nonlinearity: relu}}, bias: 0}
+      - {match: batch_norm, weight: 0.5, bias: 0}
+      - {match: "stage.*", weight: {trunc_normal: {std: 0.02}}}
+      - {match: fc, weight: {normal: {std: 0.01}}, bias: 1}
+    """
+GRAPHS = {
+    "everything": graph_of(EVERYTHING),
+    "initialised": graph_of(INITIALISED),
+    "googlenet_mnist": cnngraph.load(network("googlenet_mnist")),
+    "resnet_cifar": cnngraph.load(DATA / "specs" / "resnet_cifar.yaml", depth=8, join="exclusive_gating"),
+    "random": random_graph(3),
+}
+SCRIPT = """
+import runpy, sys
+sys.modules["cnngraph"] = None  # it must do without
+import torch
+from safetensors.torch import load_file
+for name in sys.argv[2:]:
+    scope = runpy.run_path(f"{sys.argv[1]}/{name}.py")
+    torch.manual_seed(7)
+    model = [each for each in scope.values() if isinstance(each, type) and issubclass(each, torch.nn.Module)][-1]()
+    fresh = load_file(f"{sys.argv[1]}/{name}.safetensors")
+    state = model.state_dict()
+    assert sorted(state) == sorted(fresh)
+    for key, wanted in fresh.items():
+        assert torch.equal(state[key], wanted), key
+    inputs, keys, outputs = torch.load(f"{sys.argv[1]}/{name}.pth")
+    assert list(state) == keys
+    for training, wanted in zip((True, False), outputs):
+        torch.manual_seed(8)
+        found = model.train(training)(*inputs)
+        found = list(found) if isinstance(found, tuple) else [found]
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one, other)
+"""
+
+
+def test_the_files_make_the_same_networks_without_cnngraph(tmp_path: Path) -> None:
+    for name, graph in GRAPHS.items():
+        (tmp_path / f"{name}.py").write_text(model_source(graph), encoding="utf-8")
+        torch.manual_seed(7)
+        model = lower(graph)
+        save_weights(model, tmp_path / f"{name}.safetensors")
+        outputs = []
+        for training in (True, False):
+            torch.manual_seed(8)
+            result = model.train(training)(*inputs_of(graph))
+            outputs.append(list(result) if isinstance(result, tuple) else [result])
+        torch.save((inputs_of(graph), list(model.state_dict()), outputs), tmp_path / f"{name}.pth")
+    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), *GRAPHS], check=True)
+
+
+def test_the_file_runs(tmp_path: Path) -> None:
+    file = tmp_path / "model.py"
+    file.write_text(model_source(GRAPHS["googlenet_mnist"]), encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("GooglenetMnist(")
+    assert done.stdout.endswith(f"{GRAPHS['googlenet_mnist'].num_params:,} parameters\n")
+
+
+def test_it_is_laid_out_as_formatters_do(tmp_path: Path) -> None:
+    graphs = GRAPHS | {path.stem: cnngraph.load(path) for path in NETWORKS}
+    for name, graph in graphs.items():
+        (tmp_path / f"{name}.py").write_text(model_source(graph), encoding="utf-8")
+    subprocess.run([RUFF, "format", "--isolated", "--check", str(tmp_path)], check=True)
+    subprocess.run([RUFF, "check", "--isolated", "--extend-select", "I,UP,B", str(tmp_path)], check=True)
+
+
+def test_a_block_takes_what_differs_between_its_uses() -> None:
+    source = model_source(GRAPHS["googlenet_mnist"])
+    assert source.count("class Inception(") == 1
+    assert "    def __init__(self, in_channels: int) -> None:" in source
+    assert "self.inception1 = Inception(10)" in source
+    assert "self.inception2 = Inception(20)" in source
+    assert "self.conv1 = nn.Conv2d(1, 10, kernel_size=5)" in source
+
+
+def test_a_block_with_another_forward_is_another_class() -> None:
+    source = model_source(cnngraph.load(network("resnet_cifar_222")))
+    assert "self.layer2 = nn.Sequential(BasicWithDownsample(16, 32), Basic(32))" in source
+
+
+def test_many_equal_parts_are_a_loop() -> None:
+    assert "*(Unit(16) for _ in range(5))" in model_source(
+        cnngraph.load(DATA / "specs" / "resnet_cifar.yaml", depth=32)
+    )
+
+
+def test_rules_of_initialisation_are_a_function() -> None:
+    assert """
+def init_weights(model: nn.Module) -> None:
+    \"\"\"The weights that training starts from.\"\"\"
+    for name, module in model.named_modules():
+        if name == "fc":
+            nn.init.normal_(module.weight, std=0.01)
+            nn.init.ones_(module.bias)
+        elif re.fullmatch(r"stage\\.[^.]*", name):
+            if getattr(module, "weight", None) is not None:
+                nn.init.trunc_normal_(module.weight, std=0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.weight, 0.5)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+""" in model_source(GRAPHS["initialised"])
+
+
+@pytest.mark.parametrize(
+    "name", ["", '"""', "a\\", "import os", "class", "3d", "F", "Any", "DropPath", "é×\u2028", "\x00"]
+)
+def test_a_networks_name_and_description_are_never_code(name: str) -> None:
+    graph = graph_of(
+        "nodes: {conv: {op: conv, out: 4, kernel: 1}, drop: {op: drop_path, p: 0.1}, pad: {op: pad, padding: 1}}"
+    )
+    odd = replace(graph, name=name, about=f'{name}"""\nraise SystemExit(1)\n"""\\')
+    scope: dict[str, object] = {"__name__": "generated"}
+    exec(compile(model_source(odd), "model.py", "exec"), scope)
+    lower(odd)(torch.zeros(1, 4, 6, 6))
