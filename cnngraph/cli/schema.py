@@ -17,14 +17,16 @@ OutputOption = Annotated[
 
 
 @examples(
-    ("cnngraph schema -o cnngraph.json", "a spec begins with: # yaml-language-server: $schema=cnngraph.json"),
+    ("cnngraph schema -o cnngraph.json", "into a file"),
     ("cnngraph schema --plugin my_ops", "with the ops of a plugin"),
 )
 def schema(output: OutputOption = None, plugins: PluginOption = None) -> None:
     """Print the JSON schema of specs, for editors.
 
     With it they complete words, explain them, and mark mistakes. VS Code (with its YAML extension) and PyCharm read
-    it where a spec's first line names it.
+    it where a spec's first line is
+
+    # yaml-language-server: $schema=cnngraph.json
     """
     from cnngraph.cli.files import check_output, write_text
     from cnngraph.cli.reading import find_plugins

@@ -1,4 +1,4 @@
-"""The manual of the ops, `docs/ops.md`, made of their definitions: `python -m cnngraph.ops.manual > docs/ops.md`."""
+"""The manual of the ops, `docs/ops.md`, made of their definitions; `python -m cnngraph.generate` writes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTRODUCTION = """\
 # Ops
 
 Every operation that a node's `op` can name. This page is generated from the definitions
-(`python -m cnngraph.ops.manual > docs/ops.md`); each example below is also a test that builds the layer with PyTorch
+(`python -m cnngraph.generate`); each example below is also a test that builds the layer with PyTorch
 and compares its shape and weights.
 
 Words are PyTorch's, with PyTorch's defaults, less `_channels`, `_features` and `_size`: `Conv2d(out_channels=64,
@@ -139,7 +139,3 @@ def _weights(cls: type[Op], example: Example) -> str:
     op, types = make_op(cls, example.words), example.types()
     state = {**op.parameters(*types), **op.buffers(*types)}
     return ", ".join(f"{name or 'the node itself'} {_sizes(shape)}" for name, shape in state.items())
-
-
-if __name__ == "__main__":
-    print(manual(), end="")

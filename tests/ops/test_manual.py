@@ -19,7 +19,7 @@ OPS = [pytest.param(cls, id=name) for name, cls in builtin_ops().items()]
 
 
 def test_the_page_is_fresh() -> None:
-    assert PAGE.read_text(encoding="utf-8") == manual(), "run: python -m cnngraph.ops.manual > docs/ops.md"
+    assert PAGE.read_text(encoding="utf-8") == manual(), "run: python -m cnngraph.generate"
 
 
 @pytest.mark.parametrize("cls", OPS)

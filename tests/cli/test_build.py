@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import cnngraph
+from cnngraph.backend.proof import ProofError, prove
+from tests.cli.conftest import ONE, Cli
+from tests.cli.networks import ZOO
+
+NORMED = ONE.replace("act: relu", "act: batch_norm\n  drop: dropout")
+
+
+def test_the_modules_the_proof_and_the_totals(cli: Cli, one: str) -> None:
+    ran = cli("build", one)
+    assert (ran.code, ran.err) == (0, "")
+    assert "(conv): Conv2d(3, 4, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n" in ran.out
+    assert ran.out.endswith(
+        "\n\neval      in 2×3×8×8 → output 2×10\ntraining  in 2×3×8×8 → output 2×10\n"
+        "2,682 parameters · 9.47 k MACs · 4 operations\n"
+    )
+
+
+def test_outputs_that_training_alone_has(cli: Cli, folder: Path) -> None:
+    (folder / "zoo.yaml").write_text(ZOO)
+    ran = cli("build", "zoo.yaml")
+    assert "\neval      left 2×3×16×16, right 2×3×16×16 → logits 2×5\n" in ran.out
+    assert "\ntraining  left 2×3×16×16, right 2×3×16×16 → logits 2×5, aux 2×5\n" in ran.out
+
+
+def test_python_source_that_stands_alone(cli: Cli, one: str, folder: Path) -> None:
+    ran = cli("build", one, "-o", "one.py")
+    assert ran.out.endswith("wrote one.py\n")
+    assert sorted(each.name for each in folder.iterdir()) == ["one.py", "one.yaml"]
+    ran_alone = subprocess.run([sys.executable, "-I", "one.py"], capture_output=True, text=True, timeout=120)
+    assert ran_alone.stdout.endswith("2,682 parameters\n")
+
+
+def test_initial_weights_by_a_seed(cli: Cli, folder: Path) -> None:
+    (folder / "one.yaml").write_text(NORMED)
+    for seed, name in ((0, "a"), (0, "b"), (1, "c")):
+        assert cli("build", "one.yaml", "--seed", seed, "-o", f"{name}.safetensors").code == 0
+    a, b, c = (load_file(f"{name}.safetensors") for name in "abc")
+    assert list(a) == list(b) == list(c)
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert not torch.equal(a["conv.weight"], c["conv.weight"])
+    assert torch.equal(a["act.running_mean"], torch.zeros(4))  # the proof leaves no trace
+    assert a["act.num_batches_tracked"] == 0
+
+
+def test_weights_that_fit(cli: Cli, one: str) -> None:
+    cli("build", one, "--seed", 3, "-o", "one.safetensors")
+    ran = cli("build", one, "--weights", "one.safetensors", "-o", "two.safetensors")
+    assert ran.code == 0
+    assert "\none.safetensors: 4 of 4 weights loaded\n" in ran.out
+    assert torch.equal(load_file("one.safetensors")["conv.weight"], load_file("two.safetensors")["conv.weight"])
+
+
+def test_every_key_that_does_not_fit_is_told(cli: Cli, one: str, folder: Path) -> None:
+    state = {"conv.weight": torch.zeros(4, 3, 3, 3), "head.1.bias": torch.zeros(7), "fc.weight": torch.zeros(2, 2)}
+    save_file(state, "theirs.safetensors")
+    ran = cli("build", one, "--weights", "theirs.safetensors", "-o", "one.safetensors")
+    assert ran.code == 1
+    assert ran.out.endswith(
+        "theirs.safetensors: 1 of 4 weights loaded\n"
+        "  missing in the file     conv.bias\n"
+        "  missing in the file     head.1.weight\n"
+        "  of another shape        head.1.bias: 7 in the file, 10 in the network\n"
+        "  in the file only        fc.weight\n"
+    )
+    assert not (folder / "one.safetensors").exists()
+
+
+def test_a_weights_file_that_is_none(cli: Cli, one: str, folder: Path) -> None:
+    (folder / "w.safetensors").write_text("no weights")
+    for name in ("w.safetensors", "nowhere.safetensors", "one.yaml"):
+        ran = cli("build", one, "--weights", name)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith("error[E704]: ")
+
+
+def test_a_wrong_spec_is_not_built(cli: Cli, folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(ONE.replace("relu", "rellu"))
+    ran = cli("build", "wrong.yaml", "-o", "wrong.py")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error[E313]: there is no op or block rellu\n")
+    assert not (folder / "wrong.py").exists()
+
+
+def test_the_proof_leaves_the_network_as_it_was(folder: Path) -> None:
+    (folder / "one.yaml").write_text(NORMED)
+    graph = cnngraph.load("one.yaml")
+    model = cnngraph.build(graph).eval()
+    before = {key: each.clone() for key, each in model.state_dict().items()}
+    generator = torch.get_rng_state()
+    proof = prove(model, graph)
+    assert proof.inputs == {"in": (2, 3, 8, 8)}
+    assert proof.eval == proof.training == {"output": (2, 10)}
+    assert not model.training
+    assert torch.equal(generator, torch.get_rng_state())
+    assert all(torch.equal(each, before[key]) for key, each in model.state_dict().items())
+
+
+def test_a_network_that_does_other_than_foretold(folder: Path, one: str) -> None:
+    graph = cnngraph.load(one)
+    with pytest.raises(ProofError, match=r"in eval mode output came out as \(2, 5\), but \(2, 10\) was foretold"):
+        prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(10, 5)), graph)
+    with pytest.raises(ProofError, match="PyTorch cannot run it in eval mode"):
+        prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(11, 5)), graph)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import cnngraph
+from cnngraph.recipe import load_recipe
+from tests.cli.conftest import Cli
+from tests.library import ROOT, network
+
+TINY = """\
+cnngraph: 1
+name: tiny
+input: [1, 28, 28]
+params: {classes: 10}
+nodes: [flatten, {op: linear, out: $classes}]
+train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
+"""
+
+
+@pytest.fixture
+def tiny(folder: Path) -> str:
+    (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: {name: sgd, lr: 0.1}"))
+    return "tiny.yaml"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the command asks of the trainer, which does nothing here."""
+    asked: dict[str, Any] = {}
+
+    def run_training(graph: object, recipe: object, **options: object) -> SimpleNamespace:
+        asked.update(graph=graph, recipe=recipe, **options)
+        return SimpleNamespace(interrupted=False)
+
+    monkeypatch.setattr("cnngraph.train.run_training", run_training)
+    return asked
+
+
+def test_by_the_specs_own_recipe(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+    assert cli("train", tiny, "--out", "run", "--data-dir", "data", "--device", "cpu", "--quiet").code == 0
+    assert told["graph"].name == "tiny"
+    assert (told["recipe"].epochs, told["recipe"].optimizer.lr) == (2, 0.1)
+    assert (told["out"], told["data_dir"], told["device"]) == (Path("run"), Path("data"), "cpu")
+    assert (told["quiet"], told["resume"]) == (True, False)
+
+
+def test_single_fields_change(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+    assert cli("train", tiny, "--set", "train.epochs=3", "--set", "train.optimizer.lr=0.5").code == 0
+    assert (told["recipe"].epochs, told["recipe"].optimizer.lr, told["recipe"].batch_size) == (3, 0.5, 200)
+
+
+def test_a_short_optimizer_takes_fields_too(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
+    (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
+    assert cli("train", "tiny.yaml", "--set", "train.optimizer.lr=0.5").code == 0
+    assert (told["recipe"].optimizer.name, told["recipe"].optimizer.lr) == ("adam", 0.5)
+
+
+def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
+    assert cli("train", tiny, "--recipe", "digits", "--set", "train.seed=7").code == 0
+    assert (told["recipe"].name, told["recipe"].epochs, told["recipe"].seed) == ("digits", 8, 7)
+    (folder / "mine.yaml").write_text("{data: mnist, epochs: 1, optimizer: adam}")
+    assert cli("train", tiny, "--recipe", "mine.yaml").code == 0
+    assert (told["recipe"].name, told["recipe"].data.name) == ("mine", "mnist")
+
+
+@pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
+def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, told: dict[str, Any], name: str) -> None:
+    assert cli("train", network(name), "--set", "train.epochs=3", "--set", "classes=10").code == 0
+    (folder / "resolved.yaml").write_text(told["spec_text"])
+    again = cnngraph.load("resolved.yaml")
+    assert again.state == told["graph"].state
+    assert [(each.path, each.op, each.inputs) for each in again.nodes] == [
+        (each.path, each.op, each.inputs) for each in told["graph"].nodes
+    ]
+    recipe = told["recipe"]
+    assert cli("train", "resolved.yaml").code == 0
+    assert told["recipe"] == recipe
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--recipe", "digit"], "error[E606]: there is no recipe digit\n  help: did you mean digits?\n"),
+        (["--recipe", "nowhere.yaml"], "error[E606]: there is no recipe file nowhere.yaml\n"),
+        (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: epochs must be an integer"),
+        (["--set", "train.epoch=3"], "error[E602]: a recipe has no word epoch\n"),
+        (["--set", "clases=3"], "error[E303]: the spec has no param clases\n"),
+    ],
+)
+def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
+    ran = cli("train", tiny, *words)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(message)
+
+
+def test_no_recipe_at_all(cli: Cli, one: str) -> None:
+    ran = cli("train", one)
+    assert ran.code == 1
+    assert ran.err.startswith("error[E606]: the spec has no train:, and no recipe is given\n  help: give one: --recipe")
+
+
+def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, folder: Path) -> None:
+    ran = cli("train", tiny, "--out", "run", "--set", "train.epochs=1")
+    assert (ran.code, ran.err) == (0, "")
+    assert "epoch 1/1" in ran.out
+    assert json.loads((folder / "run" / "metrics.json").read_text())["finished"]
+    assert cnngraph.load("run/spec.yaml").state == cnngraph.load(tiny).state
+    assert load_recipe("run/recipe.yaml").epochs == 1
+    ran = cli("train", "--resume", "run")
+    assert ran.code == 1
+    assert "--set train.epochs=2 trains it further" in ran.err
+    ran = cli("train", tiny, "--resume", "run", "--set", "train.epochs=2")
+    assert (ran.code, ran.err) == (0, "")
+    assert "epoch 2/2" in ran.out
+    assert "epoch 1/2" not in ran.out
+    assert load_recipe("run/recipe.yaml").epochs == 2
+
+
+def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
+    ran = cli("train", "--resume", "run")
+    assert (ran.code, ran.err) == (1, "error: run is not the folder of a run: there is no spec.yaml in it\n")
+    (folder / "run").mkdir()
+    (folder / "run" / "spec.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
+    (folder / "run" / "recipe.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}")
+    assert cli("train", "--resume", "run").code == 0
+    assert (told["resume"], told["out"], told["recipe"].optimizer.name) == (True, Path("run"), "adam")
+    ran = cli("train", tiny, "--resume", "run", "--set", "classes=3")
+    assert (ran.code, ran.err) == (1, "error: the run in run is of another network than tiny.yaml\n")
+    assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
+    assert cli("train", "--resume", "run", "--out", "other").code == 2
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(cli: Cli, tiny: str, folder: Path) -> None:
+    words = ["train", tiny, "--out", "run", "--set", "train.epochs=100000"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "cnngraph", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as run:
+        assert run.stdout
+        while not run.stdout.readline().startswith(b"epoch"):
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors == b""
+    done = len((folder / "run" / "metrics.csv").read_text().splitlines())
+    ran = cli("train", "--resume", "run", "--set", f"train.epochs={done + 1}")
+    assert ran.code == 0
+    assert f"epoch {done + 1}/{done + 1}" in ran.out

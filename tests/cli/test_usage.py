@@ -1,0 +1,206 @@
+"""Exit codes, help, and what becomes of everything that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cnngraph.cli.help import EXAMPLES
+from cnngraph.version import __version__
+from tests.cli.conftest import Cli
+from tests.library import ROOT, network
+
+COMMANDS = ["check", "show", "build", "render", "train", "schema"]
+PROGRAM = [sys.executable, "-m", "cnngraph"]
+
+
+def test_alone_it_explains_itself(cli: Cli, golden: Callable[[str, str], None]) -> None:
+    ran = cli()
+    assert (ran.code, ran.err) == (0, "")
+    assert cli("--help") == ran
+    assert re.findall(r"^  (\w+) +[A-Z]", ran.out, re.MULTILINE) == COMMANDS
+    golden("help/show.txt", cli("show", "--help").out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(cli: Cli, command: str) -> None:
+    ran = cli(command, "-h")
+    assert ran.code == 0
+    assert f"Usage: cnngraph {command} " in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    for line, what in EXAMPLES[command]:
+        assert line.startswith(f"cnngraph {command} ")
+        assert line in ran.out
+        assert what in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_options_of_examples_exist(cli: Cli, command: str) -> None:
+    known = cli(command, "-h").out
+    for line, _ in EXAMPLES[command]:
+        for option in re.findall(r"(?<= )-[-\w]+", line):
+            assert re.search(rf"(^|[ ,]){option}\b", known, re.MULTILINE)
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version") == (0, f"cnngraph {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["chek"], "error: there is no command chek: did you mean check?\n  Try cnngraph --help\n"),
+        (
+            ["frobnicate"],
+            "error: there is no command frobnicate: there are check, show, build, render, train, schema\n",
+        ),
+        (["check"], "error: missing argument 'SPEC...'\n  Try cnngraph check --help\n"),
+        (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean --depth?\n"),
+        (["--vershion"], "error: there is no option --vershion: did you mean --version?\n"),
+        (["show", "x.yaml", "--depth", "0"], "error: invalid value for '--depth': "),
+        (["show", "x.yaml", "--depth", "one"], "error: invalid value for '--depth': "),
+        (
+            ["show", "x.yaml", "--format", "xml"],
+            "error: invalid value for '--format': 'xml' is not one of 'text', 'json'",
+        ),
+        (["show", "x.yaml", "y.yaml"], "error: got unexpected extra argument"),
+        (["show", "x.yaml", "--max-nodes", "0"], "error: invalid value for '--max-nodes': "),
+        (["check", "--set"], "error: option '--set' requires an argument\n"),
+        (["render", "x.yaml"], "error: missing option '--output' / '-o'\n"),
+        (["render", "x.yaml", "-o", "x.bmp"], "error: invalid value for --output: x.bmp must end in .svg, "),
+        (
+            ["render", "x.yaml", "-o", "nowhere/x.svg"],
+            "error: invalid value for --output: there is no folder nowhere\n",
+        ),
+        (
+            ["build", "x.yaml", "-o", "x.pth"],
+            "error: invalid value for --output: x.pth must end in .py or .safetensors",
+        ),
+        (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
+        (["train"], "error: invalid value for SPEC: give a spec, or --resume RUN\n"),
+        (["train", "--resume", "r", "--recipe", "digits"], "error: invalid value for --resume: "),
+    ],
+)
+def test_wrong_usage(cli: Cli, folder: Path, words: list[str], message: str) -> None:
+    ran = cli(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(message)
+    assert re.search(r"\n  Try cnngraph( \w+)? --help\n$", ran.err)
+
+
+def test_a_mistake_of_our_own_is_no_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise ZeroDivisionError("division by zero\nand more")
+
+    monkeypatch.setattr("cnngraph.cli.reading.compile_spec", fail)
+    ran = cli("check", one)
+    assert (ran.code, ran.out) == (1, "")
+    assert re.match(r"internal error: ZeroDivisionError: division by zero \(test_usage\.py:\d+\)\n", ran.err)
+    assert "Please report it" in ran.err
+    monkeypatch.setenv("CNNGRAPH_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli("check", one)
+
+
+def test_a_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, content: str, **options: object) -> int:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    ran = cli("schema", "-o", "schema.json")
+    assert (ran.code, ran.err) == (1, "error: schema.json: No space left on device\n")
+    assert [each.name for each in folder.iterdir()] == ["one.yaml"]
+
+
+def variables(**changed: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **changed}
+
+
+def process(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
+    """Runs the program in a process of its own."""
+    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=120, env=variables(**changed))
+
+
+def test_as_a_module() -> None:
+    ran = process("check", str(network("googlenet_mnist")))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.endswith("googlenet_mnist.yaml: fine, 97,298 parameters, 6.02 M MACs\n")
+
+
+def test_a_terminal_without_unicode() -> None:
+    ran = process("show", str(network("googlenet_mnist")), PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "conv 5?5, 10" in ran.stdout
+
+
+def test_a_reader_who_goes_away() -> None:
+    run = subprocess.Popen(
+        [*PROGRAM, "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables(),
+    )
+    assert run.stdout
+    assert run.stderr
+    run.stdout.read(10)
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    assert run.wait(60) in (0, 1)
+    run.stderr.close()
+
+
+def test_ctrl_c() -> None:
+    code = (
+        "import cnngraph.cli.reading as reading, time\n"
+        "reading.compile_spec = lambda *arguments, **options: print(flush=True) or time.sleep(60)\n"
+        "from cnngraph.cli import main; main()"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, "check", "net.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables(),
+    )
+    assert run.stdout
+    run.stdout.readline()
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert b"Traceback" not in errors
+
+
+def on_a_terminal(*words: str, **changed: str) -> str:
+    """What a command prints on a terminal."""
+    ours, theirs = pty.openpty()
+    environment = variables(TERM="xterm-256color", COLUMNS="80", **changed)
+    with subprocess.Popen([*PROGRAM, *words], stdout=theirs, stderr=theirs, env=environment):
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            text += piece
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
+    wrong = folder / "wrong.yaml"
+    wrong.write_text(Path(one).read_text().replace("act: relu", "act: rellu"))
+    text = on_a_terminal("show", str(wrong))
+    assert "\x1b[1mone\x1b[0m" in text
+    assert "\x1b[1;31merror[E313]\x1b[0m\x1b[1m: there is no op or block rellu\x1b[0m\n" in text
+    assert "\x1b[1;32mhelp:\x1b[0m did you mean relu?" in text
+    assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
