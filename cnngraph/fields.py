@@ -90,7 +90,9 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
         if not depth:
             return f"{start}…{end}"
         shown = [
-            f"{each}: {show_value(value[each], depth - 1)}" if isinstance(value, Mapping) else show_value(each, depth - 1)
+            f"{each}: {show_value(value[each], depth - 1)}"
+            if isinstance(value, Mapping)
+            else show_value(each, depth - 1)
             for each in islice(value, SHOWN_ITEMS)
         ]
         return start + ", ".join(shown) + (", …" if len(value) > SHOWN_ITEMS else "") + end

@@ -16,6 +16,7 @@ from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
 
 LONGEST_CHAIN = 12  # nodes looked at behind an input
+MOST_TARGETS = 8  # shapes that the odd input is tried to be given
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 HELP_SHRINK = "a smaller window, or less stride and more padding before it; global_avg_pool takes any size"
 SIZE_WORDS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale_factor", "size")
@@ -28,6 +29,7 @@ class Blame:
     nodes: list[Node]
     words: Mapping[int, Mapping[str, Given]]
     type_of: Callable[[Ref], TensorType]
+    readers: Counter[int]  # how many nodes read each
 
     def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> ProblemError:
         """An op's refusal with its place, what it reads, and a likely mend."""
@@ -102,7 +104,7 @@ class Blame:
             cause = self.cause(ref, aspect)
             notes.append(f"{name} {self.type_of(ref)}{f', because of {cause}' if cause else ''}")
         mend = self.projection(op, named) or self.mend(op, named, usual, aspect)
-        for target in counts:
+        for target, _ in counts.most_common(MOST_TARGETS):
             mend = mend or self.mend(op, named, target, aspect)
         return tuple(notes), mend
 
@@ -126,11 +128,10 @@ class Blame:
 
     def chain(self, ref: Ref, through_forks: bool = False) -> list[int]:
         """The nodes behind a tensor, nearest first, as long as each reads one; up to a fork unless told otherwise."""
-        readers = Counter(read.node for node in self.nodes for read in set(node.reads))
         found: list[int] = []
         while ref.node >= 0 and len(found) < LONGEST_CHAIN:
             node = self.nodes[ref.node]
-            if found and readers[ref.node] > 1 and not through_forks:
+            if found and self.readers[ref.node] > 1 and not through_forks:
                 break
             found.append(ref.node)
             if len(node.reads) != 1 or node.is_list:

@@ -23,6 +23,7 @@ from cnngraph.ir.walker import Walker
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.model import Spec
 from cnngraph.spec.names import NAME
+from cnngraph.spec.values import meter
 from cnngraph.tensor_type import TensorType
 
 __all__ = ["MAX_NODES", "Elaboration", "elaborate"]
@@ -38,9 +39,13 @@ class Elaboration:
 
 def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES) -> Elaboration:
     """Expand, evaluate and infer. A library of blocks has no graph, and only its names are checked."""
-    ledger = Ledger(max_nodes)
+    ledger = Ledger(max_nodes, spec.nodes.span if spec.nodes else None)
     ledger.tell(check_names(spec, registry))
-    graph = _network(spec, registry, ledger) if spec.nodes is not None else None
+    counting = meter.set(ledger.spend)
+    try:
+        graph = _network(spec, registry, ledger) if spec.nodes is not None else None
+    finally:
+        meter.reset(counting)
     return Elaboration(graph, ledger.told())
 
 
@@ -56,6 +61,9 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger) -> Graph | None:
         ledger.report(problem, "")
         return None
     except UnknownError:
+        return None
+    except TooLargeError as bound:
+        ledger.report(bound.problem, "")
         return None
     walker = Walker(registry, ledger, maker, spec.library, env.params)
     slot: type_of_slot = []

@@ -11,7 +11,7 @@ from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.ir.graph import Ref
 from cnngraph.spec.expressions import ExpressionError, Reference, evaluate, parse_expression, substitute
 from cnngraph.spec.model import Library, Word
-from cnngraph.spec.values import SHAPE_WORDS, ShapeValue
+from cnngraph.spec.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
 from cnngraph.tensor_type import TensorType
 
 
@@ -90,6 +90,7 @@ class Reads:
         """All tensors, lists spread."""
         if len(self.values) == 1:
             return self.values[0].refs
+        spend(sum(len(each.refs) for each in self.values))
         return tuple(ref for each in self.values for ref in each.refs)
 
     @property
@@ -138,8 +139,12 @@ class Env:
                 return self.expression(value.value, value.span, value.quoted)[0]
             return value.value
         if isinstance(value, Listing):
-            return [self.evaluate(each) for each in value.items]
-        return self.row(value)
+            elements = [self.evaluate(each) for each in value.items[: MAX_ELEMENTS + 1]]
+            _check_size(elements, value.span)
+            return elements
+        row = self.row(value)
+        _check_size(row, value.span)
+        return row
 
     def row(self, table: Table) -> Row:
         """A table's values with their places."""
@@ -163,6 +168,7 @@ class Env:
 
     def expression(self, text: str, span: Span, quoted: bool = False) -> tuple[Any, Span]:
         """An expression's value, and the place where it was first written."""
+        spend(1 + len(text) // 8)
         try:
             parsed = parse_expression(text)
             value = evaluate(parsed, self.lookup)
@@ -256,7 +262,7 @@ class Env:
                 found = bound.names[".".join(rest[position:inner])]
                 return self.walk(found, rest[inner:], f"{reached}.{'.'.join(rest[position:inner])}", word)
             tensors = bound.tensors()
-            if part.isdigit() and tensors.is_list:
+            if part.isdecimal() and tensors.is_list:
                 bound = self.part(tensors, int(part), reached, word)
                 reached = f"{reached}.{part}"
                 continue
@@ -276,6 +282,14 @@ class Env:
             return ProblemError("E301", f"{reached} is a single node, there is no {part} inside", word.span)
         mend = did_you_mean(part, bound.names)
         return ProblemError("E301", f"there is no {part} in {reached}", word.span, help=mend or in_reach(bound.names))
+
+
+def _check_size(made: list[Any] | Row, span: Span) -> None:
+    """Refuse what would take too long to go through: a few lines can name a list twice over and over."""
+    try:
+        check_size(made)
+    except Fault as fault:
+        raise ProblemError(fault.code, fault.message, span, help=fault.help) from None
 
 
 def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:

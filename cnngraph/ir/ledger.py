@@ -11,7 +11,7 @@ from cnngraph.spec.model import BlockSpec
 
 MAX_NODES = 50_000
 MAX_NESTING = 60
-EDGES_PER_NODE = 40  # a dense block of hundreds of rounds has many edges; a hostile one has millions
+STEPS_PER_NODE = 100  # a dense block of hundreds of rounds has many connections; a hostile one has millions
 SHOWN_USES = 6
 
 
@@ -36,28 +36,29 @@ class Ledger:
     """Bounds and diagnostics. `chain` are the uses around the node at hand, the outermost first."""
 
     max_nodes: int
+    at: Span | None  # the place of the last visit
     chain: list[Use] = field(default_factory=list)
     diagnostics: Mistakes = field(default_factory=Mistakes)
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
-    edges: int = 0
+    steps: int = 0
 
     # -- bounds
 
     def visit(self, span: Span, nodes: int, more: int = 0) -> None:
         """Count a visit; raises TooLargeError for a network without end, or one that would have too many nodes."""
         self.visits += 1
+        self.at = span
         if nodes + more > self.max_nodes or self.visits > 4 * self.max_nodes:
             message = f"the network has more than {self.max_nodes:,} nodes"
             raise TooLargeError("E502", message, span, "--max-nodes raises the bound, if this is meant")
 
-    def connect(self, edges: int, span: Span) -> None:
-        """Count connections; raises TooLargeError."""
-        self.edges += edges
-        if self.edges > self.max_nodes * EDGES_PER_NODE:
-            raise TooLargeError(
-                "E502", f"the network has more than {self.max_nodes * EDGES_PER_NODE:,} connections", span
-            )
+    def spend(self, steps: int) -> None:
+        """Count connections, params and elements of lists gone through; raises TooLargeError."""
+        self.steps += steps
+        if self.steps > self.max_nodes * STEPS_PER_NODE and self.at is not None:
+            message = f"the network takes more than {self.max_nodes * STEPS_PER_NODE:,} steps to work out"
+            raise TooLargeError("E502", message, self.at, "fewer or shorter lists, or --max-nodes")
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
         """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""

@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Span
 from cnngraph.ir.environment import ProblemError, bad_name
 from cnngraph.ir.graph import Node, Scope
 from cnngraph.spec.model import Word
-from cnngraph.spec.names import name_problem
+from cnngraph.spec.names import MAX_PATH, heads, key_problem
 
 type_of_slot = list[Any]  # scopes, node indices, and inner slots, in module order
 
@@ -56,6 +56,8 @@ class Place:
         self.check(name)
         level.taken[name] = self.span
         self.path = level.within(name)
+        if len(self.path) > MAX_PATH:
+            raise ProblemError("E503", f"the path of a node has more than {MAX_PATH:,} characters", self.span)
         return self.path
 
     def skip(self) -> str:
@@ -66,18 +68,16 @@ class Place:
 
     def check(self, name: str) -> None:
         level = self.level
-        parts = name.split(".")
-        for part in parts:
-            if reason := name_problem(part):
-                raise bad_name(part, reason, self.span)
-        heads = [".".join(parts[:length]) for length in range(1, len(parts))]
-        clash = next((level.taken[each] for each in (name, *heads) if each in level.taken), level.containers.get(name))
+        if problem := key_problem(name):
+            raise bad_name(*problem, self.span)
+        *around, _ = heads(name)
+        clash = next((level.taken[each] for each in (name, *around) if each in level.taken), level.containers.get(name))
         if clash is not None:
             message = f"two modules would be called {level.within(name)}"
             raise ProblemError(
                 "E305", message, self.span, notes=(f"the first is at {clash}",), help="give one another name"
             )
-        for head in heads:
+        for head in around:
             level.containers.setdefault(head, self.span)
 
 

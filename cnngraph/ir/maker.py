@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ class Maker:
         self.words: dict[int, Mapping[str, Given]] = {}
         self.implicit: set[int] = set()
         self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
-        self.blame = Blame(self.nodes, self.words, self.type_of)
+        self.blame = Blame(self.nodes, self.words, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
 
     def add_input(self, name: str, type_: TensorType) -> Ref:
@@ -101,12 +102,13 @@ class Maker:
         """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
         refs = reads.refs
         self.ledger.visit(span, len(self.nodes), 1)
-        self.ledger.connect(len(refs), span)
+        self.ledger.spend(len(refs))
         types = tuple(self.type_of(ref) for ref in refs)
         try:
             facts = self.facts(op, types)
         except OpError as error:
             raise self.blame.refusal(error, op, reads, words, span) from None
+        self.ledger.spend(len(facts.types))
         node = Node(
             path=path,
             operation=op,
@@ -122,6 +124,7 @@ class Maker:
         )
         self.nodes.append(node)
         self.words[len(self.nodes) - 1] = words
+        self.blame.readers.update({ref.node for ref in refs})
         return len(self.nodes) - 1
 
     def facts(self, op: Op, types: tuple[TensorType, ...]) -> Facts:

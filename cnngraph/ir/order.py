@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.ir.environment import Env, ProblemError
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import NodeSpec, ScopeSpec
+
+MAX_CIRCLES = 20  # the nodes of further ones are unknown, and nothing is said of them
+MAX_SHOWN = 10  # nodes of a circle
 
 type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
@@ -46,7 +49,10 @@ def _order(scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
         if not left:
             return order, circles
         circle = _circle(needs, left[0], done)
-        circles.append((_circle_problem(circle, names, scope), circle))
+        problem = _circle_problem(circle, names, scope)
+        if len(circles) == MAX_CIRCLES:
+            circle = left
+        circles.append((problem, circle))
         done.update(circle)
 
 
@@ -84,11 +90,12 @@ def _circle(needs: list[set[int]], start: int, done: set[int]) -> list[int]:
 
 
 def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> ProblemError:
-    ring = [*circle, circle[0]]
+    left_out = ["…"] if len(circle) > MAX_SHOWN else []
     first = min(circle)
     span = scope.children[first].span
-    notes = [f"{names[a]} reads {names[b]} at {scope.children[a].span}" for a, b in pairwise(ring)]
-    shown = " → ".join(names[each] for each in ring)
+    pairs = pairwise([*circle, circle[0]])
+    notes = [f"{names[a]} reads {names[b]} at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
+    shown = " → ".join([*(names[each] for each in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
     message = f"the nodes read each other in a circle: {shown}" if len(circle) > 1 else f"{names[first]} reads itself"
     help = "a from that points further down must not come back; repeat: runs a block several times"
     return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -134,9 +135,9 @@ UNREAD_HELP = "read it with from:, remove it, or mark it unused: true (built for
 
 
 def _all_scopes(root: Scope) -> Iterable[Scope]:
-    waiting = [each for each in root.children if isinstance(each, Scope)]
+    waiting = deque(each for each in root.children if isinstance(each, Scope))
     while waiting:
-        scope = waiting.pop(0)
+        scope = waiting.popleft()
         yield scope
         waiting += [each for each in scope.children if isinstance(each, Scope)]
 

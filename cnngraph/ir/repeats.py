@@ -12,6 +12,7 @@ from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Row,
 from cnngraph.ir.graph import Input, Ref, Scope
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.spec.model import BlockSpec, NodeSpec, Word
+from cnngraph.spec.values import spend
 
 if TYPE_CHECKING:
     from cnngraph.ir.walker import Walker
@@ -129,7 +130,9 @@ def _run_rounds(
         if bound.value is None:
             return None
         value = bound.value
-        results += value.refs
+        if carry == "none":
+            spend(len(value.refs))
+            results += value.refs
         if carry == "concat" and not bound.absent:
             so_far += value.refs
     del walker.ledger.chain[depth:]

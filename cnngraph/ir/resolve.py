@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
@@ -12,10 +12,12 @@ from cnngraph.ir.environment import ProblemError, bad_name, in_reach, part_of, u
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
-from cnngraph.spec.names import heads, name_problem
+from cnngraph.spec.names import heads, key_problem
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
+MAX_NESTING = 60  # of blocks that are another block with words filled in
+MAX_MEANT = 10  # unknown words of a node that may be missing ones, misspelt
 
 
 def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
@@ -36,7 +38,7 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
     """What is missing, less what an unknown word was meant to be: one mistake is one message."""
     options = list(known)
     strange = [word for word in given if word not in options]
-    meant = {did_you_mean(word, options) for word in strange}
+    meant = {did_you_mean(word, options) for word in strange[:MAX_MEANT]}
     return [name for name in missing if f"did you mean {name}?" not in meant]
 
 
@@ -46,9 +48,8 @@ def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     for block in spec.library.blocks.values():
         checker.block(block)
     if spec.nodes is not None:
-        params = frozenset(spec.library.params)
         inputs = frozenset(each.key for each in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
-        checker.scope(spec.nodes, Names(params, inputs))
+        checker.scope(spec.nodes, Names(spec.library.params.keys(), inputs))
     return checker.diagnostics
 
 
@@ -56,18 +57,22 @@ def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
 class Names:
     """What may stand behind a `$`, and what a path may begin with."""
 
-    params: frozenset[str]
+    params: Set[str]
     inputs: frozenset[str]
+    own: Set[str] = frozenset()  # the block's params
     nodes: frozenset[str] = frozenset()
+    containers: frozenset[str] = frozenset()
     indices: frozenset[str] = frozenset()
 
-    @property
-    def all(self) -> frozenset[str]:
-        return self.params | self.inputs | self.nodes | self.indices | {"from"}
+    def __contains__(self, name: str) -> bool:
+        return name == "from" or any(name in each for each in self._sets)
 
-    def container(self, name: str) -> bool:
-        """Whether dotted keys make a container of that name."""
-        return any(each.startswith(f"{name}.") for each in self.nodes)
+    def __iter__(self) -> Iterator[str]:
+        return (name for each in self._sets for name in each)
+
+    @property
+    def _sets(self) -> tuple[Set[str], ...]:
+        return self.params, self.own, self.inputs, self.nodes, self.containers, self.indices
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class _Checker:
     registry: Registry
     diagnostics: Mistakes
     outer: list[ScopeSpec]
+    words: dict[str, dict[str, None] | None] = field(default_factory=dict)
 
     def tell(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
@@ -86,16 +92,18 @@ class _Checker:
             message = f"{name} is the name of an op"
             self.tell(ProblemError("E308", message, block.name.span, help="give the block another name"), name)
         inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
-        known = frozenset(self.library.params)
+        own: set[str] = set()
+        names = Names(self.library.params.keys(), inputs, own)
         for param in block.params:
             if param.default is not None:
-                self.value(param.default, Names(known, inputs), name)
-            known |= {param.name.text}
-        self.node(block.body, Names(known, inputs), outer=True)
+                self.value(param.default, names, name)
+            own.add(param.name.text)
+        self.node(block.body, names, outer=True)
 
     def scope(self, scope: ScopeSpec, names: Names) -> None:
         own = frozenset() if scope.numbered else frozenset(child.name.text for child in scope.children)
-        inner = replace(names, nodes=own)
+        containers = frozenset(name.partition(".")[0] for name in own if "." in name)
+        inner = replace(names, nodes=own, containers=containers)
         loose = scope.numbered or any(child.flat or "$" in child.name.text for child in scope.children)
         loose = loose or any(self.is_flat_block(child) for child in scope.children)
         if not scope.numbered:
@@ -111,11 +119,9 @@ class _Checker:
 
     def name(self, word: Word) -> None:
         """A node's name must do as a module's."""
-        if "$" not in word.text:
-            for part in word.text.split("."):
-                if reason := name_problem(part):
-                    self.tell(bad_name(part, reason, word.span), word.text)
-                    return
+        problem = None if "$" in word.text else key_problem(word.text)
+        if problem:
+            self.tell(bad_name(*problem, word.span), word.text)
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
@@ -168,7 +174,7 @@ class _Checker:
                 return
             self.tell(no_such_op(op, self.library, self.registry), label)
             return
-        known = self.words_of(op.text, self.library, ())
+        known = self.words_here(op.text)
         if known is None:
             return
         entries: list[Entry] = list(child.words)
@@ -182,21 +188,27 @@ class _Checker:
             if entry.key not in known:
                 self.tell(unknown_word(entry.key, owner, known, entry.key_span), label)
 
-    def words_of(self, op: str, library: Library, seen: tuple[str, ...]) -> list[str] | None:
+    def words_here(self, op: str) -> dict[str, None] | None:
         """The words that an op or block takes; None where that cannot be known."""
-        found = library.find(op)
-        if found is None:
-            cls = self.registry.get(op)
-            return list(fields_of(cls)) if cls else None
-        block, home = found
-        known = [param.name.text for param in block.params]
-        body = block.body
-        if body.op is None or body.repeat is not None:
-            return known
-        if "$" in body.op.text or op in seen:
-            return None
-        inner = self.words_of(body.op.text, home, (*seen, op))
-        return None if inner is None else [*known, *inner]
+        if op not in self.words:
+            words = self.words_of(op)
+            self.words[op] = None if words is None else dict.fromkeys(words)
+        return self.words[op]
+
+    def words_of(self, op: str) -> list[str] | None:
+        known: list[str] = []
+        library = self.library
+        for _ in range(MAX_NESTING):
+            found = library.find(op)
+            if found is None:
+                cls = self.registry.get(op)
+                return [*known, *fields_of(cls)] if cls else None
+            block, library = found
+            known += [param.name.text for param in block.params]
+            if block.body.op is None or block.body.repeat is not None:
+                return known
+            op = block.body.op.text
+        return None
 
     # -- expressions
 
@@ -220,7 +232,7 @@ class _Checker:
     def text(self, text: str, span: Span, quoted: bool, names: Names, label: str) -> None:
         try:
             for reference in parse_expression(text).references:
-                if reference.name not in names.all and not names.container(reference.name):
-                    raise unknown_name(reference, sorted(names.all - {"from"}), in_round="i" in names.indices)
+                if reference.name not in names:
+                    raise unknown_name(reference, sorted(set(names)), in_round="i" in names.indices)
         except ExpressionError as error:
             self.tell(ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help), label)

@@ -20,6 +20,7 @@ from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
+from cnngraph.spec.values import spend
 
 
 @dataclass
@@ -284,7 +285,7 @@ class Walker:
 
     def check_use(self, block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> None:
         """Raise ProblemError for a word that the block does not take, or a param that it needs."""
-        known = [param.name.text for param in block.params]
+        known = {param.name.text: None for param in block.params}
         missing = [each.name.text for each in block.params if each.default is None and each.name.text not in words]
         missing = not_meant(missing, words, known)
         passes = block.body.op is not None and block.body.repeat is None
@@ -327,6 +328,7 @@ class Walker:
             bound = owner.again(reads, place)
         finally:
             self.maker.sharing = None
+        spend(bound.stop - start)
         mine, theirs = self.maker.nodes[start:], self.maker.nodes[owner.start : owner.stop]
         same = len(mine) == len(theirs) and all(
             a.operation == b.operation and a.parameters == b.parameters for a, b in zip(mine, theirs, strict=True)
@@ -373,6 +375,7 @@ def _number(bound: Bound, place: Place) -> str:
 def _bind(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Given]:
     """Give the block's params their values, in order; the words that are left go to its op."""
     rest = dict(words)
+    spend(len(block.params) + len(env.params) // 8)
     for param in block.params:
         name = param.name.text
         if name in rest:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from cnngraph.fields import Float, Int, ListOf, field
 from cnngraph.ops.init import Init, InitCall
+from cnngraph.ops.kinds import AXIS_LIMIT
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.tensor_type import OTHER, TensorType
 
@@ -62,7 +63,9 @@ class Parameter(Op):
     kind: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[int, int | None]] = (0, 0)
 
-    shape: tuple[int, ...] = field(ListOf(Int(1), 0), "its sizes, without a batch; [] is a single number")
+    shape: tuple[int, ...] = field(
+        ListOf(Int(1), 0, AXIS_LIMIT - 1), "its sizes, without a batch; [] is a single number"
+    )
     init: float | InitCall = field(Init(), "its initial value", 1.0)  # noqa: RUF009 -- an InitCall is frozen
 
     examples: ClassVar[tuple[Example, ...]] = (

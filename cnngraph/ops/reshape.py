@@ -100,7 +100,7 @@ class Reshape(Op):
     name: ClassVar[str] = "reshape"
     kind: ClassVar[str] = "reshape"
 
-    shape: tuple[int, ...] = field(ListOf(Index()), "the new sizes, without the batch")
+    shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "the new sizes, without the batch")
     axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the new axes", None)
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -144,7 +144,9 @@ class Permute(Op):
     name: ClassVar[str] = "permute"
     kind: ClassVar[str] = "reshape"
 
-    dims: tuple[int, ...] = field(ListOf(Int(0, AXIS_LIMIT)), "for each new axis the number of the old one; 0 first")
+    dims: tuple[int, ...] = field(
+        ListOf(Int(0, AXIS_LIMIT), most=AXIS_LIMIT), "for each new axis the number of the old one; 0 first"
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"dims": [0, 2, 3, 1]}, ((4, 5, 6),), (5, 6, 4)),
@@ -235,7 +237,8 @@ class Split(Op):
             parts = self.sizes
             if sum(parts) != whole:
                 raise OpError(f"the sizes add up to {sum(parts)}, the axis has {whole}", code="E208", word="sizes")
-        return tuple(_resized(tensor, place, part) for part in parts)
+        made = {part: _resized(tensor, place, part) for part in set(parts)}
+        return tuple(made[part] for part in parts)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.split."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cnngraph.spec.grammar import check_length, read
+from cnngraph.spec.names import MAX_PATH
 from cnngraph.spec.syntax import ExpressionError, Lookup, Name, Node, Reference, shape_error
 from cnngraph.spec.values import SHAPE_WORDS, ShapeValue, Value, shown
 
@@ -76,7 +77,10 @@ def substitute(text: str, lookup: Lookup) -> str:
     """
     if "$" not in text:
         return text
-    return "".join(each if isinstance(each, str) else _as_name(each, lookup) for each in _pieces(text))
+    written = "".join(each if isinstance(each, str) else _as_name(each, lookup) for each in _pieces(text))
+    if len(written) > MAX_PATH:
+        raise ExpressionError(f"the path has more than {MAX_PATH:,} characters", 0, len(text), code="E503")
+    return written
 
 
 def _as_name(expression: Expression, lookup: Lookup) -> str:

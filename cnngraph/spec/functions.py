@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnngraph.spec.values import MAX_ELEMENTS, NUMBERS, Fault, ShapeValue, Value, bounded, number_mend, shown
+from cnngraph.spec.values import MAX_ELEMENTS, NUMBERS, Fault, ShapeValue, Value, bounded, number_mend, shown, spend
 
 
 def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]:
@@ -17,6 +17,7 @@ def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]
         if type(value) in NUMBERS:
             return bounded(function(bounded(value)))
         if isinstance(value, list | tuple):
+            spend(len(value))
             return [apply(each) for each in value]
         raise Fault("E403", f"{name} needs a number or a list of numbers, got {shown(value)}", number_mend(value))
 
@@ -24,6 +25,7 @@ def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]
 
 
 def _numbers(name: str, values: Value) -> list[Any]:
+    spend(len(values))
     for each in values:
         if type(each) not in NUMBERS:
             raise Fault("E403", f"{name} needs numbers, got {shown(each)}", number_mend(each))
@@ -68,6 +70,7 @@ def _range(*bounds: Value) -> list[int]:
     numbers = range(*map(bounded, bounds))
     if len(numbers) > MAX_ELEMENTS:
         raise Fault("E503", f"range gives {len(numbers):,} elements: at most {MAX_ELEMENTS:,}")
+    spend(len(numbers))
     return list(numbers)
 
 

@@ -9,6 +9,9 @@ from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+MAX_NAME = 100  # characters
+MAX_PARTS = 10  # of a dotted key
+MAX_PATH = 1_000  # characters
 NODE_WORDS = (
     "op",
     "from",
@@ -94,6 +97,8 @@ def name_problem(name: str) -> str | None:
     """Why a node cannot have this name, in words that follow `cannot be a node's name: `; None if it can."""
     if NUMBER.fullmatch(name):
         return None
+    if len(name) > MAX_NAME:
+        return f"it has more than {MAX_NAME} characters"
     if not NAME.fullmatch(name):
         return "it must be letters, digits and _, not beginning with a digit"
     if name == "in":
@@ -103,6 +108,14 @@ def name_problem(name: str) -> str | None:
     if name in RESERVED_NAMES or name.startswith("_"):
         return "modules of PyTorch use it themselves"
     return None
+
+
+def key_problem(key: str) -> tuple[str, str] | None:
+    """The part of a key, dots and all, that cannot be a node's name, and why; None if it can."""
+    parts = key.split(".")
+    if len(parts) > MAX_PARTS:
+        return key[:20] + "…", f"it has more than {MAX_PARTS} parts"
+    return next(((part, reason) for part in parts if (reason := name_problem(part))), None)
 
 
 def heads(path: str) -> Iterator[str]:

@@ -40,6 +40,9 @@ FILE_WORDS = (
 BLOCK_WORDS = (*NODE_WORDS, "params", "inputs")
 REPEAT_WORDS = ("carry", "name", "first", "last")
 CARRIES = ("last", "concat", "none")
+MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
+MAX_ABOUT = 10_000
+MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class _Parser:
         spec = FileSpec(source, table.span, frozenset(words))
         readers: dict[str, tuple[str, Callable[[Value], object]]] = {
             "name": ("name", lambda value: self.word(value, "name")),
-            "about": ("about", lambda value: self.word(value, "about")),
+            "about": ("about", lambda value: self.word(value, "about", most=MAX_ABOUT)),
             "input": ("input", lambda value: value),
             "params": ("params", self.params),
             "import": ("imports", lambda value: self.words(value, "import")),
@@ -285,7 +288,7 @@ class _Parser:
     ) -> None:
         bodies = [word for word in ("op", "nodes", "share") if word in words]
         if not bodies:
-            near = next(((each, mend) for each in rest if (mend := did_you_mean(each.key, known))), None)
+            near = next(((each, mend) for each in rest[:MAX_NEAR] if (mend := did_you_mean(each.key, known))), None)
             if near:
                 self.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
             else:
@@ -347,11 +350,14 @@ class _Parser:
             return None
         return value
 
-    def word(self, value: Value, what: str, wanted: str = "a text") -> Word | None:
+    def word(self, value: Value, what: str, wanted: str = "a text", most: int = MAX_WORD) -> Word | None:
         plain = value.plain()
         if isinstance(plain, bool) or not isinstance(plain, str | int) or plain == "":
             help = "quote it" if isinstance(plain, bool | float) else None
             self.error("E109", f"{what} must be {wanted}, got {show_value(plain)}", value.span, help)
+            return None
+        if len(str(plain)) > most:
+            self.error("E501", f"{what} has {len(str(plain)):,} characters: at most {most:,}", value.span)
             return None
         return Word(str(plain), value.span)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -90,6 +91,18 @@ def shown(value: Value, depth: int = 2) -> str:
 # Bounds
 
 
+def _unmetered(amount: int) -> None:
+    """Outside an elaboration each expression has its own bounds, and that is enough."""
+
+
+meter: ContextVar[Callable[[int], None]] = ContextVar("meter", default=_unmetered)
+
+
+def spend(amount: int) -> None:
+    """Count elements that an operation goes through: many expressions together must end in time, too."""
+    meter.get()(amount)
+
+
 def bounded(value: Value) -> Value:
     """The number or text itself, unless it is beyond the bounds."""
     if type(value) is int:
@@ -109,18 +122,24 @@ def bounded(value: Value) -> Value:
 
 def bounded_list(elements: list[Value]) -> list[Value]:
     """The list itself, unless it has too many elements (those of lists within it counted) or is too deep."""
-    _count(elements, 0, 0)
+    check_size(elements)
     return elements
 
 
-def _count(elements: list[Value] | tuple[Value, ...], total: int, depth: int) -> int:
+def check_size(elements: list[Value] | Mapping[str, Value]) -> None:
+    """Refuse a list or table with too many elements in all, or too deep."""
+    spend(_count(elements, 0, 0))
+
+
+def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], total: int, depth: int) -> int:
     total += len(elements)
     if total > MAX_ELEMENTS:
         raise Fault("E503", f"the list is too long: at most {MAX_ELEMENTS:,} elements in all")
     if depth > MAX_LIST_DEPTH:
         raise Fault("E503", f"lists within lists, more than {MAX_LIST_DEPTH} deep")
-    for each in elements:
-        if isinstance(each, list | tuple):
+    inner: Iterable[Value] = elements.values() if isinstance(elements, Mapping) else elements
+    for each in inner:
+        if isinstance(each, list | tuple | Mapping):
             total = _count(each, total, depth + 1)
     return total
 
@@ -168,8 +187,10 @@ def arithmetic(symbol: str, left: Value, right: Value) -> Value:
     if symbol == "+" and isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)
     if left_list and type(right) in NUMBERS:
+        spend(len(left))
         return [arithmetic(symbol, each, right) for each in left]
     if right_list and type(left) in NUMBERS:
+        spend(len(right))
         return [arithmetic(symbol, left, each) for each in right]
     raise _not_numbers(symbol, left, right)
 
@@ -204,6 +225,7 @@ def negative(value: Value) -> Value:
     if type(value) in NUMBERS:
         return -value
     if isinstance(value, list | tuple):
+        spend(len(value))
         return [negative(each) for each in value]
     raise Fault("E403", f"- needs a number, got {shown(value)}", number_mend(value))
 
@@ -226,6 +248,7 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
 def _same(left: Value, right: Value) -> bool:
     """Equal, `true` being no 1 at any depth."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        spend(len(left))
         return len(left) == len(right) and all(map(_same, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
@@ -308,6 +331,7 @@ def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> lis
             raise Fault("E403", f"the bounds in [start:end] are whole numbers, got {shown(bound)}", mend)
     if step == 0:
         raise Fault("E404", "the step in [start:end:step] must not be 0")
+    spend(len(value))
     return list(value[start:stop:step])
 
 
