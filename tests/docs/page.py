@@ -1,0 +1,109 @@
+"""The page docs/language.md as data, and what comes out of its examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cnngraph.api import Compilation
+from cnngraph.diagnostics import Diagnostic
+from cnngraph.ir.graph import Graph, Node
+from cnngraph.spec.parse import FILE_WORDS
+from tests.library import ROOT
+
+PAGE = ROOT / "docs" / "language.md"
+FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$(?:\n+(?=(?P<next>```text)))?", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# (\S+\.yaml)\n")
+KEYS = re.compile(r"^([\w.]+):", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A fenced block: its section and number there, its text, and what stands below it (None: nothing does)."""
+
+    name: str
+    language: str
+    text: str
+    below: str | None
+
+    @property
+    def file(self) -> str | None:
+        """The file's name, where the first line tells it."""
+        found = FILE_NAME.match(self.text)
+        return found[1] if found else None
+
+
+def examples() -> Iterator[Example]:
+    """Every fenced block of the page but those that only show what comes out."""
+    counts: dict[str, int] = {}
+    for section, body in sections():
+        fences = list(FENCE.finditer(body))
+        for position, fence in enumerate(fences):
+            if fence["language"] == "text":
+                continue
+            counts[section] = counts.get(section, 0) + 1
+            below = fences[position + 1]["text"] if fence["next"] else None
+            yield Example(f"{section} {counts[section]}", fence["language"], fence["text"], below)
+
+
+def sections() -> Iterator[tuple[str, str]]:
+    """Each heading with the text up to the next."""
+    title, lines, fenced = "", list[str](), False
+    for line in PAGE.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.startswith("```"):
+            fenced = not fenced
+        if line.startswith("#") and not fenced:
+            yield title, "".join(lines)
+            title, lines = line.strip("# \n"), []
+        else:
+            lines.append(line)
+    yield title, "".join(lines)
+
+
+def section(title: str) -> str:
+    (text,) = [body for each, body in sections() if each == title]
+    return text
+
+
+def whole(text: str) -> str:
+    """A short example as a spec: what the page's top says it leaves out is added."""
+    if text[0] in "-[" or not set(KEYS.findall(text)) & set(FILE_WORDS):
+        text = "nodes:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    words = set(KEYS.findall(text))
+    if "input" not in words and "nodes" in words:
+        text += "input: [3, 32, 32]\n"
+    return text if "cnngraph" in words else f"{text}cnngraph: 1\n"
+
+
+def outcome(compilation: Compilation) -> str:
+    """What the page shows below an example: messages without their places, or the graph's nodes."""
+    lines = [line for each in compilation.diagnostics for line in message(each)]
+    if compilation.ok and compilation.graph:
+        lines += table(compilation.graph)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def message(diagnostic: Diagnostic) -> Iterator[str]:
+    yield f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
+    if diagnostic.help:
+        yield f"  help: {diagnostic.help}"
+
+
+def table(graph: Graph) -> Iterator[str]:
+    """`path = op(what it reads)  shape` for each node, the sums behind it."""
+    calls = [(node.path, f"{node.shares or node.op}({', '.join(node.inputs)})", node) for node in graph.nodes]
+    paths = max((len(path) for path, _, _ in calls), default=0)
+    wide = max((len(call) for _, call, _ in calls), default=0)
+    for path, call, node in calls:
+        yield f"{path:{paths}} = {call:{wide}}  {shape(node)}{remark(node)}"
+    if graph.num_params:
+        yield f"{graph.num_params:,} parameters"
+
+
+def shape(node: Node) -> str:
+    return ", ".join(map(str, node.types))
+
+
+def remark(node: Node) -> str:
+    return ", never run" if node.unused else ", in training only" if node.training_only else ""

@@ -1,0 +1,75 @@
+"""What docs/language.md says in passing, without an example: each sentence is there, and it is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Source
+from cnngraph.document import parse
+from tests.docs.page import PAGE, outcome, whole
+
+TEXT = (Path(__file__).parent / "corners.yaml").read_text(encoding="utf-8")
+
+
+def corners() -> list[Any]:
+    value, mistakes = parse(Source("corners.yaml", TEXT))
+    assert value is not None
+    assert not mistakes
+    plain = value.plain()
+    assert isinstance(plain, list)
+    return plain
+
+
+FILES = {
+    "shared.yaml": """
+        cnngraph: 1
+        params: {theirs: 2}
+        blocks:
+          leaf: {op: relu}
+          own: {op: conv, out: $mine, kernel: 1}
+          files: {op: conv, out: $theirs, kernel: 1}
+    """,
+    "outer.yaml": """
+        cnngraph: 1
+        import: [shared.yaml]
+        blocks:
+          branch: {op: leaf}
+    """,
+    "network.yaml": """
+        cnngraph: 1
+        input: [3, 32, 32]
+        params: {act: relu}
+        blocks:
+          layer: {op: $act}
+        nodes:
+          a: layer
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return " ".join(PAGE.read_text(encoding="utf-8").split())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("corners")
+    for name, text in FILES.items():
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("corner", corners(), ids=lambda each: each["says"])
+def test_what_the_page_says(corner: dict[str, str], page: str, folder: Path) -> None:
+    assert corner["says"] in page
+    found = outcome(compile_text(Source("corner.yaml", whole(corner["spec"])), folder)).splitlines()
+    if "=" not in corner["gives"]:
+        assert [line.partition(":")[0] for line in found if line[0] != " "] == [f"error[{corner['gives']}]"]
+    else:
+        nodes = [" ".join(line.rpartition("  ")[0].split()) for line in found if " = " in line]
+        assert nodes == corner["gives"].splitlines()

@@ -1,0 +1,202 @@
+"""docs/language.md is true: every example on it is run, and what stands below an example is what comes out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cnngraph import diagnostics, document
+from cnngraph.api import compile_text
+from cnngraph.cli.run import run
+from cnngraph.diagnostics import Source
+from cnngraph.document import core_scalar
+from cnngraph.fields import show_value
+from cnngraph.ir import ledger
+from cnngraph.ops import op as ops
+from cnngraph.ops.reshape import MAX_PARTS
+from cnngraph.spec import load, values
+from cnngraph.spec.expressions import Reference, ShapeValue, evaluate, parse_expression
+from cnngraph.spec.functions import FUNCTIONS
+from cnngraph.spec.grammar import MAX_DEPTH, MAX_LENGTH
+from cnngraph.spec.names import MAX_PATH, NODE_WORDS
+from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
+from cnngraph.tensor_type import TensorType
+from tests.docs.page import PAGE, Example, examples, outcome, section, sections, whole
+from tests.library import ROOT
+
+SPECS = [each for each in examples() if each.language == "yaml"]
+CONSOLES = [each for each in examples() if each.language == "console"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the page names."""
+    root = tmp_path_factory.mktemp("language")
+    for each in SPECS:
+        if each.file:
+            path = root / each.file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(each.text, encoding="utf-8")
+    return root
+
+
+# -- examples
+
+
+def compare(example: Example, found: str, refresh: bool) -> None:
+    """What stands below the example is what comes out; with --refresh-golden, it is written there."""
+    if refresh and example.below is not None and example.below != found:
+        page = PAGE.read_text(encoding="utf-8")
+        old = f"```{example.language}\n{example.text}```\n```text\n{example.below}```\n"
+        assert page.count(old) == 1
+        PAGE.write_text(page.replace(old, old.replace(f"text\n{example.below}", f"text\n{found}")), encoding="utf-8")
+        return
+    if example.below is not None:
+        assert found == example.below
+
+
+@pytest.fixture
+def refresh(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--refresh-golden"))
+
+
+@pytest.mark.parametrize("example", SPECS, ids=lambda each: each.name)
+def test_example(example: Example, folder: Path, refresh: bool) -> None:
+    compilation = compile_text(Source(example.file or "example.yaml", whole(example.text)), folder)
+    compare(example, outcome(compilation), refresh)
+    if example.below is None:
+        assert not compilation.diagnostics
+
+
+@pytest.mark.parametrize("example", CONSOLES, ids=lambda each: each.name)
+def test_command(
+    example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refresh: bool
+) -> None:
+    monkeypatch.chdir(folder)
+    found = ""
+    for line in example.text.splitlines():
+        if line.startswith("$ "):
+            _, *arguments = shlex.split(line[2:])
+            run(arguments)
+            said = capsys.readouterr()
+            found += f"{line}\n{said.out}{said.err}"
+    if refresh and found != example.text:
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(page.replace(f"```console\n{example.text}```", f"```console\n{found}```"), encoding="utf-8")
+        return
+    assert found == example.text
+
+
+# -- tables, compared with what the package says
+
+
+def rows(title: str, header: str) -> list[list[str]]:
+    """The rows of the table of a section whose first column is called so."""
+    lines = section(title).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {header} |"))
+    found = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return found
+
+
+def words(title: str, header: str) -> list[str]:
+    """What stands in code in the first column of a table."""
+    return [word for row in rows(title, header) for word in re.findall(r"`([^`]+)`", row[0])]
+
+
+def test_every_word_of_a_file_is_explained() -> None:
+    assert words("The file", "word") == list(FILE_WORDS)
+
+
+def test_every_word_of_a_node_is_explained() -> None:
+    assert sorted(words("Words at a glance", "word")) == sorted(NODE_WORDS)
+
+
+def test_every_word_of_a_block_is_explained() -> None:
+    assert sorted(words("Words at a glance", "word of a block")) == sorted(set(BLOCK_WORDS) - set(NODE_WORDS))
+
+
+def test_every_function_is_explained() -> None:
+    assert {each.partition("(")[0] for each in words("Functions", "function")} == set(FUNCTIONS)
+
+
+def test_every_code_is_explained_and_no_other() -> None:
+    package = ROOT / "cnngraph"
+    used = {
+        code
+        for path in package.rglob("*.py")
+        for code in re.findall(r'"([EW]\d{3})"', path.read_text(encoding="utf-8"))
+    }
+    assert words("All codes", "code") == sorted(used, key=lambda code: (code[1:], code))
+
+
+def test_scalars_are_read_as_the_table_says() -> None:
+    for written, read, *_ in rows("How YAML is read", "written"):
+        for each in re.findall(r"`([^`]+)`", written):
+            value = core_scalar(each)
+            shown = f'the text "{value}"' if isinstance(value, str) else show_value(value)
+            assert shown == read.replace("`", ""), each
+
+
+def test_expressions_give_what_the_table_says() -> None:
+    (example,) = [each for each in SPECS if each.name == "Operators 1"]
+    compilation = compile_text(Source("example.yaml", whole(example.text)), PAGE.parent)
+    assert compilation.graph is not None
+    params = compilation.graph.params
+
+    def lookup(reference: Reference) -> tuple[object, int]:
+        known = {**params, "in": ShapeValue(TensorType.map(64, 28, 28)), "i": 1}
+        return known[reference.name], 0
+
+    found = rows("Operators", "expression")
+    assert len(found) > 20
+    for expression, value in found:
+        text = expression.strip("`")
+        assert show_value(evaluate(parse_expression(text), lookup)) == value.strip("`"), text
+
+
+BOUNDS: dict[str, int] = {
+    "single operations": ledger.MAX_NODES,
+    "steps": ledger.MAX_NODES * ledger.STEPS_PER_NODE,
+    "characters of a path": MAX_PATH,
+    "uses of blocks within each other": ledger.MAX_NESTING,
+    "numbers in one tensor": ops.MAX_ELEMENTS,
+    "parts of a tensor": MAX_PARTS,
+    "bytes in a file": document.MAX_BYTES,
+    "levels of YAML": document.MAX_NESTING,
+    "values in a file": document.MAX_VALUES,
+    "characters of a key": document.MAX_KEY,
+    "mistakes that are told": diagnostics.MAX_MISTAKES,
+    "files that are opened": load.MAX_FILES,
+    "files that extend each other": load.MAX_EXTENDS,
+    "elements of a list": values.MAX_ELEMENTS,
+    "lists within lists": values.MAX_LIST_DEPTH,
+    "characters of a text": values.MAX_TEXT,
+    "characters of an expression": MAX_LENGTH,
+    "levels of an expression": MAX_DEPTH,
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_bounds_are_those_of_the_table(bound: str) -> None:
+    found = {row[0].partition(",")[0]: row[1] for row in rows("Bounds", "at most")}
+    assert found[bound] == f"{BOUNDS[bound]:,}"
+
+
+def test_every_bound_is_looked_at() -> None:
+    assert {row[0].partition(",")[0] for row in rows("Bounds", "at most")} == set(BOUNDS)
+
+
+def test_links_lead_somewhere() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    anchors = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each, _ in sections()}
+    for target in re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        path, _, anchor = target.partition("#")
+        assert not path or (PAGE.parent / path).is_file(), target
+        assert path or anchor in anchors, target
