@@ -1,0 +1,41 @@
+"""What the README shows is what the files and commands say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.cli.run import run
+from cnngraph.diagnostics import Source
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOWN = ["specs/googlenet_mnist.yaml", "specs/blocks/residual.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml"]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_spec_is_shown_whole(name: str) -> None:
+    assert f"```yaml\n{(ROOT / name).read_text(encoding='utf-8')}```\n" in README
+
+
+def test_the_mistake_is_answered_so() -> None:
+    name = "specs/googlenet_mnist.yaml"
+    text = (ROOT / name).read_text(encoding="utf-8").replace("stride: 1, padding: 1}", "padding: 1}")
+    (told,) = compile_text(Source(name, text), ROOT / "specs").diagnostics
+    assert str(told) in README
+
+
+def test_the_table_is_what_show_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["show", "specs/googlenet_mnist.yaml", "--depth", "1"]) == 0
+    assert capsys.readouterr().out.strip() in README
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [each for each in links if not (ROOT / each).exists()] == []
