@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import count, count_severities, print_diagnostics, print_styled, printable
+from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled, printable
 from cnngraph.cli.numbers import short
 from cnngraph.cli.options import (
     MAX_NODES,
@@ -118,7 +117,7 @@ def _print_json(found: list[_Checked]) -> None:
         facts = [diagnostic.to_dict() for diagnostic in each.diagnostics]
         diagnostics = [{name: fact[name] for name in JSON_FIELDS} for fact in facts]
         files.append({"file": each.file, "ok": each.ok, "diagnostics": diagnostics})
-    print(json.dumps(files, indent=2, ensure_ascii=False))
+    print(json_text(files, indent=2))
 
 
 def _print_text(found: list[_Checked]) -> None:

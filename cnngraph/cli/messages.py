@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -51,6 +52,12 @@ def console(*, to_stderr: bool = False, width: int | None = None) -> Console:
 def printable(text: str) -> str:
     """The text without what would steer a terminal: a spec may come from a stranger."""
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """The value as JSON, with escapes for what would steer a terminal."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def complain(message: str, kind: str = "error") -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnngraph.cli.help import examples
+from cnngraph.cli.messages import json_text
 from cnngraph.cli.options import PluginOption
 
 OutputOption = Annotated[
@@ -36,7 +36,7 @@ def schema(output: OutputOption = None, plugins: PluginOption = None) -> None:
     if output is not None:
         check_output(output)
     find_plugins(plugins)
-    text = json.dumps(spec_schema(load_ops(plugins or ())), indent=1, ensure_ascii=False)
+    text = json_text(spec_schema(load_ops(plugins or ())), indent=1)
     if output is None:
         print(text)
     else:

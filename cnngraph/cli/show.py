@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import print_diagnostics, print_styled, printable, terminal_width
+from cnngraph.cli.messages import json_text, print_diagnostics, print_styled, printable, terminal_width
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -95,10 +94,10 @@ def _json(facts: dict[str, object]) -> str:
     lines = []
     for name, value in facts.items():
         if isinstance(value, list) and value:
-            items = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in value)
+            items = ",\n".join(f"    {json_text(each)}" for each in value)
             lines.append(f'  "{name}": [\n{items}\n  ]')
         else:
-            lines.append(f'  "{name}": {json.dumps(value, ensure_ascii=False)}')
+            lines.append(f'  "{name}": {json_text(value)}')
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
