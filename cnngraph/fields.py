@@ -104,6 +104,13 @@ def _refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
     return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
 
 
+def _text_help(value: object) -> str | None:
+    """Why a text that looks like a number is none."""
+    if not isinstance(value, str) or not any(each.isdigit() for each in value):
+        return None
+    return "an expression has a $ in it" if any(each in value for each in "+-*/ ") else "write it without quotes"
+
+
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -119,7 +126,7 @@ class Int(Kind):
         if isinstance(value, float):
             raise _refuse(self, value, "use // (division that rounds down), int(...) or round(...) for a whole number")
         if not _whole(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
-            raise _refuse(self, value)
+            raise _refuse(self, value, _text_help(value))
         return value  # type: ignore[return-value]
 
     def schema(self) -> Json:

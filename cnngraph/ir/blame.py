@@ -15,6 +15,7 @@ from cnngraph.ir.graph import Node, Ref
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
 
+LARGEST_STRIDE = 4  # of a shortcut that a mend suggests
 LONGEST_CHAIN = 12  # nodes looked at behind an input
 MOST_TARGETS = 8  # shapes that the odd input is tried to be given
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
@@ -148,6 +149,8 @@ class Blame:
             if ref not in self.behind(other) or not (short.is_map and long.is_map):
                 continue
             stride = max(1, -(-short.sizes[1] // long.sizes[1]))
+            if stride > LARGEST_STRIDE:
+                continue
             shrunk = tuple((size - 1) // stride + 1 for size in short.sizes[1:])
             projected = short.with_sizes(C=long.channels, H=shrunk[0], W=shrunk[1])
             types = [projected if each == ref else self.type_of(each) for _, each in named]

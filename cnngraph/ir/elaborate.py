@@ -37,19 +37,22 @@ class Elaboration:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES) -> Elaboration:
-    """Expand, evaluate and infer. A library of blocks has no graph, and only its names are checked."""
+def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sound: bool = True) -> Elaboration:
+    """Expand, evaluate and infer. A library of blocks has no graph, and only its names are checked.
+
+    A spec that is not `sound` had mistakes in its text; what nobody reads may then be a consequence of these.
+    """
     ledger = Ledger(max_nodes, spec.nodes.span if spec.nodes else None)
     ledger.tell(check_names(spec, registry))
     counting = meter.set(ledger.spend)
     try:
-        graph = _network(spec, registry, ledger) if spec.nodes is not None else None
+        graph = _network(spec, registry, ledger, sound) if spec.nodes is not None else None
     finally:
         meter.reset(counting)
     return Elaboration(graph, ledger.told())
 
 
-def _network(spec: Spec, registry: Registry, ledger: Ledger) -> Graph | None:
+def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Graph | None:
     """The whole graph; in part where something failed, None where there is not even an input."""
     assert spec.nodes is not None
     maker = Maker(ledger)
@@ -85,7 +88,7 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger) -> Graph | None:
         span=spec.nodes.span,
     )
     graph, more = finish(
-        spec, env, root, last, maker.nodes, maker.inputs, walker.unused, complete=not ledger.has_errors
+        spec, env, root, last, maker.nodes, maker.inputs, walker.unused, complete=sound and not ledger.has_errors
     )
     ledger.tell(more)
     return graph

@@ -311,7 +311,8 @@ def unknown_name(reference: Reference, known: list[str], in_round: bool = False)
     start, end = reference.start, reference.end
     if name in ("i", "item") and not in_round:
         message = f"there is no ${name} here: it is known in the rounds of a repeat only"
-        return ExpressionError(message, start, end, code="E402")
+        help = "rows, when, from and name are read once, before the rounds; the node's words, first and last in each"
+        return ExpressionError(message, start, end, help=help, code="E402")
     mend = did_you_mean(name, [*known, *(("i", "item") if in_round else ())])
     help = f"did you mean ${mend.removeprefix('did you mean ')}" if mend else _known(known)
     return ExpressionError(f"${name} is not known here", start, end, help=help, code="E402")

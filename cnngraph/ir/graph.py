@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from cnngraph.diagnostics import Span
@@ -119,7 +119,9 @@ class InitRule:
 
     def fits(self, op: str, path: str) -> bool:
         """Whether the rule is for a module: one of the op, or at the path."""
-        return self.match == op or re.fullmatch(self.pattern, path) is not None
+        if "*" not in self.match:
+            return self.match in (op, path)
+        return _quick_pattern(self.match).fullmatch(path) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +187,30 @@ class Graph:
             scope = waiting.pop()
             yield scope
             waiting += [each for each in reversed(scope.children) if isinstance(each, Scope)]
+
+
+@lru_cache(maxsize=256)
+def _quick_pattern(match: str) -> re.Pattern[str]:
+    """What InitRule.pattern says, in a form for which many stars take no longer than few.
+
+    A star that another of its kind follows takes as little as it can and is never tried again: what the next one
+    reaches from further on, it reaches from here as well.
+    """
+    *runs, last = [[re.escape(piece) for piece in run.split("*")] for run in match.split("**")]
+    before = ["".join([first, *map(_least, more)]) for first, *more in runs]
+    if len(last) > 1:
+        first, *more, end = last
+        tail = "".join([first, *map(_least, more), "[^.]*", end])
+    else:
+        tail = last[0]
+    if before:
+        tail = "".join([before[0], *(f"(?>.*?{run})" for run in before[1:]), ".*", tail])
+    return re.compile(tail)
+
+
+def _least(piece: str) -> str:
+    """As little as it takes to come to the piece, and no second try."""
+    return f"(?>[^.]*?{piece})"
 
 
 def _product(shape: tuple[int, ...]) -> int:

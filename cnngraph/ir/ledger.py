@@ -11,7 +11,7 @@ from cnngraph.spec.model import BlockSpec
 
 MAX_NODES = 50_000
 MAX_NESTING = 60
-STEPS_PER_NODE = 100  # a dense block of hundreds of rounds has many connections; a hostile one has millions
+STEPS_PER_NODE = 60  # a dense block of hundreds of rounds has many connections; a hostile one has millions
 SHOWN_USES = 6
 
 

@@ -102,7 +102,7 @@ class Maker:
         """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
         refs = reads.refs
         self.ledger.visit(span, len(self.nodes), 1)
-        self.ledger.spend(len(refs))
+        self.ledger.spend(2 * len(refs))
         types = tuple(self.type_of(ref) for ref in refs)
         try:
             facts = self.facts(op, types)

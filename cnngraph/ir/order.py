@@ -118,6 +118,8 @@ def _heads(text: str, index: int, scope: ScopeSpec, index_of: dict[str, int], en
     """The nodes that a path may begin with."""
     if "$" in text:
         stem = text.partition("$")[0]
+        if not stem:
+            return set(range(index))  # it may be anything: it reads upward
         exact = stem.partition(".")[0] if "." in stem else None
         return {
             each

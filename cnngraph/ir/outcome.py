@@ -190,6 +190,10 @@ def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterabl
         message = f"this rule fits no module: {rule.match}"
         yield Diagnostic("W701", message, spec.match.span, severity, help=help)
         return
+    if all(node.op == "parameter" for node in fitting):
+        message = "a free parameter is initialised by its own word, not by a rule"
+        yield Diagnostic("E702", message, spec.match.span, help="{op: parameter, shape: …, init: 0.1}")
+        return
     known = {name for node in fitting for name in node.parameters} | {"weight", "bias"}
     for entry in spec.values:
         yield from _unfillable(entry, rule, fitting)

@@ -60,15 +60,16 @@ class Names:
     params: Set[str]
     inputs: frozenset[str]
     own: Set[str] = frozenset()  # the block's params
+    later: Set[str] = frozenset()  # those of its params that stand further down: they hide the file's
     nodes: frozenset[str] = frozenset()
     containers: frozenset[str] = frozenset()
     indices: frozenset[str] = frozenset()
 
     def __contains__(self, name: str) -> bool:
-        return name == "from" or any(name in each for each in self._sets)
+        return name == "from" or (name not in self.later and any(name in each for each in self._sets))
 
     def __iter__(self) -> Iterator[str]:
-        return (name for each in self._sets for name in each)
+        return (name for each in self._sets for name in each if name not in self.later)
 
     @property
     def _sets(self) -> tuple[Set[str], ...]:
@@ -93,11 +94,13 @@ class _Checker:
             self.tell(ProblemError("E308", message, block.name.span, help="give the block another name"), name)
         inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
         own: set[str] = set()
-        names = Names(self.library.params.keys(), inputs, own)
+        later = {param.name.text for param in block.params}
+        names = Names(self.library.params.keys(), inputs, own, later=later)
         for param in block.params:
             if param.default is not None:
                 self.value(param.default, names, name)
             own.add(param.name.text)
+            later.discard(param.name.text)
         self.node(block.body, names, outer=True)
 
     def scope(self, scope: ScopeSpec, names: Names) -> None:
@@ -132,17 +135,20 @@ class _Checker:
         for word in words:
             known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
             if "$" not in word.text and not known:
-                problem = self.no_such_node(word.text.partition(".")[0], word.span, names.inputs | names.nodes)
+                problem = self.no_such_node(word.text.partition(".")[0], word.span, names)
                 self.tell(problem, child.name.text)
 
-    def no_such_node(self, name: str, span: Span, options: frozenset[str]) -> ProblemError:
+    def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
         """A path that begins with no name in reach, though perhaps with one further out."""
+        options = names.inputs | names.nodes
         outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
         if outside:
             message = f"{name} is outside: a body sees its own nodes and what it reads"
             help = "read it where the block is used, and name it in the block: inputs: [x, skip]"
             return ProblemError("E301", message, span, notes=(f"{name} is at {outside[0].span}",), help=help)
         help = did_you_mean(name, options) or in_reach(sorted(options))
+        if name == "in":
+            help = f"say which input: {' or '.join(sorted(names.inputs))}"
         return ProblemError("E301", f"there is no node {name} here", span, help=help)
 
     def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:

@@ -175,6 +175,8 @@ class Walker:
                 key, given = next(iter(overlay.items()))
                 raise ProblemError("E207", f"{key} is not a word of a node with nodes", given.key_span)
             return self.inline(child.nodes, child, reads, env, place)
+        if child.share is not None and child.flat:
+            raise ProblemError("E109", "flat drops a level of names, and a shared module has none here", child.span)
         if child.share is not None:
             return self.share(child.share, reads, env, place)
         words = {each.key: env.given(each.key_span, each.value) for each in child.words}
@@ -262,7 +264,8 @@ class Walker:
         else:
             assert body.op is not None
             inner = {each.key: env.given(each.key_span, each.value) for each in body.words}
-            return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, child)
+            use = replace(child, flat=flat) if flat else child
+            return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, use)
         bound.again = lambda reads, place: self.block(block, library, words, reads, place, child)
         return bound
 
@@ -376,12 +379,13 @@ def _bind(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Give
     """Give the block's params their values, in order; the words that are left go to its op."""
     rest = dict(words)
     spend(len(block.params) + len(env.params) // 8)
+    for param in block.params:  # they hide the file's, those further down as well
+        env.params.pop(param.name.text, None)
     for param in block.params:
         name = param.name.text
         if name in rest:
             env.params[name] = rest.pop(name)
         elif param.default is not None:
-            env.params.pop(name, None)
             env.params[name] = env.given(param.name.span, param.default)
     return rest
 

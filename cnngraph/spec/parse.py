@@ -37,11 +37,14 @@ FILE_WORDS = (
     "weights",
     "train",
 )
+MAY_BE_NONE = ("train", "init", "outputs", "training_only", "weights")  # empty: without what the extended file says
 BLOCK_WORDS = (*NODE_WORDS, "params", "inputs")
 REPEAT_WORDS = ("carry", "name", "first", "last")
 CARRIES = ("last", "concat", "none")
 MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
 MAX_ABOUT = 10_000
+MAX_RULES = 100  # of init
+MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename, whose stars are tried in every way
 MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
 
@@ -106,6 +109,8 @@ class _Parser:
             "train": ("train", self.train),
         }
         for word, (attribute, read) in readers.items():
+            if word in MAY_BE_NONE and word in words and _is_null(words[word].value):
+                continue
             if word in words and (value := read(words[word].value)) is not None:
                 spec = replace(spec, **{attribute: value})  # type: ignore[arg-type]  # each reader gives its attribute's type
         self.needs_nodes(spec, table)
@@ -206,7 +211,10 @@ class _Parser:
 
     def init(self, value: Value) -> tuple[InitSpec, ...] | None:
         rules = []
-        for item in value.items if isinstance(value, Listing) else (value,):
+        items = value.items if isinstance(value, Listing) else (value,)
+        if len(items) > MAX_RULES:
+            self.error("E501", f"init has {len(items):,} rules: at most {MAX_RULES}", value.span)
+        for item in items[:MAX_RULES]:
             match = item.get("match") if isinstance(item, Table) else None
             word = self.word(match.value, "match") if match else None
             if isinstance(item, Table) and match and word:
@@ -224,7 +232,11 @@ class _Parser:
         renames = self.table(words["renames"].value, "renames") if "renames" in words else None
         found: dict[str, str] = {}
         for entry in renames or ():
-            if new := self.word(entry.value, f"the new name of {entry.key}"):
+            new = self.word(entry.value, f"the new name of {entry.key}")
+            if entry.key.count("**") > MAX_OPEN_STARS or entry.key.count("*") > MAX_STARS:
+                message = f"a rename has at most {MAX_STARS} stars, and ** at most {MAX_OPEN_STARS} times"
+                self.error("E501", message, entry.key_span)
+            elif new:
                 found[entry.key] = new.text
         return found
 
