@@ -206,7 +206,7 @@ def _flow(value: Plain) -> str:
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str):
         plain = PLAIN_TEXT.fullmatch(value) and isinstance(core_scalar(value), str)
-        return value if plain else json.dumps(value, ensure_ascii=False)
+        return value if plain else _quoted(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -215,4 +215,10 @@ def _flow(value: Plain) -> str:
 
 
 def _key(key: str) -> str:
-    return key if PLAIN_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if PLAIN_KEY.fullmatch(key) else _quoted(key)
+
+
+def _quoted(text: str) -> str:
+    """The text in double quotes; what YAML or a terminal would not take as it is is escaped."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted)

@@ -88,7 +88,21 @@ def test_blocks_of_one_name_in_several_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "about", ["", "a: b # c", "no", "1e3", "- x", "it's", 'a "quoted" \\ text', "×–🙂", "tab\tnew\nline", "0x1F", "~"]
+    "about",
+    [
+        "",
+        "a: b # c",
+        "no",
+        "1e3",
+        "- x",
+        "it's",
+        'a "quoted" \\ text',
+        "×–🙂",
+        "tab\tnew\nline",
+        "0x1F",
+        "~",
+        "\x1b[31m\x7f\u2028\x85\u202e\U000e0001",
+    ],
 )
 def test_texts_come_back(about: str, tmp_path: Path) -> None:
     spec = compiled("cnngraph: 1\ninput: [1, 2, 2]\nnodes: [relu]\n", tmp_path)
