@@ -10,6 +10,7 @@ from cnngraph.ir.graph import Graph, Node, Ref, Scope
 from cnngraph.render.label import op_label
 
 LONGEST_LIST = 4  # shapes that are written out
+MOST_READ = 4  # names that are written out
 TRAINING_ONLY = "training only"
 
 
@@ -85,8 +86,16 @@ class Tabulation:
         """The block's name; of a repeat, what is repeated and how often."""
         if scope.kind != "repeat":
             return scope.block or ""
-        rounds = {each.block or "" if isinstance(each, Scope) else self.graph.nodes[each].op for each in scope.children}
-        return f"{rounds.pop() if len(rounds) == 1 else ''} ×{len(scope.children)}".strip()
+        rounds = [
+            each.block or "" if isinstance(each, Scope) else self.graph.nodes[each].op
+            for each in scope.children
+            if isinstance(each, Scope) or not self.is_implicit(each)
+        ]
+        return f"{rounds[0] if len(set(rounds)) == 1 else ''} ×{len(rounds)}".strip()
+
+    def is_implicit(self, index: int) -> bool:
+        """Whether a node of a repeat is a concat that `carry: concat` brings: the names of rounds end in a number."""
+        return not self.graph.nodes[index].path[-1].isdigit()
 
     def total(self, scope: Scope) -> tuple[int, int]:
         """Parameters and MACs of all that is inside, as the graph counts them."""
@@ -156,7 +165,8 @@ class Above:
             refs = self.graph.nodes[child].reads
         if refs == self.default or not refs:
             return ""
-        return ", ".join(dict.fromkeys(map(self.name_of, refs)))
+        names = list(dict.fromkeys(map(self.name_of, refs)))
+        return ", ".join(names if len(names) <= MOST_READ else [*names[:2], "…", names[-1]])
 
     def name_of(self, ref: Ref) -> str:
         """What a tensor is called here; one from further in or out goes by its path."""

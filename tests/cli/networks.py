@@ -32,3 +32,16 @@ nodes:
 outputs: {logits: fc, aux: aux}
 training_only: [aux]
 """
+
+DENSE = """\
+cnngraph: 1
+name: dense
+input: [3, 32, 32]
+blocks:
+  layer: {nodes: [batch_norm, relu, {op: conv, out: 4, kernel: 3, padding: half}]}
+  stage: {params: {out: }, repeat: 2, flat: true, op: conv, kernel: 1, last: {out: $out}, first: {out: 2}}
+nodes:
+  block1: {repeat: 6, name: denselayer1, op: layer, carry: concat}
+  features: [{op: stage, out: 6}, relu]
+  classifier: [global_avg_pool, {op: linear, out: 10}]
+"""

@@ -8,7 +8,7 @@ import pytest
 
 import cnngraph
 from tests.cli.conftest import Cli
-from tests.cli.networks import ZOO
+from tests.cli.networks import DENSE, ZOO
 from tests.library import BLOCKS, NETWORKS, network
 
 Golden = Callable[[str, str], None]
@@ -105,3 +105,8 @@ def test_a_narrow_terminal_cuts_operations_short(cli: Cli, monkeypatch: pytest.M
     ran = cli("show", network("googlenet_mnist"))
     assert max(map(len, ran.out.splitlines())) == 64
     golden("show/narrow.txt", ran.out)
+
+
+def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
+    (folder / "dense.yaml").write_text(DENSE)
+    golden("show/dense.txt", cli("show", "dense.yaml").out)
