@@ -120,7 +120,7 @@ class Env:
 
     def reading(self, reads: Reads) -> Env:
         """The same, where a node reads these: `$from`."""
-        return replace(self, reads=reads)
+        return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.index, reads)
 
     def round(self, index: int, item: Any, reads: Reads) -> Env:
         """The same in one round of a repeat: `$i`, `$item`, `$from`."""

@@ -25,10 +25,17 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a block, or one round of a repeat, on the way to the node at hand."""
+    """One use of a block, or one round of a repeat (its number), on the way to the node at hand."""
 
-    text: str
     block: BlockSpec | None
+    number: int
+    path: str
+    span: Span
+
+    def __str__(self) -> str:
+        if self.block is not None:
+            return f"in block {self.block.name}, used as {self.path} at {self.span}"
+        return f"in round {self.number} of the repeat at {self.span}, {self.path}"
 
 
 @dataclass(slots=True)
@@ -62,19 +69,18 @@ class Ledger:
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
         """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""
-        inside = [each.block for each in self.chain if each.block is not None]
-        for position, each in enumerate(inside):
-            if each is block:
-                circle = " → ".join([*(one.name.text for one in inside[position:]), block.name.text])
-                message = f"the block {block.name} reaches itself: {circle}"
-                raise ProblemError("E306", message, block.name.span, help="repeat: runs a block a number of times")
+        if any(each.block is block for each in self.chain):
+            inside = [each.block for each in self.chain if each.block is not None]
+            circle = " → ".join(each.name.text for each in (*inside[inside.index(block) :], block))
+            message = f"the block {block.name} reaches itself: {circle}"
+            raise ProblemError("E306", message, block.name.span, help="repeat: runs a block a number of times")
         if len(self.chain) >= MAX_NESTING:
             raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
-        self.chain.append(Use(f"in block {block.name}, used as {path} at {span}", block))
+        self.chain.append(Use(block, 0, path, span))
 
     def enter_round(self, number: int, path: str, span: Span) -> None:
         """Go into a round of a repeat."""
-        self.chain.append(Use(f"in round {number} of the repeat at {span}, {path}", None))
+        self.chain.append(Use(None, number, path, span))
 
     # -- diagnostics
 
@@ -94,7 +100,7 @@ class Ledger:
         self.repeated[key] = 0
         if any(each.code == found.code and each.span == found.span for each in self.diagnostics):
             return
-        uses = tuple(each.text for each in reversed(self.chain))
+        uses = tuple(map(str, reversed(self.chain)))
         if len(uses) > SHOWN_USES:
             uses = (*uses[: SHOWN_USES - 2], f"… {len(uses) - SHOWN_USES + 1} more", uses[-1])
         self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses)))

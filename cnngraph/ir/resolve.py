@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
@@ -36,6 +37,8 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
     """What is missing, less what an unknown word was meant to be: one mistake is one message."""
+    if not missing:
+        return []
     options = list(known)
     strange = [word for word in given if word not in options]
     meant = {did_you_mean(word, options) for word in strange[:MAX_MEANT]}
@@ -53,7 +56,7 @@ def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     return checker.diagnostics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Names:
     """What may stand behind a `$`, and what a path may begin with."""
 
@@ -68,8 +71,15 @@ class Names:
     def __contains__(self, name: str) -> bool:
         return name == "from" or (name not in self.later and any(name in each for each in self._sets))
 
-    def __iter__(self) -> Iterator[str]:
-        return (name for each in self._sets for name in each if name not in self.later)
+    @cached_property
+    def all(self) -> list[str]:
+        """Every name that may stand behind a `$`, sorted."""
+        return sorted(set().union(*self._sets) - self.later)
+
+    @cached_property
+    def readable(self) -> list[str]:
+        """Every name that a path may begin with, sorted."""
+        return sorted(self.inputs | self.nodes)
 
     @property
     def _sets(self) -> tuple[Set[str], ...]:
@@ -98,7 +108,7 @@ class _Checker:
         names = Names(self.library.params.keys(), inputs, own, later=later)
         for param in block.params:
             if param.default is not None:
-                self.value(param.default, names, name)
+                self.value(param.default, replace(names), name)  # a copy: it remembers what is known by now
             own.add(param.name.text)
             later.discard(param.name.text)
         self.node(block.body, names, outer=True)
@@ -140,13 +150,12 @@ class _Checker:
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
         """A path that begins with no name in reach, though perhaps with one further out."""
-        options = names.inputs | names.nodes
         outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
         if outside:
             message = f"{name} is outside: a body sees its own nodes and what it reads"
             help = "read it where the block is used, and name it in the block: inputs: [x, skip]"
             return ProblemError("E301", message, span, notes=(f"{name} is at {outside[0].span}",), help=help)
-        help = did_you_mean(name, options) or in_reach(sorted(options))
+        help = did_you_mean(name, names.readable) or in_reach(names.readable)
         if name == "in":
             help = f"say which input: {' or '.join(sorted(names.inputs))}"
         return ProblemError("E301", f"there is no node {name} here", span, help=help)
@@ -239,6 +248,6 @@ class _Checker:
         try:
             for reference in parse_expression(text).references:
                 if reference.name not in names:
-                    raise unknown_name(reference, sorted(set(names)), in_round="i" in names.indices)
+                    raise unknown_name(reference, names.all, in_round="i" in names.indices)
         except ExpressionError as error:
             self.tell(ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help), label)
