@@ -127,9 +127,10 @@ def _skeleton(part: Leaf | Group, of_group: Mapping[str, Definition]) -> object:
 
 def _name(definitions: list[Definition]) -> None:
     """Give every class its own name: what it has more than the first of that name, or else a number."""
-    taken: dict[str, Definition] = {}
-    for each in definitions:
-        wanted = each.name
+    *classes, network = definitions
+    taken = {network.name: network}
+    for each in classes:
+        wanted = each.name if each.name != network.name else f"{each.name}Block"
         if wanted in taken:
             more = each.first.parts.keys() - taken[wanted].first.parts.keys()
             less = taken[wanted].first.parts.keys() - each.first.parts.keys()

@@ -94,19 +94,18 @@ class _Names:
         count = len(step.gives) if step.node else len(self.layout.frames[step.path].scope.value)
         targets: list[str] = []
         for number, ref in enumerate(step.gives):
-            wanted = ref in self.frame.uses and ref not in self.variables and ref not in step.gives[:number]
-            if not wanted or self.is_attribute(ref):
+            if self.last_use(ref) <= position or ref in self.variables or self.is_attribute(ref):
                 targets.append("_")
-            elif number < count == 1:
-                targets.append(self._choose(position, step, ref))
+                continue
+            if number < count == 1:
+                name = self._choose(position, step, ref)
             else:
                 node = self.layout.graph.nodes[ref.node]
                 path = f"{step.path}.{number}" if number < count else node.path + f".{ref.part}" * node.is_list
-                targets.append(self._named_after(path))
-                self._parts.add(targets[-1])
-        for name, ref in zip(targets, step.gives, strict=True):
-            if name != "_":
-                self.assign(name, ref, position)
+                name = self._named_after(path)
+                self._parts.add(name)
+            self.assign(name, ref, position)
+            targets.append(name)
         return targets
 
     def assign(self, name: str, ref: Ref, position: int) -> None:

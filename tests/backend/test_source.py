@@ -5,17 +5,23 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 
 import cnngraph
+from cnngraph.api import compile_text
 from cnngraph.backend import lower, model_source, save_weights
+from cnngraph.diagnostics import Source
+from cnngraph.ops.op import Layer, Op, layer
+from cnngraph.ops.registry import Registry
+from cnngraph.tensor_type import TensorType
 from tests.backend.support import graph_of, inputs_of, random_graph
 from tests.backend.test_modules import EVERYTHING
-from tests.library import DATA, NETWORKS, network
+from tests.library import DATA, NETWORKS, ROOT, network
 
 RUFF = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
 INITIALISED = """
@@ -150,3 +156,35 @@ def test_a_networks_name_and_description_are_never_code(name: str) -> None:
     scope: dict[str, object] = {"__name__": "generated"}
     exec(compile(model_source(odd), "model.py", "exec"), scope)
     lower(odd)(torch.zeros(1, 4, 6, 6))
+
+
+def test_a_block_may_have_the_networks_name() -> None:
+    source = model_source(
+        graph_of("""
+        blocks: {test_net: {nodes: {conv: {op: conv, out: 4, kernel: 1}, add: {op: add, from: [conv, in]}}}}
+        nodes: {a: test_net, b: test_net}
+        """)
+    )
+    assert "self.a = TestNetBlock()" in source
+    assert "    model = TestNet()" in source
+
+
+@dataclass(frozen=True)
+class Squash(Op):
+    """An op of a plugin: its layer is a class that the file imports."""
+
+    name: ClassVar[str] = "squash"
+    kind: ClassVar[str] = "activation"
+
+    def layer(self, *inputs: TensorType) -> Layer:
+        return layer("torch.nn.modules.activation.Hardtanh", min_val=-2.0)
+
+
+def test_layers_of_a_plugin_are_imported() -> None:
+    text = "cnngraph: 1\nname: plugged\ninput: [4, 6, 6]\nnodes: {conv: {op: conv, out: 4, kernel: 1}, end: squash}\n"
+    compilation = compile_text(Source("plugged.yaml", text), ROOT, registry=Registry({"squash": Squash}))
+    assert compilation.graph is not None
+    source = model_source(compilation.graph)
+    assert "from torch.nn.modules.activation import Hardtanh\n" in source
+    assert "self.end = Hardtanh(min_val=-2.0)" in source
+    assert str(lower(compilation.graph)).endswith("(end): Hardtanh(min_val=-2.0, max_val=1.0)\n)")
