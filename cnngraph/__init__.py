@@ -1,8 +1,37 @@
 """cnngraph: convolutional networks as YAML graphs, checked, compiled into torch.nn modules and trained."""
 
-from cnngraph.api import build, check, load
-from cnngraph.diagnostics import Diagnostic, Severity, SpecError
-from cnngraph.ir.graph import Graph, Node
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from cnngraph.version import __version__
 
+if TYPE_CHECKING:
+    from cnngraph.api import build, check, load
+    from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+    from cnngraph.ir.graph import Graph, Node
+
 __all__ = ["Diagnostic", "Graph", "Node", "Severity", "SpecError", "__version__", "build", "check", "load"]
+
+_HOMES = {
+    "build": "cnngraph.api",
+    "check": "cnngraph.api",
+    "load": "cnngraph.api",
+    "Diagnostic": "cnngraph.diagnostics",
+    "Severity": "cnngraph.diagnostics",
+    "SpecError": "cnngraph.diagnostics",
+    "Graph": "cnngraph.ir.graph",
+    "Node": "cnngraph.ir.graph",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that the command line starts at once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cnngraph' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

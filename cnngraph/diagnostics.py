@@ -26,7 +26,7 @@ class Source:
     """A text with the name a person knows it by: a file's path as given, or `--set out=3`."""
 
     name: str
-    text: str = field(repr=False)
+    text: str = field(repr=False, compare=False)
 
     def line(self, number: int) -> str:
         """The line of that number (from 1), or an empty string past the end."""
@@ -41,7 +41,7 @@ class Source:
 class Span:
     """A place in a source: lines and columns count from 1, the end is exclusive."""
 
-    source: Source = field(compare=False)
+    source: Source
     line: int
     column: int
     end_line: int

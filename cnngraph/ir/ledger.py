@@ -56,7 +56,7 @@ class Ledger:
         """Count a visit; raises TooLargeError for a network without end, or one that would have too many nodes."""
         self.visits += 1
         self.at = span
-        if nodes + more > self.max_nodes or self.visits > 4 * self.max_nodes:
+        if nodes + more > self.max_nodes or self.visits > 3 * self.max_nodes:
             message = f"the network has more than {self.max_nodes:,} nodes"
             raise TooLargeError("E502", message, span, "--max-nodes raises the bound, if this is meant")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnngraph.diagnostics import Span
 from cnngraph.fields import FieldError, fields_of
 from cnngraph.ir.blame import Blame
 from cnngraph.ir.environment import Given, ProblemError, Reads, Tensors
-from cnngraph.ir.graph import Node, Ref
+from cnngraph.ir.graph import Node, Ref, Scope
 from cnngraph.ir.ledger import Ledger
 from cnngraph.ir.level import type_of_slot
 from cnngraph.ir.resolve import not_meant, unknown_word
@@ -70,6 +70,14 @@ class Maker:
             return None
         owner, sharer = self.sharing
         return owner + path[len(sharer) :]
+
+    def place_at(self, span: Span, path: str, slot: type_of_slot) -> None:
+        """Say where a shared module's use is written, which is not where its owner is."""
+        for position, each in enumerate(slot):
+            if isinstance(each, Scope) and each.path == path:
+                slot[position] = replace(each, span=span)
+            elif isinstance(each, int) and self.nodes[each].path == path:
+                self.nodes[each] = replace(self.nodes[each], span=span)
 
     def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str) -> Op:
         """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""

@@ -331,6 +331,7 @@ class Walker:
             bound = owner.again(reads, place)
         finally:
             self.maker.sharing = None
+        self.maker.place_at(place.span, path, place.slot)
         spend(bound.stop - start)
         mine, theirs = self.maker.nodes[start:], self.maker.nodes[owner.start : owner.stop]
         same = len(mine) == len(theirs) and all(

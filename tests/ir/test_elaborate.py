@@ -141,3 +141,19 @@ def test_a_mistake_in_a_block_is_told_once_with_its_first_use() -> None:
     (told,) = result.diagnostics
     assert told.code == "E204"
     assert any("in block b, used as x.0" in note for note in told.notes)
+
+
+def test_a_shared_module_stands_where_it_is_written() -> None:
+    text = "nodes:\n  a: {op: conv, out: 6, kernel: 1}\n  b: {share: a}\n  c: {nodes: [relu]}\n  d: {share: c}"
+    graph = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\n{text}"), Path()).graph
+    assert graph is not None
+    assert [(node.path, node.line) for node in graph.nodes][:2] == [("a", 4), ("b", 5)]
+    assert [scope.span.line for scope in graph.scopes()][1:] == [6, 7]
+
+
+def test_two_imported_blocks_of_one_name_clash_wherever_they_stand(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text("cnngraph: 1\nblocks: {unit: {nodes: [relu]}}\n")
+    text = "cnngraph: 1\ninput: [6, 8, 8]\nimport: [one.yaml, two.yaml]\nnodes: [unit]\n"
+    told = compile_text(Source("t.yaml", text), tmp_path).diagnostics
+    assert [each.code for each in told] == ["E308"]
