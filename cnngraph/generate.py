@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnngraph.ops.manual import manual
+from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +19,11 @@ def schema_text() -> str:
     return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-FILES: dict[str, Callable[[], str]] = {"docs/ops.md": manual, "cnngraph/schema.json": schema_text}
+FILES: dict[str, Callable[[], str]] = {
+    "docs/ops.md": manual,
+    "docs/recipes.md": recipe_manual,
+    "cnngraph/schema.json": schema_text,
+}
 
 
 def stale() -> list[str]:

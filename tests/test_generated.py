@@ -23,7 +23,7 @@ def test_what_is_stale_is_named_and_written(
     (tmp_path / "cnngraph").mkdir()
     (tmp_path / "docs" / "ops.md").write_text("old")
     assert generate.main(["--check"]) == 1
-    assert capsys.readouterr().out == "docs/ops.md is stale\ncnngraph/schema.json is stale\n"
+    assert capsys.readouterr().out == "docs/ops.md is stale\ndocs/recipes.md is stale\ncnngraph/schema.json is stale\n"
     assert (tmp_path / "docs" / "ops.md").read_text() == "old"
     assert generate.main([]) == 0
     assert generate.main(["--check"]) == 0

@@ -16,7 +16,11 @@ from cnngraph.recipe.sets import FIGURES, SETS
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A well-known set of images, downloaded on first use (`digits` ships with the package)."""
+    """A well-known set of images.
+
+    `digits` ships with the package: 6,000 training and 2,000 test images of MNIST. The others are downloaded on first
+    use into the data folder (`--data-dir`, by default the user's cache).
+    """
 
     name: str = field(Choice(tuple(SETS)), "the set")
     classes: tuple[str, ...] | None = field(
@@ -27,10 +31,16 @@ class NamedSet:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images in one folder a class; such folders may stand in `train`, `val` and `test`."""
+    """Images in one folder a class, as the data folder (`--data-dir`) holds them.
+
+    It may have such folders in `train`, `val` and `test`. Without `val` the validation part is cut from the training
+    images; without `train` all of them are training images; without `test` there is nothing to look at in the end.
+    """
 
     name: str = field(Choice(("folder",)), "images in one folder a class", "folder")
-    path: str | None = field(Optional(Text()), "the folder; without it, the data folder itself", None)
+    path: str | None = field(
+        Optional(Text()), "a folder inside the data folder; without it, the data folder itself", None
+    )
     classes: tuple[str, ...] | None = field(
         Optional(ListOf(Label(), 2)), "only these classes, labelled in this order", None
     )

@@ -204,8 +204,9 @@ def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
 def closing(result: Result) -> list[str]:
     """What came out."""
     if result.interrupted:
-        saved = "stopped; --resume goes on" if (result.folder / "state.pt").exists() else "stopped before a checkpoint"
-        return [f"{saved} · {result.folder}"]
+        saved = (result.folder / "state.pt").exists()
+        goes_on = f"cnngraph train --resume {result.folder} goes on" if saved else "before its first checkpoint"
+        return [f"stopped · {goes_on}"]
     facts = []
     if result.best:
         facts.append(f"best epoch {result.best.number}: validation {100 * result.best.held.accuracy:.2f} %")

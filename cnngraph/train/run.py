@@ -41,7 +41,8 @@ def run_training(
 
     `spec_text` is kept as the folder's spec.yaml. `out` is the folder, `runs/<network>-<n>` by default; with
     `resume` it is the folder of the run to go on with, the latest of this network by default. `data_dir` is where
-    image sets are kept, or the folder of images. Ctrl-C ends a run with a checkpoint: the result is `interrupted`.
+    image sets are kept, or the folder of images; a resumed run remembers its own. Ctrl-C ends a run with a
+    checkpoint: the result is `interrupted`.
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
     chosen = choose_device(device or recipe.device)
@@ -49,13 +50,14 @@ def run_training(
         outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
         _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span))
         folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
+        data_dir = data_dir or (folder.data_dir if folder else None)
         parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         shape, classes = parts.shape, len(parts.classes)
         _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span, shape=shape, classes=classes))
         with reproducible(chosen, recipe.seed):
             model = lower(graph)
             folder = folder or RunFolder.new(out, graph.name)
-            folder.begin(spec_text, recipe, str(chosen))
+            folder.begin(spec_text, recipe, str(chosen), data_dir)
             shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
             return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
 

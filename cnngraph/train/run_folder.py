@@ -87,11 +87,21 @@ class RunFolder:
         except (OSError, ValueError, KeyError):
             return False
 
-    def begin(self, spec: str, recipe: Recipe, device: str) -> None:
-        """Write down what is run, and where."""
+    @property
+    def data_dir(self) -> Path | None:
+        """The data folder that the run was given."""
+        try:
+            found = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))["data_dir"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return Path(found) if found else None
+
+    def begin(self, spec: str, recipe: Recipe, device: str, data_dir: Path | None) -> None:
+        """Write down what is run, on what, and where."""
+        given = str(data_dir.resolve()) if data_dir else None
         files.write_text(self.path / "spec.yaml", spec)
         files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
-        files.write_json(self.path / "environment.json", environment(device))
+        files.write_json(self.path / "environment.json", environment(device) | {"data_dir": given})
 
     def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
         """Write a checkpoint, with the figures it was saved at."""

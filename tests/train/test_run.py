@@ -124,6 +124,23 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
     assert caught.value.diagnostics[0].help == "--set train.epochs=6 trains it further"
 
 
+@pytest.mark.usefixtures("few_digits")
+def test_a_run_remembers_its_data_folder(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    some = running.load_parts  # type: ignore[attr-defined]
+
+    def remembering(*arguments: object) -> Parts:
+        given.append(arguments[2])
+        parts: Parts = some(*arguments)
+        return parts
+
+    monkeypatch.setattr(running, "load_parts", remembering)
+    once = replace(RECIPE, epochs=1)
+    run_training(graph, once, spec_text=SPEC, data_dir=Path("data"), quiet=True)
+    run_training(graph, replace(once, epochs=2), spec_text=SPEC, resume=True, quiet=True)
+    assert given == [Path("data"), Path("data").resolve()]
+
+
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no run of tiny in runs"):
         run_training(graph, RECIPE, spec_text=SPEC, resume=True, quiet=True)

@@ -1,0 +1,108 @@
+"""The manual of recipes, `docs/recipes.md`, made of the definitions; `python -m cnngraph.generate` writes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+from cnngraph.fields import Field, Kind, fields_of, show_value
+from cnngraph.recipe.finding import load_recipe, recipe_names
+from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
+from cnngraph.recipe.model import Augment, Loss, Normalize, Recipe
+
+INTRODUCTION = """\
+# Recipes
+
+How a network is trained, as data. This page is generated from the definitions (`python -m cnngraph.generate`).
+
+A spec's `train:` holds a recipe, or the name of one of the library's (`specs/recipes/`). `cnngraph train SPEC --recipe
+NAME_OR_FILE` takes another one instead, `--set train.epochs=3` changes one word:
+
+```yaml
+train:
+  data: cifar10
+  epochs: 80
+  batch_size: 100
+  optimizer: {name: adam, lr: 0.001}
+  schedule: {name: step, every: 20, divide: 3}
+  augment: {pad: 4, crop: 32, flip: true}
+```
+
+Where a table has a `name`, the bare name is short for a table with nothing else in it: `schedule: cosine`.
+
+A tenth of the training images is put aside unless the recipe says otherwise (`validation`): the best epoch is chosen
+on it, and the test images are looked at once, at the end, with the weights of that epoch. With `validation: none` the
+test images are reported after every epoch, nothing is chosen, and the last weights are kept.
+"""
+
+FOLDER = """\
+## A run's folder
+
+`runs/<network>-<n>`, or what `--out` names; a folder that has something in it is never written to. Ctrl-C finishes the
+step at work, writes a checkpoint and ends; `--resume` goes on from there, to the same weights as if nothing had been.
+
+| file | |
+| --- | --- |
+| `spec.yaml`, `recipe.yaml` | what was run, every param and default filled in |
+| `environment.json` | versions, machine, command |
+| `metrics.csv`, `metrics.json` | loss and accuracy by epoch; in JSON the best epoch and the test figures too |
+| `curves.png` | the same as a picture |
+| `best.safetensors` | the weights of the best epoch, where one is chosen |
+| `last.safetensors` | the latest weights |
+| `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |
+
+Accuracies are parts of 1. Those of training are counted while the network learns, in training mode; all others
+afterwards, in eval mode.
+"""
+
+TABLES: dict[str, type[Any]] = {"normalize": Normalize, "augment": Augment, "loss": Loss}
+
+
+def recipe_manual() -> str:
+    """The whole page."""
+    parts = [INTRODUCTION, "## A recipe\n", _table(Recipe), "## The library\n", _library()]
+    for name, each in fields_of(Recipe).items():
+        if isinstance(each.kind, Named):
+            parts.append(f"## {name}\n")
+            for variant in each.kind.variants:
+                parts += [f"### {', '.join(names_of(variant))}\n", f"{inspect.getdoc(variant)}\n", _table(variant)]
+        elif name in TABLES:
+            parts += [f"## {name}\n", f"{inspect.getdoc(TABLES[name])}\n", _table(TABLES[name])]
+    return "\n".join([*parts, FOLDER])
+
+
+def _library() -> str:
+    """The library's recipes, and what they are for."""
+    lines = ["| recipe | |", "| --- | --- |"]
+    lines += [f"| `{name}` | {load_recipe(name).about} |" for name in recipe_names()]
+    return "\n".join(lines) + "\n"
+
+
+def _table(cls: type[Any]) -> str:
+    """The words of one table."""
+    lines = ["| word | takes | default | |", "| --- | --- | --- | --- |"]
+    for name, each in fields_of(cls).items():
+        if name != "name" or each.required:  # a table of one name is headed by it
+            lines.append(f"| `{name}` | {_takes(each.kind)} | {_default(each)} | {each.doc} |")
+    if len(lines) == 2:
+        return "It has no other words.\n"
+    return "\n".join(lines) + "\n"
+
+
+def _takes(kind: Kind) -> str:
+    """What a word takes; tables have a chapter of their own."""
+    if isinstance(kind, Record):
+        return "a table, see below"
+    return kind.describe() + (", see below" if isinstance(kind, Named) else "")
+
+
+def _default(each: Field) -> str:
+    if each.required:
+        return "must be given"
+    if dataclasses.is_dataclass(each.default):
+        name = getattr(each.default, "name", "")
+        return f"`{name}`" if name else ""
+    if each.default is None:
+        return "`none`" if isinstance(each.kind, OrNone) else ""
+    return f"`{show_value(each.default)}`" if each.default != "" else ""
