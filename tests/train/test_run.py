@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,12 +128,11 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
 @pytest.mark.usefixtures("few_digits")
 def test_a_run_remembers_its_data_folder(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
-    some = running.load_parts  # type: ignore[attr-defined]
+    some: Callable[..., Parts] = running.load_parts  # type: ignore[attr-defined]
 
     def remembering(*arguments: object) -> Parts:
         given.append(arguments[2])
-        parts: Parts = some(*arguments)
-        return parts
+        return some(*arguments)
 
     monkeypatch.setattr(running, "load_parts", remembering)
     once = replace(RECIPE, epochs=1)
