@@ -4,7 +4,7 @@ Both have the same weights and give the same outputs. They take turns on the sam
 the median over the pairs of (time of the built one) / (time of the other), with the quartiles as its spread.
 
     python -m benchmarks.eager_overhead
-    python -m benchmarks.eager_overhead --pairs 400 --threads 1
+    python -m benchmarks.eager_overhead --seconds 60 --threads 2
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchmarks.train_mnist import GoogLeNet
 from cnngraph.library import library_root
 
 BOUND = 1.02
+LEAST = 30  # pairs
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,16 @@ def inference(model: nn.Module, batch: Tensor) -> Callable[[], None]:
     return step
 
 
-def compare(built: Callable[[], None], by_hand: Callable[[], None], pairs: int) -> list[float]:
-    """The ratio of each pair; who goes first alternates."""
+def compare(built: Callable[[], None], by_hand: Callable[[], None], duration: float) -> list[float]:
+    """The ratio of each pair, for about so many seconds; who goes first alternates."""
     for _ in range(5):
         built()
         by_hand()
-    ratios = []
+    ratios: list[float] = []
+    end = time.perf_counter() + duration
     gc.disable()
-    for number in range(pairs):
-        if number % 2:
+    while time.perf_counter() < end or len(ratios) < LEAST:
+        if len(ratios) % 2:
             second, first = seconds(by_hand), seconds(built)
         else:
             first, second = seconds(built), seconds(by_hand)
@@ -106,19 +108,20 @@ def seconds(step: Callable[[], None]) -> float:
 def main() -> None:
     """Compare, and print a line for each comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--seconds", type=float, default=20, help="for each comparison")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch; one is the least disturbed by others")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    print(f"torch {torch.__version__}, {options.threads} threads, {options.pairs} pairs, bound {BOUND}")
+    print(f"torch {torch.__version__}, threads: {options.threads}, bound {BOUND}")
     for subject in subjects():
         for what, make in (("training step", training_step), ("inference", inference)):
             built, by_hand = make(subject.built, subject.batch), make(subject.by_hand, subject.batch)
-            ratios = compare(built, by_hand, options.pairs)
+            ratios = compare(built, by_hand, options.seconds)
             low, middle, high = statistics.quantiles(ratios, n=4)
             verdict = "" if middle <= BOUND else "   above the bound"
-            print(f"{subject.name:28} {what:14} {middle:.3f}   (quartiles {low:.3f} to {high:.3f}){verdict}")
+            spread = f"quartiles {low:.3f} to {high:.3f}, {len(ratios)} pairs"
+            print(f"{subject.name:28} {what:14} {middle:.3f}   ({spread}){verdict}", flush=True)
 
 
 if __name__ == "__main__":
