@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
 from cnngraph.document import Listing, Scalar, Table, Value
@@ -29,16 +29,14 @@ class UnknownError(Exception):
     """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensors:
+class Tensors(NamedTuple):
     """What a node gives: one tensor, or a flat list of them."""
 
     refs: tuple[Ref, ...]
     is_list: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """An evaluated word: its value, where its name and its value stand, and where the value was first written.
 
     The last two differ where the text is a bare `$param`.
@@ -77,8 +75,7 @@ class Bound:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(NamedTuple):
     """What a node reads: a value for each path of its `from`, with the path as written."""
 
     values: tuple[Tensors, ...]

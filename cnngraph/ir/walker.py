@@ -195,31 +195,31 @@ class Walker:
     def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
         """`nodes` on a node: a scope of its own, whose `in` is what the node reads."""
         inputs = {"in": Bound(reads.joined, child.span)}
-        bound = self.scope(scope, child, env.inside(inputs), "nodes", None, place)
+        bound = self.scope(scope, child.span, env.inside(inputs), "nodes", None, place, child.flat and not child.repeat)
         bound.again = lambda reads, place: self.inline(scope, child, reads, env, place)
         return bound
 
     def scope(
-        self, scope: ScopeSpec, child: NodeSpec, env: Env, kind: str, block: BlockSpec | None, place: Place
+        self, scope: ScopeSpec, span: Span, env: Env, kind: str, block: BlockSpec | None, place: Place, flat: bool
     ) -> Bound:
         """A scope's nodes, under a level of their own unless it is flat."""
         start = len(self.maker.nodes)
-        if child.flat and child.repeat is None:
+        if flat:
             inner: type_of_slot = []
             place.slot.append(inner)
             last = self.children(scope, env, place.level, inner)
-            return Bound(last.value, child.span, place.level.path, env.names, start=start, stop=len(self.maker.nodes))
+            return Bound(last.value, span, place.level.path, env.names, start=start, stop=len(self.maker.nodes))
         path = place.take()
         slot: type_of_slot = []
         last = self.children(scope, env, Level(path), slot)
-        bound = Bound(last.value, child.span, path, env.names, start=start, stop=len(self.maker.nodes))
+        bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
             inputs = tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items())
             value = last.value.refs if last.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
             name = block.name.text if block else None
             place.slot.append(
-                Scope(path, kind, name, inputs, value, tree, start, bound.stop, child.span, self.maker.owner(path))
+                Scope(path, kind, name, inputs, value, tree, start, bound.stop, span, self.maker.owner(path))
             )
         return bound
 
@@ -260,7 +260,7 @@ class Walker:
         if body.repeat is not None:
             bound = repeat(self, replace(body, flat=flat), env, reads, place, block)
         elif body.nodes is not None:
-            bound = self.scope(body.nodes, replace(body, flat=flat, span=child.span), env, "block", block, place)
+            bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
         else:
             assert body.op is not None
             inner = {each.key: env.given(each.key_span, each.value) for each in body.words}
