@@ -18,6 +18,7 @@ from cnngraph.spec.parse import FileSpec, parse_file
 
 MAX_FILES = 100
 MAX_EXTENDS = 20
+MAX_IMPORTED = 1_000_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class _Loader:
     diagnostics: Mistakes = field(default_factory=Mistakes)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
+    read_so_far: int = 0  # characters
+    files: list[str] | None = None  # some of those that could be imported, once somebody asks
 
     def file(self, source: Source, folder: Path) -> FileSpec | None:
         document, mistakes = parse(source)
@@ -145,7 +148,7 @@ class _Loader:
         if found is None:
             return None
         value, mistakes = parse(found[1])
-        self.diagnostics += mistakes
+        self.diagnostics.extend(mistakes)
         if not isinstance(value, Table) and not mistakes:
             self.diagnostics.append(Diagnostic("E601", f"{train} is no recipe: it must be a mapping", train.span))
         return value if isinstance(value, Table) else None
@@ -155,7 +158,7 @@ class _Loader:
         candidates = [folder / word.text, library_root() / word.text]
         resolved = [Path(os.path.realpath(each)) for each in candidates] if "\0" not in word.text else []
         inside = [each for each in resolved if self.inside(each)]
-        path = next((each for each in inside if each.is_file()), None)
+        path = next((each for each in inside if _is_file(each)), None)
         if path is None:
             self.diagnostics.append(self.not_found(word, bool(inside)))
             return None
@@ -163,10 +166,15 @@ class _Loader:
         if self.opened > MAX_FILES:
             raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
         try:
-            return path, read_file(path, _shown(path))
+            source = read_file(path, _shown(path))
         except SpecError as error:
-            self.diagnostics += [replace(each, span=word.span) for each in error.diagnostics]
+            self.diagnostics.extend(replace(each, span=word.span) for each in error.diagnostics)
             return None
+        self.read_so_far += len(source.text)
+        if self.read_so_far > MAX_IMPORTED:
+            message = f"the imported files have more than {MAX_IMPORTED:,} characters together"
+            raise SpecError([Diagnostic("E501", message, word.span)])
+        return path, source
 
     def inside(self, path: Path) -> bool:
         return any(path.is_relative_to(root) for root in (self.root, Path(os.path.realpath(library_root()))))
@@ -176,11 +184,12 @@ class _Loader:
             message = f"{word} is outside the spec's folder and the library"
             help = "keep imported files in the spec's folder or below"
             return Diagnostic("E310", message, word.span, help=help)
-        folders = (self.root, library_root())
-        options = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
+        if self.files is None:
+            folders = (self.root, library_root())
+            self.files = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
         notes = ("looked beside the spec and in the library",)
         return Diagnostic(
-            "E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, options)
+            "E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, self.files)
         )
 
     def override(self, library: Library, overrides: Iterable[Override]) -> Library:
@@ -237,6 +246,14 @@ def _specs_below(root: Path) -> list[Path]:
         if visited > 200 or len(found) > 500:
             break
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file, and its name is one that can be asked for."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _shown(path: Path) -> str:
