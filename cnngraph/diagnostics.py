@@ -166,8 +166,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
     options = list(known)
     if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
-        options = [each for each in options if each[:2] == word[:2]]
-        options = [each for each in options if abs(len(each) - len(word)) < 2][:MAX_NEAR]
+        alike = (each for each in options if each.startswith(word[:2]) and abs(len(each) - len(word)) < 2)
+        options = list(islice(alike, MAX_NEAR))
     near = get_close_matches(word, options, n=1, cutoff=0.6) or [
         each for each in options if each.lower() == word.lower()
     ]

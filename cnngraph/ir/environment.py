@@ -121,11 +121,11 @@ class Env:
 
     def round(self, index: int, item: Any, reads: Reads) -> Env:
         """The same in one round of a repeat: `$i`, `$item`, `$from`."""
-        return replace(self, index=(index, item), reads=reads)
+        return Env(self.library, self.params, self.inputs, self.names, self.type_of, (index, item), reads)
 
     def inside(self, inputs: dict[str, Bound]) -> Env:
         """The params and indices around inline nodes, with inputs and names of their own."""
-        return replace(self, inputs=inputs, names={}, reads=None)
+        return Env(self.library, self.params, inputs, {}, self.type_of, self.index)
 
     # -- values
 

@@ -113,6 +113,7 @@ def _run_rounds(
     results: list[Ref] = []
     value = reads.wire
     depth = len(walker.ledger.chain)
+    once = replace(child, repeat=None, flat=False, when=None)
     for number, item in enumerate(items):
         walker.ledger.visit(child.span, len(walker.maker.nodes))
         del walker.ledger.chain[depth:]
@@ -124,7 +125,7 @@ def _run_rounds(
             carried = _carrying(reads, walker.maker.concat(so_far, spot, slot, child.span))
         elif number and carry == "last":
             carried = _carrying(reads, value)
-        bound = _round(walker, child, number, item, len(items), carried, env, place)
+        bound = _round(walker, child, once, number, item, len(items), carried, env, place)
         if bound.path:
             names[bound.path[len(level.path) + 1 if level.path else 0 :]] = bound
         if bound.value is None:
@@ -157,9 +158,17 @@ def _round_name(child: NodeSpec, number: int, env: Env) -> Word | None:
 
 
 def _round(
-    walker: Walker, child: NodeSpec, number: int, item: Any, count: int, reads: Reads, env: Env, place: Place
+    walker: Walker,
+    child: NodeSpec,
+    once: NodeSpec,
+    number: int,
+    item: Any,
+    count: int,
+    reads: Reads,
+    env: Env,
+    place: Place,
 ) -> Bound:
-    """One round: the node's words, over them the row, over these `first` and `last`."""
+    """One round: the words of the node (`once`: without its repeat), over them the row, `first` and `last`."""
     assert child.repeat is not None
     if reads_per_round(child):
         values = tuple(env.round(number, item, reads).find(word).tensors() for word in child.reads or ())
@@ -175,8 +184,7 @@ def _round(
     if when is not None and not _row_truth(when, env):
         words = _paths(otherwise) if otherwise else None
         return walker.absent(replace(child, otherwise=words), env, reads)
-    inner = replace(child, repeat=None, flat=False, when=None)
-    bound = walker.body(inner, overlay, reads, env, place)
+    bound = walker.body(once, overlay, reads, env, place)
     if expect is not None:
         walker.compare_expect(expect.value, bound, expect.span)
     return bound
