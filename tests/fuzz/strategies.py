@@ -55,7 +55,8 @@ def words(draw: st.DrawFn, op: str) -> str:
     cls = builtin_ops()[op]
     example = draw(st.sampled_from(cls.examples))
     given = dict(example.words)
-    if given and draw(st.booleans()):
+    change = draw(st.booleans())
+    if given and change:
         key = draw(st.sampled_from(sorted(given)))
         if isinstance(given[key], int) and not isinstance(given[key], bool):
             given[key] = draw(st.integers(0, 9))
