@@ -92,6 +92,7 @@ class Run:
         self.epochs: tuple[Epoch, ...] = ()
         self.done = 0  # steps
         self.seconds = 0.0  # of the finished epochs
+        self.evaluation = 0.0  # seconds that the last one took
         self.clock = Clock()
         self.interrupt = Interrupt(reporter.note)
         torch.manual_seed(mixed(recipe.seed))
@@ -153,7 +154,7 @@ class Run:
         )
         self.epochs += (epoch,)
         self.seconds += epoch.seconds
-        self.clock.evaluation = epoch.seconds - trained
+        self.evaluation = epoch.seconds - trained
         if best_of(self.epochs) is epoch:
             self.folder.save_weights(self.folder.best, self.model.state_dict(), self.network, epoch)
         self.folder.save_metrics(self.epochs, seconds=self.seconds)
@@ -197,7 +198,7 @@ class Run:
             raise self.diverged(f"after step {self.done:,}, in epoch {len(self.epochs) + 1}")
         steps, seconds = self.loader.steps, self.clock.seconds()
         left = steps * self.recipe.epochs - self.done
-        seconds_left = left * seconds / step + (self.recipe.epochs - len(self.epochs)) * self.clock.evaluation
+        seconds_left = left * seconds / step + (self.recipe.epochs - len(self.epochs)) * self.evaluation
         rate = self.counters.images / seconds
         self.reporter.step(Progress(len(self.epochs) + 1, step, steps, figures, rate, seconds_left))
 
@@ -275,7 +276,6 @@ class Clock:
     before: float = 0.0
     began: float = 0.0
     last_shown: float = 0.0
-    evaluation: float = 0.0  # seconds that the last evaluation took
 
     def start(self) -> None:
         """Run from now on."""
