@@ -11,6 +11,7 @@ from cnngraph.spec.model import BlockSpec
 
 MAX_NODES = 50_000
 MAX_NESTING = 60
+VISITS_PER_NODE = 3
 STEPS_PER_NODE = 60  # a dense block of hundreds of rounds has many connections; a hostile one has millions
 SHOWN_USES = 6
 
@@ -56,9 +57,14 @@ class Ledger:
         """Count a visit; raises TooLargeError for a network without end, or one that would have too many nodes."""
         self.visits += 1
         self.at = span
-        if nodes + more > self.max_nodes or self.visits > 3 * self.max_nodes:
-            message = f"the network has more than {self.max_nodes:,} nodes"
-            raise TooLargeError("E502", message, span, "--max-nodes raises the bound, if this is meant")
+        what = None
+        if nodes + more > self.max_nodes:
+            what = f"{self.max_nodes:,} nodes"
+        elif self.visits > self.max_nodes * VISITS_PER_NODE:
+            what = f"{self.max_nodes * VISITS_PER_NODE:,} nodes, blocks and rounds, absent ones counted"
+        if what:
+            help = "--max-nodes raises the bound, if this is meant"
+            raise TooLargeError("E502", f"the network has more than {what}", span, help)
 
     def spend(self, steps: int) -> None:
         """Count connections, params and elements of lists gone through; raises TooLargeError."""
