@@ -108,11 +108,11 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     _, status, used = os.wait4(child, 0)
     if status or not text:
         return {"failure": f"the process ended with status {status} after {used.ru_utime:.1f} s"}
-    answer: dict[str, Any] = json.loads(text)
-    if "failure" not in answer:
-        answer["seconds"] = used.ru_utime / (_slowness() if used.ru_utime > 1 else 1)
-        answer["megabytes"] = used.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
-    return answer
+    told: dict[str, Any] = json.loads(text)
+    if "failure" not in told:
+        told["seconds"] = used.ru_utime / (_slowness() if used.ru_utime > 1 else 1)
+        told["megabytes"] = used.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    return told
 
 
 if __name__ == "__main__":
