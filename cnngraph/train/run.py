@@ -76,7 +76,9 @@ def _facts(
     graph: Graph, recipe: Recipe, parts: Parts, device: torch.device, folder: RunFolder, resumed_at: int
 ) -> Facts:
     named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    cpu = f"cpu, {threads} thread{'s' if threads > 1 else ''}"
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
     return Facts(
         network=graph.name,
         parameters=graph.num_params,
