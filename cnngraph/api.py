@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
-from cnngraph.document import Table, Value, read_file, value_of
+from cnngraph.document import LIMITS, Limits, Table, Value, read_file, value_of
 from cnngraph.ir.elaborate import MAX_NODES, elaborate
 from cnngraph.ir.graph import Graph
 from cnngraph.ops.registry import Registry, load_ops
@@ -20,6 +20,9 @@ from cnngraph.spec.model import Spec
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def compile_spec(
     path = Path(spec)
     try:
         registry = Registry(load_ops(plugins))
-        source = read_file(path, str(spec))
+        source = read_file(path, str(spec), _limits(max_nodes))
         return compile_text(source, path.parent, overrides, input, registry=registry, max_nodes=max_nodes)
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
@@ -69,7 +72,8 @@ def compile_text(
     """The same for a spec's text, which imports as if it stood in `folder`."""
     try:
         with _collector_paused():
-            parsed, mistakes = load_spec(source, folder, overrides, input)
+            limits = _limits(max_nodes)
+            parsed, mistakes = load_spec(source, folder, overrides, input, limits)
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
             result = elaborate(parsed, registry or Registry(), max_nodes=max_nodes, sound=not mistakes)
@@ -77,6 +81,11 @@ def compile_text(
         return Compilation(None, None, error.diagnostics)
     told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))
     return Compilation(parsed, result.graph, told)
+
+
+def _limits(max_nodes: int) -> Limits:
+    """How large the text may be. Who raises the bound on nodes may write every one of them out."""
+    return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
 
 
 @contextmanager

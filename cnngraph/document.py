@@ -17,8 +17,6 @@ import yaml
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError
 
-MAX_BYTES = 4_000_000
-MAX_VALUES = 250_000
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
 MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
@@ -96,7 +94,24 @@ class Table:
 Value: TypeAlias = "Scalar | Listing | Table"
 
 
-def read_file(path: Path, name: str | None = None) -> Source:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a text may be; what it may expand to is bounded elsewhere."""
+
+    bytes: int = 4_000_000
+    values: int = 250_000
+
+    def scaled(self, factor: float) -> Limits:
+        """Larger by a factor, never smaller."""
+        factor = max(1.0, factor)
+        return Limits(int(self.bytes * factor), int(self.values * factor))
+
+
+LIMITS = Limits()
+RAISE = "--max-nodes raises the bound, if this is meant"
+
+
+def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> Source:
     """A file's text under the name a person knows it by. Raises SpecError where it cannot be read."""
     name = name or str(path)
     try:
@@ -104,10 +119,9 @@ def read_file(path: Path, name: str | None = None) -> Source:
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device might never end
             what = "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
             raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
-        if about.st_size > MAX_BYTES:
-            raise SpecError(
-                [Diagnostic("E501", f"{name} is larger than {MAX_BYTES:,} bytes, the most a spec may have")]
-            )
+        if about.st_size > limits.bytes:
+            message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
+            raise SpecError([Diagnostic("E501", message, help=RAISE)])
         return Source(name, path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
@@ -116,9 +130,9 @@ def read_file(path: Path, name: str | None = None) -> Source:
         raise SpecError([Diagnostic("E101", f"cannot read {name}: it is not UTF-8 text")]) from None
 
 
-def parse(source: Source) -> tuple[Value | None, list[Diagnostic]]:
+def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[Diagnostic]]:
     """The document of a text, and all that is wrong with its YAML; None where nothing can be read."""
-    reader = _Reader(source)
+    reader = _Reader(source, limits)
     try:
         value = reader.document()
     except yaml.YAMLError as error:
@@ -139,8 +153,9 @@ class _RefusedError(Exception):
 class _Reader:
     """Builds values from the parser's events, so that nothing is expanded, constructed or nested without bound."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
+        self.limits = limits
         self.diagnostics = Mistakes()
         self.values = 0
         self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)
@@ -224,8 +239,8 @@ class _Reader:
             self.refuse("E104", f"the tag {tag[:40]} has no meaning here", event, "remove it")
         if depth > MAX_NESTING:
             self.refuse("E501", f"nested more than {MAX_NESTING} deep", event)
-        if self.values > MAX_VALUES:
-            self.refuse("E501", f"{self.source.name} has more than {MAX_VALUES:,} values", event)
+        if self.values > self.limits.values:
+            self.refuse("E501", f"{self.source.name} has more than {self.limits.values:,} values", event, RAISE)
         if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
             self.refuse("E501", "a number of more than 18 digits", event)
 

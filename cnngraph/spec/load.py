@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError, did_you_mean
-from cnngraph.document import Table, Value, parse, read_file
+from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file
 from cnngraph.library import library_root
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
@@ -30,11 +30,15 @@ class Override:
 
 
 def load_spec(
-    source: Source, folder: Path, params: Iterable[Override] = (), input: Value | None = None
+    source: Source,
+    folder: Path,
+    params: Iterable[Override] = (),
+    input: Value | None = None,
+    limits: Limits = LIMITS,
 ) -> tuple[Spec | None, list[Diagnostic]]:
     """The spec of a text that stands in `folder`, and all that is wrong with its structure and files."""
     loader = _Loader(folder.resolve())
-    file = loader.file(source, folder)
+    file = loader.file(source, limits)
     if file is None:
         return None, loader.diagnostics
     spec = loader.spec(file, folder, ())
@@ -53,8 +57,8 @@ class _Loader:
     read_so_far: int = 0  # characters
     files: list[str] | None = None  # some of those that could be imported, once somebody asks
 
-    def file(self, source: Source, folder: Path) -> FileSpec | None:
-        document, mistakes = parse(source)
+    def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
+        document, mistakes = parse(source, limits)
         self.diagnostics.extend(mistakes)
         if document is None and mistakes:
             return None
@@ -137,7 +141,7 @@ class _Loader:
         if found is None:
             return None
         path, source = found
-        file = self.file(source, path.parent)
+        file = self.file(source)
         return (path, file) if file else None
 
     def recipe(self, train: Table | Word | None, folder: Path) -> Table | Word | None:
