@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cnngraph.api import MAX_NODES, compile_text
+from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source
+from cnngraph.ir.elaborate import MAX_NODES
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
 UNIT = """blocks:
