@@ -12,7 +12,7 @@ from cnngraph.fields import FieldError
 from cnngraph.ir.environment import Bound, Env, ProblemError, UnknownError
 from cnngraph.ir.graph import Graph, InitRule, Node, Ref, Scope
 from cnngraph.ops.init import InitCall, read_init
-from cnngraph.spec.model import InitSpec, Spec
+from cnngraph.spec.model import InitSpec, Spec, Word
 from cnngraph.tensor_type import TensorType
 
 DEFAULT_OUTPUT = "output"
@@ -37,7 +37,7 @@ def finish(
     rules = _init_rules(spec, env, nodes, told)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
-    if complete and not told:
+    if complete and not any(each.severity is Severity.ERROR for each in told):
         told.extend(_unread(root, nodes, live, unused, inputs))
     flagged = tuple(
         replace(node, training_only=index in live and index not in always, unused=index in unused)
@@ -51,32 +51,34 @@ def finish(
 
 
 def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> dict[str, Ref]:
-    outputs: dict[str, Ref] = {}
     assert spec.nodes is not None
-    try:
-        if not spec.outputs and last is not None:
-            if last.unused:
-                message = "the last node is marked unused, so the network has no value"
-                raise ProblemError("E312", message, last.span, help="say outputs: {logits: …}")
-            outputs[DEFAULT_OUTPUT] = _single(last, spec.nodes.children[-1].name.text, last.span)
-        for name, path in spec.outputs:
-            bound = env.find(path)
-            if bound.unused:
-                raise ProblemError("E312", f"{path} is marked unused, so it cannot be an output", path.span)
-            outputs[name.text] = _single(bound, path.text, path.span)
-    except ProblemError as problem:
-        told.append(problem.diagnostic)
-    except UnknownError:
-        pass
+    outputs: dict[str, Ref] = {}
+    wanted: list[tuple[str, Word | None]] = [(name.text, path) for name, path in spec.outputs]
+    for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
+        try:
+            bound = env.find(path) if path else last
+            if bound is not None:
+                outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
+        except ProblemError as problem:
+            told.append(problem.diagnostic)
+        except UnknownError:
+            pass
     return outputs
 
 
-def _single(bound: Bound, name: str, span: object) -> Ref:
-    tensors = bound.tensors()
-    if len(tensors.refs) != 1:
-        message = f"an output is one tensor, but {name} is a list of {len(tensors.refs)}"
-        raise ProblemError("E304", message, bound.span, help=f"name a part ({name}.0), or concat them")
-    return tensors.refs[0]
+def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
+    """The one tensor that an output is; `path` is how the author names it, None for the last node, called `name`."""
+    what, span = (path.text, path.span) if path else (name, bound.span)
+    if bound.unused:
+        message = f"{what} is marked unused, so it cannot be an output"
+        raise ProblemError("E312", message, span, help=None if path else "say outputs: {logits: …}")
+    refs = bound.tensors().refs
+    if len(refs) != 1:
+        message = f"an output is one tensor, but {what} is a list of {len(refs)}"
+        raise ProblemError("E304", message, span, help=f"name a part ({what}.0), or concat them")
+    if not env.type_of(refs[0]).batched:
+        raise ProblemError("E212", f"an output is made of images, and {what} is a free parameter", span)
+    return refs[0]
 
 
 def _training_mistakes(spec: Spec, outputs: Mapping[str, Ref]) -> Iterable[Diagnostic]:
