@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.ir.graph import Ref
 from cnngraph.spec.expressions import ExpressionError, Reference, evaluate, parse_expression, substitute
 from cnngraph.spec.model import Library, Word
+from cnngraph.spec.names import name_problem
 from cnngraph.spec.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
 from cnngraph.tensor_type import TensorType
 
@@ -297,9 +299,16 @@ def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
     return replace(span, column=column + error.start, end_column=max(column + error.end, column + error.start + 1))
 
 
+def _good_name(name: str) -> str:
+    """The nearest name that a module can have."""
+    word = re.sub(r"\W+", "_", name).strip("_") or "node"
+    word = f"x{word}" if word[0].isdigit() else word
+    return f"{word}_" if word == name.strip("$") or name_problem(word) else word
+
+
 def bad_name(name: str, reason: str, span: Span) -> ProblemError:
     """A node's name that no module can have."""
-    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {name.strip('$')}_")
+    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {_good_name(name)}")
 
 
 def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:

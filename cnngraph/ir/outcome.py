@@ -34,7 +34,7 @@ def finish(
     outputs = _outputs(spec, env, last, told)
     training = frozenset(word.text for word in spec.training_only)
     told.extend(_training_mistakes(spec, outputs))
-    rules = _init_rules(spec, env, nodes, told)
+    rules = _init_rules(spec, env, nodes, told, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
     if complete and not any(each.severity is Severity.ERROR for each in told):
@@ -144,7 +144,7 @@ def _all_scopes(root: Scope) -> Iterable[Scope]:
         waiting += [each for each in scope.children if isinstance(each, Scope)]
 
 
-def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes) -> tuple[InitRule, ...]:
+def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complete: bool) -> tuple[InitRule, ...]:
     rules = []
     for each in spec.init:
         try:
@@ -153,7 +153,8 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes) -> tupl
             told.append(problem.diagnostic)
             continue
         rules.append(rule)
-        told.extend(_rule_mistakes(each, rule, nodes))
+        if complete:  # else the modules that a rule fits may be among those that failed
+            told.extend(_rule_mistakes(each, rule, nodes))
     return tuple(rules)
 
 

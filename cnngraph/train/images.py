@@ -146,12 +146,20 @@ def decode(file: str | Path, shape: tuple[int, int, int]) -> Tensor:
     channels, height, width = shape
     try:
         with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
         raise ImageError(f"cannot read the image {file}: {error}".replace("\n", " ")) from None
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(upright).reshape(height, width, channels))
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """A grey image of 16 bits with its upper 8: Pillow's own conversion would make all that is over 255 white."""
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    return Image.fromarray((values.clip(0, 65535) // 256).astype(np.uint8))
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,3 +157,15 @@ def test_two_imported_blocks_of_one_name_clash_wherever_they_stand(tmp_path: Pat
     text = "cnngraph: 1\ninput: [6, 8, 8]\nimport: [one.yaml, two.yaml]\nnodes: [unit]\n"
     told = compile_text(Source("t.yaml", text), tmp_path).diagnostics
     assert [each.code for each in told] == ["E308"]
+
+
+@pytest.mark.parametrize(("name", "better"), [("my-conv", "my_conv"), ("2x", "x2x"), ("train", "train_")])
+def test_a_better_name_is_a_good_one(name: str, better: str) -> None:
+    text = f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {{{name}: relu}}"
+    (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
+    assert told.help == f"say {better}"
+
+
+def test_rules_are_not_blamed_for_modules_that_failed() -> None:
+    text = "init: [{match: conv, bias: 0}]\nnodes: [{op: conv, out: 3, kernel: 1, pading: 2}]"
+    assert [code for code, _ in compiled(text)[1]] == ["E207"]

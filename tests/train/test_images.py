@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.model import Augment, Normalize
-from cnngraph.train.images import InMemory, Part
+from cnngraph.train.images import InMemory, Part, decode
 from cnngraph.train.loader import EvaluationLoader, Preparation, TrainingLoader
 from tests.train.support import CPU, RECIPE, stripes
 
@@ -143,3 +146,9 @@ def test_an_evaluation_goes_through_a_part_in_order() -> None:
     batches = list(made)
     assert len(batches) == len(made) == 2
     assert labels_of(batches) == list(range(0, 600, 2))
+
+
+def test_sixteen_bits_of_grey_are_not_all_white(tmp_path: Path) -> None:
+    values = np.array([[0, 4_000], [40_000, 65_535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert decode(tmp_path / "deep.png", (1, 2, 2)).flatten().tolist() == [0, 15, 156, 255]
