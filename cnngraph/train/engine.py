@@ -243,6 +243,7 @@ class Run:
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda" and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
+        self.folder.save_recipe(self.recipe)  # it may have more epochs now
 
 
 class Counters:

@@ -56,8 +56,9 @@ def run_training(
         _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span, shape=shape, classes=classes))
         with reproducible(chosen, recipe.seed):
             model = lower(graph)
-            folder = folder or RunFolder.new(out, graph.name)
-            folder.begin(spec_text, recipe, str(chosen), data_dir)
+            if not folder:
+                folder = RunFolder.new(out, graph.name)
+                folder.begin(spec_text, recipe, str(chosen), data_dir)
             shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
             return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
 
@@ -65,7 +66,10 @@ def run_training(
 def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any]]:
     """The folder and the state to go on from. Raises SpecError (E631) where there is nothing left to do."""
     folder = RunFolder.existing(out, network)
-    state = files.read_state(folder.state)
+    try:
+        state = files.read_state(folder.state)
+    except Exception:  # a broken file makes torch raise nearly anything
+        raise SpecError([Diagnostic("E631", f"the checkpoint {folder.state} is broken and cannot be read")]) from None
     if folder.finished and state["done"] >= state["steps"] * recipe.epochs:
         help = f"--set train.epochs={2 * recipe.epochs} trains it further"
         raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])

@@ -100,8 +100,12 @@ class RunFolder:
         """Write down what is run, on what, and where."""
         given = str(data_dir.resolve()) if data_dir else None
         files.write_text(self.path / "spec.yaml", spec)
-        files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
         files.write_json(self.path / "environment.json", environment(device) | {"data_dir": given})
+        self.save_recipe(recipe)
+
+    def save_recipe(self, recipe: Recipe) -> None:
+        """Write the recipe with every word of it."""
+        files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
 
     def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
         """Write a checkpoint, with the figures it was saved at."""

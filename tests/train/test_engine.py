@@ -200,6 +200,7 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
     run(tmp_path / "half", epochs=2)
     done = run(tmp_path / "half", epochs=4, network=small_network(5), resume=True)
     assert figures(done) == figures(whole)
+    assert "epochs: 4\n" in (tmp_path / "half" / "recipe.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,19 @@ def test_a_run_remembers_its_data_folder(graph: Graph, monkeypatch: pytest.Monke
     assert given == [Path("data"), Path("data").resolve()]
 
 
+@pytest.mark.usefixtures("few_digits")
+def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
+    folder = run_training(graph, RECIPE, spec_text=SPEC, quiet=True).folder
+    before = {each: each.read_bytes() for each in folder.iterdir()}
+    other = replace(RECIPE, epochs=3, seed=1)
+    with pytest.raises(SpecError, match="its recipe has another seed"):
+        run_training(graph, other, spec_text="another", resume=True, quiet=True)
+    assert before == {each: each.read_bytes() for each in folder.iterdir()}
+    (folder / "state.pt").write_bytes(b"broken")
+    with pytest.raises(SpecError, match=r"state\.pt is broken"):
+        run_training(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True, quiet=True)
+
+
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no run of tiny in runs"):
         run_training(graph, RECIPE, spec_text=SPEC, resume=True, quiet=True)
