@@ -19,6 +19,7 @@ from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError
 
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
+TOO_DEEP = f"nested more than {MAX_NESTING} deep"
 MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -238,7 +239,7 @@ class _Reader:
         if tag and tag != "!":
             self.refuse("E104", f"the tag {tag[:40]} has no meaning here", event, "remove it")
         if depth > MAX_NESTING:
-            self.refuse("E501", f"nested more than {MAX_NESTING} deep", event)
+            self.refuse("E501", TOO_DEEP, event)
         if self.values > self.limits.values:
             self.refuse("E501", f"{self.source.name} has more than {self.limits.values:,} values", event, RAISE)
         if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
@@ -285,6 +286,8 @@ def _syntax_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
     if mark is None:
         return Diagnostic("E102", f"{source.name} is not YAML: {problem}")
     span = Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+    if "nesting depth" in problem:  # newer parsers have a bound of their own, and look far ahead
+        return Diagnostic("E501", TOO_DEEP, span)
     line = source.line(span.line)
     if not line.strip() and span.line > 1:
         line = source.line(span.line - 1)
