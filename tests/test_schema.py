@@ -72,6 +72,7 @@ GOOD = [
     ZOO,
     ONE + "train: {data: mnist, epochs: 1, optimizer: adam}\n",
     ONE + "train: digits\n",
+    ONE + "paper: Somebody 1990\npublished: {cifar10+: 3, imagenet: 23.85}\n",
     ONE + "outputs: head\ntraining_only: []\n",
     ONE + "outputs: {a: head, b: head.0}\ninit: [{match: conv, weight: {normal: {std: 0.1}}, bias: 0}]\n",
     ONE + 'weights: {renames: {"features.*": "conv.*"}}\n',

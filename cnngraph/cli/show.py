@@ -81,6 +81,9 @@ def facts(graph: Graph) -> dict[str, object]:
     ]
     return {
         "name": graph.name,
+        "about": graph.about,
+        "paper": graph.paper,
+        "published": dict(graph.published),
         "input_shapes": graph.input_shapes,
         "output_shapes": graph.output_shapes,
         "num_params": graph.num_params,
@@ -107,9 +110,11 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     from cnngraph.cli.table import Tabulation, summary
 
     width = terminal_width()
-    about = printable(" ".join(graph.about.split()))
     lines: list[Styled] = [[(printable(graph.name), "bold")]]
-    lines += [[(line, "")] for line in textwrap.wrap(about, width or len(about) + 1)]
+    errors = ", ".join(f"{name} {error:g} %" for name, error in graph.published.items())
+    for text, style in ((graph.about, ""), (graph.paper, "dim"), (errors and f"published error: {errors}", "dim")):
+        plain = printable(" ".join(text.split()))
+        lines += [[(line, style)] for line in textwrap.wrap(plain, width or len(plain) + 1)]
     lines += [[], *lay_out(Tabulation(graph, depth).rows(), width), []]
     end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")
     lines += [[(summary(graph) + end, style)]]

@@ -129,6 +129,7 @@ class Graph:
     """A checked network: every shape is known.
 
     `inputs` and `outputs` go by name; the outputs in `training_only` exist in training mode only.
+    `paper` is where the network comes from, `published` its published top-1 errors in percent by data set.
     """
 
     name: str
@@ -141,6 +142,8 @@ class Graph:
     init: tuple[InitRule, ...]
     renames: Mapping[str, str]
     params: Mapping[str, Any]
+    paper: str = ""
+    published: Mapping[str, float] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # nothing in it ever changes

@@ -46,7 +46,20 @@ def finish(
         for index, node in enumerate(nodes)
     )
     params = {name: given.value for name, given in env.params.items()}
-    graph = Graph(spec.name, spec.about, dict(inputs), outputs, training, flagged, root, rules, spec.renames, params)
+    graph = Graph(
+        name=spec.name,
+        about=spec.about,
+        inputs=dict(inputs),
+        outputs=outputs,
+        training_only=training,
+        nodes=flagged,
+        root=root,
+        init=rules,
+        renames=spec.renames,
+        params=params,
+        paper=spec.paper,
+        published=spec.published,
+    )
     return graph, told
 
 

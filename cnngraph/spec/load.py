@@ -42,9 +42,12 @@ def load_spec(
     if file is None:
         return None, loader.diagnostics
     spec = loader.spec(file, folder, ())
+    overrides = tuple(params)
+    if overrides or input is not None:
+        spec = replace(spec, published={})  # which are those of the network as its file says it
     if input is not None:
         spec = replace(spec, input=loader.other_input(spec.input, input))
-    spec = replace(spec, library=loader.override(spec.library, params))
+    spec = replace(spec, library=loader.override(spec.library, overrides))
     return spec, loader.diagnostics
 
 
@@ -72,13 +75,18 @@ class _Loader:
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
         spec = base or Spec(file.source, path.stem, "", library)
-        changes: dict[str, object] = {"source": file.source, "library": library, "name": path.stem}
+        changes: dict[str, object] = {
+            "source": file.source,
+            "library": library,
+            "name": path.stem,
+            "published": file.published,
+        }
         for word, attribute in _REPLACED_WHOLE.items():
             if word in file.given and not (word == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
         if "train" in file.given:
             changes["train"] = self.recipe(file.train, folder)
-        for word, given in (("name", file.name), ("about", file.about)):
+        for word, given in (("name", file.name), ("about", file.about), ("paper", file.paper)):
             if given:
                 changes[word] = given.text
         return replace(spec, **changes)  # type: ignore[arg-type]

@@ -119,6 +119,8 @@ class Spec:
     name: str
     about: str
     library: Library
+    paper: str = ""
+    published: Mapping[str, float] = field(default_factory=dict)
     input: Value | None = None
     nodes: ScopeSpec | None = None
     outputs: tuple[tuple[Word, Word], ...] = ()

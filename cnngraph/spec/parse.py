@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +26,8 @@ FILE_WORDS = (
     "cnngraph",
     "name",
     "about",
+    "paper",
+    "published",
     "input",
     "params",
     "import",
@@ -45,6 +48,7 @@ MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
 MAX_ABOUT = 10_000
 MAX_RULES = 100  # of init
 MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename, whose stars are tried in every way
+DATA_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
 
@@ -57,6 +61,8 @@ class FileSpec:
     given: frozenset[str]
     name: Word | None = None
     about: Word | None = None
+    paper: Word | None = None
+    published: dict[str, float] = field(default_factory=dict)
     input: Value | None = None
     params: tuple[ParamSpec, ...] = ()
     imports: tuple[Word, ...] = ()
@@ -96,6 +102,8 @@ class _Parser:
         readers: dict[str, tuple[str, Callable[[Value], object]]] = {
             "name": ("name", lambda value: self.word(value, "name")),
             "about": ("about", lambda value: self.word(value, "about", most=MAX_ABOUT)),
+            "paper": ("paper", lambda value: self.word(value, "paper", most=MAX_ABOUT)),
+            "published": ("published", self.published),
             "input": ("input", lambda value: value),
             "params": ("params", self.params),
             "import": ("imports", lambda value: self.words(value, "import")),
@@ -138,6 +146,27 @@ class _Parser:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
             self.error("E107", "the network has no input", span, "add: input: [3, 224, 224]  # channels, height, width")
+
+    def published(self, value: Value) -> dict[str, float] | None:
+        help = "name the data set, and the share of its images that are classified wrong: published: {imagenet: 23.85}"
+        if not isinstance(value, Table):
+            if not _is_null(value):
+                found = show_value(value.plain())
+                self.error("E109", f"published must be a mapping of data sets to errors, got {found}", value.span, help)
+            return None
+        errors: dict[str, float] = {}
+        for entry in value:
+            error = entry.value.plain()
+            if not DATA_SET.fullmatch(entry.key):
+                self.error(
+                    "E109", f"{entry.key} cannot be a data set's name (letters, digits and _.+-)", entry.key_span
+                )
+            elif isinstance(error, bool) or not isinstance(error, int | float) or not 0 <= error <= 100:
+                message = f"the error on {entry.key} must be a number from 0 to 100 (percent), got {show_value(error)}"
+                self.error("E109", message, entry.value.span)
+            else:
+                errors[entry.key] = error
+        return errors
 
     def params(self, value: Value) -> tuple[ParamSpec, ...] | None:
         table = self.table(value, "params")

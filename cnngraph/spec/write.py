@@ -33,6 +33,8 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "cnngraph": LANGUAGE_VERSION,
         "name": spec.name,
         "about": spec.about,
+        "paper": spec.paper,
+        "published": dict(spec.published),
         "input": spec.input.plain() if spec.input else None,
         "params": main.params(spec.library.params.values()),
         "blocks": blocks,

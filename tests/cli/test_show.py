@@ -58,8 +58,9 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     path = network("googlenet_mnist")
     graph = cnngraph.load(path)
     said = json.loads(cli("show", path, "--format", "json").out)
-    assert list(said) == ["name", "input_shapes", "output_shapes", "num_params", "macs", "nodes"]
-    for name in ("name", "num_params", "macs"):
+    about = ["name", "about", "paper", "published"]
+    assert list(said) == [*about, "input_shapes", "output_shapes", "num_params", "macs", "nodes"]
+    for name in (*about, "num_params", "macs"):
         assert said[name] == getattr(graph, name)
     assert said["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
     assert said["output_shapes"] == {name: list(shape) for name, shape in graph.output_shapes.items()}
@@ -67,6 +68,16 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     assert [list(each) for each in said["nodes"]] == [words] * len(graph.nodes)
     expected = [{word: getattr(node, word) for word in words} for node in graph.nodes]
     assert said["nodes"] == json.loads(json.dumps(expected))
+
+
+def test_paper_and_published_errors_stand_below_what_it_is(cli: Cli, folder: Path) -> None:
+    published = "about: Small.\npaper: Somebody 1990, A Title\npublished: {mnist: 4.7, cifar10+: 30}\n"
+    (folder / "small.yaml").write_text(f"cnngraph: 1\n{published}input: [4]\nnodes: [relu]\n")
+    lines = cli("show", "small.yaml").out.splitlines()
+    assert lines[:4] == ["small", "Small.", "Somebody 1990, A Title", "published error: mnist 4.7 %, cifar10+ 30 %"]
+    said = json.loads(cli("show", "small.yaml", "--format", "json").out)
+    assert said["paper"] == "Somebody 1990, A Title"
+    assert said["published"] == {"mnist": 4.7, "cifar10+": 30}
 
 
 def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:

@@ -33,7 +33,16 @@ def facts(compilation: Compilation) -> list[object]:
         for each in graph.nodes
     ]
     scopes = [(each.path, each.kind) for each in graph.scopes()]
-    whole = [graph.name, graph.about, graph.input_shapes, graph.outputs, graph.training_only, graph.init]
+    whole = [
+        graph.name,
+        graph.about,
+        graph.paper,
+        graph.published,
+        graph.input_shapes,
+        graph.outputs,
+        graph.training_only,
+        graph.init,
+    ]
     return [*whole, nodes, scopes, dict(graph.renames), list(graph.state.items())]
 
 
