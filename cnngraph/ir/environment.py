@@ -250,7 +250,7 @@ class Env:
     def walk(self, bound: Bound, rest: list[str], reached: str, word: Word) -> Bound:
         """The path's remaining parts, through names inside blocks and numbers of lists."""
         for position, part in enumerate(rest):
-            if bound.absent:
+            if bound.absent and not (part.isdecimal() and bound.tensors().is_list):
                 message = f"{reached} is absent here, so there is nothing inside it to read"
                 raise ProblemError("E304", message, word.span, notes=(f"its when at {bound.span} is false",))
             inner = next(
