@@ -1,0 +1,92 @@
+"""The published networks that the library's specs are compared with: every convolutional builder of torchvision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torchvision.models import get_model, get_model_weights, list_models
+
+from tests.library import NETWORKS
+
+TRANSFORMERS = ("vit", "swin", "maxvit")
+NAMES: list[str] = [name for name in list_models(module=torchvision.models) if not name.startswith(TRANSFORMERS)]
+SPECS = {path.stem: path for path in NETWORKS}
+
+# One or two a family, each a matter of a second: the ordinary suite runs them. `pytest -m zoo` runs all.
+SMALL = {
+    "alexnet",
+    "densenet121",
+    "efficientnet_b0",
+    "googlenet",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "resnet18",
+    "resnet50",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_0",
+    "squeezenet1_1",
+}
+
+# What a builder must be told so that it does as it does by default, without a warning.
+WORDS: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": True}, "inception_v3": {"init_weights": True}}
+
+# Height and width of the images of a training step. The auxiliary classifier of Inception v3 needs a map of 17×17.
+TRAINED_AT = {"inception_v3": (299, 299)}
+TRAINED_AT_ELSE = (64, 64)
+
+# Another size than the published one, and an odd one: where a map is halved, it matters how halves are rounded.
+OTHER_SIZE = (161, 135)
+
+
+def members(names: Iterable[str] = NAMES) -> list[Any]:
+    """Parameters for a test: the small networks as they are, the others marked `zoo`, those without a spec skipped."""
+    return [pytest.param(name, marks=list(_marks(name))) for name in names]
+
+
+def _marks(name: str) -> Iterator[pytest.MarkDecorator]:
+    if name not in SMALL:
+        yield pytest.mark.zoo
+    if name not in SPECS:
+        yield pytest.mark.skip(reason="no spec yet")
+
+
+def original(name: str) -> nn.Module:
+    """torchvision's network with fresh weights."""
+    model: nn.Module = get_model(name, weights=None, **WORDS.get(name, {}))
+    return model
+
+
+def published_sizes(name: str) -> set[int]:
+    """The sizes of image for which weights are published."""
+    return {each.transforms.keywords["crop_size"] for each in get_model_weights(name)}
+
+
+def published_error(name: str) -> float:
+    """The share of ImageNet's images that the best published weights tell wrong, in percent."""
+    accuracy: float = get_model_weights(name).DEFAULT.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    return round(100 - accuracy, 3)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Tensors are made without memory: their shapes are known, their numbers are not."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        words = {**(kwargs or {}), "device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else kwargs or {}
+        return func(*args, **words)
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Make networks without numbers: the largest takes a moment and next to no memory."""
+    with _Unfilled():
+        yield

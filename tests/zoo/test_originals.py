@@ -1,0 +1,159 @@
+"""Every published classifier is the original: names, shapes, settings, first weights and numbers, bit for bit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import cnngraph
+from tests.zoo.originals import (
+    NAMES,
+    OTHER_SIZE,
+    SPECS,
+    TRAINED_AT,
+    TRAINED_AT_ELSE,
+    members,
+    original,
+    published_error,
+    published_sizes,
+    unfilled,
+)
+from tests.zoo.traces import Operation, multiply_accumulates, operations
+
+# Networks whose training step is not the original's to the last bit, and why.
+INEXACT: dict[str, str] = {}
+
+
+def test_there_is_a_spec_for_every_original() -> None:
+    missing = [name for name in NAMES if name not in SPECS]
+    if missing:
+        pytest.skip(f"{len(missing)} are not written yet")
+
+
+@pytest.mark.parametrize("name", members())
+def test_keys_shapes_and_counts(name: str) -> None:
+    graph = cnngraph.load(SPECS[name])
+    with unfilled():
+        theirs = original(name)
+    shape = (3, min(published_sizes(name)), min(published_sizes(name)))
+    assert list(graph.input_shapes.values()) == [shape]
+    assert list(graph.state.items()) == [(key, tuple(each.shape)) for key, each in theirs.state_dict().items()]
+    assert graph.num_params == sum(each.numel() for each in theirs.parameters())
+    assert graph.macs == multiply_accumulates(theirs, shape)
+
+
+@pytest.mark.parametrize("name", members())
+def test_paper_and_published_error(name: str) -> None:
+    graph = cnngraph.load(SPECS[name])
+    assert graph.paper
+    assert graph.published == {"imagenet": published_error(name)}
+
+
+def settings(module: nn.Module) -> dict[str, Any]:
+    """The attributes of a module that say what it does. Whether it works in place does not matter."""
+    plain = (bool, int, float, str, tuple, type(None))
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, plain) and not key.startswith("_") and key not in ("inplace", "training")
+    }
+
+
+def with_weights(model: nn.Module) -> dict[str, nn.Module]:
+    """The modules that have parameters of their own, but for those that hold others."""
+    return {
+        path: each
+        for path, each in model.named_modules()
+        if not list(each.children()) and list(each.parameters(recurse=False))
+    }
+
+
+@pytest.mark.parametrize("name", members())
+def test_settings(name: str) -> None:
+    with unfilled():
+        ours, theirs = cnngraph.build(SPECS[name]), original(name)
+    mine, others = with_weights(ours), with_weights(theirs)
+    assert list(mine) == list(others)
+    for path, other in others.items():
+        assert isinstance(other, type(mine[path])), path
+        assert settings(mine[path]) == settings(other), path
+    # Poolings, dropouts and activations, which may have other paths or be functions there.
+    shape = (2, 3, *TRAINED_AT.get(name, TRAINED_AT_ELSE))
+    for mode in (True, False):
+        ran, expected = operations(ours.train(mode), shape), operations(theirs.train(mode), shape)
+        assert difference(ran, expected) == ""
+
+
+def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
+    """The operations that run on one side only, the first few."""
+    signed = [*((f"+ {each}", count) for each, count in (ran - expected).items())]
+    signed += [(f"- {each}", count) for each, count in (expected - ran).items()]
+    return "\n".join(f"{text} ({count} times)" for text, count in signed[:12])
+
+
+@pytest.mark.parametrize("name", members())
+def test_numbers(name: str) -> None:
+    torch.manual_seed(0)
+    theirs = original(name)
+    torch.manual_seed(0)
+    ours = cnngraph.build(SPECS[name])
+    assert unequal(ours, theirs) == [], "first weights"
+
+    disturb(theirs)
+    ours.load_state_dict(theirs.state_dict())
+    generator = torch.Generator().manual_seed(1)
+    published = min(published_sizes(name))
+    for number, size in ((1, (published, published)), (2, OTHER_SIZE)):
+        evaluate(ours, theirs, torch.randn(number, 3, *size, generator=generator))
+    images = torch.randn(2, 3, *TRAINED_AT.get(name, TRAINED_AT_ELSE), generator=generator)
+    train(ours, theirs, images, exact=name not in INEXACT)
+
+
+def unequal(ours: nn.Module, theirs: nn.Module) -> list[str]:
+    """The keys whose entries differ."""
+    others = theirs.state_dict()
+    return [key for key, each in ours.state_dict().items() if not torch.equal(each, others[key])]
+
+
+def disturb(model: nn.Module) -> None:
+    """Make numbers out of the zeros and ones that networks begin with, so that each of them counts."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for key, each in model.state_dict().items():
+            if each.is_floating_point() and each.ndim > 0 and each.numel() == len(each):
+                noise = 0.1 * torch.randn(each.shape, generator=generator).clamp(-3, 3)
+                each.copy_(noise if key.endswith(("bias", "mean")) else 1 + noise)
+
+
+def evaluate(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
+    """The logits are the same, and they hang on the images."""
+    with torch.no_grad():
+        logits, expected = ours.eval()(images), theirs.eval()(images)
+    assert expected.isfinite().all()
+    assert len(images) == 1 or not torch.equal(expected[0], expected[1])
+    assert torch.equal(logits, expected), f"{(logits - expected).abs().max():.3g}"
+
+
+def train(ours: nn.Module, theirs: nn.Module, images: Tensor, *, exact: bool) -> None:
+    """A training step gives the same outputs, gradients and running values."""
+    values, expected = step(ours, images), step(theirs, images)
+    assert list(values) == list(expected)
+    if not exact:
+        torch.testing.assert_close(values, expected, rtol=1e-3, atol=1e-5)
+        return
+    assert [key for key, value in values.items() if not torch.equal(value, expected[key])] == []
+    assert unequal(ours, theirs) == [], "running values"
+
+
+def step(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """The outputs by name, and the gradient of each parameter that has one."""
+    torch.manual_seed(3)
+    outputs = model.train()(images)
+    logits: dict[str, Tensor] = {"logits": outputs} if isinstance(outputs, Tensor) else outputs._asdict()
+    torch.stack([each.square().sum() for each in logits.values()]).sum().backward()
+    gradients = {f"gradient of {key}": each.grad for key, each in model.named_parameters() if each.grad is not None}
+    return {**logits, **gradients}
