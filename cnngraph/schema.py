@@ -21,7 +21,8 @@ Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 NAME: Schema = {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
-NODE_NAME: Schema = {"pattern": r"^([A-Za-z_][A-Za-z0-9_]*|[0-9]+)(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]+))*$"}
+NODE_PART = "([A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*|[0-9]+)"
+NODE_NAME: Schema = {"pattern": rf"^{NODE_PART}(\.{NODE_PART})*$"}
 TEXT: Schema = {"type": "string"}
 PATH: Schema = {"type": ["string", "integer"], "minimum": 0}
 PATHS: Schema = {"anyOf": [PATH, {"type": "array", "items": PATH}]}

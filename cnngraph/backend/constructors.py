@@ -81,7 +81,7 @@ class Definition:
         lines.append("        super().__init__()")
         for name, call in self.parts.items():
             part = self.first.parts[name]
-            if not name.isdecimal():
+            if name.isidentifier():
                 lines += neat(f"self.{name} = {call}", 8)
             elif isinstance(part, Leaf) and part.is_parameter:
                 lines += neat(f"self.register_parameter({quoted(name)}, {call})", 8)
@@ -219,7 +219,7 @@ def _parameter_name(paths: list[tuple[str, ...]], taken: Mapping[str, Any]) -> s
     """`out_channels`; `branch2_out_channels` where that name is taken."""
     *where, name = next((path for path in paths if path[-1] not in GENERAL), paths[0])
     if name in taken:
-        place = "_".join(where)
+        place = "_".join(where).replace("-", "_")
         name = f"{name}_{place}" if place[0].isdecimal() else f"{place}_{name}"
     wanted, number = f"{name}_" if keyword.iskeyword(name) or name in ("self", "nn", "torch", "F") else name, 2
     name = wanted

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cnngraph.backend.frames import FLOW, Frame, Layout, Step
-from cnngraph.backend.neat import WIDTH, neat
+from cnngraph.backend.neat import WIDTH, neat, quoted
 from cnngraph.ir.graph import Ref
 
 LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
@@ -244,9 +244,14 @@ class _Writer:
         return self.names.variables[ref]
 
     def _attribute(self, module: str) -> str:
-        """`self.layer1[0].conv1`."""
-        parts = module[len(self.frame.module) :].lstrip(".").split(".")
-        return "self" + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in parts)
+        """`self.layer1[0].conv1`; what is no name in Python goes by `getattr(self, "block1-0")`."""
+        written = "self"
+        for part in module[len(self.frame.module) :].lstrip(".").split("."):
+            if part.isidentifier():
+                written += f".{part}"
+            else:
+                written = f"{written}[{part}]" if part.isdecimal() else f"getattr({written}, {quoted(part)})"
+        return written
 
     def _runs_always(self, position: int) -> bool:
         if position == len(self.frame.steps):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NODE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_NAME = 100  # characters
 MAX_PARTS = 10  # of a dotted key
@@ -99,8 +100,8 @@ def name_problem(name: str) -> str | None:
         return None
     if len(name) > MAX_NAME:
         return f"it has more than {MAX_NAME} characters"
-    if not NAME.fullmatch(name):
-        return "it must be letters, digits and _, not beginning with a digit"
+    if not NODE_NAME.fullmatch(name):
+        return "it must be letters, digits and _ (and - between them), not beginning with a digit"
     if name == "in":
         return "in is what the scope reads"
     if keyword.iskeyword(name):

@@ -42,6 +42,36 @@ def test_a_chain_is_x() -> None:
     )
 
 
+def test_a_name_that_python_cannot_say_goes_by_getattr() -> None:
+    model = built(
+        """
+        nodes:
+          block1:
+            repeat: 2
+            name: block1-0
+            nodes:
+              scale-to: {op: parameter, shape: [4, 1, 1], init: 2}
+              conv-by: {op: conv, from: in, out: 4, kernel: 1}
+              mul: {op: mul, from: [conv-by, scale-to]}
+        """
+    )
+    check_forward(
+        model.block1,
+        """
+        x = getattr(self, "block1-0")(x)
+        return getattr(self, "block1-1")(x)
+        """,
+    )
+    check_forward(
+        model.get_submodule("block1.block1-1"),
+        """
+        x = getattr(self, "conv-by")(x)
+        return x * getattr(self, "scale-to")
+        """,
+    )
+    assert list(model.state_dict())[:2] == ["block1.block1-0.scale-to", "block1.block1-0.conv-by.weight"]
+
+
 def test_a_residual_body_is_y() -> None:
     model = cnngraph.build(network("resnet_cifar_222"))
     with_projection = model.get_submodule("layer2.0")
