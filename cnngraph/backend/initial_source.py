@@ -13,6 +13,7 @@ from cnngraph.ir.graph import InitRule
 from cnngraph.ops.init import InitCall
 
 HEAD = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']
+CLASS = "isinstance(module, "
 
 
 def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
@@ -22,20 +23,29 @@ def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
     """
     winners = [(leaf, rule) for leaf, rule in rules_by_module(root, tuple(rules)) if leaf.node.parameters]
     left = dict(_modules(root))
-    lines: list[str] = []
-    by_class = True
+    branches: list[tuple[str, list[str]]] = []
     for rule in reversed(rules):
         wanted = [leaf for leaf, winner in winners if winner is rule]
         if wanted:
             condition, taken = _condition(rule, wanted, left)
-            lines += neat(f"{'elif' if lines else 'if'} {condition}:", 8)
             body = [line for name, value in rule.values.items() for line in _fill(name, value, taken)]
-            lines += body or [" " * 12 + "pass"]
-            by_class = by_class and condition.startswith("isinstance(")
+            if (
+                branches
+                and branches[-1][1] == body
+                and condition.startswith(CLASS)
+                and branches[-1][0].startswith(CLASS)
+            ):
+                condition = f"{branches.pop()[0][:-1]} | {condition.removeprefix(CLASS)}"
+            branches.append((condition, body))
             for part in taken:
                 del left[part.path]
+    by_class = all(condition.startswith(CLASS) for condition, _ in branches)
     loop = "for module in model.modules():" if by_class else "for name, module in model.named_modules():"
-    return "\n".join([*HEAD, f"    {loop}", *lines]) if lines else ""
+    lines = [f"    {loop}"]
+    for number, (condition, body) in enumerate(branches):
+        lines += neat(f"{'elif' if number else 'if'} {condition}:", 8)
+        lines += body or [" " * 12 + "pass"]
+    return "\n".join([*HEAD, *lines]) if branches else ""
 
 
 def _modules(group: Group) -> Iterator[tuple[str, Leaf | Group]]:
@@ -63,7 +73,7 @@ def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]
         ]
         if set(filter(_has_parameters, alike)) == set(wanted):
             names = [kind.rpartition(".")[2] if "." in kind else f"nn.{kind}" for kind in kinds]
-            return f"isinstance(module, {' | '.join(names)})", alike
+            return f"{CLASS}{' | '.join(names)})", alike
     if "*" in rule.match:
         fitting = [part for path, part in left.items() if re.fullmatch(rule.pattern, path)]
         if set(filter(_has_parameters, fitting)) == set(wanted):

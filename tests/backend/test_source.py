@@ -41,9 +41,20 @@ INITIALISED = """
       - {match: "stage.*", weight: {trunc_normal: {std: 0.02}}}
       - {match: fc, weight: {normal: {std: 0.01}}, bias: 1}
     """
+HYPHENS = """
+    blocks:
+      unit:
+        params: {out: }
+        nodes:
+          scale-to: {op: parameter, shape: [$out, 1, 1]}
+          conv-by: {op: conv, from: in, out: $out, kernel: 1}
+          mul: {op: mul, from: [conv-by, scale-to]}
+    nodes: {block1: {repeat: 2, name: block1-0, op: unit, out: 4 + $i}}
+    """
 GRAPHS = {
     "everything": graph_of(EVERYTHING),
     "initialised": graph_of(INITIALISED),
+    "hyphens": graph_of(HYPHENS),
     "googlenet_mnist": cnngraph.load(network("googlenet_mnist")),
     "resnet_cifar": cnngraph.load(DATA / "specs" / "resnet_cifar.yaml", depth=8, join="exclusive_gating"),
     "random": random_graph(3),
@@ -143,6 +154,16 @@ def init_weights(model: nn.Module) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 """ in model_source(GRAPHS["initialised"])
+
+
+def test_rules_that_do_the_same_are_one() -> None:
+    graph = graph_of(
+        """
+        nodes: [{op: conv, out: 4, kernel: 1}, {op: group_norm, num_groups: 2}, global_avg_pool, {op: linear, out: 3}]
+        init: [{match: group_norm, bias: 1}, {match: conv, bias: 0}, {match: linear, bias: 0}]
+        """
+    )
+    assert "        if isinstance(module, nn.Linear | nn.Conv2d):" in model_source(graph)
 
 
 @pytest.mark.parametrize(
