@@ -102,7 +102,7 @@ class Layout:
         self._carry_across_borders()
         self._agree_on_returns()
         for frame in reversed(self.frames.values()):
-            frame.steps = sorted(self._steps(frame), key=lambda step: step.start)
+            frame.steps = _early(sorted(self._steps(frame), key=lambda step: step.start))
 
     @cached_property
     def layers(self) -> tuple[Layer | None, ...]:
@@ -241,6 +241,21 @@ class Layout:
                 training_only = inner.training_only and not frame.training_only
                 path = inner.scope.path
                 yield Step(inner.scope.start, None, path, inner.module, reads, gives, training_only)
+
+
+def _early(steps: list[Step]) -> list[Step]:
+    """With what runs in training mode only right behind what it reads, wherever the spec has it.
+
+    So an auxiliary head, whose module mostly stands at the end, runs where its tensor is made, as in networks written
+    by hand: the tensor is free early, and gradients are added up in the same order, to the last bit.
+    """
+    anchors: dict[Ref, int] = {}  # the last step that always runs among those that a tensor hangs on
+    places = []
+    for number, step in enumerate(steps):
+        anchor = max((anchors.get(ref, -1) for ref in step.reads), default=-1) if step.training_only else number
+        anchors.update(dict.fromkeys(step.gives, anchor))
+        places.append((anchor, step.training_only, number))
+    return [steps[number] for _, _, number in sorted(places)]
 
 
 def _shared_modules(graph: Graph) -> Iterator[tuple[str, str]]:
