@@ -66,9 +66,10 @@ def original(name: str) -> nn.Module:
     return model
 
 
-def published_sizes(name: str) -> set[int]:
-    """The sizes of image for which weights are published."""
-    return {each.transforms.keywords["crop_size"] for each in get_model_weights(name)}
+def published_size(name: str) -> int:
+    """The size of image for which the best weights are published."""
+    size: int = get_model_weights(name).DEFAULT.transforms.keywords["crop_size"]
+    return size
 
 
 def published_error(name: str) -> float:

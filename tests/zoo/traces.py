@@ -79,8 +79,7 @@ def multiply_accumulates(model: nn.Module, shape: tuple[int, ...]) -> int:
     def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
         weight = module.weight
         assert isinstance(weight, Tensor)
-        positions = output.numel() // output.shape[1] if isinstance(module, nn.Conv2d) else 1
-        counts.append(positions * weight.numel())
+        counts.append(output.numel() // len(weight) * weight.numel())  # at each position, all of the weight
 
     hooks = [each.register_forward_hook(count) for each in model.modules() if isinstance(each, (nn.Conv2d, nn.Linear))]
     with torch.no_grad():
