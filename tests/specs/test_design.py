@@ -1,19 +1,18 @@
-"""Two networks that use all of the language: EfficientNet as torchvision has it, and He et al.'s variants for CIFAR."""
+"""Two networks that use all of the language: EfficientNet, and He et al.'s variants for CIFAR."""
 
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
-from torchvision.models import efficientnet_b0
-from torchvision.ops import StochasticDepth
 
 import cnngraph
-from tests.library import DATA
+from tests.library import DATA, network
 
 EFFICIENTNET = DATA / "specs" / "efficientnet_b0.yaml"
 RESNET_CIFAR = DATA / "specs" / "resnet_cifar.yaml"
@@ -29,40 +28,14 @@ JOINS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def reference() -> nn.Module:
-    model: nn.Module = efficientnet_b0(weights=None)
-    return model.eval()
+def operations(path: Path) -> list[tuple[Any, ...]]:
+    """The nodes of a network, without their places in the file."""
+    return [(node.path, node.operation, node.reads, node.types) for node in cnngraph.load(path).nodes]
 
 
-def test_efficientnet_has_torchvisions_keys_and_shapes(reference: nn.Module) -> None:
-    graph = cnngraph.load(EFFICIENTNET)
-    assert graph.num_params == 5_288_548
-    expected = [(key, tuple(entry.shape)) for key, entry in reference.state_dict().items()]
-    assert list(graph.state.items()) == expected
-
-
-def test_efficientnet_computes_what_torchvisions_does(reference: nn.Module) -> None:
-    model = cnngraph.build(EFFICIENTNET).eval()
-    model.load_state_dict(reference.state_dict())
-    image = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        assert torch.equal(model(image), reference(image))
-
-
-def test_efficientnet_has_torchvisions_rates(reference: nn.Module) -> None:
-    graph = cnngraph.load(EFFICIENTNET)
-    model = cnngraph.build(graph)
-
-    def norms(network: nn.Module) -> list[tuple[float, float | None]]:
-        return [(each.eps, each.momentum) for each in network.modules() if isinstance(each, nn.BatchNorm2d)]
-
-    assert norms(model) == norms(reference)
-    # torchvision makes the layer where there is no residual to drop, too, and never runs it
-    rates = {name: each.p for name, each in reference.named_modules() if isinstance(each, StochasticDepth)}
-    ours = {node.path: vars(node.operation)["p"] for node in graph.nodes if node.op == "drop_path"}
-    assert len(ours) == 9
-    assert ours == pytest.approx({path: rates[path] for path in ours})
+def test_efficientnet_with_rows_is_the_librarys_with_columns() -> None:
+    """The library's is compared with the original in tests/zoo."""
+    assert operations(EFFICIENTNET) == operations(network("efficientnet_b0"))
 
 
 def test_resnet_110_builds() -> None:
