@@ -1,8 +1,8 @@
-"""The published networks that the library's specs are compared with: every convolutional builder of torchvision."""
+"""The published networks that the library's specs are compared with: torchvision's convolutional classifiers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +12,16 @@ import torchvision
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.models.densenet import DenseNet
 
 from tests.library import NETWORKS
 
 TRANSFORMERS = ("vit", "swin", "maxvit")
-NAMES: list[str] = [name for name in list_models(module=torchvision.models) if not name.startswith(TRANSFORMERS)]
+BUILDERS: list[str] = [name for name in list_models(module=torchvision.models) if not name.startswith(TRANSFORMERS)]
+
+# Published networks for which torchvision has the parts but no builder, and no weights.
+OTHERS: dict[str, Callable[[], nn.Module]] = {"densenet264": lambda: DenseNet(block_config=(6, 12, 64, 48))}
+NAMES = [*BUILDERS, *OTHERS]
 SPECS = {path.stem: path for path in NETWORKS}
 
 # One or two a family, each a matter of a second: the ordinary suite runs them. `pytest -m zoo` runs all.
@@ -62,12 +67,16 @@ def _marks(name: str) -> Iterator[pytest.MarkDecorator]:
 
 def original(name: str) -> nn.Module:
     """torchvision's network with fresh weights."""
+    if name in OTHERS:
+        return OTHERS[name]()
     model: nn.Module = get_model(name, weights=None, **WORDS.get(name, {}))
     return model
 
 
 def published_size(name: str) -> int:
     """The size of image for which the best weights are published."""
+    if name in OTHERS:
+        return 224
     size: int = get_model_weights(name).DEFAULT.transforms.keywords["crop_size"]
     return size
 

@@ -47,8 +47,8 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__.removesuffix("_")
-        if name not in LAYOUT:
-            words = [*args, *(value for _, value in sorted((kwargs or {}).items()))]
+        words = [*args, *(value for _, value in sorted((kwargs or {}).items()))]
+        if name not in LAYOUT and not (name == "cat" and len(words[0]) == 1):
             if name == "mean":  # over the same axes, whether counted from the end or not, and kept or not
                 words = [words[0], tuple(sorted(axis % words[0].ndim for axis in words[1]))]
             shapes = sorted(_shapes(words))  # sorted, since a·b is b·a
