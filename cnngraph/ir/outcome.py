@@ -31,9 +31,9 @@ def finish(
 ) -> tuple[Graph, list[Diagnostic]]:
     """The graph and what is still wrong with it; of a graph that is not complete only the part is handed on."""
     told = Mistakes()
-    outputs = _outputs(spec, env, last, told)
-    training = frozenset(word.text for word in spec.training_only)
-    told.extend(_training_mistakes(spec, outputs))
+    outputs, nothing = _outputs(spec, env, last, told)
+    training = frozenset(word.text for word in spec.training_only) - nothing
+    told.extend(_training_mistakes(spec, nothing))
     rules = _init_rules(spec, env, nodes, told, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
@@ -63,20 +63,29 @@ def finish(
     return graph, told
 
 
-def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> dict[str, Ref]:
+def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[dict[str, Ref], set[str]]:
+    """The outputs, and the names of those that are left out since they are nothing: absent nodes with `else: []`."""
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
+    nothing: set[str] = set()
     wanted: list[tuple[str, Word | None]] = [(name.text, path) for name, path in spec.outputs]
     for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
         try:
             bound = env.find(path) if path else last
-            if bound is not None:
+            if bound is None:
+                continue
+            if path and not bound.tensors().refs:
+                nothing.add(name)
+            else:
                 outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
         except ProblemError as problem:
             told.append(problem.diagnostic)
         except UnknownError:
             pass
-    return outputs
+    if len(nothing) == len(wanted) > 0:
+        message = "no output is left: every one is absent here, with nothing in its place"
+        told.append(Diagnostic("E304", message, spec.outputs[0][1].span))
+    return outputs, nothing
 
 
 def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
@@ -94,13 +103,15 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
     return refs[0]
 
 
-def _training_mistakes(spec: Spec, outputs: Mapping[str, Ref]) -> Iterable[Diagnostic]:
+def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
     names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
+    training = {word.text for word in spec.training_only}
     for word in spec.training_only:
         if word.text not in names:
             help = did_you_mean(word.text, names) or f"the outputs are {', '.join(names)}"
             yield Diagnostic("E314", f"training_only names no output: {word}", word.span, help=help)
-    if spec.training_only and all(name in {word.text for word in spec.training_only} for name in names):
+    left = [name for name in names if name not in nothing]
+    if left and training.issuperset(left):
         message = "no output is left in eval mode: every one is training_only"
         yield Diagnostic("E314", message, spec.training_only[0].span)
 
