@@ -1,9 +1,10 @@
 """Training speed beside the usual script, in one run: googlenet_mnist on MNIST by the published recipe.
 
 The usual script is a DataLoader over torchvision's MNIST with ToTensor and Normalize, a hand-written network and a
-plain loop. It runs twice: with worker processes that load ahead, as scripts mostly do, and without. Each side trains
-from new weights and evaluates on the 10,000 test images; what is timed is an epoch with its evaluation. The sides take
-turns, and a ratio is the median over the rounds. A machine that does other work meanwhile measures that work.
+plain loop. It runs twice: with worker processes that load ahead, as scripts mostly do, and without. cnngraph runs twice
+as well: by the recipe as it stands, and with `precision: bf16`. Each side trains from new weights in a process of its
+own and evaluates on the 10,000 test images; what is timed is an epoch with its evaluation. The sides take turns, and a
+ratio is the median over the rounds. A machine that does other work meanwhile measures that work.
 
     python benchmarks/train_mnist.py --data-dir DATA                    # 60,000 images, about five minutes on 2 cores
     python benchmarks/train_mnist.py --data-dir DATA --images 6000
@@ -12,10 +13,13 @@ turns, and a ratio is the median over the rounds. A machine that does other work
 from __future__ import annotations
 
 import argparse
+import itertools
+import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -111,10 +115,10 @@ def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
     return Run(time.perf_counter() - began, accuracy)
 
 
-def engine(arguments: argparse.Namespace, seed: int) -> Run:
+def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
     """Train and evaluate the spec on cnngraph's engine, checkpoints and all; the usual script writes none."""
     graph = cnngraph.load(library_root() / "googlenet_mnist.yaml")
-    recipe = replace(load_recipe("mnist"), epochs=arguments.epochs, seed=seed)
+    recipe = replace(load_recipe("mnist"), epochs=arguments.epochs, seed=seed, precision=precision)
     torch.manual_seed(seed)
     parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir)
     parts = replace(parts, train=replace(parts.train, indices=parts.train.indices[: arguments.images]))
@@ -131,6 +135,12 @@ def engine(arguments: argparse.Namespace, seed: int) -> Run:
     return Run(result.epochs[-1].seconds, result.accuracy or 0.0)
 
 
+def in_a_process(side: Callable[[], Run]) -> Run:
+    """Run one side in a new process, which has no other side's allocator, threads or caches."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(side).result()
+
+
 def main() -> None:
     """Let the sides take turns, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -141,26 +151,33 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="worker processes of the usual script's DataLoader")
     arguments = parser.parse_args()
     print(f"googlenet_mnist, {arguments.images:,} images, {torch.get_num_threads()} threads")
-    sides: dict[str, Callable[[int], Run]] = {
+    usual: dict[str, Callable[[int], Run]] = {
         f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
         "usual script, no workers": partial(usual_script, arguments, 0),
-        "cnngraph": partial(engine, arguments),
     }
+    ours: dict[str, Callable[[int], Run]] = {
+        "cnngraph": partial(engine, arguments, "fp32"),
+        "cnngraph, bf16": partial(engine, arguments, "bf16"),
+    }
+    runs = take_turns(usual | ours, arguments.rounds)
+    for name in runs:
+        print(f"{name}: accuracy {100 * statistics.mean(each.accuracy for each in runs[name]):.2f} %")
+    for name, other in itertools.product(usual, ours):
+        ratios = [theirs.seconds / its.seconds for theirs, its in zip(runs[name], runs[other], strict=True)]
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        print(f"{name}: {statistics.median(ratios):.2f} times the seconds of {other} ({spread})")
+
+
+def take_turns(sides: Mapping[str, Callable[[int], Run]], rounds: int) -> dict[str, list[Run]]:
+    """Every side once a round, another one first each time."""
     runs: dict[str, list[Run]] = {name: [] for name in sides}
-    for seed in range(arguments.rounds):
-        order = list(sides)[seed % len(sides) :] + list(sides)[: seed % len(sides)]
-        for name in order:
-            runs[name].append(sides[name](seed))
-        print(
-            f"round {seed + 1}: " + " · ".join(f"{name} {runs[name][-1].seconds:.1f} s" for name in sides), flush=True
-        )
-    for name in sides:
-        ratios = [usual.seconds / ours.seconds for usual, ours in zip(runs[name], runs["cnngraph"], strict=True)]
-        accuracy = statistics.mean(each.accuracy for each in runs[name])
-        print(
-            f"{name}: accuracy {100 * accuracy:.2f} %, {statistics.median(ratios):.2f} times cnngraph's seconds"
-            f" ({min(ratios):.2f} to {max(ratios):.2f})"
-        )
+    for seed in range(rounds):
+        first = seed % len(sides)
+        for name in [*sides][first:] + [*sides][:first]:
+            runs[name].append(in_a_process(partial(sides[name], seed)))
+        seconds = " · ".join(f"{name} {runs[name][-1].seconds:.1f} s" for name in sides)
+        print(f"round {seed + 1}: {seconds}", flush=True)
+    return runs
 
 
 if __name__ == "__main__":

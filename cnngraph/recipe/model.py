@@ -173,6 +173,11 @@ class Recipe:
     )
     augment: Augment = field(Record(Augment), "what chance does to training images", Augment())
     loss: Loss = field(Record(Loss), "what is made small", Loss())
+    precision: str = field(
+        Choice(("fp32", "bf16")),
+        "in which numbers the network computes; bf16 is faster where the processor has it, and rounds more coarsely",
+        "fp32",
+    )
     seed: int = field(Int(0), "of the weights, the order and the chances", 0)
     device: str = field(Choice(("auto", "cpu", "cuda")), "where it runs; auto: CUDA where there is one", "auto")
     name: str = dataclasses.field(default="recipe", kw_only=True, compare=False)

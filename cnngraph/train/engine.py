@@ -19,12 +19,14 @@ from cnngraph.train import files
 from cnngraph.train.images import Parts
 from cnngraph.train.interrupt import Interrupt
 from cnngraph.train.loader import EvaluationLoader, Preparation, TrainingLoader, mixed
+from cnngraph.train.memory import keep_freed_memory
 from cnngraph.train.progress import Reporter
 from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of
 from cnngraph.train.run_folder import RunFolder
 
 SHOWN_EVERY = 0.2  # seconds between two looks at the counters, which on a GPU wait for it
 STATE_VERSION = 1
+FUSED = True  # one kernel for a whole step, on the CPU and on CUDA
 
 
 def train(
@@ -44,6 +46,7 @@ def train(
     (what the folder's state.pt holds) the run goes on where that was saved. Ctrl-C ends it after the step at work
     with a checkpoint, and the result says so. Raises SpecError (E630) where the loss is no number any more.
     """
+    keep_freed_memory()
     run = Run(model, recipe, parts, folder, network, device, reporter)
     if state:
         run.restore(state)
@@ -117,8 +120,9 @@ class Run:
     def step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> None:
         """Learn from one batch."""
         images, labels = batch
-        output = self.model(images)
-        loss = F.cross_entropy(logits_of(output), labels)
+        with self.precision():
+            output = self.model(images)
+        loss = F.cross_entropy(logits_of(output).float(), labels)
         objective = loss + auxiliary_loss(output, labels, self.recipe.loss)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(objective)
@@ -189,7 +193,12 @@ class Run:
         self.reporter.evaluating(part)
         images = self.parts.test if part == "test" else self.parts.validation
         assert images is not None
-        return evaluate(self.model, EvaluationLoader(images, self.preparation, self.device), self.device)
+        with self.precision():
+            return evaluate(self.model, EvaluationLoader(images, self.preparation, self.device), self.device)
+
+    def precision(self) -> torch.autocast:
+        """In which numbers the network computes; its weights, the loss and the steps are float32 throughout."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
 
     def show(self, step: int) -> None:
         """Tell how far the epoch is. Raises SpecError where the loss is no number."""
@@ -309,7 +318,7 @@ def auxiliary_loss(output: Tensor | tuple[Tensor, ...], labels: Tensor, loss: Lo
     for name, logits in list(zip(names, output, strict=True))[1:]:
         weight = loss.auxiliary.get(name, 0.0) if isinstance(loss.auxiliary, Mapping) else loss.auxiliary
         if weight:
-            total = total + weight * F.cross_entropy(logits, labels)
+            total = total + weight * F.cross_entropy(logits.float(), labels)
     return total
 
 
@@ -320,7 +329,7 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device:
     counters = Counters(device)
     for images, labels in batches:
         logits = logits_of(model(images))
-        counters.add(F.cross_entropy(logits, labels), logits, labels)
+        counters.add(F.cross_entropy(logits.float(), labels), logits, labels)
     return counters.read()
 
 
@@ -330,11 +339,11 @@ def make_optimizer(wanted: Sgd | Adam | AdamW, model: nn.Module) -> torch.optim.
     decay = wanted.weight_decay
     match wanted:
         case Sgd(lr=lr, momentum=momentum, nesterov=nesterov):
-            return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov)
+            return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=FUSED)
         case Adam(lr=lr, betas=betas, eps=eps):
-            return torch.optim.Adam(parameters, lr, betas, eps, decay)
+            return torch.optim.Adam(parameters, lr, betas, eps, decay, fused=FUSED)
         case AdamW(lr=lr, betas=betas, eps=eps):
-            return torch.optim.AdamW(parameters, lr, betas, eps, decay)
+            return torch.optim.AdamW(parameters, lr, betas, eps, decay, fused=FUSED)
 
 
 def check_state(state: Mapping[str, Any], recipe: Recipe, model: nn.Module, steps: int) -> None:

@@ -54,6 +54,17 @@ def test_it_learns(tmp_path: Path) -> None:
     assert result.accuracy == result.test.accuracy
 
 
+def test_it_learns_in_bf16(tmp_path: Path) -> None:
+    seen: list[torch.dtype] = []
+    network = small_network()
+    network[0].register_forward_hook(lambda module, images, output: seen.append(output.dtype))
+    result = run(tmp_path, epochs=8, network=network, precision="bf16")
+    assert set(seen) == {torch.bfloat16}
+    assert result.test
+    assert result.test.accuracy > 0.9
+    assert {each.dtype for each in load_file(tmp_path / "best.safetensors").values()} == {torch.float32, torch.int64}
+
+
 def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
     told = Remembering()
     result = run(tmp_path, epochs=3, reporter=told)
@@ -291,7 +302,7 @@ def test_auxiliary_weights() -> None:
 def test_optimizers_are_those_of_pytorch(wanted: Sgd, same: Callable[[Any], torch.optim.Optimizer]) -> None:
     made, expected = make_optimizer(wanted, small_network()), same(small_network().parameters())
     assert type(made) is type(expected)
-    assert made.defaults == expected.defaults
+    assert made.defaults == expected.defaults | {"fused": True}
 
 
 def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:
