@@ -5,31 +5,71 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnngraph.fields import Float, Int, ListOf, field
+from cnngraph.fields import Either, Float, Int, ListOf, field
 from cnngraph.ops.init import Init, InitCall
 from cnngraph.ops.kinds import AXIS_LIMIT
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.shapes import axis_index
 from cnngraph.tensor_type import OTHER, TensorType
+
+MAX_CHANNELS = 64  # numbers for each channel are written out in the generated source
+EACH_CHANNEL = Either((Float(), ListOf(Float(), 1, MAX_CHANNELS)))
 
 
 @dataclass(frozen=True)
 class Scale(Op):
-    """The input times a constant factor. The shape stays."""
+    """The input times a constant factor, plus a constant: y = factor·x + shift. The shape stays.
+
+    Either may be a list of a number for each channel, as images are brought to another mean and deviation.
+    """
 
     name: ClassVar[str] = "scale"
     kind: ClassVar[str] = "arithmetic"
     output_is_free: ClassVar[bool] = True
 
-    factor: float = field(Float(), "the factor")
+    factor: float | tuple[float, ...] = field(EACH_CHANNEL, "the factor, or one for each channel")
+    shift: float | tuple[float, ...] = field(EACH_CHANNEL, "what is added, or a number for each channel", 0.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"factor": 0.5}, ((4, 5, 6),), (4, 5, 6)),
         Example({"factor": -1}, ((12,),), (12,)),
+        Example({"factor": 2, "shift": -1}, ((3, 5, 6),), (3, 5, 6)),
+        Example({"factor": [0.5, 0.4, 0.3], "shift": [0, -0.1, 1]}, ((3, 5, 6),), (3, 5, 6)),
+        Example({"factor": 2, "shift": [0.1, 0.2]}, ((5, 6, 2),), (5, 6, 2), axes=("HWC",)),
     )
 
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The input's."""
+        (tensor,) = inputs
+        for word in ("factor", "shift"):
+            numbers = getattr(self, word)
+            if not isinstance(numbers, tuple):
+                continue
+            size = tensor.sizes[axis_index(self.name, tensor, "channels", word)]
+            if len(numbers) != size:
+                message = f"{word} has {len(numbers)} numbers, and the input {size} channels"
+                raise OpError(message, code="E202", word=word)
+        return tensor
+
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """`x * 0.5`."""
-        return f"{arguments[0]} * {self.factor!r}"
+        """`x * 0.5 - 0.1`, or that for each channel apart, concatenated."""
+        factors, shifts = (each if isinstance(each, tuple) else (each,) for each in (self.factor, self.shift))
+        count = max(len(factors), len(shifts))
+        if not isinstance(self.factor, tuple) and not isinstance(self.shift, tuple):
+            return _line(arguments[0], self.factor, self.shift)
+        place = axis_index(self.name, inputs[0], "channels")
+        index = ":, " * (place + 1)
+        lines = [
+            _line(f"{arguments[0]}[{index}{each}:{each + 1}]", factors[each % len(factors)], shifts[each % len(shifts)])
+            for each in range(count)
+        ]
+        return f"torch.cat(({', '.join(lines)},), {place + 1})"
+
+
+def _line(x: str, factor: float, shift: float) -> str:
+    """`x * 0.5 - 0.1`."""
+    added = f" {'-' if shift < 0 else '+'} {abs(shift)!r}" if shift else ""
+    return f"{x} * {factor!r}{added}"
 
 
 @dataclass(frozen=True)

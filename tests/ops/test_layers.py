@@ -190,3 +190,19 @@ def test_channel_shuffle_is_pytorchs() -> None:
     (x,) = make_inputs(types)
     assert infer_types(op, types) == types[0]
     assert torch.equal(make_function(op, types)(x), nn.ChannelShuffle(2)(x))
+
+
+@pytest.mark.parametrize("axes", ["CHW", "HWC"])
+def test_scale_by_channels(axes: str) -> None:
+    factors, shifts = [0.458, -2.0, 1.0], [-0.03, 0.0, 7.0]
+    shape = tuple({"C": 3, "H": 4, "W": 5}[each] for each in axes)
+    x = torch.randn(2, *shape)
+    moved = x.movedim(1 + axes.index("C"), 0)
+    for factor in (factors, 2.5):
+        for shift in (shifts, -1.5, 0.0):
+            scale = make_op(builtin_ops()["scale"], {"factor": factor, "shift": shift})
+            ours = make_function(scale, (TensorType(shape, tuple(axes)),))(x).movedim(1 + axes.index("C"), 0)
+            for channel in range(3):
+                a = factor[channel] if isinstance(factor, list) else factor
+                b = shift[channel] if isinstance(shift, list) else shift
+                assert torch.equal(ours[channel], moved[channel] * a + b)
