@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from cnngraph.diagnostics import Span
 from cnngraph.ops.init import InitCall
 from cnngraph.ops.op import Op
+from cnngraph.spec.model import Spec
 from cnngraph.tensor_type import TensorType
 
 
@@ -130,6 +131,7 @@ class Graph:
 
     `inputs` and `outputs` go by name; the outputs in `training_only` exist in training mode only.
     `paper` is where the network comes from, `published` its published top-1 errors in percent by data set.
+    `base` is the spec that its own is a change of; a pickle leaves it out.
     """
 
     name: str
@@ -144,9 +146,13 @@ class Graph:
     params: Mapping[str, Any]
     paper: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
+    base: Spec | None = field(default=None, repr=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # nothing in it ever changes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "base": None}
 
     def type_of(self, ref: Ref) -> TensorType:
         """The type of one tensor."""

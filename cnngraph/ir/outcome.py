@@ -59,6 +59,7 @@ def finish(
         params=params,
         paper=spec.paper,
         published=spec.published,
+        base=spec.base,
     )
     return graph, told
 

@@ -44,7 +44,7 @@ def load_spec(
     spec = loader.spec(file, folder, ())
     overrides = tuple(params)
     if overrides or input is not None:
-        spec = replace(spec, published={})  # which are those of the network as its file says it
+        spec = replace(spec, published={}, base=spec)  # the figures are those of the network as its file says it
     if input is not None:
         spec = replace(spec, input=loader.other_input(spec.input, input))
     spec = replace(spec, library=loader.override(spec.library, overrides))
@@ -80,6 +80,7 @@ class _Loader:
             "library": library,
             "name": path.stem,
             "published": file.published,
+            "base": base,
         }
         for word, attribute in _REPLACED_WHOLE.items():
             if word in file.given and not (word == "nodes" and file.extends):

@@ -113,7 +113,10 @@ class InitSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec, its `extends` and `import` resolved. Without `nodes` it is a library of blocks."""
+    """A whole spec, its `extends` and `import` resolved. Without `nodes` it is a library of blocks.
+
+    `base` is the spec that this one is a change of: without what the command line changed, or what it extends.
+    """
 
     source: Source
     name: str
@@ -128,3 +131,4 @@ class Spec:
     init: tuple[InitSpec, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     train: Table | Word | None = None
+    base: Spec | None = field(default=None, repr=False, compare=False)

@@ -1,0 +1,55 @@
+"""What a network is a change of: itself before the command line changed it, and what its spec extends."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph import Graph
+from cnngraph.ir.bases import base_names, bases
+
+FAMILY = """\
+cnngraph: 1
+input: [3, 8, 8]
+params: {classes: 10, width: 4}
+nodes: [{op: conv, out: $width, kernel: 3}, global_avg_pool, {op: linear, out: $classes}]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "family.yaml").write_text(FAMILY)
+    (tmp_path / "wide.yaml").write_text("cnngraph: 1\nextends: family.yaml\nparams: {width: 8}\n")
+    (tmp_path / "mine.yaml").write_text("cnngraph: 1\nextends: wide.yaml\nparams: {classes: 3}\n")
+    return tmp_path
+
+
+def facts(graph: Graph) -> list[tuple[str, object, object]]:
+    return [(each.name, each.params["width"], each.params["classes"]) for each in bases(graph)]
+
+
+def test_what_a_file_extends(folder: Path) -> None:
+    graph = cnngraph.load(folder / "mine.yaml")
+    assert facts(graph) == [("wide", 8, 10), ("family", 4, 10)]
+    assert base_names(graph) == ["mine", "wide", "family"]
+
+
+def test_a_network_before_it_was_changed_comes_first(folder: Path) -> None:
+    graph = cnngraph.load(folder / "wide.yaml", classes=7)
+    assert facts(graph) == [("wide", 8, 10), ("family", 4, 10)]
+    assert base_names(graph) == ["wide", "family"]
+    assert facts(cnngraph.load(folder / "family.yaml")) == []
+
+
+def test_what_cannot_stand_alone_is_left_out(folder: Path) -> None:
+    (folder / "family.yaml").write_text(FAMILY.replace("width: 4", "width: null"))
+    assert facts(cnngraph.load(folder / "mine.yaml")) == [("wide", 8, 10)]
+
+
+def test_a_pickle_leaves_it_out(folder: Path) -> None:
+    graph = cnngraph.load(folder / "mine.yaml")
+    again = pickle.loads(pickle.dumps(graph))
+    assert (again.base, again.state) == (None, graph.state)
