@@ -68,27 +68,27 @@ class DropBlock(nn.Module):
 
 
 class Gate(nn.Module):
-    """The gated shortcut of He et al. 2016 on N×C×H×W, with g = sigmoid(conv1×1(carry)).
+    """The gated shortcut of He et al. 2016 on N×C×H×W, with g = sigmoid(conv(carry)).
 
     Mode `exclusive` gives g·transform + (1 − g)·carry, mode `shortcut` gives transform + (1 − g)·carry.
     """
 
-    def __init__(self, channels: int, mode: str, bias: float | None = None) -> None:
+    def __init__(self, channels: int, mode: str, bias: float | None = None, kernel: int = 1) -> None:
         super().__init__()
         self.mode = mode
-        conv = nn.Conv2d(channels, channels, kernel_size=1)
+        conv = nn.Conv2d(channels, channels, kernel)
         if bias is not None:
             conv.bias = nn.Parameter(torch.full((channels,), float(bias)))
         self.weight, self.bias = conv.weight, conv.bias
 
     def forward(self, transform: torch.Tensor, carry: torch.Tensor) -> torch.Tensor:
-        gate = torch.sigmoid(F.conv2d(carry, self.weight, self.bias))
+        gate = torch.sigmoid(F.conv2d(carry, self.weight, self.bias, padding=self.weight.shape[-1] // 2))
         if self.mode == "exclusive":
             transform = gate * transform
         return transform + (1 - gate) * carry
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[0]}, mode={self.mode}"
+        return f"{self.weight.shape[0]}, mode={self.mode}, kernel={self.weight.shape[-1]}"
 
 
 def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: float | str) -> nn.Parameter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnngraph.fields import Bool, Choice, Either, Float, ListOf, Optional, field
+from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, field
 from cnngraph.ops.kinds import Axis
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index, common_axes, describe, need_equal_sizes, need_map, unless_default
@@ -272,10 +272,10 @@ class Mean(Op):
 class Gate(Op):
     """The gated shortcut of Highway networks (Srivastava et al. 2015) and He et al. 2016.
 
-    From [transform, carry], with g = sigmoid(conv1×1(carry)): `exclusive` gives g·transform + (1 − g)·carry,
-    `shortcut` gives transform + (1 − g)·carry. Both shapes must be equal, and stay. The weights are the node's own;
-    a strongly negative bias (He et al. use −6) lets the shortcut pass at first. Multiply-accumulates: those of the
-    1×1 convolution, C·C·H·W.
+    From [transform, carry], with g = sigmoid(conv(carry)): `exclusive` gives g·transform + (1 − g)·carry,
+    `shortcut` gives transform + (1 − g)·carry. Both shapes must be equal, and stay. The convolution is 1×1 or of
+    another odd kernel, its weights are the node's own; a strongly negative bias (He et al. use −6) lets the shortcut
+    pass at first. Multiply-accumulates: those of the convolution, C·C·H·W·kernel².
     """
 
     name: ClassVar[str] = "gate"
@@ -288,26 +288,30 @@ class Gate(Op):
     bias: float | None = field(
         Optional(Float()), "the gate's initial bias; null leaves PyTorch's default for a convolution", None
     )
+    kernel: int = field(Int(1), "height and width of its kernel, an odd number", 1)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"mode": "exclusive", "bias": -6}, ((4, 5, 6), (4, 5, 6)), (4, 5, 6)),
         Example({"mode": "shortcut"}, ((4, 5, 6), (4, 5, 6)), (4, 5, 6)),
+        Example({"mode": "exclusive", "kernel": 3, "bias": -2}, ((4, 5, 6), (4, 5, 6)), (4, 5, 6)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """The inputs'."""
+        if self.kernel % 2 == 0:
+            raise OpError("a gate's kernel must be odd, for the map to keep its size", code="E205", word="kernel")
         for each in inputs:
             need_map(self.name, each)
         return _equal(self.name, inputs)
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
-        """`weight` C×C×1×1, `bias` C."""
+        """`weight` C×C×kernel×kernel, `bias` C."""
         channels = inputs[1].channels
-        return {"weight": (channels, channels, 1, 1), "bias": (channels,)}
+        return {"weight": (channels, channels, self.kernel, self.kernel), "bias": (channels,)}
 
     def macs(self, *inputs: TensorType) -> int:
-        """C·C·H·W."""
-        return inputs[1].count * inputs[1].channels
+        """C·C·H·W·kernel²."""
+        return inputs[1].count * inputs[1].channels * self.kernel**2
 
     def layer(self, *inputs: TensorType) -> Layer:
         """cnngraph.backend.layers.Gate."""
@@ -315,5 +319,5 @@ class Gate(Op):
             "cnngraph.backend.layers.Gate",
             inputs[1].channels,
             mode=self.mode,
-            **unless_default(bias=(self.bias, None)),
+            **unless_default(bias=(self.bias, None), kernel=(self.kernel, 1)),
         )

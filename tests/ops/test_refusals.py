@@ -107,6 +107,7 @@ STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str
     ("conv", {"out": 8, "kernel": 1}, (MAP, MAP), (), "E210"),
     ("gate", {"mode": "shortcut"}, (MAP,), (), "E210"),
     ("parameter", {"shape": [1]}, (MAP,), (), "E210"),
+    ("gate", {"mode": "shortcut", "kernel": 2}, (MAP, MAP), (), "E205"),
     ("concat", {}, (), (), "E210"),
     ("upsample", {"scale_factor": 1e9}, (MAP,), (), "E502"),
     ("upsample", {"scale_factor": 1e300}, (MAP,), (), "E502"),
