@@ -110,7 +110,8 @@ class PixelUnshuffle(Op):
 class Pad(Op):
     """Rows and columns added around a map: C×H×W gives C×(H + top + bottom)×(W + left + right).
 
-    Negative numbers take rows and columns away (in mode constant).
+    Negative numbers take rows and columns away (in mode constant). `channels` more can follow the map's own: of zeros,
+    they make the shortcut without weights that He et al. 2016 widen a map with.
     """
 
     name: ClassVar[str] = "pad"
@@ -119,6 +120,7 @@ class Pad(Op):
     padding: tuple[int, int, int, int] = field(Sides(), "how many rows and columns")
     mode: str = field(Choice(("constant", "reflect", "replicate", "circular")), "what they are filled with", "constant")
     value: float = field(Float(), "the number that mode constant fills in", 0.0)
+    channels: int = field(Int(0), "how many channels, in mode constant", 0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"padding": 1}, ((4, 5, 6),), (4, 7, 8)),
@@ -127,17 +129,20 @@ class Pad(Op):
         Example({"padding": 3, "mode": "circular"}, ((4, 3, 6),), (4, 9, 12)),
         Example({"padding": 4, "mode": "replicate"}, ((4, 3, 1),), (4, 11, 9)),
         Example({"padding": [-1, -1, 2, -2], "value": -1.5}, ((4, 5, 6),), (4, 5, 4)),
+        Example({"padding": 0, "channels": 4}, ((4, 5, 6),), (8, 5, 6)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's, with a larger height and width."""
+        """The input's, with a larger height and width, and more channels."""
         (image,) = inputs
         need_map(self.name, image)
         channels, height, width = image.sizes
         left, right, top, bottom = self.padding
         for size, before, after in ((width, left, right), (height, top, bottom)):
             self._check_side(size, before, after)
-        return TensorType.map(channels, height + top + bottom, width + left + right)
+        if self.channels and self.mode != "constant":
+            raise OpError(f"mode {self.mode} cannot add channels", code="E205", word="channels")
+        return TensorType.map(channels + self.channels, height + top + bottom, width + left + right)
 
     def _check_side(self, size: int, before: int, after: int) -> None:
         if min(before, after) < 0 and self.mode != "constant":
@@ -156,7 +161,8 @@ class Pad(Op):
         """torch.nn.functional.pad."""
         mode = "" if self.mode == "constant" else f", mode={self.mode!r}"
         value = f", value={self.value!r}" if self.value and not mode else ""
-        return f"F.pad({arguments[0]}, {self.padding}{mode}{value})"
+        padding = (*self.padding, 0, self.channels) if self.channels else self.padding
+        return f"F.pad({arguments[0]}, {padding}{mode}{value})"
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,11 @@ UPSAMPLE = words(
 PAD = words(
     {"padding": pair(0, 9) | st.lists(st.integers(0, 9), min_size=4, max_size=4)},
     mode=st.sampled_from(["constant", "reflect", "replicate", "circular"]),
-) | words({"padding": pair(-4, 4) | st.lists(st.integers(-4, 9), min_size=4, max_size=4)}, value=st.just(1.5))
+) | words(
+    {"padding": pair(-4, 4) | st.lists(st.integers(-4, 9), min_size=4, max_size=4)},
+    value=st.just(1.5),
+    channels=st.integers(0, 5),
+)
 AXES = st.sampled_from(["channels", "height", "width", 1, 2, 3, -1, -2, -3])
 
 CASES: dict[str, st.SearchStrategy[Words]] = {
