@@ -88,7 +88,8 @@ class Gate(nn.Module):
         return transform + (1 - gate) * carry
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[0]}, mode={self.mode}, kernel={self.weight.shape[-1]}"
+        channels, kernel = self.weight.shape[1:3]
+        return f"{channels}, mode={self.mode}, kernel={kernel}"
 
 
 def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: float | str) -> nn.Parameter:
