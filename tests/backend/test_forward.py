@@ -15,9 +15,14 @@ from torch import nn
 import cnngraph
 from cnngraph.backend import lower
 from tests.backend.support import as_list, built, graph_of, inputs_of, interpret, random_graph
-from tests.library import DATA, NETWORKS, network
+from tests.library import NETWORKS, network
 
-SMALL = [path for path in NETWORKS if "inception" not in path.stem and path.stem != "cifar2_deep_100"]
+SMALL = [
+    path
+    for path in NETWORKS
+    if path.stem.startswith(("googlenet_mnist", "residual_mnist", "cifar2", "resnet_cifar_222"))
+    and path.stem != "cifar2_deep_100"
+]
 
 
 def body(module: nn.Module) -> str:
@@ -419,7 +424,7 @@ def test_library_computes_what_its_graphs_say(path: object) -> None:
 
 
 def test_large_networks_compute_what_their_graphs_say() -> None:
-    compare_with_interpreter(cnngraph.load(DATA / "specs" / "resnet_cifar.yaml", depth=26, order="full_preactivation"))
+    compare_with_interpreter(cnngraph.load(network("resnet_cifar"), depth=26, bn="before", relu="before"))
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -21,7 +21,7 @@ from cnngraph.ops.registry import Registry
 from cnngraph.tensor_type import TensorType
 from tests.backend.support import graph_of, inputs_of, random_graph
 from tests.backend.test_modules import EVERYTHING
-from tests.library import DATA, NETWORKS, ROOT, network
+from tests.library import NETWORKS, ROOT, network
 
 RUFF = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
 INITIALISED = """
@@ -56,7 +56,7 @@ GRAPHS = {
     "initialised": graph_of(INITIALISED),
     "hyphens": graph_of(HYPHENS),
     "googlenet_mnist": cnngraph.load(network("googlenet_mnist")),
-    "resnet_cifar": cnngraph.load(DATA / "specs" / "resnet_cifar.yaml", depth=8, join="exclusive_gating"),
+    "resnet_cifar": cnngraph.load(network("resnet_cifar"), depth=8, join="exclusive_gating"),
     "random": random_graph(3),
 }
 SCRIPT = """
@@ -130,9 +130,7 @@ def test_a_block_with_another_forward_is_another_class() -> None:
 
 
 def test_many_equal_parts_are_a_loop() -> None:
-    assert "*(Unit(16) for _ in range(5))" in model_source(
-        cnngraph.load(DATA / "specs" / "resnet_cifar.yaml", depth=32)
-    )
+    assert "*(Unit(16) for _ in range(5))" in model_source(cnngraph.load(network("resnet_cifar"), depth=32))
 
 
 def test_rules_of_initialisation_are_a_function() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from cnngraph.fields import show_value
 from cnngraph.ops.registry import builtin_ops
-from tests.library import DATA, LIBRARY, network
+from tests.library import LIBRARY, network
 
-DRAWN = ["googlenet_mnist", "residual_mnist", "cifar2_skip", "cifar2_deep", "resnet_cifar_222", "cifar2_batchnorm"]
+DRAWN = ["googlenet_mnist", "residual_mnist", "cifar2_skip", "cifar2_deep", "resnet_cifar", "resnet_cifar_222"]
 MAPS = ["conv", "conv", "conv", "relu", "batch_norm", "max_pool", "avg_pool", "tanh", "dropout", "identity"]
 WORDS = ["from", "when", "else", "repeat", "first", "last", "carry", "flat", "expect", "share", "unused", "op", "nodes"]
 VALUES = [
@@ -113,7 +113,7 @@ def made(draw: st.DrawFn) -> tuple[str, Path]:
 @st.composite
 def changed(draw: st.DrawFn) -> tuple[str, Path]:
     """A real spec with one to three small changes, as slips of the hand and of the mind make them."""
-    path = draw(st.sampled_from([*(network(name) for name in DRAWN), DATA / "specs" / "resnet_cifar.yaml"]))
+    path = draw(st.sampled_from([network(name) for name in DRAWN]))
     text = path.read_text(encoding="utf-8")
     text = text.replace("depth: 110", "depth: 8").replace("depth: 10\n", "depth: 2\n")
     for _ in range(draw(st.integers(1, 3))):

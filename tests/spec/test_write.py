@@ -13,13 +13,12 @@ from cnngraph.document import value_of
 from cnngraph.spec.load import Override
 from cnngraph.spec.write import write_spec
 from tests.cli.networks import ZOO
-from tests.library import DATA, NETWORKS
+from tests.library import DATA, NETWORKS, network
 
 EMPTY = Span(Source("test", ""), 1, 1, 1, 1)
-DESIGN = DATA / "specs"
 CHANGED: list[tuple[Path, dict[str, Any]]] = [
-    (DESIGN / "efficientnet_b0.yaml", {"width": 1.1, "depth": 1.2, "head": "2 * $classes"}),
-    (DESIGN / "resnet_cifar.yaml", {"order": "full_preactivation", "join": "dropout_shortcut", "depth": 14}),
+    (DATA / "specs" / "efficientnet_b0.yaml", {"width": 1.1, "depth": 1.2, "head": "2 * $classes"}),
+    (network("resnet_cifar"), {"bn": "before", "relu": "before", "join": "dropout_shortcut", "depth": 14}),
 ]
 
 
@@ -66,7 +65,7 @@ def test_params_have_their_new_values(path: Path, params: dict[str, Any], tmp_pa
 
 
 def test_another_input(tmp_path: Path) -> None:
-    text = rewritten(compile_spec(NETWORKS[0], input=value_of([3, 64, 64], EMPTY)), tmp_path)
+    text = rewritten(compile_spec(network("cifar2_width"), input=value_of([3, 64, 64], EMPTY)), tmp_path)
     assert "\ninput: [3, 64, 64]\n" in text
 
 
