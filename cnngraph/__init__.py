@@ -8,16 +8,28 @@ from typing import TYPE_CHECKING, Any
 from cnngraph.version import __version__
 
 if TYPE_CHECKING:
-    from cnngraph.api import build, check, load
+    from cnngraph.api import build, check, load, load_weights
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
     from cnngraph.ir.graph import Graph, Node
 
-__all__ = ["Diagnostic", "Graph", "Node", "Severity", "SpecError", "__version__", "build", "check", "load"]
+__all__ = [
+    "Diagnostic",
+    "Graph",
+    "Node",
+    "Severity",
+    "SpecError",
+    "__version__",
+    "build",
+    "check",
+    "load",
+    "load_weights",
+]
 
 _HOMES = {
     "build": "cnngraph.api",
     "check": "cnngraph.api",
     "load": "cnngraph.api",
+    "load_weights": "cnngraph.api",
     "Diagnostic": "cnngraph.diagnostics",
     "Severity": "cnngraph.diagnostics",
     "SpecError": "cnngraph.diagnostics",

@@ -1,4 +1,4 @@
-"""What a Python program calls: load, check and build. PyTorch is imported by `build` alone."""
+"""What a Python program calls: load, check, build and load_weights. PyTorch is imported by the last two alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, read_file, value_of
+from cnngraph.ir.bases import base_names
 from cnngraph.ir.elaborate import MAX_NODES, elaborate
 from cnngraph.ir.graph import Graph
 from cnngraph.ops.registry import Registry, load_ops
@@ -21,6 +22,7 @@ from cnngraph.spec.model import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from cnngraph.backend import WeightsReport
 
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
@@ -135,6 +137,21 @@ def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:
             raise TypeError("params belong to a spec file; a graph has its values already")
         return lower(spec_or_graph)
     return lower(load(spec_or_graph, **params))
+
+
+def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) -> WeightsReport:
+    """Load weights into a network that was built here, and report on every key.
+
+    `weights` is a file, .safetensors or .pth, of which no code is run; `"torchvision"` takes those that it publishes,
+    `"torchvision:IMAGENET1K_V1"` those of that name. The renames of the network's spec are applied. All must fit but
+    a classifier that a param gives another number of classes, which stays as it is; else SpecError is raised, and the
+    model is as it was. Without `strict` what fits is loaded.
+    """
+    from cnngraph.backend import load_weights, open_weights
+
+    graph = getattr(model, "graph", None)
+    names = base_names(graph) if isinstance(graph, Graph) else [type(model).__name__]
+    return load_weights(model, open_weights(weights, names), strict=strict)
 
 
 def _overrides(params: dict[str, Any]) -> list[Override]:

@@ -1,7 +1,22 @@
 """PyTorch's door: graphs become modules or printed source, and weights go in and out."""
 
+from cnngraph.backend.fit import Misshapen, WeightsReport, check_weights, refuse_misfit
 from cnngraph.backend.lowering import lower
+from cnngraph.backend.published import open_weights
 from cnngraph.backend.source import model_source
-from cnngraph.backend.weights import Misshapen, WeightsReport, load_weights, save_weights
+from cnngraph.backend.weights import convert_weights, load_weights, save_weights
+from cnngraph.backend.weights_file import WeightsFile
 
-__all__ = ["Misshapen", "WeightsReport", "load_weights", "lower", "model_source", "save_weights"]
+__all__ = [
+    "Misshapen",
+    "WeightsFile",
+    "WeightsReport",
+    "check_weights",
+    "convert_weights",
+    "load_weights",
+    "lower",
+    "model_source",
+    "open_weights",
+    "refuse_misfit",
+    "save_weights",
+]

@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import cnngraph
 from cnngraph import SpecError
-from cnngraph.backend import load_weights, save_weights
+from cnngraph.backend import check_weights, convert_weights, load_weights, save_weights
+from cnngraph.backend.weights_file import read_weights
 from tests.backend.support import built
 
 SPEC = """
@@ -95,11 +97,26 @@ def test_renames_that_cannot_be_are_refused(model: Any, tmp_path: Path, renames:
         load_weights(model, tmp_path / "weights.safetensors", renames)
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model"])
-def test_checkpoints_are_unwrapped(model: Any, tmp_path: Path, wrapper: str) -> None:
-    weights = {f"module.{key}": each for key, each in filled(model).items()}
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "ema"])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", ""])
+def test_checkpoints_are_unwrapped(model: Any, tmp_path: Path, wrapper: str, prefix: str) -> None:
+    weights = {prefix + key: each for key, each in filled(model).items()}
     torch.save({wrapper: weights, "epoch": 3}, tmp_path / "checkpoint.pth")
-    assert load_weights(model, tmp_path / "checkpoint.pth").ok
+    file = read_weights(tmp_path / "checkpoint.pth")
+    assert (file.found_in, file.prefix) == ((wrapper,), prefix)
+    assert load_weights(model, file).ok
+    save_file(weights, tmp_path / "weights.safetensors")
+    assert load_weights(model, tmp_path / "weights.safetensors").ok
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_shapes_are_known_before_anything_is_loaded(model: Any, tmp_path: Path, zipped: bool) -> None:
+    weights = filled(model)
+    torch.save(weights, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    save_file(weights, tmp_path / "a.safetensors")
+    shapes = {key: tuple(each.shape) for key, each in weights.items()}
+    assert read_weights(tmp_path / "a.pth").shapes == shapes
+    assert read_weights(tmp_path / "a.safetensors").shapes == shapes
 
 
 class Hostile:
@@ -170,3 +187,120 @@ def test_a_failed_save_leaves_the_old_file(model: Any, tmp_path: Path, monkeypat
         save_weights(model, file)
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+# -- a network that was changed
+
+CLASSIFIER = """\
+cnngraph: 1
+input: [3, 16, 16]
+params: {classes: 10, width: 4, aux: true}
+nodes:
+  stem: {op: conv, out: $width, kernel: 3}
+  body: [{op: conv, out: 8, kernel: 3}, {op: batch_norm, when: $width > 0}]
+  aux:
+    from: stem
+    when: $aux
+    else: []
+    nodes: [global_avg_pool, {op: linear, out: 6}, relu, {op: linear, out: $classes}]
+  pool: {op: global_avg_pool, from: body}
+  fc: {op: linear, out: $classes}
+outputs: {logits: fc, aux: aux}
+training_only: [aux]
+"""
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Weights of the classifier as it is by default."""
+    (tmp_path / "net.yaml").write_text(CLASSIFIER)
+    save_weights(cnngraph.build(tmp_path / "net.yaml"), tmp_path / "net.safetensors")
+    return tmp_path
+
+
+def test_another_number_of_classes_leaves_the_classifiers_fresh(published: Path) -> None:
+    model: Any = cnngraph.build(published / "net.yaml", classes=3)
+    fresh = model.fc.weight.clone()
+    report = load_weights(model, published / "net.safetensors")
+    assert report.ok
+    assert report.fresh_layers == ["aux.3", "fc"]
+    assert len(report.loaded) == len(model.state_dict()) - 4
+    assert torch.equal(model.fc.weight, fresh)
+    assert torch.equal(model.stem.weight, load_file(published / "net.safetensors")["stem.weight"])
+    assert "4 fresh, for another number of outputs:" in str(report)
+
+
+def test_a_spec_of_its_own_that_extends_the_published_one(published: Path) -> None:
+    (published / "mine.yaml").write_text("cnngraph: 1\nextends: net.yaml\nparams: {classes: 3}\n")
+    report = check_weights(read_weights(published / "net.safetensors"), cnngraph.load(published / "mine.yaml"))
+    assert (report.ok, report.fresh_layers) == (True, ["aux.3", "fc"])
+
+
+def test_auxiliary_heads_that_were_taken_away_stay_in_the_file(published: Path) -> None:
+    graph = cnngraph.load(published / "net.yaml", aux=False)
+    report = check_weights(read_weights(published / "net.safetensors"), graph)
+    assert (report.ok, report.fresh) == (True, ())
+    assert sorted(report.left_out) == ["aux.1.bias", "aux.1.weight", "aux.3.bias", "aux.3.weight"]
+    both = cnngraph.load(published / "net.yaml", aux=False, classes=3)
+    assert check_weights(read_weights(published / "net.safetensors"), both).fresh_layers == ["fc"]
+
+
+def test_a_convolution_and_its_norm_are_a_classifier(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "cnngraph: 1\ninput: [3, 8, 8]\nparams: {classes: 5}\n"
+        "nodes: [{op: conv, out: 4, kernel: 3}, {op: conv, out: $classes, kernel: 1}, batch_norm, global_avg_pool]"
+    )
+    save_weights(cnngraph.build(spec), tmp_path / "net.safetensors")
+    report = check_weights(read_weights(tmp_path / "net.safetensors"), cnngraph.load(spec, classes=3))
+    assert (report.ok, report.fresh_layers) == (True, ["1", "2"])
+
+
+def test_what_changed_within_does_not_fit(published: Path) -> None:
+    report = check_weights(read_weights(published / "net.safetensors"), cnngraph.load(published / "net.yaml", width=6))
+    assert not report.ok
+    assert not report.fresh
+    assert {each.key for each in report.misshapen} == {"stem.weight", "stem.bias", "body.0.weight", "aux.1.weight"}
+
+
+def test_a_classifier_of_another_size_that_nobody_asked_for_does_not_fit(published: Path) -> None:
+    save_weights(cnngraph.build(published / "net.yaml", classes=3), published / "three.safetensors")
+    graph = cnngraph.load(published / "net.yaml")
+    report = check_weights(read_weights(published / "three.safetensors"), graph)
+    assert [each.key for each in report.misshapen] == ["aux.3.weight", "aux.3.bias", "fc.weight", "fc.bias"]
+    assert not report.ok
+    changed = cnngraph.load(published / "net.yaml", classes=4)
+    assert not check_weights(read_weights(published / "three.safetensors"), changed).ok
+
+
+def test_python_programs_load_all_or_nothing(published: Path) -> None:
+    model: Any = cnngraph.build(published / "net.yaml", classes=3)
+    report = cnngraph.load_weights(model, published / "net.safetensors")
+    assert report.fresh_layers == ["aux.3", "fc"]
+    other: Any = cnngraph.build(published / "net.yaml", width=6)
+    before = {key: each.clone() for key, each in other.state_dict().items()}
+    with pytest.raises(SpecError, match=r"does not fit net: 11 of 15 weights, 4 of another shape") as caught:
+        cnngraph.load_weights(other, published / "net.safetensors")
+    assert caught.value.diagnostics[0].code == "E706"
+    assert all(torch.equal(each, before[key]) for key, each in other.state_dict().items())
+    assert not cnngraph.load_weights(other, published / "net.safetensors", strict=False).ok
+    assert torch.equal(other.fc.weight, load_file(published / "net.safetensors")["fc.weight"])
+
+
+def test_any_module_takes_weights(tmp_path: Path) -> None:
+    torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "linear.pth")
+    model = nn.Linear(2, 3)
+    assert cnngraph.load_weights(model, tmp_path / "linear.pth").ok
+    with pytest.raises(SpecError, match="does not fit Linear"):
+        cnngraph.load_weights(nn.Linear(2, 4), tmp_path / "linear.pth")
+
+
+def test_weights_are_converted_without_a_model(published: Path) -> None:
+    tensors = load_file(published / "net.safetensors")
+    old = {f"module.{key}": each for key, each in tensors.items() if not key.endswith("num_batches_tracked")}
+    torch.save({"state_dict": old}, published / "old.pth")
+    graph = cnngraph.load(published / "net.yaml")
+    convert_weights(read_weights(published / "old.pth"), graph, published / "new.safetensors")
+    new = load_file(published / "new.safetensors")
+    assert {key: tuple(each.shape) for key, each in new.items()} == graph.state
+    assert all(torch.equal(new[key], each) for key, each in tensors.items())

@@ -1,0 +1,157 @@
+"""Renames that are suggested for a file whose keys are called otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+import cnngraph
+from cnngraph import Graph
+from cnngraph.backend import check_weights, suggestions
+from cnngraph.backend.suggestions import suggest_renames
+from cnngraph.backend.weights_file import read_weights
+from tests.backend.support import graph_of
+
+Renaming: TypeAlias = Callable[[str], str]
+
+SPEC = """
+    input: [3, 8, 8]
+    params: {classes: 10}
+    nodes:
+      conv1: {op: conv, out: 8, kernel: 3, padding: half, bias: false}
+      bn1: batch_norm
+      layer:
+        repeat: 3
+        nodes: {conv1: {op: conv, out: 8, kernel: 1}, bn1: batch_norm, conv2: {op: conv, out: 8, kernel: 1}}
+      last: {repeat: 2, name: stage1, nodes: {conv: {op: conv, out: 12, kernel: 1}, bn: batch_norm}}
+      pool: global_avg_pool
+      fc: {op: linear, out: $classes}
+    """
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return graph_of(SPEC)
+
+
+@pytest.fixture(params=["pth", "safetensors"])
+def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Mapping[str, Tensor]], Path]:
+    """Saves weights, with the keys in the modules' order or in that of the alphabet."""
+    path = tmp_path / f"weights.{request.param}"
+
+    def write(weights: Mapping[str, Tensor]) -> Path:
+        if path.suffix == ".pth":
+            torch.save(dict(weights), path)
+        else:
+            save_file(dict(weights), path)
+        return path
+
+    return write
+
+
+Save: TypeAlias = Callable[[Mapping[str, Tensor]], Path]
+
+
+def called(graph: Graph, name: Renaming) -> dict[str, Tensor]:
+    """The network's weights by other names."""
+    return {name(key): torch.zeros(shape) for key, shape in graph.state.items()}
+
+
+def all_but_fc(prefix: str) -> Renaming:
+    return lambda key: key if key.startswith("fc.") else prefix + key
+
+
+def in_blocks(key: str) -> str:
+    return key.replace("layer.", "blocks.").replace("last.stage", "last.block")
+
+
+@pytest.mark.parametrize(
+    ("name", "renames"),
+    [
+        (lambda key: f"model.{key}", {"model.**": "**"}),
+        (all_but_fc("backbone."), {"backbone.**": "**"}),
+        (lambda key: key.replace("fc.", "head.linear."), {"head.linear.**": "fc.**"}),
+        (lambda key: all_but_fc("body.")(key).replace("fc.", "head."), {"body.**": "**", "head.**": "fc.**"}),
+        (in_blocks, {"blocks.**": "layer.**", "last.block*.**": "last.stage*.**"}),
+        (lambda key: key.replace("bn1", "norm"), {"**.norm.**": "**.bn1.**", "norm.**": "bn1.**"}),
+        (lambda key: key, None),
+    ],
+)
+def test_prefixes(graph: Graph, save: Save, name: Renaming, renames: dict[str, str] | None) -> None:
+    file = read_weights(save(called(graph, name)))
+    found = suggest_renames(file, graph)
+    if renames is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found[0] == renames
+    assert found[1] == check_weights(file, graph, renames)
+    assert found[1].ok
+
+
+def test_a_prefix_that_the_file_lacks(save: Save) -> None:
+    graph = graph_of("nodes: {body: [{op: conv, out: 8, kernel: 3}, {op: conv, out: 9, kernel: 3}]}")
+    found = suggest_renames(read_weights(save(called(graph, lambda key: key.removeprefix("body.")))), graph)
+    assert found
+    assert found[0] == {"**": "body.**"}
+
+
+def test_names_that_share_no_part_are_told_by_their_order(graph: Graph, tmp_path: Path) -> None:
+    torch.save(called(graph, lambda key: key.replace("conv1", "first").replace("conv2", "second")), tmp_path / "w.pth")
+    found = suggest_renames(read_weights(tmp_path / "w.pth"), graph)
+    assert found
+    assert found[1].ok
+    swapped = called(graph, lambda key: key.replace("layer.0.conv1", "x.b").replace("layer.1.conv1", "x.a"))
+    save_file(swapped, tmp_path / "w.safetensors")  # without the order, either could be either
+    assert suggest_renames(read_weights(tmp_path / "w.safetensors"), graph) is None
+
+
+def test_the_specs_own_renames_stay(save: Save) -> None:
+    graph = graph_of(SPEC + '\n    weights: {renames: {"classifier.*": "fc.*"}}')
+    names = all_but_fc("model.")
+    found = suggest_renames(
+        read_weights(save(called(graph, lambda key: names(key).replace("fc.", "classifier.")))), graph
+    )
+    assert found
+    assert found[0] == {"model.**": "**", "classifier.*": "fc.*"}
+
+
+def test_with_a_classifier_of_another_size(tmp_path: Path, save: Save) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "cnngraph: 1\ninput: [3, 8, 8]\nparams: {classes: 10}\n"
+        "nodes: {body: {op: conv, out: 8, kernel: 3}, pool: global_avg_pool, fc: {op: linear, out: $classes}}"
+    )
+    file = read_weights(save(called(cnngraph.load(tmp_path / "net.yaml"), lambda key: f"net.{key}")))
+    found = suggest_renames(file, cnngraph.load(tmp_path / "net.yaml", classes=3))
+    assert found
+    assert (found[0], found[1].ok, found[1].fresh_layers) == ({"net.**": "**"}, True, ["fc"])
+
+
+def test_what_fits_by_chance_is_not_told(graph: Graph, save: Save) -> None:
+    weights = {"encoder.1.weight": torch.zeros(10, 12), "encoder.1.bias": torch.zeros(10), "other": torch.zeros(7)}
+    assert suggest_renames(read_weights(save(weights)), graph) is None
+
+
+def test_a_part_that_does_not_fit_whole_is_not_renamed(graph: Graph, save: Save) -> None:
+    weights = called(graph, all_but_fc("model."))
+    weights["model.layer.0.extra.weight"] = torch.zeros(3)
+    found = suggest_renames(read_weights(save(weights)), graph)
+    assert found
+    assert "model.**" not in found[0]
+    assert not any("model.layer.**" in each for each in found[0])
+    assert found[1].unexpected == ("model.layer.0.extra.weight",)
+
+
+def test_a_strangers_file_is_not_searched_for_ever(graph: Graph, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggestions, "MOST_KEYS", 5)
+    assert suggest_renames(read_weights(save(called(graph, lambda key: f"model.{key}"))), graph) is None
+    monkeypatch.undo()
+    for key in ("a*b.weight", f"{'x' * 2000}.weight"):
+        weights = {**called(graph, lambda key: f"model.{key}"), key: torch.zeros(1)}
+        assert suggest_renames(read_weights(save(weights)), graph) is None
