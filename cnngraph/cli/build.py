@@ -18,6 +18,7 @@ from cnngraph.cli.options import (
     SpecArgument,
     reading,
 )
+from cnngraph.cli.published import WeightsOption, expectations
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,19 +38,14 @@ OutputOption = Annotated[
         help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
     ),
 ]
-WeightsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights", metavar="FILE", help="Load published weights: .safetensors, or .pth, of which no code is run."
-    ),
-]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="What the initial weights are drawn by.")]
 
 
 @examples(
     ("cnngraph build net.yaml", "does it run, and what is in it?"),
     ("cnngraph build net.yaml -o net.py", "as Python source"),
-    ("cnngraph build net.yaml --weights resnet50.pth", "do published weights fit?"),
+    ("cnngraph build net.yaml --weights theirs.pth -o ours.safetensors", "with published weights"),
+    ("cnngraph build resnet18 --weights torchvision", "with those that torchvision publishes"),
     ("cnngraph build net.yaml --seed 1 -o net.safetensors", "initial weights"),
 )
 def build(
@@ -73,19 +69,21 @@ def build(
         check_output(output, (SOURCE, WEIGHTS))
     graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
 
-    from cnngraph.backend import load_weights, lower, proof
+    from cnngraph.backend import load_weights, lower, open_weights, proof
+    from cnngraph.ir.bases import base_names
 
+    opened = open_weights(weights, base_names(graph)) if weights else None
     proof.seed(seed)
     model = lower(graph)
-    report = load_weights(model, weights, graph.renames) if weights else None
+    report = load_weights(model, opened) if opened else None
     try:
         proved = proof.prove(model, graph)
     except proof.ProofError as error:
         complain(str(error))
         raise typer.Exit(1) from None
     _print(model, graph, proved)
-    if report:
-        print(printable("\n".join(_told(report))))
+    if report and opened:
+        print(printable("\n".join([*_told(report), *expectations(opened, graph)])))
     if report and not report.ok:
         raise typer.Exit(1)
     if output is not None:
@@ -93,12 +91,13 @@ def build(
 
 
 def _told(report: WeightsReport) -> list[str]:
-    """How many weights were loaded, and a line for every key that did not fit."""
-    expected = len(report.loaded) + len(report.missing) + len(report.misshapen)
-    lines = [f"{report.file}: {len(report.loaded):,} of {count(expected, 'weight')} loaded"]
+    """How many weights were loaded, and a line for every key that was not."""
+    lines = [f"{report.file}: {len(report.loaded):,} of {count(report.expected, 'weight')} loaded"]
     lines += [f"  missing in the file     {key}" for key in report.missing]
     lines += [f"  of another shape        {each}" for each in report.misshapen]
     lines += [f"  in the file only        {key}" for key in report.unexpected]
+    lines += [f"  fresh, of other shape   {each}" for each in report.fresh]
+    lines += [f"  left in the file        {key}" for key in report.left_out]
     return lines
 
 

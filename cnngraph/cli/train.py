@@ -19,6 +19,7 @@ from cnngraph.cli.options import (
     SetOption,
     reading,
 )
+from cnngraph.cli.published import WeightsOption, expectations
 
 if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
@@ -55,6 +56,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing 
     ("cnngraph train net.yaml", "by the spec's own recipe"),
     ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
     ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "a folder of images, one folder a class"),
+    ("cnngraph train resnet18 --weights torchvision --set classes=10", "from published weights"),
     ("cnngraph train --resume runs/net-1", "go on after Ctrl-C"),
 )
 def train(
@@ -63,6 +65,7 @@ def train(
     out: OutOption = None,
     data_dir: DataOption = None,
     resume: ResumeOption = None,
+    weights: WeightsOption = None,
     device: DeviceOption = None,
     quiet: QuietOption = False,
     sets: SetOption = None,
@@ -78,16 +81,22 @@ def train(
     """
     how = reading(sets, inputs, plugins, max_nodes)
     if resume is not None:
-        if recipe or out:
-            raise typer.BadParameter("a run goes on by its own recipe, in its own folder", param_hint="--resume")
+        if recipe or out or weights:
+            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            raise typer.BadParameter(message, param_hint="--resume")
         job = _resumed(resume, spec, how)
     elif spec is not None:
         job = _begun(spec, how, recipe)
     else:
         raise typer.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
+    from cnngraph.backend import open_weights
+    from cnngraph.ir.bases import base_names
     from cnngraph.train import run_training
 
+    opened = open_weights(weights, base_names(job.graph)) if weights else None
+    for each in expectations(opened, job.graph) if opened else ():
+        complain(each, "warning")
     result = run_training(
         job.graph,
         job.recipe,
@@ -96,6 +105,7 @@ def train(
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
+        weights=opened,
         quiet=quiet,
     )
     if result.interrupted:

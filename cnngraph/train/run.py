@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-from cnngraph.backend import lower
+from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, check_fit
@@ -34,6 +35,7 @@ def run_training(
     data_dir: Path | None = None,
     resume: bool = False,
     device: str | None = None,
+    weights: WeightsFile | None = None,
     quiet: bool = False,
     reporter: Reporter | None = None,
 ) -> Result:
@@ -41,14 +43,16 @@ def run_training(
 
     `spec_text` is kept as the folder's spec.yaml. `out` is the folder, `runs/<network>-<n>` by default; with
     `resume` it is the folder of the run to go on with, the latest of this network by default. `data_dir` is where
-    image sets are kept, or the folder of images; a resumed run remembers its own. Ctrl-C ends a run with a
-    checkpoint: the result is `interrupted`.
+    image sets are kept, or the folder of images; a resumed run remembers its own. `weights` are what the network
+    begins with instead of fresh ones; they must fit, but for a classifier with another number of classes. Ctrl-C ends
+    a run with a checkpoint: the result is `interrupted`.
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
     chosen = choose_device(device or recipe.device)
     with Showing(reporter or reporter_for(quiet)) as shown:
         outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
         _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span))
+        report = _fitting(weights, graph) if weights and not resume else None
         folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
         data_dir = data_dir or (folder.data_dir if folder else None)
         parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
@@ -56,11 +60,31 @@ def run_training(
         _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span, shape=shape, classes=classes))
         with reproducible(chosen, recipe.seed):
             model = lower(graph)
+            if report and weights:
+                load_weights(model, weights)
+                fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
+                shown.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
             if not folder:
                 folder = RunFolder.new(out, graph.name)
-                folder.begin(spec_text, recipe, str(chosen), data_dir)
+                folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
             shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
             return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
+
+
+def _fitting(weights: WeightsFile, graph: Graph) -> WeightsReport:
+    """What becomes of the weights. Raises SpecError (E706) where they do not fit."""
+    report = check_weights(weights, graph)
+    refuse_misfit(report, graph.name)
+    return report
+
+
+def _origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[str, Any] | None:
+    """Which weights a run began with, for its folder."""
+    if weights is None or report is None:
+        return None
+    with weights.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"file": weights.name, "sha256": digest, "loaded": len(report.loaded), "fresh": report.fresh_layers}
 
 
 def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any]]:

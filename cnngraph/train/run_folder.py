@@ -96,11 +96,19 @@ class RunFolder:
             return None
         return Path(found) if found else None
 
-    def begin(self, spec: str, recipe: Recipe, device: str, data_dir: Path | None) -> None:
-        """Write down what is run, on what, and where."""
+    def begin(
+        self,
+        spec: str,
+        recipe: Recipe,
+        device: str,
+        data_dir: Path | None,
+        weights: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write down what is run, on what, where, and which weights it begins with (None: fresh ones)."""
         given = str(data_dir.resolve()) if data_dir else None
         files.write_text(self.path / "spec.yaml", spec)
-        files.write_json(self.path / "environment.json", environment(device) | {"data_dir": given})
+        facts = {"data_dir": given, "weights": weights}
+        files.write_json(self.path / "environment.json", environment(device) | facts)
         self.save_recipe(recipe)
 
     def save_recipe(self, recipe: Recipe) -> None:

@@ -86,6 +86,16 @@ def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, told: dic
     assert told["recipe"] == recipe
 
 
+def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+    assert cli("train", tiny).code == 0
+    assert told["weights"] is None
+    assert cli("build", tiny, "-o", "tiny.safetensors").code == 0
+    assert cli("train", tiny, "--weights", "tiny.safetensors").code == 0
+    assert str(getattr(told["weights"], "path", "")) == "tiny.safetensors"
+    ran = cli("train", tiny, "--weights", "torchvision")
+    assert ran.err.startswith("error[E705]: torchvision has no network tiny\n")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -137,6 +147,7 @@ def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[s
     assert (ran.code, ran.err) == (1, "error: the run in run is of another network than tiny.yaml\n")
     assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
     assert cli("train", "--resume", "run", "--out", "other").code == 2
+    assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2
 
 
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(cli: Cli, tiny: str, folder: Path) -> None:

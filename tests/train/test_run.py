@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import signal
@@ -14,13 +15,15 @@ import torch
 
 import cnngraph
 from cnngraph import Graph, SpecError
+from cnngraph.backend import save_weights
+from cnngraph.backend.weights_file import read_weights
 from cnngraph.document import Table, parse, read_file
 from cnngraph.recipe import load_recipe, read_recipe
-from cnngraph.recipe.model import Augment, NamedSet
+from cnngraph.recipe.model import Augment, NamedSet, Sgd
 from cnngraph.train import run as running
 from cnngraph.train import run_training
 from cnngraph.train.data import load_parts
-from cnngraph.train.files import read_weights
+from cnngraph.train.files import read_weights as read_file_weights
 from cnngraph.train.images import InMemory, Part, Parts
 from cnngraph.train.run import choose_device
 from tests.library import network
@@ -86,7 +89,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     assert (facts.network, facts.parameters, facts.data) == ("tiny", graph.num_params, "embedded digits")
     assert facts.parts == {"train": 540, "validation": 60, "test": 200}
     model = cnngraph.build(graph)
-    model.load_state_dict(read_weights(folder / "best.safetensors"))
+    model.load_state_dict(read_file_weights(folder / "best.safetensors"))
 
 
 @pytest.mark.usefixtures("few_digits")
@@ -152,6 +155,41 @@ def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
     (folder / "state.pt").write_bytes(b"broken")
     with pytest.raises(SpecError, match=r"state\.pt is broken"):
         run_training(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True, quiet=True)
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
+    model = cnngraph.build(graph)
+    save_weights(model, tmp_path / "begin.safetensors")
+    weights = read_weights(tmp_path / "begin.safetensors")
+    still = replace(RECIPE, epochs=1, optimizer=Sgd(lr=1e-30))
+    told = Remembering()
+    folder = run_training(graph, still, spec_text=SPEC, weights=weights, reporter=told).folder
+    assert told.notes == [f"{weights.name}: 4 of 4 weights"]
+    ended = read_file_weights(folder / "last.safetensors")
+    assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
+    facts = json.loads((folder / "environment.json").read_text())["weights"]
+    digest = hashlib.sha256((tmp_path / "begin.safetensors").read_bytes()).hexdigest()
+    assert facts == {"file": weights.name, "sha256": digest, "loaded": 4, "fresh": []}
+    (tmp_path / "begin.safetensors").unlink()
+    further = run_training(graph, replace(still, epochs=2), spec_text=SPEC, resume=True, quiet=True)
+    ended = read_file_weights(further.folder / "last.safetensors")
+    assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path) -> None:
+    five = cnngraph.load("tiny.yaml", classes=5)
+    save_weights(cnngraph.build("tiny.yaml"), tmp_path / "ten.safetensors")
+    weights = read_weights(tmp_path / "ten.safetensors")
+    some = replace(RECIPE, epochs=1, data=NamedSet(name="digits", classes=tuple("01234")))
+    folder = run_training(five, some, spec_text=SPEC, weights=weights, quiet=True).folder
+    assert json.loads((folder / "environment.json").read_text())["weights"]["fresh"] == ["head.1"]
+    save_weights(torch.nn.Linear(3, 3), tmp_path / "linear.safetensors")
+    with pytest.raises(SpecError, match="does not fit tiny") as caught:
+        run_training(graph, RECIPE, spec_text=SPEC, weights=read_weights(tmp_path / "linear.safetensors"), quiet=True)
+    assert caught.value.diagnostics[0].code == "E706"
+    assert len(list(Path("runs").iterdir())) == 1
 
 
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
