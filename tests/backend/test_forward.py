@@ -237,6 +237,37 @@ def test_what_only_training_needs_runs_in_training_mode_only() -> None:
     assert isinstance(model.eval()(x), torch.Tensor)
 
 
+def test_a_head_for_training_runs_where_its_tensor_is_made() -> None:
+    model = built("""
+        nodes:
+          stem: {op: conv, out: 4, kernel: 1}
+          body: {op: conv, out: 4, kernel: 1}
+          end: {op: conv, out: 4, kernel: 1}
+          aux2: {op: conv, from: body, out: 1, kernel: 1}
+          aux1: {op: conv, from: stem, out: 1, kernel: 1}
+          last: {op: conv, out: 1, kernel: 1}
+        outputs: {logits: end, aux1: aux1, last: last, aux2: aux2}
+        training_only: [aux1, aux2, last]
+        """)
+    check_forward(
+        model,
+        """
+        x = self.stem(x)
+        if self.training:
+            aux1 = self.aux1(x)
+            last = self.last(aux1)
+        body = self.body(x)
+        if self.training:
+            aux2 = self.aux2(body)
+        end = self.end(body)
+        if self.training:
+            return Outputs(end, aux1, last, aux2)
+        return end
+        """,
+    )
+    assert [name for name, _ in model.named_children()] == ["stem", "body", "end", "aux2", "aux1", "last"]
+
+
 def test_a_tap_for_training_is_none_in_eval_mode() -> None:
     model = built("""
         nodes:
