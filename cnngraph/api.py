@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, read_file, value_of
 from cnngraph.ir.bases import base_names
-from cnngraph.ir.elaborate import MAX_NODES, elaborate
+from cnngraph.ir.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.ir.graph import Graph
+from cnngraph.library import find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
 from cnngraph.recipe import read_recipe, recipe_table
 from cnngraph.spec.load import Override, load_spec
@@ -52,11 +52,15 @@ def compile_spec(
     max_nodes: int = MAX_NODES,
     plugins: Iterable[str] = (),
 ) -> Compilation:
-    """Read, check and elaborate a spec file. Never raises for what is wrong with the spec: see `diagnostics`."""
-    path = Path(spec)
+    """Read, check and elaborate a spec: a name of the library, or a file.
+
+    A file has a separator in its path, or ends in .yaml or .yml. Never raises for what is wrong: see `diagnostics`.
+    """
+    text = os.fspath(spec)
     try:
         registry = Registry(load_ops(plugins))
-        source = read_file(path, str(spec), _limits(max_nodes))
+        path = find_network(text) if is_name(text) else Path(text)
+        source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
         return compile_text(source, path.parent, overrides, input, registry=registry, max_nodes=max_nodes)
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
@@ -73,7 +77,7 @@ def compile_text(
 ) -> Compilation:
     """The same for a spec's text, which imports as if it stood in `folder`."""
     try:
-        with _collector_paused():
+        with collector_paused():
             limits = _limits(max_nodes)
             parsed, mistakes = load_spec(source, folder, overrides, input, limits)
             if parsed is None:
@@ -90,18 +94,6 @@ def _limits(max_nodes: int) -> Limits:
     return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep Python from looking for garbage among what is being made: it is half of a large network's time."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
-
-
 def _recipe_mistakes(spec: Spec) -> tuple[Diagnostic, ...]:
     """What is wrong with the recipe that a spec names or holds."""
     if spec.train is None:
@@ -114,7 +106,10 @@ def _recipe_mistakes(spec: Spec) -> tuple[Diagnostic, ...]:
 
 
 def load(spec: str | Path, /, **params: Any) -> Graph:
-    """The checked graph of a spec file; `params` replace the spec's. Raises SpecError. Needs no PyTorch."""
+    """The checked graph of a spec, a file or a name of the library; `params` replace the spec's.
+
+    Raises SpecError. Needs no PyTorch.
+    """
     compilation = compile_spec(spec, _overrides(params))
     if not compilation.ok:
         raise SpecError(compilation.diagnostics)
@@ -124,17 +119,20 @@ def load(spec: str | Path, /, **params: Any) -> Graph:
 
 
 def check(spec: str | Path, /, **params: Any) -> list[Diagnostic]:
-    """All that is wrong with a spec file; an empty list if it is fine."""
+    """All that is wrong with a spec, a file or a name of the library; an empty list if it is fine."""
     return list(compile_spec(spec, _overrides(params)).diagnostics)
 
 
 def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:
-    """The network as a torch.nn.Module, with fresh weights. Raises SpecError."""
+    """The network as a torch.nn.Module, with fresh weights. The spec is a file or a name of the library.
+
+    Raises SpecError.
+    """
     from cnngraph.backend import lower
 
     if isinstance(spec_or_graph, Graph):
         if params:
-            raise TypeError("params belong to a spec file; a graph has its values already")
+            raise TypeError("params belong to a spec; a graph has its values already")
         return lower(spec_or_graph)
     return lower(load(spec_or_graph, **params))
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cnngraph.catalogue import library_page, library_text
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema
@@ -23,6 +24,8 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/ops.md": manual,
     "docs/recipes.md": recipe_manual,
     "cnngraph/schema.json": schema_text,
+    "cnngraph/library.json": library_text,
+    "specs/README.md": library_page,
 }
 
 

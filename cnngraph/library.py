@@ -1,9 +1,34 @@
-"""Where the specs that come with cnngraph lie."""
+"""The specs that come with cnngraph: where they lie, what they are called, and what is known of each."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from cnngraph.diagnostics import Diagnostic, Span, SpecError, did_you_mean
+
+ENDINGS = (".yaml", ".yml")  # of the names of files
+NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders, and files, that hold something else
+CATALOGUE = Path(__file__).parent / "library.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of the library as `cnngraph list` shows it. `family` is its folder, `file` its path in the library."""
+
+    name: str
+    family: str
+    file: str
+    num_params: int
+    macs: int
+    input_shapes: Mapping[str, tuple[int, ...]]
+    published: Mapping[str, float]
+    about: str
+    paper: str
 
 
 @cache
@@ -12,3 +37,59 @@ def library_root() -> Path:
     package = Path(__file__).parent
     installed = package / "specs"
     return installed if installed.is_dir() else package.parent / "specs"
+
+
+def network_files(root: Path | None = None) -> dict[str, Path]:
+    """The library's networks by name, families among them: every spec but libraries of blocks, and no recipe."""
+    root = root or library_root()
+    paths = sorted(root.rglob("*.yaml"))
+    return {path.stem: path for path in paths if NO_NETWORKS.isdisjoint(path.relative_to(root).with_suffix("").parts)}
+
+
+def is_family(path: Path) -> bool:
+    """Whether a network stands for others: it is called like its folder, or two beside it are called after it."""
+    beside = [each.stem for each in path.parent.glob("*.yaml") if each != path and each.stem not in NO_NETWORKS]
+    called_after = [each for each in beside if each.startswith(f"{path.stem}_")]
+    return (bool(beside) and path.stem == path.parent.name) or len(called_after) > 1
+
+
+def is_name(text: str) -> bool:
+    """Whether a text names a network of the library: a file has a separator in its path, or an ending."""
+    separators = [each for each in (os.sep, os.altsep) if each]
+    is_path = text in ("", ".", "..") or text.lower().endswith(ENDINGS) or any(each in text for each in separators)
+    return not is_path
+
+
+def find_network(name: str, span: Span | None = None, folder: Path | None = None) -> Path:
+    """The file of a network of the library.
+
+    Raises SpecError (E311), at `span` where the name was read from a file. A file of that name in `folder`, where who
+    says the name is at home, is no network of the library, but may have been meant.
+    """
+    known = network_files()
+    if name in known:
+        return known[name]
+    help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
+    help = help or "cnngraph list prints what there is; a file of your own is named with its ending"
+    raise SpecError([Diagnostic("E311", f"there is no network {name} in the library", span, help=help)])
+
+
+def _file_meant(name: str, folder: Path) -> str | None:
+    for ending in (*ENDINGS, ""):
+        if os.path.isfile(folder / f"{name}{ending}"):
+            return f"did you mean ./{name}{ending}?"
+    return f"{name} is a folder here; name its files: {name}/*.yaml" if os.path.isdir(folder / name) else None
+
+
+def shown(path: Path) -> str:
+    """A file's name as a person would write it: as it is reached from the working folder, or in the library."""
+    relative = os.path.relpath(path)
+    if not relative.startswith(".."):
+        return relative
+    real, root = Path(os.path.realpath(path)), Path(os.path.realpath(library_root()))
+    return f"cnngraph/specs/{real.relative_to(root).as_posix()}" if real.is_relative_to(root) else str(path)
+
+
+def catalogue() -> list[Network]:
+    """The library's networks without its families, as they were when cnngraph/library.json was generated."""
+    return [Network(**each) for each in json.loads(CATALOGUE.read_text(encoding="utf-8"))]

@@ -76,7 +76,10 @@ def _file_words() -> Schema:
         ),
         "params": (_ref("params"), "Values that --set changes; a default may be an expression over earlier params."),
         "import": (TEXTS, "Files whose blocks are taken; looked up beside this file, then in the library."),
-        "extends": (TEXT, "A file that this one is, but for what is said here: params and blocks by name, else whole."),
+        "extends": (
+            TEXT,
+            "A file, or a network of the library by name, that this one is, but for what is said here.",
+        ),
         "blocks": (
             {"type": ["object", "null"], "additionalProperties": _ref("block"), "propertyNames": NAME},
             "Nodes with blanks, by name; each can be used as an op.",

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cnngraph.library import network_files
+
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "specs"
 DATA = ROOT / "tests" / "data"
 
-NOT_SPECS = {"blocks", "recipes", "experiments"}
-NETWORKS = sorted(
-    path
-    for path in LIBRARY.rglob("*.yaml")
-    if path.stem not in NOT_SPECS and NOT_SPECS.isdisjoint(path.relative_to(LIBRARY).parts)
-)
+NETWORKS = sorted(network_files(LIBRARY).values())
 BLOCKS = sorted([*LIBRARY.glob("blocks/*.yaml"), *LIBRARY.rglob("blocks.yaml")])
 
 
 def network(name: str) -> Path:
     """The spec of that name, wherever in the library it stands."""
-    (path,) = (each for each in NETWORKS if each.stem == name)
-    return path
+    return network_files(LIBRARY)[name]

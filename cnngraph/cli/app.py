@@ -8,7 +8,8 @@ import typer
 
 from cnngraph.cli.build import build
 from cnngraph.cli.check import check
-from cnngraph.cli.help import Command, Group, examples
+from cnngraph.cli.help import Command, Group, command_name, examples
+from cnngraph.cli.list import list_
 from cnngraph.cli.render import render
 from cnngraph.cli.schema import schema
 from cnngraph.cli.show import show
@@ -21,8 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for each in (check, show, build, render, train, schema):
-    app.command(cls=Command)(each)
+for each in (check, show, list_, build, render, train, schema):
+    app.command(command_name(each), cls=Command)(each)
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +48,8 @@ def cnngraph(
 ) -> None:
     """Convolutional networks as YAML graphs: checked, compiled into PyTorch modules and trained.
 
-    A spec is a YAML file that says what a network is. The language: docs/language.md, its ops: docs/ops.md.
+    A spec is a YAML file that says what a network is. The language: docs/language.md, its ops: docs/ops.md. Specs
+    that come along go by their names: cnngraph list.
     """
     if context.invoked_subcommand is None:
         print(context.get_help())

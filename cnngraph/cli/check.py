@@ -10,7 +10,6 @@ import typer
 
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled, printable
-from cnngraph.cli.numbers import short
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -20,12 +19,19 @@ from cnngraph.cli.options import (
     PluginOption,
     Reading,
     SetOption,
+    complete_name,
     reading,
 )
 from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.numbers import short
 
 SpecsArgument = Annotated[
-    list[Path], typer.Argument(metavar="SPEC...", help="The specs, YAML files; libraries of blocks and recipes too.")
+    list[str],
+    typer.Argument(
+        metavar="SPEC...",
+        help="The specs: YAML files, libraries of blocks and recipes too, or names of the library.",
+        autocompletion=complete_name,
+    ),
 ]
 RECIPE_WORDS = ("data", "epochs", "optimizer")  # a file with one of them, and no `cnngraph`, is a recipe
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help")
@@ -82,33 +88,33 @@ class _Checked:
         return (f"fine but for {counted}" if counted else "fine") if self.ok else counted
 
 
-def _checked(spec: Path, how: Reading) -> _Checked:
+def _checked(spec: str, how: Reading) -> _Checked:
     from cnngraph.cli.reading import compile_file
 
     compilation = compile_file(spec, how)
     graph = compilation.graph
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
-        return _Checked(str(spec), mistakes, "a recipe")
+        return _Checked(spec, mistakes, "a recipe")
     if graph is not None:
         facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
-    return _Checked(str(spec), compilation.diagnostics, facts)
+    return _Checked(spec, compilation.diagnostics, facts)
 
 
-def _recipe_mistakes(file: Path) -> tuple[Diagnostic, ...] | None:
+def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:
     """What is wrong with a file that is a recipe of its own; None for any other file."""
     from cnngraph.diagnostics import SpecError
     from cnngraph.document import Table, parse, read_file
     from cnngraph.recipe import read_recipe
 
     try:
-        value, mistakes = parse(read_file(file))
+        value, mistakes = parse(read_file(Path(file)))
     except SpecError:
         return None
     if not isinstance(value, Table) or value.get("cnngraph") or not any(map(value.get, RECIPE_WORDS)):
         return None
-    return (*mistakes, *read_recipe(value, name=file.stem)[1])
+    return (*mistakes, *read_recipe(value, name=Path(file).stem)[1])
 
 
 def _print_json(found: list[_Checked]) -> None:

@@ -23,10 +23,15 @@ def examples(*lines: tuple[str, str]) -> Callable[[Function], Function]:
     """Give a command examples: each a line for the shell, and what it does."""
 
     def register(function: Function) -> Function:
-        EXAMPLES[function.__name__] = lines
+        EXAMPLES[command_name(function)] = lines
         return function
 
     return register
+
+
+def command_name(function: Callable[..., Any]) -> str:
+    """What a function is called on the command line: `list_` is called list."""
+    return function.__name__.rstrip("_")
 
 
 class Command(TyperCommand):

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from cnngraph.cli.messages import Styled, printable
-from cnngraph.cli.numbers import short
 from cnngraph.cli.table import Row
+from cnngraph.numbers import short
 
 HEADER = ("node", "operation", "shape", "parameters", "MACs")
 OPERATION = HEADER.index("operation")
 RIGHT = (False, False, False, True, True)
 GAP = "   "
-NARROWEST = 12  # of the operations, which a narrow terminal cuts short
+NARROWEST = 12  # of what a narrow terminal cuts short
 
 
 def lay_out(rows: Iterable[Row], width: int | None) -> list[Styled]:
     """A header and a line for each row; wider than `width` only where the operations cannot be cut shorter."""
-    cells = [[[(title, "dim")] for title in HEADER], *map(_cells, rows)]
+    return in_columns(HEADER, map(_cells, rows), RIGHT, OPERATION, width)
+
+
+def in_columns(
+    header: Sequence[str], rows: Iterable[list[Styled]], right: Sequence[bool], elastic: int, width: int | None
+) -> list[Styled]:
+    """A header and a line for each row of cells. Columns stand left or `right`; the `elastic` one is cut to fit."""
+    cells = [[[(title, "dim")] for title in header], *rows]
     lengths = [[sum(len(text) for text, _ in cell) for cell in line] for line in cells]
     widths = [max(column) for column in zip(*lengths, strict=True)]
     if width is not None:
         excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-        widths[OPERATION] = max(min(widths[OPERATION], NARROWEST), widths[OPERATION] - max(0, excess))
-    return [_line(line, widths) for line in cells]
+        widths[elastic] = max(min(widths[elastic], NARROWEST), widths[elastic] - max(0, excess))
+    return [_line(line, widths, right) for line in cells]
 
 
 def _cells(row: Row) -> list[Styled]:
@@ -49,24 +56,24 @@ def _operation(row: Row) -> Styled:
     return [(f" {text}" if number else text, style) for number, (text, style) in enumerate(given)]
 
 
-def _line(cells: list[Styled], widths: list[int]) -> Styled:
+def _line(cells: list[Styled], widths: list[int], right: Sequence[bool]) -> Styled:
     line: Styled = []
-    for cell, width, right in zip_longest(cells, widths, RIGHT):
-        cut = _cut(cell, width)
-        blank = " " * (width - sum(len(text) for text, _ in cut))
-        line += [(blank, ""), *cut] if right else [*cut, (blank, "")]
+    for cell, width, to_right in zip_longest(cells, widths, right):
+        text = cut(cell, width)
+        blank = " " * (width - sum(len(part) for part, _ in text))
+        line += [(blank, ""), *text] if to_right else [*text, (blank, "")]
         line.append((GAP, ""))
     while line and not line[-1][0].strip():  # no blanks at the end
         line.pop()
     return line
 
 
-def _cut(cell: Styled, width: int) -> Styled:
+def cut(cell: Styled, width: int) -> Styled:
     """The cell in so many characters, the last an ellipsis where something is left out."""
     if sum(len(text) for text, _ in cell) <= width:
         return cell
-    cut: Styled = []
+    kept: Styled = []
     for text, style in cell:
-        room = width - 1 - sum(len(each) for each, _ in cut)
-        cut.append((text[:room], style))
-    return [*cut, ("…", "dim")]
+        room = max(0, width - 1 - sum(len(each) for each, _ in kept))
+        kept.append((text[:room], style))
+    return [*kept, ("…", "dim")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +24,22 @@ class Format(StrEnum):
     JSON = "json"
 
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.", show_default=False)]
+def complete_name(incomplete: str) -> list[str]:
+    """The library's networks that begin so, for the shell; where none does, it completes files."""
+    from cnngraph.library import network_files
+
+    return [each for each in network_files() if each.startswith(incomplete)]
+
+
+SpecArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="The spec: a network of the library by its name (see cnngraph list), or a YAML file.",
+        show_default=False,
+        autocompletion=complete_name,
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

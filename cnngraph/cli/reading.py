@@ -1,4 +1,4 @@
-"""From a spec's path and the shared options to a graph, or to messages and an exit code."""
+"""From a spec's name or path and the shared options to a graph, or to messages and an exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import typer
 
@@ -18,7 +17,7 @@ from cnngraph.ir.graph import Graph
 from cnngraph.spec.model import Spec
 
 
-def compile_file(spec: Path, how: Reading) -> Compilation:
+def compile_file(spec: str, how: Reading) -> Compilation:
     """Read, check and elaborate the spec with what the options say."""
     find_plugins(how.plugins)
     compilation = compile_spec(spec, how.params, how.input, max_nodes=how.max_nodes, plugins=how.plugins)
@@ -39,7 +38,7 @@ def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
     return ()
 
 
-def compile_network(spec: Path, how: Reading) -> Graph:
+def compile_network(spec: str, how: Reading) -> Graph:
     """The whole graph of the spec. Prints what is wrong and raises typer.Exit where there is none."""
     compilation = compile_file(spec, how)
     refuse_mistakes(compilation)
@@ -54,7 +53,7 @@ def refuse_mistakes(compilation: Compilation) -> None:
         raise typer.Exit(1)
 
 
-def network_of(compilation: Compilation, spec: Path) -> Graph:
+def network_of(compilation: Compilation, spec: str) -> Graph:
     """The graph of a spec without errors; a library of blocks has none, which ends the command."""
     if compilation.graph is None:
         complain(f"{spec} is a library of blocks: there is no network in it")

@@ -108,10 +108,11 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     """The network's name and purpose, the table, the totals."""
     from cnngraph.cli.layout import lay_out
     from cnngraph.cli.table import Tabulation, summary
+    from cnngraph.numbers import percent
 
     width = terminal_width()
     lines: list[Styled] = [[(printable(graph.name), "bold")]]
-    errors = ", ".join(f"{name} {error:g} %" for name, error in graph.published.items())
+    errors = ", ".join(f"{name} {percent(error)}" for name, error in graph.published.items())
     for text, style in ((graph.about, ""), (graph.paper, "dim"), (errors and f"published error: {errors}", "dim")):
         plain = printable(" ".join(text.split()))
         lines += [[(line, style)] for line in textwrap.wrap(plain, width or len(plain) + 1)]

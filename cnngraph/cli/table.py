@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cnngraph.cli.numbers import short, sizes
 from cnngraph.ir.graph import Graph, Node, Ref, Scope
+from cnngraph.numbers import short, sizes
 from cnngraph.render.label import op_label
 
 LONGEST_LIST = 4  # shapes that are written out

@@ -17,6 +17,7 @@ from cnngraph.cli.options import (
     PluginOption,
     Reading,
     SetOption,
+    complete_name,
     reading,
 )
 from cnngraph.cli.published import WeightsOption, expectations
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
 
 SpecOrNone = Annotated[
-    Path | None,
-    typer.Argument(metavar="SPEC", help="The spec, a YAML file. With --resume it can be left out."),
+    str | None,
+    typer.Argument(
+        metavar="SPEC",
+        help="The spec: a network of the library by its name, or a YAML file. With --resume it can be left out.",
+        autocompletion=complete_name,
+    ),
 ]
 RecipeOption = Annotated[
     str | None,
@@ -121,7 +126,7 @@ class _Job:
     spec_text: str
 
 
-def _begun(spec: Path, how: Reading, given: str | None) -> _Job:
+def _begun(spec: str, how: Reading, given: str | None) -> _Job:
     """A new run."""
     from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
     from cnngraph.cli.recipes import find_table, read_changed
@@ -137,7 +142,7 @@ def _begun(spec: Path, how: Reading, given: str | None) -> _Job:
     return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
 
 
-def _resumed(run: Path, spec: Path | None, how: Reading) -> _Job:
+def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
     """A run to go on with; a spec beside it must be the run's."""
     for name in ("spec.yaml", "recipe.yaml"):
         if not (run / name).is_file():
@@ -146,7 +151,7 @@ def _resumed(run: Path, spec: Path | None, how: Reading) -> _Job:
     if (how.params or how.input) and spec is None:
         raise typer.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
     own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(run / "spec.yaml", own, str(run / "recipe.yaml"))
+    job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
     if spec is not None:
         from cnngraph.cli.reading import compile_network
 

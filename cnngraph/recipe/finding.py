@@ -6,11 +6,9 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Span, SpecError, did_you_mean
 from cnngraph.document import Table, parse, read_file
-from cnngraph.library import library_root
+from cnngraph.library import ENDINGS, library_root
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.reading import read_recipe
-
-ENDINGS = (".yaml", ".yml")
 
 
 def recipe_names() -> list[str]:

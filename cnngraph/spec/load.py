@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError, did_you_mean
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file
-from cnngraph.library import library_root
+from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
 
@@ -95,10 +95,10 @@ class _Loader:
     def base(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec | None:
         if file.extends is None:
             return None
-        found = self.open(file.extends, folder)
-        if found is None:
+        path = self.named(file.extends, folder) if is_name(file.extends.text) else self.beside(file.extends, folder)
+        inner = self.open(file.extends, path)
+        if path is None or inner is None:
             return None
-        path, inner = found
         if path in seen or len(seen) > MAX_EXTENDS:
             message = f"{file.extends} is extended by itself, in a circle"
             self.diagnostics.append(Diagnostic("E309", message, file.extends.span))
@@ -108,11 +108,11 @@ class _Loader:
     def imports(self, file: FileSpec, folder: Path) -> tuple[Library, ...]:
         found = []
         for word in file.imports:
-            opened = self.open(word, folder)
-            if opened is None:
+            path = self.beside(word, folder)
+            inner = self.open(word, path)
+            if path is None or inner is None:
                 found.append(Library({}, {}, incomplete=True))
                 continue
-            path, inner = opened
             if path not in self.libraries:
                 self.libraries[path] = None
                 self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
@@ -144,29 +144,33 @@ class _Loader:
         message = f"the block {name} is defined twice"
         self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="give one of them another name"))
 
-    def open(self, word: Word, folder: Path) -> tuple[Path, FileSpec] | None:
+    def open(self, word: Word, path: Path | None) -> FileSpec | None:
         """The spec file that a word names; None, with the mistake told, if it can't be had."""
-        found = self.read(word, folder)
-        if found is None:
-            return None
-        path, source = found
-        file = self.file(source)
-        return (path, file) if file else None
+        source = self.read(word, path)
+        return self.file(source) if source else None
 
     def recipe(self, train: Table | Word | None, folder: Path) -> Table | Word | None:
         """The training recipe: a table, that of a file in the spec's folder, or the name of one in the library."""
-        if not isinstance(train, Word) or not train.text.endswith((".yaml", ".yml")):
+        if not isinstance(train, Word) or not train.text.endswith(ENDINGS):
             return train
-        found = self.read(train, folder)
-        if found is None:
+        source = self.read(train, self.beside(train, folder))
+        if source is None:
             return None
-        value, mistakes = parse(found[1])
+        value, mistakes = parse(source)
         self.diagnostics.extend(mistakes)
         if not isinstance(value, Table) and not mistakes:
             self.diagnostics.append(Diagnostic("E601", f"{train} is no recipe: it must be a mapping", train.span))
         return value if isinstance(value, Table) else None
 
-    def read(self, word: Word, folder: Path) -> tuple[Path, Source] | None:
+    def named(self, word: Word, folder: Path) -> Path | None:
+        """The file of the library's network that a word names; None, with the mistake told."""
+        try:
+            return Path(os.path.realpath(find_network(word.text, word.span, folder)))
+        except SpecError as error:
+            self.diagnostics.extend(error.diagnostics)
+            return None
+
+    def beside(self, word: Word, folder: Path) -> Path | None:
         """The file that a word names, beside the spec or in the library; None, with the mistake told."""
         candidates = [folder / word.text, library_root() / word.text]
         resolved = [Path(os.path.realpath(each)) for each in candidates] if "\0" not in word.text else []
@@ -174,12 +178,17 @@ class _Loader:
         path = next((each for each in inside if _is_file(each)), None)
         if path is None:
             self.diagnostics.append(self.not_found(word, bool(inside)))
+        return path
+
+    def read(self, word: Word, path: Path | None) -> Source | None:
+        """The text of a file; None, with the mistake told, if there is none."""
+        if path is None:
             return None
         self.opened += 1
         if self.opened > MAX_FILES:
             raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
         try:
-            source = read_file(path, _shown(path))
+            source = read_file(path, shown(path))
         except SpecError as error:
             self.diagnostics.extend(replace(each, span=word.span) for each in error.diagnostics)
             return None
@@ -187,7 +196,7 @@ class _Loader:
         if self.read_so_far > MAX_IMPORTED:
             message = f"the imported files have more than {MAX_IMPORTED:,} characters together"
             raise SpecError([Diagnostic("E501", message, word.span)])
-        return path, source
+        return source
 
     def inside(self, path: Path) -> bool:
         return any(path.is_relative_to(root) for root in (self.root, Path(os.path.realpath(library_root()))))
@@ -255,7 +264,7 @@ def _specs_below(root: Path) -> list[Path]:
     found: list[Path] = []
     for visited, (folder, folders, files) in enumerate(os.walk(root)):
         folders[:] = [each for each in sorted(folders) if not each.startswith((".", "_"))]
-        found += [Path(folder) / each for each in sorted(files) if each.endswith((".yaml", ".yml"))]
+        found += [Path(folder) / each for each in sorted(files) if each.endswith(ENDINGS)]
         if visited > 200 or len(found) > 500:
             break
     return found
@@ -267,9 +276,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def _shown(path: Path) -> str:
-    """A file's name as a person standing in the working folder would write it."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)

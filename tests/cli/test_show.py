@@ -42,9 +42,10 @@ def test_the_top_level_adds_up_to_the_totals(cli: Cli, path: Path) -> None:
     graph = cnngraph.load(path)
     lines = cli("show", path, "--depth", 1).out.splitlines()
     header = next(line for line in lines if line.startswith("node "))
-    start = header.index("parameters")
-    counts = [line[start : start + len("parameters")].strip() for line in lines[lines.index(header) + 1 : -2]]
-    assert sum(int(each.replace(",", "")) for each in counts if each) == graph.num_params
+    end = header.index("parameters") + len("parameters")
+    cells = [line[:end] for line in lines[lines.index(header) + 1 : -2]]
+    counts = [each.split()[-1] for each in cells if len(each) == end and each[-1] != " "]
+    assert sum(int(each.replace(",", "")) for each in counts) == graph.num_params
     assert lines[-1].startswith(f"{graph.num_params:,} parameters · ")
 
 

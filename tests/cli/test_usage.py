@@ -18,7 +18,7 @@ from cnngraph.version import __version__
 from tests.cli.conftest import Cli
 from tests.library import ROOT, network
 
-COMMANDS = ["check", "show", "build", "render", "train", "schema"]
+COMMANDS = ["check", "show", "list", "build", "weights", "render", "train", "schema"]
 PROGRAM = [sys.executable, "-m", "cnngraph"]
 
 
@@ -37,7 +37,7 @@ def test_every_command_has_help_with_examples(cli: Cli, command: str) -> None:
     assert f"Usage: cnngraph {command} " in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
     for line, what in EXAMPLES[command]:
-        assert line.startswith(f"cnngraph {command} ")
+        assert f"{line} ".startswith(f"cnngraph {command} ")
         assert line in ran.out
         assert what in " ".join(ran.out.split())
 
@@ -60,7 +60,7 @@ def test_version(cli: Cli) -> None:
         (["chek"], "error: there is no command chek: did you mean check?\n  Try cnngraph --help\n"),
         (
             ["frobnicate"],
-            "error: there is no command frobnicate: there are check, show, build, render, train, schema\n",
+            "error: there is no command frobnicate: there are check, show, list, build, weights, render, train, schema\n",
         ),
         (["check"], "error: missing argument 'SPEC...'\n  Try cnngraph check --help\n"),
         (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean --depth?\n"),

@@ -17,3 +17,8 @@ def short(count: int) -> str:
 def sizes(shape: Sequence[int]) -> str:
     """`64×56×56`; `1` for a single number."""
     return "×".join(map(str, shape)) or "1"
+
+
+def percent(number: float) -> str:
+    """`30.242 %`, with the digits that were given."""
+    return f"{number:.12g} %"

@@ -1,0 +1,144 @@
+"""What is known of the library's networks, made from their specs: cnngraph/library.json and specs/README.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+
+from cnngraph.diagnostics import Severity, SpecError
+from cnngraph.document import read_file
+from cnngraph.ir.elaborate import collector_paused, elaborate
+from cnngraph.ir.graph import Graph
+from cnngraph.library import Network, is_family, library_root, network_files
+from cnngraph.numbers import percent, short, sizes
+from cnngraph.ops.registry import Registry
+from cnngraph.spec.load import load_spec
+
+INTRODUCTION = """\
+# The networks that come along
+
+Each goes by its name wherever a spec is asked for: `cnngraph show NAME`, `cnngraph train NAME`,
+`cnngraph.build("NAME")`, `extends: NAME`. `cnngraph list` prints what stands here, and finds in it. A family is one
+file, its members say how they differ from it.
+
+Multiply-accumulates (MACs) are those of convolutions and linear layers, for one image of the input's size. Errors are
+published top-1 errors.
+"""
+ALONE = "Networks of their own"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The networks of one folder. `families` are what they are members of; in a folder of one, that one."""
+
+    folder: str
+    families: tuple[Network, ...]
+    networks: tuple[Network, ...]
+
+    def is_main(self, network: Network) -> bool:
+        """Whether it is called like the folder, so that what it says holds for all of them."""
+        return network.name == Path(self.folder).name
+
+
+@cache
+def sections(root: Path | None = None) -> tuple[Section, ...]:
+    """The library by its folders, networks without one first. What has mistakes is left out, and named on stderr."""
+    root = root or library_root()
+    with collector_paused():
+        found = [each for path in network_files(root).values() if (each := _network(path, root))]
+    folders = groupby(sorted(found, key=lambda each: (each.family, each.file)), lambda each: each.family)
+    return tuple(_section(folder, tuple(networks), root) for folder, networks in folders)
+
+
+def library_text() -> str:
+    """What cnngraph/library.json holds: the networks without the families, a line for each."""
+    rows = [json.dumps(asdict(each), ensure_ascii=False) for section in sections() for each in section.networks]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def library_page() -> str:
+    """What specs/README.md holds."""
+    return INTRODUCTION + "".join(f"\n{text}" for section in sections() for text in _section_texts(section))
+
+
+def _section(folder: str, networks: Iterable[Network], root: Path) -> Section:
+    """A folder's networks; a family is one of them where it has published errors itself."""
+    networks = tuple(networks)
+    families = [each for each in networks if not each.published and is_family(root / each.file)]
+    intro = tuple(each for each in networks if each in families or each.name == Path(folder).name)
+    return Section(folder, intro, _in_order(each for each in networks if each not in families))
+
+
+def _network(path: Path, root: Path) -> Network | None:
+    graph = _graph(path)
+    file = path.relative_to(root)
+    if graph is None:
+        print(f"{file} has mistakes and is left out", file=sys.stderr)
+        return None
+    return Network(
+        name=path.stem,
+        family="" if path.parent == root else file.parent.as_posix(),
+        file=file.as_posix(),
+        num_params=graph.num_params,
+        macs=graph.macs,
+        input_shapes=graph.input_shapes,
+        published=dict(graph.published),
+        about=" ".join(graph.about.split()),
+        paper=" ".join(graph.paper.split()),
+    )
+
+
+def _graph(path: Path) -> Graph | None:
+    """The graph of a spec without mistakes; as in `cnngraph.api`, which knows the way to PyTorch, too."""
+    try:
+        spec, mistakes = load_spec(read_file(path), path.parent)
+        result = elaborate(spec, Registry()) if spec and not mistakes else None
+    except SpecError:
+        return None
+    wrong = result is None or any(each.severity is Severity.ERROR for each in result.diagnostics)
+    return None if wrong or result is None else result.graph
+
+
+def _in_order(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """Networks that are called alike up to the first digit stand together, and grow from top to bottom."""
+    alike: dict[str, list[Network]] = {}
+    for each in sorted(networks, key=lambda each: (each.num_params, each.macs, each.name)):
+        alike.setdefault(re.split(r"\d", each.name)[0], []).append(each)
+    return tuple(each for group in alike.values() for each in group)
+
+
+def _section_texts(section: Section) -> Iterator[str]:
+    yield f"## {section.folder or ALONE}\n"
+    for each in section.families:
+        name = f"**{each.name}**: " * (not section.is_main(each))
+        yield "  \n".join(filter(None, (name + each.about, each.paper, f"[{each.file}]({each.file})"))) + "\n"
+    yield _table(section)
+
+
+def _table(section: Section) -> str:
+    """The networks as a table of Markdown, without the columns that would be empty."""
+    said = {each.about for each in section.families}
+    papers = {each.paper for each in section.families}
+    columns: dict[str, Callable[[Network], str]] = {
+        "network": lambda each: f"[{each.name}]({each.file})",
+        "parameters": lambda each: f"{each.num_params:,}",
+        "MACs": lambda each: short(each.macs),
+        "input": lambda each: ", ".join(map(sizes, each.input_shapes.values())),
+    }
+    for name in dict.fromkeys(name for each in section.networks for name in each.published):
+        columns[f"error on {name}"] = lambda each, name=name: (  # type: ignore[misc]
+            percent(each.published[name]) if name in each.published else ""
+        )
+    columns["about"] = lambda each: "" if each.about in said else each.about
+    columns["paper"] = lambda each: "" if papers == {each.paper} else each.paper
+    cells = {title: [make(each).replace("|", "\\|") for each in section.networks] for title, make in columns.items()}
+    filled = {title: column for title, column in cells.items() if any(column)}
+    rules = ["---:" if title in ("parameters", "MACs") or title.startswith("error") else "---" for title in filled]
+    rows = [tuple(filled), tuple(rules), *zip(*filled.values(), strict=True)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph.cli.run import run
+from cnngraph.library import catalogue
+from tests.cli.conftest import Cli
+from tests.cli.test_usage import on_a_terminal, variables
+from tests.library import ROOT
+
+NAMES = [each.name for each in catalogue()]
+
+
+def listed(out: str) -> list[str]:
+    """The names in the table's first column, below its header and above the count."""
+    header, *rows = out.splitlines()
+    assert header.split() == ["network", "family", "parameters", "MACs", "input", "published", "error", "paper"]
+    assert rows[-2] == ""
+    return [each.split()[0] for each in rows[:-2]]
+
+
+def test_all_networks_with_their_facts(cli: Cli) -> None:
+    ran = cli("list")
+    assert (ran.code, ran.err) == (0, "")
+    assert listed(ran.out) == NAMES
+    assert ran.out.endswith(f"\n\n{len(NAMES)} networks\n")
+    (line,) = (each for each in ran.out.splitlines() if each.startswith("googlenet_mnist "))
+    assert line.split() == ["googlenet_mnist", "97,298", "6.02", "M", "1×28×28"]
+    (line,) = (each for each in ran.out.splitlines() if each.startswith("densenet_40_12 "))
+    assert "cifar10 7 %, cifar10+ 5.24 %" in line
+    assert line.endswith("Huang et al. 2017, Densely Connected Convolutional Networks")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["cifar2_ba"], ["cifar2_batchnorm", "cifar2_batchnorm_dropout"]),
+        (["CIFAR2_Deep_"], ["cifar2_deep_10", "cifar2_deep_100"]),
+        (["cifar2_deep_10*"], ["cifar2_deep_10", "cifar2_deep_100"]),
+        (["cifar2_deep_10?"], ["cifar2_deep_100"]),
+        (["*_222"], ["resnet_cifar_222"]),
+        (["googlenet_m", "*_deep_100"], ["googlenet_mnist", "cifar2_deep_100"]),
+        (["googlenet_mnist", "no such network"], ["googlenet_mnist"]),
+    ],
+)
+def test_patterns_find_by_name(cli: Cli, patterns: list[str], expected: list[str]) -> None:
+    ran = cli("list", *patterns)
+    assert ran.code == 0
+    assert listed(ran.out) == expected
+    assert ran.out.endswith(f"\n{len(expected)} network{'s' if len(expected) > 1 else ''}\n")
+
+
+def test_nothing_is_called_so(cli: Cli) -> None:
+    told = "error: no network is called like gogglenet_mnist: did you mean googlenet_mnist?\n"
+    assert cli("list", "gogglenet_mnist") == (1, "", told)
+    told = "error: no network is called like xyzzy or *.*: cnngraph list prints all there are\n"
+    assert cli("list", "xyzzy", "*.*") == (1, "", told)
+    ran = cli("list", "xyzzy", "--format", "json")
+    assert (ran.code, ran.out) == (1, "[]\n")
+
+
+def test_json_says_what_the_graph_says(cli: Cli) -> None:
+    found = json.loads(cli("list", "--format", "json").out)
+    assert [each["name"] for each in found] == NAMES
+    (ours,) = json.loads(cli("list", "densenet_40_12", "--format", "json").out)
+    graph = cnngraph.load("densenet_40_12")
+    assert ours == {
+        "name": "densenet_40_12",
+        "family": "densenet_cifar",
+        "file": "densenet_cifar/densenet_40_12.yaml",
+        "num_params": graph.num_params,
+        "macs": graph.macs,
+        "input_shapes": {"in": [3, 32, 32]},
+        "published": dict(graph.published),
+        "about": graph.about,
+        "paper": graph.paper,
+    }
+
+
+def test_a_narrow_terminal_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = on_a_terminal("list", "densenet", NO_COLOR="1").splitlines()
+    assert max(map(len, lines)) == 80
+    assert any(each.endswith("…") for each in lines)
+
+
+def test_it_elaborates_nothing(tmp_path: Path) -> None:
+    code = "import sys; from cnngraph.cli.run import run; run(['list']); print([*sys.modules], file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=variables(), cwd=tmp_path
+    )
+    assert listed(ran.stdout) == NAMES
+    for module in ("cnngraph.ir.elaborate", "cnngraph.spec.load", "torch"):
+        assert f"'{module}'" not in ran.stderr
+
+
+def test_every_name_listed_is_one_that_show_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("googlenet_mnist", "cifar2_deep_10"):
+        assert name in NAMES
+        assert run(["show", name, "--depth", "1"]) == 0
+        assert capsys.readouterr().out.startswith(f"{name}\n")
+
+
+def test_the_page_for_readers_has_every_network_with_a_link() -> None:
+    page = (ROOT / "specs" / "README.md").read_text(encoding="utf-8")
+    for each in catalogue():
+        assert f"| [{each.name}]({each.file}) | {each.num_params:,} |" in page
+        assert os.path.isfile(ROOT / "specs" / each.file)

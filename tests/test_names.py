@@ -1,0 +1,205 @@
+"""Networks of the library go by their names wherever a spec is asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph.api import compile_spec, compile_text
+from cnngraph.cli.options import complete_name
+from cnngraph.diagnostics import Diagnostic, Source, SpecError
+from cnngraph.library import is_family, is_name, network_files, shown
+from tests.library import BLOCKS, LIBRARY, NETWORKS, ROOT
+
+NAME = "googlenet_mnist"
+POINTER = "cnngraph list prints what there is; a file of your own is named with its ending"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(call: Callable[[], object]) -> Diagnostic:
+    with pytest.raises(SpecError) as told:
+        call()
+    (mistake,) = told.value.diagnostics
+    assert mistake.code == "E311"
+    return mistake
+
+
+def test_a_name_is_that_of_one_network() -> None:
+    networks = [path for path in LIBRARY.rglob("*.yaml") if path in NETWORKS]
+    counts = Counter(path.stem for path in networks)
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert len(counts) == len(network_files())
+
+
+def test_what_is_no_network_is_known_by_where_it_stands() -> None:
+    others = {path for path in LIBRARY.rglob("*.yaml") if path not in NETWORKS}
+    recipes = set(LIBRARY.glob("recipes/*.yaml"))
+    assert others == recipes | set(BLOCKS)
+    for path in NETWORKS:
+        assert re.search(r"^(nodes|extends):", path.read_text(encoding="utf-8"), re.MULTILINE), path
+    for path in BLOCKS:
+        assert not re.search(r"^(nodes|extends):", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("resnet50", True),
+        ("vgg16_bn", True),
+        ("a.b", True),
+        ("resnet50.yaml", False),
+        ("resnet50.yml", False),
+        ("RESNET50.YAML", False),
+        ("./resnet50", False),
+        ("resnet/resnet50", False),
+        ("/resnet50", False),
+        (".", False),
+        ("..", False),
+        ("", False),
+    ],
+)
+def test_a_name_has_neither_separator_nor_ending(text: str, expected: bool) -> None:
+    assert is_name(text) == expected
+
+
+def test_a_family_is_called_like_its_folder_or_has_two_called_after_it(tmp_path: Path) -> None:
+    many = ("many/many", "many/many_1", "parts/parts_a", "parts/parts_a_1", "parts/parts_a_2", "parts/parts_a_2_b")
+    for name in ("one/one", "shared/shared", "shared/blocks", *many):
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    families = [name for name, path in network_files(tmp_path).items() if is_family(path)]
+    assert families == ["many", "parts_a"]
+
+
+# -- in Python
+
+
+def test_load_check_and_build(folder: Path) -> None:
+    graph = cnngraph.load(NAME, classes=4)
+    assert graph.name == NAME
+    assert graph.output_shapes == {"output": (4,)}
+    assert cnngraph.load(Path(NAME)).num_params == 97_298
+    assert cnngraph.check(NAME) == []
+    assert sum(each.numel() for each in cnngraph.build(NAME).parameters()) == 97_298
+
+
+def test_a_name_that_is_not_known(folder: Path) -> None:
+    mistake = refused(lambda: cnngraph.load("googlenet_mnits"))
+    assert mistake.message == "there is no network googlenet_mnits in the library"
+    assert mistake.help == f"did you mean {NAME}?"
+    assert refused(lambda: cnngraph.load("frobnicate")).help == POINTER
+    assert [each.code for each in cnngraph.check("frobnicate")] == ["E311"]
+
+
+@pytest.mark.parametrize("file", ["net.yaml", "net.yml", "net"])
+def test_a_file_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
+    shutil.copy(LIBRARY / f"{NAME}.yaml", folder / file)
+    assert refused(lambda: cnngraph.load("net")).help == f"did you mean ./{file}?"
+    assert refused(lambda: cnngraph.load(Path(folder.name).with_name("net"))).help == f"did you mean ./{file}?"
+    assert cnngraph.load(f"./{file}").num_params == 97_298
+
+
+def test_a_folder_of_that_name(folder: Path) -> None:
+    (folder / "specs").mkdir()
+    assert refused(lambda: cnngraph.load("specs")).help == "specs is a folder here; name its files: specs/*.yaml"
+
+
+def test_a_file_never_takes_a_name_of_the_library(folder: Path) -> None:
+    for ending in ("", ".yaml"):
+        (folder / f"{NAME}{ending}").write_text("cnngraph: 1\ninput: [3]\nnodes: [relu]\n")
+    assert cnngraph.load(NAME).num_params == 97_298
+    assert cnngraph.load(f"./{NAME}").num_params == 0
+    assert cnngraph.load(f"{NAME}.yaml").num_params == 0
+    assert cnngraph.load(folder / NAME).num_params == 0
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "\n", "-"])
+def test_a_name_that_no_file_can_have(folder: Path, name: str) -> None:
+    assert refused(lambda: cnngraph.load(name)).help
+
+
+# -- in a spec
+
+
+def extending(name: str, rest: str = "") -> str:
+    return f"cnngraph: 1\nextends: {name}\n{rest}"
+
+
+def test_a_spec_extends_a_network_by_its_name(folder: Path) -> None:
+    compilation = compile_text(Source("mine.yaml", extending(NAME, "params: {classes: 3}\n")), folder)
+    assert compilation.ok
+    assert compilation.graph
+    assert (compilation.graph.name, compilation.graph.output_shapes) == ("mine", {"output": (3,)})
+
+
+def test_a_spec_may_be_called_like_what_it_extends(folder: Path) -> None:
+    (folder / f"{NAME}.yaml").write_text(extending(NAME))
+    assert cnngraph.load(f"{NAME}.yaml").num_params == 97_298
+
+
+def test_what_a_spec_extends_is_not_known(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "base.yaml").touch()
+    for name, help in (("googlenet_mnits", f"did you mean {NAME}?"), ("base", "did you mean ./base.yaml?")):
+        (mistake,) = compile_text(Source("sub/mine.yaml", extending(name)), folder / "sub").diagnostics
+        assert (mistake.code, mistake.line, mistake.help) == ("E311", 2, help)
+
+
+# -- what messages call a file
+
+
+def test_files_of_the_library_are_called_by_their_place_in_it(folder: Path) -> None:
+    path = network_files()[NAME]
+    assert shown(path) == f"cnngraph/specs/{path.relative_to(LIBRARY).as_posix()}"
+    assert compile_text(Source("mine.yaml", extending(NAME)), folder).graph
+    graph = compile_spec(NAME).graph
+    assert graph
+    assert {each.file for each in graph.nodes} == {"cnngraph/specs/googlenet_mnist.yaml"}
+
+
+def test_in_a_checkout_they_are_called_by_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert shown(network_files()[NAME]) == os.path.join("specs", "googlenet_mnist.yaml")
+
+
+def test_the_shell_completes_names() -> None:
+    assert complete_name("googlenet_m") == [NAME]
+    assert complete_name("./goog") == []
+    assert set(complete_name("")) == set(network_files())
+
+
+def test_an_installed_package_knows_them_in_an_empty_folder(tmp_path: Path) -> None:
+    installed, empty = tmp_path / "installed", tmp_path / "empty"
+    empty.mkdir()
+    shutil.copytree(ROOT / "cnngraph", installed / "cnngraph", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(LIBRARY, installed / "cnngraph" / "specs")
+    (empty / "net.yaml").write_text(extending("residual_mnist_original", "params: {classes: ten}\n"))
+    variables = {**os.environ, "PYTHONPATH": str(installed), "PYTHONIOENCODING": "utf-8"}
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "cnngraph", "check", NAME, "net.yaml"],
+        cwd=empty,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.startswith(f"{NAME}: fine, 97,298 parameters, 6.02 M MACs\n")
+    assert str(installed) not in ran.stdout
+    assert "--> cnngraph/specs/residual_mnist/residual_mnist.yaml:" in ran.stdout
+    assert "its value was made at net.yaml:3" in ran.stdout
