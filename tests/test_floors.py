@@ -35,7 +35,7 @@ def loaded(code: str, *arguments: str) -> set[str]:
 
 
 def commands(folder: Path) -> dict[str, list[list[str]]]:
-    specs = [str(each) for each in NETWORKS]
+    specs = [str(each) for each in NETWORKS[::8]]
     return {
         "check": [["check", *specs, *map(str, BLOCKS)], ["check", "--format", "json", *specs]],
         "show": [["show", each] for each in specs],

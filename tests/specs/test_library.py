@@ -21,11 +21,11 @@ def test_network_says_what_it_is(path: Path) -> None:
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
 def test_network_runs_with_the_shapes_it_foretells(path: Path) -> None:
     graph = cnngraph.load(path)
-    model = cnngraph.build(graph).eval()
-    images = [torch.randn(1, *shape) for shape in graph.input_shapes.values()]
-    with torch.no_grad():
-        output = model(*images)
-    assert [tuple(output.shape[1:])] == list(graph.output_shapes.values())
+    with torch.device("meta"), torch.no_grad():  # shapes alone: the numbers are compared in tests/zoo
+        model = cnngraph.build(graph).eval()
+        output = model(*(torch.empty(1, *shape) for shape in graph.input_shapes.values()))
+    (foretold,) = (shape for name, shape in graph.output_shapes.items() if name not in graph.training_only)
+    assert tuple(output.shape[1:]) == foretold
 
 
 @pytest.mark.parametrize("path", BLOCKS, ids=lambda path: str(path.relative_to(LIBRARY)))
