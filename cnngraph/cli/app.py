@@ -14,6 +14,7 @@ from cnngraph.cli.render import render
 from cnngraph.cli.schema import schema
 from cnngraph.cli.show import show
 from cnngraph.cli.train import train
+from cnngraph.cli.weights import weights
 from cnngraph.version import __version__
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for each in (check, show, list_, build, render, train, schema):
+for each in (check, show, list_, build, weights, render, train, schema):
     app.command(command_name(each), cls=Command)(each)
 
 

@@ -45,7 +45,7 @@ step at work, writes a checkpoint and ends; `--resume` goes on from there, to th
 | file | |
 | --- | --- |
 | `spec.yaml`, `recipe.yaml` | what was run, every param and default filled in |
-| `environment.json` | versions, machine, command |
+| `environment.json` | versions, machine, command, the weights it began with |
 | `metrics.csv`, `metrics.json` | loss and accuracy by epoch; in JSON the best epoch and the test figures too |
 | `curves.png` | the same as a picture |
 | `best.safetensors` | the weights of the best epoch, where one is chosen |

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torchvision import models
+
+import cnngraph
+from tests.cli.conftest import ONE, Cli
+from tests.library import network
+
+CLASSES = ONE.replace("params: {out: 4}", "params: {classes: 10}").replace("$out", "4").replace("10}]", "$classes}]")
+EXTENDED = "cnngraph: 1\nextends: one.yaml\nparams: {out: 6}\n"
+
+
+def weights(spec: str = "one.yaml", **params: object) -> dict[str, Tensor]:
+    """Weights of the network."""
+    return {key: torch.full(shape, 1.0) for key, shape in cnngraph.load(spec, **params).state.items()}
+
+
+def test_weights_that_fit(cli: Cli, one: str) -> None:
+    save_file(weights(), "theirs.safetensors")
+    ran = cli("weights", one, "theirs.safetensors")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (
+        "block   weights   fit   missing   other shape   in the file only\n"
+        "conv          2     2\n"
+        "head          2     2\n"
+        "\n"
+        "theirs.safetensors fits one: 4 of 4 weights\n"
+    )
+
+
+def test_weights_that_do_not(cli: Cli, one: str) -> None:
+    theirs = weights()
+    del theirs["conv.bias"]
+    torch.save({"state_dict": theirs | {"head.1.bias": torch.zeros(7), "old.weight": torch.zeros(3)}}, "theirs.pth")
+    ran = cli("weights", one, "theirs.pth")
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out == (
+        "block   weights   fit   missing   other shape   in the file only\n"
+        "conv          2     1         1\n"
+        "head          2     1                       1\n"
+        "old                                                            1\n"
+        "\n"
+        "1 missing in the file:\n"
+        "  conv.bias\n"
+        "1 of another shape:\n"
+        "  head.1.bias: 7 in the file, 10 in the network\n"
+        "1 in the file only:\n"
+        "  old.weight\n"
+        "\n"
+        "In the file they stand under state_dict.\n"
+        "theirs.pth does not fit one: 2 of 4 weights\n"
+    )
+
+
+def test_no_module_is_built(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("cnngraph.backend.lowering.make", fail)
+    save_file(weights(), "theirs.safetensors")
+    assert cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors").code == 0
+
+
+def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> None:
+    save_file({f"backbone.{key}": each for key, each in weights().items()}, "theirs.safetensors")
+    ran = cli("weights", one, "theirs.safetensors")
+    assert ran.code == 1
+    paste = 'weights:\n  renames:\n    "backbone.**": "**"\n'
+    assert f"\nWith these lines in the spec 4 of 4 fit:\n{paste}\ntheirs.safetensors does not fit one: " in ran.out
+    (folder / "one.yaml").write_text(ONE + paste)
+    assert cli("weights", one, "theirs.safetensors").code == 0
+
+
+def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None:
+    (folder / "one.yaml").write_text(CLASSES)
+    save_file(weights(), "theirs.safetensors")
+    ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3")
+    assert (ran.code, ran.err) == (0, "")
+    assert "2 fresh, for another number of outputs:\n  head.1.weight: 10×256 in the file, 3×256 in the" in ran.out
+    assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 fresh\n")
+    ran = cli("build", "one.yaml", "--weights", "theirs.safetensors", "--set", "classes=3", "-o", "ours.safetensors")
+    assert (ran.code, ran.err) == (0, "")
+    assert "\ntheirs.safetensors: 2 of 4 weights loaded\n  fresh, of other shape   head.1.weight: 10×256 in " in ran.out
+    ours = load_file("ours.safetensors")
+    assert ours["head.1.weight"].shape == (3, 256)
+    assert torch.equal(ours["conv.weight"], weights()["conv.weight"])
+    ran = cli("build", "one.yaml", "--weights", "ours.safetensors")
+    assert ran.code == 1  # nobody asked for another number of classes
+
+
+def test_for_a_program(cli: Cli, one: str, folder: Path) -> None:
+    theirs = {f"net.{key}": each for key, each in weights(out=6).items()}
+    save_file(theirs, "theirs.safetensors")
+    (folder / "extended.yaml").write_text(EXTENDED)
+    ran = cli("weights", "extended.yaml", "theirs.safetensors", "--format", "json")
+    assert (ran.code, ran.err) == (1, "")
+    facts = json.loads(ran.out)
+    assert facts == {
+        "network": "extended",
+        "file": "theirs.safetensors",
+        "fits": False,
+        "weights": 4,
+        "fit": 0,
+        "missing": list(weights()),
+        "misshapen": [],
+        "unexpected": sorted(theirs),
+        "fresh": [],
+        "left_out": [],
+        "blocks": [
+            {"name": "conv", "weights": 2, "fit": 0, "missing": 2, "misshapen": 0, "unexpected": 0},
+            {"name": "head", "weights": 2, "fit": 0, "missing": 2, "misshapen": 0, "unexpected": 0},
+            {"name": "net", "weights": 0, "fit": 0, "missing": 0, "misshapen": 0, "unexpected": 4},
+        ],
+        "suggested_renames": {"net.**": "**"},
+    } | {"unexpected": facts["unexpected"]}
+    assert sorted(facts["unexpected"]) == sorted(theirs)
+
+
+def test_a_large_block_is_shown_by_its_own(cli: Cli, folder: Path) -> None:
+    (folder / "net.yaml").write_text(
+        "cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n  features:\n    nodes:\n      stem: {op: conv, out: 4, kernel: 1}\n"
+        "      stages: {repeat: 3, nodes: [{op: conv, out: 4, kernel: 1}, batch_norm]}\n"
+        "  fc: [global_avg_pool, {op: linear, out: 3}]\n"
+    )
+    save_file(weights("net.yaml"), "theirs.safetensors")
+    rows = cli("weights", "net.yaml", "theirs.safetensors").out.splitlines()[1:6]
+    found = [(row.split()[0], row.split()[1]) for row in rows]
+    stages = [(f"features.stages.{number}", "7") for number in range(3)]
+    assert found == [("features.stem", "2"), *stages, ("fc", "2")]
+
+
+def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
+    theirs = {f"module.{key}": each for key, each in weights().items()}
+    torch.save({"model": theirs, "epoch": 3}, "theirs.pth")
+    ran = cli("weights", one, "theirs.pth", "--save", "ours.safetensors")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith("\ntheirs.pth fits one: 4 of 4 weights\nwrote ours.safetensors\n")
+    ours = load_file("ours.safetensors")
+    assert all(torch.equal(ours[key], each) for key, each in weights().items())
+    assert sorted(each.name for each in folder.iterdir()) == ["one.yaml", "ours.safetensors", "theirs.pth"]
+    assert cli("build", one, "--weights", "ours.safetensors").code == 0
+
+
+def test_what_the_network_does_not_have_is_not_converted(cli: Cli, one: str) -> None:
+    save_file(weights() | {"old.weight": torch.zeros(3)}, "theirs.safetensors")
+    ran = cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors")
+    assert ran.code == 1  # it does not fit
+    assert ran.out.endswith("wrote ours.safetensors, without 1 weight that the network does not have\n")
+    assert sorted(load_file("ours.safetensors")) == sorted(weights())
+
+
+def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -> None:
+    (folder / "one.yaml").write_text(CLASSES)
+    save_file(weights(), "theirs.safetensors")
+    ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3", "--save", "ours.safetensors")
+    assert ran.code == 1
+    assert ran.err.startswith("error: ours.safetensors is not written: 2 weights would be missing in it; what is fresh")
+    assert not (folder / "ours.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        ("ours.pth", "ours.pth must end in .safetensors"),
+        ("nowhere/ours.safetensors", "there is no folder nowhere"),
+        ("theirs.safetensors", "theirs.safetensors is the file that is read"),
+        ("./theirs.safetensors", "theirs.safetensors is the file that is read"),
+    ],
+)
+def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> None:
+    save_file(weights(), "theirs.safetensors")
+    before = Path("theirs.safetensors").read_bytes()
+    ran = cli("weights", one, "theirs.safetensors", "--save", save)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"error: invalid value for --save: {message}\n")
+    assert Path("theirs.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.pth", "error[E704]: there is no file nowhere.pth"),
+        ("one.yaml", "error[E704]: cannot tell what one.yaml is"),
+        ("torchvision", "error[E705]: torchvision has no network one\n"),
+    ],
+)
+def test_what_is_no_file_of_weights(cli: Cli, one: str, name: str, message: str) -> None:
+    ran = cli("weights", one, name)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(message)
+
+
+def test_keys_from_a_stranger_steer_no_terminal(cli: Cli, one: str) -> None:
+    save_file(weights() | {"a\x1b[31m.b": torch.zeros(1)}, "theirs.safetensors")
+    ran = cli("weights", one, "theirs.safetensors")
+    assert "\x1b" not in ran.out
+    assert "a\N{REPLACEMENT CHARACTER}[31m" in ran.out
+    assert "\x1b" not in cli("weights", one, "theirs.safetensors", "--format", "json").out
+
+
+# -- published weights
+
+
+@pytest.fixture
+def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    """A network whose published weights are a file of the test's."""
+    spec = str(network("squeezenet1_1"))
+    torch.save(weights(spec), tmp_path / "squeezenet.pth")
+    chosen: Any = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
+    monkeypatch.setattr(chosen.value, "url", (tmp_path / "squeezenet.pth").as_uri())
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return spec
+
+
+def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
+    ran = cli("build", squeezenet, "--weights", "torchvision")
+    assert (ran.code, ran.err) == (0, "")  # no bar but on a terminal
+    assert ran.out.endswith("\nSqueezeNet1_1_Weights.IMAGENET1K_V1: 52 of 52 weights loaded\n")
+    words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
+    ran = cli("build", squeezenet, *words)
+    assert (ran.code, ran.err) == (0, "")
+    assert ": 50 of 52 weights loaded\n  fresh, of other shape   classifier.1.weight: 1000×512×1×1 in the" in ran.out
+    assert load_file("ten.safetensors")["features.0.weight"].unique().tolist() == [1.0]
+
+
+def test_published_weights_block_by_block(cli: Cli, squeezenet: str) -> None:
+    ran = cli("weights", squeezenet, "torchvision", "--set", "classes=10")
+    assert ran.code == 0
+    assert ran.out.endswith(
+        "\nSqueezeNet1_1_Weights.IMAGENET1K_V1 fits squeezenet1_1: 50 of 52 weights, classifier.1 fresh\n"
+    )
+
+
+def test_without_a_network_nothing_is_built(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
+    (tmp_path / "squeezenet.pth").unlink()
+    ran = cli("build", squeezenet, "--weights", "torchvision")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error[E705]: cannot download SqueezeNet1_1_Weights.IMAGENET1K_V1: ")
+    assert "\n  help: is there a network? file:///" in ran.err
+
+
+def test_what_published_weights_expect_is_said(
+    cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = str(network("googlenet"))
+    torch.save(weights(spec), tmp_path / "googlenet.pth")
+    chosen: Any = models.GoogLeNet_Weights.IMAGENET1K_V1
+    monkeypatch.setattr(chosen.value, "url", (tmp_path / "googlenet.pth").as_uri())
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    said = "\nGoogLeNet_Weights.IMAGENET1K_V1 expects --set transform_input=true\n"
+    assert said in cli("weights", spec, "torchvision").out
+    assert said not in cli("weights", spec, "torchvision", "--set", "transform_input=true").out
