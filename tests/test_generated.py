@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cnngraph import generate
+from cnngraph.catalogue import sections
+from cnngraph.library import catalogue, network_files
 
 
 @pytest.mark.parametrize("name", generate.FILES)
@@ -15,15 +20,26 @@ def test_a_generated_file_is_fresh(name: str) -> None:
     assert found == generate.FILES[name](), "run: python -m cnngraph.generate"
 
 
+def test_the_library_is_listed_fresh_and_whole() -> None:
+    families = {each.name for section in sections() for each in section.families}
+    listed = [each for section in sections() for each in section.networks]
+    assert catalogue() == [replace(each, input_shapes=_plain(each.input_shapes)) for each in listed]
+    assert {each.name for each in listed} | families == set(network_files())
+
+
+def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:
+    return {name: list(shape) for name, shape in shapes.items()}
+
+
 def test_what_is_stale_is_named_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(generate, "ROOT", tmp_path)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "cnngraph").mkdir()
+    for name in ("docs", "cnngraph", "specs"):
+        (tmp_path / name).mkdir()
     (tmp_path / "docs" / "ops.md").write_text("old")
     assert generate.main(["--check"]) == 1
-    assert capsys.readouterr().out == "docs/ops.md is stale\ndocs/recipes.md is stale\ncnngraph/schema.json is stale\n"
+    assert capsys.readouterr().out == "".join(f"{name} is stale\n" for name in generate.FILES)
     assert (tmp_path / "docs" / "ops.md").read_text() == "old"
     assert generate.main([]) == 0
     assert generate.main(["--check"]) == 0

@@ -31,8 +31,13 @@ def test_the_mistake_is_answered_so() -> None:
 def test_the_table_is_what_show_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "80")
-    assert run(["show", "specs/googlenet_mnist.yaml", "--depth", "1"]) == 0
+    assert run(["show", "googlenet_mnist", "--depth", "1"]) == 0
     assert capsys.readouterr().out.strip() in README
+
+
+def test_the_list_is_what_list_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "convnext*"]) == 0
+    assert f"$ cnngraph list 'convnext*'\n```\n```\n{capsys.readouterr().out}```\n" in README
 
 
 def test_links_lead_somewhere() -> None:
