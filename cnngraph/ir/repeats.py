@@ -41,8 +41,8 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     if not child.flat and bound.stop > start:
         names = [each.text for each in block.inputs] if block and block.inputs else ["in"]
         values = reads.values if len(names) == len(reads.values) else (reads.joined,)
-        if reads_per_round(child):
-            values = (Tensors(_outside(walker, start, bound.stop), True),)
+        if read_by_rounds(child):
+            names, values = ["in"], (Tensors(_outside(walker, start, bound.stop), True),)
         inputs = tuple(Input(name, each.refs) for name, each in zip(names, values, strict=False))
         value = bound.value.refs if bound.value else ()
         tree = module_tree(level.path, slot, walker.maker.nodes, walker.maker.implicit)
@@ -54,13 +54,21 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     return bound
 
 
-def reads_per_round(child: NodeSpec) -> bool:
-    """Whether each round names what it reads: parallel branches with `$i` in their `from`."""
-    return (
-        child.repeat is not None
-        and child.repeat.carry == "none"
-        and any("$" in word.text for word in child.reads or ())
-    )
+def read_by_rounds(child: NodeSpec) -> tuple[Word, ...]:
+    """The last words of a repeat's `from`, where each round has a path of its own in place of them: `$i` is in one.
+
+    What is carried is read once. Where nothing is, every round reads what it names itself.
+    """
+    if child.repeat is None or child.reads is None:
+        return ()
+    words = child.reads if child.repeat.carry == "none" else child.reads[1:]
+    return words if any("$" in word.text for word in words) else ()
+
+
+def read_once(child: NodeSpec) -> NodeSpec:
+    """The node with only that in its `from` which is the same in every round."""
+    varying = len(read_by_rounds(child))
+    return replace(child, reads=child.reads[:-varying]) if child.reads and varying else child
 
 
 def _concat_path(child: NodeSpec, level: Level, place: Place, bound: Bound) -> str:
@@ -170,9 +178,10 @@ def _round(
 ) -> Bound:
     """One round: the words of the node (`once`: without its repeat), over them the row, `first` and `last`."""
     assert child.repeat is not None
-    if reads_per_round(child):
-        values = tuple(env.round(number, item, reads).find(word).tensors() for word in child.reads or ())
-        reads = Reads(values, tuple(word.text for word in child.reads or ()), True)
+    own = read_by_rounds(child)
+    if own:
+        named = walker.reads(replace(child, reads=own), env.round(number, item, reads), (None, ""))
+        reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True)
     env = env.round(number, item, reads)
     overlay: dict[str, Given] = _row_words(item, child)
     for entries, holds in ((child.repeat.first, number == 0), (child.repeat.last, number == count - 1)):

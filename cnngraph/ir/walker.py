@@ -15,7 +15,7 @@ from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.order import Orders
-from cnngraph.ir.repeats import reads_per_round, repeat
+from cnngraph.ir.repeats import read_once, repeat
 from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
@@ -98,7 +98,7 @@ class Walker:
         try:
             if child.broken:
                 raise UnknownError
-            reads = Reads((), (), True) if reads_per_round(child) else self.reads(child, env, above)
+            reads = self.reads(read_once(child), env, above)
             env = env.reading(reads)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)

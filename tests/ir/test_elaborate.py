@@ -159,7 +159,7 @@ def test_two_imported_blocks_of_one_name_clash_wherever_they_stand(tmp_path: Pat
     assert [each.code for each in told] == ["E308"]
 
 
-@pytest.mark.parametrize(("name", "better"), [("my-conv", "my_conv"), ("2x", "x2x"), ("train", "train_")])
+@pytest.mark.parametrize(("name", "better"), [("my+conv", "my_conv"), ("2x", "x2x"), ("train", "train_")])
 def test_a_better_name_is_a_good_one(name: str, better: str) -> None:
     text = f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {{{name}: relu}}"
     (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
