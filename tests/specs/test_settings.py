@@ -44,3 +44,11 @@ def test_conv_shortcut_follows_its_formula() -> None:
     conv1, conv2, shortcut = (unit.get_submodule(path) for path in ("conv1", "conv2", "join.conv"))
     x = torch.randn(2, 16, 12, 12)
     torch.testing.assert_close(unit(x), relu(conv2(relu(conv1(x))) + shortcut(x)))
+
+
+@pytest.mark.parametrize("bc", [True, False])
+def test_densenet_for_cifar_drops_after_every_convolution_but_the_first(bc: bool) -> None:
+    graph = cnngraph.load(network("densenet_cifar"), depth=16, bc=bc, dropout=0.2)
+    readers = {node.reads[0].node: node for node in graph.nodes}
+    after = [readers[index] for index, node in enumerate(graph.nodes) if node.op == "conv"][1:]
+    assert {(node.op, vars(node.operation).get("p")) for node in after} == {("dropout", 0.2)}
