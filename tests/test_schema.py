@@ -107,7 +107,7 @@ WRONG = {
     "a word of a repeat without one": ONE.replace("act: relu", "act: {op: relu, first: {}}"),
     "else without when": ONE.replace("act: relu", "act: {op: relu, else: conv}"),
     "an unknown carry": ONE.replace("act: relu", "act: {op: relu, repeat: 2, carry: all}"),
-    "a name that is none": ONE.replace("act: relu", "a-b: relu"),
+    "a name that is none": ONE.replace("act: relu", "a-: relu"),
     "params of a node": ONE.replace("act: relu", "act: {op: relu, params: {a: 1}}"),
     "a param with a word's name": ONE.replace("{out: 4}", "{out: 4, repeat: 2}"),
     "a rule of init that fits nothing": ONE + "init: [{weight: 1}]\n",

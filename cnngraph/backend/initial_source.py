@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from cnngraph.backend.initial import rules_by_module
 from cnngraph.backend.modules import find
-from cnngraph.backend.neat import literal, neat, quoted
+from cnngraph.backend.neat import WIDTH, literal, neat, quoted
 from cnngraph.backend.plan import Group, Leaf
 from cnngraph.ir.graph import InitRule
 from cnngraph.ops.init import InitCall
@@ -23,29 +23,36 @@ def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
     """
     winners = [(leaf, rule) for leaf, rule in rules_by_module(root, tuple(rules)) if leaf.node.parameters]
     left = dict(_modules(root))
-    branches: list[tuple[str, list[str]]] = []
+    branches: list[tuple[list[str], list[str]]] = []
     for rule in reversed(rules):
         wanted = [leaf for leaf, winner in winners if winner is rule]
         if wanted:
             condition, taken = _condition(rule, wanted, left)
             body = [line for name, value in rule.values.items() for line in _fill(name, value, taken)]
-            if (
-                branches
-                and branches[-1][1] == body
-                and condition.startswith(CLASS)
-                and branches[-1][0].startswith(CLASS)
-            ):
-                condition = f"{branches.pop()[0][:-1]} | {condition.removeprefix(CLASS)}"
-            branches.append((condition, body))
+            if branches and branches[-1][1] == body:
+                branches[-1][0].append(condition)
+            else:
+                branches.append(([condition], body))
             for part in taken:
                 del left[part.path]
-    by_class = all(condition.startswith(CLASS) for condition, _ in branches)
+    by_class = all(condition.startswith(CLASS) for conditions, _ in branches for condition in conditions)
     loop = "for module in model.modules():" if by_class else "for name, module in model.named_modules():"
     lines = [f"    {loop}"]
-    for number, (condition, body) in enumerate(branches):
-        lines += neat(f"{'elif' if number else 'if'} {condition}:", 8)
+    for number, (conditions, body) in enumerate(branches):
+        lines += _test("elif" if number else "if", conditions)
         lines += body or [" " * 12 + "pass"]
     return "\n".join([*HEAD, *lines]) if branches else ""
+
+
+def _test(word: str, conditions: list[str]) -> list[str]:
+    """The lines that ask whether one of the conditions holds."""
+    if all(each.startswith(CLASS) for each in conditions):
+        conditions = [f"{CLASS}{' | '.join(each[len(CLASS) : -1] for each in conditions)})"]
+    line = f"{word} {' or '.join(conditions)}:"
+    if len(conditions) == 1 or 8 + len(line) <= WIDTH:
+        return neat(line, 8)
+    asked = [f"            {'or ' if number else ''}{each}" for number, each in enumerate(conditions)]
+    return [f"        {word} (", *asked, "        ):"]
 
 
 def _modules(group: Group) -> Iterator[tuple[str, Leaf | Group]]:

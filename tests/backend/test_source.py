@@ -154,14 +154,26 @@ def init_weights(model: nn.Module) -> None:
 """ in model_source(GRAPHS["initialised"])
 
 
-def test_rules_that_do_the_same_are_one() -> None:
+LONG = "the_linear_layer_which_gives_a_score_for_each_class"
+
+
+@pytest.mark.parametrize(
+    ("match", "asked"),
+    [
+        ("linear", "isinstance(module, nn.Linear | nn.Conv2d):"),
+        ("fc", 'name == "fc" or isinstance(module, nn.Conv2d):'),
+        (LONG, f'(\n            name == "{LONG}"\n            or isinstance(module, nn.Conv2d)\n        ):'),
+    ],
+)
+def test_rules_that_do_the_same_are_one(match: str, asked: str) -> None:
+    name = "fc" if match == "linear" else match
     graph = graph_of(
-        """
-        nodes: [{op: conv, out: 4, kernel: 1}, {op: group_norm, num_groups: 2}, global_avg_pool, {op: linear, out: 3}]
-        init: [{match: group_norm, bias: 1}, {match: conv, bias: 0}, {match: linear, bias: 0}]
+        f"""
+        nodes: {{conv: {{op: conv, out: 4, kernel: 1}}, pool: global_avg_pool, {name}: {{op: linear, out: 3}}}}
+        init: [{{match: conv, bias: 0}}, {{match: {match}, bias: 0}}]
         """
     )
-    assert "        if isinstance(module, nn.Linear | nn.Conv2d):" in model_source(graph)
+    assert f"        if {asked}\n            nn.init.zeros_(module.bias)\n" in model_source(graph)
 
 
 @pytest.mark.parametrize(
