@@ -58,7 +58,7 @@ def spec_schema(ops: Mapping[str, type[Op]] | None = None) -> Schema:
             "nodes": _nodes(),
             "params": _params(),
             "recipe": recipe_schema(),
-            "initial": init_schema(),
+            "initial": or_expression(init_schema()),
         },
     }
 
