@@ -30,9 +30,8 @@ INEXACT: dict[str, str] = {}
 
 
 def test_there_is_a_spec_for_every_original() -> None:
-    missing = [name for name in NAMES if name not in SPECS]
-    if missing:
-        pytest.skip(f"{len(missing)} are not written yet")
+    assert len(BUILDERS) >= 68
+    assert [name for name in NAMES if name not in SPECS] == []
 
 
 @pytest.mark.parametrize("name", members())
@@ -99,7 +98,7 @@ def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
     return "\n".join(f"{text} ({count} times)" for text, count in signed[:12])
 
 
-@pytest.mark.parametrize("name", members())
+@pytest.mark.parametrize("name", members(computed=True))
 def test_numbers(name: str) -> None:
     torch.manual_seed(0)
     theirs = original(name)
