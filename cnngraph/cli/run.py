@@ -5,6 +5,7 @@ Exit codes: 0; 1 for a wrong spec or a run that failed; 2 for wrong usage; 130 f
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -69,6 +70,10 @@ def _failed(error: Exception) -> int:
     """Tell of a file that the system refuses, or of a mistake of cnngraph's own."""
     if isinstance(error, OSError) and error.filename is not None:
         complain(f"{error.filename}: {error.strerror}")
+        return FAILED
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # a full disk behind `> file` has no name
+        complain(f"cannot write: {error.strerror}")
+        _silence_stdout()
         return FAILED
     trace = error.__traceback__
     while trace and trace.tb_next:

@@ -51,9 +51,14 @@ def show(
     row above. Where the spec is wrong, the table has the part that stands, and the mistakes follow on stderr.
     """
     from cnngraph.cli.reading import compile_file, network_of
+    from cnngraph.cli.values import COMMAND_LINE
 
+    if format is Format.JSON and depth is not None:
+        raise typer.BadParameter("--depth goes with text: JSON has every node")
     compilation = compile_file(spec, reading(sets, inputs, plugins, max_nodes))
     graph = network_of(compilation, spec) if compilation.ok else compilation.graph
+    if any(each.span and each.span.file == COMMAND_LINE for each in compilation.diagnostics):
+        graph = None  # the part that stands is not what was asked for
     if graph is not None and format is Format.JSON:
         print(_json(facts(graph)))
     elif graph is not None:

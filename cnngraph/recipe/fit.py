@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.recipe.model import NamedSet, Normalize, Recipe
@@ -34,13 +34,16 @@ def check_fit(
     outputs: Mapping[str, TensorType],
     *,
     span: Span | None = None,
+    places: Mapping[str, Span] | None = None,
+    params: Collection[str] = ("classes",),
     shape: tuple[int, int, int] | None = None,
     classes: int | None = None,
 ) -> list[Diagnostic]:
     """What keeps a network with these inputs and outputs from training by the recipe.
 
     `shape` and `classes` are those of the images; a named set is known without them, and of a folder that nobody
-    has looked into nothing is said. `span` is the place to point at.
+    has looked into nothing is said. `span` is the place to point at, `places` are those of the outputs, `params` the
+    names that --set may change.
     """
     title = "the folder"
     if isinstance(recipe.data, NamedSet):
@@ -51,7 +54,11 @@ def check_fit(
     if shape:
         sized = (shape[0], *(recipe.data.resize or shape[1:]))
         found += [Diagnostic("E605", message, span) for _, message in check_images(recipe, sized)]
-    found += _check_outputs(outputs, classes, title, span)
+    wrong = {name: each for name, each in outputs.items() if classes and each.sizes != (classes,)}
+    if wrong:
+        place = (places or {}).get(next(iter(wrong)), span)
+        help = f"--set classes={classes}" if "classes" in params else f"its last layer needs out: {classes}"
+        found.append(Diagnostic("E611", _misfit(f"{title} has {classes} classes", wrong), place, help=help))
     return found + _check_auxiliary(recipe, list(outputs)[1:], span)
 
 
@@ -84,21 +91,10 @@ def _check_inputs(
     return [Diagnostic("E610", f"the network takes images of {wanted}, {title} has {said}", span, help=help)]
 
 
-def _check_outputs(
-    outputs: Mapping[str, TensorType], classes: int | None, title: str, span: Span | None
-) -> list[Diagnostic]:
-    if not classes:
-        return []
-    return [
-        Diagnostic(
-            "E611",
-            f"{title} has {classes} classes, but the network's output {name} is {each}",
-            span,
-            help=f"--set classes={classes}, if classes is a param of the spec",
-        )
-        for name, each in outputs.items()
-        if each.sizes != (classes,)
-    ]
+def _misfit(fact: str, outputs: Mapping[str, TensorType]) -> str:
+    """The sizes of the outputs that do not fit, in one message."""
+    said = [f"{name} is {each}" for name, each in outputs.items()]
+    return f"{fact}, but the network's output {said[0]}{''.join(f', and {each}' for each in said[1:])}"
 
 
 def _check_auxiliary(recipe: Recipe, heads: list[str], span: Span | None) -> list[Diagnostic]:

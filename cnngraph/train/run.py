@@ -50,14 +50,12 @@ def run_training(
     """
     chosen = choose_device(device or recipe.device)
     with Showing(reporter or reporter_for(quiet)) as shown:
-        outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
-        _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span))
+        _refuse(_misfits(graph, recipe))
         report = _fitting(weights, graph) if weights and not resume else None
         folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
         data_dir = data_dir or (folder.data_dir if folder else None)
         parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
-        shape, classes = parts.shape, len(parts.classes)
-        _refuse(check_fit(recipe, graph.inputs, outputs, span=graph.root.span, shape=shape, classes=classes))
+        _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
         with reproducible(chosen, recipe.seed):
             model = lower(graph)
             if report and weights:
@@ -69,6 +67,13 @@ def run_training(
                 folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
             shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
             return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
+
+
+def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
+    """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
+    outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
+    places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0}
+    return check_fit(recipe, graph.inputs, outputs, span=graph.root.span, places=places, params=graph.params, **images)
 
 
 def _fitting(weights: WeightsFile, graph: Graph) -> WeightsReport:

@@ -122,3 +122,15 @@ def test_a_narrow_terminal_cuts_operations_short(cli: Cli, monkeypatch: pytest.M
 def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
     (folder / "dense.yaml").write_text(DENSE)
     golden("show/dense.txt", cli("show", "dense.yaml").out)
+
+
+def test_depth_is_for_the_table(cli: Cli) -> None:
+    ran = cli("show", network("googlenet_mnist"), "--format", "json", "--depth", 1)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--depth goes with text" in ran.err
+
+
+def test_no_table_of_what_was_not_asked_for(cli: Cli) -> None:
+    ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
+    assert (ran.code, ran.out) == (1, "")
+    assert "the spec has one input" in ran.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe import Recipe, check_fit
 from cnngraph.recipe.model import Adam, Augment, ImageFolder, Loss, NamedSet, Normalize
 from cnngraph.tensor_type import TensorType
@@ -45,6 +46,14 @@ def test_classes() -> None:
     assert "E611 MNIST has 10 classes, but the network's output fc is 1000: --set classes=10" in message
     two = Recipe(data=NamedSet(name="mnist", classes=("3", "8")), epochs=1, optimizer=Adam())
     assert said(two, MAP(1, 28, 28), 2) == []
+
+
+def test_all_outputs_are_told_in_one_message() -> None:
+    outputs = {"logits": VECTOR(7), "aux": VECTOR(7)}
+    place = Span(Source("net.yaml", "fc: linear"), 1, 1, 1, 3)
+    (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, outputs, places={"logits": place}, params=["width"])
+    assert found.message == "MNIST has 10 classes, but the network's output logits is 7, and aux is 7"
+    assert (found.span, found.help) == (place, "its last layer needs out: 10")
 
 
 @pytest.mark.parametrize("output", [MAP(10, 1, 1), VECTOR(9)])
