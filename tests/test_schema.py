@@ -75,6 +75,7 @@ GOOD = [
     ONE + "paper: Somebody 1990\npublished: {cifar10+: 3, imagenet: 23.85}\n",
     ONE + "outputs: head\ntraining_only: []\n",
     ONE + "outputs: {a: head, b: head.0}\ninit: [{match: conv, weight: {normal: {std: 0.1}}, bias: 0}]\n",
+    ONE + "init: [{match: linear, weight: {uniform: {a: -1 / $out ** 0.5, b: 1}}, bias: $out}]\n",
     ONE + 'weights: {renames: {"features.*": "conv.*"}}\n',
     ONE.replace("kernel: 3", "kernel: [$out, 3]").replace("bias: false", "bias: $out == 4"),
     ONE.replace("act: relu", "act: {op: $act, when: $out, else: [], expect: [_, 4, $out]}"),

@@ -72,6 +72,12 @@ def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, tol
     assert (told["recipe"].name, told["recipe"].data.name) == ("mine", "mnist")
 
 
+def test_a_network_of_the_library_by_its_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
+    assert cli("train", "googlenet_mnist", "--recipe", "digits").code == 0
+    assert (told["graph"].name, told["recipe"].name) == ("googlenet_mnist", "digits")
+    assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean googlenet_mnist?\n")
+
+
 @pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
 def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, told: dict[str, Any], name: str) -> None:
     assert cli("train", network(name), "--set", "train.epochs=3", "--set", "classes=10").code == 0
