@@ -106,11 +106,12 @@ def _graph(path: Path) -> Graph | None:
 
 
 def _in_order(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """Networks that are called alike up to the first digit stand together, and grow from top to bottom."""
+    """Networks that are called alike up to the first digit stand together; each such group grows from top to bottom."""
     alike: dict[str, list[Network]] = {}
     for each in sorted(networks, key=lambda each: (each.num_params, each.macs, each.name)):
         alike.setdefault(re.split(r"\d", each.name)[0], []).append(each)
-    return tuple(each for group in alike.values() for each in group)
+    stems = sorted(alike) if len(alike) < sum(map(len, alike.values())) else alike
+    return tuple(each for stem in stems for each in alike[stem])
 
 
 def _section_texts(section: Section) -> Iterator[str]:
