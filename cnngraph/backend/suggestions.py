@@ -19,9 +19,12 @@ from cnngraph.ir.graph import Graph
 
 MOST_KEYS = 20_000  # of a file, which may be a stranger's
 LONGEST_KEY = 1_000
+MOST_STEPS = 300_000  # keys that are compared with patterns
 MOST_STARS = 4
 MOST_NEAR = 8  # keys with the same ending that one is compared with
-MOST_RENAMES = 12
+MOST_PAIRS = 20_000
+MOST_RENAMES = 12  # of a round
+ROUNDS = 4  # what is left over from one may be clear in the next
 WORTH = 0.5  # of a network's weights must fit
 
 Rename = tuple[str, str]
@@ -36,8 +39,11 @@ def suggest_renames(file: WeightsFile, graph: Graph) -> tuple[dict[str, str], We
     best = dict(graph.renames), now
     for wanted in () if now.ok else (graph, *bases(graph)):
         renames = dict(graph.renames)
-        while len(renames) < MOST_RENAMES and (more := _Search(file, wanted.state, Renames(renames)).run()):
-            renames = {**dict(more), **renames}  # what is still left may be clear now
+        for _ in range(ROUNDS):
+            more = dict(_Search(file, wanted.state, Renames(renames)).run())
+            if not more:
+                break
+            renames = more | {old: new for old, new in renames.items() if old not in more}
         report = check_weights(file, graph, renames)
         if (report.ok, len(report.loaded)) > (best[1].ok, len(best[1].loaded)):
             best = renames, report
@@ -54,6 +60,7 @@ class _Search:
     left: dict[str, Shape] = field(default_factory=dict)  # of the file
     open: dict[str, Shape] = field(default_factory=dict)  # of the network
     below: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # the file's keys by their prefixes
+    steps: int = 0
 
     def run(self) -> list[Rename]:
         """Renames, those of most keys first."""
@@ -67,9 +74,11 @@ class _Search:
         for key in found:
             for prefix in ("", *_prefixes(key)):
                 self.below[prefix].append(key)
-        ordered = set(_patterns(self.pairs_in_order()))
+        ordered = dict.fromkeys(_patterns(self.pairs_in_order()))
         choices: dict[str, list[_Choice]] = defaultdict(list)
-        for old, new in ordered.union(_patterns(self.pairs_by_ending())):
+        for old, new in ordered | dict.fromkeys(_patterns(islice(self.pairs_by_ending(), MOST_PAIRS))):
+            if self.steps > MOST_STEPS:
+                break
             if fitting := self.fitting(old, new):
                 choices[old].append(_Choice(old, new, fitting, (old, new) in ordered))
         clear = (each for several in choices.values() for each in several if each.sure or len(several) == 1)
@@ -81,10 +90,12 @@ class _Search:
         if "*" in head:
             rule = Renames({old: new})
             root = head.partition("*")[0].rpartition(".")[0]
+            self.steps += len(self.below[root])
             renamed = ((key, rule.new(key)) for key in self.below[root])
             pairs = ((one, two) for one, two in renamed if one != two)
         else:
             start = new.removesuffix("**")
+            self.steps += 1
             pairs = ((key, start + key[len(old) - 2 :]) for key in self.below[head])
         fitting = {}
         for key, name in pairs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -122,6 +123,13 @@ def test_the_specs_own_renames_stay(save: Save) -> None:
     assert found[0] == {"model.**": "**", "classifier.*": "fc.*"}
 
 
+def test_a_rename_of_the_spec_that_leads_nowhere_is_replaced(save: Save) -> None:
+    graph = graph_of(SPEC + '\n    weights: {renames: {"model.**": "nowhere.**"}}')
+    found = suggest_renames(read_weights(save(called(graph, lambda key: f"model.{key}"))), graph)
+    assert found
+    assert (found[0], found[1].ok) == ({"model.**": "**"}, True)
+
+
 def test_with_a_classifier_of_another_size(tmp_path: Path, save: Save) -> None:
     (tmp_path / "net.yaml").write_text(
         "cnngraph: 1\ninput: [3, 8, 8]\nparams: {classes: 10}\n"
@@ -152,6 +160,10 @@ def test_a_strangers_file_is_not_searched_for_ever(graph: Graph, save: Save, mon
     monkeypatch.setattr(suggestions, "MOST_KEYS", 5)
     assert suggest_renames(read_weights(save(called(graph, lambda key: f"model.{key}"))), graph) is None
     monkeypatch.undo()
+    many = {f"part{number}.x.weight": torch.zeros(8) for number in range(3000)}
+    start = time.perf_counter()
+    assert suggest_renames(read_weights(save(many)), graph) is None
+    assert time.perf_counter() - start < 20
     for key in ("a*b.weight", f"{'x' * 2000}.weight"):
         weights = {**called(graph, lambda key: f"model.{key}"), key: torch.zeros(1)}
         assert suggest_renames(read_weights(save(weights)), graph) is None
