@@ -179,7 +179,8 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complet
             continue
         rules.append(rule)
         if complete:  # else the modules that a rule fits may be among those that failed
-            told.extend(_rule_mistakes(each, rule, nodes))
+            own = each.match.span.source == spec.source
+            told.extend(_rule_mistakes(each, rule, nodes, own))
     return tuple(rules)
 
 
@@ -208,9 +209,14 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
             return
 
 
-def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
-    """A rule that fits nothing, or a parameter that none of its modules has."""
+def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node], own: bool) -> Iterable[Diagnostic]:
+    """A rule that fits nothing, or a parameter that none of its modules has.
+
+    What an extended spec's rule fits may be what its variant does without: only the spec's own rules are told then.
+    """
     fitting = [node for node in nodes if rule.fits(node.op, node.path)]
+    if not fitting and not own:
+        return
     if not fitting:
         ops = {node.op for node in nodes}
         help = did_you_mean(rule.match, ops) or "match: an op's name, or a path with * (one part) and ** (any)"

@@ -48,6 +48,11 @@ GRAPHS = {
         "nodes: {p: {op: chunk, chunks: 2}, b: {repeat: 2, from: p.$i, op: relu, carry: none}, c: {op: add, from: b}}",
         [("p", "in", "3×8×8"), ("b.0", "p.0", "3×8×8"), ("b.1", "p.1", "3×8×8"), ("c", "b.0 b.1", "3×8×8")],
     ),
+    "what a scope reads is a list, if of one": (
+        "blocks: {all: {nodes: {a: {repeat: len($in), from: in.$i, op: relu, carry: none}, b: {op: add, from: a}}}}\n"
+        "nodes: {one: all, two: {op: all, from: [one, in]}}",
+        [],
+    ),
     "a dense block is one word": (
         "nodes: {d: {repeat: 2, name: layer1, op: conv, out: 4, kernel: 1, carry: concat}}",
         [
@@ -169,3 +174,13 @@ def test_a_better_name_is_a_good_one(name: str, better: str) -> None:
 def test_rules_are_not_blamed_for_modules_that_failed() -> None:
     text = "init: [{match: conv, bias: 0}]\nnodes: [{op: conv, out: 3, kernel: 1, pading: 2}]"
     assert [code for code, _ in compiled(text)[1]] == ["E207"]
+
+
+def test_a_variant_may_do_without_what_the_rules_of_its_base_fit(tmp_path: Path) -> None:
+    base = "cnngraph: 1\ninput: [6, 8, 8]\nblocks: {norm: {op: batch_norm}}\nnodes: [norm]\ninit:\n"
+    rule = "  - {match: batch_norm, weight: 0}\n"
+    (tmp_path / "base.yaml").write_text(base + rule)
+    variant = "cnngraph: 1\nextends: base.yaml\nblocks: {norm: {op: relu}}\n"
+    assert compile_text(Source("variant.yaml", variant), tmp_path).diagnostics == ()
+    (told,) = compile_text(Source("variant.yaml", f"{variant}init:\n{rule}"), tmp_path).diagnostics
+    assert (told.code, told.line) == ("W701", 5)
