@@ -86,7 +86,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "python_tag": (lambda: spec("nodes: !!python/object/apply:os.system [id]"), ("E104",)),
     "brackets": (lambda: spec("nodes: " + "[" * 100_000 + "]" * 100_000), ("E501",)),
     "braces": (lambda: spec("nodes: " + "{a: " * 100_000 + "}" * 100_000), ("E501",)),
-    "open_bracket": (lambda: spec("nodes: {a: [" + "{" * 1000), ("E102",)),
+    "open_bracket": (lambda: spec("nodes: {a: [" + "{" * 1000), ("E102", "E501")),
     "open_quote": (lambda: spec('nodes: {a: "' + "x" * 1_000_000), ("E102",)),
     "colons": (lambda: "nodes: " + ": " * 1_000_000, ("E102",)),
     "colons_and_brackets": (lambda: spec("nodes: {a: [" + ":$a[" * 500_000), ("E102",)),
@@ -419,7 +419,7 @@ def test_what_is_no_ordinary_file(validator: Validator, tmp_path: Path) -> None:
         tmp_path / "loop",
         Path("/dev/zero"),
         tmp_path / "nothing",
-        Path("x" * 300),
+        Path("x" * 300 + ".yaml"),
     ):
         measured = validator.check(path)
         assert measured.codes == ["E101"]
