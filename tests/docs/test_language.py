@@ -17,11 +17,11 @@ from cnngraph.fields import show_value
 from cnngraph.ir import ledger
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_PARTS
-from cnngraph.spec import load, values
+from cnngraph.spec import load, names, parse, values
 from cnngraph.spec.expressions import Reference, ShapeValue, evaluate, parse_expression
 from cnngraph.spec.functions import FUNCTIONS
 from cnngraph.spec.grammar import MAX_DEPTH, MAX_LENGTH
-from cnngraph.spec.names import MAX_PATH, NODE_WORDS
+from cnngraph.spec.names import NODE_WORDS
 from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
 from cnngraph.tensor_type import TensorType
 from tests.docs.page import PAGE, Example, examples, outcome, section, sections, whole
@@ -164,7 +164,12 @@ def test_expressions_give_what_the_table_says() -> None:
 BOUNDS: dict[str, int] = {
     "single operations": ledger.MAX_NODES,
     "steps": ledger.MAX_NODES * ledger.STEPS_PER_NODE,
-    "characters of a path": MAX_PATH,
+    "characters of a path": names.MAX_PATH,
+    "characters of a name": names.MAX_NAME,
+    "parts of a dotted name": names.MAX_PARTS,
+    "characters in all imported and extended files": load.MAX_IMPORTED,
+    "rules of `init`": parse.MAX_RULES,
+    "stars in the old name of a rename": parse.MAX_STARS,
     "uses of blocks within each other": ledger.MAX_NESTING,
     "numbers in one tensor": ops.MAX_ELEMENTS,
     "parts of a tensor": MAX_PARTS,
