@@ -261,7 +261,7 @@ class Env:
                 found = bound.names[".".join(rest[position:inner])]
                 return self.walk(found, rest[inner:], f"{reached}.{'.'.join(rest[position:inner])}", word)
             tensors = bound.tensors()
-            if part.isdecimal() and tensors.is_list:
+            if part.isdecimal() and (tensors.is_list or reached in self.inputs):
                 bound = self.part(tensors, int(part), reached, word)
                 reached = f"{reached}.{part}"
                 continue
@@ -269,10 +269,11 @@ class Env:
         return bound
 
     def part(self, tensors: Tensors, number: int, reached: str, word: Word) -> Bound:
-        """One tensor of a list."""
+        """One tensor of a list, or of an input, which is a list of one where it is no other."""
         if number >= len(tensors.refs):
-            message = f"{reached} has {len(tensors.refs)} parts, 0 to {len(tensors.refs) - 1}"
-            raise ProblemError("E301", message, word.span)
+            count = len(tensors.refs)
+            parts = {0: "no parts", 1: f"one part, {reached}.0"}.get(count, f"{count} parts, 0 to {count - 1}")
+            raise ProblemError("E301", f"{reached} has {parts}", word.span)
         return Bound(Tensors((tensors.refs[number],)), word.span)
 
     def nothing_inside(self, bound: Bound, part: str, reached: str, word: Word) -> ProblemError:

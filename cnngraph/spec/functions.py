@@ -53,8 +53,8 @@ def _sum(values: Value) -> Value:
 
 
 def _len(value: Value) -> int:
-    if isinstance(value, ShapeValue) and isinstance(value.type, tuple):
-        return len(value.type)
+    if isinstance(value, ShapeValue):
+        return len(value.types)
     if isinstance(value, list | tuple | str | Mapping):
         return len(value)
     raise Fault("E403", f"len needs a list, got {shown(value)}")

@@ -32,6 +32,11 @@ class ShapeValue:
 
     type: TensorType | tuple[TensorType, ...]
 
+    @property
+    def types(self) -> tuple[TensorType, ...]:
+        """The tensors of the list; one tensor counts as a list of one."""
+        return self.type if isinstance(self.type, tuple) else (self.type,)
+
     def __str__(self) -> str:
         if isinstance(self.type, TensorType):
             return f"a tensor of {self.type}"
@@ -296,11 +301,10 @@ def index(value: Value, position: Value, what: str, asked: str | None = None) ->
     """`value[position]`: an element of a list from 0, from -1 backwards, or the value of a table's key."""
     if isinstance(value, Mapping) and isinstance(position, str):
         return member(value, position, what)
-    if isinstance(value, ShapeValue) and isinstance(value.type, tuple):
-        return ShapeValue(index(value.type, position, what, asked))
+    if isinstance(value, ShapeValue):
+        return ShapeValue(index(value.types, position, what, asked))
     if not isinstance(value, list | tuple):
-        word = "" if isinstance(value, ShapeValue) else f", {kind(value)}"
-        raise Fault("E403", f"{what} is {shown(value)}{word}: it has no elements")
+        raise Fault("E403", f"{what} is {shown(value)}, {kind(value)}: it has no elements")
     if type(position) is not int:
         mend = "use //, which gives a whole number" if isinstance(position, float) else None
         raise Fault("E403", f"an element is asked for by a whole number, got {shown(position)}", mend)

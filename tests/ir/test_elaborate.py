@@ -50,8 +50,15 @@ GRAPHS = {
     ),
     "what a scope reads is a list, if of one": (
         "blocks: {all: {nodes: {a: {repeat: len($in), from: in.$i, op: relu, carry: none}, b: {op: add, from: a}}}}\n"
-        "nodes: {one: all, two: {op: all, from: [one, in]}}",
-        [],
+        "nodes: {one: all, c: {op: chunk, chunks: 2}, two: all}",
+        [
+            ("one.a.0", "in", "6×8×8"),
+            ("one.b", "one.a.0", "6×8×8"),
+            ("c", "one.b", "3×8×8"),
+            ("two.a.0", "c.0", "3×8×8"),
+            ("two.a.1", "c.1", "3×8×8"),
+            ("two.b", "two.a.0 two.a.1", "3×8×8"),
+        ],
     ),
     "a dense block is one word": (
         "nodes: {d: {repeat: 2, name: layer1, op: conv, out: 4, kernel: 1, carry: concat}}",
@@ -120,6 +127,7 @@ MISTAKES = {
     "nodes: {a: {op: relu, unused: yes}}": [("E109", 31)],
     "nodes: {d: {op: relu, carry: concat}}": [("E109", 30)],
     "nodes: {b: {nodes: [relu], out: 3}}": [("E110", 28)],
+    "nodes: {b: {nodes: {x: {op: relu, from: in.1}}}}": [("E301", 41)],
     "nodes: {a: {repeat: [{out: 8, expect: 3}], op: conv, kernel: 1}}": [("E205", 39)],
     "nodes: {f: [{op: conv, kernel: 1}, {op: add, from: [0, in]}]}": [("E206", 13)],
     "nodes: {body: {nodes: {conv.$i: relu}}}": [("E402", 29)],

@@ -103,6 +103,8 @@ def same(value: Any, expected: Any) -> bool:
         ("$halves.1.width", 4),
         ("$halves[0].channels", 32),
         ("len($halves)", 2),
+        ("len($in)", 1),
+        ("$in.0.channels + $in[-1].height", 120),
         ("$block.conv.channels + $block.conv.width", 10),
         ("$widths.0", 64),
         ("$widths[-1]", 256),
