@@ -82,7 +82,9 @@ class _Routing:
         tail, text = arrows[0].tail, next((arrow.label for arrow in arrows if arrow.label), "")
         if not text:
             return tail
-        inside = tuple(frame for frame in self._common(arrows) if frame in self.frames[tail])
+        inside = tuple(
+            frame for frame in self.frames[tail] if any(frame in self.frames[arrow.head] for arrow in arrows)
+        )
         label = self._add(Shape.LABEL, inside, arrows, text)
         self.arrows.append(Arrow(tail, label, arrows[0].tensor, look=_look(arrows)))
         return label

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cnngraph.fields import Field, fields_of, show_value
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
 MAX_LABEL = 60
+MOST_SHAPES = 4  # of one value, of which more are not all said
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # said first, in this order
 BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # said without their names
-ALWAYS = frozenset({"kernel", "p"})  # said even where they are the default
+ALWAYS = frozenset({"p"})  # said even where it is the default
 SILENT = frozenset(  # true of a network, but not what a figure says; the tip has them
     {
         "padding",
@@ -77,6 +78,12 @@ def count_label(count: int) -> str:
     return str(count)
 
 
+def shapes_label(shapes: Iterable[str]) -> str:
+    """The shapes of a value's parts, each once: `16×32×32, 32×16×16`; of many the first and the last."""
+    texts = list(dict.fromkeys(shapes))
+    return ", ".join(texts if len(texts) <= MOST_SHAPES else [texts[0], "…", texts[-1]])
+
+
 def _is_depthwise(values: Mapping[str, object], inputs: tuple[TensorType, ...]) -> bool:
     return {"groups", "kernel"} <= values.keys() and bool(inputs) and values["groups"] == inputs[0].channels > 1
 
@@ -86,11 +93,14 @@ def _part(field: Field, values: Mapping[str, object]) -> str:
     value = values[field.name]
     if field.name == "stride" and "kernel" in values:
         value = values["kernel"] if value is None else value
-        return "" if value in (1, (1, 1)) else f"/{_sizes(value)}"
+        sign = "×" if "output_padding" in values else "/"  # a transposed convolution enlarges
+        return "" if value in (1, (1, 1)) else f"{sign}{_sizes(value)}"
     if field.name not in ALWAYS and not field.required and value == field.default:
         return ""
     name = field.name.replace("_", " ")
     match field.name, value:
+        case "kernel", int():
+            return _sizes((value, value), square=True)
         case (("kernel" | "size" | "shape"), _):
             return _sizes(value, square=True)
         case "output", _:

@@ -107,6 +107,28 @@ outputs: {logits: fc, aux: aux}
 training_only: [aux]
 """
 
+SKIPS = """
+cnngraph: 1
+name: skips
+input: [1, 32, 32]
+blocks:
+  down:
+    params: {out: , stride: 2}
+    nodes: [{op: conv, out: $out, kernel: 3, stride: $stride, padding: half}, relu]
+  up:
+    inputs: [x, skip]
+    nodes:
+      up: {op: conv_transpose, from: x, out: $skip.channels, kernel: 2, stride: 2}
+      concat: {op: concat, from: [skip, up]}
+nodes:
+  down: {op: down, repeat: 3, out: 4 * 2 ** $i, first: {stride: 1}}
+  up: {op: up, repeat: 2, from: [down, "down.${1 - $i}"]}
+  sizes: {repeat: 2, from: up.$i, op: conv, out: 4 + $i, kernel: 1, carry: none}
+  classifier: {from: sizes, nodes: [{op: global_avg_pool, from: in.1}, {op: linear, out: 10}]}
+  smaller: {op: max_pool, from: sizes.0, kernel: 2}
+outputs: {logits: classifier, map: smaller}
+"""
+
 
 def graph_of(text: str) -> Graph:
     """The graph of a spec's text."""

@@ -10,8 +10,9 @@ import pytest
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.render.compose import compose
+from cnngraph.render.forks import with_forks
 from cnngraph.render.picture import Box, Look, Picture, Shape
-from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
+from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
 
 
 def rows(picture: Picture) -> list[list[str]]:
@@ -112,6 +113,40 @@ def test_depth_closes_blocks_into_boxes_with_parameters_and_shape() -> None:
     two = [each for each in compose(graph_of(RESIDUAL), depth=2).boxes() if each.shape is Shape.SCOPE]
     assert [each.title.count for each in two] == ["×4", "", "×3"]
     assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
+
+
+def test_what_has_several_shapes_says_them_all() -> None:
+    picture = compose(graph_of(SKIPS), depth=1)
+    closed = {each.title.name: each for each in picture.boxes() if each.shape is Shape.SCOPE}
+    assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
+    assert {
+        arrow.label for arrow in picture.arrows if (arrow.tail, arrow.head) == (closed["down"].key, closed["up"].key)
+    } == {"4×32×32, 8×16×16, 16×8×8"}
+    assert [arrow.label for arrow in picture.arrows if arrow.tail == closed["sizes"].key] == ["5×32×32", "4×16×16"]
+
+
+def test_of_many_shapes_the_first_and_the_last_are_said() -> None:
+    text = """
+cnngraph: 1
+name: pyramid
+input: [1, 32, 32]
+nodes:
+  pyramid: {repeat: 5, op: conv, out: 2 + $i, kernel: 1, carry: none}
+  sum: {op: concat, from: pyramid}
+"""
+    (pyramid,) = (each for each in compose(graph_of(text), depth=1).boxes() if each.shape is Shape.SCOPE)
+    assert pyramid.rows[0].text == "40 params · 2×32×32, …, 6×32×32"
+
+
+def test_a_transposed_convolution_enlarges() -> None:
+    assert ["conv transpose 2×2, 8, ×2"] in rows(compose(graph_of(SKIPS)))
+
+
+def test_a_tensor_that_leaves_a_frame_says_its_shape_on_the_way_within() -> None:
+    skips = with_forks(compose(graph_of(SKIPS), depth=2))
+    (down,) = (each for each in skips.frames() if each.title.name == "down")
+    inside = [each.rows[0].text for each in down.members if isinstance(each, Box) and each.shape is Shape.LABEL]
+    assert inside == ["4×32×32", "8×16×16"]
 
 
 def test_depth_must_be_at_least_1() -> None:

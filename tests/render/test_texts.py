@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cnngraph.render import to_dot, to_mermaid
-from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, graph_of
+from tests.render.networks import DENSE, INCEPTION, PARTS, RESIDUAL, SKIPS, graph_of
 
 DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "inception": (INCEPTION, {}),
@@ -19,6 +19,9 @@ DRAWINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "dense_folded": (DENSE, {"fold": True}),
     "parts": (PARTS, {"fold": False}),
     "parts_folded": (PARTS, {"depth": 9, "direction": "LR"}),
+    "skips": (SKIPS, {"fold": False}),
+    "skips_2": (SKIPS, {"depth": 2}),
+    "skips_1": (SKIPS, {"depth": 1}),
 }
 
 
