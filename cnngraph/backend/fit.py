@@ -54,6 +54,23 @@ class WeightsReport:
         return len(self.loaded) + len(self.missing) + len(self.misshapen) + len(self.fresh)
 
     @property
+    def misfits(self) -> dict[str, tuple[object, ...]]:
+        """The keys that do not fit, by what is wrong with them."""
+        kinds: dict[str, tuple[object, ...]] = {
+            "missing": self.missing,
+            "of another shape": self.misshapen,
+            "in the file only": self.unexpected,
+        }
+        return {kind: keys for kind, keys in kinds.items() if keys}
+
+    @property
+    def counted(self) -> str:
+        """`11 of 15 weights, 4 of another shape`: how many fit, and how many do not."""
+        weights = "weight" if self.expected == 1 else "weights"
+        misfits = [f"{len(keys):,} {kind}" for kind, keys in self.misfits.items()]
+        return ", ".join([f"{len(self.loaded):,} of {self.expected:,} {weights}", *misfits])
+
+    @property
     def fresh_layers(self) -> list[str]:
         """The paths of the layers that begin fresh."""
         return list(dict.fromkeys(each.key.rpartition(".")[0] for each in self.fresh))
@@ -104,14 +121,8 @@ def refuse_misfit(report: WeightsReport, network: str) -> None:
     """Raise SpecError (E706) where weights do not fit."""
     if report.ok:
         return
-    kinds = {
-        "missing": report.missing,
-        "of another shape": report.misshapen,
-        "in the file only": report.unexpected,
-    }
-    counted = ", ".join(f"{len(keys):,} {kind}" for kind, keys in kinds.items() if keys)
-    message = f"{report.file} does not fit {network}: {len(report.loaded):,} of {report.expected:,} weights, {counted}"
-    notes = tuple(f"{kind}: {_some(keys)}" for kind, keys in kinds.items() if keys)
+    message = f"{report.file} does not fit {network}: {report.counted}"
+    notes = tuple(f"{kind}: {_some(keys)}" for kind, keys in report.misfits.items())
     raise SpecError([Diagnostic("E706", message, notes=notes, help="cnngraph weights SPEC FILE tells more")])
 
 

@@ -243,7 +243,7 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
         yield [(f"In the file each key begins with {opened.prefix} which nothing here is called.", "dim")]
     for each in expectations(opened, graph):
         yield [(printable(each), "yellow")]
-    facts = f"{len(report.loaded):,} of {count(report.expected, 'weight')}"
+    facts = report.counted
     if report.fresh:
         facts += f", {', '.join(report.fresh_layers)} fresh"
     word, style = ("fits", "green") if report.ok else ("does not fit", "red")

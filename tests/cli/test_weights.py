@@ -56,7 +56,7 @@ def test_weights_that_do_not(cli: Cli, one: str) -> None:
         "  old.weight\n"
         "\n"
         "In the file they stand under state_dict.\n"
-        "theirs.pth does not fit one: 2 of 4 weights\n"
+        "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 of another shape, 1 in the file only\n"
     )
 
 
