@@ -104,7 +104,8 @@ class Blame:
         for name, ref in odd[:6]:
             cause = self.cause(ref, aspect)
             notes.append(f"{name} {self.type_of(ref)}{f', because of {cause}' if cause else ''}")
-        mend = self.projection(op, named) or self.mend(op, named, usual, aspect)
+        mend = self.rounding(named) if aspect is _sizes else None
+        mend = mend or self.projection(op, named) or self.mend(op, named, usual, aspect)
         for target, _ in counts.most_common(MOST_TARGETS):
             mend = mend or self.mend(op, named, target, aspect)
         return tuple(notes), mend
@@ -139,6 +140,28 @@ class Blame:
                 break
             ref = node.reads[0]
         return found
+
+    def rounding(self, named: list[tuple[str, Ref]]) -> str | None:
+        """A map that does not divide evenly has another size once made smaller and larger again, as in a U-Net."""
+        for _, ref in named:
+            factor = max((self.growth(self.nodes[index]) for index in self.chain(ref)), default=1)
+            found, behind = self.type_of(ref), self.behind(ref)
+            for _, other in named if factor > 1 else ():
+                want = self.type_of(other)
+                pairs = list(zip(want.sizes[1:], found.sizes[1:], strict=True))
+                is_rest = 0 < max(abs(a - b) for a, b in pairs) < factor and any(a % factor for a, _ in pairs)
+                if is_rest and not behind.isdisjoint({other, *self.behind(other)}):
+                    way = f"{_map(want)} does not divide evenly: made smaller and larger again, it is {_map(found)}"
+                    return f"{way}; choose another size of the input"
+        return None
+
+    def growth(self, node: Node) -> int:
+        """By which factor an op enlarges a map."""
+        after = node.types[0]
+        before = self.type_of(node.reads[0]) if len(node.reads) == 1 else after
+        if not (before.is_map and after.is_map):
+            return 1
+        return max(-(-large // small) for large, small in zip(after.sizes[1:], before.sizes[1:], strict=True))
 
     def projection(self, op: Op, named: list[tuple[str, Ref]]) -> str | None:
         """A shortcut beside a branch that changes the shape wants a 1×1 convolution of that stride and width."""

@@ -44,6 +44,7 @@ PLANTED = {
     "row_of_a_table": ("E207", 6),
     "share_with_other_width": ("E307", 5),
     "shortcut_without_projection": ("E202", 12),
+    "size_does_not_divide": ("E203", 13),
     "two_inputs_for_one": ("E210", 6),
     "unknown_name_in_expression": ("E402", 7),
     "unknown_node": ("E301", 6),
