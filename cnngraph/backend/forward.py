@@ -100,8 +100,7 @@ class _Names:
             if number < count == 1:
                 name = self._choose(position, step, ref)
             else:
-                node = self.layout.graph.nodes[ref.node]
-                path = f"{step.path}.{number}" if number < count else node.path + f".{ref.part}" * node.is_list
+                path = f"{step.path}.{number}" if number < count else self.layout.path_within(step.path, ref)
                 name = self._named_after(path)
                 self._parts.add(name)
             self.assign(name, ref, position)

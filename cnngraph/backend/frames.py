@@ -122,6 +122,21 @@ class Layout:
         """The types of what the node reads."""
         return [self.graph.type_of(ref) for ref in node.reads]
 
+    def path_within(self, above: str, ref: Ref) -> str:
+        """What a tensor made below `above` is called by: the outermost scope there whose value it is, or its node."""
+        scopes = (path for path in self.worth.get(ref, ()) if path.startswith(f"{above}."))
+        node = self.graph.nodes[ref.node]
+        return next(scopes, node.path + f".{ref.part}" * node.is_list)
+
+    @cached_property
+    def worth(self) -> dict[Ref, list[str]]:
+        """The scopes whose value is one tensor, by that tensor, from the outermost."""
+        worth: dict[Ref, list[str]] = defaultdict(list)
+        for path, frame in self.frames.items():
+            if len(frame.scope.value) == 1:
+                worth[frame.scope.value[0]].append(path)
+        return worth
+
     def is_parameter(self, ref: Ref) -> bool:
         """Whether it is a free parameter: an attribute of a module, which no step has to make."""
         return ref.node >= 0 and "" in self.graph.nodes[ref.node].parameters

@@ -268,6 +268,22 @@ def test_a_head_for_training_runs_where_its_tensor_is_made() -> None:
     assert [name for name, _ in model.named_children()] == ["stem", "body", "end", "aux2", "aux1", "last"]
 
 
+def test_the_value_of_a_round_goes_by_the_rounds_name() -> None:
+    check_forward(
+        built("""
+        nodes:
+          down: {repeat: 2, nodes: {pool: {op: max_pool, kernel: 2, stride: 1}, body: [relu, tanh]}}
+          up: {op: conv_transpose, from: down, out: 2, kernel: 2}
+          cat: {op: concat, from: [down.0, up]}
+        """),
+        """
+        x, down_0 = self.down(x)
+        x = self.up(x)
+        return torch.cat((down_0, x), 1)
+        """,
+    )
+
+
 def test_a_tap_for_training_is_none_in_eval_mode() -> None:
     model = built("""
         nodes:
