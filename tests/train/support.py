@@ -43,7 +43,7 @@ def stripe_parts(train: int = 36, held: int = 12, validation: bool = True) -> Pa
     return Parts(tuple("abcd"), Part.whole(stripes(train)), part, Part.whole(stripes(held, 2)))
 
 
-def small_network(seed: int = 0) -> nn.Module:
+def small_network(seed: int = 0) -> nn.Sequential:
     """Convolution, batch norm, dropout, linear: everything that has a state or draws random numbers."""
     torch.manual_seed(seed)
     return nn.Sequential(

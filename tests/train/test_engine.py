@@ -19,9 +19,11 @@ from torch.nn import functional as F
 from cnngraph import SpecError
 from cnngraph.recipe.model import Adam, AdamW, Cosine, Loss, Sgd, Step
 from cnngraph.train import Result
-from cnngraph.train.engine import auxiliary_loss, evaluate, make_optimizer
+from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import InMemory
 from cnngraph.train.loader import EvaluationLoader, Preparation
+from cnngraph.train.objective import auxiliary_loss
+from cnngraph.train.optimizers import make_optimizer
 from tests.train.support import (
     CPU,
     RECIPE,
