@@ -1,0 +1,368 @@
+"""The examples compute what their papers say: each is compared with a network written by hand, in double precision."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+import cnngraph
+from cnngraph.cli.run import run
+from tests.library import LIBRARY, network
+
+
+def conv_bn(
+    into: int, out: int, kernel: int = 3, stride: int = 1, dilation: int = 1, groups: int = 1, relu: bool = True
+) -> nn.Sequential:
+    """A convolution of odd kernel that keeps the size at stride 1, normed, and mostly activated."""
+    conv = nn.Conv2d(into, out, kernel, stride, dilation * (kernel // 2), dilation, groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out), *([nn.ReLU()] if relu else []))
+
+
+class UNet(nn.Module):
+    """Figure 1 of Ronneberger et al. 2015, with padding."""
+
+    def __init__(self, channels: int = 1, classes: int = 2, depth: int = 4, width: int = 64) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(depth + 1)]
+        self.down = nn.ModuleList(self.convs(*pair) for pair in pairwise([channels, *widths]))
+        self.up = nn.ModuleList(
+            nn.ModuleList([nn.ConvTranspose2d(into, out, 2, 2), self.convs(2 * out, out)])
+            for into, out in pairwise(reversed(widths))
+        )
+        self.last = nn.Conv2d(width, classes, 1)
+
+    def convs(self, into: int, out: int) -> nn.Sequential:
+        first, second = nn.Conv2d(into, out, 3, padding=1), nn.Conv2d(out, out, 3, padding=1)
+        return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen: list[Tensor] = []
+        for level, convs in enumerate(self.down):
+            x = convs(F.max_pool2d(x, 2) if level else x)
+            seen.append(x)
+        x = F.dropout(seen.pop(), 0.5, self.training)
+        for part in self.up:
+            assert isinstance(part, nn.ModuleList)
+            enlarge, convs = part
+            x = convs(torch.cat((seen.pop(), enlarge(x)), 1))
+        logits: Tensor = self.last(x)
+        return logits
+
+
+class Exchange(nn.Module):
+    """Figures 2 and 3 of Wang et al. 2020: units for each map, then each new map is the sum of all the old ones."""
+
+    def __init__(self, widths: Sequence[int], units: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Sequential(*(BasicBlock(w, w) for _ in range(units))) for w in widths)
+        self.paths = nn.ModuleList(
+            nn.ModuleList(self.path(widths, start, end) for start in range(len(widths))) for end in range(len(widths))
+        )
+
+    def path(self, widths: Sequence[int], start: int, end: int) -> nn.Module:
+        into, out = widths[start], widths[end]
+        if start == end:
+            return nn.Identity()
+        if start > end:
+            return nn.Sequential(conv_bn(into, out, 1, relu=False), nn.Upsample(scale_factor=2 ** (start - end)))
+        steps = [conv_bn(into, into, stride=2) for _ in range(end - start - 1)]
+        return nn.Sequential(*steps, conv_bn(into, out, stride=2, relu=False))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        maps = [branch(each) for branch, each in zip(self.branches, maps, strict=True)]
+        sums = []
+        for paths in self.paths:
+            assert isinstance(paths, nn.ModuleList)
+            sums.append(torch.stack([path(each) for path, each in zip(paths, maps, strict=True)]).sum(0))
+        return [F.relu(each) for each in sums]
+
+
+class Stage(nn.Module):
+    """Some exchanges, after a map of half the size has joined."""
+
+    def __init__(self, into: Sequence[int], widths: Sequence[int], modules: int, units: int) -> None:
+        super().__init__()
+        pairs = zip(into, widths[:-1], strict=True)
+        self.old = nn.ModuleList(nn.Identity() if a == b else conv_bn(a, b) for a, b in pairs)
+        self.new = conv_bn(into[-1], widths[-1], stride=2)
+        self.exchanges = nn.Sequential(*(Exchange(widths, units) for _ in range(modules)))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        old = [keep(each) for keep, each in zip(self.old, maps, strict=True)]
+        new: list[Tensor] = self.exchanges([*old, self.new(maps[-1])])
+        return new
+
+
+class HRNet(nn.Module):
+    """HRNet-W for classification: Wang et al. 2020, section 3 and appendix A."""
+
+    def __init__(
+        self,
+        classes: int = 10,
+        strides: Sequence[int] = (1, 2),
+        width: int = 16,
+        modules: Sequence[int] = (1, 1, 1),
+        units: int = 2,
+        head: int = 32,
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*(conv_bn(64 if n else 3, 64, stride=stride) for n, stride in enumerate(strides)))
+        self.units = nn.Sequential(self.bottleneck(64, 256), *(self.bottleneck(256, 256) for _ in range(units - 1)))
+        widths = [256]
+        self.stages = nn.Sequential()
+        for number, count in enumerate(modules):
+            into, widths = widths, [width * 2**level for level in range(number + 2)]
+            self.stages.append(Stage(into, widths, count, units))
+        outs = [head * 2**level for level in range(len(widths))]
+        self.widen = nn.ModuleList(self.bottleneck(*pair) for pair in zip(widths, outs, strict=True))
+        self.shrink = nn.ModuleList(conv_bn(*pair, stride=2) for pair in pairwise(outs))
+        self.conv = conv_bn(outs[-1], 16 * head, 1)
+        self.fc = nn.Linear(16 * head, classes)
+
+    def bottleneck(self, into: int, out: int) -> Bottleneck:
+        shortcut = None if into == out else conv_bn(into, out, 1, relu=False)
+        return Bottleneck(into, out // 4, downsample=shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps: list[Tensor] = self.stages([self.units(self.stem(x))])
+        maps = [widen(each) for widen, each in zip(self.widen, maps, strict=True)]
+        y = maps[0]
+        for shrink, each in zip(self.shrink, maps[1:], strict=True):
+            y = each + shrink(y)
+        logits: Tensor = self.fc(self.conv(y).mean((2, 3)))
+        return logits
+
+
+class SelectiveKernel(nn.Module):
+    """Section 3.1 of Li et al. 2019: split, fuse, select."""
+
+    def __init__(self, width: int, stride: int, dilations: Sequence[int], groups: int, reduction: int) -> None:
+        super().__init__()
+        self.split = nn.ModuleList(conv_bn(width, width, stride=stride, dilation=d, groups=groups) for d in dilations)
+        squeezed = max(width // reduction, 32)
+        self.squeeze = nn.Linear(width, squeezed, bias=False)
+        self.bn = nn.BatchNorm1d(squeezed)
+        self.scores = nn.Linear(squeezed, width * len(dilations), bias=False)  # A, B, … row by row
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.stack([branch(x) for branch in self.split])
+        z = F.relu(self.bn(self.squeeze(found.sum(0).mean((2, 3)))))
+        score = self.scores(z).unflatten(1, (-1, len(self.split))).exp()
+        weight = score / score.sum(2, keepdim=True)
+        return torch.einsum("nbchw,bcn->bchw", found, weight)
+
+
+class SKUnit(nn.Module):
+    def __init__(self, into: int, out: int, stride: int, **words: Any) -> None:
+        super().__init__()
+        self.reduce = conv_bn(into, out // 2, 1)
+        self.select = SelectiveKernel(out // 2, stride, **words)
+        self.increase = conv_bn(out // 2, out, 1, relu=False)
+        changes = stride != 1 or into != out
+        self.shortcut = conv_bn(into, out, 1, stride, relu=False) if changes else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.increase(self.select(self.reduce(x))) + self.shortcut(x))
+
+
+class SKNet(nn.Module):
+    """Table 1 of Li et al. 2019."""
+
+    def __init__(
+        self,
+        classes: int = 1000,
+        units: Sequence[int] = (3, 4, 6, 3),
+        dilations: Sequence[int] = (1, 2),
+        groups: int = 32,
+        reduction: int = 16,
+    ) -> None:
+        super().__init__()
+        self.stem = conv_bn(3, 64, 7, stride=2)
+        self.units = nn.Sequential()
+        width = 64
+        for stage, count in enumerate(units):
+            for number in range(count):
+                stride = 2 if stage and not number else 1
+                words = {"dilations": dilations, "groups": groups, "reduction": reduction}
+                self.units.append(SKUnit(width, 256 * 2**stage, stride, **words))
+                width = 256 * 2**stage
+        self.fc = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.units(F.max_pool2d(self.stem(x), 3, 2, 1))
+        logits: Tensor = self.fc(y.mean((2, 3)))
+        return logits
+
+
+CASES: list[tuple[str, Callable[..., nn.Module], dict[str, Any], tuple[int, int, int]]] = [
+    ("unet", UNet, {"depth": 0, "width": 4}, (1, 5, 7)),
+    ("unet", UNet, {"depth": 1, "width": 8, "classes": 3}, (1, 10, 6)),
+    ("unet", UNet, {"depth": 4, "width": 4}, (1, 32, 48)),
+    ("hrnet", HRNet, {}, (3, 32, 32)),
+    ("hrnet", HRNet, {"modules": [], "units": 1}, (3, 9, 7)),
+    ("hrnet", HRNet, {"modules": [2, 1], "width": 4, "head": 8, "strides": [2, 1, 1]}, (3, 16, 24)),
+    ("hrnet", HRNet, {"modules": [1, 1, 1, 2], "width": 2, "units": 1, "classes": 4, "strides": [1]}, (3, 32, 16)),
+    ("sknet50", SKNet, {"units": [2, 1, 0, 0], "classes": 10}, (3, 64, 96)),
+    ("sknet50", SKNet, {"units": [1, 2, 0, 0], "dilations": [1, 2, 3], "groups": 8}, (3, 75, 53)),
+    ("sknet50", SKNet, {"units": [2, 0, 0, 0], "dilations": [2], "reduction": 2}, (3, 32, 32)),
+]
+
+
+def filled(model: nn.Module) -> nn.Module:
+    """The same in double precision, with batch norms that do something."""
+    torch.manual_seed(0)
+    for name, each in model.double().state_dict().items():
+        if each.is_floating_point() and each.dim() == 1:
+            nn.init.uniform_(each, 0.5 if name.endswith("var") else -1, 1)
+    return model
+
+
+def copied(model: nn.Module, by_hand: nn.Module) -> nn.Module:
+    """The network by hand in double precision, with the model's weights, which come in the same order."""
+    theirs, mine = model.state_dict(), by_hand.double().state_dict()
+    pairs = zip(theirs.items(), mine, strict=True)
+    by_hand.load_state_dict({key: value.view(mine[key].shape) for (_, value), key in pairs})
+    return by_hand
+
+
+@pytest.mark.parametrize(("name", "by_hand", "params", "shape"), CASES, ids=[f"{case[0]}-{case[2]}" for case in CASES])
+def test_an_example_is_the_network_written_by_hand(
+    name: str, by_hand: Callable[..., nn.Module], params: dict[str, Any], shape: tuple[int, int, int]
+) -> None:
+    model = filled(cnngraph.build(name, **params))
+    theirs = copied(model, by_hand(**params))
+    height, width = shape[1:]
+    for size in ((height, width), (2 * width, height)):  # what is built takes other sizes, too
+        images = torch.randn(3, shape[0], *size, dtype=torch.float64)
+        with torch.no_grad():
+            torch.testing.assert_close(model.eval()(images), theirs.eval()(images))
+        outputs, gradients = [], []
+        for each in (model, theirs):
+            torch.manual_seed(1)
+            outputs.append(each.train()(images))
+            gradients.append(torch.autograd.grad(outputs[-1].square().mean(), list(each.parameters())))
+        torch.testing.assert_close(*outputs)
+        for one, other in zip(*gradients, strict=True):
+            torch.testing.assert_close(one, other.view(one.shape))
+        for one, other in zip(model.buffers(), theirs.buffers(), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "variance"),
+    [
+        ("unet", "down.4.convs.1.0", 2 / (9 * 1024)),
+        ("hrnet", "stages.2.exchange.0.branches.3.0.conv1", 2 / (9 * 128)),
+        ("sknet50", "layer4.0.conv2.split.1.0", 2 / (9 * 1024 / 32)),
+    ],
+)
+def test_weights_begin_as_those_of_he(name: str, path: str, variance: float) -> None:
+    torch.manual_seed(0)
+    conv = cnngraph.build(name).get_submodule(path)
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.weight.var().item() == pytest.approx(variance, rel=0.05)
+
+
+@pytest.mark.parametrize("depth", range(6))
+def test_parameters_of_unet(depth: int) -> None:
+    def double(into: int, out: int) -> int:
+        return 9 * into * out + 9 * out * out + 2 * out
+
+    widths = [3 * 2**level for level in range(depth + 1)]
+    down = double(1, 3) + sum(double(a, 2 * a) for a in widths[:-1])
+    up = sum(4 * 2 * a * a + a + double(2 * a, a) for a in widths[:-1])
+    assert cnngraph.load("unet", depth=depth, width=3, classes=5).num_params == down + up + 4 * 5
+
+
+# Of the networks that the paper's authors published. There the four last convolutions have biases, which do nothing
+# before a batch norm.
+@pytest.mark.parametrize(
+    ("width", "modules", "units", "published"),
+    [
+        (18, [1, 4, 3], 4, 21_299_004),
+        (30, [1, 4, 3], 4, 37_712_220),
+        (32, [1, 4, 3], 4, 41_232_680),
+        (40, [1, 4, 3], 4, 57_557_160),
+        (18, [1, 3, 2], 2, 15_597_464),  # HRNet-W18-Small-v2
+    ],
+)
+def test_parameters_of_hrnet(width: int, modules: list[int], units: int, published: int) -> None:
+    graph = cnngraph.load("hrnet", classes=1000, strides=[2, 2], width=width, modules=modules, units=units, head=128)
+    assert graph.num_params == published - (256 + 512 + 1024 + 2048)
+
+
+@pytest.mark.parametrize(("units", "millions", "billions"), [([3, 4, 6, 3], 27.5, 4.47), ([3, 4, 23, 3], 48.9, 8.46)])
+def test_size_of_sknet(units: list[int], millions: float, billions: float) -> None:
+    """Table 2 of the paper."""
+    graph = cnngraph.load("sknet50", units=units)
+    assert graph.num_params / 1e6 == pytest.approx(millions, rel=0.005)
+    assert graph.macs / 1e9 == pytest.approx(billions, rel=0.005)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_an_example_extended_for_photographs(depth: int, tmp_path: Path) -> None:
+    path = tmp_path / "colour.yaml"
+    path.write_text(f"cnngraph: 1\nextends: unet\ninput: [3, 40, 24]\nparams: {{depth: {depth}, width: 4}}\n")
+    model = filled(cnngraph.build(path)).eval()
+    theirs = copied(model, UNet(3, depth=depth, width=4)).eval()
+    images = torch.randn(2, 3, 40, 24, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), theirs(images))
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "unet": {"depth": 2, "width": 4},
+    "hrnet": {"width": 4, "modules": [1, 1], "units": 1},
+    "sknet50": {"units": [1, 1, 0, 0], "classes": 10},
+}
+
+
+def test_every_example_is_looked_at() -> None:
+    assert {path.stem for path in (LIBRARY / "examples").glob("*.yaml")} == {*SMALL} == {case[0] for case in CASES}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_printed_source_of_an_example_is_the_same_network(name: str, tmp_path: Path) -> None:
+    settings = [word for key, value in SMALL[name].items() for word in ("--set", f"{key}={value}")]
+    assert run(["build", name, "-o", str(tmp_path / "net.py"), *settings]) == 0
+    graph = cnngraph.load(network(name), **SMALL[name])
+    printed = runpy.run_path(str(tmp_path / "net.py"))
+    torch.manual_seed(0)
+    model = cnngraph.build(graph)
+    torch.manual_seed(0)
+    other = printed[type(model).__name__]()
+    assert list(model.state_dict()) == list(other.state_dict())
+    images = torch.randn(2, *graph.input_shapes["in"])
+    for each in (model, other):
+        each.train()
+    torch.manual_seed(1)
+    mine = model(images)
+    torch.manual_seed(1)
+    assert torch.equal(mine, other(images))
+    assert torch.equal(model.eval()(images), other.eval()(images))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_example_learns(name: str) -> None:
+    torch.manual_seed(0)
+    model = cnngraph.build(name, **SMALL[name])
+    images = torch.randn(8, 1 if name == "unet" else 3, 32, 32)
+    labels = (images[:, 0] > 0).long() if name == "unet" else torch.arange(8)
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
