@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Pair, Text, field
-from cnngraph.recipe.kinds import ByName, Decay, Fraction, Label, Named, OrNone, Positive, Record, Two
+from cnngraph.recipe.kinds import ByName, Fraction, Label, Named, OrNone, Positive, Record
+from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
+from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule
 from cnngraph.recipe.sets import FIGURES, SETS
 
 
@@ -47,77 +48,6 @@ class ImageFolder:
     resize: tuple[int, int] | None = field(
         Optional(Pair(1)), "height and width to resize to; without it, the network's input", None
     )
-
-
-@dataclass(frozen=True)
-class Sgd:
-    """Stochastic gradient descent with momentum."""
-
-    name: str = field(Choice(("sgd",)), "stochastic gradient descent", "sgd")
-    lr: float = field(Positive(), "the learning rate")
-    momentum: float = field(Decay(), "how much of the last step each step keeps", 0.0)
-    nesterov: bool = field(Bool(), "Nesterov's momentum", False)
-    weight_decay: float = field(Float(0), "what is added to each gradient, times the weight", 0.0)
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Adam (Kingma & Ba 2015)."""
-
-    name: str = field(Choice(("adam",)), "Adam", "adam")
-    lr: float = field(Positive(), "the learning rate", 0.001)
-    betas: tuple[float, float] = field(Two(Decay()), "what the two running means keep", (0.9, 0.999))
-    eps: float = field(Positive(), "added to the denominator", 1e-8)
-    weight_decay: float = field(Float(0), "what is added to each gradient, times the weight", 0.0)
-
-
-@dataclass(frozen=True)
-class AdamW:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
-
-    name: str = field(Choice(("adamw",)), "Adam with decoupled weight decay", "adamw")
-    lr: float = field(Positive(), "the learning rate", 0.001)
-    betas: tuple[float, float] = field(Two(Decay()), "what the two running means keep", (0.9, 0.999))
-    eps: float = field(Positive(), "added to the denominator", 1e-8)
-    weight_decay: float = field(Float(0), "the part of each weight that a step of rate 1 takes away", 0.01)
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The same rate throughout."""
-
-    name: str = field(Choice(("constant",)), "the same rate throughout", "constant")
-
-    def factor(self, epoch: float, epochs: int) -> float:
-        """What the learning rate is multiplied by after so many epochs (a fraction counts) out of all."""
-        return 1.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """The rate divided at certain epochs."""
-
-    name: str = field(Choice(("step",)), "the rate divided at certain epochs", "step")
-    every: int | None = field(Optional(Int(1)), "divide after every so many epochs", None)
-    at: tuple[int, ...] | None = field(Optional(ListOf(Int(1))), "divide after each of these epochs", None)
-    divide: float = field(Positive(), "by how much", 10.0)
-
-    def factor(self, epoch: float, epochs: int) -> float:
-        """What the learning rate is multiplied by after so many epochs (a fraction counts) out of all."""
-        steps = int(epoch) // self.every if self.every else sum(int(epoch) >= each for each in self.at or ())
-        return float(self.divide**-steps)
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from the full rate down, step by step (Loshchilov & Hutter 2017)."""
-
-    name: str = field(Choice(("cosine",)), "half a cosine from the full rate down, step by step", "cosine")
-    final: float = field(Float(0, 1), "the part of the rate that is left at the end", 0.0)
-
-    def factor(self, epoch: float, epochs: int) -> float:
-        """What the learning rate is multiplied by after so many epochs (a fraction counts) out of all."""
-        return self.final + (1 - self.final) * (1 + math.cos(math.pi * min(1.0, epoch / epochs))) / 2
 
 
 @dataclass(frozen=True)
@@ -159,10 +89,8 @@ class Recipe:
     data: NamedSet | ImageFolder = field(Named((NamedSet, ImageFolder)), "the images")
     epochs: int = field(Int(1), "how often every training image is seen")
     batch_size: int = field(Int(1), "images in one step", 64)
-    optimizer: Sgd | Adam | AdamW = field(Named((Sgd, Adam, AdamW)), "how weights follow their gradients")
-    schedule: Constant | Step | Cosine = field(
-        Named((Constant, Step, Cosine)), "how the learning rate changes", Constant()
-    )
+    optimizer: Optimizer = field(Named(OPTIMIZERS), "how weights follow their gradients")
+    schedule: Schedule = field(Named(SCHEDULES), "how the learning rate changes", Constant())
     validation: float | None = field(
         OrNone(Fraction()), "the part of the training images on which the best epoch is chosen", 0.1
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnngraph.recipe.model import Adam, AdamW, Sgd
+from cnngraph.recipe.optimizers import Adam, AdamW, Sgd
 
 FUSED = True  # one kernel for a whole step, on the CPU and on CUDA
 

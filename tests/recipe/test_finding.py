@@ -9,7 +9,8 @@ import pytest
 
 from cnngraph import SpecError
 from cnngraph.recipe import find_recipe, load_recipe, recipe_names, recipe_schema, recipe_table, to_dict
-from cnngraph.recipe.model import Adam, Sgd, Step
+from cnngraph.recipe.optimizers import Adam, Sgd
+from cnngraph.recipe.schedules import Step
 
 
 def test_the_library() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe import Recipe, check_fit
-from cnngraph.recipe.model import Adam, Augment, ImageFolder, Loss, NamedSet, Normalize
+from cnngraph.recipe.model import Augment, ImageFolder, Loss, NamedSet, Normalize
+from cnngraph.recipe.optimizers import Adam
 from cnngraph.tensor_type import TensorType
 
 MAP, VECTOR = TensorType.map, TensorType.vector

@@ -7,7 +7,9 @@ import pytest
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe, to_yaml
-from cnngraph.recipe.model import AdamW, Augment, Cosine, ImageFolder, NamedSet, Normalize, Sgd, Step
+from cnngraph.recipe.model import Augment, ImageFolder, NamedSet, Normalize
+from cnngraph.recipe.optimizers import AdamW, Sgd
+from cnngraph.recipe.schedules import Cosine, Step
 
 LEAST = "data: digits\nepochs: 3\noptimizer: adam\n"
 

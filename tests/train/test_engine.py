@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnngraph import SpecError
-from cnngraph.recipe.model import Adam, AdamW, Cosine, Loss, Sgd, Step
+from cnngraph.recipe.model import Loss
+from cnngraph.recipe.optimizers import Adam, AdamW, Sgd
+from cnngraph.recipe.schedules import Cosine, Step
 from cnngraph.train import Result
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import InMemory

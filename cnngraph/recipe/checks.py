@@ -1,0 +1,77 @@
+"""Which words of a recipe do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from cnngraph.diagnostics import did_you_mean
+from cnngraph.recipe.fit import check_images
+from cnngraph.recipe.model import Augment, NamedSet, Normalize, Recipe
+from cnngraph.recipe.optimizers import Sgd
+from cnngraph.recipe.schedules import Step
+from cnngraph.recipe.sets import SETS
+
+Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
+
+
+def _check_step(made: Step) -> list[Problem]:
+    if (made.every is None) == (made.at is None):
+        return [("at" if made.at else "name", "schedule step needs either every or at")]
+    return []
+
+
+def _check_sgd(made: Sgd) -> list[Problem]:
+    if made.nesterov and not made.momentum:
+        return [("nesterov", "Nesterov's momentum needs a momentum above 0")]
+    return []
+
+
+def _check_normalize(made: Normalize) -> list[Problem]:
+    if len(made.mean) != len(made.std):
+        return [("std", f"normalize has {len(made.mean)} means and {len(made.std)} deviations: one each for a channel")]
+    return []
+
+
+def _check_augment(made: Augment) -> list[Problem]:
+    if made.pad and not made.crop:
+        return [("pad", "augment.pad needs augment.crop: the size that is cut out of the padded image")]
+    return []
+
+
+def _check_set(made: NamedSet) -> list[Problem]:
+    known = SETS[made.name].classes
+    problems = [
+        ("classes", f"{SETS[made.name].title} has no class {each}: {did_you_mean(each, known) or _some(known)}")
+        for each in made.classes or ()
+        if each not in known
+    ]
+    return problems + _check_classes(made)
+
+
+def _check_classes(made: Any) -> list[Problem]:
+    classes = made.classes or ()
+    twice = sorted({each for each in classes if classes.count(each) > 1})
+    return [("classes", f"class {each} stands twice in data.classes") for each in twice]
+
+
+def _some(words: tuple[str, ...]) -> str:
+    """The first of many words."""
+    return "it has " + ", ".join(words[:12]) + (" …" if len(words) > 12 else "")
+
+
+def _check_recipe(made: Recipe) -> list[Problem]:
+    if not isinstance(made.data, NamedSet):
+        return []
+    channels, *size = SETS[made.data.name].shape
+    return [(word, message) for word, message in check_images(made, (channels, *(made.data.resize or size)))]
+
+
+CHECKS: dict[type[Any], Callable[[Any], list[Problem]]] = {
+    Step: _check_step,
+    Sgd: _check_sgd,
+    Normalize: _check_normalize,
+    Augment: _check_augment,
+    NamedSet: _check_set,
+    Recipe: _check_recipe,
+}
