@@ -45,9 +45,11 @@ step at work, writes a checkpoint and ends; `--resume` goes on from there, to th
 | file | |
 | --- | --- |
 | `spec.yaml`, `recipe.yaml` | what was run, every param and default filled in |
+| `data.json` | the images: names of the classes, size, mean and deviation, how many in each part |
 | `environment.json` | versions, machine, command, the weights it began with |
 | `metrics.csv`, `metrics.json` | loss and accuracy by epoch; in JSON the best epoch and the test figures too |
 | `curves.png` | the same as a picture |
+| `classes_test.csv`, `confusion_test.png` | how each class fares in the end, as a table and as a picture; `validation` without test images |
 | `best.safetensors` | the weights of the best epoch, where one is chosen |
 | `last.safetensors` | the latest weights |
 | `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |

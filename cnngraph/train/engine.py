@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.train import files
+from cnngraph.train.class_table import save_report
 from cnngraph.train.counters import Clock, Counters
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Parts
@@ -22,6 +23,7 @@ from cnngraph.train.memory import keep_freed_memory
 from cnngraph.train.progress import Reporter
 from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of
 from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.scores import Scores
 from cnngraph.train.state import STATE_VERSION, check_state
 
 SHOWN_EVERY = 0.2  # seconds between two looks at the counters, which on a GPU wait for it
@@ -90,6 +92,7 @@ class Run:
         self.loader = TrainingLoader(self.parts.train, self.preparation, recipe.batch_size, recipe.seed, device)
         self.device = device
         self.counters = Counters(device)
+        self.scores: dict[str, Scores] = {}  # of the latest look at each part
         self.epochs: tuple[Epoch, ...] = ()
         self.done = 0  # steps
         self.seconds = 0.0  # of the finished epochs
@@ -167,6 +170,7 @@ class Run:
             test = self.evaluate("test")
         self.folder.save_metrics(self.epochs, test=test, finished=True, seconds=self.seconds)
         self.folder.save_curves(self.network, self.epochs, test)
+        self.save_scores("test" if test else "validation")
         return Result(self.folder.path, self.epochs, best, test, False, self.seconds)
 
     def interrupted(self) -> Result:
@@ -181,8 +185,15 @@ class Run:
         self.reporter.evaluating(part)
         images = self.parts.test if part == "test" else self.parts.validation
         assert images is not None
+        scores = self.scores[part] = Scores(self.parts.classes, self.device)
         with self.learner.precision():
-            return evaluate(self.model, EvaluationLoader(images, self.preparation, self.device), self.device)
+            return evaluate(self.model, EvaluationLoader(images, self.preparation, self.device), self.device, scores)
+
+    def save_scores(self, part: str) -> None:
+        """Write how each class fares with the weights that are kept."""
+        if part == "validation" or part not in self.scores:  # the latest look was at the last epoch, not the best one
+            self.evaluate(part)
+        save_report(self.folder.path, self.network, part, self.scores[part].read())
 
     def show(self, step: int) -> None:
         """Tell how far the epoch is. Raises SpecError where the loss is no number."""

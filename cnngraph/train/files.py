@@ -6,11 +6,14 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write(path: Path, writer: Callable[[Path], object]) -> None:
@@ -31,6 +34,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write plain values as JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure of matplotlib's, as PNG, SVG or PDF by the path's ending."""
+    write(path, lambda beside: figure.savefig(beside, format=path.suffix[1:].lower()))
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:

@@ -65,6 +65,7 @@ def run_training(
             if not folder:
                 folder = RunFolder.new(out, graph.name)
                 folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
+                folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
             shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
             return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
 
@@ -115,13 +116,18 @@ def _facts(
     return Facts(
         network=graph.name,
         parameters=graph.num_params,
-        data=SETS[recipe.data.name].title if isinstance(recipe.data, NamedSet) else "image folder",
+        data=title_of(recipe),
         parts={name: len(part) for name, part in named.items() if part},
         device=where,
         epochs=recipe.epochs,
         folder=folder.path,
         resumed_at=resumed_at,
     )
+
+
+def title_of(recipe: Recipe) -> str:
+    """What a person calls the images."""
+    return SETS[recipe.data.name].title if isinstance(recipe.data, NamedSet) else "image folder"
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +23,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.train import files
 from cnngraph.train.curves import draw_curves
+from cnngraph.train.images import Parts
 from cnngraph.train.records import Epoch, Figures, best_of
 
 RUNS = Path("runs")
@@ -114,6 +115,20 @@ class RunFolder:
     def save_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every word of it."""
         files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
+
+    def save_data(self, title: str, parts: Parts, figures: tuple[Sequence[float], Sequence[float]] | None) -> None:
+        """Write what whoever uses the network later must know of the images; `figures` are mean and deviation."""
+        mean, deviation = figures or (None, None)
+        named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+        facts = {
+            "title": title,
+            "classes": parts.classes,
+            "image": parts.shape,
+            "mean": mean,
+            "std": deviation,
+            "parts": {name: len(part) for name, part in named.items() if part},
+        }
+        files.write_json(self.path / "data.json", facts)
 
     def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
         """Write a checkpoint, with the figures it was saved at."""

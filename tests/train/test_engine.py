@@ -123,7 +123,10 @@ def test_a_set_without_test_images(tmp_path: Path) -> None:
 
 def test_what_the_folder_holds(tmp_path: Path) -> None:
     result = run(tmp_path)
-    names = {"best.safetensors", "curves.png", "last.safetensors", "metrics.csv", "metrics.json", "state.pt"}
+    names = {
+        "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "last.safetensors", "metrics.csv",
+        "metrics.json", "state.pt",
+    }  # fmt: skip
     assert {each.name for each in tmp_path.iterdir()} == names
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))

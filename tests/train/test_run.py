@@ -76,13 +76,21 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     assert result.test
     assert result.test.accuracy > 0.6
     assert {each.name for each in folder.iterdir()} == {
-        "best.safetensors", "curves.png", "environment.json", "last.safetensors", "metrics.csv", "metrics.json",
-        "recipe.yaml", "spec.yaml", "state.pt",
+        "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "data.json", "environment.json",
+        "last.safetensors", "metrics.csv", "metrics.json", "recipe.yaml", "spec.yaml", "state.pt",
     }  # fmt: skip
     assert (folder / "spec.yaml").read_text() == SPEC
     value, _ = parse(read_file(folder / "recipe.yaml"))
     assert isinstance(value, Table)
     assert read_recipe(value, name="again")[0] == RECIPE
+    assert json.loads((folder / "data.json").read_text()) == {
+        "title": "embedded digits",
+        "classes": list("0123456789"),
+        "image": [1, 28, 28],
+        "mean": [0.1307],
+        "std": [0.3081],
+        "parts": {"train": 540, "validation": 60, "test": 200},
+    }
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
     assert environment["device"] == "cpu"

@@ -1,0 +1,64 @@
+"""How each class fares: counts by hand, and what a run leaves of them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnngraph.train.confusion import confusion_figure
+from cnngraph.train.files import write_figure
+from cnngraph.train.scores import Report, Scores
+from tests.train.support import CPU, RECIPE, run, stripe_parts
+
+
+def scores(answers: list[int], labels: list[int], classes: str = "abc") -> Report:
+    counted = Scores(tuple(classes), CPU)
+    for answer, label in zip(answers, labels, strict=True):
+        logits = torch.nn.functional.one_hot(torch.tensor([answer]), len(classes)).float()
+        counted.add(torch.tensor(float(answer)), logits, torch.tensor([label]))
+    return counted.read()
+
+
+def test_counts_by_hand() -> None:
+    report = scores(answers=[0, 0, 1, 1, 1], labels=[0, 1, 1, 1, 0])
+    assert report.confusion == ((1, 1, 0), (1, 2, 0), (0, 0, 0))
+    assert (report.images, report.accuracy, report.loss) == (5, 0.6, 0.6)
+    first, second, third = report.by_class()
+    assert (first.images, first.recall, first.precision) == (2, 0.5, 0.5)
+    assert (second.images, second.recall, second.precision) == (3, 2 / 3, 2 / 3)
+    assert (third.images, third.recall, third.precision) == (0, None, None)
+    assert report.top5 is None
+
+
+def test_the_five_likeliest() -> None:
+    counted = Scores(tuple("abcdefg"), CPU)
+    logits = torch.arange(7.0).repeat(7, 1)
+    counted.add(torch.tensor(1.0), logits, torch.arange(7))
+    report = counted.read()
+    assert (report.accuracy, report.top5) == (1 / 7, 5 / 7)
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_a_run_writes_the_figures_of_the_kept_weights(tmp_path: Path, validation: bool) -> None:
+    part = RECIPE.validation if validation else None
+    result = run(tmp_path, parts=stripe_parts(validation=validation), validation=part)
+    with (tmp_path / "classes_test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [each["class"] for each in rows] == list("abcd")
+    assert result.test
+    right = sum(float(each["recall"]) * int(each["images"]) for each in rows)
+    assert right == pytest.approx(result.test.accuracy * 12)
+    assert (tmp_path / "confusion_test.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+def test_a_picture_of_any_number_of_classes(tmp_path: Path, ending: str) -> None:
+    for count in (2, 30, 100):
+        names = tuple(f"${each}_{'x' * each}" for each in range(count))  # dollars are no mathematics
+        report = Report(names, tuple(tuple(range(count)) for _ in range(count)), 0.0, None)
+        file = tmp_path / f"confusion{ending}"
+        write_figure(file, confusion_figure("of $ a test", report))
+        assert file.stat().st_size > 1000
