@@ -1,0 +1,116 @@
+"""A run's network on the images of its data, or of another folder of the same classes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.recipe import Recipe
+from cnngraph.runs.finished import FinishedRun
+from cnngraph.train import files
+from cnngraph.train.confusion import confusion_figure
+from cnngraph.train.data import Note, load_parts
+from cnngraph.train.evaluation import evaluate
+from cnngraph.train.images import Part, Parts
+from cnngraph.train.loader import EvaluationLoader, Preparation
+from cnngraph.train.run import choose_device
+from cnngraph.train.scores import Report, Scores
+
+TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
+PARTS = (TEST, VALIDATION, TRAIN, ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What came out: the figures, whose they are, and how long it took."""
+
+    run: FinishedRun
+    weights: str
+    data: str
+    part: str
+    report: Report
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything by its name, for JSON."""
+        return {
+            "run": str(self.run.folder.path),
+            "network": self.run.graph.name,
+            "weights": self.weights,
+            "data": self.data,
+            "part": self.part,
+            "images": self.report.images,
+            "loss": self.report.loss,
+            "top1": self.report.accuracy,
+            "top5": self.report.top5,
+            "classes": [each.row() for each in self.report.by_class()],
+            "confusion": self.report.confusion,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def draw(self, path: Path) -> None:
+        """Draw the confusion matrix, as PNG, SVG or PDF by the path's ending."""
+        title = f"{self.run.graph.name}, {self.weights} weights, {self.part} images"
+        files.write_figure(path, confusion_figure(title, self.report))
+
+
+def evaluate_run(
+    run: FinishedRun,
+    *,
+    part: str = TEST,
+    weights: str | None = None,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    note: Note = print,
+) -> Evaluation:
+    """Look at every image of a part with the run's weights, as the run itself did.
+
+    `data_dir` is another place of the run's data, or another folder of images of its classes; without it, the run's
+    own. The part `all` is every image that there is. Raises SpecError where images or weights are missing.
+    """
+    chosen, where = run.chosen(weights), choose_device(device)
+    recipe = _of_the_same_classes(run)
+    parts = load_parts(recipe, next(iter(run.graph.inputs.values())), data_dir or run.folder.data_dir, note)
+    scores = Scores(parts.classes, where)
+    began = time.perf_counter()
+    model = run.model(chosen, where)
+    preparation = Preparation.of(recipe, parts.shape[0], where)
+    with precision(recipe, where):
+        batches = _batches(_wanted(parts, part), preparation, where)
+        evaluate(model, batches, where, scores)
+    data = str(data_dir) if data_dir else run.data.title if run.data else recipe.data.name
+    return Evaluation(run, chosen, data, part, scores.read(), time.perf_counter() - began)
+
+
+def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """In which numbers a run's network computes: as it did when it was trained."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+
+
+def _of_the_same_classes(run: FinishedRun) -> Recipe:
+    """The recipe, for a folder with the run's classes in the run's order, whatever other folders there are."""
+    if run.data is None or run.recipe.data.name != "folder":
+        return run.recipe
+    return replace(run.recipe, data=replace(run.recipe.data, classes=run.data.classes))
+
+
+def _wanted(parts: Parts, name: str) -> list[Part]:
+    named = {TEST: parts.test, VALIDATION: parts.validation, TRAIN: parts.train}
+    there = {key: each for key, each in named.items() if each}
+    if name == ALL:
+        return list(there.values())
+    if name not in there:
+        help = f"--part {' or '.join(there)} or {ALL}"
+        raise SpecError([Diagnostic("E622", f"there are no {name} images", help=help)])
+    return [there[name]]
+
+
+def _batches(parts: list[Part], preparation: Preparation, device: torch.device) -> Iterable[Any]:
+    for each in parts:
+        yield from EvaluationLoader(each, preparation, device)

@@ -1,0 +1,131 @@
+"""A run's folder, read: all that is needed to use its network, without the files that it was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from cnngraph.api import compile_spec
+from cnngraph.backend import lower
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.ir.elaborate import MAX_NODES
+from cnngraph.ir.graph import Graph
+from cnngraph.recipe import Recipe, load_recipe
+from cnngraph.recipe.model import Normalize
+from cnngraph.recipe.sets import SETS
+from cnngraph.train import files
+from cnngraph.train.run import title_of
+from cnngraph.train.run_folder import RunFolder
+
+BEST, LAST = "best", "last"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What a run knows of its images: classes in the order of the labels, and C×H×W before they are cropped."""
+
+    title: str
+    classes: tuple[str, ...]
+    image: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run that was trained, to its end or not. The recipe's `normalize` are the figures that were used."""
+
+    folder: RunFolder
+    graph: Graph
+    recipe: Recipe
+    data: DataFacts | None
+
+    @classmethod
+    def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
+        """Read a run's folder. Raises SpecError (E650) where it is none, or the spec's mistakes."""
+        for name in ("spec.yaml", "recipe.yaml"):
+            if not (path / name).is_file():
+                raise refusal(f"{path} is not the folder of a run: there is no {name} in it")
+        compilation = compile_spec(f"{path}/spec.yaml", plugins=plugins, max_nodes=max_nodes)
+        if not compilation.ok or compilation.graph is None:
+            raise SpecError(compilation.diagnostics)
+        recipe = load_recipe(f"{path}/recipe.yaml")
+        facts = _read_json(path / "data.json")
+        if facts is None:
+            return cls(RunFolder(path), compilation.graph, recipe, _known(recipe))
+        return cls(RunFolder(path), compilation.graph, *_facts(path, recipe, facts))
+
+    def need_data(self) -> DataFacts:
+        """The facts of the images. Raises SpecError (E650) for a run that was made before they were written down."""
+        if self.data is None:
+            message = f"{self.folder.path} has no data.json: the run does not know the names of its classes"
+            raise refusal(message, "it was made by an older cnngraph; cnngraph train makes a new run that knows them")
+        return self.data
+
+    def chosen(self, which: str | None) -> str:
+        """Which weights: as asked for, or the best where a best epoch was chosen. Raises SpecError (E650)."""
+        which = which or (BEST if self.folder.best.is_file() else LAST)
+        if which not in (BEST, LAST):
+            raise refusal(f"a run has no weights {which}", "--weights best, or --weights last")
+        if not self.weights_file(which).is_file():
+            help = None if which == LAST else "no epoch was chosen: --weights last takes the latest ones"
+            raise refusal(f"{self.folder.path} has no {which} weights", help)
+        return which
+
+    def weights_file(self, which: str) -> Path:
+        """The file of the best or the last weights."""
+        return self.folder.best if which == BEST else self.folder.last
+
+    def model(self, which: str, device: torch.device) -> nn.Module:
+        """The network with its weights, in eval mode. Raises SpecError (E650) where they are not its own."""
+        file = self.weights_file(which)
+        model = lower(replace(self.graph, init=()))  # what a rule would fill in is read from the file
+        try:
+            model.load_state_dict(files.read_weights(file))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise refusal(f"the weights in {file} cannot be read into {self.graph.name}: {reason}") from None
+        model.graph = self.graph  # type: ignore[assignment]
+        return model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+
+
+def refusal(message: str, help: str | None = None) -> SpecError:
+    """A run cannot be used."""
+    return SpecError([Diagnostic("E650", message, help=help)])
+
+
+def _facts(path: Path, recipe: Recipe, facts: dict[str, Any]) -> tuple[Recipe, DataFacts]:
+    """The recipe with the figures that were used, and what is known of the images."""
+    try:
+        channels, height, width = facts["image"]
+        figures = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
+        data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
+    except (KeyError, TypeError, ValueError) as error:
+        raise refusal(f"{path / 'data.json'} is damaged: {error}") from None
+    return replace(recipe, normalize=figures), data
+
+
+def _known(recipe: Recipe) -> DataFacts | None:
+    """What the recipe alone says of its images: of a named set everything, of a folder nothing."""
+    known = SETS.get(recipe.data.name)
+    if known is None:
+        return None
+    channels, *size = known.shape
+    height, width = recipe.data.resize or size
+    return DataFacts(title_of(recipe), recipe.data.classes or known.classes, (channels, height, width))
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON file that a run wrote; None where there is none. Raises SpecError (E650)."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise refusal(f"{path} cannot be read: {error}") from None
+    return found

@@ -1,0 +1,76 @@
+"""A small network, trained once, and its run's folder far from the files that it was made of."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph.recipe import Recipe, load_recipe
+from cnngraph.train import run as running
+from cnngraph.train import run_training
+from cnngraph.train.data import load_parts
+from cnngraph.train.images import Part, Parts
+from tests.cli.conftest import cli, folder  # noqa: F401
+
+SPEC = """
+cnngraph: 1
+name: spots
+input: [1, 28, 28]
+params: {classes: 10}
+nodes:
+  conv1: {op: conv, out: 12, kernel: 5, stride: 2, padding: half}
+  relu1: relu
+  conv2: {op: conv, out: 24, kernel: 3, stride: 2, padding: half}
+  twice: {op: add, from: [conv2, conv2]}
+  relu2: relu
+  pool: global_avg_pool
+  drop: {op: dropout, p: 0.1}
+  fc: {op: linear, out: $classes}
+"""
+
+
+def tenth(part: Part | None) -> Part | None:
+    """Every tenth image."""
+    return replace(part, indices=part.indices[::10]) if part else None
+
+
+def some(*arguments: object) -> Parts:
+    """A tenth of each part of the images."""
+    parts = load_parts(*arguments)  # type: ignore[arg-type]
+    train = tenth(parts.train)
+    assert train
+    return Parts(parts.classes, train, tenth(parts.validation), tenth(parts.test))
+
+
+@pytest.fixture(autouse=True)
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a tenth of the embedded digits."""
+    monkeypatch.setattr("cnngraph.runs.evaluation.load_parts", some)
+
+
+def recipe() -> Recipe:
+    """The digits, quickly."""
+    return replace(load_recipe("digits"), epochs=2, batch_size=20)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A finished run; nothing may write into it."""
+    place = tmp_path_factory.mktemp("finished")
+    (place / "spots.yaml").write_text(SPEC)
+    graph = cnngraph.load(place / "spots.yaml")
+    (place / "spots.yaml").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "load_parts", some)
+        yield run_training(graph, recipe(), spec_text=SPEC, out=place / "run", quiet=True, device="cpu").folder
+
+
+@pytest.fixture
+def trained(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to write into."""
+    return Path(shutil.copytree(finished, tmp_path / "net-1"))

@@ -1,0 +1,104 @@
+"""`cnngraph evaluate`: the figures are the run's own, and what is missing has a message."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.cli.conftest import Cli
+
+
+def metrics(run: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((run / "metrics.json").read_text())
+    return found
+
+
+def test_the_figures_are_those_of_the_run(cli: Cli, trained: Path) -> None:
+    ran = cli("evaluate", trained, "--device", "cpu", "--format", "json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["loss"], told["top1"]) == (metrics(trained)["test"]["loss"], metrics(trained)["test"]["accuracy"])  # type: ignore[index]
+    assert (told["weights"], told["part"], told["images"], told["network"]) == ("best", "test", 200, "spots")
+    with (trained / "classes_test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [each["recall"] or None for each in rows] == [
+        each["recall"] if each["recall"] is None else str(each["recall"]) for each in told["classes"]
+    ]
+    assert sum(map(sum, told["confusion"])) == 200
+    assert told["top1"] < told["top5"] <= 1
+    assert told["picture"] == str(trained / "confusion_test.png")
+
+
+def test_last_weights_and_validation_images(cli: Cli, trained: Path) -> None:
+    told = json.loads(cli("evaluate", trained, "--part", "validation", "--weights", "last", "--format", "json").out)
+    last = metrics(trained)["epochs"][-1]  # type: ignore[index]
+    assert told["top1"] == last["validation_accuracy"]
+    assert told["images"] == 60
+
+
+def test_as_text(cli: Cli, trained: Path) -> None:
+    before = (trained / "confusion_test.png").read_bytes()
+    ran = cli("evaluate", trained, "--part", "all", "-o", trained / "all.svg")
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0] == "spots · best weights · embedded digits · 800 images"
+    assert lines[1].startswith("loss ")
+    assert lines[3].split() == ["class", "images", "precision", "recall"]
+    assert [line.split()[0] for line in lines[4:14]] == list("0123456789")
+    assert lines[-1] == f"confusion matrix: {trained / 'all.svg'}"
+    assert (trained / "all.svg").read_text().startswith("<?xml")
+    assert (trained / "confusion_test.png").read_bytes() == before
+
+
+def test_of_an_older_run_a_named_set_says_all(cli: Cli, trained: Path) -> None:
+    (trained / "data.json").unlink()
+    told = json.loads(cli("evaluate", trained, "--format", "json").out)
+    assert told["top1"] == metrics(trained)["test"]["accuracy"]  # type: ignore[index]
+
+
+def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    ran = cli("evaluate", tmp_path)
+    assert (ran.code, ran.err) == (
+        1,
+        f"error[E650]: {tmp_path} is not the folder of a run: there is no spec.yaml in it\n",
+    )
+    (trained / "best.safetensors").write_bytes(b"broken")
+    assert "best.safetensors cannot be read into spots" in cli("evaluate", trained).err
+    (trained / "best.safetensors").unlink()
+    assert "has no best weights" in cli("evaluate", trained, "--weights", "best").err
+    assert json.loads(cli("evaluate", trained, "--format", "json").out)["weights"] == "last"
+    (trained / "data.json").write_text('{"image": 3}')
+    assert "data.json is damaged" in cli("evaluate", trained).err
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: Path, order: tuple[str, str]) -> None:
+    """The labels follow the run's classes, whatever their order and whatever other folders lie there."""
+    place = tmp_path / "photos"
+    for name, count in (("a", 2), ("b", 3), ("c", 1)):
+        (place / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("L", (30, 30), 200 * (name == "a")).save(place / name / f"{number}.png")
+    (trained / "spec.yaml").write_text((trained / "spec.yaml").read_text().replace("classes: 10", "classes: 2"))
+    data = json.loads((trained / "data.json").read_text())
+    (trained / "data.json").write_text(json.dumps({**data, "classes": order, "title": "image folder"}))
+    (trained / "recipe.yaml").write_text("{data: folder, epochs: 1, optimizer: adam, validation: 0.3}")
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(trained / "best.safetensors")
+    weights["fc.weight"], weights["fc.bias"] = torch.zeros(2, 24), torch.tensor([1.0, 0.0])
+    save_file(weights, trained / "best.safetensors")
+    ran = cli("evaluate", trained, "--data-dir", place, "--part", "all", "--format", "json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["picture"].endswith("confusion_all_photos.png")
+    assert [each["class"] for each in told["classes"]] == list(order)
+    ran = cli("evaluate", trained, "--data-dir", place)
+    assert (ran.code, ran.err) == (
+        1, "error[E622]: there are no test images\n  help: --part validation or train or all\n"
+    )  # fmt: skip
