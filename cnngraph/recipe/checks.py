@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import did_you_mean
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.fit import check_images
-from cnngraph.recipe.model import Augment, NamedSet, Normalize, Recipe
+from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.recipe.schedules import Step
 from cnngraph.recipe.sets import SETS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from cnngraph.diagnostics import Diagnostic, Span
-from cnngraph.recipe.model import NamedSet, Normalize, Recipe
+from cnngraph.recipe.data import NamedSet, Normalize
+from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 

@@ -7,9 +7,11 @@ import inspect
 from typing import Any
 
 from cnngraph.fields import Field, Kind, fields_of, show_value
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import load_recipe, recipe_names
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
-from cnngraph.recipe.model import Augment, Loss, Normalize, Recipe
+from cnngraph.recipe.model import Loss, Recipe
 
 INTRODUCTION = """\
 # Recipes

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.recipe.model import ImageFolder, NamedSet, Recipe
+from cnngraph.recipe.data import ImageFolder, NamedSet
+from cnngraph.recipe.model import Recipe
 from cnngraph.train.folder import read_folder
 from cnngraph.train.images import Part, Parts
 from cnngraph.train.named import read_named

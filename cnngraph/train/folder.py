@@ -12,7 +12,8 @@ import torch
 from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
-from cnngraph.recipe.model import ImageFolder, Recipe
+from cnngraph.recipe.data import ImageFolder
+from cnngraph.recipe.model import Recipe
 from cnngraph.train.images import ImageError, Images, InMemory, OnDisk, Part, Parts, decode
 
 if TYPE_CHECKING:

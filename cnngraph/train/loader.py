@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnngraph.recipe.model import Augment, Recipe
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.model import Recipe
 from cnngraph.train.images import Part
 
 EVALUATION_BATCH = 250

@@ -15,12 +15,13 @@ from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_wei
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, check_fit
-from cnngraph.recipe.model import NamedSet
+from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.train import files
 from cnngraph.train.data import load_parts
 from cnngraph.train.engine import train
 from cnngraph.train.images import Parts
+from cnngraph.train.normalization import with_figures
 from cnngraph.train.progress import Reporter, Showing, reporter_for
 from cnngraph.train.records import Facts, Result
 from cnngraph.train.run_folder import RunFolder
@@ -56,6 +57,7 @@ def run_training(
         data_dir = data_dir or (folder.data_dir if folder else None)
         parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
+        recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed):
             model = lower(graph)
             if report and weights:

@@ -6,7 +6,9 @@ import pytest
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe import Recipe, check_fit
-from cnngraph.recipe.model import Augment, ImageFolder, Loss, NamedSet, Normalize
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
+from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam
 from cnngraph.tensor_type import TensorType
 

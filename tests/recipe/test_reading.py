@@ -7,7 +7,8 @@ import pytest
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe, to_yaml
-from cnngraph.recipe.model import Augment, ImageFolder, NamedSet, Normalize
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.optimizers import AdamW, Sgd
 from cnngraph.recipe.schedules import Cosine, Step
 
@@ -76,8 +77,11 @@ def test_numbers_are_names_of_classes() -> None:
 def test_figures_suit_the_channels() -> None:
     folder = good("data: folder\nepochs: 1\noptimizer: adam")
     assert isinstance(folder.data, ImageFolder)
-    assert folder.figures(3) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    grey = folder.figures(1)
+    assert folder.measures
+    photos = good("data: folder\nepochs: 1\noptimizer: adam\nnormalize: imagenet")
+    assert not photos.measures
+    assert photos.figures(3) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    grey = photos.figures(1)
     assert grey
     assert sum(grey[0]) == pytest.approx(0.449)
     one = good(LEAST + "normalize: {mean: [0.5], std: [0.25]}").figures(3)

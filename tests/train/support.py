@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnngraph.recipe import Recipe
-from cnngraph.recipe.model import NamedSet
+from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Result, train
 from cnngraph.train.files import read_state

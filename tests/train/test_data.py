@@ -17,7 +17,7 @@ from PIL import Image
 
 from cnngraph import SpecError
 from cnngraph.recipe import Recipe
-from cnngraph.recipe.model import ImageFolder, NamedSet
+from cnngraph.recipe.data import ImageFolder, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train import folder as folders
@@ -103,7 +103,7 @@ def test_files_that_are_there_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "cifar100"])
+@pytest.mark.parametrize("name", sorted(named.READERS))
 def test_without_a_network_it_says_so_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError) as caught:
         load(replace(RECIPE, data=NamedSet(name=name)), tmp_path / "data")
@@ -133,7 +133,7 @@ def test_a_download_arrives_without_its_archives(tmp_path: Path, monkeypatch: py
     reader: Callable[..., Any] = named.READERS["mnist"]
 
     def fetch(root: str, train: bool = True, download: bool = False) -> Any:
-        if download:
+        if download and train:
             lay_mnist(Path(root))
             (Path(root) / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"x"))
         return reader(root, train=train, download=False)
@@ -278,7 +278,7 @@ def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytes
     parts = load_parts(PHOTOS, COLOUR, tmp_path, notes.append)
     assert "decoded batch by batch" in notes[0]
     assert isinstance(parts.train.images, OnDisk)
-    preparation = Preparation.of(PHOTOS, 3, CPU)
+    preparation = Preparation.of(replace(PHOTOS, normalize="imagenet"), 3, CPU)
     state = torch.get_rng_state()
     streamed, kept = (TrainingLoader(each.train, preparation, 4, 0, CPU) for each in (parts, there))
     for _, one, other in zip(range(streamed.steps), streamed.batches(1), kept.batches(1), strict=False):

@@ -13,7 +13,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from cnngraph.recipe import Recipe
-from cnngraph.recipe.model import Augment, Normalize
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.data import Normalize
 from cnngraph.train.images import InMemory, Part, decode
 from cnngraph.train.loader import EvaluationLoader, Preparation, TrainingLoader
 from tests.train.support import CPU, RECIPE, stripes

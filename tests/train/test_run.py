@@ -19,7 +19,8 @@ from cnngraph.backend import save_weights
 from cnngraph.backend.weights_file import read_weights
 from cnngraph.document import Table, parse, read_file
 from cnngraph.recipe import load_recipe, read_recipe
-from cnngraph.recipe.model import Augment, NamedSet
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import run as running
 from cnngraph.train import run_training

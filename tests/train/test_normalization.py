@@ -1,0 +1,89 @@
+"""Mean and deviation where nobody has published them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from cnngraph.recipe import Recipe
+from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
+from cnngraph.recipe.sets import FIGURES
+from cnngraph.train import normalization
+from cnngraph.train.images import InMemory, OnDisk, Part
+from cnngraph.train.normalization import measure, with_figures
+from tests.train.support import RECIPE
+
+
+def colours(count: int) -> InMemory:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (count, 6, 5, 3), generator=generator, dtype=torch.uint8)
+    pixels[..., 1] //= 3
+    return InMemory(pixels, torch.zeros(count, dtype=torch.long))
+
+
+def files_of(images: InMemory, root: Path) -> OnDisk:
+    for index, each in enumerate(images.pixels):
+        Image.fromarray(np.asarray(each)).save(root / f"{index:02}.png")
+    return OnDisk(tuple(map(str, sorted(root.iterdir()))), images.labels, images.shape, 0)
+
+
+def test_images_in_memory_are_measured_whole() -> None:
+    images = colours(700)
+    part = Part(images, torch.arange(0, 700, 2))
+    found = measure(part)
+    values = images.pixels[::2].flatten(0, 2).double() / 255
+    assert found.mean == pytest.approx(values.mean(0).tolist(), abs=1e-4)
+    assert found.std == pytest.approx(values.std(0, correction=0).tolist(), abs=1e-4)
+    usual = v2.Normalize(list(found.mean), list(found.std))
+    normalized = usual(images.pixels[::2].permute(0, 3, 1, 2).float() / 255)
+    assert normalized.mean((0, 2, 3)).abs().max() < 1e-3
+
+
+def test_a_channel_that_never_changes() -> None:
+    images = InMemory(torch.full((4, 2, 2, 1), 255, dtype=torch.uint8), torch.zeros(4))
+    assert measure(Part.whole(images)) == Normalize(mean=(1.0,), std=(1.0,))
+
+
+def test_a_large_set_on_disk_is_measured_on_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = colours(20)
+    part = Part.whole(files_of(images, tmp_path))
+    assert measure(part) == measure(Part.whole(images))
+    monkeypatch.setattr(normalization, "SAMPLE", 5)
+    chosen = torch.randperm(20, generator=torch.Generator().manual_seed(3))[:5]
+    assert measure(part, seed=3) == measure(Part(images, chosen))
+    assert measure(part, seed=3) != measure(part, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "measured"),
+    [
+        (replace(RECIPE, data=ImageFolder()), True),
+        (replace(RECIPE, data=NamedSet(name="kmnist")), True),
+        (replace(RECIPE, data=NamedSet(name="cifar10")), False),
+        (replace(RECIPE, data=ImageFolder(), normalize=None), False),
+        (replace(RECIPE, data=ImageFolder(), normalize="imagenet"), False),
+        (replace(RECIPE, data=ImageFolder(), normalize=Normalize(mean=(0.5,), std=(0.5,))), False),
+    ],
+)
+def test_what_is_known_is_not_measured(recipe: Recipe, measured: bool) -> None:
+    notes: list[str] = []
+    found = with_figures(recipe, Part.whole(colours(8)), notes.append)
+    assert (found != recipe) == measured == bool(notes)
+    if measured:
+        assert isinstance(found.normalize, Normalize)
+        assert found.figures(3) == (found.normalize.mean, found.normalize.std)
+        assert f"mean {found.normalize.mean[0]}" in notes[0]
+        assert with_figures(found, Part.whole(colours(4)), notes.append) is found
+
+
+def test_published_figures_have_a_number_for_each_channel() -> None:
+    assert {"svhn", "stl10", "imagenet"} < set(FIGURES)
+    assert "kmnist" not in FIGURES
+    for mean, std in FIGURES.values():
+        assert len(mean) == len(std) in (1, 3)
