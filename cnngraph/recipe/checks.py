@@ -26,6 +26,10 @@ def _check_step(made: Step) -> list[Problem]:
 def _check_sgd(made: Sgd) -> list[Problem]:
     if made.nesterov and not made.momentum:
         return [("nesterov", "Nesterov's momentum needs a momentum above 0")]
+    if made.nesterov and made.dampening:
+        return [("nesterov", "Nesterov's momentum has no dampening")]
+    if made.dampening and not made.momentum:
+        return [("dampening", "dampening needs a momentum above 0")]
     return []
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from typing import Any
 
-from cnngraph.fields import Field, Kind, fields_of, show_value
+from cnngraph.fields import Field, Kind, ListOf, fields_of, show_value
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import load_recipe, recipe_names
@@ -51,7 +51,7 @@ step at work, writes a checkpoint and ends; `--resume` goes on from there, to th
 | `environment.json` | versions, machine, command, the weights it began with |
 | `metrics.csv`, `metrics.json` | loss and accuracy by epoch; in JSON the best epoch and the test figures too |
 | `curves.png` | the same as a picture |
-| `classes_test.csv`, `confusion_test.png` | how each class fares in the end, as a table and as a picture; `validation` without test images |
+| `classes_test.csv`, `confusion_test.png` | how each class fares in the end; `validation` without test images |
 | `best.safetensors` | the weights of the best epoch, where one is chosen |
 | `last.safetensors` | the latest weights |
 | `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |
@@ -71,9 +71,18 @@ def recipe_manual() -> str:
             parts.append(f"## {name}\n")
             for variant in each.kind.variants:
                 parts += [f"### {', '.join(names_of(variant))}\n", f"{inspect.getdoc(variant)}\n", _table(variant)]
+            for word, table in _tables_in(each.kind).items():
+                parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", _table(table)]
         elif name in TABLES:
             parts += [f"## {name}\n", f"{inspect.getdoc(TABLES[name])}\n", _table(TABLES[name])]
     return "\n".join([*parts, FOLDER])
+
+
+def _tables_in(kind: Named) -> dict[str, type[Any]]:
+    """The tables that are words of any of the variants."""
+    kinds = {word: each.kind for variant in kind.variants for word, each in fields_of(variant).items()}
+    found = {word: each.item if isinstance(each, ListOf) else each for word, each in kinds.items()}
+    return {word: each.cls for word, each in found.items() if isinstance(each, Record)}
 
 
 def _library() -> str:
@@ -98,7 +107,8 @@ def _takes(kind: Kind) -> str:
     """What a word takes; tables have a chapter of their own."""
     if isinstance(kind, Record):
         return "a table, see below"
-    return kind.describe() + (", see below" if isinstance(kind, Named) else "")
+    below = isinstance(kind, Named) or (isinstance(kind, ListOf) and isinstance(kind.item, Record))
+    return kind.describe() + (", see below" if below else "")
 
 
 def _default(each: Field) -> str:

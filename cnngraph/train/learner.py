@@ -21,18 +21,14 @@ class Learner:
         self.recipe, self.device = recipe, device
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(recipe.optimizer, self.model)
+        self.rate = recipe.optimizer.lr  # of the last step
 
     def set_rate(self, epoch: float) -> None:
         """Lay the schedule's learning rate after so many epochs (a fraction counts) on the optimizer."""
-        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(epoch, self.recipe.epochs)
+        factor = self.recipe.schedule.factor(epoch, self.recipe.epochs)
+        self.rate = self.recipe.optimizer.lr * factor
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the last step."""
-        rate: float = self.optimizer.param_groups[0]["lr"]
-        return rate
+            group["lr"] = group["initial_lr"] * factor
 
     def precision(self) -> torch.autocast:
         """In which numbers the network computes; its weights, the loss and the steps are float32 throughout."""

@@ -22,6 +22,7 @@ from cnngraph.train.data import load_parts
 from cnngraph.train.engine import train
 from cnngraph.train.images import Parts
 from cnngraph.train.normalization import with_figures
+from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, reporter_for
 from cnngraph.train.records import Facts, Result
 from cnngraph.train.run_folder import RunFolder
@@ -76,7 +77,8 @@ def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
     """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
     outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
     places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0}
-    return check_fit(recipe, graph.inputs, outputs, span=graph.root.span, places=places, params=graph.params, **images)
+    found = check_fit(recipe, graph.inputs, outputs, span=graph.root.span, places=places, params=graph.params, **images)
+    return found + check_patterns(recipe, graph)
 
 
 def _fitting(weights: WeightsFile, graph: Graph) -> WeightsReport:

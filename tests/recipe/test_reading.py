@@ -9,7 +9,7 @@ from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe, to_yaml
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
-from cnngraph.recipe.optimizers import AdamW, Sgd
+from cnngraph.recipe.optimizers import AdamW, Group, RmsProp, Sgd
 from cnngraph.recipe.schedules import Cosine, Step
 
 LEAST = "data: digits\nepochs: 3\noptimizer: adam\n"
@@ -96,7 +96,7 @@ def test_figures_suit_the_channels() -> None:
         ("colour: 3", "E602", (1, 1), "a recipe has no word colour", "it has about, data, "),
         ("optimizer: {name: sgd, lr: 1, betas: [0, 0]}", "E602", (1, 31), "optimizer sgd has no word betas", ""),
         ("optimizer: {name: adam, lrr: 1}", "E602", (1, 25), "optimizer adam has no word lrr", "did you mean lr?"),
-        ("optimizer: {name: adan}", "E603", (1, 19), "must be one of sgd, adam, adamw", "did you mean adam?"),
+        ("optimizer: {name: adan}", "E603", (1, 19), "must be one of sgd, adam, adamw, rmsprop", "did you mean adam?"),
         ("optimizer: adan", "E603", (1, 12), "must be one of sgd, adam, adamw", "did you mean adam?"),
         ("optimizer: {lr: 1}", "E604", (1, 12), "optimizer needs name: one of sgd, adam, adamw", ""),
         ("optimizer: sgd", "E604", (1, 12), "optimizer sgd needs lr", ""),
@@ -104,6 +104,19 @@ def test_figures_suit_the_channels() -> None:
         ("optimizer: {name: sgd, lr: .inf}", "E603", (1, 28), "optimizer.lr must be a number above 0", ""),
         ("optimizer: {name: adam, betas: [0.9]}", "E603", (1, 32), "betas must be a list of two, each", ""),
         ("optimizer: {name: sgd, lr: 1, nesterov: true}", "E605", (1, 41), "needs a momentum above 0", ""),
+        ("optimizer: {name: rmsprop, alpha: 1}", "E603", (1, 35), "optimizer.alpha must be a number of at least 0", ""),
+        ("optimizer: {name: adam, groups: [{match: a}, {mtach: b}]}", "E602", (1, 47), "has no word mtach", "match?"),
+        ("optimizer: {name: adam, groups: [{lr: -1, match: a}]}", "E603", (1, 39), "groups.0.lr must be a number", ""),
+        ("optimizer: {name: adam, groups: [bias]}", "E603", (1, 34), "groups.0 must be a table, got bias", ""),
+        ("optimizer: {name: adam, groups: bias}", "E603", (1, 33), "groups must be a list, each a table", ""),
+        ("optimizer: {name: sgd, lr: 1, dampening: 0.5}", "E605", (1, 42), "dampening needs a momentum", ""),
+        (
+            "optimizer: {name: sgd, lr: 1, momentum: 0.9, nesterov: true, dampening: 0.1}",
+            "E605",
+            (1, 56),
+            "Nesterov's momentum has no dampening",
+            "",
+        ),
         ("schedule: step", "E605", (1, 11), "schedule step needs either every or at", ""),
         ("schedule: {name: step, every: 2, at: [3]}", "E605", (1, 38), "needs either every or at", ""),
         ("epochs: 2.5", "E603", (1, 9), "epochs must be an integer of at least 1, got 2.5", ""),
@@ -163,12 +176,23 @@ def test_cosine_falls_and_step_divides() -> None:
         'about: "yes: it # is"\n' + LEAST + "validation: none\nnormalize: none\n",
         "data: {name: folder, path: my photos, resize: 64}\nepochs: 1\noptimizer: adamw\n"
         "schedule: {name: cosine, final: 0.01}\nloss: {auxiliary: {aux1: 0.4}}\n",
+        LEAST.replace(
+            "adam", "{name: rmsprop, groups: [{match: [norm, bias], weight_decay: 0}, {match: head, lr: 1}]}"
+        ),
         "data: {name: mnist, classes: [3, 8]}\nepochs: 1\noptimizer: {name: sgd, lr: 1e-5}\naugment: {flip: true}\n",
     ],
 )
 def test_a_recipe_written_reads_as_itself(text: str) -> None:
     recipe = good(text)
     assert good(to_yaml(recipe)) == recipe
+
+
+def test_groups() -> None:
+    text = "{name: rmsprop, centered: true, groups: [{match: [norm, bias], weight_decay: 0}, {match: head.*, lr: 1}]}"
+    groups = (Group(match=("norm", "bias"), weight_decay=0.0), Group(match="head.*", lr=1.0))
+    optimizer = good(LEAST.replace("adam", text)).optimizer
+    assert optimizer == RmsProp(centered=True, groups=groups)
+    assert [each.matches for each in optimizer.groups] == [("norm", "bias"), ("head.*",)]
 
 
 def test_adamw_has_a_decay_of_its_own() -> None:

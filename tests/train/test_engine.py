@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from cnngraph import SpecError
 from cnngraph.recipe.model import Loss
-from cnngraph.recipe.optimizers import Adam, AdamW, Sgd
+from cnngraph.recipe.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from cnngraph.recipe.schedules import Cosine, Step
 from cnngraph.train import Result
 from cnngraph.train.evaluation import evaluate
@@ -303,13 +303,16 @@ def test_auxiliary_weights() -> None:
          lambda own: torch.optim.SGD(own, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
         (Adam(lr=0.1, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.01),
          lambda own: torch.optim.Adam(own, lr=0.1, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.01)),
-        (AdamW(lr=0.1), lambda own: torch.optim.AdamW(own, lr=0.1)),
+        (AdamW(lr=0.1, amsgrad=True), lambda own: torch.optim.AdamW(own, lr=0.1, amsgrad=True)),
+        (Sgd(lr=0.1, momentum=0.9, dampening=0.2), lambda own: torch.optim.SGD(own, 0.1, 0.9, 0.2)),
+        (RmsProp(lr=0.1, alpha=0.9, eps=0.01, momentum=0.5, centered=True, weight_decay=0.1),
+         lambda own: torch.optim.RMSprop(own, 0.1, 0.9, 0.01, 0.1, 0.5, True)),
     ],
 )  # fmt: skip
-def test_optimizers_are_those_of_pytorch(wanted: Sgd, same: Callable[[Any], torch.optim.Optimizer]) -> None:
+def test_optimizers_are_those_of_pytorch(wanted: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
     made, expected = make_optimizer(wanted, small_network()), same(small_network().parameters())
     assert type(made) is type(expected)
-    assert made.defaults == expected.defaults | {"fused": True}
+    assert made.defaults == expected.defaults | ({} if isinstance(wanted, RmsProp) else {"fused": True})
 
 
 def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:

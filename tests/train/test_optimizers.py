@@ -1,0 +1,115 @@
+"""Groups of parameters: which they are, and that they learn as their group says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import cnngraph
+from cnngraph.recipe.optimizers import Group, Sgd
+from cnngraph.recipe.schedules import Step
+from cnngraph.train import run_training
+from cnngraph.train.optimizers import make_optimizer
+from cnngraph.train.patterns import check_patterns
+from tests.train.support import RECIPE, run, small_network
+
+SPEC = """
+cnngraph: 1
+name: grouped
+input: [1, 8, 8]
+nodes:
+  conv: {op: conv, out: 4, kernel: 3}
+  layer: {repeat: 2, nodes: {conv: {op: conv, out: 4, kernel: 3, padding: half}, bn: batch_norm}}
+  head: [flatten, {op: linear, out: 4}]
+"""
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> torch.nn.Module:
+    (tmp_path / "grouped.yaml").write_text(SPEC)
+    return cnngraph.build(str(tmp_path / "grouped.yaml"))
+
+
+def grouped(network: torch.nn.Module, *groups: Group) -> list[list[str]]:
+    """The names of the parameters in each of an optimizer's groups."""
+    names = {id(each): name for name, each in network.named_parameters()}
+    made = make_optimizer(Sgd(lr=0.1, groups=groups), network)
+    return [[names[id(each)] for each in group["params"]] for group in made.param_groups]
+
+
+@pytest.mark.parametrize(
+    ("match", "names"),
+    [
+        ("batch_norm", ["layer.0.bn.weight", "layer.0.bn.bias", "layer.1.bn.weight", "layer.1.bn.bias"]),
+        ("norm", ["layer.0.bn.weight", "layer.0.bn.bias", "layer.1.bn.weight", "layer.1.bn.bias"]),
+        (("norm", "bias"), ["conv.bias", "layer.0.conv.bias", "layer.0.bn.weight", "layer.0.bn.bias",
+                            "layer.1.conv.bias", "layer.1.bn.weight", "layer.1.bn.bias", "head.1.bias"]),
+        ("layer.1", ["layer.1.conv.weight", "layer.1.conv.bias", "layer.1.bn.weight", "layer.1.bn.bias"]),
+        ("head.*", ["head.1.weight", "head.1.bias"]),
+        ("layer.*.conv.weight", ["layer.0.conv.weight", "layer.1.conv.weight"]),
+        ("**.conv.bias", ["layer.0.conv.bias", "layer.1.conv.bias"]),
+    ],
+)  # fmt: skip
+def test_what_a_group_fits(network: torch.nn.Module, match: str | tuple[str, ...], names: list[str]) -> None:
+    others, found = grouped(network, Group(match=match))
+    assert found == names
+    assert sorted(others + found) == sorted(name for name, _ in network.named_parameters())
+
+
+def test_the_last_group_that_fits_counts_alone(network: torch.nn.Module) -> None:
+    made = make_optimizer(
+        Sgd(
+            lr=0.1,
+            weight_decay=0.5,
+            groups=(Group(match="bias", weight_decay=0.0), Group(match="head", lr=0.3)),
+        ),
+        network,
+    )
+    said = [(group["initial_lr"], group["weight_decay"], len(group["params"])) for group in made.param_groups]
+    assert said == [(0.1, 0.5, 5), (0.1, 0.0, 5), (0.3, 0.5, 2)]
+
+
+def test_a_group_of_everything(network: torch.nn.Module) -> None:
+    assert len(grouped(network, Group(match=("**",)))) == 1
+
+
+def test_groups_learn_at_their_own_rates(tmp_path: Path) -> None:
+    """Plain steps of gradients: those of rate 0 stay, the others move, and the schedule falls on all of them."""
+    network = small_network()
+    before = {name: each.detach().clone() for name, each in network.named_parameters()}
+    optimizer = Sgd(lr=0.1, groups=(Group(match="0", lr=0.0), Group(match="1", lr=0.2)))
+    result = run(tmp_path, network=network, optimizer=optimizer, schedule=Step(every=1, divide=10))
+    moved = {name for name, each in network.named_parameters() if not torch.equal(each, before[name])}
+    assert moved == {"1.weight", "1.bias", "5.weight", "5.bias"}
+    assert [each.learning_rate for each in result.epochs] == [0.1, pytest.approx(0.01)]
+
+
+def test_decay_of_a_group(tmp_path: Path) -> None:
+    """With a decay of 1 / rate a step takes all of a weight away, so what keeps its size has no decay."""
+    network = small_network()
+    optimizer = Sgd(lr=1e-3, weight_decay=1e3, groups=(Group(match="1", weight_decay=0),))
+    run(tmp_path, network=network, optimizer=optimizer, epochs=1)
+    sizes = {name: float(each.detach().abs().mean()) for name, each in network.named_parameters()}
+    assert sizes["0.weight"] < 0.01
+    assert sizes["1.weight"] > 0.9
+
+
+def test_groups_that_fit_nothing(tmp_path: Path, network: torch.nn.Module) -> None:
+
+    groups = (Group(match=("norm", "layer3.*")), Group(match="batchnorm"))
+    graph = network.graph
+    assert isinstance(graph, cnngraph.Graph)
+    first, second = check_patterns(replace(RECIPE, optimizer=Sgd(lr=1, groups=groups)), graph)
+    assert (first.code, first.message) == ("E614", "optimizer.groups.0.match fits no parameter of grouped: layer3.*")
+    assert second.help == "did you mean batch_norm?"
+    assert first.file == str(tmp_path / "grouped.yaml")
+
+
+def test_it_is_said_before_a_folder_is_made(tmp_path: Path, network: torch.nn.Module) -> None:
+    recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(Group(match="conv2"),)))
+    with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match fits no parameter"):
+        run_training(network.graph, recipe, spec_text="", out=tmp_path / "run", quiet=True)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
