@@ -2,7 +2,7 @@
 
 from cnngraph.backend.fit import Misshapen, WeightsReport, check_weights, refuse_misfit
 from cnngraph.backend.lowering import lower
-from cnngraph.backend.published import open_weights
+from cnngraph.backend.published import open_weights, published_weights
 from cnngraph.backend.source import model_source
 from cnngraph.backend.weights import convert_weights, load_weights, save_weights
 from cnngraph.backend.weights_file import WeightsFile
@@ -17,6 +17,7 @@ __all__ = [
     "lower",
     "model_source",
     "open_weights",
+    "published_weights",
     "refuse_misfit",
     "save_weights",
 ]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -29,7 +30,8 @@ def open_weights(given: str | Path, names: Sequence[str]) -> WeightsFile:
     return _published(names, version)
 
 
-def _published(names: Sequence[str], version: str) -> WeightsFile:
+def published_weights(names: Sequence[str], version: str = "") -> tuple[str, Any]:
+    """The name that torchvision knows the network by, and a member of its enum of weights. Raises SpecError (E705)."""
     from torchvision import models  # takes its time
 
     known = models.list_models(module=models)
@@ -43,8 +45,12 @@ def _published(names: Sequence[str], version: str) -> WeightsFile:
     if version and version not in versions.__members__:
         help = f"there are {', '.join(versions.__members__)}"
         raise _refusal(f"torchvision publishes no weights {version} of {name}", help)
-    chosen = versions[version] if version else versions.DEFAULT
-    title = f"{versions.__name__}.{chosen.name}"
+    return name, versions[version] if version else versions.DEFAULT
+
+
+def _published(names: Sequence[str], version: str) -> WeightsFile:
+    name, chosen = published_weights(names, version)
+    title = f"{type(chosen).__name__}.{chosen.name}"
     file = read_weights(_download(chosen.url, title), title)
     file.expects.update(EXPECTED.get(name, {}))
     return file

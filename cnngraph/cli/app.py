@@ -11,6 +11,7 @@ from cnngraph.cli.check import check
 from cnngraph.cli.evaluate import evaluate
 from cnngraph.cli.help import Command, Group, command_name, examples
 from cnngraph.cli.list import list_
+from cnngraph.cli.predict import predict
 from cnngraph.cli.render import render
 from cnngraph.cli.schema import schema
 from cnngraph.cli.show import show
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for each in (check, show, list_, build, weights, render, train, evaluate, schema):
+for each in (check, show, list_, build, weights, render, train, evaluate, predict, schema):
     app.command(command_name(each), cls=Command)(each)
 
 

@@ -1,4 +1,4 @@
-"""What the commands for finished runs share: their arguments and options, and the run that they name."""
+"""What the commands for trained networks share: their arguments and options, and the network that they name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnngraph.cli.messages import complain
+
 if TYPE_CHECKING:
+    from cnngraph.runs.classifier import Classifier
     from cnngraph.runs.finished import FinishedRun
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
+TrainedArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name.", show_default=False
+    ),
+]
+ImagesArgument = Annotated[
+    list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False)
+]
+AnyWeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="best|last|torchvision",
+        help="A run's best or last weights, by default the best, where one was chosen; torchvision for the published "
+        "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
+    ),
+]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where the network runs.")]
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -22,6 +43,27 @@ def open_run(path: Path, plugins: list[str] | None, max_nodes: int) -> FinishedR
 
     find_plugins(plugins)
     return FinishedRun.open(path, plugins=tuple(plugins or ()), max_nodes=max_nodes)
+
+
+def open_classifier(
+    trained: str, weights: str | None, device: str, plugins: list[str] | None, max_nodes: int
+) -> Classifier:
+    """The network of a run, or one with published weights. Raises SpecError, or typer.Exit with a message."""
+    from cnngraph.library import ENDINGS, is_name, network_files
+
+    path = Path(trained)
+    is_network = trained.endswith(ENDINGS) or (is_name(trained) and trained in network_files())
+    if is_network and not path.is_dir() and not (weights or "").startswith("torchvision"):
+        complain(f"{trained} is a network, not the folder of a run")
+        complain("--weights torchvision takes its published weights, cnngraph train makes a run of it", "help")
+        raise typer.Exit(1)
+
+    from cnngraph.runs.classifier import is_published, of_run, of_torchvision
+
+    if is_published(weights):
+        assert weights
+        return of_torchvision(trained, weights, device)
+    return of_run(open_run(path, plugins, max_nodes), weights, device)
 
 
 def percent(part: float | None) -> str:

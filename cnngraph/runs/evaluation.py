@@ -13,6 +13,7 @@ import torch
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.precision import precision_of
 from cnngraph.train import files
 from cnngraph.train.confusion import confusion_figure
 from cnngraph.train.data import Note, load_parts
@@ -81,16 +82,11 @@ def evaluate_run(
     began = time.perf_counter()
     model = run.model(chosen, where)
     preparation = Preparation.of(recipe, parts.shape[0], where)
-    with precision(recipe, where):
+    with precision_of(recipe.precision, where):
         batches = _batches(_wanted(parts, part), preparation, where)
         evaluate(model, batches, where, scores)
     data = str(data_dir) if data_dir else run.data.title if run.data else recipe.data.name
     return Evaluation(run, chosen, data, part, scores.read(), time.perf_counter() - began)
-
-
-def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """In which numbers a run's network computes: as it did when it was trained."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
 
 
 def _of_the_same_classes(run: FinishedRun) -> Recipe:

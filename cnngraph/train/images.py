@@ -144,14 +144,19 @@ def decode(file: str | Path, shape: tuple[int, int, int]) -> Tensor:
     Raises ImageError.
     """
     channels, height, width = shape
+    image = upright(file, "L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(image).reshape(height, width, channels))
+
+
+def upright(file: str | Path, mode: str) -> Image.Image:
+    """An image file as it is to be looked at, in Pillow's mode L or RGB. Raises ImageError."""
     try:
         with Image.open(file) as image:
-            upright = _eight_bit(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
+            return _eight_bit(ImageOps.exif_transpose(image)).convert(mode)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
         raise ImageError(f"cannot read the image {file}: {error}".replace("\n", " ")) from None
-    if upright.size != (width, height):
-        upright = upright.resize((width, height), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(upright).reshape(height, width, channels))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

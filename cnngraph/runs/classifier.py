@@ -1,0 +1,141 @@
+"""A trained network with all it takes to ask it about an image file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cnngraph.api import load
+from cnngraph.backend import load_weights, lower, open_weights, published_weights
+from cnngraph.backend.published import TORCHVISION
+from cnngraph.ir.bases import base_names
+from cnngraph.ir.graph import Graph
+from cnngraph.runs.finished import FinishedRun, refusal
+from cnngraph.runs.precision import precision_of
+from cnngraph.train.images import decode, upright
+from cnngraph.train.loader import Preparation
+from cnngraph.train.run import choose_device
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels from its upper left corner; right and bottom are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Reader(ABC):
+    """Image files as the network was taught to see them."""
+
+    @abstractmethod
+    def tensor(self, file: Path) -> Tensor:
+        """The file as C×H×W numbers. Raises ImageError."""
+
+    @abstractmethod
+    def seen(self, width: int, height: int) -> Box:
+        """Which part of an upright picture of that size the network sees."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunReader(Reader):
+    """As the images of a run are evaluated: resized to `image`, the middle cut out, normalised."""
+
+    image: tuple[int, int, int]
+    preparation: Preparation
+
+    def tensor(self, file: Path) -> Tensor:
+        """The file as C×H×W numbers."""
+        return self.preparation.evaluated(decode(file, self.image)[None])[0]
+
+    def seen(self, width: int, height: int) -> Box:
+        """The middle, where the recipe crops; else all of it."""
+        full = self.image[1:]
+        return _middle(self.preparation.augment.crop or full, full, width, height)
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedReader(Reader):
+    """As torchvision evaluates its published weights: `transforms` is what it says of them."""
+
+    transforms: Any
+
+    def tensor(self, file: Path) -> Tensor:
+        """The file as C×H×W numbers."""
+        prepared: Tensor = self.transforms(upright(file, "RGB"))
+        return prepared
+
+    def seen(self, width: int, height: int) -> Box:
+        """The middle of the picture, its shorter side resized."""
+        (resized,), (crop,) = self.transforms.resize_size, self.transforms.crop_size
+        factor = resized / min(width, height)
+        return _middle((crop, crop), (height * factor, width * factor), width, height)
+
+
+def _middle(crop: Sequence[float], full: Sequence[float], width: int, height: int) -> Box:
+    """The middle `crop` of a picture that was resized to `full` (heights, then widths), in pixels of the picture."""
+    high, wide = (min(1.0, part / whole) for part, whole in zip(crop, full, strict=True))
+    return Box(width * (1 - wide) / 2, height * (1 - high) / 2, width * (1 + wide) / 2, height * (1 + high) / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A network, its weights and its classes. `weights` is what a person calls the weights."""
+
+    graph: Graph
+    model: nn.Module
+    weights: str
+    classes: tuple[str, ...]
+    reader: Reader
+    device: torch.device
+    precision: str = "fp32"
+
+    @torch.inference_mode()
+    def run(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
+        """What a network gives for prepared images: this one's, or another one with its weights."""
+        batch = torch.stack(list(images)).to(self.device, memory_format=torch.channels_last)
+        with precision_of(self.precision, self.device):
+            return model(batch)
+
+
+def of_run(run: FinishedRun, weights: str | None, device: str) -> Classifier:
+    """The classifier that a run trained. Raises SpecError (E650) where its folder lacks something."""
+    data, chosen, where = run.need_data(), run.chosen(weights), choose_device(device)
+    preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
+    reader = RunReader(data.image, preparation)
+    model = run.model(chosen, where)
+    return Classifier(run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision)
+
+
+def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
+    """A network with the weights and the classes that torchvision publishes; `weights` is torchvision[:VERSION].
+
+    What the weights expect of the network's params is so. Raises SpecError (E705, E706, the spec's own mistakes).
+    """
+    graph, where = load(spec), choose_device(device)
+    names = base_names(graph)
+    _, published = published_weights(names, weights.partition(":")[2])
+    opened = open_weights(weights, names)
+    expected = {name: value for name, value in opened.expects.items() if name in graph.params}
+    if expected:
+        graph = load(spec, **expected)
+    classes = tuple(published.meta["categories"])
+    (output, *_) = graph.outputs.values()
+    if graph.type_of(output).sizes != (len(classes),):
+        raise refusal(f"{graph.name} has no output of the {len(classes):,} classes that {opened.name} tells apart")
+    model = lower(graph)
+    load_weights(model, opened)
+    model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return Classifier(graph, model, opened.name, classes, PublishedReader(published.transforms()), where)
+
+
+def is_published(weights: str | None) -> bool:
+    """Whether the words mean weights of torchvision's."""
+    return (weights or "").partition(":")[0] == TORCHVISION

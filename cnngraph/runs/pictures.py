@@ -1,0 +1,43 @@
+"""The image files that a person names: single ones, and all that lie in folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from cnngraph.runs.classifier import Reader
+from cnngraph.train.images import ImageError
+
+
+class Picture(NamedTuple):
+    """An image file, prepared; or what is wrong with it."""
+
+    file: Path
+    tensor: Tensor | None
+    problem: str = ""
+
+
+def find_pictures(given: Sequence[Path]) -> Iterator[Path]:
+    """The files as they are given, and of each folder the images in it and below, in order of their names."""
+    for path in given:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(each for each in folders if not each.startswith("."))
+            yield from (Path(folder) / name for name in sorted(names) if name.lower().endswith(IMG_EXTENSIONS))
+
+
+def read_pictures(files: Iterable[Path], reader: Reader) -> Iterator[Picture]:
+    """Each file, prepared as the network was taught to see images."""
+    for file in files:
+        try:
+            yield Picture(file, reader.tensor(file))
+        except ImageError as error:
+            missing = f"there is no file {file}"
+            yield Picture(file, None, str(error) if os.path.lexists(file) else missing)

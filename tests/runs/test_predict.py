@@ -1,0 +1,144 @@
+"""`cnngraph predict`: what a network takes files for is what it took the run's own images for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import models
+
+from cnngraph.recipe.model import Augment
+from cnngraph.runs import prediction
+from cnngraph.runs.classifier import Box, RunReader, of_torchvision
+from cnngraph.runs.evaluation import evaluate_run
+from cnngraph.runs.finished import FinishedRun
+from cnngraph.train.loader import Preparation
+from cnngraph.train.named import _embedded
+from tests.cli.conftest import Cli
+
+SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """The run's test images as files, in folders by their class."""
+    _, test = _embedded()
+    for number in range(0, len(test.labels), 10):
+        place = tmp_path / "digits" / str(int(test.labels[number]))
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(test.pixels[number, :, :, 0].numpy()).save(place / f"{number}.png")
+    return tmp_path / "digits"
+
+
+def test_files_are_answered_as_the_runs_images_were(
+    cli: Cli, finished: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "BATCH", 7)
+    ran = cli("predict", finished, digits, "--top", 1, "--format", "json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert [each["image"] for each in told] == sorted(each["image"] for each in told)
+    confusion = evaluate_run(FinishedRun.open(finished), device="cpu").report.confusion
+    counted = [[0] * 10 for _ in range(10)]
+    for each in told:
+        counted[int(Path(each["image"]).parent.name)][int(each["predictions"][0]["class"])] += 1
+    assert tuple(map(tuple, counted)) == confusion
+
+
+def test_a_table(cli: Cli, finished: Path, digits: Path) -> None:
+    images = sorted(digits.rglob("*.png"))[:2]
+    ran = cli("predict", finished, *images, "--top", 3)
+    assert ran.code == 0, ran.err
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[0] == ["image", "class", "probability"]
+    assert [len(each) for each in lines[1:]] == [4, 3, 3, 4, 3, 3]
+    assert lines[1][0] == str(images[0])
+    told = json.loads(cli("predict", finished, images[0], "--format", "json").out)[0]["predictions"]
+    assert [each["class"] for each in told[:3]] == [lines[1][1], lines[2][0], lines[3][0]]
+    assert len(told) == 5
+    assert 0 < sum(each["probability"] for each in told) <= 1.000001
+
+
+def test_colour_and_size_become_what_the_network_reads(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
+    file = next(digits.rglob("*.png"))
+    large = Image.open(file).resize((84, 84), Image.Resampling.NEAREST).convert("RGB")
+    large.save(tmp_path / "large.png")
+    small, colour = (json.loads(cli("predict", finished, each, "--format", "json").out)[0]["predictions"][0]
+                     for each in (file, tmp_path / "large.png"))  # fmt: skip
+    assert small["class"] == colour["class"]
+
+
+def test_a_broken_image_is_named_and_the_rest_goes_on(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    good = next(digits.rglob("*.png"))
+    ran = cli("predict", finished, broken, good, tmp_path / "gone.png", "--top", 1)
+    assert ran.code == 1
+    assert len(ran.out.splitlines()) == 2
+    first, second = ran.err.splitlines()
+    assert first.startswith(f"error: cannot read the image {broken}: ")
+    assert second == f"error: there is no file {tmp_path / 'gone.png'}"
+    told = json.loads(cli("predict", finished, broken, good, "--format", "json").out)
+    assert [sorted(each) for each in told] == [["error", "image"], ["image", "predictions"]]
+    (tmp_path / "empty").mkdir()
+    ran = cli("predict", finished, tmp_path / "empty")
+    assert (ran.code, ran.err) == (1, f"error: there are no images in {tmp_path / 'empty'}\n")
+
+
+def test_a_run_that_does_not_know_its_classes_says_so(cli: Cli, trained: Path, digits: Path) -> None:
+    (trained / "data.json").unlink()
+    assert cli("predict", trained, next(digits.rglob("*.png"))).code == 0  # a named set's classes are known
+    (trained / "recipe.yaml").write_text("{data: folder, epochs: 1, optimizer: adam}")
+    ran = cli("predict", trained, next(digits.rglob("*.png")))
+    assert ran.code == 1
+    assert ran.err.startswith(
+        f"error[E650]: {trained} has no data.json: the run does not know the names of its classes"
+    )
+
+
+def test_a_network_is_no_run(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("predict", "resnet18", tmp_path)
+    assert ran.code == 1
+    assert ran.err.startswith("error: resnet18 is a network, not the folder of a run\nhelp: --weights torchvision")
+    assert "E650" in cli("predict", "resnet81", tmp_path).err
+
+
+def test_the_part_that_is_seen() -> None:
+    def reader(crop: tuple[int, int] | None) -> RunReader:
+        preparation = Preparation(torch.zeros(1), torch.ones(1), Augment(crop=crop))
+        return RunReader((3, 32, 32), preparation)
+
+    assert reader(None).seen(640, 480) == Box(0, 0, 640, 480)
+    assert reader((24, 16)).seen(640, 480) == Box(160, 60, 480, 420)
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> models.SqueezeNet:
+    """SqueezeNet with fresh weights, which torchvision is made to hold for its published ones."""
+    torch.manual_seed(0)
+    network: models.SqueezeNet = models.squeezenet1_1().eval()
+    place = tmp_path / "torch" / "hub" / "checkpoints"
+    place.mkdir(parents=True)
+    torch.save(network.state_dict(), place / Path(SQUEEZENET.url).name)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return network
+
+
+def test_published_weights_answer_as_torchvision_does(cli: Cli, published: Any, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
+    picture.save(tmp_path / "noise.png")
+    ran = cli("predict", "squeezenet1_1", tmp_path / "noise.png", "--weights", "torchvision", "--format", "json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)[0]["predictions"]
+    with torch.inference_mode():
+        expected = published(SQUEEZENET.transforms()(picture)[None]).softmax(1)[0].topk(5)
+    assert [each["class"] for each in told] == [SQUEEZENET.meta["categories"][each] for each in expected.indices]
+    assert [each["probability"] for each in told] == pytest.approx(expected.values.tolist(), abs=1e-5)
+    reader = of_torchvision("squeezenet1_1", "torchvision:IMAGENET1K_V1", "cpu").reader
+    assert reader.seen(400, 300) == pytest.approx((200 - 131.25, 150 - 131.25, 200 + 131.25, 150 + 131.25))
