@@ -6,6 +6,7 @@ but scalars, lists and tables. Scalars follow YAML 1.2's core schema; a duplicat
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -117,8 +118,7 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
     name = name or str(path)
     try:
         about = path.stat()
-        if not stat.S_ISREG(about.st_mode):  # a pipe or a device might never end
-            what = "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
+        if what := no_file(about):
             raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
         if about.st_size > limits.bytes:
             message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
@@ -129,6 +129,13 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
     except ValueError:  # not UTF-8, or a zero byte in the path
         raise SpecError([Diagnostic("E101", f"cannot read {name}: it is not UTF-8 text")]) from None
+
+
+def no_file(about: os.stat_result) -> str | None:
+    """What stands where a file should be; None for a file. A pipe or a device might never end."""
+    if stat.S_ISREG(about.st_mode):
+        return None
+    return "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
 
 
 def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[Diagnostic]]:

@@ -18,7 +18,7 @@ from cnngraph.ir.bases import bases
 from cnngraph.ir.graph import Graph
 
 MOST_KEYS = 20_000  # of a file, which may be a stranger's
-LONGEST_KEY = 1_000
+LONGEST_KEY, MOST_PARTS = 300, 30
 MOST_STEPS = 300_000  # keys that are compared with patterns
 MOST_STARS = 4
 MOST_NEAR = 8  # keys with the same ending that one is compared with
@@ -65,7 +65,7 @@ class _Search:
     def run(self) -> list[Rename]:
         """Renames, those of most keys first."""
         found = self.file.shapes
-        if len(found) > MOST_KEYS or any("*" in key or len(key) > LONGEST_KEY for key in found):
+        if len(found) > MOST_KEYS or not all(map(_is_plain, found)):
             return []
         placed = {key: self.renames.new(key) for key in found}
         taken = {new for new in placed.values() if new in self.wanted}
@@ -203,6 +203,11 @@ def _endings(key: str) -> Iterator[str]:
     while at >= 0:
         yield key[at + 1 :]
         at = key.find(".", at + 1)
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a key is as keys are: a stranger's may have more prefixes than there is memory for."""
+    return "*" not in key and len(key) <= LONGEST_KEY and key.count(".") < MOST_PARTS
 
 
 def _last(key: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -70,7 +72,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def save_tensors(state: Mapping[str, Tensor], path: str | Path) -> None:
-    """Write tensors as safetensors, whole or not at all."""
+    """Write tensors as safetensors, whole or not at all. Raises OSError where they cannot be written."""
     path = Path(path)
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
@@ -81,14 +83,21 @@ def save_tensors(state: Mapping[str, Tensor], path: str | Path) -> None:
             tensor = tensor.clone()  # safetensors takes no two tensors in the same memory
         seen.add(tensor.untyped_storage().data_ptr())
         tensors[key] = tensor
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
     try:
-        save_file(tensors, beside, metadata={"format": "pt"})
-        Path(beside).chmod(0o666 & ~_umask())
-        os.replace(beside, path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            save_file(tensors, beside, metadata={"format": "pt"})
+            Path(beside).chmod(0o666 & ~_umask())
+            os.replace(beside, path)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    except SafetensorError as error:  # a full disk, for one
+        number = re.search(r"os error (\d+)", str(error))
+        raise (OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error) from None
 
 
 def _umask() -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import re
+import warnings
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.document import no_file
 
 SAFETENSORS = ".safetensors"
 PICKLES = (".pth", ".pt", ".bin", ".ckpt")
@@ -28,7 +30,10 @@ WRAPPERS = (  # keys under which training scripts put the weights
     "ema_state_dict",
     "ema",
 )
+MOST_WRAPPERS = 8  # within each other
 PREFIXES = ("module.", "_orig_mod.")  # of parallel training and of torch.compile
+
+PLAIN = re.compile(r"B?F(64|32|16)|F8_E(4M3|5M2)|[IU]\d+|BOOL")  # numbers in safetensors that torch can make weights of
 
 Shape = tuple[int, ...]
 
@@ -68,8 +73,13 @@ class Safetensors(WeightsFile):
     """A safetensors file: its head has the shapes."""
 
     def __init__(self, path: Path, name: str) -> None:
+        self._shapes: dict[str, Shape] = {}
         with safe_open(path, framework="pt") as file:
-            self._shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+            for key in file.keys():  # noqa: SIM118
+                tensor = file.get_slice(key)
+                if not PLAIN.fullmatch(tensor.get_dtype()):
+                    raise _no_plain_numbers(key, name)
+                self._shapes[key] = tuple(tensor.get_shape())
         super().__init__(path, name, self._shapes)
 
     @property
@@ -91,10 +101,12 @@ class Pickle(WeightsFile):
     in_order = True
 
     def __init__(self, path: Path, name: str) -> None:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-        inner, self.found_in = _unwrapped(content)
+        inner, self.found_in = _unwrapped(_unpickled(path, name))
         self._tensors = {str(key): each for key, each in inner.items() if isinstance(each, Tensor)}
         super().__init__(path, name, self._tensors)
+        for key, each in self._tensors.items():
+            if each.layout is not torch.strided or each.is_meta or each.is_quantized or each.is_complex():
+                raise _no_plain_numbers(key, name)
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -114,14 +126,13 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
     if ending != SAFETENSORS and ending not in PICKLES:
         raise refusal(f"cannot tell what {name} is", f"name it {SAFETENSORS}, or {', '.join(PICKLES)}")
     try:
+        if what := no_file(path.stat()):
+            raise refusal(f"cannot read {name}: it is {what}")
         return Safetensors(path, name) if ending == SAFETENSORS else Pickle(path, name)
     except FileNotFoundError:
         raise refusal(f"there is no file {name}") from None
-    except pickle.UnpicklingError:
-        message = f"{name} holds more than tensors, or is damaged; it was not read"
-        raise refusal(message, "ask for the weights alone: torch.save(model.state_dict(), file)") from None
-    except (OSError, EOFError, RuntimeError, ValueError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).strip() or type(error).__name__).splitlines()[0]
         raise refusal(f"cannot read {name}: {reason}") from None
 
 
@@ -130,10 +141,29 @@ def refusal(message: str, help: str | None = None) -> SpecError:
     return SpecError([Diagnostic("E704", message, help=help)])
 
 
+def _no_plain_numbers(key: str, name: str) -> SpecError:
+    return refusal(f"{key} in {name} is no tensor of plain numbers, and no weight")
+
+
+def _unpickled(path: Path, name: str) -> Any:
+    """What a pickle holds, made without running code. Raises SpecError (E704)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of forms that torch reads all the same
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except EOFError:
+        raise refusal(f"cannot read {name}: it ends too early") from None
+    except (OSError, RuntimeError, ValueError):
+        raise
+    except Exception:  # UnpicklingError; and what is no pickle at all fails in any way there is
+        message = f"{name} holds more than tensors, or is damaged; it was not read"
+        raise refusal(message, "ask for the weights alone: torch.save(model.state_dict(), file)") from None
+
+
 def _unwrapped(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
     """The weights of a checkpoint, and the keys of the wrappers around them."""
     found_in: tuple[str, ...] = ()
-    while isinstance(content, Mapping):
+    while isinstance(content, Mapping) and len(found_in) < MOST_WRAPPERS:  # it may hold itself
         wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if wrapper is None:
             return content, found_in

@@ -13,6 +13,7 @@ from cnngraph.cli.help import Command, Group, command_name, examples
 from cnngraph.cli.list import list_
 from cnngraph.cli.predict import predict
 from cnngraph.cli.render import render
+from cnngraph.cli.runs import runs
 from cnngraph.cli.schema import schema
 from cnngraph.cli.show import show
 from cnngraph.cli.train import train
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for each in (check, show, list_, build, weights, render, train, evaluate, predict, schema):
+for each in (check, show, list_, build, weights, render, train, evaluate, predict, runs, schema):
     app.command(command_name(each), cls=Command)(each)
 
 
@@ -38,10 +39,11 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback(invoke_without_command=True)
 @examples(
-    ("cnngraph check specs/googlenet_mnist.yaml", "find every mistake"),
-    ("cnngraph show specs/googlenet_mnist.yaml", "shapes, parameters, multiply-accumulates"),
-    ("cnngraph render specs/googlenet_mnist.yaml -o net.svg", "draw it"),
-    ("cnngraph train specs/googlenet_mnist.yaml --recipe digits", "train it on digits that come along"),
+    ("cnngraph list", "the networks that come along"),
+    ("cnngraph show googlenet_mnist", "one of them: shapes, parameters, multiply-accumulates"),
+    ("cnngraph check net.yaml", "find every mistake in a spec of your own"),
+    ("cnngraph render googlenet_mnist -o net.svg", "draw it"),
+    ("cnngraph train googlenet_mnist --recipe digits", "train it on digits that come along"),
 )
 def cnngraph(
     context: typer.Context,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain, count, printable
+from cnngraph.cli.messages import complain, count, one_line
 from cnngraph.cli.options import (
     MAX_NODES,
     InputOption,
@@ -83,7 +83,7 @@ def build(
         raise typer.Exit(1) from None
     _print(model, graph, proved)
     if report and opened:
-        print(printable("\n".join([*_told(report), *expectations(opened, graph)])))
+        print("\n".join(map(one_line, [*_told(report), *expectations(opened, graph)])))
     if report and not report.ok:
         raise typer.Exit(1)
     if output is not None:

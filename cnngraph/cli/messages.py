@@ -54,6 +54,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def one_line(text: str) -> str:
+    """The same on a line of its own: nothing that follows may look as if it were ours."""
+    return printable(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
+
+
 def json_text(value: object, indent: int | None = None) -> str:
     """The value as JSON, with escapes for what would steer a terminal."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)

@@ -57,7 +57,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing 
 
 
 @examples(
-    ("cnngraph train specs/googlenet_mnist.yaml --recipe digits", "digits that come along, half a minute"),
+    ("cnngraph train googlenet_mnist --recipe digits", "digits that come along, half a minute"),
     ("cnngraph train net.yaml", "by the spec's own recipe"),
     ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
     ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "a folder of images, one folder a class"),

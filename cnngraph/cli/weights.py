@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain, count, json_text, print_styled, printable, terminal_width
+from cnngraph.cli.messages import complain, count, json_text, one_line, print_styled, terminal_width
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -209,7 +209,7 @@ def _print_text(
     if len(rows) > MOST_ROWS:
         lines.append([(f"… {count(len(rows) - MOST_ROWS, 'more block')}", "dim")])
     lines.append([])
-    details = [printable(each) for each in report.details()]
+    details = [one_line(each) for each in report.details()]
     lines += [[(each, "")] for each in details]
     lines += [[]] if details else []
     if better:
@@ -219,7 +219,7 @@ def _print_text(
 
 def _cells(block: Block) -> list[Styled]:
     wrong = [block.missing, block.misshapen, block.unexpected]
-    cells: list[Styled] = [[(printable(block.name), "" if block.ok else "bold")]]
+    cells: list[Styled] = [[(one_line(block.name), "" if block.ok else "bold")]]
     cells += [[(f"{each:,}" if each else "", "")] for each in (block.weights, block.fit)]
     return [*cells, *([(f"{each:,}" if each else "", "yellow")] for each in wrong)]
 
@@ -230,7 +230,7 @@ def _suggested(renames: dict[str, str], report: WeightsReport) -> Iterator[tuple
     yield "weights:", "cyan"
     yield "  renames:", "cyan"
     for old, new in renames.items():
-        yield printable(f"    {json.dumps(old)}: {json.dumps(new)}"), "cyan"
+        yield one_line(f"    {json.dumps(old)}: {json.dumps(new)}"), "cyan"
     yield "", ""
 
 
@@ -242,12 +242,12 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
     if opened.prefix:
         yield [(f"In the file each key begins with {opened.prefix} which nothing here is called.", "dim")]
     for each in expectations(opened, graph):
-        yield [(printable(each), "yellow")]
+        yield [(one_line(each), "yellow")]
     facts = report.counted
     if report.fresh:
         facts += f", {', '.join(report.fresh_layers)} fresh"
     word, style = ("fits", "green") if report.ok else ("does not fit", "red")
-    yield [(printable(f"{report.file} "), "bold"), (word, style), (printable(f" {graph.name}: {facts}"), "")]
+    yield [(one_line(f"{report.file} "), "bold"), (word, style), (one_line(f" {graph.name}: {facts}"), "")]
 
 
 def _check_save(save: Path | None, file: str) -> None:
@@ -270,8 +270,8 @@ def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, 
 
     lacking = [*report.missing, *(each.key for each in (*report.misshapen, *report.fresh))]
     if lacking:
-        help = "; what is fresh here is written where --set does not change it" if report.fresh else ""
-        complain(f"{save} is not written: {count(len(lacking), 'weight')} would be missing in it{help}")
+        fresh = f", since {' and '.join(report.fresh_layers)} begins fresh" if report.fresh else ""
+        complain(f"{save} is not written: {count(len(lacking), 'weight')} would be missing in it{fresh}")
         raise typer.Exit(1)
     convert_weights(opened, graph, save)
     left = len(report.unexpected) + len(report.left_out)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -133,12 +135,60 @@ def test_a_pickle_with_code_is_refused(model: Any, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.safetensors", b"x"), ("a.pth", b"x"), ("a.pth", b""), ("a.npz", b"x")]
+    ("name", "content"),
+    [("a.safetensors", b"x"), ("a.pth", b"x"), ("a.pth", b""), ("a.bin", b"no pickle\n"), ("a.npz", b"x")],
 )
 def test_files_that_cannot_be_read_are_told(model: Any, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SpecError, match="E704"):
         load_weights(model, tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_what_is_no_file_is_not_opened(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"folder.{ending}").mkdir()
+    os.mkfifo(tmp_path / f"pipe.{ending}")  # to open it would wait for somebody who writes
+    for name, what in (("folder", "a folder"), ("pipe", "no ordinary file")):
+        with pytest.raises(SpecError, match=f"E704.*: it is {what}"):
+            read_weights(tmp_path / f"{name}.{ending}")
+
+
+def test_a_checkpoint_that_holds_itself_comes_to_an_end(tmp_path: Path) -> None:
+    content: dict[str, Any] = {}
+    content["state_dict"] = content
+    torch.save(content, tmp_path / "endless.pth")
+    with pytest.raises(SpecError, match="there are no weights"):
+        read_weights(tmp_path / "endless.pth")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.eye(3).to_sparse(),
+        lambda: torch.zeros(3, device="meta"),
+        lambda: torch.zeros(3, dtype=torch.complex64),
+    ],
+    ids=["sparse", "meta", "complex"],
+)
+def test_what_is_no_tensor_of_plain_numbers_is_refused(tmp_path: Path, make: Callable[[], torch.Tensor]) -> None:
+    torch.save({"a": torch.zeros(1), "b": make()}, tmp_path / "odd.pth")
+    with pytest.raises(SpecError, match=r"b in .*odd\.pth is no tensor of plain numbers"):
+        read_weights(tmp_path / "odd.pth")
+
+
+def test_complex_numbers_are_refused_in_safetensors_too(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1), "b": torch.zeros(3, dtype=torch.complex64)}, tmp_path / "odd.safetensors")
+    with pytest.raises(SpecError, match=r"b in .* is no tensor of plain numbers"):
+        read_weights(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn])
+def test_numbers_of_another_size_are_converted(model: Any, tmp_path: Path, dtype: torch.dtype) -> None:
+    weights = {key: torch.ones(each.shape, dtype=dtype) for key, each in model.state_dict().items()}
+    save_file(weights, tmp_path / "other.safetensors")
+    assert load_weights(model, tmp_path / "other.safetensors").ok
+    assert model.fc.weight.dtype == torch.float32
+    assert model.fc.weight.unique().tolist() == [1.0]
 
 
 @pytest.mark.parametrize("name", ["none.safetensors", "none.pth"])
@@ -180,13 +230,26 @@ def test_a_failed_save_leaves_the_old_file(model: Any, tmp_path: Path, monkeypat
     before = file.read_bytes()
 
     def fail(*_: object, **__: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(28, "no space left on device")
 
     monkeypatch.setattr("cnngraph.backend.weights.save_file", fail)
     with pytest.raises(OSError, match="no space"):
         save_weights(model, file)
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_full_disk_is_told_by_the_name_of_the_file(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("cnngraph.backend.weights.save_file", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_weights(model, tmp_path / "weights.safetensors")
+    assert (caught.value.errno, caught.value.filename) == (28, str(tmp_path / "weights.safetensors"))
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- a network that was changed

@@ -162,7 +162,8 @@ def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3", "--save", "ours.safetensors")
     assert ran.code == 1
-    assert ran.err.startswith("error: ours.safetensors is not written: 2 weights would be missing in it; what is fresh")
+    assert ran.err.startswith("error: ours.safetensors is not written: 2 weights would be missing in it, since ")
+    assert ran.err.endswith(" begins fresh\n")
     assert not (folder / "ours.safetensors").exists()
 
 
@@ -199,9 +200,10 @@ def test_what_is_no_file_of_weights(cli: Cli, one: str, name: str, message: str)
 
 
 def test_keys_from_a_stranger_steer_no_terminal(cli: Cli, one: str) -> None:
-    save_file(weights() | {"a\x1b[31m.b": torch.zeros(1)}, "theirs.safetensors")
+    save_file(weights() | {"a\x1b[31m.b": torch.zeros(1), "c\nit fits": torch.zeros(1)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert "\x1b" not in ran.out
+    assert "\nit fits" not in ran.out + cli("build", one, "--weights", "theirs.safetensors").out
     assert "a\N{REPLACEMENT CHARACTER}[31m" in ran.out
     assert "\x1b" not in cli("weights", one, "theirs.safetensors", "--format", "json").out
 
