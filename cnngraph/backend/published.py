@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,18 @@ def published_weights(names: Sequence[str], version: str = "") -> tuple[str, Any
 def _published(names: Sequence[str], version: str) -> WeightsFile:
     name, chosen = published_weights(names, version)
     title = f"{type(chosen).__name__}.{chosen.name}"
-    file = read_weights(_download(chosen.url, title), title)
+    file = _read(_download(chosen.url, title), title)
     file.expects.update(EXPECTED.get(name, {}))
     return file
+
+
+def _read(path: Path, title: str) -> WeightsFile:
+    """The weights of a downloaded file. Raises SpecError (E704) where it is damaged."""
+    try:
+        return read_weights(path, title)
+    except SpecError as error:
+        help = f"remove {path}, and it is downloaded again"
+        raise SpecError([replace(each, help=help) for each in error.diagnostics]) from None
 
 
 def _download(url: str, title: str) -> Path:

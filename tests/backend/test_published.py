@@ -81,6 +81,15 @@ def test_a_broken_download_leaves_nothing(squeezenet: Graph, file: Path, hub: Pa
     assert list(hub.iterdir()) == []
 
 
+def test_a_damaged_file_is_removed_by_hand(squeezenet: Graph, file: Path, hub: Path) -> None:
+    open_weights("torchvision", ["squeezenet1_1"])
+    (hub / file.name).write_bytes(b"half of it")
+    with pytest.raises(SpecError, match=r"SqueezeNet1_1_Weights\.IMAGENET1K_V1") as caught:
+        open_weights("torchvision", ["squeezenet1_1"])
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.help) == ("E704", f"remove {hub / file.name}, and it is downloaded again")
+
+
 def test_without_a_network_it_is_said_what_can_be_done(file: Path, hub: Path) -> None:
     file.unlink()
     with pytest.raises(SpecError, match="cannot download SqueezeNet1_1_Weights") as caught:
