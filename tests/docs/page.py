@@ -1,10 +1,11 @@
-"""The page docs/language.md as data, and what comes out of its examples."""
+"""Pages of docs/ as data: their fenced blocks, what comes out of specs, and how a page is refreshed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from cnngraph.api import Compilation
 from cnngraph.diagnostics import Diagnostic
@@ -12,9 +13,8 @@ from cnngraph.ir.graph import Graph, Node
 from cnngraph.spec.parse import FILE_WORDS
 from tests.library import ROOT
 
-PAGE = ROOT / "docs" / "language.md"
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$(?:\n+(?=(?P<next>```text)))?", re.MULTILINE | re.DOTALL)
-FILE_NAME = re.compile(r"# (\S+\.yaml)\n")
+FILE_NAME = re.compile(r"# (\S+\.(?:yaml|py))\n")
 KEYS = re.compile(r"^([\w.]+):", re.MULTILINE)
 
 
@@ -34,36 +34,65 @@ class Example:
         return found[1] if found else None
 
 
-def examples() -> Iterator[Example]:
-    """Every fenced block of the page but those that only show what comes out."""
-    counts: dict[str, int] = {}
-    for section, body in sections():
-        fences = list(FENCE.finditer(body))
-        for position, fence in enumerate(fences):
-            if fence["language"] == "text":
-                continue
-            counts[section] = counts.get(section, 0) + 1
-            below = fences[position + 1]["text"] if fence["next"] else None
-            yield Example(f"{section} {counts[section]}", fence["language"], fence["text"], below)
+@dataclass(frozen=True)
+class Page:
+    """A page of Markdown."""
+
+    path: Path
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    def examples(self) -> Iterator[Example]:
+        """Every fenced block of the page but those that only show what comes out."""
+        counts: dict[str, int] = {}
+        for section, body in self.sections():
+            fences = list(FENCE.finditer(body))
+            for position, fence in enumerate(fences):
+                if fence["language"] == "text":
+                    continue
+                counts[section] = counts.get(section, 0) + 1
+                below = fences[position + 1]["text"] if fence["next"] else None
+                yield Example(f"{section} {counts[section]}", fence["language"], fence["text"], below)
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """Each heading with the text up to the next."""
+        title, lines, fenced = "", list[str](), False
+        for line in self.text.splitlines(keepends=True):
+            if line.startswith("```"):
+                fenced = not fenced
+            if line.startswith("#") and not fenced:
+                yield title, "".join(lines)
+                title, lines = line.strip("# \n"), []
+            else:
+                lines.append(line)
+        yield title, "".join(lines)
+
+    def section(self, title: str) -> str:
+        (text,) = [body for each, body in self.sections() if each == title]
+        return text
+
+    def dead_links(self) -> list[str]:
+        """The links that lead to no file and to no heading of the page."""
+        anchors = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each, _ in self.sections()}
+        dead = []
+        for target in re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", self.text, flags=re.DOTALL)):
+            path, _, anchor = target.partition("#")
+            there = (self.path.parent / path).is_file() if path else anchor in anchors
+            if not there:
+                dead.append(target)
+        return dead
+
+    def refresh(self, old: str, new: str) -> None:
+        """Write what comes out now over the first place that is not so, for --refresh-golden."""
+        text = self.text
+        assert old in text
+        self.path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def sections() -> Iterator[tuple[str, str]]:
-    """Each heading with the text up to the next."""
-    title, lines, fenced = "", list[str](), False
-    for line in PAGE.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.startswith("```"):
-            fenced = not fenced
-        if line.startswith("#") and not fenced:
-            yield title, "".join(lines)
-            title, lines = line.strip("# \n"), []
-        else:
-            lines.append(line)
-    yield title, "".join(lines)
-
-
-def section(title: str) -> str:
-    (text,) = [body for each, body in sections() if each == title]
-    return text
+LANGUAGE = Page(ROOT / "docs" / "language.md")
+TUTORIAL = Page(ROOT / "docs" / "tutorial.md")
 
 
 def whole(text: str) -> str:

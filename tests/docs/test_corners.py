@@ -10,7 +10,7 @@ import pytest
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
-from tests.docs.page import PAGE, outcome, whole
+from tests.docs.page import LANGUAGE, outcome, whole
 
 TEXT = (Path(__file__).parent / "corners.yaml").read_text(encoding="utf-8")
 
@@ -53,7 +53,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return " ".join(PAGE.read_text(encoding="utf-8").split())
+    return " ".join(LANGUAGE.text.split())
 
 
 @pytest.fixture(scope="module")

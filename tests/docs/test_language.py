@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from cnngraph import diagnostics, document
 from cnngraph.api import compile_text
-from cnngraph.cli.run import run
 from cnngraph.diagnostics import Source
 from cnngraph.document import core_scalar
 from cnngraph.fields import show_value
@@ -24,11 +22,12 @@ from cnngraph.spec.grammar import MAX_DEPTH, MAX_LENGTH
 from cnngraph.spec.names import NODE_WORDS
 from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
 from cnngraph.tensor_type import TensorType
-from tests.docs.page import PAGE, Example, examples, outcome, section, sections, whole
+from tests.docs.console import session
+from tests.docs.page import LANGUAGE, Example, outcome, whole
 from tests.library import ROOT
 
-SPECS = [each for each in examples() if each.language == "yaml"]
-CONSOLES = [each for each in examples() if each.language == "console"]
+SPECS = [each for each in LANGUAGE.examples() if each.language == "yaml"]
+CONSOLES = [each for each in LANGUAGE.examples() if each.language == "console"]
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compare(example: Example, found: str, refresh: bool) -> None:
     """What stands below the example is what comes out; with --refresh-golden, it is written there."""
     if refresh and example.below is not None and example.below != found:
-        page = PAGE.read_text(encoding="utf-8")
-        old = f"```{example.language}\n{example.text}```\n```text\n{example.below}```\n"
-        assert page.count(old) == 1
-        PAGE.write_text(page.replace(old, old.replace(f"text\n{example.below}", f"text\n{found}")), encoding="utf-8")
+        above = f"```{example.language}\n{example.text}```\n```text\n"
+        LANGUAGE.refresh(f"{above}{example.below}```\n", f"{above}{found}```\n")
         return
     if example.below is not None:
         assert found == example.below
@@ -76,16 +73,9 @@ def test_command(
     example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refresh: bool
 ) -> None:
     monkeypatch.chdir(folder)
-    found = ""
-    for line in example.text.splitlines():
-        if line.startswith("$ "):
-            _, *arguments = shlex.split(line[2:])
-            run(arguments)
-            said = capsys.readouterr()
-            found += f"{line}\n{said.out}{said.err}"
+    found = session(example.text, capsys)
     if refresh and found != example.text:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(page.replace(f"```console\n{example.text}```", f"```console\n{found}```"), encoding="utf-8")
+        LANGUAGE.refresh(f"```console\n{example.text}```", f"```console\n{found}```")
         return
     assert found == example.text
 
@@ -95,7 +85,7 @@ def test_command(
 
 def rows(title: str, header: str) -> list[list[str]]:
     """The rows of the table of a section whose first column is called so."""
-    lines = section(title).splitlines()
+    lines = LANGUAGE.section(title).splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {header} |"))
     found = []
     for line in lines[start + 2 :]:
@@ -146,7 +136,7 @@ def test_scalars_are_read_as_the_table_says() -> None:
 
 def test_expressions_give_what_the_table_says() -> None:
     (example,) = [each for each in SPECS if each.name == "Operators 1"]
-    compilation = compile_text(Source("example.yaml", whole(example.text)), PAGE.parent)
+    compilation = compile_text(Source("example.yaml", whole(example.text)), LANGUAGE.path.parent)
     assert compilation.graph is not None
     params = compilation.graph.params
 
@@ -199,9 +189,4 @@ def test_every_bound_is_looked_at() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    anchors = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each, _ in sections()}
-    for target in re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
-        path, _, anchor = target.partition("#")
-        assert not path or (PAGE.parent / path).is_file(), target
-        assert path or anchor in anchors, target
+    assert LANGUAGE.dead_links() == []

@@ -1,0 +1,81 @@
+"""docs/tutorial.md is true: who does what it says, from its first line to its last, sees what it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.console import ELIDED, alike, learned, session, steady
+from tests.docs.page import TUTORIAL, Example
+
+PICTURE = TUTORIAL.path.parent / "images" / "gated.svg"
+
+
+def edited(text: str, diff: str) -> str:
+    """The text with the lines of a diff exchanged; they stand in it once."""
+    lines = diff.splitlines(keepends=True)
+    old = "".join(line[1:] for line in lines if line[0] in " -")
+    new = "".join(line[1:] for line in lines if line[0] in " +")
+    assert text.count(old) == 1, diff
+    return text.replace(old, new)
+
+
+def writes(example: Example, before: str) -> str:
+    """What a file holds after a step that shows it whole, or what changes in it; its name is no part of a diff."""
+    return edited(before, example.text.partition("\n")[2]) if example.language == "diff" else example.text
+
+
+def compare(example: Example, found: str, refresh: bool) -> None:
+    """What a console block shows is what its commands print, but for what is elided and what chance brings."""
+    same = alike(steady(example.text), steady(found)) if learned(example.text) else alike(example.text, found)
+    if refresh and not same and ELIDED not in example.text:
+        TUTORIAL.refresh(f"```console\n{example.text}```", f"```console\n{found}```")
+    else:
+        assert same, f"{example.name}:\n{found}"
+
+
+def test_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    refresh = bool(request.config.getoption("--refresh-golden"))
+    monkeypatch.chdir(tmp_path)
+    for example in TUTORIAL.examples():
+        if example.language == "console":
+            compare(example, session(example.text, capsys), refresh)
+        else:
+            assert example.file, f"{example.name} names no file"
+            path = tmp_path / example.file
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            path.write_text(writes(example, before), encoding="utf-8")
+    compare_pictures(tmp_path / "gated.svg", refresh)
+    for run in ("gated-1", "plain-1"):
+        metrics = json.loads((tmp_path / "runs" / run / "metrics.json").read_text(encoding="utf-8"))
+        assert metrics["test"]["accuracy"] > 0.85
+
+
+def compare_pictures(found: Path, refresh: bool) -> None:
+    """The page's picture says what a fresh one says; where its lines run is the business of the drawing program."""
+    fresh = found.read_text(encoding="utf-8")
+    if refresh and words(fresh) != words(PICTURE.read_text(encoding="utf-8")):
+        PICTURE.write_text(fresh, encoding="utf-8")
+    assert words(PICTURE.read_text(encoding="utf-8")) == words(fresh)
+
+
+def words(svg: str) -> list[str]:
+    return sorted(re.findall(r"<text[^>]*>([^<]*)", svg))
+
+
+def test_the_last_version_of_the_file_grows_out_of_the_one_before() -> None:
+    versions = [""]
+    for example in TUTORIAL.examples():
+        if example.file == "gated.yaml":
+            versions.append(writes(example, versions[-1]))
+    *_, before, last = (version.splitlines() for version in versions)
+    assert [line for line in before if line not in last] == ["  unit: unit", "  fc: {op: linear, out: 10}"]
+
+
+def test_links_lead_somewhere() -> None:
+    assert TUTORIAL.dead_links() == []
