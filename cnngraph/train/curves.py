@@ -33,11 +33,11 @@ def draw_curves(path: Path, title: str, epochs: tuple[Epoch, ...], best: Epoch |
         if test and held_part != "test":
             value = scale * getattr(test, name)
             axes.axhline(value, color=TEST, linewidth=1, linestyle=(0, (4, 3)), label="test, once at the end")
-        _dress(axes, "accuracy, %" if scale == 100 else "loss")
+        dress(axes, "accuracy, %" if scale == 100 else "loss")
     figure.savefig(path, format="png")
 
 
-def _dress(axes: Any, title: str) -> None:
+def dress(axes: Any, title: str) -> None:
     """Quiet axes: no box, a pale grid, whole epochs."""
     axes.set_title(title, loc="left", fontsize=10, color=INK)
     axes.set_xlabel("epoch", color=INK, fontsize=9)

@@ -1,0 +1,151 @@
+"""Runs as they lie in their folders: read without PyTorch, to be listed and compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnngraph.api import compile_spec
+from cnngraph.diagnostics import SpecError
+from cnngraph.recipe import load_recipe, to_dict
+from cnngraph.recipe.sets import SETS
+
+SPEC, RECIPE = "spec.yaml", "recipe.yaml"
+BY_DATA = ("about", "data", "epochs", "device")  # words of a recipe that are shown elsewhere, or do not matter
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run. `epochs` are the rows of its metrics, `held` the part that they measure beside the training images.
+
+    What could not be read is None, or empty. `test` and `best` are figures by name: loss and accuracy.
+    """
+
+    path: Path
+    network: str
+    data: str
+    parameters: int | None
+    planned: int | None
+    epochs: tuple[Mapping[str, float], ...]
+    held: str
+    best_epoch: int | None
+    best: Mapping[str, float]
+    test: Mapping[str, float]
+    seconds: float
+    finished: bool
+    began: str
+    recipe: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """Whether the run came to its end."""
+        return "finished" if self.finished else "interrupted"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything by its name, for JSON."""
+        return {
+            "run": str(self.path),
+            "network": self.network,
+            "data": self.data,
+            "parameters": self.parameters,
+            "epochs_done": len(self.epochs),
+            "epochs": self.planned,
+            "best_epoch": self.best_epoch,
+            "best": dict(self.best) or None,
+            "test": dict(self.test) or None,
+            "seconds": self.seconds,
+            "state": self.state,
+            "began": self.began,
+            "recipe": dict(self.recipe),
+        }
+
+
+def find_runs(folders: Iterable[Path]) -> list[Path]:
+    """The folders of runs among these and below them, each once, in the order of their names and numbers."""
+    found: dict[Path, None] = {}
+    for root in folders:
+        for place, inner, names in os.walk(root):
+            if SPEC in names and RECIPE in names:
+                found[Path(place)] = None
+                inner.clear()
+            inner[:] = [each for each in inner if not each.startswith(".")]
+    return sorted(found, key=_natural)
+
+
+def read_run(path: Path) -> RunRow:
+    """What a run's folder says; a file that is missing or damaged leaves its figures out."""
+    metrics, data, machine = (_json(path / f"{each}.json") for each in ("metrics", "data", "environment"))
+    compilation = compile_spec(str(path / SPEC))
+    try:
+        recipe = to_dict(load_recipe(str(path / RECIPE)))
+    except SpecError:
+        recipe = {}
+    epochs = tuple(each for each in metrics.get("epochs", ()) if isinstance(each, dict))
+    held = "validation" if epochs and "validation_loss" in epochs[-1] else "test"
+    best = next((each for each in epochs if each.get("epoch") == metrics.get("best_epoch")), {})
+    name = recipe.get("data", {}).get("name", "")
+    return RunRow(
+        path=path,
+        network=compilation.graph.name if compilation.graph else "?",
+        data=data.get("title") or (SETS[name].title if name in SETS else name),
+        parameters=compilation.graph.num_params if compilation.graph and compilation.ok else None,
+        planned=recipe.get("epochs"),
+        epochs=epochs,
+        held=held,
+        best_epoch=metrics.get("best_epoch"),
+        best={each: best[f"{held}_{each}"] for each in ("loss", "accuracy") if f"{held}_{each}" in best},
+        test=metrics.get("test") or {},
+        seconds=float(metrics.get("seconds") or 0.0),
+        finished=bool(metrics.get("finished")),
+        began=str(machine.get("began") or ""),
+        recipe=recipe,
+    )
+
+
+SORTS: dict[str, Callable[[Sequence[RunRow]], list[RunRow]]] = {
+    "name": lambda rows: sorted(rows, key=lambda each: _natural(each.path)),
+    "test": lambda rows: _best_first(rows, lambda each: each.test.get("accuracy")),
+    "best": lambda rows: _best_first(rows, lambda each: each.best.get("accuracy")),
+    "seconds": lambda rows: sorted(rows, key=lambda each: each.seconds),
+    "parameters": lambda rows: sorted(rows, key=lambda each: each.parameters or 0),
+    "began": lambda rows: sorted(rows, key=lambda each: each.began),
+}
+
+
+def _best_first(rows: Sequence[RunRow], accuracy: Callable[[RunRow], float | None]) -> list[RunRow]:
+    """Those of the highest accuracy first, those without any last."""
+    return sorted(rows, key=lambda each: -(accuracy(each) or -1.0))
+
+
+def differences(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
+    """For each run the words of its recipe that are not the same in all of them."""
+    flat = [dict(_flat({key: each for key, each in row.recipe.items() if key not in BY_DATA})) for row in rows]
+    keys = dict.fromkeys(key for each in flat for key in each)
+    differing = [key for key in keys if len({json.dumps(each.get(key)) for each in flat}) > 1]
+    return [{key: each[key] for key in differing if key in each} for each in flat]
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """net-2 before net-10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,92 @@
+"""`cnngraph runs`: what is listed is what the folders hold, whole or not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture
+def three(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three runs in a folder: one as it is, one that is worse by another rate, one that was interrupted."""
+    monkeypatch.chdir(tmp_path)
+    for number in (2, 10, 3):
+        shutil.copytree(finished, tmp_path / "runs" / f"net-{number}")
+    worse, cut_off = tmp_path / "runs" / "net-10", tmp_path / "runs" / "net-3"
+    change(worse / "metrics.json", test={"loss": 2.0, "accuracy": 0.125}, seconds=1000)
+    text = (worse / "recipe.yaml").read_text()
+    (worse / "recipe.yaml").write_text(text.replace("seed: 0", "seed: 7"))
+    change(cut_off / "metrics.json", finished=False, test=None, seconds=0.001)
+    change(cut_off / "metrics.json", epochs=json.loads((cut_off / "metrics.json").read_text())["epochs"][:1])
+    return tmp_path
+
+
+def change(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+@pytest.mark.usefixtures("three")
+def test_a_table_in_the_order_of_numbers(cli: Cli) -> None:
+    ran = cli("runs")
+    assert ran.code == 0, ran.err
+    header, *lines = ran.out.splitlines()
+    assert " ".join(header.split()) == "run network data parameters epochs best test seconds state recipe"
+    assert [line.split()[0] for line in lines[:3]] == ["runs/net-2", "runs/net-3", "runs/net-10"]
+    assert lines[0].split()[1:6] == ["spots", "embedded", "digits", "3,178", "2/2"]
+    assert lines[1].split()[5] == "1/2"
+    assert lines[1].endswith("–       0.0   interrupted   seed 0")
+    assert lines[2].endswith("12.50 %   1,000.0   finished      seed 7")
+    assert lines[-1] == "3 runs"
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("sort", "order"), [("test", [2, 10, 3]), ("seconds", [3, 2, 10]), ("parameters", [2, 3, 10]), ("name", [2, 3, 10])]
+)
+def test_sorted_as_json(cli: Cli, sort: str, order: list[int]) -> None:
+    rows = json.loads(cli("runs", "--sort", sort, "--format", "json").out)
+    assert [each["run"] for each in rows] == [f"runs/net-{number}" for number in order]
+
+
+def test_the_figures(cli: Cli, three: Path) -> None:
+    (row,) = json.loads(cli("runs", "runs/net-2", "--format", "json").out)
+    metrics = json.loads((three / "runs/net-2/metrics.json").read_text())
+    best = metrics["epochs"][metrics["best_epoch"] - 1]
+    assert row["test"] == metrics["test"]
+    assert row["best"] == {"loss": best["validation_loss"], "accuracy": best["validation_accuracy"]}
+    assert (row["state"], row["epochs"], row["epochs_done"], row["network"]) == ("finished", 2, 2, "spots")
+    assert row["recipe"]["optimizer"]["name"]
+
+
+def test_one_picture_of_all_curves(cli: Cli, three: Path) -> None:
+    for ending in ("svg", "png"):
+        assert cli("runs", "-o", f"all.{ending}").code == 0
+    text = (three / "all.svg").read_text()
+    for number in (2, 3, 10):
+        assert f"<!-- net-{number}, validation -->" in text
+
+
+def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
+    place = three / "runs/net-2"
+    (place / "metrics.json").write_text("no JSON")
+    (place / "recipe.yaml").write_text("[")
+    (place / "spec.yaml").write_text("cnngraph: 1\nnodes: [nothing]")
+    (row,) = json.loads(cli("runs", place, "--format", "json").out)
+    assert (row["state"], row["parameters"], row["test"], row["data"]) == ("interrupted", None, None, "embedded digits")
+    assert cli("runs", place).code == 0
+    ran = cli("runs", place, "-o", "none.png")
+    assert (ran.code, ran.err) == (1, "error: no epoch of any of them is finished: there is nothing to draw\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_runs(cli: Cli) -> None:
+    assert cli("runs").err == "error: there is no folder runs\n"
+    Path("runs/empty").mkdir(parents=True)
+    ran = cli("runs")
+    assert (ran.code, ran.err) == (1, "error: there are no runs in runs\n")
+    assert cli("runs", "runs", "-o", "picture.gif").code == 2
