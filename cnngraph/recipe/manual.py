@@ -43,6 +43,8 @@ FOLDER = """\
 
 `runs/<network>-<n>`, or what `--out` names; a folder that has something in it is never written to. Ctrl-C finishes the
 step at work, writes a checkpoint and ends; `--resume` goes on from there, to the same weights as if nothing had been.
+So it does after any other end: a process that is killed, a machine that loses its power, a disk that is full. Every
+file is whole at any time, and what has happened since the last checkpoint (`save_every`) is done again.
 
 | file | |
 | --- | --- |
@@ -54,6 +56,7 @@ step at work, writes a checkpoint and ends; `--resume` goes on from there, to th
 | `classes_test.csv`, `confusion_test.png` | how each class fares in the end; `validation` without test images |
 | `best.safetensors` | the weights of the best epoch, where one is chosen |
 | `last.safetensors` | the latest weights |
+| `epoch-0010.safetensors` … | the weights of every so many epochs (`keep_every`) |
 | `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |
 
 Accuracies are parts of 1. Those of training are counted while the network learns, in training mode; all others

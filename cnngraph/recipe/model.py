@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cnngraph.fields import Choice, Either, Float, Int, Text, field
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import DATA, Data, Normalize
-from cnngraph.recipe.kinds import ByName, Fraction, Named, OrNone, Record
+from cnngraph.recipe.kinds import ByName, Fraction, Named, OrNone, Positive, Record
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
 from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule
 from cnngraph.recipe.sets import FIGURES
@@ -56,6 +56,10 @@ class Recipe:
         "in which numbers the network computes; bf16 is faster where the processor has it, and rounds more coarsely",
         "fp32",
     )
+    save_every: float | None = field(
+        OrNone(Positive()), "seconds after which the run is saved within an epoch, too; none: at its end only", 300.0
+    )
+    keep_every: int | None = field(OrNone(Int(1)), "keep the weights of every so many epochs, too", None)
     seed: int = field(Int(0), "of the weights, the order and the chances", 0)
     device: str = field(Choice(("auto", "cpu", "cuda")), "where it runs; auto: CUDA where there is one", "auto")
     name: str = dataclasses.field(default="recipe", kw_only=True, compare=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,6 +99,7 @@ class Run:
         self.seconds = 0.0  # of the finished epochs
         self.evaluation = 0.0  # seconds that the last one took
         self.clock = Clock()
+        self.saved = time.monotonic()
         self.interrupt = Interrupt(reporter.note)
         torch.manual_seed(mixed(recipe.seed))
 
@@ -127,9 +129,14 @@ class Run:
         if self.clock.since_shown() > SHOWN_EVERY or step == self.loader.steps:
             self.clock.shown()
             self.show(step)
-        if self.interrupt.asked and step < self.loader.steps:
+        if step == self.loader.steps:
+            return
+        if self.interrupt.asked:
             self.save()
             engine.terminate()
+        elif self.recipe.save_every and time.monotonic() - self.saved > self.recipe.save_every:
+            self.show(step)  # which refuses a loss that is no number
+            self.save()
 
     def end_epoch(self, engine: Engine) -> None:
         """Evaluate, note the figures, and write checkpoints."""
@@ -150,9 +157,6 @@ class Run:
         self.epochs += (epoch,)
         self.seconds += epoch.seconds
         self.evaluation = epoch.seconds - trained
-        if best_of(self.epochs) is epoch:
-            self.folder.save_weights(self.folder.best, self.model.state_dict(), self.network, epoch)
-        self.folder.save_metrics(self.epochs, seconds=self.seconds)
         self.save()
         self.reporter.epoch(epoch, best_of(self.epochs) is epoch)
         if self.interrupt.asked:
@@ -168,9 +172,10 @@ class Run:
             self.model.load_state_dict(files.read_weights(self.folder.best))
         if best and self.parts.test:
             test = self.evaluate("test")
-        self.folder.save_metrics(self.epochs, test=test, finished=True, seconds=self.seconds)
         self.folder.save_curves(self.network, self.epochs, test)
         self.save_scores("test" if test else "validation")
+        # The last of all: once this is written, the run is finished, and nobody goes on with it.
+        self.folder.save_metrics(self.epochs, test=test, finished=True, seconds=self.seconds)
         return Result(self.folder.path, self.epochs, best, test, False, self.seconds)
 
     def interrupted(self) -> Result:
@@ -215,9 +220,11 @@ class Run:
         return SpecError([Diagnostic("E630", f"the loss is not a number any more {where}", notes=(note,), help=help)])
 
     def save(self) -> None:
-        """Write the last weights, and all that is needed to go on from here."""
-        epoch = self.epochs[-1] if self.epochs else None
-        self.folder.save_weights(self.folder.last, self.model.state_dict(), self.network, epoch)
+        """Write all that is needed to go on from here, and then what follows from it.
+
+        The state alone decides where a run goes on. Whoever dies right after writing it has the rest written by
+        `restore`; whoever dies before learns the same again.
+        """
         state = {
             "version": STATE_VERSION,
             "recipe": to_dict(self.recipe),
@@ -232,6 +239,20 @@ class Run:
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
         files.write_state(self.folder.state, state)
+        self.publish()
+        self.saved = time.monotonic()
+
+    def publish(self) -> None:
+        """Write what follows from the state: the latest weights; after an epoch its figures and the weights to keep."""
+        weights, epoch = self.model.state_dict(), self.epochs[-1] if self.epochs else None
+        self.folder.save_weights(self.folder.last, weights, self.network, epoch)
+        if epoch is None or self.done != epoch.number * self.loader.steps:
+            return
+        if best_of(self.epochs) is epoch:
+            self.folder.save_weights(self.folder.best, weights, self.network, epoch)
+        if self.recipe.keep_every and epoch.number % self.recipe.keep_every == 0:
+            self.folder.save_weights(self.folder.kept(epoch.number), weights, self.network, epoch)
+        self.folder.save_metrics(self.epochs, seconds=self.seconds)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that was saved. Raises SpecError (E631) where it is another run's."""
@@ -245,6 +266,7 @@ class Run:
         if self.device.type == "cuda" and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
         self.folder.save_recipe(self.recipe)  # it may have more epochs now
+        self.publish()
 
 
 def _out_of_memory(recipe: Recipe, error: Exception) -> SpecError:

@@ -1,10 +1,11 @@
-"""Files that are whole or not there: each is written beside its place and then renamed."""
+"""Files that are whole or not there, whenever the process dies: each is written beside its place and then renamed."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+class WriteError(OSError):
+    """A file cannot be written; what stood in its place stands there still."""
+
+
 def write(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` write a file beside `path`, then put it in its place."""
+    """Let `writer` write a file beside `path`, then put it in its place. Raises WriteError."""
     beside = path.with_name(f".{path.name}.partial")
     try:
         writer(beside)
+        _reach_the_disk(beside)
         os.replace(beside, path)
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def clean(folder: Path) -> None:
+    """Take away what a process that died in the middle of `write` left in a folder."""
+    for each in folder.glob(".*.partial"):
+        with suppress(OSError):
+            each.unlink()
+
+
+def _reach_the_disk(path: Path) -> None:
+    """Wait until a file's content is safe, so that after a power cut, too, its name stands for a whole file."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -56,7 +78,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors and plain values so that `read_state` reads them without running code."""
-    write(path, lambda beside: torch.save(dict(state), beside))
+
+    def save_into(beside: Path) -> None:
+        with beside.open("wb") as file:  # given a path, torch would not say why it cannot write
+            try:
+                torch.save(dict(state), file)
+            except RuntimeError as error:
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+    write(path, save_into)
 
 
 def read_state(path: Path) -> dict[str, Any]:

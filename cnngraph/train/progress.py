@@ -205,8 +205,7 @@ def closing(result: Result) -> list[str]:
     """What came out."""
     if result.interrupted:
         saved = (result.folder / "state.pt").exists()
-        goes_on = f"cnngraph train --resume {result.folder} goes on" if saved else "before its first checkpoint"
-        return [f"stopped · {goes_on}"]
+        return [f"stopped · cnngraph train --resume {result.folder} {'goes on' if saved else 'begins again'}"]
     facts = []
     if result.best:
         facts.append(f"best epoch {result.best.number}: validation {100 * result.best.held.accuracy:.2f} %")

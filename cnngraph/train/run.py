@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
+from cnngraph.backend.weights_file import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, check_fit
@@ -26,6 +28,8 @@ from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, reporter_for
 from cnngraph.train.records import Facts, Result
 from cnngraph.train.run_folder import RunFolder
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or none left of a person's share
 
 
 def run_training(
@@ -53,8 +57,10 @@ def run_training(
     chosen = choose_device(device or recipe.device)
     with Showing(reporter or reporter_for(quiet)) as shown:
         _refuse(_misfits(graph, recipe))
-        report = _fitting(weights, graph) if weights and not resume else None
         folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
+        if folder:  # one that died before its first checkpoint begins again, with the weights that it began with
+            weights = None if state else first_weights(folder)
+        report = _fitting(weights, graph) if weights else None
         data_dir = data_dir or (folder.data_dir if folder else None)
         parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
@@ -65,12 +71,17 @@ def run_training(
                 load_weights(model, weights)
                 fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
                 shown.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
-            if not folder:
-                folder = RunFolder.new(out, graph.name)
-                folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
-                folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
-            shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
-            return train(model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state)
+            folder = folder or RunFolder.new(out, graph.name)
+            try:
+                if not state:
+                    folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
+                    folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
+                shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
+                return train(
+                    model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state
+                )
+            except files.WriteError as error:
+                raise _unwritable(folder, error) from None
 
 
 def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
@@ -92,14 +103,49 @@ def _origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[s
     """Which weights a run began with, for its folder."""
     if weights is None or report is None:
         return None
-    with weights.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": weights.name, "sha256": digest, "loaded": len(report.loaded), "fresh": report.fresh_layers}
+    return {
+        "file": weights.name,
+        "path": str(weights.path.resolve()),
+        "sha256": _digest(weights.path),
+        "loaded": len(report.loaded),
+        "fresh": report.fresh_layers,
+    }
 
 
-def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any]]:
-    """The folder and the state to go on from. Raises SpecError (E631) where there is nothing left to do."""
+def first_weights(folder: RunFolder) -> WeightsFile | None:
+    """The weights that a run began with. Raises SpecError (E631) where they are not what they were."""
+    origin = folder.weights
+    if origin is None:
+        return None
+    path = Path(origin["path"])
+    if not path.is_file() or _digest(path) != origin["sha256"]:
+        message = f"the run in {folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
+        raise SpecError([Diagnostic("E631", message, help="begin a new one without --resume")])
+    return read_weights(path, origin["file"])
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unwritable(folder: RunFolder, error: files.WriteError) -> SpecError:
+    """A file of the folder cannot be written, most often because the disk is full."""
+    goes_on = f"cnngraph train --resume {folder.path} then goes on" if folder.begun else "then begin again"
+    kept = f"{folder.best.name} is as it was" if folder.best.is_file() else None
+    help = f"make room; {goes_on}" if error.errno in FULL else f"see to it; {goes_on}"
+    message = f"cannot write {error.filename}: {error.strerror}"
+    return SpecError([Diagnostic("E632", message, notes=(kept,) if kept else (), help=help)])
+
+
+def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any] | None]:
+    """The folder and the state to go on from, None where none was saved yet.
+
+    Raises SpecError (E631) where there is nothing left to do.
+    """
     folder = RunFolder.existing(out, network)
+    if not folder.state.is_file():
+        return folder, None
     try:
         state = files.read_state(folder.state)
     except Exception:  # a broken file makes torch raise nearly anything

@@ -27,12 +27,21 @@ from cnngraph.train.images import Parts
 from cnngraph.train.records import Epoch, Figures, best_of
 
 RUNS = Path("runs")
+BEFORE_IT_BEGINS = {
+    "data.json",
+    "environment.json",
+    "recipe.yaml",
+}  # what is left of a run that died while its folder was made
 PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safetensors")
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where a run writes. Every file in it is whole at any time."""
+    """Where a run writes. Every file in it is whole at any time.
+
+    A run has begun where there is its spec.yaml, it can go on where there is a state.pt, and it is finished where
+    metrics.json says so: these are written after all that belongs to them.
+    """
 
     path: Path
 
@@ -46,7 +55,8 @@ class RunFolder:
             return cls(_counted(RUNS, network))
         try:
             out.mkdir(parents=True, exist_ok=True)
-            taken = any(out.iterdir())
+            files.clean(out)
+            taken = {each.name for each in out.iterdir()} - BEFORE_IT_BEGINS
         except OSError as error:
             raise SpecError([Diagnostic("E632", f"cannot write to {out}: {error.strerror or error}")]) from None
         if taken:
@@ -61,9 +71,15 @@ class RunFolder:
         if path is None:
             raise SpecError([Diagnostic("E631", f"there is no run of {network} in {RUNS} to go on with")])
         folder = cls(path)
-        if not folder.state.is_file():
-            raise SpecError([Diagnostic("E631", f"{path} has no checkpoint to go on from")])
+        if not folder.begun:
+            raise SpecError([Diagnostic("E631", f"no run has begun in {path}, so there is none to go on with")])
+        files.clean(path)
         return folder
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has begun in it; perhaps no checkpoint was written yet."""
+        return self.state.is_file() or (self.path / "spec.yaml").is_file()
 
     @property
     def state(self) -> Path:
@@ -80,6 +96,10 @@ class RunFolder:
         """The latest weights."""
         return self.path / "last.safetensors"
 
+    def kept(self, epoch: int) -> Path:
+        """The weights of an epoch that the recipe wants kept."""
+        return self.path / f"epoch-{epoch:04}.safetensors"
+
     @property
     def finished(self) -> bool:
         """Whether the run in it came to its end."""
@@ -91,11 +111,21 @@ class RunFolder:
     @property
     def data_dir(self) -> Path | None:
         """The data folder that the run was given."""
+        found = self._fact("data_dir")
+        return Path(found) if found else None
+
+    @property
+    def weights(self) -> dict[str, Any] | None:
+        """The weights that the run began with, as `begin` wrote them down."""
+        found: dict[str, Any] | None = self._fact("weights")
+        return found
+
+    def _fact(self, name: str) -> Any:
+        """One of the facts of environment.json."""
         try:
-            found = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))["data_dir"]
+            return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))[name]
         except (OSError, ValueError, KeyError):
             return None
-        return Path(found) if found else None
 
     def begin(
         self,
@@ -105,12 +135,15 @@ class RunFolder:
         data_dir: Path | None,
         weights: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write down what is run, on what, where, and which weights it begins with (None: fresh ones)."""
+        """Write down what is run, on what, where, and which weights it begins with (None: fresh ones).
+
+        What else belongs to the beginning is written before: with the spec, the last of it, the run has begun.
+        """
         given = str(data_dir.resolve()) if data_dir else None
-        files.write_text(self.path / "spec.yaml", spec)
         facts = {"data_dir": given, "weights": weights}
         files.write_json(self.path / "environment.json", environment(device) | facts)
         self.save_recipe(recipe)
+        files.write_text(self.path / "spec.yaml", spec)
 
     def save_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every word of it."""
@@ -192,8 +225,8 @@ def _counted(runs: Path, network: str) -> Path:
 
 
 def _latest(runs: Path, network: str) -> Path | None:
-    numbered = _numbered(runs, network)
-    return numbered[max(numbered)] if numbered else None
+    begun = {number: path for number, path in _numbered(runs, network).items() if RunFolder(path).begun}
+    return begun[max(begun)] if begun else None
 
 
 def environment(device: str) -> dict[str, object]:

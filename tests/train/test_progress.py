@@ -50,7 +50,7 @@ def test_a_bar_shows_loss_accuracy_rate_and_time_left() -> None:
 def test_an_interrupted_run(tmp_path: Path) -> None:
     stream = io.StringIO()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == "stopped · before its first checkpoint"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} begins again"
     (tmp_path / "state.pt").touch()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
     assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} goes on"

@@ -180,7 +180,8 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
     facts = json.loads((folder / "environment.json").read_text())["weights"]
     digest = hashlib.sha256((tmp_path / "begin.safetensors").read_bytes()).hexdigest()
-    assert facts == {"file": weights.name, "sha256": digest, "loaded": 4, "fresh": []}
+    path = str(tmp_path / "begin.safetensors")
+    assert facts == {"file": weights.name, "path": path, "sha256": digest, "loaded": 4, "fresh": []}
     (tmp_path / "begin.safetensors").unlink()
     further = run_training(graph, replace(still, epochs=2), spec_text=SPEC, resume=True, quiet=True)
     ended = read_file_weights(further.folder / "last.safetensors")
@@ -205,7 +206,7 @@ def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no run of tiny in runs"):
         run_training(graph, RECIPE, spec_text=SPEC, resume=True, quiet=True)
-    with pytest.raises(SpecError, match="has no checkpoint"):
+    with pytest.raises(SpecError, match="no run has begun in"):
         run_training(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path, quiet=True)
 
 

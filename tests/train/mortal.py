@@ -1,0 +1,139 @@
+"""A small run in a process of its own that is killed at any moment, and then goes on."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Source
+from cnngraph.document import Table, parse
+from cnngraph.recipe import Recipe, read_recipe
+from cnngraph.train import files, run_training
+from cnngraph.train import run as running
+from cnngraph.train import run_folder as run_folders
+from tests.train.support import stripe_parts
+
+SPEC = """\
+cnngraph: 1
+name: mortal
+input: [1, 8, 8]
+nodes:
+  conv: {op: conv, out: 4, kernel: 3, padding: half}
+  bn: batch_norm
+  relu: relu
+  drop: {op: dropout, p: 0.2}
+  fc: [flatten, {op: linear, out: 4}]
+"""
+LEARNING = """\
+data: folder
+epochs: 2
+batch_size: 18
+optimizer: {name: adam, lr: 0.01}
+schedule: cosine
+augment: {pad: 1, crop: 8}
+save_every: 1e-9 # seconds: after every step
+keep_every: 2
+device: cpu
+"""
+TIMES = {"seconds", "images_per_second"}
+
+
+def _recipe() -> Recipe:
+    table, _ = parse(Source("recipe.yaml", LEARNING))
+    assert isinstance(table, Table)
+    recipe, mistakes = read_recipe(table, name="mortal")
+    assert recipe, mistakes
+    return recipe
+
+
+RECIPE = _recipe()
+PROCESSES = multiprocessing.get_context("forkserver")  # where each begins with PyTorch loaded, and with no thread
+PROCESSES.set_forkserver_preload(["tests.train.mortal"])
+
+
+@dataclass(frozen=True)
+class Death:
+    """A process kills itself at a write of that number: within it, or right after it."""
+
+    write: int
+    within: bool
+
+    def prepare(self) -> None:
+        """Make this process mortal."""
+        count = 0
+
+        def dies(call: Callable[..., None], here: bool) -> Callable[..., None]:
+            def counting(path: Path, *rest: Path) -> None:
+                nonlocal count
+                count += not here or not self.within
+                if here and count == self.write - self.within:
+                    if self.within:  # half of the file was written
+                        os.truncate(path, path.stat().st_size // 2)
+                    else:
+                        call(path, *rest)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                call(path, *rest)
+
+            return counting
+
+        if self.within:
+            files._reach_the_disk = dies(files._reach_the_disk, True)
+            os.replace = dies(os.replace, False)
+        else:
+            os.replace = dies(os.replace, True)
+
+
+def live(folder: Path, recipe: Recipe = RECIPE) -> None:
+    """Train into a folder, from where the last process there died."""
+    torch.set_num_threads(1)
+    graph = compile_text(Source("mortal.yaml", SPEC), folder).graph
+    assert graph
+    running.load_parts = lambda *arguments: stripe_parts()  # type: ignore[attr-defined]
+    run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
+    files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
+    begun = (folder / "spec.yaml").is_file()
+    run_training(graph, recipe, spec_text=SPEC, out=folder, resume=begun, quiet=True)
+
+
+def _live_and_die(folder: Path, recipe: Recipe, death: Death | None) -> None:
+    if death:
+        death.prepare()
+    live(folder, recipe)
+
+
+def start(folder: Path, recipe: Recipe = RECIPE, death: Death | None = None) -> Any:
+    """A process that trains."""
+    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death))
+    process.start()
+    return process
+
+
+def finished(folder: Path) -> bool:
+    """Whether nothing is left to do."""
+    return run_folders.RunFolder(folder).finished
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """All that a run leaves but times: metrics, and every weight bit for bit with what is said of it."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["epochs"] = [_timeless(each) for each in metrics["epochs"]]
+    found = {"metrics": _timeless(metrics), "files": sorted(each.name for each in folder.iterdir())}
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            found[path.name] = _timeless(file.metadata())
+            found[f"{path.name} weights"] = {key: file.get_tensor(key).numpy().tobytes() for key in file.keys()}  # noqa: SIM118
+    return found
+
+
+def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in facts.items() if key not in TIMES}

@@ -1,0 +1,167 @@
+"""Whenever a run dies, it goes on to the very same end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cnngraph import SpecError
+from cnngraph.api import compile_text
+from cnngraph.backend import lower, save_weights
+from cnngraph.diagnostics import Source
+from cnngraph.train import files, run_folder
+from cnngraph.train import run as running
+from cnngraph.train.run import first_weights
+from cnngraph.train.run_folder import RunFolder
+from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
+
+WRITES = 23  # in the whole run, which a test below counts
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What an undisturbed run leaves."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    process = start(folder)
+    process.join()
+    assert process.exitcode == 0
+    return outcome(folder)
+
+
+def die_and_live(folder: Path, death: Death) -> bool:
+    """Whether the process died so; in the end the run is finished."""
+    process = start(folder, death=death)
+    process.join()
+    died = bool(process.exitcode == -signal.SIGKILL)
+    assert died or process.exitcode == 0
+    if not finished(folder):
+        process = start(folder)
+        process.join()
+        assert process.exitcode == 0
+    return died
+
+
+def every_one(some: set[Death]) -> list[Any]:
+    """Every death there is; all but some of them are slow."""
+    deaths = [Death(write, within) for write in range(1, WRITES + 1) for within in (True, False)]
+    return [
+        pytest.param(each, marks=() if each in some else pytest.mark.slow, id=f"{'in' if each.within else 'after'}{n}")
+        for each in deaths
+        for n in (each.write,)
+    ]
+
+
+@pytest.mark.parametrize("death", every_one({Death(2, True), Death(4, False), Death(10, True), Death(22, False)}))
+def test_killed_at_a_write(tmp_path: Path, whole: dict[str, Any], death: Death) -> None:
+    assert die_and_live(tmp_path / "run", death)
+    assert outcome(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("deaths", [5, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
+    longer, chance = replace(RECIPE, epochs=6), random.Random(deaths)
+    began = time.monotonic()
+    start(tmp_path / "whole", longer).join()
+    seconds = time.monotonic() - began
+    expected, died, runs = outcome(tmp_path / "whole"), 0, 0
+    while died < deaths:
+        folder = tmp_path / str(runs)
+        while not (folder.is_dir() and finished(folder)):
+            process = start(folder, longer)
+            process.join(chance.uniform(0, seconds))
+            process.kill()
+            process.join()
+            assert process.exitcode in (0, -signal.SIGKILL)
+            died += process.exitcode != 0
+        assert outcome(folder) == expected
+        runs += 1
+
+
+class Disk:
+    """A disk that is full at the write of a number."""
+
+    def __init__(self, full_at: int) -> None:
+        self.full_at, self.count = full_at, 0
+
+    def __call__(self, path: Path) -> None:
+        self.count += 1
+        if self.count == self.full_at:
+            os.truncate(path, path.stat().st_size // 2)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def test_a_disk_that_is_full_at_any_write(
+    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch, same_process: Callable[[Path], None]
+) -> None:
+    for number in range(1, WRITES + 2):
+        folder, disk = tmp_path / str(number), Disk(number)
+        monkeypatch.setattr(files, "_reach_the_disk", disk)
+        if number > WRITES:
+            same_process(folder)
+            assert disk.count == WRITES
+            break
+        with pytest.raises(SpecError) as caught:
+            same_process(folder)
+        (diagnostic,) = caught.value.diagnostics
+        assert diagnostic.code == "E632"
+        assert diagnostic.message.startswith(f"cannot write {folder}/")
+        assert diagnostic.message.endswith(": No space left on device")
+        begun = (folder / "spec.yaml").exists()
+        goes_on = f"cnngraph train --resume {folder} then goes on" if begun else "then begin again"
+        assert diagnostic.help == f"make room; {goes_on}"
+        best = folder / "best.safetensors"
+        assert diagnostic.notes == (("best.safetensors is as it was",) if best.exists() else ())
+        assert not list(folder.glob("*.partial"))
+        same_process(folder)
+        assert outcome(folder) == whole, f"full at {number}"
+
+
+@pytest.fixture
+def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Training in this process, which is put in order again afterwards."""
+    for module, name in ((running, "load_parts"), (run_folder, "draw_curves"), (files, "write_figure")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    return live
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("write", [files.write_state, files.write_weights])
+def test_a_full_disk_is_told_by_every_writer(tmp_path: Path, write: Callable[..., None]) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    (tmp_path / ".file.partial").symlink_to("/dev/full")
+    with pytest.raises(files.WriteError, match="No space left") as caught:
+        write(path, {"weights": torch.zeros(100_000)}, *([{}] if write is files.write_weights else []))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "before"
+
+
+def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
+    """A run that died before its first checkpoint begins again with the same weights, or says that they are gone."""
+    graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
+    assert graph
+    given = tmp_path / "given.safetensors"
+    save_weights(lower(graph), given)
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    facts = {"file": "given", "path": str(given), "sha256": sha256(given.read_bytes()).hexdigest()}
+    folder.begin(SPEC, RECIPE, "cpu", None, facts)
+    weights = first_weights(folder)
+    assert weights
+    assert weights.shapes["conv.weight"] == (4, 1, 3, 3)
+    given.write_bytes(given.read_bytes()[:-1])
+    with pytest.raises(SpecError, match="the weights it began with are gone") as caught:
+        first_weights(folder)
+    assert caught.value.diagnostics[0].code == "E631"
