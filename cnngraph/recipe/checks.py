@@ -11,7 +11,7 @@ from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.fit import check_images
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.recipe.schedules import Step
+from cnngraph.recipe.schedules import Plateau, Step, Warmup
 from cnngraph.recipe.sets import SETS
 
 Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
@@ -20,6 +20,12 @@ Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
 def _check_step(made: Step) -> list[Problem]:
     if (made.every is None) == (made.at is None):
         return [("at" if made.at else "name", "schedule step needs either every or at")]
+    return []
+
+
+def _check_warmup(made: Warmup) -> list[Problem]:
+    if (made.epochs is None) == (made.steps is None):
+        return [("steps" if made.steps else "start", "warmup needs either epochs or steps")]
     return []
 
 
@@ -67,6 +73,20 @@ def _some(words: tuple[str, ...]) -> str:
 
 
 def _check_recipe(made: Recipe) -> list[Problem]:
+    return _check_course(made) + _check_suited(made)
+
+
+def _check_course(made: Recipe) -> list[Problem]:
+    """What the words on the course of a run have to do with each other."""
+    problems = []
+    if isinstance(made.schedule, Plateau) and made.validation is None:
+        problems.append(("schedule", "schedule plateau watches the validation loss, and validation is none"))
+    if made.warmup and (made.warmup.epochs or 0) >= made.epochs:
+        problems.append(("warmup", f"warmup takes {made.warmup.epochs} epochs, and all are {made.epochs}"))
+    return problems
+
+
+def _check_suited(made: Recipe) -> list[Problem]:
     if not isinstance(made.data, NamedSet):
         return []
     channels, *size = SETS[made.data.name].shape
@@ -75,6 +95,7 @@ def _check_recipe(made: Recipe) -> list[Problem]:
 
 CHECKS: dict[type[Any], Callable[[Any], list[Problem]]] = {
     Step: _check_step,
+    Warmup: _check_warmup,
     Sgd: _check_sgd,
     Normalize: _check_normalize,
     Augment: _check_augment,

@@ -12,6 +12,7 @@ from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import load_recipe, recipe_names
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
 from cnngraph.recipe.model import Loss, Recipe
+from cnngraph.recipe.schedules import Warmup
 
 INTRODUCTION = """\
 # Recipes
@@ -63,7 +64,7 @@ Accuracies are parts of 1. Those of training are counted while the network learn
 afterwards, in eval mode.
 """
 
-TABLES: dict[str, type[Any]] = {"normalize": Normalize, "augment": Augment, "loss": Loss}
+TABLES: dict[str, type[Any]] = {"warmup": Warmup, "normalize": Normalize, "augment": Augment, "loss": Loss}
 
 
 def recipe_manual() -> str:

@@ -13,7 +13,7 @@ from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import DATA, Data, Normalize
 from cnngraph.recipe.kinds import ByName, Fraction, Named, OrNone, Positive, Record
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
-from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule
+from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule, Warmup
 from cnngraph.recipe.sets import FIGURES
 
 
@@ -41,6 +41,7 @@ class Recipe:
     batch_size: int = field(Int(1), "images in one step", 64)
     optimizer: Optimizer = field(Named(OPTIMIZERS), "how weights follow their gradients")
     schedule: Schedule = field(Named(SCHEDULES), "how the learning rate changes", Constant())
+    warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller rate at first", None)
     validation: float | None = field(
         OrNone(Fraction()), "the part of the training images on which the best epoch is chosen", 0.1
     )

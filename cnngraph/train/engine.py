@@ -115,7 +115,8 @@ class Run:
 
     def set_rate(self, engine: Engine) -> None:
         """Lay the schedule's learning rate on the optimizer."""
-        self.learner.set_rate((engine.state.iteration - 1) / self.loader.steps)
+        steps = self.loader.steps
+        self.learner.set_rate((engine.state.iteration - 1) / steps, steps, [each.held.loss for each in self.epochs])
 
     def step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> None:
         """Learn from one batch."""

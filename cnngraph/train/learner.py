@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnngraph.recipe import Recipe
+from cnngraph.recipe.schedules import rate_factor
 from cnngraph.train.objective import auxiliary_loss, logits_of
 from cnngraph.train.optimizers import make_optimizer
 
@@ -23,9 +24,13 @@ class Learner:
         self.optimizer = make_optimizer(recipe.optimizer, self.model)
         self.rate = recipe.optimizer.lr  # of the last step
 
-    def set_rate(self, epoch: float) -> None:
-        """Lay the schedule's learning rate after so many epochs (a fraction counts) on the optimizer."""
-        factor = self.recipe.schedule.factor(epoch, self.recipe.epochs)
+    def set_rate(self, epoch: float, steps: int, losses: Sequence[float]) -> None:
+        """Lay on the optimizer the learning rate after so many epochs (a fraction counts) of so many steps each.
+
+        `losses` are the validation losses of the finished epochs.
+        """
+        recipe = self.recipe
+        factor = rate_factor(recipe.schedule, recipe.warmup, epoch, recipe.epochs, steps, losses)
         self.rate = self.recipe.optimizer.lr * factor
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor

@@ -10,7 +10,7 @@ from cnngraph.recipe import Recipe, read_recipe, to_yaml
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.optimizers import AdamW, Group, RmsProp, Sgd
-from cnngraph.recipe.schedules import Cosine, Step
+from cnngraph.recipe.schedules import OneCycle, Step, Warmup
 
 LEAST = "data: digits\nepochs: 3\noptimizer: adam\n"
 
@@ -119,6 +119,12 @@ def test_figures_suit_the_channels() -> None:
         ),
         ("schedule: step", "E605", (1, 11), "schedule step needs either every or at", ""),
         ("schedule: {name: step, every: 2, at: [3]}", "E605", (1, 38), "needs either every or at", ""),
+        ("schedule: plateua", "E603", (1, 11), "one_cycle, plateau", "did you mean plateau?"),
+        ("schedule: exponential", "E604", (1, 11), "schedule exponential needs gamma", ""),
+        ("warmup: {start: 0.1}", "E605", (1, 17), "warmup needs either epochs or steps", ""),
+        ("warmup: {epochs: 1, steps: 3}", "E605", (1, 28), "warmup needs either epochs or steps", ""),
+        ("warmup: {epochs: 3}", "E605", (1, 9), "warmup takes 3 epochs, and all are 3", ""),
+        ("warmup: 3", "E603", (1, 9), "warmup must be a table, or none, got 3", ""),
         ("epochs: 2.5", "E603", (1, 9), "epochs must be an integer of at least 1, got 2.5", ""),
         ("epochs: no", "E603", (1, 9), "epochs must be an integer of at least 1, got no", ""),
         ("validation: 1", "E603", (1, 13), "validation must be a number between 0 and 1, or none, got 1", ""),
@@ -161,14 +167,6 @@ def test_missing_words() -> None:
     ]  # fmt: skip
 
 
-def test_cosine_falls_and_step_divides() -> None:
-    cosine = Cosine(final=0.1)
-    assert [round(cosine.factor(each, 10), 6) for each in (0, 5, 10, 12)] == [1, 0.55, 0.1, 0.1]
-    step = Step(every=20, divide=3)
-    assert [step.factor(each, 80) for each in (0, 19.99, 20, 40)] == [1, 1, pytest.approx(1 / 3), pytest.approx(1 / 9)]
-    assert [Step(at=(2, 3)).factor(each, 5) for each in (1.9, 2, 3)] == [1, pytest.approx(0.1), pytest.approx(0.01)]
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -184,6 +182,21 @@ def test_cosine_falls_and_step_divides() -> None:
 )
 def test_a_recipe_written_reads_as_itself(text: str) -> None:
     recipe = good(text)
+    assert good(to_yaml(recipe)) == recipe
+
+
+def test_plateau_needs_a_validation_part() -> None:
+    _, (diagnostic,) = read(LEAST + "validation: none\nschedule: plateau\n")
+    assert diagnostic.code == "E605"
+    assert diagnostic.line == 5
+    assert "watches the validation loss, and validation is none" in diagnostic.message
+
+
+def test_warmup() -> None:
+    recipe = good(LEAST + "warmup: {steps: 400, start: 0.1, shape: constant}\nschedule: one_cycle\n")
+    assert recipe.warmup == Warmup(steps=400, start=0.1, shape="constant")
+    assert recipe.schedule == OneCycle()
+    assert good(LEAST + "warmup: none\n").warmup is None
     assert good(to_yaml(recipe)) == recipe
 
 
