@@ -15,7 +15,8 @@ from cnngraph.ops.registry import builtin_ops
 from cnngraph.ops.schema import EXPRESSION, op_schema, or_expression
 from cnngraph.recipe import recipe_names, recipe_schema
 from cnngraph.spec.model import LANGUAGE_VERSION
-from cnngraph.spec.parse import CARRIES, DATA_SET, REPEAT_WORDS
+from cnngraph.spec.nodes import CARRIES, REPEAT_WORDS
+from cnngraph.spec.parse import DATA_SET
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.ir.graph import Ref
 from cnngraph.spec.expressions import ExpressionError, Reference, evaluate, parse_expression, substitute
 from cnngraph.spec.model import Library, Word
-from cnngraph.spec.names import name_problem
+from cnngraph.spec.names import better_name
 from cnngraph.spec.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
 from cnngraph.tensor_type import TensorType
 
@@ -172,7 +171,7 @@ class Env:
             parsed = parse_expression(text)
             value = evaluate(parsed, self.lookup)
         except ExpressionError as error:
-            raise ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help) from None
+            raise wrong_expression(error, text, span, quoted, self.names) from None
         bare = parsed.bare_reference
         if bare is not None and bare.name in self.params and not bare.trail:
             return value, self.params[bare.name].origin
@@ -185,7 +184,7 @@ class Env:
         try:
             return substitute(word.text, self.lookup)
         except ExpressionError as error:
-            raise ProblemError(error.code, error.message, part_of(word.span, error, False), help=error.help) from None
+            raise wrong_expression(error, word.text, word.span, False, ()) from None
 
     def lookup(self, reference: Reference) -> tuple[Any, int]:
         """The value of `$name`, and how many of the parts behind it belong to the name."""
@@ -250,7 +249,7 @@ class Env:
     def walk(self, bound: Bound, rest: list[str], reached: str, word: Word) -> Bound:
         """The path's remaining parts, through names inside blocks and numbers of lists."""
         for position, part in enumerate(rest):
-            if bound.absent and not (part.isdecimal() and bound.tensors().is_list):
+            if bound.absent and not (part.isdecimal() and bound.tensors().is_list and bound.tensors().refs):
                 message = f"{reached} is absent here, so there is nothing inside it to read"
                 raise ProblemError("E304", message, word.span, notes=(f"its when at {bound.span} is false",))
             inner = next(
@@ -292,7 +291,14 @@ def _check_size(made: list[Any] | Row, span: Span) -> None:
         raise ProblemError(fault.code, fault.message, span, help=fault.help) from None
 
 
-def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
+def wrong_expression(error: ExpressionError, text: str, span: Span, quoted: bool, names: Iterable[str]) -> ProblemError:
+    """What is wrong with an expression, at its place; `names` are those of the nodes in reach."""
+    hyphened = next((each for each in names if "-" in each and f"${each}" in text), None)
+    help = f"a hyphen is minus here: read {hyphened} by from, and say $from for it" if hyphened else error.help
+    return ProblemError(error.code, error.message, _part_of(span, error, quoted), help=help)
+
+
+def _part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
     """The part of an expression's place that an error is about."""
     if span.line != span.end_line:
         return span
@@ -300,16 +306,9 @@ def part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
     return replace(span, column=column + error.start, end_column=max(column + error.end, column + error.start + 1))
 
 
-def _good_name(name: str) -> str:
-    """The nearest name that a module can have."""
-    word = re.sub(r"\W+", "_", name).strip("_") or "node"
-    word = f"x{word}" if word[0].isdigit() else word
-    return f"{word}_" if word == name.strip("$") or name_problem(word) else word
-
-
 def bad_name(name: str, reason: str, span: Span) -> ProblemError:
     """A node's name that no module can have."""
-    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {_good_name(name)}")
+    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {better_name(name)}")
 
 
 def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:
@@ -318,7 +317,7 @@ def unknown_name(reference: Reference, known: list[str], in_round: bool = False)
     start, end = reference.start, reference.end
     if name in ("i", "item") and not in_round:
         message = f"there is no ${name} here: it is known in the rounds of a repeat only"
-        help = "rows, when, from and name are read once, before the rounds; the node's words, first and last in each"
+        help = "rows, when, name and what is carried are read once, before the rounds; the node's words in each"
         return ExpressionError(message, start, end, help=help, code="E402")
     mend = did_you_mean(name, [*known, *(("i", "item") if in_round else ())])
     help = f"did you mean ${mend.removeprefix('did you mean ')}" if mend else _known(known)

@@ -96,6 +96,9 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
         message = f"{what} is marked unused, so it cannot be an output"
         raise ProblemError("E312", message, span, help=None if path else "say outputs: {logits: …}")
     refs = bound.tensors().refs
+    if not refs:
+        message = f"there is no output: {what} is absent here, with nothing in its place"
+        raise ProblemError("E304", message, span, help="name the outputs: outputs: {logits: …}")
     if len(refs) != 1:
         message = f"an output is one tensor, but {what} is a list of {len(refs)}"
         raise ProblemError("E304", message, span, help=f"name a part ({what}.0), or concat them")

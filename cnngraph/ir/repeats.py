@@ -50,8 +50,16 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
         span = child.span
         owner = walker.maker.owner(level.path)
         place.slot.append(Scope(level.path, "repeat", name, inputs, value, tree, start, bound.stop, span, owner))
-    bound.again = lambda reads, place: repeat(walker, child, env.reading(reads), reads, place, block)
+    bound.again = lambda reads, place: _again(walker, child, env.reading(reads), reads, place, block)
     return bound
+
+
+def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
+    """The rounds on something else, as shared modules."""
+    if read_by_rounds(child):
+        message = f"each round of {child.name} reads something of its own, so they cannot run on another input"
+        raise ProblemError("E307", message, place.span, help=f"share a single round, as {child.name}.0")
+    return repeat(walker, child, env, reads, place, block)
 
 
 def read_by_rounds(child: NodeSpec) -> tuple[Word, ...]:

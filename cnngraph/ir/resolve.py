@@ -9,7 +9,7 @@ from functools import cached_property
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import fields_of
-from cnngraph.ir.environment import ProblemError, bad_name, in_reach, part_of, unknown_name
+from cnngraph.ir.environment import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
@@ -250,4 +250,4 @@ class _Checker:
                 if reference.name not in names:
                     raise unknown_name(reference, names.all, in_round="i" in names.indices)
         except ExpressionError as error:
-            self.tell(ProblemError(error.code, error.message, part_of(span, error, quoted), help=error.help), label)
+            self.tell(wrong_expression(error, text, span, quoted, names.all), label)

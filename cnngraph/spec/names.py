@@ -111,6 +111,13 @@ def name_problem(name: str) -> str | None:
     return None
 
 
+def better_name(name: str) -> str:
+    """The nearest name that a node or a param can have."""
+    word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
+    word = f"x{word}" if word[0].isdigit() else word
+    return f"{word}_" if word == name or name_problem(word) else word
+
+
 def key_problem(key: str) -> tuple[str, str] | None:
     """The part of a key, dots and all, that cannot be a node's name, and why; None if it can."""
     parts = key.split(".")

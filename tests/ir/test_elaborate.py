@@ -133,6 +133,9 @@ MISTAKES = {
     "nodes: {body: {nodes: {conv.$i: relu}}}": [("E402", 29)],
     "nodes: {forward: relu, class: relu}": [("E302", 9), ("E302", 24)],
     "nodes: [{op: relu, flat: true}]": [("E109", 9)],
+    "nodes: {a: {op: chunk, chunks: 2, when: false, else: []}, b: {op: relu, from: in}, c: {op: relu, from: a.0}}": [
+        ("E304", 104)
+    ],
     "import: [nothing.yaml]\nnodes: [some_block]": [("E311", 10)],
     "init: [{match: conv, bias: xavier_uniform}]\nnodes: [{op: conv, out: 3, kernel: 1}]": [("E703", 22)],
     "nodes: {a: {op: conv, from: b, out: 3, kernel: 1}, b: relu}": [("E315", 9)],
@@ -177,6 +180,13 @@ def test_a_better_name_is_a_good_one(name: str, better: str) -> None:
     text = f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {{{name}: relu}}"
     (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
     assert told.help == f"say {better}"
+
+
+@pytest.mark.parametrize(("name", "better"), [("my-param", "my_param"), ("$x", "x"), ("when", "when_"), ("2x", "x2x")])
+def test_a_better_name_of_a_param(name: str, better: str) -> None:
+    text = f"cnngraph: 1\ninput: [6, 8, 8]\nparams: {{{name}: 1}}\nnodes: [relu]"
+    (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
+    assert (told.code, told.help) == ("E108", f"say {better} or the like")
 
 
 def test_rules_are_not_blamed_for_modules_that_failed() -> None:
