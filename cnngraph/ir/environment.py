@@ -40,13 +40,14 @@ class Tensors(NamedTuple):
 class Given(NamedTuple):
     """An evaluated word: its value, where its name and its value stand, and where the value was first written.
 
-    The last two differ where the text is a bare `$param`.
+    The last two differ where the text is a bare `$param`. `meant` is the expression that a text may have been meant as.
     """
 
     key_span: Span
     span: Span
     value: Any
     origin: Span
+    meant: str = ""
 
 
 class Row(dict[str, Any]):
@@ -156,7 +157,13 @@ class Env:
         if isinstance(value, Scalar) and isinstance(value.value, str) and "$" in value.value:
             result, origin = self.expression(value.value, value.span, value.quoted)
             return Given(key_span, value.span, result, origin)
-        return Given(key_span, value.span, self.evaluate(value), value.span)
+        evaluated = self.evaluate(value)
+        return Given(key_span, value.span, evaluated, value.span, self.meant(evaluated))
+
+    def meant(self, value: Any) -> str:
+        """`$classes` for the text `classes`, if something is called so here."""
+        name = value.partition(".")[0] if isinstance(value, str) else ""
+        return f"${value}" if name and (name in self.params or name in self.inputs or name in self.names) else ""
 
     def always(self, value: Value) -> Any:
         """The value of a word that is always an expression, `$` or not: when, repeat."""

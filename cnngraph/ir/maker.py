@@ -94,7 +94,8 @@ class Maker:
             except FieldError as error:
                 notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
                 message = f"{key} of {cls.name} {error.message}"
-                problems.append(ProblemError("E205", message, given.span, notes=notes, help=error.help))
+                help = error.help or (f"did you mean {given.meant}?" if given.meant else None)
+                problems.append(ProblemError("E205", message, given.span, notes=notes, help=help))
         missing = [name for name, each in fields.items() if each.required and name not in words]
         missing = not_meant(missing, words, fields)
         if missing:

@@ -202,3 +202,20 @@ def test_a_variant_may_do_without_what_the_rules_of_its_base_fit(tmp_path: Path)
     assert compile_text(Source("variant.yaml", variant), tmp_path).diagnostics == ()
     (told,) = compile_text(Source("variant.yaml", f"{variant}init:\n{rule}"), tmp_path).diagnostics
     assert (told.code, told.line) == ("W701", 5)
+
+
+@pytest.mark.parametrize(
+    ("word", "help"),
+    [
+        ("out: width", "did you mean $width?"),
+        ("out: in.channels", "did you mean $in.channels?"),
+        ("out: stem.channels", "did you mean $stem.channels?"),
+        ("out: wide", None),
+        ("out: 8, padding: haf", "did you mean half?"),
+    ],
+)
+def test_an_expression_without_its_dollar(word: str, help: str | None) -> None:
+    nodes = f"nodes: {{stem: relu, conv: {{op: conv, {word}, kernel: 1}}}}"
+    text = f"cnngraph: 1\ninput: [6, 8, 8]\nparams: {{width: 8}}\n{nodes}"
+    (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
+    assert (told.code, told.help) == ("E205", help)
