@@ -50,7 +50,7 @@ def alike(shown: str, found: str) -> bool:
 
 def learned(text: str) -> bool:
     """Whether the block tells of a network that has learned, so that its figures are no one else's."""
-    return re.search(r"^\$ (cnngraph train|python) ", text, re.MULTILINE) is not None
+    return re.search(r"^\$ (cnngraph (train|runs)|python)\b", text, re.MULTILINE) is not None
 
 
 def steady(text: str) -> str:
