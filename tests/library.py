@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from cnngraph.library import network_files
+import pytest
+
+from cnngraph.library import Network, catalogue, network_files
 
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "specs"
 DATA = ROOT / "tests" / "data"
 
 NETWORKS = sorted(network_files(LIBRARY).values())
+LARGE = 2_000_000_000  # multiply-accumulates
 BLOCKS = sorted([*LIBRARY.glob("blocks/*.yaml"), *LIBRARY.rglob("blocks.yaml")])
+
+
+def _chosen() -> Iterator[Network]:
+    """Of each family the smallest member, and the next one where it is not large; all that stand alone."""
+    for family, members in groupby(sorted(catalogue(), key=lambda each: each.family), lambda each: each.family):
+        first, *others = sorted(members, key=lambda each: each.macs)
+        yield first
+        yield from (each for each in others[: None if not family else 1] if each.macs < LARGE)
+
+
+CHOSEN = [LIBRARY / each.file for each in _chosen()]
+
+
+def networks() -> list[Any]:
+    """Parameters for a test of networks: the ordinary suite runs those chosen, `pytest -m zoo` all others."""
+    return [pytest.param(path, id=path.stem, marks=() if path in CHOSEN else pytest.mark.zoo) for path in NETWORKS]
 
 
 def network(name: str) -> Path:

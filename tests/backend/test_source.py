@@ -21,7 +21,7 @@ from cnngraph.ops.registry import Registry
 from cnngraph.tensor_type import TensorType
 from tests.backend.support import graph_of, inputs_of, random_graph
 from tests.backend.test_modules import EVERYTHING
-from tests.library import NETWORKS, ROOT, network
+from tests.library import CHOSEN, NETWORKS, ROOT, network
 
 RUFF = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
 INITIALISED = """
@@ -107,8 +107,9 @@ def test_the_file_runs(tmp_path: Path) -> None:
     assert done.stdout.endswith(f"{GRAPHS['googlenet_mnist'].num_params:,} parameters\n")
 
 
-def test_it_is_laid_out_as_formatters_do(tmp_path: Path) -> None:
-    graphs = GRAPHS | {path.stem: cnngraph.load(path) for path in NETWORKS}
+@pytest.mark.parametrize("paths", [CHOSEN, pytest.param(NETWORKS, marks=pytest.mark.zoo)], ids=["some", "all"])
+def test_it_is_laid_out_as_formatters_do(tmp_path: Path, paths: list[Path]) -> None:
+    graphs = GRAPHS | {path.stem: cnngraph.load(path) for path in paths}
     for name, graph in graphs.items():
         (tmp_path / f"{name}.py").write_text(model_source(graph), encoding="utf-8")
     subprocess.run([RUFF, "format", "--isolated", "--check", str(tmp_path)], check=True)

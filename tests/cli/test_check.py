@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ONE, Cli
-from tests.library import BLOCKS, LIBRARY, NETWORKS
+from tests.library import BLOCKS, CHOSEN, LIBRARY
 
 WRONG = ONE.replace("kernel: 3", "kernal: 3")
 
@@ -15,8 +15,8 @@ def test_a_good_file_is_one_line(cli: Cli, one: str) -> None:
     assert cli("check", one) == (0, "one.yaml: fine, 2,682 parameters, 9.47 k MACs\n", "")
 
 
-def test_every_file_of_the_library_is_fine(cli: Cli) -> None:
-    files = [*NETWORKS, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]
+def test_files_of_the_library_are_fine(cli: Cli) -> None:
+    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # a network with mistakes is not in library.json
     ran = cli("check", *files)
     assert ran.code == 0
     assert [line.rpartition(": fine, ")[0] for line in ran.out.splitlines()] == [str(each) for each in files]

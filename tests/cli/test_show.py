@@ -9,7 +9,7 @@ import pytest
 import cnngraph
 from tests.cli.conftest import Cli
 from tests.cli.networks import DENSE, ZOO
-from tests.library import BLOCKS, NETWORKS, network
+from tests.library import BLOCKS, network, networks
 
 Golden = Callable[[str, str], None]
 
@@ -37,7 +37,7 @@ def test_a_network_of_the_library(cli: Cli, golden: Golden) -> None:
     golden("show/googlenet_mnist.txt", cli("show", network("googlenet_mnist")).out)
 
 
-@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", networks())
 def test_the_top_level_adds_up_to_the_totals(cli: Cli, path: Path) -> None:
     graph = cnngraph.load(path)
     lines = cli("show", path, "--depth", 1).out.splitlines()

@@ -13,7 +13,7 @@ from cnngraph.document import value_of
 from cnngraph.spec.load import Override
 from cnngraph.spec.write import write_spec
 from tests.cli.networks import ZOO
-from tests.library import DATA, NETWORKS, network
+from tests.library import DATA, network, networks
 
 EMPTY = Span(Source("test", ""), 1, 1, 1, 1)
 CHANGED: list[tuple[Path, dict[str, Any]]] = [
@@ -53,7 +53,7 @@ def rewritten(compilation: Compilation, folder: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", networks())
 def test_every_network_of_the_library(path: Path, tmp_path: Path) -> None:
     rewritten(compile_spec(path), tmp_path)
 

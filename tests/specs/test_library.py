@@ -8,17 +8,33 @@ import pytest
 import torch
 
 import cnngraph
-from tests.library import BLOCKS, LIBRARY, NETWORKS
+from cnngraph.document import Table, parse, read_file
+from tests.library import BLOCKS, CHOSEN, LIBRARY, NETWORKS, network, networks
+
+
+def test_of_each_family_a_small_member_is_chosen() -> None:
+    folders = {path.parent for path in NETWORKS}
+    assert {path.parent for path in CHOSEN} == folders
+    assert network("resnet18") in CHOSEN
+    assert len(folders) < len(CHOSEN) < 3 * len(folders)
 
 
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_a_networks_name_is_that_of_its_file(path: Path) -> None:
+    document = parse(read_file(path))[0]
+    assert isinstance(document, Table)
+    name = document.get("name")
+    assert name is None or name.value.plain() == path.stem
+
+
+@pytest.mark.parametrize("path", networks())
 def test_network_says_what_it_is(path: Path) -> None:
     graph = cnngraph.load(path)
     assert graph.name == path.stem
     assert graph.about
 
 
-@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", networks())
 def test_network_runs_with_the_shapes_it_foretells(path: Path) -> None:
     graph = cnngraph.load(path)
     with torch.device("meta"), torch.no_grad():  # shapes alone: the numbers are compared in tests/zoo
