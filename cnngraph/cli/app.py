@@ -11,6 +11,7 @@ from cnngraph.cli.check import check
 from cnngraph.cli.evaluate import evaluate
 from cnngraph.cli.help import Command, Group, command_name, examples
 from cnngraph.cli.list import list_
+from cnngraph.cli.localize import localize
 from cnngraph.cli.predict import predict
 from cnngraph.cli.render import render
 from cnngraph.cli.runs import runs
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for each in (check, show, list_, build, weights, render, train, evaluate, predict, runs, schema):
+for each in (check, show, list_, build, weights, render, train, evaluate, predict, localize, runs, schema):
     app.command(command_name(each), cls=Command)(each)
 
 

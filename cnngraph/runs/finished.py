@@ -18,7 +18,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.elaborate import MAX_NODES
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
-from cnngraph.recipe.model import Normalize
+from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.sets import SETS
 from cnngraph.train import files
 from cnngraph.train.run import title_of

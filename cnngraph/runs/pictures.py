@@ -41,3 +41,15 @@ def read_pictures(files: Iterable[Path], reader: Reader) -> Iterator[Picture]:
         except ImageError as error:
             missing = f"there is no file {file}"
             yield Picture(file, None, str(error) if os.path.lexists(file) else missing)
+
+
+def picture_names(files: Sequence[Path], ending: str = ".png") -> list[str]:
+    """A name for a drawing of each file: the file's own, with a number where several are called so."""
+    names: list[str] = []
+    for file in files:
+        name, number = file.stem, 1
+        while f"{name}{ending}" in names:
+            number += 1
+            name = f"{file.stem}_{number}"
+        names.append(f"{name}{ending}")
+    return names

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torchvision import models
 
-from cnngraph.recipe.model import Augment
+from cnngraph.recipe.augment import Augment
 from cnngraph.runs import prediction
 from cnngraph.runs.classifier import Box, RunReader, of_torchvision
 from cnngraph.runs.evaluation import evaluate_run
