@@ -12,7 +12,7 @@ from cnngraph.ops.registry import Registry
 
 def bases(graph: Graph) -> Iterator[Graph]:
     """Those networks, the nearest first. One that cannot stand alone, as with a param that must be given, is none."""
-    registry = Registry({node.op: type(node.operation) for node in graph.nodes})
+    registry = Registry(graph.plugins)
     spec = graph.base
     while spec is not None:
         found = elaborate(spec, registry, max_nodes=max(MAX_NODES, 2 * len(graph.nodes)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Span
@@ -106,7 +106,7 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
         spec, env, root, last, maker.nodes, maker.inputs, walker.unused, complete=sound and not ledger.has_errors
     )
     ledger.tell(more)
-    return graph
+    return replace(graph, plugins=registry.plugins)
 
 
 def _bind_params(spec: Spec, env: Env) -> None:

@@ -131,7 +131,8 @@ class Graph:
 
     `inputs` and `outputs` go by name; the outputs in `training_only` exist in training mode only.
     `paper` is where the network comes from, `published` its published top-1 errors in percent by data set.
-    `base` is the spec that its own is a change of; a pickle leaves it out.
+    `base` is the spec that its own is a change of, `plugins` are the ops that both may use beside those that all may;
+    a pickle leaves them out.
     """
 
     name: str
@@ -147,12 +148,13 @@ class Graph:
     paper: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
     base: Spec | None = field(default=None, repr=False)
+    plugins: Mapping[str, type[Op]] = field(default_factory=dict, repr=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # nothing in it ever changes
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "base": None}
+        return {**self.__dict__, "base": None, "plugins": {}}
 
     def type_of(self, ref: Ref) -> TensorType:
         """The type of one tensor."""

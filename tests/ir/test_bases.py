@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 import cnngraph
 from cnngraph import Graph
+from cnngraph.diagnostics import Span
+from cnngraph.document import read_file, value_of
 from cnngraph.ir.bases import base_names, bases
+from cnngraph.ir.elaborate import elaborate
+from cnngraph.ops.op import Op
+from cnngraph.ops.registry import Registry
+from cnngraph.spec.load import Override, load_spec
+from cnngraph.tensor_type import TensorType
 
 FAMILY = """\
 cnngraph: 1
@@ -49,7 +58,26 @@ def test_what_cannot_stand_alone_is_left_out(folder: Path) -> None:
     assert facts(cnngraph.load(folder / "mine.yaml")) == [("wide", 8, 10)]
 
 
+@dataclass(frozen=True)
+class OwnOp(Op):
+    name: ClassVar[str] = "own_op"
+
+    def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
+        return arguments[0]
+
+
+def test_an_op_of_a_plugin_that_the_change_does_without(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("cnngraph: 1\ninput: [3]\nparams: {own: true}\nnodes: [relu, {op: own_op, when: $own}]\n")
+    source = read_file(path)
+    spec, _ = load_spec(source, tmp_path, [Override("own", value_of(False, Span(source, 1, 1, 1, 1)))])
+    assert spec
+    graph = elaborate(spec, Registry({"own_op": OwnOp})).graph
+    assert graph
+    assert [[node.op for node in each.nodes] for each in (graph, *bases(graph))] == [["relu"], ["relu", "own_op"]]
+
+
 def test_a_pickle_leaves_it_out(folder: Path) -> None:
     graph = cnngraph.load(folder / "mine.yaml")
     again = pickle.loads(pickle.dumps(graph))
-    assert (again.base, again.state) == (None, graph.state)
+    assert (again.base, again.plugins, again.state) == (None, {}, graph.state)
