@@ -117,8 +117,8 @@ class Env:
     index: tuple[int, Any] | None = None
     reads: Reads | None = None
 
-    def reading(self, reads: Reads) -> Env:
-        """The same, where a node reads these: `$from`."""
+    def reading(self, reads: Reads | None) -> Env:
+        """The same, where a node reads these: `$from`; None, where that differs from round to round."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.index, reads)
 
     def round(self, index: int, item: Any, reads: Reads) -> Env:
@@ -218,7 +218,8 @@ class Env:
         """`$from`."""
         if self.reads is None:
             message = "there is no $from here: it is what a node reads"
-            raise ExpressionError(message, reference.start, reference.end, code="E402")
+            help = "where each round reads something of its own, $from is known in the rounds alone"
+            raise ExpressionError(message, reference.start, reference.end, code="E402", help=help)
         return self.shape(self.reads.joined)
 
     def shape_within(self, bound: Bound, reference: Reference) -> tuple[ShapeValue, int]:

@@ -15,7 +15,7 @@ from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.order import Orders
-from cnngraph.ir.repeats import read_once, repeat
+from cnngraph.ir.repeats import read_by_rounds, read_once, repeat
 from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
@@ -99,7 +99,7 @@ class Walker:
             if child.broken:
                 raise UnknownError
             reads = self.reads(read_once(child), env, above)
-            env = env.reading(reads)
+            env = env.reading(reads if reads.values or not read_by_rounds(child) else None)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
             if child.repeat is not None:

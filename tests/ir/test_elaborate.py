@@ -133,6 +133,7 @@ MISTAKES = {
     "nodes: {body: {nodes: {conv.$i: relu}}}": [("E402", 29)],
     "nodes: {forward: relu, class: relu}": [("E302", 9), ("E302", 24)],
     "nodes: [{op: relu, flat: true}]": [("E109", 9)],
+    "nodes: {a: {op: chunk, chunks: 2}, b: {repeat: len($from), from: a.$i, op: relu, carry: none}}": [("E402", 52)],
     "nodes: {a: {op: chunk, chunks: 2, when: false, else: []}, b: {op: relu, from: in}, c: {op: relu, from: a.0}}": [
         ("E304", 104)
     ],
