@@ -1,0 +1,71 @@
+"""`cnngraph features`: the maps are what the node gives, drawn in a picture of bounded size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from cnngraph.runs.classifier import of_run
+from cnngraph.runs.features import Features, features, features_figure
+from cnngraph.runs.finished import FinishedRun
+from cnngraph.train.files import write_figure
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    picture = Image.new("L", (28, 28))
+    picture.paste(255, (4, 4, 20, 10))
+    picture.save(tmp_path / "bar.png")
+    return tmp_path / "bar.png"
+
+
+def test_they_are_what_the_node_gives(finished: Path, image: Path) -> None:
+    classifier = of_run(FinishedRun.open(finished), None, "cpu")
+    given: list[torch.Tensor] = []
+    classifier.model.get_submodule("conv2").register_forward_hook(lambda *call: given.append(call[2].clone()))
+    classifier.run(classifier.model, [classifier.reader.tensor(image)])
+    torch.testing.assert_close(features(classifier, "conv2", image).maps, given[0][0])
+    torch.testing.assert_close(features(classifier, "twice", image).maps, 2 * given[0][0])  # there is no module for it
+    pool = features(classifier, "pool", image)
+    assert (pool.shape, pool.maps.shape) == ((24,), (24, 1, 1))
+    torch.testing.assert_close(pool.maps.flatten(), (2 * given[0][0]).relu().mean((1, 2)))
+
+
+def test_a_picture(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:
+    for node, shape in (("twice", "24×7×7"), ("fc", "10"), ("in", "1×28×28")):
+        ran = cli("features", finished, image, "--node", node, "-o", tmp_path / "grid.png")
+        assert ran.code == 0, ran.err
+        assert ran.out.splitlines()[0].startswith(f"{node} · {shape}")
+        with Image.open(tmp_path / "grid.png") as drawn:
+            assert drawn.size[0] > 300
+    told = json.loads(
+        cli("features", finished, image, "--node", "relu2", "-o", tmp_path / "g.svg", "--format", "json").out
+    )
+    assert (told["shape"], len(told["channels"]), told["picture"]) == ([24, 7, 7], 24, str(tmp_path / "g.svg"))
+    assert all(each["min"] >= 0 for each in told["channels"])
+
+
+def test_what_is_not_there(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:
+    ran = cli("features", finished, image, "--node", "conv3", "-o", tmp_path / "grid.png")
+    assert (ran.code, ran.err) == (1, "error[E652]: spots has no node conv3 that runs\n  help: did you mean conv2?\n")
+    ran = cli("features", finished, tmp_path / "gone.png", "--node", "conv2", "-o", tmp_path / "grid.png")
+    assert ran.code == 1
+    assert ran.err.startswith("error[E621]: cannot read the image")
+    assert not (tmp_path / "grid.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "most"),
+    [((1, 1, 9), 64), ((2048, 7, 7), 256), ((64, 500, 300), 9), ((3, 1, 700), 5), ((300, 16, 16), 64)],
+)
+def test_the_size_is_bounded(tmp_path: Path, shape: tuple[int, int, int], most: int) -> None:
+    maps = torch.arange(float(torch.tensor(shape).prod())).reshape(shape)
+    found = Features("net", "a.node", Path("image.png"), maps, shape)
+    write_figure(tmp_path / "grid.png", features_figure(found, most))
+    with Image.open(tmp_path / "grid.png") as drawn:
+        assert max(drawn.size) < 2200
