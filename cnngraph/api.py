@@ -13,7 +13,7 @@ from cnngraph.document import LIMITS, Limits, Table, Value, read_file, value_of
 from cnngraph.ir.bases import base_names
 from cnngraph.ir.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.ir.graph import Graph
-from cnngraph.library import find_network, is_name, shown
+from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
 from cnngraph.recipe import read_recipe, recipe_table
 from cnngraph.spec.load import Override, load_spec
@@ -59,7 +59,7 @@ def compile_spec(
     text = os.fspath(spec)
     try:
         registry = Registry(load_ops(plugins))
-        path = find_network(text) if is_name(text) else Path(text)
+        path = find_network(text) if is_name(text) else find_file(text)
         source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
         return compile_text(source, path.parent, overrides, input, registry=registry, max_nodes=max_nodes)
     except SpecError as error:

@@ -74,6 +74,15 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
     raise SpecError([Diagnostic("E311", f"there is no network {name} in the library", span, help=help)])
 
 
+def find_file(text: str) -> Path:
+    """The file of that path. Raises SpecError (E101) where there is none, but a network of the library is called so."""
+    path = Path(text)
+    if path.stem in network_files() and not os.path.lexists(path):
+        help = f"did you mean {path.stem}, the network of the library?"
+        raise SpecError([Diagnostic("E101", f"cannot read {text}: there is no such file", help=help)])
+    return path
+
+
 def _file_meant(name: str, folder: Path) -> str | None:
     for ending in (*ENDINGS, ""):
         if os.path.isfile(folder / f"{name}{ending}"):

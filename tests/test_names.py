@@ -30,11 +30,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refused(call: Callable[[], object]) -> Diagnostic:
+def refused(call: Callable[[], object], code: str = "E311") -> Diagnostic:
     with pytest.raises(SpecError) as told:
         call()
     (mistake,) = told.value.diagnostics
-    assert mistake.code == "E311"
+    assert mistake.code == code
     return mistake
 
 
@@ -112,6 +112,14 @@ def test_a_file_of_that_name_may_have_been_meant(folder: Path, file: str) -> Non
     assert refused(lambda: cnngraph.load("net")).help == f"did you mean ./{file}?"
     assert refused(lambda: cnngraph.load(Path(folder.name).with_name("net"))).help == f"did you mean ./{file}?"
     assert cnngraph.load(f"./{file}").num_params == 97_298
+
+
+@pytest.mark.parametrize("file", [f"{NAME}.yaml", f"specs/{NAME}.yaml", f"./{NAME}"])
+def test_a_network_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
+    mistake = refused(lambda: cnngraph.load(file), "E101")
+    assert mistake.message == f"cannot read {file}: there is no such file"
+    assert mistake.help == f"did you mean {NAME}, the network of the library?"
+    assert refused(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
 
 
 def test_a_folder_of_that_name(folder: Path) -> None:
