@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import did_you_mean
-from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.augment import Augment, Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.fit import check_images
 from cnngraph.recipe.model import Recipe
@@ -48,6 +48,25 @@ def _check_normalize(made: Normalize) -> list[Problem]:
 def _check_augment(made: Augment) -> list[Problem]:
     if made.pad and not made.crop:
         return [("pad", "augment.pad needs augment.crop: the size that is cut out of the padded image")]
+    if made.crop and made.random_resized_crop:
+        return [("crop", "augment has both crop and random_resized_crop; each says what is cut out")]
+    return []
+
+
+def _check_box(made: RandomResizedCrop | RandomErasing) -> list[Problem]:
+    problems = [
+        (word, f"{word} goes from the least to the greatest, got {low:g} and {high:g}")
+        for word, (low, high) in (("scale", made.scale), ("ratio", made.ratio))
+        if low > high
+    ]
+    return problems or (
+        [("scale", f"scale is a part of the image, got {made.scale[1]:g}")] if made.scale[1] > 1 else []
+    )
+
+
+def _check_evaluation(made: Evaluation) -> list[Problem]:
+    if made.resize and max(made.crop) > made.resize:
+        return [("crop", f"evaluation.crop is larger than the shorter side, which is resized to {made.resize}")]
     return []
 
 
@@ -99,6 +118,9 @@ CHECKS: dict[type[Any], Callable[[Any], list[Problem]]] = {
     Sgd: _check_sgd,
     Normalize: _check_normalize,
     Augment: _check_augment,
+    RandomResizedCrop: _check_box,
+    RandomErasing: _check_box,
+    Evaluation: _check_evaluation,
     NamedSet: _check_set,
     Recipe: _check_recipe,
 }

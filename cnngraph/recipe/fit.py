@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.recipe.data import NamedSet, Normalize
@@ -13,20 +13,33 @@ from cnngraph.tensor_type import TensorType
 
 def check_images(recipe: Recipe, shape: tuple[int, int, int]) -> list[tuple[str, str]]:
     """What of a recipe does not suit images of a (resized) shape: the word, and what is wrong with it."""
-    channels, height, width = shape
+    channels, *size = shape
     problems = []
-    crop, normalize = recipe.augment.crop, recipe.normalize
-    if crop and (crop[0] > height or crop[1] > width):
-        problems.append(("augment", f"augment.crop {crop[0]}×{crop[1]} is larger than the image, {height}×{width}"))
+    crop, look, normalize = recipe.augment.crop, recipe.evaluation, recipe.normalize
+    if crop and _larger(crop, size):
+        problems.append(("augment", f"augment.crop {_by(crop)} is larger than the image, {_by(size)}"))
+    if look and look.resize:
+        size = [round(each * look.resize / min(size)) for each in size]
+    if look and _larger(look.crop, size):
+        problems.append(("evaluation", f"evaluation.crop {_by(look.crop)} is larger than the image, {_by(size)}"))
     if isinstance(normalize, Normalize) and len(normalize.mean) not in (1, channels):
         message = f"normalize has figures for {len(normalize.mean)} channels, the images have {channels}"
         problems.append(("normalize", message))
     return problems
 
 
+def _larger(crop: Sequence[int], size: Sequence[int]) -> bool:
+    return any(one > other for one, other in zip(crop, size, strict=True))
+
+
+def _by(size: Sequence[int]) -> str:
+    return "×".join(map(str, size))
+
+
 def image_shape(recipe: Recipe, shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """What the network gets to see of images of a shape, after resizing and cropping."""
-    return shape[0], *(recipe.augment.crop or recipe.data.resize or shape[1:])
+    resized = recipe.augment.random_resized_crop
+    return shape[0], *(resized.size if resized else recipe.augment.crop or recipe.data.resize or shape[1:])
 
 
 def check_fit(
@@ -78,13 +91,20 @@ def _check_inputs(
     if not shape:
         return []
     given, wanted = image_shape(recipe, shape), next(iter(inputs.values()))
+    look = recipe.looked_at
+    if look and look.crop != given[1:]:
+        message = f"evaluation cuts out {_by(look.crop)}, training {_by(given[1:])}: one network takes one size"
+        return [Diagnostic("E605", message, span)]
     if given == wanted.sizes:
         return []
     said = "×".join(map(str, given))
     help = None
     if wanted.rank == 3 and wanted.channels == given[0]:
-        word = "crop" if recipe.augment.crop else "resize"
-        table = "augment" if recipe.augment.crop else "data"
+        table, word = "data", "resize"
+        if recipe.augment.random_resized_crop:
+            table, word = "augment", "random_resized_crop.size"
+        elif recipe.augment.crop:
+            table, word = "augment", "crop"
         size = wanted.sizes[1] if wanted.sizes[1] == wanted.sizes[2] else list(wanted.sizes[1:])
         help = f"--set train.{table}.{word}={size} makes the images fit, --input {said.replace('×', 'x')} the network"
     elif wanted.rank == 3:

@@ -146,9 +146,10 @@ class ByName(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Record(Kind):
-    """A table whose words are the fields of a dataclass."""
+    """A table whose words are the fields of a dataclass; a bare value is short for a table of the word `short`."""
 
     cls: type[Any]
+    short: str | None = None
 
     def convert(self, value: object) -> Any:
         if not isinstance(value, self.cls):
@@ -159,10 +160,11 @@ class Record(Kind):
         fields = fields_of(self.cls)
         properties = {name: {**each.kind.schema(), "description": each.doc} for name, each in fields.items()}
         required = [name for name, each in fields.items() if each.required]
-        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        table: Json = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        return {"anyOf": [fields[self.short].kind.schema(), table]} if self.short else table
 
     def describe(self) -> str:
-        return "a table"
+        return f"{fields_of(self.cls)[self.short].kind.describe()}, or a table" if self.short else "a table"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import inspect
 from typing import Any
 
 from cnngraph.fields import Field, Kind, ListOf, fields_of, show_value
-from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import load_recipe, recipe_names
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
 from cnngraph.recipe.model import Loss, Recipe
+from cnngraph.recipe.reading import tables_in
 from cnngraph.recipe.schedules import Warmup
 
 INTRODUCTION = """\
@@ -64,7 +65,13 @@ Accuracies are parts of 1. Those of training are counted while the network learn
 afterwards, in eval mode.
 """
 
-TABLES: dict[str, type[Any]] = {"warmup": Warmup, "normalize": Normalize, "augment": Augment, "loss": Loss}
+TABLES: dict[str, type[Any]] = {
+    "warmup": Warmup,
+    "normalize": Normalize,
+    "augment": Augment,
+    "evaluation": Evaluation,
+    "loss": Loss,
+}
 
 
 def recipe_manual() -> str:
@@ -75,18 +82,25 @@ def recipe_manual() -> str:
             parts.append(f"## {name}\n")
             for variant in each.kind.variants:
                 parts += [f"### {', '.join(names_of(variant))}\n", f"{inspect.getdoc(variant)}\n", _table(variant)]
-            for word, table in _tables_in(each.kind).items():
+            for word, table in _tables_in(*each.kind.variants).items():
                 parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", _table(table)]
         elif name in TABLES:
             parts += [f"## {name}\n", f"{inspect.getdoc(TABLES[name])}\n", _table(TABLES[name])]
+            for word, table in _tables_in(TABLES[name]).items():
+                parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", _table(table)]
     return "\n".join([*parts, FOLDER])
 
 
-def _tables_in(kind: Named) -> dict[str, type[Any]]:
-    """The tables that are words of any of the variants."""
-    kinds = {word: each.kind for variant in kind.variants for word, each in fields_of(variant).items()}
-    found = {word: each.item if isinstance(each, ListOf) else each for word, each in kinds.items()}
-    return {word: each.cls for word, each in found.items() if isinstance(each, Record)}
+def _tables_in(*owners: type[Any]) -> dict[str, type[Any]]:
+    """The tables that are words of any of some tables; those of several names by word and name."""
+    found: dict[str, type[Any]] = {}
+    for word, each in ((word, each) for owner in owners for word, each in fields_of(owner).items()):
+        match each.kind.item if isinstance(each.kind, ListOf) else tables_in(each.kind):
+            case Record(cls=table):
+                found[word] = table
+            case Named(variants=variants):
+                found |= {f"{word}: {name}": variant for variant in variants for name in names_of(variant)}
+    return found
 
 
 def _library() -> str:
@@ -111,7 +125,8 @@ def _takes(kind: Kind) -> str:
     """What a word takes; tables have a chapter of their own."""
     if isinstance(kind, Record):
         return "a table, see below"
-    below = isinstance(kind, Named) or (isinstance(kind, ListOf) and isinstance(kind.item, Record))
+    inner = kind.item if isinstance(kind, ListOf) else tables_in(kind)
+    below = isinstance(inner, Named | Record)
     return kind.describe() + (", see below" if below else "")
 
 

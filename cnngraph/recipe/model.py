@@ -8,13 +8,15 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cnngraph.fields import Choice, Either, Float, Int, Text, field
-from cnngraph.recipe.augment import Augment
+from cnngraph.fields import Choice, Either, Float, Int, Optional, Text, field
+from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import DATA, Data, Normalize
 from cnngraph.recipe.kinds import ByName, Fraction, Named, OrNone, Positive, Record
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
 from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule, Warmup
 from cnngraph.recipe.sets import FIGURES
+
+USUAL_MARGIN = 256 / 224  # the shorter side to the size that is cut out of it
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Recipe:
         "data",
     )
     augment: Augment = field(Record(Augment), "what chance does to training images", Augment())
+    evaluation: Evaluation | None = field(
+        Optional(Record(Evaluation, "crop")), "how images are cut that are only looked at", None
+    )
     loss: Loss = field(Record(Loss), "what is made small", Loss())
     precision: str = field(
         Choice(("fp32", "bf16")),
@@ -64,6 +69,18 @@ class Recipe:
     seed: int = field(Int(0), "of the weights, the order and the chances", 0)
     device: str = field(Choice(("auto", "cpu", "cuda")), "where it runs; auto: CUDA where there is one", "auto")
     name: str = dataclasses.field(default="recipe", kw_only=True, compare=False)
+
+    @property
+    def looked_at(self) -> Evaluation | None:
+        """How images are cut that are only looked at; None where they stay whole."""
+        augment = self.augment
+        if self.evaluation or not (augment.random_resized_crop or augment.crop):
+            return self.evaluation
+        if augment.crop:
+            return Evaluation(crop=augment.crop)
+        assert augment.random_resized_crop
+        size = augment.random_resized_crop.size
+        return Evaluation(resize=round(max(size) * USUAL_MARGIN), crop=size)
 
     @property
     def measures(self) -> bool:

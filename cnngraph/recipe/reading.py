@@ -80,11 +80,14 @@ class Reader:
 
     def value(self, kind: Kind, value: Value, path: str) -> Any:
         """A value as its kind holds it, or WRONG."""
-        table = tables_in(kind) if isinstance(value, Table) else None
-        if isinstance(table, Record):
-            return self.record(table.cls, value, f"{path}.", path)  # type: ignore[arg-type]
-        if isinstance(kind, Named):
-            return self.named(kind, value, path)
+        table = tables_in(kind)
+        if isinstance(table, Record) and isinstance(value, Table):
+            return self.record(table.cls, value, f"{path}.", path)
+        if isinstance(table, Record) and table.short and not _empty(value):
+            said = Table((Entry(table.short, value.span, value),), value.span)
+            return self.record(table.cls, said, f"{path}.", path)
+        if isinstance(table, Named) and not (isinstance(kind, Optional) and _empty(value)):
+            return self.named(table, value, path)
         if isinstance(kind, ListOf) and isinstance(kind.item, Record) and isinstance(value, Listing):
             return self.records(kind.item, value, path)
         try:
@@ -115,6 +118,10 @@ class Reader:
         if table is not value:
             table = Table((Entry("name", value.span, name),), value.span)
         return self.record(variant, table, f"{path}.", f"{path} {show_value(name.plain())}")
+
+
+def _empty(value: Value) -> bool:
+    return isinstance(value, Scalar) and value.value is None
 
 
 def tables_in(kind: Kind) -> Kind | None:

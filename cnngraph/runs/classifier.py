@@ -19,7 +19,7 @@ from cnngraph.ir.graph import Graph
 from cnngraph.runs.finished import FinishedRun, refusal
 from cnngraph.runs.precision import precision_of
 from cnngraph.train.images import decode, upright
-from cnngraph.train.loader import Preparation
+from cnngraph.train.preparation import Preparation
 from cnngraph.train.run import choose_device
 
 

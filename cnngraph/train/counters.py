@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnngraph.train.mixing import hard
 from cnngraph.train.records import Figures
 
 
@@ -23,7 +24,7 @@ class Counters:
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Count a batch, by its mean loss."""
-        hits = (logits.argmax(1) == labels).sum()
+        hits = (logits.argmax(1) == hard(labels)).sum()
         self.sums += torch.stack([loss.double() * len(labels), hits])
         self.images += len(labels)
 

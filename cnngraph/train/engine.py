@@ -19,8 +19,9 @@ from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Parts
 from cnngraph.train.interrupt import Interrupt
 from cnngraph.train.learner import Learner
-from cnngraph.train.loader import EvaluationLoader, Preparation, TrainingLoader, mixed
+from cnngraph.train.loader import EvaluationLoader, TrainingLoader, mixed
 from cnngraph.train.memory import keep_freed_memory
+from cnngraph.train.preparation import Preparation
 from cnngraph.train.progress import Reporter
 from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of
 from cnngraph.train.run_folder import RunFolder
@@ -90,7 +91,9 @@ class Run:
         self.learner = Learner(model, recipe, device)
         self.model = self.learner.model
         self.preparation = Preparation.of(recipe, parts.shape[0], device)
-        self.loader = TrainingLoader(self.parts.train, self.preparation, recipe.batch_size, recipe.seed, device)
+        self.loader = TrainingLoader(
+            self.parts.train, self.preparation, recipe.batch_size, recipe.seed, device, len(parts.classes)
+        )
         self.device = device
         self.counters = Counters(device)
         self.scores: dict[str, Scores] = {}  # of the latest look at each part

@@ -7,66 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from cnngraph.recipe.augment import Augment
-from cnngraph.recipe.model import Recipe
 from cnngraph.train.images import Part
+from cnngraph.train.mixing import mix
+from cnngraph.train.preparation import Preparation
 
 EVALUATION_BATCH = 250
-
-
-@dataclass(frozen=True, eq=False)
-class Preparation:
-    """Bytes N×H×W×C to what the network reads: N×C×H×W numbers, channels-last in memory."""
-
-    mean: Tensor
-    deviation: Tensor
-    augment: Augment
-
-    @classmethod
-    def of(cls, recipe: Recipe, channels: int, device: torch.device) -> Preparation:
-        """The preparation that a recipe asks for."""
-        figures = recipe.figures(channels) or ((0.0,), (1.0,))
-        mean, deviation = (torch.tensor(each, device=device) * 255 for each in figures)
-        return cls(mean, deviation, recipe.augment)
-
-    def evaluated(self, pixels: Tensor) -> Tensor:
-        """The middle of each image, normalised."""
-        if self.augment.crop:
-            height, width = self.augment.crop
-            top, left = (pixels.shape[1] - height) // 2, (pixels.shape[2] - width) // 2
-            pixels = pixels[:, top : top + height, left : left + width]
-        return self.normalized(pixels)
-
-    def trained(self, pixels: Tensor, seed: int) -> Tensor:
-        """Each image padded, cropped and flipped by chance, normalised."""
-        if self.augment == Augment():
-            return self.normalized(pixels)
-        pad = self.augment.pad
-        if pad:
-            pixels = F.pad(pixels, (0, 0, pad, pad, pad, pad))
-        return self.normalized(self._cropped(pixels, torch.Generator().manual_seed(seed)))
-
-    def normalized(self, pixels: Tensor) -> Tensor:
-        """N×C×H×W numbers from N×H×W×C bytes."""
-        return pixels.float().sub_(self.mean).div_(self.deviation).permute(0, 3, 1, 2)
-
-    def _cropped(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        """A random place of each image, mirrored for a random half of them: one gather for the whole batch."""
-        count, full_height, full_width, _ = pixels.shape
-        height, width = self.augment.crop or (full_height, full_width)
-        device = pixels.device
-
-        def draw(options: int) -> Tensor:
-            return torch.randint(options, (count, 1), generator=generator).to(device)
-
-        rows = draw(full_height - height + 1) + torch.arange(height, device=device)
-        columns = draw(full_width - width + 1) + torch.arange(width, device=device)
-        if self.augment.flip:
-            columns = torch.where(draw(2).bool(), columns, columns.flip(1))
-        images = torch.arange(count, device=device)[:, None, None]
-        return pixels[images, rows[:, :, None], columns[:, None, :]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +27,7 @@ class TrainingLoader:
     batch_size: int
     seed: int
     device: torch.device
+    classes: int = 0  # for labels that are mixed
 
     @property
     def steps(self) -> int:
@@ -96,7 +43,9 @@ class TrainingLoader:
             order = self.part.indices[torch.randperm(len(self.part), generator=generator)]
             groups = torch.split(order, self.batch_size)[step : self.steps]
             for pixels, labels in self.part.images.batches(groups, self.device):
-                yield self.preparation.trained(pixels, mixed(self.seed, epoch, step)), labels
+                chance = mixed(self.seed, epoch, step)
+                images = self.preparation.trained(pixels, chance)
+                yield mix(images, labels, self.preparation.augment, self.classes, chance)
                 step += 1
             epoch, step = epoch + 1, 0
 

@@ -17,8 +17,8 @@ from cnngraph.runs import prediction
 from cnngraph.runs.classifier import Box, RunReader, of_torchvision
 from cnngraph.runs.evaluation import evaluate_run
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.train.loader import Preparation
 from cnngraph.train.named import _embedded
+from cnngraph.train.preparation import Preparation
 from tests.cli.conftest import Cli
 
 SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1

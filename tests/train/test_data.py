@@ -24,7 +24,8 @@ from cnngraph.train import folder as folders
 from cnngraph.train import named
 from cnngraph.train.data import default_data_dir, load_parts
 from cnngraph.train.images import InMemory, OnDisk, Parts
-from cnngraph.train.loader import Preparation, TrainingLoader
+from cnngraph.train.loader import TrainingLoader
+from cnngraph.train.preparation import Preparation
 from tests.train.support import CPU, RECIPE
 
 DIGIT, COLOUR = TensorType.map(1, 28, 28), TensorType.map(3, 8, 8)

@@ -23,9 +23,10 @@ from cnngraph.recipe.schedules import Cosine, Step
 from cnngraph.train import Result
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import InMemory
-from cnngraph.train.loader import EvaluationLoader, Preparation
+from cnngraph.train.loader import EvaluationLoader
 from cnngraph.train.objective import auxiliary_loss
 from cnngraph.train.optimizers import make_optimizer
+from cnngraph.train.preparation import Preparation
 from tests.train.support import (
     CPU,
     RECIPE,

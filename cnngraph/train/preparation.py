@@ -1,0 +1,137 @@
+"""From bytes to what a network reads: augmented or cut, and normalised, whole batches on the device that trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cnngraph.recipe.augment import Augment, ColorJitter, Evaluation, RandomErasing, RandomResizedCrop
+from cnngraph.recipe.model import Recipe
+from cnngraph.train import colors
+from cnngraph.train.policies import changed
+from cnngraph.train.resampling import affine, middle_box, random_boxes, resized_crops, rotations
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """Bytes N×H×W×C to what the network reads: N×C×H×W numbers, channels-last in memory.
+
+    Images may come cut, each from a file of its own size: then they are neither cropped nor resized once more.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    augment: Augment
+    look: Evaluation | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe, channels: int, device: torch.device) -> Preparation:
+        """The preparation that a recipe asks for."""
+        figures = recipe.figures(channels) or ((0.0,), (1.0,))
+        mean, deviation = (torch.tensor(each, device=device) * 255 for each in figures)
+        return cls(mean, deviation, recipe.augment, recipe.looked_at)
+
+    def evaluated(self, pixels: Tensor, cut: bool = False) -> Tensor:
+        """Each image as it is looked at: whole or its middle, normalised."""
+        if self.look and not cut:
+            pixels = _middle(pixels, self.look)
+        return self.normalized(pixels)
+
+    def trained(self, pixels: Tensor, seed: int, cut: bool = False) -> Tensor:
+        """Each image changed by chance, normalised."""
+        augment = self.augment
+        if augment == Augment():
+            return self.normalized(pixels)
+        generator = torch.Generator().manual_seed(seed)
+        if augment.random_resized_crop and not cut:
+            pixels = _resized(pixels, augment.random_resized_crop, generator)
+        if augment.pad:
+            pixels = F.pad(pixels, (0, 0, *[augment.pad] * 4))
+        if augment.crop or augment.flip:
+            pixels = self._cropped(pixels, generator)
+        if augment.rotation or augment.color_jitter or augment.auto_augment:
+            pixels = self._changed(pixels, generator)
+        images = self.normalized(pixels)
+        return _erased(images, augment.random_erasing, generator) if augment.random_erasing else images
+
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """N×C×H×W numbers from N×H×W×C ones from 0 to 255."""
+        return pixels.float().sub_(self.mean).div_(self.deviation).permute(0, 3, 1, 2)
+
+    def _cropped(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        """A random place of each image, mirrored for a random half of them: one gather for the whole batch."""
+        count, full_height, full_width, _ = pixels.shape
+        height, width = self.augment.crop or (full_height, full_width)
+        device = pixels.device
+
+        def draw(options: int) -> Tensor:
+            return torch.randint(options, (count, 1), generator=generator).to(device)
+
+        rows = draw(full_height - height + 1) + torch.arange(height, device=device)
+        columns = draw(full_width - width + 1) + torch.arange(width, device=device)
+        if self.augment.flip:
+            columns = torch.where(draw(2).bool(), columns, columns.flip(1))
+        images = torch.arange(count, device=device)[:, None, None]
+        return pixels[images, rows[:, :, None], columns[:, None, :]]
+
+    def _changed(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        """Each image turned, and its colours and shape changed."""
+        augment = self.augment
+        images = pixels.permute(0, 3, 1, 2).float()
+        if augment.rotation:
+            degrees = (torch.rand(len(images), generator=generator) * 2 - 1) * augment.rotation
+            images = affine(images, rotations(degrees), "bilinear")
+        if augment.color_jitter:
+            images = _jittered(images, augment.color_jitter, generator)
+        if augment.auto_augment:
+            images = changed(images, augment.auto_augment, generator)
+        return images.permute(0, 2, 3, 1).contiguous()
+
+
+def _middle(pixels: Tensor, look: Evaluation) -> Tensor:
+    """The middle of each image, whose shorter side may be resized before."""
+    full_height, full_width = pixels.shape[1:3]
+    if look.resize and look.resize != min(full_height, full_width):
+        scale = look.resize / min(full_height, full_width)
+        full_height, full_width = round(full_height * scale), round(full_width * scale)
+        images = pixels.permute(0, 3, 1, 2).float()
+        images = F.interpolate(images, (full_height, full_width), mode="bilinear", antialias=True)
+        pixels = images.permute(0, 2, 3, 1).contiguous()
+    height, width = look.crop
+    top, left = (full_height - height) // 2, (full_width - width) // 2
+    return pixels[:, top : top + height, left : left + width]
+
+
+def _resized(pixels: Tensor, wanted: RandomResizedCrop, generator: torch.Generator) -> Tensor:
+    """A random part of each image, resized."""
+    size = (pixels.shape[1], pixels.shape[2])
+    boxes, fits = random_boxes(len(pixels), size, wanted.scale, wanted.ratio, generator)
+    boxes[~fits] = torch.tensor(middle_box(size, wanted.ratio))
+    return resized_crops(pixels.permute(0, 3, 1, 2).float(), boxes, wanted.size).permute(0, 2, 3, 1)
+
+
+def _jittered(images: Tensor, wanted: ColorJitter, generator: torch.Generator) -> Tensor:
+    """The colours of each image changed by factors of its own; the order is the batch's."""
+    count = len(images)
+    strengths = (wanted.brightness, wanted.contrast, wanted.saturation, wanted.hue)
+    changes = (colors.brightness, colors.contrast, colors.saturation, colors.hue)
+    for number in torch.randperm(4, generator=generator).tolist():
+        chance = torch.rand(count, generator=generator) * 2 - 1
+        if strengths[number]:
+            middle = 0.0 if changes[number] is colors.hue else 1.0
+            images = changes[number](images, (middle + chance * strengths[number]).clamp(min=middle - 1))
+    return images
+
+
+def _erased(images: Tensor, wanted: RandomErasing, generator: torch.Generator) -> Tensor:
+    """A rectangle of some images made 0, which is the mean colour."""
+    count, _, height, width = images.shape
+    boxes, fits = random_boxes(count, (height, width), wanted.scale, wanted.ratio, generator)
+    boxes[~(fits & (torch.rand(count, generator=generator) < wanted.p))] = 0
+    top, left, tall, wide = boxes.to(images.device)[:, :, None].unbind(1)
+    rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
+    down, across = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)
+    return images.masked_fill_((down[:, :, None] & across[:, None, :])[:, None], 0.0)
