@@ -26,12 +26,13 @@ def write_text(path: Path, text: str) -> None:
     write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
-def check_output(path: Path, endings: Iterable[str] = ()) -> None:
+def check_output(path: Path, endings: Iterable[str] = (), option: str = "--output") -> None:
     """Refuse a file in no folder, or whose ending names no format. Raises typer.BadParameter."""
     known = list(endings)
     if known and path.suffix.lower() not in known:
-        raise typer.BadParameter(f"{path} must end in {', '.join(known[:-1])} or {known[-1]}", param_hint="--output")
+        wanted = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
+        raise typer.BadParameter(f"{path} must end in {wanted}", param_hint=option)
     if not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint="--output")
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     if path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder", param_hint="--output")
+        raise typer.BadParameter(f"{path} is a folder", param_hint=option)

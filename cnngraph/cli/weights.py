@@ -252,14 +252,11 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
 
 def _check_save(save: Path | None, file: str) -> None:
     """Refuse a file that cannot be written, or the one that is read. Raises typer.BadParameter."""
+    from cnngraph.cli.files import check_output
+
     if save is None:
         return
-    if save.suffix.lower() != ENDING:
-        raise typer.BadParameter(f"{save} must end in {ENDING}", param_hint="--save")
-    if not save.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {save.parent}", param_hint="--save")
-    if save.is_dir():
-        raise typer.BadParameter(f"{save} is a folder", param_hint="--save")
+    check_output(save, (ENDING,), "--save")
     if save.exists() and Path(file).exists() and save.samefile(file):
         raise typer.BadParameter(f"{save} is the file that is read", param_hint="--save")
 
