@@ -54,6 +54,9 @@ DeviceOption = Annotated[
     str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+TensorBoardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write the figures for TensorBoard, too, into the run's folder.")
+]
 
 
 @examples(
@@ -73,6 +76,7 @@ def train(
     weights: WeightsOption = None,
     device: DeviceOption = None,
     quiet: QuietOption = False,
+    tensorboard: TensorBoardOption = False,
     sets: SetOption = None,
     inputs: InputOption = None,
     plugins: PluginOption = None,
@@ -112,6 +116,7 @@ def train(
         device=device,
         weights=opened,
         quiet=quiet,
+        tensorboard=tensorboard,
     )
     if result.interrupted:
         raise typer.Exit(130)

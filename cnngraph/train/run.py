@@ -28,6 +28,7 @@ from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, reporter_for
 from cnngraph.train.records import Facts, Result
 from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.tensorboard import with_events
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or none left of a person's share
 
@@ -43,6 +44,7 @@ def run_training(
     device: str | None = None,
     weights: WeightsFile | None = None,
     quiet: bool = False,
+    tensorboard: bool = False,
     reporter: Reporter | None = None,
 ) -> Result:
     """Train a network by a recipe, and write everything about it to a folder of its own.
@@ -51,11 +53,11 @@ def run_training(
     `resume` it is the folder of the run to go on with, the latest of this network by default. `data_dir` is where
     image sets are kept, or the folder of images; a resumed run remembers its own. `weights` are what the network
     begins with instead of fresh ones; they must fit, but for a classifier with another number of classes. Ctrl-C ends
-    a run with a checkpoint: the result is `interrupted`.
+    a run with a checkpoint: the result is `interrupted`. With `tensorboard` the figures are written as events, too.
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
     chosen = choose_device(device or recipe.device)
-    with Showing(reporter or reporter_for(quiet)) as shown:
+    with Showing(with_events(reporter or reporter_for(quiet), tensorboard)) as shown:
         _refuse(_misfits(graph, recipe))
         folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
         if folder:  # one that died before its first checkpoint begins again, with the weights that it began with

@@ -16,7 +16,7 @@ from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Result, train
 from cnngraph.train.files import read_state
 from cnngraph.train.images import InMemory, Part, Parts
-from cnngraph.train.progress import Silent
+from cnngraph.train.progress import Reporter, Silent
 from cnngraph.train.records import Epoch, Facts, Progress
 from cnngraph.train.run_folder import RunFolder
 
@@ -123,7 +123,7 @@ def run(
     recipe: Recipe = RECIPE,
     parts: Parts | None = None,
     network: nn.Module | None = None,
-    reporter: Silent | None = None,
+    reporter: Reporter | None = None,
     resume: bool = False,
     **changes: object,
 ) -> Result:
