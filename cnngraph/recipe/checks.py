@@ -9,7 +9,8 @@ from cnngraph.diagnostics import did_you_mean
 from cnngraph.recipe.augment import Augment, Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.fit import check_images
-from cnngraph.recipe.model import Recipe
+from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.model import Loss, Recipe
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.recipe.schedules import Plateau, Step, Warmup
 from cnngraph.recipe.sets import SETS
@@ -20,6 +21,18 @@ Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
 def _check_step(made: Step) -> list[Problem]:
     if (made.every is None) == (made.at is None):
         return [("at" if made.at else "name", "schedule step needs either every or at")]
+    return []
+
+
+def _check_clip(made: Clip) -> list[Problem]:
+    if (made.norm is None) == (made.value is None):
+        return [("value", "clip needs either norm or value")]
+    return []
+
+
+def _check_loss(made: Loss) -> list[Problem]:
+    if isinstance(made.class_weights, tuple) and not any(made.class_weights):
+        return [("class_weights", "loss.class_weights are all 0: nothing would be learned")]
     return []
 
 
@@ -100,6 +113,10 @@ def _check_course(made: Recipe) -> list[Problem]:
     problems = []
     if isinstance(made.schedule, Plateau) and made.validation is None:
         problems.append(("schedule", "schedule plateau watches the validation loss, and validation is none"))
+    if made.early_stopping and made.validation is None:
+        problems.append(("early_stopping", "early_stopping watches the validation part, and validation is none"))
+    if made.compile and made.checkpoint:
+        problems.append(("checkpoint", "checkpoint is for networks that are not compiled: compile chooses by itself"))
     if made.warmup and (made.warmup.epochs or 0) >= made.epochs:
         problems.append(("warmup", f"warmup takes {made.warmup.epochs} epochs, and all are {made.epochs}"))
     return problems
@@ -115,6 +132,8 @@ def _check_suited(made: Recipe) -> list[Problem]:
 CHECKS: dict[type[Any], Callable[[Any], list[Problem]]] = {
     Step: _check_step,
     Warmup: _check_warmup,
+    Clip: _check_clip,
+    Loss: _check_loss,
     Sgd: _check_sgd,
     Normalize: _check_normalize,
     Augment: _check_augment,

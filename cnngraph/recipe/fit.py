@@ -73,6 +73,10 @@ def check_fit(
         place = (places or {}).get(next(iter(wrong)), span)
         help = f"--set classes={classes}" if "classes" in params else f"its last layer needs out: {classes}"
         found.append(Diagnostic("E611", _misfit(f"{title} has {classes} classes", wrong), place, help=help))
+    weights = recipe.loss.class_weights
+    if classes and isinstance(weights, tuple) and len(weights) != classes:
+        message = f"loss.class_weights has {len(weights)} weights, and {title} has {classes} classes"
+        found.append(Diagnostic("E605", message, span))
     return found + _check_auxiliary(recipe, list(outputs)[1:], span)
 
 

@@ -11,6 +11,7 @@ from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import load_recipe, recipe_names
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
+from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss, Recipe
 from cnngraph.recipe.reading import tables_in
 from cnngraph.recipe.schedules import Warmup
@@ -67,6 +68,7 @@ afterwards, in eval mode.
 
 TABLES: dict[str, type[Any]] = {
     "warmup": Warmup,
+    "clip": Clip,
     "normalize": Normalize,
     "augment": Augment,
     "evaluation": Evaluation,

@@ -8,10 +8,11 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cnngraph.fields import Choice, Either, Float, Int, Optional, Text, field
+from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Text, field
 from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import DATA, Data, Normalize
 from cnngraph.recipe.kinds import ByName, Fraction, Named, OrNone, Positive, Record
+from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
 from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule, Warmup
 from cnngraph.recipe.sets import FIGURES
@@ -21,8 +22,17 @@ USUAL_MARGIN = 256 / 224  # the shorter side to the size that is cut out of it
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy, of the logits and of auxiliary heads."""
+    """Cross-entropy, of the logits and of auxiliary heads.
 
+    Losses that a run reports are the plain cross-entropy of the logits, whatever else is made small.
+    """
+
+    label_smoothing: float = field(Float(0, 1), "the part of each label that is spread evenly over all classes", 0.0)
+    class_weights: str | tuple[float, ...] | None = field(
+        Optional(Either((Choice(("balanced",)), ListOf(Float(0), 2)))),
+        "how much an image of each class counts; balanced: by the training images, so that each class counts the same",
+        None,
+    )
     auxiliary: float | Mapping[str, float] = field(
         Either((Float(0), ByName())), "the weight of the outputs after the first: one for all, or by name", 0.3
     )
@@ -44,6 +54,16 @@ class Recipe:
     optimizer: Optimizer = field(Named(OPTIMIZERS), "how weights follow their gradients")
     schedule: Schedule = field(Named(SCHEDULES), "how the learning rate changes", Constant())
     warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller rate at first", None)
+    accumulate: int = field(Int(1), "batches whose gradients make one step; batch norm sees one batch at a time", 1)
+    clip: Clip | None = field(OrNone(Record(Clip)), "how large gradients may be", None)
+    ema: float | None = field(
+        OrNone(Fraction()),
+        "what the moving average of the weights keeps at each step, such as 0.999; the average is evaluated and kept",
+        None,
+    )
+    early_stopping: int | None = field(
+        OrNone(Int(1)), "stop when so many epochs have brought none that is better than the best before", None
+    )
     validation: float | None = field(
         OrNone(Fraction()), "the part of the training images on which the best epoch is chosen", 0.1
     )
@@ -58,9 +78,22 @@ class Recipe:
     )
     loss: Loss = field(Record(Loss), "what is made small", Loss())
     precision: str = field(
-        Choice(("fp32", "bf16")),
-        "in which numbers the network computes; bf16 is faster where the processor has it, and rounds more coarsely",
+        Choice(("fp32", "bf16", "fp16")),
+        "in which numbers the network computes; bf16 is faster where the processor has it, and rounds more coarsely; "
+        "fp16 is for GPUs without bf16, and scales the loss",
         "fp32",
+    )
+    compile: bool = field(Bool(), "torch.compile: slow to begin, then faster; needs a C++ compiler, or Triton", False)
+    checkpoint: str | tuple[str, ...] | None = field(
+        OrNone(Either((Text(), ListOf(Text())))),
+        "paths of blocks, with * and ** as in groups, that compute their activations twice rather than keep them: less "
+        "memory, the same results",
+        None,
+    )
+    deterministic: bool = field(
+        Bool(),
+        "on CUDA, the same result each time wherever PyTorch can; false: the fastest ways (a CPU always can)",
+        True,
     )
     save_every: float | None = field(
         OrNone(Positive()), "seconds after which the run is saved within an epoch, too; none: at its end only", 300.0
@@ -86,6 +119,11 @@ class Recipe:
     def measures(self) -> bool:
         """Whether mean and deviation are to be measured, because nobody has published the set's own."""
         return self.normalize == "data" and self.data.name not in FIGURES
+
+    @property
+    def checkpointed(self) -> tuple[str, ...]:
+        """What `checkpoint` fits, as a list."""
+        return (self.checkpoint,) if isinstance(self.checkpoint, str) else self.checkpoint or ()
 
     def figures(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """Mean and deviation by channel, or None where images stay as they are, from 0 to 1.

@@ -19,8 +19,8 @@ from cnngraph.ir.graph import Graph
 from cnngraph.runs.finished import FinishedRun, refusal
 from cnngraph.runs.precision import precision_of
 from cnngraph.train.images import decode, upright
+from cnngraph.train.machine import choose_device
 from cnngraph.train.preparation import Preparation
-from cnngraph.train.run import choose_device
 
 
 class Box(NamedTuple):

@@ -20,8 +20,8 @@ from cnngraph.train.data import Note, load_parts
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Part, Parts
 from cnngraph.train.loader import EvaluationLoader
+from cnngraph.train.machine import choose_device
 from cnngraph.train.preparation import Preparation
-from cnngraph.train.run import choose_device
 from cnngraph.train.scores import Report, Scores
 
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"

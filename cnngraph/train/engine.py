@@ -21,9 +21,10 @@ from cnngraph.train.interrupt import Interrupt
 from cnngraph.train.learner import Learner
 from cnngraph.train.loader import EvaluationLoader, TrainingLoader, mixed
 from cnngraph.train.memory import keep_freed_memory
+from cnngraph.train.objective import class_weights
 from cnngraph.train.preparation import Preparation
 from cnngraph.train.progress import Reporter
-from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of
+from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of, settled
 from cnngraph.train.run_folder import RunFolder
 from cnngraph.train.scores import Scores
 from cnngraph.train.state import STATE_VERSION, check_state
@@ -60,7 +61,7 @@ def train(
     trainer.add_event_handler(Events.EPOCH_COMPLETED, run.end_epoch)
     with Interrupt(reporter.note) as run.interrupt:
         try:
-            if run.done < run.loader.steps * recipe.epochs:
+            if run.done < run.loader.steps * recipe.epochs and not settled(run.epochs, recipe.early_stopping):
                 lengths = {"epoch_length": run.loader.steps, "max_epochs": recipe.epochs}
                 trainer.load_state_dict({"iteration": run.done} | lengths)
                 trainer.run(run.loader.batches(run.done))
@@ -88,7 +89,8 @@ class Run:
     ) -> None:
         self.recipe, self.folder, self.network, self.reporter = recipe, folder, network, reporter
         self.parts = parts.to(device)
-        self.learner = Learner(model, recipe, device)
+        weights = class_weights(recipe.loss, parts.train, len(parts.classes))
+        self.learner = Learner(model, recipe, device, weights)
         self.model = self.learner.model
         self.preparation = Preparation.of(recipe, parts.shape[0], device)
         self.loader = TrainingLoader(
@@ -118,13 +120,16 @@ class Run:
 
     def set_rate(self, engine: Engine) -> None:
         """Lay the schedule's learning rate on the optimizer."""
-        steps = self.loader.steps
-        self.learner.set_rate((engine.state.iteration - 1) / steps, steps, [each.held.loss for each in self.epochs])
+        epoch, step = divmod(engine.state.iteration - 1, self.loader.steps)
+        turns = -(-self.loader.steps // self.recipe.accumulate)  # of the optimizer in an epoch
+        losses = [each.held.loss for each in self.epochs]
+        self.learner.set_rate(epoch + step // self.recipe.accumulate / turns, turns, losses)
 
     def step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> None:
         """Learn from one batch."""
         images, labels = batch
-        self.counters.add(*self.learner.learn(images, labels), labels)
+        share, last = self.turn((engine.state.iteration - 1) % self.loader.steps)
+        self.counters.add(*self.learner.learn(images, labels, share, last), labels)
 
     def end_step(self, engine: Engine) -> None:
         """Show progress now and then; stop where that was asked for."""
@@ -163,7 +168,7 @@ class Run:
         self.evaluation = epoch.seconds - trained
         self.save()
         self.reporter.epoch(epoch, best_of(self.epochs) is epoch)
-        if self.interrupt.asked:
+        if self.interrupt.asked or settled(self.epochs, self.recipe.early_stopping):
             engine.terminate()
 
     def end(self) -> Result:
@@ -172,8 +177,7 @@ class Run:
             return self.interrupted()
         best = best_of(self.epochs)
         test = self.epochs[-1].held if best is None else None
-        if best:
-            self.model.load_state_dict(files.read_weights(self.folder.best))
+        self.learner.keep(files.read_weights(self.folder.best) if best else self.learner.weights())
         if best and self.parts.test:
             test = self.evaluate("test")
         self.folder.save_curves(self.network, self.epochs, test)
@@ -196,13 +200,23 @@ class Run:
         assert images is not None
         scores = self.scores[part] = Scores(self.parts.classes, self.device)
         with self.learner.precision():
-            return evaluate(self.model, EvaluationLoader(images, self.preparation, self.device), self.device, scores)
+            return evaluate(
+                self.learner.judged, EvaluationLoader(images, self.preparation, self.device), self.device, scores
+            )
 
     def save_scores(self, part: str) -> None:
         """Write how each class fares with the weights that are kept."""
         if part == "validation" or part not in self.scores:  # the latest look was at the last epoch, not the best one
             self.evaluate(part)
         save_report(self.folder.path, self.network, part, self.scores[part].read())
+
+    def turn(self, step: int) -> tuple[float, bool]:
+        """A batch's part of the images of an optimizer's step, and whether it is the last one of them."""
+        each, size, count = self.recipe.accumulate, self.recipe.batch_size, len(self.parts.train)
+        first = step - step % each
+        stop = min(first + each, self.loader.steps)
+        images = min(stop * size, count) - first * size
+        return (min(step * size + size, count) - step * size) / images, step + 1 == stop
 
     def show(self, step: int) -> None:
         """Tell how far the epoch is. Raises SpecError where the loss is no number."""
@@ -248,7 +262,7 @@ class Run:
 
     def publish(self) -> None:
         """Write what follows from the state: the latest weights; after an epoch its figures and the weights to keep."""
-        weights, epoch = self.model.state_dict(), self.epochs[-1] if self.epochs else None
+        weights, epoch = self.learner.weights(), self.epochs[-1] if self.epochs else None
         self.folder.save_weights(self.folder.last, weights, self.network, epoch)
         if epoch is None or self.done != epoch.number * self.loader.steps:
             return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cnngraph.recipe.model import Loss
+from cnngraph.train.images import Part
 
 
 def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:
@@ -15,14 +17,45 @@ def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:
     return output if isinstance(output, Tensor) else output[0]
 
 
-def auxiliary_loss(output: Tensor | tuple[Tensor, ...], labels: Tensor, loss: Loss) -> Tensor | float:
-    """The weighted losses of the outputs after the first."""
-    if isinstance(output, Tensor):
-        return 0.0
-    names = getattr(output, "_fields", range(len(output)))
-    total: Tensor | float = 0.0
-    for name, logits in list(zip(names, output, strict=True))[1:]:
-        weight = loss.auxiliary.get(name, 0.0) if isinstance(loss.auxiliary, Mapping) else loss.auxiliary
-        if weight:
-            total = total + weight * F.cross_entropy(logits.float(), labels)
-    return total
+class Objective:
+    """The loss of a recipe. `weights` are those of the classes, where the recipe has any."""
+
+    def __init__(self, loss: Loss, weights: Tensor | None = None) -> None:
+        self.loss, self.weights = loss, weights
+        self.plain = weights is None and not loss.label_smoothing
+
+    def __call__(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
+        """What is made small for a batch, and the plain cross-entropy of its logits, which is what runs report."""
+        logits = logits_of(output).float()
+        objective = self.criterion(logits, labels)
+        reported = objective.detach() if self.plain else F.cross_entropy(logits.detach(), labels)
+        return objective + self.auxiliary(output, labels), reported
+
+    def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy with the recipe's smoothing and weights."""
+        return F.cross_entropy(logits, labels, self.weights, label_smoothing=self.loss.label_smoothing)
+
+    def auxiliary(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor | float:
+        """The weighted losses of the outputs after the first."""
+        if isinstance(output, Tensor):
+            return 0.0
+        names = getattr(output, "_fields", range(len(output)))
+        given = self.loss.auxiliary
+        total: Tensor | float = 0.0
+        for name, logits in list(zip(names, output, strict=True))[1:]:
+            weight = given.get(name, 0.0) if isinstance(given, Mapping) else given
+            if weight:
+                total = total + weight * self.criterion(logits.float(), labels)
+        return total
+
+
+def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
+    """The weights of the classes: as given, or `balanced`, which is the same sum for each class of a part."""
+    match loss.class_weights:
+        case None:
+            return None
+        case "balanced":
+            counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=classes).float()
+            return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
+        case given:
+            return torch.tensor(given)

@@ -42,11 +42,17 @@ def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
         *kinds.values(),
         "norm",
     }
-    return [
+    found = [
         _nothing(f"optimizer.groups.{index}.match", "parameter", match, words, graph)
         for index, group in enumerate(recipe.optimizer.groups)
         for match in group.matches
         if not any(fits_parameter(match, name, kinds) for name in names)
+    ]
+    modules = {each.path for each in graph.scopes() if each.path} | set(kinds)
+    return found + [
+        _nothing("checkpoint", "module", match, modules, graph)
+        for match in recipe.checkpointed
+        if not any(InitRule(match, {}).fits("", each) for each in modules)
     ]
 
 

@@ -65,6 +65,12 @@ def best_of(epochs: tuple[Epoch, ...]) -> Epoch | None:
     return max(judged, key=lambda each: (each.held.accuracy, -each.held.loss), default=None)
 
 
+def settled(epochs: tuple[Epoch, ...], patience: int | None) -> bool:
+    """Whether so many epochs have passed since the best one that no other is waited for."""
+    best = best_of(epochs)
+    return bool(patience and best) and epochs[-1].number - best.number >= patience  # type: ignore[union-attr,operator]
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came out of a run.

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +20,11 @@ from cnngraph.train import files
 from cnngraph.train.data import load_parts
 from cnngraph.train.engine import train
 from cnngraph.train.images import Parts
+from cnngraph.train.machine import check_machine, choose_device, reproducible
 from cnngraph.train.normalization import with_figures
 from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, reporter_for
-from cnngraph.train.records import Facts, Result
+from cnngraph.train.records import Epoch, Facts, Result, settled
 from cnngraph.train.run_folder import RunFolder
 from cnngraph.train.tensorboard import with_events
 
@@ -58,7 +56,7 @@ def run_training(
     """
     chosen = choose_device(device or recipe.device)
     with Showing(with_events(reporter or reporter_for(quiet), tensorboard)) as shown:
-        _refuse(_misfits(graph, recipe))
+        _refuse(_misfits(graph, recipe) or check_machine(recipe, chosen))
         folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
         if folder:  # one that died before its first checkpoint begins again, with the weights that it began with
             weights = None if state else first_weights(folder)
@@ -67,7 +65,7 @@ def run_training(
         parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
         recipe = with_figures(recipe, parts.train, shown.note)
-        with reproducible(chosen, recipe.seed):
+        with reproducible(chosen, recipe.seed, recipe.deterministic):
             model = lower(graph)
             if report and weights:
                 load_weights(model, weights)
@@ -152,8 +150,11 @@ def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder,
         state = files.read_state(folder.state)
     except Exception:  # a broken file makes torch raise nearly anything
         raise SpecError([Diagnostic("E631", f"the checkpoint {folder.state} is broken and cannot be read")]) from None
-    if folder.finished and state["done"] >= state["steps"] * recipe.epochs:
+    stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
+    if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
         help = f"--set train.epochs={2 * recipe.epochs} trains it further"
+        if stopped:
+            help = "--set train.early_stopping=none trains it further"
         raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])
     return folder, state
 
@@ -180,35 +181,6 @@ def _facts(
 def title_of(recipe: Recipe) -> str:
     """What a person calls the images."""
     return SETS[recipe.data.name].title if isinstance(recipe.data, NamedSet) else "image folder"
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device of a name; `auto` is CUDA where there is one. Raises SpecError (E640) where there is none."""
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise SpecError([Diagnostic("E640", f"there is no device {wanted}", help="use auto, cpu or cuda")]) from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SpecError([Diagnostic("E640", "PyTorch finds no CUDA device here", help="use auto or cpu")])
-    return device
-
-
-@contextmanager
-def reproducible(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed every generator, and on CUDA choose algorithms that give the same result each time."""
-    torch.manual_seed(seed)
-    if device.type != "cuda":
-        yield
-        return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def _refuse(diagnostics: list[Diagnostic]) -> None:

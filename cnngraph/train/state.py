@@ -16,7 +16,8 @@ STATE_VERSION = 1
 def check_state(state: Mapping[str, Any], recipe: Recipe, model: nn.Module, steps: int) -> None:
     """Raise SpecError (E631) where a saved state is not of this recipe, network and data."""
     problem = None
-    free = {"about", "device", "epochs", "save_every", "keep_every"}  # what may change between the two halves of a run
+    # What may change between the two halves of a run.
+    free = {"about", "device", "early_stopping", "epochs", "keep_every", "save_every"}
     now, then = to_dict(recipe), state.get("recipe", {})
     changed = [each for each in now if each not in free and now[each] != then.get(each)]
     ours = {key: each.shape for key, each in model.state_dict().items()}

@@ -39,6 +39,14 @@ def test_sizes() -> None:
     assert "train.augment.crop=20" in said(cropped, MAP(1, 20, 20))[0]
 
 
+def test_class_weights_are_as_many_as_the_classes() -> None:
+    weighted = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), loss=Loss(class_weights=(1.0, 2.0)))
+    (message,) = said(weighted, MAP(1, 28, 28))
+    assert message.startswith("E605 loss.class_weights has 2 weights, and MNIST has 10 classes")
+    folder = Recipe(data=ImageFolder(), epochs=1, optimizer=Adam(), loss=Loss(class_weights=(1.0, 2.0)))
+    assert said(folder, MAP(3, 8, 8), 2) == []
+
+
 def test_channels() -> None:
     (message,) = said(DIGITS, MAP(3, 28, 28))
     assert "takes images of 3×28×28, MNIST has 1×28×28: a network for these images has the input [1, 28, 28]" in message

@@ -9,6 +9,7 @@ from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe, to_yaml
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
+from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import AdamW, Group, RmsProp, Sgd
 from cnngraph.recipe.schedules import OneCycle, Step, Warmup
 
@@ -125,6 +126,16 @@ def test_figures_suit_the_channels() -> None:
         ("warmup: {epochs: 1, steps: 3}", "E605", (1, 28), "warmup needs either epochs or steps", ""),
         ("warmup: {epochs: 3}", "E605", (1, 9), "warmup takes 3 epochs, and all are 3", ""),
         ("warmup: 3", "E603", (1, 9), "warmup must be a table, or none, got 3", ""),
+        ("clip: {}", "E605", (1, 7), "clip needs either norm or value", ""),
+        ("clip: {norm: 1, value: 2}", "E605", (1, 24), "clip needs either norm or value", ""),
+        ("clip: {norm: 0}", "E603", (1, 14), "clip.norm must be a number above 0", ""),
+        ("accumulate: 0", "E603", (1, 13), "accumulate must be an integer of at least 1", ""),
+        ("ema: 1", "E603", (1, 6), "ema must be a number between 0 and 1, or none", ""),
+        ("early_stopping: 0", "E603", (1, 17), "early_stopping must be an integer of at least 1, or none", ""),
+        ("precision: fp8", "E603", (1, 12), "precision must be one of fp32, bf16, fp16", ""),
+        ("loss: {label_smoothing: 2}", "E603", (1, 25), "loss.label_smoothing must be a number from 0 to 1", ""),
+        ("loss: {class_weights: balance}", "E603", (1, 23), "class_weights must be balanced, or a list", ""),
+        ("loss: {class_weights: [0, 0]}", "E605", (1, 23), "loss.class_weights are all 0", ""),
         ("epochs: 2.5", "E603", (1, 9), "epochs must be an integer of at least 1, got 2.5", ""),
         ("epochs: no", "E603", (1, 9), "epochs must be an integer of at least 1, got no", ""),
         ("validation: 1", "E603", (1, 13), "validation must be a number between 0 and 1, or none, got 1", ""),
@@ -190,6 +201,33 @@ def test_plateau_needs_a_validation_part() -> None:
     assert diagnostic.code == "E605"
     assert diagnostic.line == 5
     assert "watches the validation loss, and validation is none" in diagnostic.message
+
+
+def test_early_stopping_needs_a_validation_part() -> None:
+    _, (diagnostic,) = read(LEAST + "validation: none\nearly_stopping: 3\n")
+    assert (diagnostic.code, diagnostic.line) == ("E605", 5)
+    assert "watches the validation part" in diagnostic.message
+
+
+def test_compiled_networks_have_no_checkpointed_blocks() -> None:
+    _, (diagnostic,) = read(LEAST + "compile: true\ncheckpoint: layer*\n")
+    assert (diagnostic.code, diagnostic.line) == ("E605", 5)
+
+
+def test_how_a_network_learns() -> None:
+    text = (
+        "accumulate: 2\nclip: {norm: 5}\nema: 0.999\nearly_stopping: 4\nprecision: fp16\ndeterministic: false\n"
+        "checkpoint: [layer1.*, layer2.*]\nloss: {label_smoothing: 0.1, class_weights: balanced}\n"
+    )
+    recipe = good(LEAST + text)
+    assert (recipe.accumulate, recipe.clip, recipe.ema, recipe.early_stopping) == (2, Clip(norm=5.0), 0.999, 4)
+    assert (recipe.precision, recipe.deterministic, recipe.compile) == ("fp16", False, False)
+    assert recipe.checkpointed == ("layer1.*", "layer2.*")
+    assert (recipe.loss.label_smoothing, recipe.loss.class_weights) == (0.1, "balanced")
+    assert good(to_yaml(recipe)) == recipe
+    one = good(LEAST + "checkpoint: layer1\nloss: {class_weights: [1, 2]}\n")
+    assert (one.checkpointed, one.loss.class_weights) == (("layer1",), (1.0, 2.0))
+    assert good(LEAST).checkpointed == ()
 
 
 def test_warmup() -> None:

@@ -24,7 +24,7 @@ from cnngraph.train import Result
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import InMemory
 from cnngraph.train.loader import EvaluationLoader
-from cnngraph.train.objective import auxiliary_loss
+from cnngraph.train.objective import Objective
 from cnngraph.train.optimizers import make_optimizer
 from cnngraph.train.preparation import Preparation
 from tests.train.support import (
@@ -291,9 +291,10 @@ def test_auxiliary_weights() -> None:
     logits = [torch.randn(3, 4) for _ in range(3)]
     labels = torch.tensor([0, 1, 2])
     one, two = (F.cross_entropy(each, labels) for each in logits[1:])
-    assert auxiliary_loss(logits[0], labels, Loss()) == 0
-    assert torch.equal(torch.as_tensor(auxiliary_loss(Outputs(*logits), labels, Loss())), 0.3 * one + 0.3 * two)
-    named = auxiliary_loss(Outputs(*logits), labels, Loss(auxiliary={"aux2": 0.7}))
+    assert Objective(Loss()).auxiliary(logits[0], labels) == 0
+    both = Objective(Loss()).auxiliary(Outputs(*logits), labels)
+    assert torch.equal(torch.as_tensor(both), 0.3 * one + 0.3 * two)
+    named = Objective(Loss(auxiliary={"aux2": 0.7})).auxiliary(Outputs(*logits), labels)
     assert torch.equal(torch.as_tensor(named), 0.7 * two)
 
 

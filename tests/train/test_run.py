@@ -27,7 +27,7 @@ from cnngraph.train import run_training
 from cnngraph.train.data import load_parts
 from cnngraph.train.files import read_weights as read_file_weights
 from cnngraph.train.images import InMemory, Part, Parts
-from cnngraph.train.run import choose_device
+from cnngraph.train.machine import choose_device
 from tests.library import network
 from tests.train.support import RECIPE, Remembering
 

@@ -1,0 +1,84 @@
+"""Where a run computes: the device, what it can do, and whether it gives the same result each time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch.nn import functional as F
+
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.recipe import Recipe
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of a name; `auto` is CUDA where there is one. Raises SpecError (E640) where there is none."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise SpecError([Diagnostic("E640", f"there is no device {wanted}", help="use auto, cpu or cuda")]) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SpecError([Diagnostic("E640", "PyTorch finds no CUDA device here", help="use auto or cpu")])
+    return device
+
+
+def check_machine(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
+    """What of a recipe the device cannot do: its numbers (E641), or compiling (E642). Both are tried out."""
+    found = []
+    problem = _trouble_with_numbers(device) if recipe.precision == "fp16" else None
+    if problem:
+        help = "--set train.precision=bf16 has the range of fp32, and needs no CUDA"
+        found.append(Diagnostic("E641", f"precision fp16 does not work on {device}", notes=(problem,), help=help))
+    problem = _trouble_with_compiling(device) if recipe.compile else None
+    if problem:
+        help = "install a C++ compiler (on a GPU, Triton), or --set train.compile=false"
+        found.append(Diagnostic("E642", f"torch.compile does not work on {device}", notes=(problem,), help=help))
+    return found
+
+
+def _trouble_with_numbers(device: torch.device) -> str | None:
+    """Why a convolution cannot learn in fp16, or None where it can."""
+    images, weights = (torch.ones(2, 2, 5, 5, device=device, requires_grad=True) for _ in range(2))
+    try:
+        with torch.autocast(device.type, torch.float16):
+            torch.autograd.backward(F.conv2d(images, weights).float().sum())
+    except RuntimeError as error:
+        return _first_line(error)
+    return None
+
+
+def _trouble_with_compiling(device: torch.device) -> str | None:
+    """Why a function cannot be compiled, or None where it can."""
+    try:
+        torch.compile(lambda numbers: numbers.sin() + 1)(torch.ones(8, device=device))
+    except Exception as error:  # whatever the compilers of other projects raise
+        return _first_line(error)
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    lines = [each for each in str(error).splitlines() if each.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def reproducible(device: torch.device, seed: int, deterministic: bool = True) -> Iterator[None]:
+    """Seed every generator; on CUDA choose algorithms that give the same result each time, or the fastest ones."""
+    torch.manual_seed(seed)
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not deterministic
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = benchmark
