@@ -258,8 +258,10 @@ class ListOf(Kind):
         return {"type": "array", "items": self.item.schema(), "minItems": self.least}
 
     def describe(self) -> str:
-        several = f" of at least {self.least}" if self.least > 1 else ""
-        return f"a list{several}, each {self.item.describe()}"
+        bounds = [f"at least {self.least}"] if self.least > 1 else []
+        bounds += [f"at most {self.most}"] if self.most is not None else []
+        of = f" of {' and '.join(bounds)}" if bounds else ""
+        return f"a list{of}, each {self.item.describe()}"
 
 
 @dataclass(frozen=True, slots=True)
