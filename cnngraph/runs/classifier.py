@@ -56,9 +56,10 @@ class RunReader(Reader):
         return self.preparation.evaluated(decode(file, self.image)[None])[0]
 
     def seen(self, width: int, height: int) -> Box:
-        """The middle, where the recipe crops; else all of it."""
-        full = self.image[1:]
-        return _middle(self.preparation.augment.crop or full, full, width, height)
+        """The middle, where the recipe cuts it out; else all of it."""
+        full, look = self.image[1:], self.preparation.look
+        factor = look.resize / min(full) if look and look.resize else 1.0
+        return _middle(look.crop if look else full, [each * factor for each in full], width, height)
 
 
 @dataclass(frozen=True, eq=False)

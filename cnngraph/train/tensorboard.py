@@ -12,7 +12,7 @@ FOLDER = "tensorboard"
 
 
 def with_events(reporter: Reporter, wanted: bool) -> Reporter:
-    """The reporter, or one that writes events too. Raises SpecError (E641) where the package is not there."""
+    """The reporter, or one that writes events too. Raises SpecError (E643) where the package is not there."""
     return EventWriter(reporter, _writer_class()) if wanted else reporter
 
 
@@ -84,5 +84,5 @@ def _writer_class() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         message = "the package tensorboard, which writes what TensorBoard shows, is not installed"
-        raise SpecError([Diagnostic("E641", message, help="pip install 'cnngraph[tensorboard]'")]) from None
+        raise SpecError([Diagnostic("E643", message, help="pip install 'cnngraph[tensorboard]'")]) from None
     return SummaryWriter

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torchvision import models
 
-from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.runs import prediction
 from cnngraph.runs.classifier import Box, RunReader, of_torchvision
 from cnngraph.runs.evaluation import evaluate_run
@@ -109,12 +109,13 @@ def test_a_network_is_no_run(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_the_part_that_is_seen() -> None:
-    def reader(crop: tuple[int, int] | None) -> RunReader:
-        preparation = Preparation(torch.zeros(1), torch.ones(1), Augment(crop=crop))
+    def reader(look: Evaluation | None) -> RunReader:
+        preparation = Preparation(torch.zeros(1), torch.ones(1), Augment(crop=(8, 8)), look)
         return RunReader((3, 32, 32), preparation)
 
     assert reader(None).seen(640, 480) == Box(0, 0, 640, 480)
-    assert reader((24, 16)).seen(640, 480) == Box(160, 60, 480, 420)
+    assert reader(Evaluation(crop=(24, 16))).seen(640, 480) == Box(160, 60, 480, 420)
+    assert reader(Evaluation(crop=(24, 16), resize=48)).seen(640, 480) == pytest.approx((640 / 3, 120, 1280 / 3, 360))
 
 
 @pytest.fixture

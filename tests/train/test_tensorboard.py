@@ -82,7 +82,7 @@ def test_without_the_package_there_is_a_message(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(SpecError, match="the package tensorboard") as caught:
         with_events(silent, True)
     (told,) = caught.value.diagnostics
-    assert (told.code, told.help) == ("E641", "pip install 'cnngraph[tensorboard]'")
+    assert (told.code, told.help) == ("E643", "pip install 'cnngraph[tensorboard]'")
 
 
 def test_tensorboard_reads_them(tmp_path: Path) -> None:
