@@ -82,7 +82,8 @@ def compile_text(
             parsed, mistakes = load_spec(source, folder, overrides, input, limits)
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
-            result = elaborate(parsed, registry or Registry(), max_nodes=max_nodes, sound=not mistakes)
+            sound = all(each.severity is not Severity.ERROR for each in mistakes)
+            result = elaborate(parsed, registry or Registry(), max_nodes=max_nodes, sound=sound)
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
     told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))

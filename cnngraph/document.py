@@ -17,11 +17,11 @@ from typing import NoReturn, TypeAlias
 import yaml
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError
+from cnngraph.syntax_errors import syntax_error
 
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
 TOO_DEEP = f"nested more than {MAX_NESTING} deep"
-MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
@@ -144,7 +144,7 @@ def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[D
     try:
         value = reader.document()
     except yaml.YAMLError as error:
-        return None, [*reader.diagnostics, _syntax_error(source, error)]
+        return None, [*reader.diagnostics, syntax_error(source, error, TOO_DEEP)]
     except _RefusedError as refused:
         return None, [*reader.diagnostics, refused.diagnostic]
     return value, reader.diagnostics
@@ -286,99 +286,22 @@ def core_scalar(text: str) -> str | int | float | bool | None:
     return text
 
 
-def _syntax_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
-    """The parser's complaint in the author's terms."""
-    began, mark = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    mark = mark or began
-    if mark is None:
-        return Diagnostic("E102", f"{source.name} is not YAML: {problem}")
-    span = _at(source, mark)
-    if "nesting depth" in problem:  # newer parsers have a bound of their own, and look far ahead
-        return Diagnostic("E501", TOO_DEEP, span)
-    line = source.line(span.line)
-    if not line.strip() and span.line > 1:
-        line = source.line(span.line - 1)
-    start = max(0, mark.column - MAX_SEARCHED // 2)
-    line = line[start : start + MAX_SEARCHED]
-    unquoted = UNQUOTED_INDEX.search(line) or QUOTE_AHEAD.search(line)
-    if unquoted:
-        help = f'quote the expression: "{unquoted.group(1).strip()}"'
-        return Diagnostic("E102", f"this is not YAML: {problem}", span, help=help)
-    context: str = getattr(error, "context", None) or ""
-    found = _misplaced(source, span, problem)
-    if began is not None:
-        found = found or _unfinished(source, context, _at(source, began), span)
-    message, place, mend = found or (f"this is not YAML: {problem}", span, None)
-    return Diagnostic("E102", message, place, help=mend)
-
-
-type_of_complaint = tuple[str, Span, str | None] | None
-
-
-def _at(source: Source, mark: yaml.Mark) -> Span:
-    return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-
-
-def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
-    """A complaint about one place alone."""
-    if source.line(span.line)[span.column - 1 :].startswith("\t"):
-        return "a tab cannot indent", span, "indent with spaces, not with tabs"
-    if "mapping values" not in problem and "expected ':'" not in problem:
-        return None
-    glued = next((each for each in (span.line, span.line - 1) if GLUED.match(source.line(each)[:MAX_SEARCHED])), None)
-    if glued:
-        name, value = source.line(glued)[:MAX_SEARCHED].split(":", 1)
-        place = Span(source, glued, 1 + len(name), glued, 2 + len(name))
-        return "a colon needs a space behind it", place, f"{name.strip()}: {value.strip()}"
-    if "mapping values" not in problem:
-        return None
-    help = "a colon and a space begin a value: check the indentation, or quote the text"
-    return f"this is not YAML: {problem}", span, help
-
-
-def _unfinished(source: Source, context: str, began: Span, span: Span) -> type_of_complaint:
-    """A complaint about something that began further up and does not go on as it should."""
-    line = source.line(span.line)
-    before, after = line[: span.column - 1], line[span.column - 1 :]
-    if "quoted scalar" in context:
-        return "this quote is not closed", began, "it needs a second one at the end of the text"
-    if "simple key" in context:
-        return "a colon is missing here", began, "a name, a colon and a space begin each entry"
-    if "flow" in context:
-        opened = source.line(began.line)[began.column - 1 :][:1]
-        if began.line < span.line:
-            closing = {"[": "]", "{": "}"}.get(opened, "")
-            return f"this {opened} is not closed", began, f"a {closing} is missing at its end"
-        word = WORD_BEFORE.search(before[-MAX_SEARCHED:])
-        if not word or not after.startswith(":"):
-            return None
-        return f"a comma is missing before {word[1]}", span, f"… , {word[1]}: …"
-    if after[:1] in ("}", "]"):
-        return f"this {after[:1]} closes nothing", span, "remove it, or open one further up"
-    listed, item = "sequence" in context or "collection" in context, after.startswith(("- ", "-\n")) or after == "-"
-    if before.strip(" -") or not context.startswith("while parsing a block"):
-        return None
-    if began.column == span.column and listed != item:
-        what = "a list's item stands among names" if item else "a name stands among the items of a list"
-        return what, span, "they are all named, or all begin with -"
-    above = next((each for each in range(span.line - 1, 0, -1) if source.line(each).strip()), 1)
-    other = source.line(above)[:MAX_KEY]
-    name, indent = other.split(":")[0].strip(" -"), len(other) - len(other.lstrip())
-    help = f"what belongs together begins below each other: {name} at line {above} is indented by {indent}"
-    return f"this line is indented by {span.column - 1}, as nothing above it is", span, help
-
-
 INSTEAD_OF_ANCHOR = "write a block and use it twice: blocks: {name: {op: …}}, then op: name"
 NULLS = {"", "~", "null", "Null", "NULL"}
 TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
-UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
-GLUED = re.compile(r"\s*[\w.]+:[^\s:]")
-WORD_BEFORE = re.compile(r"\s(\w+)\s*$")
-QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
+
+
+def texts_in(value: Value) -> Iterator[str]:
+    """Every text of a value, those in its lists and mappings too; no keys."""
+    if isinstance(value, Scalar):
+        if isinstance(value.value, str):
+            yield value.value
+        return
+    for each in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
+        yield from texts_in(each)
 
 
 def value_of(plain: object, span: Span) -> Value:

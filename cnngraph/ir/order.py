@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import islice, pairwise
 
-from cnngraph.document import Listing, Scalar, Table, Value
+from cnngraph.document import Value, texts_in
 from cnngraph.ir.environment import Env, ProblemError
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import NodeSpec, ScopeSpec
@@ -150,21 +150,9 @@ def _expression_paths(child: NodeSpec) -> set[str]:
     if child.repeat is not None:
         values.append(child.repeat.count)
         values += [entry.value for entry in (*child.repeat.first, *child.repeat.last)]
-    texts = [each for value in values for each in _texts(value)]
+    texts = [each for value in values for each in texts_in(value) if "$" in each]
     texts += [child.op.text] if child.op and "$" in child.op.text else []
     return {name for text in texts for name in _names(text)}
-
-
-def _texts(value: Value) -> Iterable[str]:
-    if isinstance(value, Scalar):
-        return (value.value,) if isinstance(value.value, str) and "$" in value.value else ()
-    inner: list[Value]
-    if isinstance(value, Listing):
-        inner = list(value.items)
-    else:
-        assert isinstance(value, Table)
-        inner = [entry.value for entry in value]
-    return [text for each in inner for text in _texts(each)]
 
 
 def _names(text: str) -> Iterable[str]:

@@ -6,12 +6,13 @@ Safe for a stranger's spec: nothing outside the spec's folder tree and the libra
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError, did_you_mean
-from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file
+from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError, did_you_mean
+from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
@@ -137,8 +138,21 @@ class _Loader:
             if name in imported and name not in base.blocks:
                 self.clash(name, block.name.span, f"{name} is imported from {imported[name].name.span}")
         params = {each.name.text: each for each in file.params}
+        self.misspelt(file, "block", [each.name for each in file.blocks], base.blocks)
+        self.misspelt(file, "param", [each.name for each in file.params], base.params)
         incomplete = base.incomplete or any(each.incomplete for each in imports)
-        return Library({**base.params, **params}, {**base.blocks, **own}, (*base.imports, *imports), incomplete)
+        return Library(_merged(base.params, params), {**base.blocks, **own}, (*base.imports, *imports), incomplete)
+
+    def misspelt(self, file: FileSpec, what: str, words: Iterable[Word], known: Mapping[str, object]) -> None:
+        """Warn of a name that was to replace one of the extended file's, and is written nowhere else."""
+        for word in words:
+            mend = None if word.text in known else did_you_mean(word.text, known)
+            if mend and len(re.findall(rf"\b{re.escape(word.text)}\b", file.source.text)) == 1:
+                message = f"the {what} {word} is new, and nothing uses it"
+                note = f"{file.extends} has no {what} of that name to replace"
+                self.diagnostics.append(
+                    Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=mend)
+                )
 
     def clash(self, name: str, span: Span, fact: str) -> None:
         message = f"the block {name} is defined twice"
@@ -245,6 +259,28 @@ class _Loader:
         return input
 
 
+def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict[str, ParamSpec]:
+    """The params of a variant as they are evaluated: the base's, each behind what its value uses, then new ones."""
+    merged: dict[str, ParamSpec] = {}
+    waiting: set[str] = set()
+
+    def place(name: str, *, after: bool) -> None:
+        param = own.get(name) or base.get(name)
+        if param is None or name in merged or name in waiting:
+            return
+        waiting.add(name)
+        if param.default is not None and (after or name in own):
+            for text in texts_in(param.default):
+                for used in USED.findall(text):
+                    place(used, after=True)
+        merged[name] = param
+
+    for name in (*base, *own) if base else ():
+        place(name, after=False)
+    return merged if base else dict(own)
+
+
+USED = re.compile(r"\$(\w+)")
 _REPLACED_WHOLE = {
     "input": "input",
     "nodes": "nodes",

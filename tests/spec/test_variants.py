@@ -1,0 +1,59 @@
+"""What a variant changes must be there to be changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph.api import compile_spec
+
+BASE = """cnngraph: 1
+input: [3, 8, 8]
+params: {units: 2}
+blocks: {join: {op: relu}}
+nodes: {units: {op: join, repeat: $units}}
+"""
+
+
+def variant(folder: Path, text: str) -> Path:
+    (folder / "base.yaml").write_text(BASE)
+    path = folder / "variant.yaml"
+    path.write_text(f"cnngraph: 1\nextends: base.yaml\n{text}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("params: {unit: 3}", "units"), ("blocks: {jion: {op: tanh}}", "join")], ids=["param", "block"]
+)
+def test_a_name_that_replaces_nothing_is_a_warning(tmp_path: Path, text: str, meant: str) -> None:
+    compilation = compile_spec(variant(tmp_path, text))
+    (told,) = compilation.diagnostics
+    assert (told.code, told.line, told.help) == ("W318", 3, f"did you mean {meant}?")
+    assert compilation.ok
+    assert compilation.graph
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "params: {units: 3}",
+        "params: {unit: 1, units: $unit + 1}",
+        "params: {colour: 3}",
+        "blocks: {join: {op: joint}, joint: {op: tanh}}",
+    ],
+    ids=["replaces", "is used", "is no near miss", "block that is used"],
+)
+def test_other_names_are_the_variants_own(tmp_path: Path, text: str) -> None:
+    assert cnngraph.check(variant(tmp_path, text)) == []
+
+
+def test_a_params_new_value_may_use_what_is_new(tmp_path: Path) -> None:
+    graph = cnngraph.load(variant(tmp_path, "params: {units: $half * 2, half: 3}"))
+    assert [each.path for each in graph.nodes] == [f"units.{index}" for index in range(6)]
+
+
+def test_params_in_a_circle_are_told(tmp_path: Path) -> None:
+    (told, *_) = cnngraph.check(variant(tmp_path, "params: {units: $half, half: $units}"))
+    assert (told.code, told.line) == ("E402", 3)
