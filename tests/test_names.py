@@ -47,8 +47,8 @@ def test_a_name_is_that_of_one_network() -> None:
 
 def test_what_is_no_network_is_known_by_where_it_stands() -> None:
     others = {path for path in LIBRARY.rglob("*.yaml") if path not in NETWORKS}
-    recipes = set(LIBRARY.glob("recipes/*.yaml"))
-    assert others == recipes | set(BLOCKS)
+    data = {*LIBRARY.glob("recipes/*.yaml"), *LIBRARY.glob("experiments/*.yaml")}
+    assert others == data | set(BLOCKS)
     for path in NETWORKS:
         assert re.search(r"^(nodes|extends):", path.read_text(encoding="utf-8"), re.MULTILINE), path
     for path in BLOCKS:

@@ -9,6 +9,7 @@ import typer
 from cnngraph.cli.build import build
 from cnngraph.cli.check import check
 from cnngraph.cli.evaluate import evaluate
+from cnngraph.cli.experiment import experiment
 from cnngraph.cli.features import features
 from cnngraph.cli.help import Command, Group, command_name, examples
 from cnngraph.cli.list import list_
@@ -28,7 +29,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for each in (check, show, list_, build, weights, render, train, evaluate, predict, localize, features, runs, schema):
+for each in (
+    check,
+    show,
+    list_,
+    build,
+    weights,
+    render,
+    train,
+    experiment,
+    evaluate,
+    predict,
+    localize,
+    features,
+    runs,
+    schema,
+):
     app.command(command_name(each), cls=Command)(each)
 
 

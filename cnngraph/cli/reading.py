@@ -28,7 +28,7 @@ def compile_file(spec: str, how: Reading) -> Compilation:
 
 def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
     """What `--set train.…` makes wrong with the spec's recipe."""
-    from cnngraph.cli.recipes import find_table, read_changed
+    from cnngraph.recipe.changed import find_table, read_changed
 
     try:
         table, name = find_table(spec.train, None)

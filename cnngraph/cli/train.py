@@ -134,8 +134,8 @@ class _Job:
 def _begun(spec: str, how: Reading, given: str | None) -> _Job:
     """A new run."""
     from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
-    from cnngraph.cli.recipes import find_table, read_changed
     from cnngraph.recipe import to_dict
+    from cnngraph.recipe.changed import find_table, read_changed
     from cnngraph.spec.write import write_spec
 
     compilation = compile_file(spec, replace(how, train=()))

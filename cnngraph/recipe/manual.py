@@ -78,18 +78,18 @@ TABLES: dict[str, type[Any]] = {
 
 def recipe_manual() -> str:
     """The whole page."""
-    parts = [INTRODUCTION, "## A recipe\n", _table(Recipe), "## The library\n", _library()]
+    parts = [INTRODUCTION, "## A recipe\n", words_table(Recipe), "## The library\n", _library()]
     for name, each in fields_of(Recipe).items():
         if isinstance(each.kind, Named):
             parts.append(f"## {name}\n")
             for variant in each.kind.variants:
-                parts += [f"### {', '.join(names_of(variant))}\n", f"{inspect.getdoc(variant)}\n", _table(variant)]
+                parts += [f"### {', '.join(names_of(variant))}\n", f"{inspect.getdoc(variant)}\n", words_table(variant)]
             for word, table in _tables_in(*each.kind.variants).items():
-                parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", _table(table)]
+                parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", words_table(table)]
         elif name in TABLES:
-            parts += [f"## {name}\n", f"{inspect.getdoc(TABLES[name])}\n", _table(TABLES[name])]
+            parts += [f"## {name}\n", f"{inspect.getdoc(TABLES[name])}\n", words_table(TABLES[name])]
             for word, table in _tables_in(TABLES[name]).items():
-                parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", _table(table)]
+                parts += [f"### {name}.{word}\n", f"{inspect.getdoc(table)}\n", words_table(table)]
     return "\n".join([*parts, FOLDER])
 
 
@@ -112,7 +112,7 @@ def _library() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(cls: type[Any]) -> str:
+def words_table(cls: type[Any]) -> str:
     """The words of one table."""
     lines = ["| word | takes | default | |", "| --- | --- | --- | --- |"]
     for name, each in fields_of(cls).items():

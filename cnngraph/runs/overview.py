@@ -46,6 +46,15 @@ class RunRow:
         """Whether the run came to its end."""
         return "finished" if self.finished else "interrupted"
 
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy to report: on the test images, or where there are none the best one on validation images."""
+        return self.test.get("accuracy", self.best.get("accuracy"))
+
+    def curve(self, name: str) -> list[float]:
+        """`loss` or `accuracy` of the held part, epoch by epoch."""
+        return [each[f"{self.held}_{name}"] for each in self.epochs]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything by its name, for JSON."""
         return {

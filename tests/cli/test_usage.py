@@ -18,7 +18,22 @@ from cnngraph.version import __version__
 from tests.cli.conftest import Cli
 from tests.library import ROOT, network
 
-COMMANDS = ["check", "show", "list", "build", "weights", "render", "train", "schema"]
+COMMANDS = [
+    "check",
+    "show",
+    "list",
+    "build",
+    "weights",
+    "render",
+    "train",
+    "experiment",
+    "evaluate",
+    "predict",
+    "localize",
+    "features",
+    "runs",
+    "schema",
+]
 PROGRAM = [sys.executable, "-m", "cnngraph"]
 
 

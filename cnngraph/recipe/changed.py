@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Entry, Scalar, Table, Value
-from cnngraph.recipe import Recipe, read_recipe, recipe_names, recipe_table
-from cnngraph.spec.load import Override
-from cnngraph.spec.model import Word
+from cnngraph.recipe.finding import recipe_names, recipe_table
+from cnngraph.recipe.model import Recipe
+from cnngraph.recipe.reading import read_recipe
+
+if TYPE_CHECKING:
+    from cnngraph.spec.load import Override
+    from cnngraph.spec.model import Word
 
 
 def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, str]:

@@ -1,0 +1,1 @@
+"""Experiments: many runs that are compared, as data. Importing this loads no PyTorch."""

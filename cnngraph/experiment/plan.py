@@ -1,0 +1,229 @@
+"""An experiment to the runs that it asks for, all of them checked before the first one begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+
+from cnngraph.api import Compilation, compile_spec
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.document import Listing, Scalar, Table, Value
+from cnngraph.experiment.model import Entrant
+from cnngraph.experiment.reading import Described
+from cnngraph.fields import show_value
+from cnngraph.ir.graph import Graph
+from cnngraph.library import find_network, is_name
+from cnngraph.recipe import Recipe, check_fit, find_recipe, load_recipe, to_dict
+from cnngraph.recipe.changed import find_table, read_changed
+from cnngraph.spec.load import Override
+from cnngraph.spec.write import write_spec
+
+TRAIN = "train."
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of an experiment. Those of one `variant` differ in their seed alone; `folder` is its folder's name."""
+
+    variant: str
+    seed: int
+    folder: str
+    graph: Graph
+    recipe: Recipe
+    spec_text: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of an experiment, in the order in which they are made."""
+
+    name: str
+    about: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def variants(self) -> list[str]:
+        """What is compared."""
+        return list(dict.fromkeys(each.variant for each in self.trials))
+
+
+def plan(described: Described) -> Plan:
+    """Every combination, compiled and checked: seed by seed, so that all are seen with one before the next.
+
+    Raises SpecError with all that is wrong.
+    """
+    planner = _Planner(described)
+    trials = list(planner.trials())
+    mistakes = list(dict.fromkeys(planner.mistakes))
+    if not mistakes:
+        mistakes = list(_same_folders(trials, described))
+    if mistakes:
+        raise SpecError(mistakes)
+    return Plan(described.experiment.name, described.experiment.about, tuple(trials))
+
+
+def _same_folders(trials: Sequence[Trial], described: Described) -> Iterator[Diagnostic]:
+    seen: set[str] = set()
+    for each in trials:
+        if each.folder in seen:
+            help = "leave one out, or give the networks a label: each"
+            message = f"two runs of the experiment would both be {each.folder}"
+            yield Diagnostic("E661", message, described.table.span, help=help)
+            return
+        seen.add(each.folder)
+
+
+@dataclass
+class _Planner:
+    """Walks the combinations and gathers what is wrong with them."""
+
+    described: Described
+    mistakes: list[Diagnostic] = field(default_factory=list)
+    compiled: dict[tuple[int, tuple[Override, ...]], Compilation] = field(default_factory=dict)
+
+    def trials(self) -> Iterator[Trial]:
+        experiment = self.described.experiment
+        recipes = self._recipes()
+        for seed, recipe, number, setting in product(
+            experiment.all_seeds, recipes, range(len(experiment.specs)), self._settings()
+        ):
+            try:
+                yield self._trial(seed, recipe, number, setting)
+            except SpecError as error:
+                self.mistakes += error.diagnostics
+
+    def _recipes(self) -> list[str | None]:
+        """The recipes as they are found from the working folder; None for the network's own."""
+        given = self.described.table.get("recipes")
+        found: list[str | None] = []
+        for each in _items(given.value) if given else ():
+            text = str(each.plain())
+            text = text if is_name(text) else str(self.described.folder / text)
+            try:
+                find_recipe(text, each.span)
+                found.append(text)
+            except SpecError as error:
+                self.mistakes += error.diagnostics
+        return found if given else [None]
+
+    def _settings(self) -> list[tuple[Override, ...]]:
+        """The combinations of the settings."""
+        given = self.described.table.get("settings")
+        entries = given.value.entries if given and isinstance(given.value, Table) else ()
+        for each in entries:
+            if each.key == f"{TRAIN}seed":
+                help = "seeds: [0, 1, 2]"
+                self.mistakes.append(Diagnostic("E605", "seeds are no setting", each.key_span, help=help))
+        return list(product(*([Override(each.key, one) for one in _items(each.value)] for each in entries)))
+
+    def _trial(self, seed: int, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> Trial:
+        entrant = self.described.experiment.specs[number]
+        compilation = self._compile(number, tuple(each for each in setting if not each.name.startswith(TRAIN)))
+        spec, graph = compilation.spec, compilation.graph
+        assert spec
+        assert graph
+        table, name = find_table(spec.train, recipe_name)
+        changes = [replace(each, name=each.name.removeprefix(TRAIN)) for each in setting if each.name.startswith(TRAIN)]
+        changes.append(Override("seed", Scalar(seed, table.span)))
+        recipe = read_changed(table, changes, name)
+        outputs = {each: graph.type_of(ref) for each, ref in graph.outputs.items()}
+        span = self._item(number).span
+        misfits = check_fit(recipe, graph.inputs, outputs, span=span, params=graph.params)
+        if misfits:
+            raise SpecError(misfits)
+        variant, folder = self._names(entrant, name, setting)
+        return Trial(variant, seed, f"{folder}-seed{seed}", graph, recipe, write_spec(spec, to_dict(recipe)))
+
+    def _names(self, entrant: Entrant, recipe: str, setting: tuple[Override, ...]) -> tuple[str, str]:
+        """What the report calls a combination: what differs; and what its folders begin with: all that is set."""
+        experiment = self.described.experiment
+        words = {each.name: f"{each.name.removeprefix(TRAIN)} {show_value(each.value.plain())}" for each in setting}
+        differing = [word for name, word in words.items() if len((experiment.settings or {})[name]) > 1]
+        variant = [_title(entrant), *([recipe] if len(experiment.recipes) > 1 else []), *differing]
+        folder = [_title(entrant), recipe, *(word.replace(" ", "=", 1) for word in words.values())]
+        return " · ".join(variant), _safe("-".join(folder))
+
+    def _compile(self, number: int, changes: tuple[Override, ...]) -> Compilation:
+        """The network of an entrant with its own params and those of the setting. Raises SpecError."""
+        key = number, changes
+        if key not in self.compiled:
+            self.compiled[key] = self._compiled(number, changes)
+        compilation = self.compiled[key]
+        if not compilation.ok:
+            raise SpecError(compilation.diagnostics)
+        return compilation
+
+    def _compiled(self, number: int, changes: tuple[Override, ...]) -> Compilation:
+        table = self._item(number)
+        entry, params = table.get("spec"), table.get("params")
+        assert entry
+        name = self.described.experiment.specs[number].spec
+        if is_name(name):
+            find_network(name, entry.value.span, self.described.folder)
+        else:
+            path = self.described.folder / name
+            if not path.is_file():
+                raise SpecError([Diagnostic("E101", f"cannot read {path}: there is no such file", entry.value.span)])
+            name = str(path)
+        own = params.value.entries if params and isinstance(params.value, Table) else ()
+        compilation = compile_spec(name, [*(Override(each.key, each.value) for each in own), *changes])
+        if compilation.ok and compilation.graph is None:
+            message = f"{name} is a library of blocks: there is no network in it"
+            raise SpecError([Diagnostic("E107", message, entry.value.span)])
+        return compilation
+
+    def _item(self, number: int) -> Table:
+        specs = self.described.table.get("specs")
+        assert specs
+        item = _items(specs.value)[number]
+        assert isinstance(item, Table)
+        return item
+
+
+def _items(value: Value) -> tuple[Value, ...]:
+    return value.items if isinstance(value, Listing) else ()
+
+
+def _title(entrant: Entrant) -> str:
+    params = (f"{name} {show_value(value)}" for name, value in (entrant.params or {}).items())
+    return entrant.label or ", ".join([Path(entrant.spec).stem if not is_name(entrant.spec) else entrant.spec, *params])
+
+
+def _safe(name: str) -> str:
+    """A text as a folder may be called."""
+    return re.sub(r"[^\w.=-]+", "_", name).strip("._")
+
+
+def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
+    """Folders of the experiment that hold runs of other networks or recipes: the file was changed in between."""
+    found = []
+    for trial in plan.trials:
+        folder = root / trial.folder
+        if (folder / "spec.yaml").is_file() and not _is_run_of(folder, trial):
+            help = "remove the folder, or begin elsewhere with --out"
+            message = f"the run in {folder} is of another network or recipe than the experiment says"
+            found.append(Diagnostic("E662", message, help=help))
+    return found
+
+
+def _is_run_of(folder: Path, trial: Trial) -> bool:
+    free = {"about", "device", "save_every", "keep_every"}  # of a recipe: these change nothing that is compared
+    try:
+        recipe = to_dict(load_recipe(str(folder / "recipe.yaml")))
+    except SpecError:
+        return False
+    wanted = to_dict(trial.recipe)
+    graph = compile_spec(str(folder / "spec.yaml")).graph
+    return (
+        graph is not None
+        and {key: each for key, each in recipe.items() if key not in free}
+        == {key: each for key, each in wanted.items() if key not in free}
+        and _operations(graph) == _operations(trial.graph)
+    )
+
+
+def _operations(graph: Graph) -> list[object]:
+    return [(each.path, each.operation, each.reads, each.parameters) for each in graph.nodes]

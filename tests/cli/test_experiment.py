@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+TINY = """\
+cnngraph: 1
+name: {name}
+input: [1, 28, 28]
+nodes: [{{op: max_pool, kernel: 4}}, flatten, {{op: linear, out: 10}}]
+train: {{data: digits, epochs: 1, batch_size: 200, optimizer: {{name: sgd, lr: 0.1}}, device: cpu}}
+"""
+
+
+@pytest.fixture
+def two(folder: Path) -> None:
+    for name in ("one", "two"):
+        (folder / f"{name}.yaml").write_text(TINY.format(name=name))
+
+
+@pytest.mark.usefixtures("two")
+def test_specs_without_a_file(cli: Cli) -> None:
+    ran = cli("experiment", "one.yaml", "two.yaml", "--seeds", "1")
+    assert (ran.code, ran.err) == (0, "")
+    first, second, blank, header, one, two, _, page = ran.out.splitlines()
+    assert first.startswith("1/2   one   seed 0   ")
+    assert second.startswith("2/2   two   seed 0   ")
+    assert (blank, header.split()[:2], one.split()[0], two.split()[0]) == ("", ["network", "accuracy"], "one", "two")
+    assert page == "runs/one+two/report.html"
+    assert Path(page).is_file()
+    again = cli("experiment", "one.yaml", "two.yaml", "--seeds", "1")
+    assert again.out.count("kept") == 2
+
+
+@pytest.mark.usefixtures("two")
+def test_a_file(cli: Cli) -> None:
+    Path("both.yaml").write_text("{specs: [one.yaml, two.yaml], seeds: 1}")
+    ran = cli("experiment", "both.yaml", "--out", "there", "--quiet")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert Path("there/report.md").is_file()
+    ran = cli("experiment", "both.yaml", "--recipe", "digits")
+    assert (ran.code, "an experiment names its own recipes" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "shortcut_digits",
+            "error[E660]: there is no experiment shortcut_digits\n  help: did you mean shortcuts_digits",
+        ),
+        ("nowhere.yaml", "error[E101]: cannot read nowhere.yaml: there is no such file"),
+        ("list.yaml", "error[E601]: list.yaml is no experiment: it must be a table"),
+        ("broken.yaml", "error[E102]"),
+        ("word.yaml", "error[E602]: an experiment has no word spec\n --> word.yaml:1:2"),
+    ],
+)
+def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:
+    for each, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
+        (folder / f"{each}.yaml").write_text(text)
+    ran = cli("experiment", name)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(message)

@@ -1,0 +1,143 @@
+"""An experiment's text to its runs: every combination, and every mistake at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import jsonschema
+import pytest
+
+from cnngraph import SpecError
+from cnngraph.diagnostics import Diagnostic, Source
+from cnngraph.document import Table, parse
+from cnngraph.experiment.model import experiment_schema
+from cnngraph.experiment.plan import Plan, other_runs, plan
+from cnngraph.experiment.reading import experiment_names, load_experiment, read_experiment
+from cnngraph.recipe import to_yaml
+
+NET = "{cnngraph: 1, input: [1, 28, 28], params: {classes: 10, width: 4}, nodes: [%s]}"
+HEAD = "flatten, {op: linear, out: $width}, {op: linear, out: $classes}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "net.yaml").write_text(NET % HEAD)
+    (tmp_path / "other.yaml").write_text(NET % f"relu, {HEAD}")
+    (tmp_path / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # files are named from where the experiment is
+    return tmp_path
+
+
+def planned(text: str, folder: Path) -> Plan:
+    value, mistakes = parse(Source("e.yaml", dedent(text)))
+    assert not mistakes
+    assert isinstance(value, Table)
+    return plan(read_experiment(value, folder, "e"))
+
+
+def refused(text: str, folder: Path) -> list[Diagnostic]:
+    with pytest.raises(SpecError) as caught:
+        planned(text, folder)
+    return list(caught.value.diagnostics)
+
+
+def test_every_combination(folder: Path) -> None:
+    made = planned(
+        """
+        specs: [net.yaml, {spec: other.yaml, params: {width: 8}}, {spec: net.yaml, label: wide, params: {width: 9}}]
+        recipes: [mine.yaml, digits]
+        seeds: [3, 5]
+        settings: {train.optimizer.lr: [0.1, 0.01], train.epochs: 4}
+        """,
+        folder,
+    )
+    assert len(made.trials) == 3 * 2 * 2 * 2 == len({each.folder for each in made.trials})
+    assert [each.seed for each in made.trials] == [3] * 12 + [5] * 12
+    assert made.variants[:4] == [
+        "net · mine · optimizer.lr 0.1", "net · mine · optimizer.lr 0.01",
+        "other, width 8 · mine · optimizer.lr 0.1", "other, width 8 · mine · optimizer.lr 0.01",
+    ]  # fmt: skip
+    trial = next(each for each in made.trials if each.variant == "wide · digits · optimizer.lr 0.01" and each.seed == 5)
+    assert trial.folder == "wide-digits-optimizer.lr=0.01-epochs=4-seed5"
+    assert (trial.recipe.optimizer.lr, trial.recipe.epochs, trial.recipe.seed) == (0.01, 4, 5)
+    assert trial.recipe.batch_size == 32
+    assert trial.graph.params["width"] == 9
+    assert "seed: 5" in trial.spec_text
+
+
+def test_a_setting_may_be_a_param_of_the_network(folder: Path) -> None:
+    made = planned("{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {width: [2, 3]}}", folder)
+    assert [each.graph.num_params for each in made.trials] == [(784 + 1) * w + (w + 1) * 10 for w in (2, 3)]
+
+
+def test_a_network_of_its_own_recipe(folder: Path) -> None:
+    (trial, *others) = planned("{specs: [googlenet_mnist]}", folder).trials
+    assert (trial.variant, trial.recipe.name, len(others)) == ("googlenet_mnist", "mnist", 2)
+    (mistake,) = refused("specs: [net.yaml]", folder)
+    assert (mistake.code, mistake.message) == ("E606", "the spec has no train:, and no recipe is given")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "message", "help"),
+    [
+        ("seeds: 3", "E604", 1, "an experiment needs specs: ", None),
+        ("specs: [net.yaml]\nsettings: 3", "E603", 2, "settings must be a table of lists by name", None),
+        ("specs: [net.yaml]\nseed: 3", "E602", 2, "an experiment has no word seed", "did you mean seeds?"),
+        ("specs:\n- googlenet_mnits", "E311", 2, "there is no network", "did you mean googlenet_mnist?"),
+        ("specs:\n- nowhere.yaml", "E101", 2, "cannot read", None),
+        ("specs:\n- {spec: net.yaml, parms: 3}", "E602", 2, "specs.0 has no word parms", "did you mean params?"),
+        ("specs:\n- {spec: net.yaml, params: {with: 3}}", "E303", 2, "the spec has no param", "did you mean width?"),
+        ("specs: [net.yaml]\nrecipes: [digit]", "E606", 2, "there is no recipe digit", "did you mean digits?"),
+        ("specs: [net.yaml]\nsettings: {train.epoch: [3]}", "E602", 2, "a recipe has no", "did you mean epochs?"),
+        ("specs: [net.yaml]\nsettings:\n  train.epochs: [3, x]", "E603", 3, "epochs must be an integer", None),
+        ("specs: [net.yaml]\nsettings: {train.seed: [3]}", "E605", 2, "seeds are no setting", "seeds: [0, 1, 2]"),
+        ("specs: [net.yaml, net.yaml]", "E661", 1, "two runs of the experiment would both be net-mine-seed0", None),
+        ("specs: [net.yaml]\nsettings: {classes: [9]}", "E611", 1, "embedded digits has 10 classes", None),
+    ],
+)
+def test_mistakes(folder: Path, text: str, code: str, line: int, message: str, help: str | None) -> None:
+    text += "" if "recipes" in text else "\nrecipes: [mine.yaml]"
+    (mistake,) = refused(text, folder)
+    assert (mistake.code, mistake.line) == (code, line)
+    assert mistake.message.startswith(message)
+    assert help is None or mistake.help == help
+
+
+def test_all_mistakes_at_once(folder: Path) -> None:
+    found = refused("{specs: [googlenet_mnits, nowhere.yaml, net.yaml], recipes: [digit, mine.yaml]}", folder)
+    assert sorted(each.code for each in found) == ["E101", "E311", "E606"]
+
+
+def test_a_folder_of_another_run(folder: Path) -> None:
+    text = "{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {train.epochs: 3}}"
+    (trial,) = planned(text, folder).trials
+    run = folder / "runs" / trial.folder
+    run.mkdir(parents=True)
+    (run / "spec.yaml").write_text(trial.spec_text)
+    (run / "recipe.yaml").write_text(to_yaml(trial.recipe))
+    assert other_runs(planned(text, folder), folder / "runs") == []
+    (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam, save_every: 5}")
+    assert other_runs(planned(text, folder), folder / "runs") == []
+    (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam, batch_size: 5}")
+    (mistake,) = other_runs(planned(text, folder), folder / "runs")
+    assert (mistake.code, str(run) in mistake.message) == ("E662", True)
+    (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
+    (folder / "net.yaml").write_text(NET % f"relu, {HEAD}")
+    assert [each.code for each in other_runs(planned(text, folder), folder / "runs")] == ["E662"]
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_those_of_the_library(name: str) -> None:
+    described = load_experiment(name)
+    assert len(plan(described).variants) == 6
+    assert described.experiment.about
+    jsonschema.validate(described.table.plain(), experiment_schema())
+
+
+def test_the_schema() -> None:
+    check = jsonschema.Draft7Validator(experiment_schema()).is_valid
+    assert check({"specs": ["net", {"spec": "net", "params": {"a": 1}}], "seeds": [1, 2], "settings": {"a": [1]}})
+    assert not check({"specs": "net"})
+    assert not check({"specs": ["net"], "seed": 3})

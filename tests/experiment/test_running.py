@@ -1,0 +1,154 @@
+"""An experiment on a small network: its runs, what becomes of them, and the report."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from cnngraph.experiment import running
+from cnngraph.experiment.plan import Plan, plan
+from cnngraph.experiment.reading import load_experiment
+from cnngraph.experiment.report import write_report
+from cnngraph.experiment.results import results, spread
+from cnngraph.experiment.running import run_experiment
+from cnngraph.train import run as training
+from cnngraph.train import run_training
+from cnngraph.train.data import load_parts
+from cnngraph.train.images import Parts
+
+NET = """
+cnngraph: 1
+input: [1, 28, 28]
+params: {width: 3}
+nodes: [{op: max_pool, kernel: 4}, flatten, {op: linear, out: $width}, relu, {op: linear, out: 10}]
+"""
+EXPERIMENT = """
+about: Which <width> does it take?
+specs: [{spec: net.yaml, params: {width: 2}}, {spec: net.yaml, params: {width: 8}, label: "8|wide"}]
+recipes: [mine.yaml]
+seeds: 2
+"""
+RECIPE = "{data: digits, epochs: 2, batch_size: 50, optimizer: {name: adam, lr: 0.01}, device: cpu}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("net", NET), ("widths", EXPERIMENT), ("mine", RECIPE)):
+        Path(f"{name}.yaml").write_text(text)
+
+    def some(*arguments: object) -> Parts:
+        parts = load_parts(*arguments)  # type: ignore[arg-type]
+        few = [
+            replace(each, indices=each.indices[::10]) for each in (parts.train, parts.validation, parts.test) if each
+        ]
+        train, *rest = few
+        return Parts(parts.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
+
+    monkeypatch.setattr(training, "load_parts", some)
+    return tmp_path
+
+
+def planned() -> Plan:
+    return plan(load_experiment("widths.yaml"))
+
+
+ROOT = Path("runs/widths")
+
+
+def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = run_experiment(planned(), ROOT)
+    assert (outcome.interrupted, outcome.failed) == (False, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.sub(r"\d+\.\d+", "x", each) for each in lines] == [
+        "1/4   net, width 2   seed 0   x %   x s",
+        "2/4   8|wide         seed 0   x %   x s",
+        "3/4   net, width 2   seed 1   x %   x s",
+        "4/4   8|wide         seed 1   x %   x s",
+    ]
+    narrow, wide = results(planned(), ROOT)
+    assert (narrow.name, len(narrow.runs), narrow.parameters) == ("net, width 2", 2, 49 * 2 + 2 + 2 * 10 + 10)
+    metrics = [json.loads((ROOT / f"8_wide-mine-seed{seed}/metrics.json").read_text()) for seed in (0, 1)]
+    accuracies = [each["test"]["accuracy"] for each in metrics]
+    assert wide.accuracies == accuracies
+    assert accuracies[0] != accuracies[1]
+    page = write_report(planned(), [narrow, wide], ROOT)
+    assert page == ROOT / "report.html"
+    text = (ROOT / "report.md").read_text()
+    row = f"| 8\\|wide | {spread(accuracies)} | {wide.parameters} | {wide.macs} |"
+    assert row in text
+    assert "Which <width> does it take?" in text
+    assert "seeds 0, 1 · recipe mine · 2 epochs · embedded digits" in text
+    assert "with the weights of the epoch that was the best one on the validation images" in text.replace("\n", " ")
+    html = page.read_text()
+    assert "Which &lt;width&gt; does it take?" in html
+    assert "<td>8|wide</td>" in html
+    assert "http" not in re.sub(
+        r"\"http://www.w3.org/[^\"]*\"", "", re.sub(r"<metadata>.*</metadata>", "", html, flags=re.S)
+    )
+    svg = html[html.index("<svg") : html.index("</svg>") + 6]
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+
+
+def test_what_is_finished_is_kept_and_what_is_not_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_experiment(planned(), Path("whole"), quiet=True)
+    assert capsys.readouterr().out == ""
+    whole = results(planned(), Path("whole"))
+    train, count = run_training, 0
+
+    def stopping(*arguments: object, **options: object) -> object:
+        nonlocal count
+        count += 1
+        if count == 2:
+            options["reporter"].evaluating = lambda part: signal.raise_signal(signal.SIGINT)  # type: ignore[attr-defined]
+        return train(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(running, "run_training", stopping)
+    assert run_experiment(planned(), ROOT).interrupted
+    assert [len(each.runs) for each in results(planned(), ROOT)] == [1, 0]
+    before = (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns
+    capsys.readouterr()
+    assert not run_experiment(planned(), ROOT).interrupted
+    assert "kept" in capsys.readouterr().out.splitlines()[0]
+    assert (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns == before
+    assert [each.accuracies for each in results(planned(), ROOT)] == [each.accuracies for each in whole]
+    assert [each.curve("loss") for each in results(planned(), ROOT)] == [each.curve("loss") for each in whole]
+
+
+def test_a_run_that_fails_leaves_the_others(folder: Path) -> None:
+    Path("net.yaml").write_text(NET.replace("relu, ", ""))  # which dies of a rate that others survive dead
+    Path("mine.yaml").write_text(RECIPE.replace("adam", "sgd"))
+    Path("widths.yaml").write_text(
+        "{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {train.optimizer.lr: [1.0e+30, 0.01]}}"
+    )
+    outcome = run_experiment(planned(), ROOT)
+    (error,) = outcome.failed.values()
+    assert error.diagnostics[0].code == "E630"
+    failed, fine = results(planned(), ROOT)
+    assert (failed.accuracies, len(fine.accuracies)) == ([], 1)
+    assert "| none finished |" in (write_report(planned(), [failed, fine], ROOT).parent / "report.md").read_text()
+
+
+def test_nothing_is_chosen_without_validation(folder: Path) -> None:
+    Path("mine.yaml").write_text(RECIPE.replace("{", "{validation: none, ", 1))
+    run_experiment(planned(), ROOT)
+    variants = results(planned(), ROOT)
+    for each in variants:
+        assert each.highest == [max(curve) for curve in (run.curve("accuracy") for run in each.runs)]
+    text = write_report(planned(), variants, ROOT).with_name("report.md").read_text()
+    assert "| highest epoch |" in text
+    assert f"| {spread(variants[0].accuracies)} | {spread(variants[0].highest)} |" in text
+
+
+def test_spread() -> None:
+    assert spread([]) == ""
+    assert spread([0.98765]) == "98.77 %"
+    assert spread([0.98, 0.99, 1.0]) == "99.00 ± 1.00 %"
