@@ -29,7 +29,7 @@ OutputOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", he
 @examples(
     ("cnngraph features runs/net-1 cat.jpg --node layer1.0", "what a block makes of a picture"),
     ("cnngraph features runs/net-1 cat.jpg --node layer1.0.add -o add.png", "an operation without a module, too"),
-    ("cnngraph features resnet18 cat.jpg --node layer4 --weights torchvision --most 256", "by published weights"),
+    ("cnngraph features resnet18 cat.jpg --node layer4 --weights torchvision", "by published weights"),
 )
 def features(
     trained: TrainedArgument,
