@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import did_you_mean
 from cnngraph.recipe.augment import Augment, Evaluation, RandomErasing, RandomResizedCrop
-from cnngraph.recipe.data import NamedSet, Normalize
+from cnngraph.recipe.data import ImageFolder, ImageNet, NamedSet, Normalize
 from cnngraph.recipe.fit import check_images
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss, Recipe
@@ -141,5 +141,7 @@ CHECKS: dict[type[Any], Callable[[Any], list[Problem]]] = {
     RandomErasing: _check_box,
     Evaluation: _check_evaluation,
     NamedSet: _check_set,
+    ImageFolder: _check_classes,
+    ImageNet: _check_classes,
     Recipe: _check_recipe,
 }

@@ -9,6 +9,8 @@ from cnngraph.fields import Choice, Float, ListOf, Optional, Pair, Text, field
 from cnngraph.recipe.kinds import Label, Positive
 from cnngraph.recipe.sets import SETS
 
+BROKEN = "what to do where a file is no image: end the run, or go on without it and list it in skipped.txt"
+
 
 @dataclass(frozen=True)
 class NamedSet:
@@ -43,10 +45,34 @@ class ImageFolder:
     resize: tuple[int, int] | None = field(
         Optional(Pair(1)), "height and width to resize to; without it, the network's input", None
     )
+    broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
 
 
-Data: TypeAlias = NamedSet | ImageFolder
-DATA: tuple[type[Any], ...] = (NamedSet, ImageFolder)
+@dataclass(frozen=True)
+class ImageNet:
+    """ImageNet (ILSVRC 2012), which nobody may hand on: as it is unpacked from what its makers or Kaggle give out.
+
+    `train` has a folder for each of the classes by its number in WordNet, such as n01440764. `val` has such folders, or
+    all of its images beside LOC_val_solution.csv or torchvision's meta.bin. The names of the classes are those of
+    LOC_synset_mapping.txt or meta.bin, or else their numbers. The images in `val` are those that papers report on: they
+    are the test images, and the best epoch is chosen on a part of the training images, or not at all.
+    """
+
+    name: str = field(Choice(("imagenet",)), "ImageNet's folders", "imagenet")
+    path: str | None = field(
+        Optional(Text()), "a folder inside the data folder; without it, the data folder itself", None
+    )
+    classes: tuple[str, ...] | None = field(
+        Optional(ListOf(Label(), 2)), "only these classes, by name or number, labelled in this order", None
+    )
+    resize: tuple[int, int] | None = field(
+        Optional(Pair(1)), "height and width to resize to; without it, the network's input", None
+    )
+    broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
+
+
+Data: TypeAlias = NamedSet | ImageFolder | ImageNet
+DATA: tuple[type[Any], ...] = (NamedSet, ImageFolder, ImageNet)
 
 
 @dataclass(frozen=True)

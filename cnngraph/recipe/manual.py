@@ -53,6 +53,7 @@ file is whole at any time, and what has happened since the last checkpoint (`sav
 | --- | --- |
 | `spec.yaml`, `recipe.yaml` | what was run, every param and default filled in |
 | `data.json` | the images: names of the classes, size, mean and deviation, how many in each part |
+| `skipped.txt` | the files that are no images and were skipped, where there are any (`broken: skip`) |
 | `environment.json` | versions, machine, command, the weights it began with |
 | `metrics.csv`, `metrics.json` | loss and accuracy by epoch; in JSON the best epoch and the test figures too |
 | `curves.png` | the same as a picture |

@@ -99,6 +99,11 @@ class Recipe:
         OrNone(Positive()), "seconds after which the run is saved within an epoch, too; none: at its end only", 300.0
     )
     keep_every: int | None = field(OrNone(Int(1)), "keep the weights of every so many epochs, too", None)
+    workers: int | None = field(
+        Optional(Int(0)),
+        "processes that decode images which memory does not hold; by default one a core, up to 16",
+        None,
+    )
     seed: int = field(Int(0), "of the weights, the order and the chances", 0)
     device: str = field(Choice(("auto", "cpu", "cuda")), "where it runs; auto: CUDA where there is one", "auto")
     name: str = dataclasses.field(default="recipe", kw_only=True, compare=False)

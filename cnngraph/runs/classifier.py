@@ -18,9 +18,10 @@ from cnngraph.ir.bases import base_names
 from cnngraph.ir.graph import Graph
 from cnngraph.runs.finished import FinishedRun, refusal
 from cnngraph.runs.precision import precision_of
-from cnngraph.train.images import decode, upright
+from cnngraph.train.images import Cuts, decode, upright
 from cnngraph.train.machine import choose_device
 from cnngraph.train.preparation import Preparation
+from cnngraph.train.resampling import shorter_side
 
 
 class Box(NamedTuple):
@@ -50,16 +51,19 @@ class RunReader(Reader):
 
     image: tuple[int, int, int]
     preparation: Preparation
+    cuts: Cuts | None = None
 
     def tensor(self, file: Path) -> Tensor:
         """The file as C×H×W numbers."""
-        return self.preparation.evaluated(decode(file, self.image)[None])[0]
+        return self.preparation.evaluated(decode(file, self.image, self.cuts)[None], bool(self.cuts))[0]
 
     def seen(self, width: int, height: int) -> Box:
         """The middle, where the recipe cuts it out; else all of it."""
-        full, look = self.image[1:], self.preparation.look
-        factor = look.resize / min(full) if look and look.resize else 1.0
-        return _middle(look.crop if look else full, [each * factor for each in full], width, height)
+        full = (height, width) if self.cuts else self.image[1:]
+        look = self.preparation.look
+        if look and look.resize:
+            full = shorter_side(full, look.resize)
+        return _middle(look.crop if look else full, full, width, height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +114,7 @@ def of_run(run: FinishedRun, weights: str | None, device: str) -> Classifier:
     """The classifier that a run trained. Raises SpecError (E650) where its folder lacks something."""
     data, chosen, where = run.need_data(), run.chosen(weights), choose_device(device)
     preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
-    reader = RunReader(data.image, preparation)
+    reader = RunReader(data.image, preparation, Cuts.asked(run.recipe))
     model = run.model(chosen, where)
     return Classifier(run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.recipe.data import ImageFolder, NamedSet
+from cnngraph.recipe.data import ImageFolder, ImageNet, NamedSet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.folder import read_folder
+from cnngraph.train.imagenet import read_imagenet
 from cnngraph.train.images import Part, Parts
 from cnngraph.train.named import read_named
 
@@ -42,6 +44,8 @@ def load_parts(recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: 
             parts = read_named(data, data_dir or default_data_dir(), note)
         case ImageFolder() as data:
             parts = read_folder(data, recipe, wanted, data_dir, note)
+        case ImageNet() as data:
+            parts = read_imagenet(data, recipe, wanted, data_dir, note)
     if recipe.validation is None:
         return _only_reported(parts)
     if parts.validation is None:
@@ -56,7 +60,7 @@ def _with_validation(parts: Parts, fraction: float, seed: int) -> Parts:
         raise SpecError(
             [Diagnostic("E622", f"no image is left for validation: {len(parts.train)} in {len(parts.classes)} classes")]
         )
-    return Parts(parts.classes, train, validation, parts.test)
+    return replace(parts, train=train, validation=validation)
 
 
 def _only_reported(parts: Parts) -> Parts:
@@ -65,4 +69,4 @@ def _only_reported(parts: Parts) -> Parts:
     if test is None:
         message = "with validation: none the recipe needs test images, and the folder has no test or val"
         raise SpecError([Diagnostic("E622", message, help="validation: 0.2 puts a fifth of the images aside")])
-    return Parts(parts.classes, parts.train, None, test)
+    return replace(parts, validation=None, test=test)

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.train import files
+from cnngraph.train.chances import mixed
 from cnngraph.train.class_table import save_report
 from cnngraph.train.counters import Clock, Counters
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Parts
 from cnngraph.train.interrupt import Interrupt
 from cnngraph.train.learner import Learner
-from cnngraph.train.loader import EvaluationLoader, TrainingLoader, mixed
+from cnngraph.train.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.memory import keep_freed_memory
 from cnngraph.train.objective import class_weights
 from cnngraph.train.preparation import Preparation

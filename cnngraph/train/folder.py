@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,15 +12,14 @@ from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.images import ImageError, Images, InMemory, OnDisk, Part, Parts, decode
+from cnngraph.train.images import Part, Parts
+from cnngraph.train.loading import Loading
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
 
 Note: TypeAlias = Callable[[str], None]
-Shape: TypeAlias = tuple[int, int, int]
 
-MOST_IN_MEMORY = 2**31  # bytes of decoded images; larger sets are decoded batch by batch
 ENDINGS = f"images end in {', '.join(IMG_EXTENSIONS)}"
 PARTS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 
@@ -37,13 +34,13 @@ def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir:
         raise _wrong(f"there is no folder {root}")
     folders = _parts(root)
     classes = _classes(folders["train"], data)
-    shape = _shape(recipe, wanted)
-    parts = {name: Part.whole(_images(folder, classes, shape, note)) for name, folder in folders.items()}
+    loading = Loading.of(data, recipe, wanted, note)
+    parts = {name: Part.whole(loading.images(folder, *files_of(folder, classes))) for name, folder in folders.items()}
     present = set(parts["train"].images.labels.tolist())
     for label, name in enumerate(classes):
         if label not in present:
             raise _wrong(f"{folders['train']} has no images of the class {name}", ENDINGS)
-    return Parts(tuple(classes), parts["train"], parts.get("validation"), parts.get("test"))
+    return Parts(tuple(classes), parts["train"], parts.get("validation"), parts.get("test"), loading.broken)
 
 
 def _parts(root: Path) -> dict[str, Path]:
@@ -64,52 +61,13 @@ def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
     return data.classes or found
 
 
-def _shape(recipe: Recipe, wanted: TensorType) -> Shape:
-    """Channels, height and width to decode to: as the recipe says, or as the network reads."""
-    channels, height, width = wanted.sizes if wanted.rank == 3 else (3, 224, 224)
-    height, width = recipe.data.resize or (height, width)
-    return (1 if channels == 1 else 3), height, width
-
-
-def _images(folder: Path, classes: Sequence[str], shape: Shape, note: Note) -> Images:
-    files, labels = _files(folder, classes)
-    bytes_needed = len(files) * shape[0] * shape[1] * shape[2]
-    threads = min(16, os.cpu_count() or 1)
-    if bytes_needed > _memory():
-        note(f"{folder}: {len(files):,} images, decoded batch by batch by {threads} workers")
-        return OnDisk(tuple(files), labels, shape, threads)
-    if len(files) > 1000:
-        note(f"{folder}: reading {len(files):,} images")
-    pixels = torch.empty((len(files), shape[1], shape[2], shape[0]), dtype=torch.uint8)
-
-    def read(index: int) -> None:
-        pixels[index] = decode(files[index], shape)
-
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            list(pool.map(read, range(len(files))))
-        except ImageError as error:
-            pool.shutdown(cancel_futures=True)
-            raise _wrong(str(error)) from None
-    return InMemory(pixels, labels)
-
-
-def _files(folder: Path, classes: Sequence[str]) -> tuple[list[str], torch.Tensor]:
-    """The image files of some classes and their labels."""
+def files_of(folder: Path, classes: Sequence[str]) -> tuple[list[str], torch.Tensor]:
+    """The image files of some classes, each in a folder of its name, and their labels."""
     index = {name: label for label, name in enumerate(classes) if (folder / name).is_dir()}
     samples = make_dataset(str(folder), index, IMG_EXTENSIONS, allow_empty=True) if index else []
     if not samples:
         raise _wrong(f"{folder} has no images in folders of the classes {', '.join(classes[:12])}", ENDINGS)
     return [file for file, _ in samples], torch.tensor([label for _, label in samples])
-
-
-def _memory() -> int:
-    """Bytes that decoded images may take: at most two gigabytes, and at most a quarter of the machine's."""
-    try:
-        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return MOST_IN_MEMORY
-    return min(MOST_IN_MEMORY, whole // 4)
 
 
 def _wrong(message: str, help: str | None = None) -> SpecError:

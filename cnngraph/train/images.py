@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -16,8 +16,14 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
+from cnngraph.recipe.data import NamedSet
+from cnngraph.recipe.model import Recipe
+from cnngraph.train.chances import mixed
+from cnngraph.train.resampling import middle_box, middle_of, random_boxes, shorter_side
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
+Group: TypeAlias = tuple[Tensor, int | None]  # indices, and what chances follow from; None: there are none
 
 
 class Images(Protocol):
@@ -31,10 +37,14 @@ class Images(Protocol):
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
 
+    @property
+    def cut(self) -> bool:
+        """Whether batches come as the network sees them: cropped by chance in training, the middle in evaluation."""
+
     def to(self, device: torch.device) -> Images:
         """The set with its images on a device, where they fit."""
 
-    def batches(self, groups: Sequence[Tensor], device: torch.device) -> Iterator[Batch]:
+    def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device."""
 
 
@@ -51,15 +61,20 @@ class InMemory:
         _, height, width, channels = self.pixels.shape
         return channels, height, width
 
+    @property
+    def cut(self) -> bool:
+        """They are whole."""
+        return False
+
     def to(self, device: torch.device) -> InMemory:
         """The set on a device; it stays where it is when it would take more than a quarter of a GPU's free memory."""
         if device.type == "cuda" and self.pixels.numel() > torch.cuda.mem_get_info(device)[0] // 4:
             return self
         return InMemory(self.pixels.to(device), self.labels.to(device))
 
-    def batches(self, groups: Sequence[Tensor], device: torch.device) -> Iterator[Batch]:
+    def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device."""
-        for each in groups:
+        for each, _ in groups:
             at = each.to(self.pixels.device)
             yield self.pixels[at].to(device, non_blocking=True), self.labels[at].to(device, non_blocking=True)
 
@@ -85,43 +100,110 @@ class InMemory:
         return InMemory(torch.cat(pieces).contiguous(), self.labels)
 
 
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """What is cut out of an image of any size: a random part to learn from, the middle to look at."""
+
+    crop: RandomResizedCrop
+    look: Evaluation
+
+    @classmethod
+    def asked(cls, recipe: Recipe) -> Cuts | None:
+        """What a recipe cuts out of files; None where it gives all images one size, or has them so."""
+        crop, look = recipe.augment.random_resized_crop, recipe.looked_at
+        whole = isinstance(recipe.data, NamedSet) or recipe.data.resize
+        return cls(crop, look) if crop and look and not whole else None
+
+    def of(self, image: Image.Image, chance: int | None) -> Image.Image:
+        """The part of an image; which one is random follows from the chance."""
+        full = image.height, image.width
+        if chance is None:
+            size = shorter_side(full, self.look.resize) if self.look.resize else full
+            top, left, height, width = middle_of(size, self.look.crop)
+            return _resized(image, size).crop((left, top, left + width, top + height))
+        generator = torch.Generator().manual_seed(chance)
+        boxes, fits = random_boxes(1, full, self.crop.scale, self.crop.ratio, generator)
+        top, left, height, width = boxes[0].tolist() if fits[0] else middle_box(full, self.crop.ratio)
+        return _resized(image.crop((left, top, left + width, top + height)), self.crop.size)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size[::-1] else image.resize(size[::-1], Image.Resampling.BILINEAR)
+
+
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """Image files that are decoded batch by batch, by worker processes: sets that would not fit into memory."""
+    """Image files that are decoded batch by batch, by worker processes: sets that would not fit into memory.
+
+    With `cuts` each image is cut out of its file anew every time. With `skips` a file that cannot be read is noted in
+    `broken` and left out; in training an image of the same batch takes its place, so that batches keep their size.
+    """
 
     files: tuple[str, ...]
     labels: Tensor
     shape: tuple[int, int, int]
     workers: int
+    cuts: Cuts | None = None
+    skips: bool = False
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def cut(self) -> bool:
+        """Whether batches come as the network sees them."""
+        return self.cuts is not None
 
     def to(self, device: torch.device) -> OnDisk:
         """The set itself: its images travel batch by batch."""
         return self
 
-    def batches(self, groups: Sequence[Tensor], device: torch.device) -> Iterator[Batch]:
-        """For each group of indices its images and labels, on the device."""
-        loader: DataLoader[Batch] = DataLoader(
+    def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
+        """For each group of indices its images and labels, on the device. The workers read ahead and live on."""
+        loader: DataLoader[Any] = DataLoader(
             _Files(self),
-            batch_sampler=[each.tolist() for each in groups],
+            batch_sampler=_Asked(groups),
             num_workers=self.workers,
+            collate_fn=_together,
             pin_memory=device.type == "cuda",
             worker_init_fn=_leave_interrupts_to_the_parent,
             generator=torch.Generator(),  # its own: workers take a seed from it, and the run's generator stays as it is
         )
         try:
-            for pixels, labels in loader:
-                yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            for pixels, labels, broken in loader:
+                self.broken.extend(each for each in broken if each not in self.broken)
+                if len(labels):
+                    yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         except ImageError as error:  # a worker's message comes with its traceback before it
-            raise SpecError(
-                [Diagnostic("E621", str(error).rpartition(f"{ImageError.__name__}: ")[2].strip())]
-            ) from None
+            help = "mend or delete it; broken: skip in the recipe's data goes on without such files"
+            message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
+            raise SpecError([Diagnostic("E621", message, help=help)]) from None
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            message = f"a process that decodes images died: {str(error).splitlines()[-1]}"
+            help = "is there enough memory? --set train.workers=2 takes fewer processes, 0 none; --resume goes on"
+            raise SpecError([Diagnostic("E623", message, help=help)]) from None
 
 
 class ImageError(Exception):
     """A file is no image that can be decoded."""
 
 
-class _Files(Dataset[Batch]):
+_Item: TypeAlias = tuple[Tensor | None, Tensor, str | None, bool]  # pixels or the broken file, and whether to learn
+_Read: TypeAlias = tuple[Tensor, Tensor, list[str]]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which image each batch asks for, and the chance of each: it follows from the epoch's, and its index."""
+
+    groups: Iterable[Group]
+
+    def __iter__(self) -> Iterator[list[tuple[int, int | None]]]:
+        for indices, chance in self.groups:
+            yield [(each, None if chance is None else mixed(chance, each)) for each in indices.tolist()]
+
+
+class _Files(Dataset[_Item]):
     """The files of a set as torch's loader reads them."""
 
     def __init__(self, images: OnDisk) -> None:
@@ -130,23 +212,44 @@ class _Files(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.images.files)
 
-    def __getitem__(self, index: int) -> Batch:
-        return decode(self.images.files[index], self.images.shape), self.images.labels[index]
+    def __getitem__(self, asked: tuple[int, int | None]) -> _Item:
+        index, chance = asked
+        file, label = self.images.files[index], self.images.labels[index]
+        try:
+            return decode(file, self.images.shape, self.images.cuts, chance), label, None, chance is not None
+        except ImageError:
+            if not self.images.skips:
+                raise
+            return None, label, file, chance is not None
+
+
+def _together(items: list[_Item]) -> _Read:
+    """A batch. In training the first good image stands in for those that are broken, to look at they are left out."""
+    broken = [file for _, _, file, _ in items if file is not None]
+    good = [(pixels, label) for pixels, label, _, _ in items if pixels is not None]
+    if not good:
+        if items[0][3]:
+            raise ImageError(f"cannot read any of the images of a batch, of which the first is {broken[0]}")
+        return torch.empty(0), torch.empty(0), broken
+    if items[0][3]:
+        good = [(pixels, label) if pixels is not None else good[0] for pixels, label, _, _ in items]
+    return torch.stack([pixels for pixels, _ in good]), torch.stack([label for _, label in good]), broken
 
 
 def _leave_interrupts_to_the_parent(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def decode(file: str | Path, shape: tuple[int, int, int]) -> Tensor:
-    """An image file as H×W×C bytes, upright, resized, in grey or in colour as `shape` has channels.
+def decode(
+    file: str | Path, shape: tuple[int, int, int], cuts: Cuts | None = None, chance: int | None = None
+) -> Tensor:
+    """An image file as H×W×C bytes, upright, resized or cut, in grey or in colour as `shape` has channels.
 
     Raises ImageError.
     """
     channels, height, width = shape
     image = upright(file, "L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    image = cuts.of(image, chance) if cuts else _resized(image, (height, width))
     return torch.from_numpy(np.array(image).reshape(height, width, channels))
 
 
@@ -202,6 +305,7 @@ class Parts:
     train: Part
     validation: Part | None
     test: Part | None
+    broken: list[str] = field(default_factory=list)  # files that were skipped; it grows while a run reads
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -217,4 +321,5 @@ class Parts:
             return replace(part, images=images)
 
         validation = move(self.validation) if self.validation else None
-        return Parts(self.classes, move(self.train), validation, move(self.test) if self.test else None)
+        test = move(self.test) if self.test else None
+        return replace(self, train=move(self.train), validation=validation, test=test)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnngraph.train.images import Part
+from cnngraph.train.chances import mixed
+from cnngraph.train.images import Group, Part
 from cnngraph.train.mixing import mix
 from cnngraph.train.preparation import Preparation
 
@@ -37,16 +38,20 @@ class TrainingLoader:
 
     def batches(self, done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels from the step after the first `done` ones, without end."""
+        images = self.part.images
+        for number, (pixels, labels) in enumerate(images.batches(self._groups(done), self.device), done):
+            chance = mixed(self.seed, *divmod(number, self.steps))
+            made = self.preparation.trained(pixels, chance, images.cut)
+            yield mix(made, labels, self.preparation.augment, self.classes, chance)
+
+    def _groups(self, done: int) -> Iterator[Group]:
+        """The indices of each batch, and the chance of its epoch."""
         epoch, step = divmod(done, self.steps)
         while True:
-            generator = torch.Generator().manual_seed(mixed(self.seed, epoch))
+            chance = mixed(self.seed, epoch)
+            generator = torch.Generator().manual_seed(chance)
             order = self.part.indices[torch.randperm(len(self.part), generator=generator)]
-            groups = torch.split(order, self.batch_size)[step : self.steps]
-            for pixels, labels in self.part.images.batches(groups, self.device):
-                chance = mixed(self.seed, epoch, step)
-                images = self.preparation.trained(pixels, chance)
-                yield mix(images, labels, self.preparation.augment, self.classes, chance)
-                step += 1
+            yield from ((each, chance) for each in torch.split(order, self.batch_size)[step : self.steps])
             epoch, step = epoch + 1, 0
 
 
@@ -62,14 +67,7 @@ class EvaluationLoader:
         return -(-len(self.part) // EVALUATION_BATCH)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        groups = torch.split(self.part.indices, EVALUATION_BATCH)
-        for pixels, labels in self.part.images.batches(groups, self.device):
-            yield self.preparation.evaluated(pixels), labels
-
-
-def mixed(*numbers: int) -> int:
-    """One seed from several numbers."""
-    seed = 0
-    for each in numbers:
-        seed = (seed * 6364136223846793005 + each + 1442695040888963407) % 2**63
-    return seed
+        images = self.part.images
+        groups = ((each, None) for each in torch.split(self.part.indices, EVALUATION_BATCH))
+        for pixels, labels in images.batches(groups, self.device):
+            yield self.preparation.evaluated(pixels, images.cut), labels

@@ -12,7 +12,15 @@ from cnngraph.recipe.augment import Augment, ColorJitter, Evaluation, RandomEras
 from cnngraph.recipe.model import Recipe
 from cnngraph.train import colors
 from cnngraph.train.policies import changed
-from cnngraph.train.resampling import affine, middle_box, random_boxes, resized_crops, rotations
+from cnngraph.train.resampling import (
+    affine,
+    middle_box,
+    middle_of,
+    random_boxes,
+    resized_crops,
+    rotations,
+    shorter_side,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +101,16 @@ class Preparation:
 
 def _middle(pixels: Tensor, look: Evaluation) -> Tensor:
     """The middle of each image, whose shorter side may be resized before."""
-    full_height, full_width = pixels.shape[1:3]
-    if look.resize and look.resize != min(full_height, full_width):
-        scale = look.resize / min(full_height, full_width)
-        full_height, full_width = round(full_height * scale), round(full_width * scale)
-        images = pixels.permute(0, 3, 1, 2).float()
-        images = F.interpolate(images, (full_height, full_width), mode="bilinear", antialias=True)
-        pixels = images.permute(0, 2, 3, 1).contiguous()
+    size = (pixels.shape[1], pixels.shape[2])
     height, width = look.crop
-    top, left = (full_height - height) // 2, (full_width - width) // 2
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    if look.resize:
+        size = shorter_side(size, look.resize)
+        top, left, height, width = middle_of(size, look.crop)
+    if size != pixels.shape[1:3]:
+        images = pixels.permute(0, 3, 1, 2).float()
+        images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        pixels = images.permute(0, 2, 3, 1).contiguous()
     return pixels[:, top : top + height, left : left + width]
 
 

@@ -66,6 +66,17 @@ def middle_box(size: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, 
     return (size[0] - height) // 2, (size[1] - width) // 2, height, width
 
 
+def shorter_side(size: tuple[int, int], wanted: int) -> tuple[int, int]:
+    """Height and width when the shorter of both becomes what is wanted; the longer is rounded down, as usual."""
+    height, width = size
+    return (wanted, wanted * width // height) if height <= width else (wanted * height // width, wanted)
+
+
+def middle_of(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The box of a size in the middle of an image, where torchvision has it."""
+    return round((size[0] - crop[0]) / 2), round((size[1] - crop[1]) / 2), *crop
+
+
 def affine(images: Tensor, matrices: Tensor, mode: str) -> Tensor:
     """Each image as a 2×3 matrix moves it: for a place, from the middle in pixels, where its colour comes from.
 

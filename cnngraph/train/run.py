@@ -14,7 +14,7 @@ from cnngraph.backend.weights_file import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, check_fit
-from cnngraph.recipe.data import NamedSet
+from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.train import files
 from cnngraph.train.data import load_parts
@@ -76,10 +76,15 @@ def run_training(
                 if not state:
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
                     folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
+                folder.save_broken(parts.broken)
                 shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
-                return train(
+                result = train(
                     model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state
                 )
+                folder.save_broken(parts.broken)
+                if parts.broken:
+                    shown.note(f"images that cannot be read and were skipped: {len(parts.broken):,}, see skipped.txt")
+                return result
             except files.WriteError as error:
                 raise _unwritable(folder, error) from None
 
@@ -180,7 +185,12 @@ def _facts(
 
 def title_of(recipe: Recipe) -> str:
     """What a person calls the images."""
-    return SETS[recipe.data.name].title if isinstance(recipe.data, NamedSet) else "image folder"
+    match recipe.data:
+        case NamedSet(name=name):
+            return SETS[name].title
+        case ImageNet():
+            return "ImageNet"
+    return "image folder"
 
 
 def _refuse(diagnostics: list[Diagnostic]) -> None:

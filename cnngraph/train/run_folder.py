@@ -163,6 +163,11 @@ class RunFolder:
         }
         files.write_json(self.path / "data.json", facts)
 
+    def save_broken(self, names: Sequence[str]) -> None:
+        """Write which files were skipped because they are no images, one a line; nothing where there are none."""
+        if names:
+            files.write_text(self.path / "skipped.txt", "".join(f"{each}\n" for each in sorted(names)))
+
     def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
         """Write a checkpoint, with the figures it was saved at."""
         facts = {"network": network} | (epoch.row() if epoch else {})

@@ -216,9 +216,9 @@ def test_erasing_makes_rectangles_the_mean() -> None:
 
 def test_evaluation_is_resized_by_the_shorter_side_and_cut() -> None:
     images = smooth().permute(0, 2, 3, 1).contiguous()
-    recipe = replace(RECIPE, normalize=None, evaluation=Evaluation(resize=18, crop=(16, 14)))
+    recipe = replace(RECIPE, normalize=None, evaluation=Evaluation(resize=19, crop=(16, 14)))
     made = Preparation.of(recipe, 3, CPU).evaluated(images) * 255
-    usual = v2.Compose([v2.Resize(18, antialias=True), v2.CenterCrop((16, 14))])
+    usual = v2.Compose([v2.Resize(19, antialias=True), v2.CenterCrop((16, 14))])
     equal(made, usual(images.permute(0, 3, 1, 2)).float())
 
 

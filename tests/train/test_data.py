@@ -20,8 +20,7 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageFolder, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import folder as folders
-from cnngraph.train import named
+from cnngraph.train import loading, named
 from cnngraph.train.data import default_data_dir, load_parts
 from cnngraph.train.images import InMemory, OnDisk, Parts
 from cnngraph.train.loader import TrainingLoader
@@ -274,7 +273,7 @@ def test_a_folder_must_be_named() -> None:
 def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_images(tmp_path, {"a": 6, "b": 6})
     there = load(PHOTOS, tmp_path, COLOUR)
-    monkeypatch.setattr(folders, "MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(loading, "MOST_IN_MEMORY", 100)
     notes: list[str] = []
     parts = load_parts(PHOTOS, COLOUR, tmp_path, notes.append)
     assert "decoded batch by batch" in notes[0]
@@ -288,5 +287,5 @@ def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytes
     assert torch.equal(state, torch.get_rng_state())
     (tmp_path / "a" / "0.png").write_text("broken")
     with pytest.raises(SpecError, match=r"cannot read the image .*0\.png") as caught:
-        list(parts.train.images.batches([torch.arange(12)], CPU))
+        list(parts.train.images.batches([(torch.arange(12), None)], CPU))
     assert caught.value.diagnostics[0].code == "E621"

@@ -1,0 +1,104 @@
+"""ImageNet as it is unpacked: folders by WordNet's numbers, names and the labels of flat `val` images beside them."""
+
+from __future__ import annotations
+
+import csv
+import pickle
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.recipe.data import ImageNet
+from cnngraph.recipe.model import Recipe
+from cnngraph.train.folder import files_of
+from cnngraph.train.images import Part, Parts
+from cnngraph.train.loading import Loading, Note
+
+if TYPE_CHECKING:
+    from cnngraph.tensor_type import TensorType
+
+KAGGLE = Path("ILSVRC", "Data", "CLS-LOC")  # where its archive has the images
+NAMES, SOLUTION, META = "LOC_synset_mapping.txt", "LOC_val_solution.csv", "meta.bin"
+
+
+def read_imagenet(data: ImageNet, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note) -> Parts:
+    """Its images: `val` is the test part. Raises SpecError (E621)."""
+    root = (data_dir or Path()) / (data.path or "")
+    images = root / KAGGLE if (root / KAGGLE / "train").is_dir() else root
+    if not (images / "train").is_dir():
+        raise _wrong(f"{root} has no folder train, so it is not ImageNet", "--data-dir names its folder")
+    numbers = sorted(each.name for each in (images / "train").iterdir() if each.is_dir())
+    names, in_order = _names(root)
+    chosen = _chosen(data, numbers, names)
+    loading = Loading.of(data, recipe, wanted, note)
+    train = Part.whole(loading.images(images / "train", *files_of(images / "train", chosen)))
+    test = None
+    if (images / "val").is_dir():
+        test = Part.whole(loading.images(images / "val", *_validation(images / "val", root, chosen, in_order)))
+    return Parts(tuple(_unique(chosen, names)), train, None, test, loading.broken)
+
+
+def _names(root: Path) -> tuple[dict[str, str], list[str]]:
+    """The first name of each class by its number, and the classes of the flat `val` images in order, where known."""
+    names: dict[str, str] = {}
+    in_order: list[str] = []
+    try:
+        if (root / META).is_file():
+            synsets, in_order = torch.load(root / META, weights_only=True)
+            names = {number: words[0] for number, words in synsets.items()}
+        if (root / NAMES).is_file():
+            lines = (root / NAMES).read_text(encoding="utf-8").splitlines()
+            pairs = (line.partition(" ") for line in lines if line.strip())
+            names = {number: words.split(",")[0].strip() for number, _, words in pairs}
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise _wrong(f"{META} or {NAMES} in {root} cannot be read: {str(error).splitlines()[0]}") from None
+    return names, in_order
+
+
+def _unique(numbers: Sequence[str], names: dict[str, str]) -> list[str]:
+    """The names of classes; of two of one name (there are two kinds of crane) each with its number."""
+    found = [names.get(each, each) for each in numbers]
+    count = Counter(names.values())
+    return [f"{name} ({number})" if count[name] > 1 else name for name, number in zip(found, numbers, strict=True)]
+
+
+def _chosen(data: ImageNet, numbers: list[str], names: dict[str, str]) -> Sequence[str]:
+    """The classes to train on, by number."""
+    if len(numbers) < 2:
+        raise _wrong(f"ImageNet's train has one folder for each of at least two classes, here it has {len(numbers)}")
+    by_name = dict(zip(_unique(numbers, names), numbers, strict=True)) | {each: each for each in numbers}
+    for each in data.classes or ():
+        if each not in by_name:
+            raise _wrong(f"ImageNet has no class {each} here", did_you_mean(each, by_name))
+    return [by_name[each] for each in data.classes] if data.classes else numbers
+
+
+def _validation(folder: Path, root: Path, chosen: Sequence[str], in_order: list[str]) -> tuple[list[str], torch.Tensor]:
+    """The files of `val` and their labels."""
+    if any((folder / each).is_dir() for each in chosen):
+        return files_of(folder, chosen)
+    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in IMG_EXTENSIONS)
+    if (root / SOLUTION).is_file():
+        with (root / SOLUTION).open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            known = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows if row.get("PredictionString")}
+        numbers = [known.get(each.stem, "") for each in files]
+    elif len(in_order) == len(files):
+        numbers = in_order
+    else:
+        help = f"{SOLUTION} or torchvision's {META} beside it, or a folder for each class in it"
+        raise _wrong(f"{folder} has its images in one folder, and nothing says of which classes they are", help)
+    label = {number: index for index, number in enumerate(chosen)}
+    kept = [(str(file), label[number]) for file, number in zip(files, numbers, strict=True) if number in label]
+    if not kept:
+        raise _wrong(f"{folder} has no images of the classes that are trained on")
+    return [file for file, _ in kept], torch.tensor([each for _, each in kept])
+
+
+def _wrong(message: str, help: str | None = None) -> SpecError:
+    return SpecError([Diagnostic("E621", message, help=help)])

@@ -1,0 +1,271 @@
+"""Images that are cut out of their files, batch by batch; files that are broken; ImageNet's folders."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+
+from cnngraph import SpecError
+from cnngraph.recipe import Recipe
+from cnngraph.recipe.augment import Augment, Evaluation, RandomResizedCrop
+from cnngraph.recipe.data import ImageFolder, ImageNet
+from cnngraph.tensor_type import TensorType
+from cnngraph.train import loading
+from cnngraph.train.data import load_parts
+from cnngraph.train.images import InMemory, OnDisk, Parts
+from cnngraph.train.loader import EvaluationLoader, TrainingLoader
+from cnngraph.train.preparation import Preparation
+from tests.train.support import CPU, RECIPE
+
+SIZE = (8, 8)
+CROP = Augment(random_resized_crop=RandomResizedCrop(size=SIZE), flip=True)
+LOOK = Evaluation(resize=10, crop=SIZE)
+PHOTOS = replace(RECIPE, data=ImageFolder(), validation=None, normalize=None, workers=0)
+SIZES = [(20, 12), (11, 30), (16, 16), (9, 40), (10, 10)]
+
+
+def lay(root: Path, classes: dict[str, int], colour: bool = True) -> None:
+    """Smooth images of several sizes."""
+    random = np.random.default_rng(0)
+    for name, count in classes.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            lay_image(root / name / f"{number}.png", SIZES[number % len(SIZES)], random, colour)
+
+
+def lay_image(path: Path, size: tuple[int, int], random: np.random.Generator, colour: bool = True) -> None:
+    pixels = random.integers(0, 256, (4, 4, 3) if colour else (4, 4)).astype(np.uint8)
+    Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR).save(path)
+
+
+def load(recipe: Recipe, root: Path, notes: list[str] | None = None) -> Parts:
+    return load_parts(recipe, TensorType.map(3, *SIZE), root, (notes if notes is not None else []).append)
+
+
+def training(recipe: Recipe, root: Path, batch_size: int = 4) -> TrainingLoader:
+    parts = load(recipe, root)
+    return TrainingLoader(parts.train, Preparation.of(recipe, 3, CPU), batch_size, 0, CPU, len(parts.classes))
+
+
+def batches(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor, Tensor]]:
+    stream = made.batches(done)
+    return [next(stream) for _ in range(count - done)]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    lay(tmp_path / "train", {"ant": 5, "bee": 5})
+    lay(tmp_path / "val", {"ant": 5, "bee": 5})
+    return tmp_path
+
+
+CUT = replace(PHOTOS, augment=CROP, evaluation=LOOK)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_cuts_follow_from_seed_epoch_and_image_alone(photos: Path, workers: int) -> None:
+    """Not from the workers, nor from where a run goes on."""
+    whole = batches(training(CUT, photos), 6)
+    rest = batches(training(replace(CUT, workers=workers), photos), 6, 1)
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    assert whole[0][0].shape == (4, 3, *SIZE)
+    first, second = (torch.cat([each for each, _ in whole[start : start + 3]]) for start in (0, 3))
+    assert not torch.equal(first.sort(0).values, second.sort(0).values)
+
+
+def test_evaluation_is_torchvisions(photos: Path) -> None:
+    parts = load(CUT, photos)
+    assert parts.shape == (3, *SIZE)
+    assert parts.test
+    (images, labels), *rest = EvaluationLoader(parts.test, Preparation.of(CUT, 3, CPU), CPU)
+    assert not rest
+    assert labels.tolist() == [0] * 5 + [1] * 5
+    usual = v2.Compose([v2.Resize(10), v2.CenterCrop(SIZE), v2.PILToTensor()])
+    for image, file in zip(images, sorted((photos / "val").glob("*/*.png")), strict=True):
+        with Image.open(file) as opened:
+            assert ((image * 255).round() - usual(opened)).abs().max() <= 1
+
+
+def test_training_sees_parts_of_its_own_images(tmp_path: Path) -> None:
+    """Each pixel of a cut is between the least and the greatest of its image, and few images are whole."""
+    for shade, name in ((0, "dark"), (200, "light")):
+        (tmp_path / name).mkdir()
+        for number, size in enumerate(SIZES):
+            ramp = np.arange(size[0], dtype=np.uint8)[None, :].repeat(size[1], 0) + shade
+            Image.fromarray(ramp).save(tmp_path / name / f"{number}.png")
+    recipe = replace(CUT, validation=0.2)
+    for images, labels in batches(training(recipe, tmp_path), 4):
+        for image, label in zip((images * 255).round(), labels, strict=True):
+            assert (image < 100).all() == (label == 0)
+            assert image.max() - image.min() < 40
+
+
+def test_given_a_size_images_live_in_memory(photos: Path) -> None:
+    recipe = replace(CUT, data=ImageFolder(resize=(12, 12)))
+    parts = load(recipe, photos)
+    assert isinstance(parts.train.images, InMemory)
+    assert parts.shape == (3, 12, 12)
+    assert batches(training(recipe, photos), 1)[0][0].shape == (4, 3, *SIZE)
+
+
+# Broken files.
+
+
+@pytest.mark.parametrize("recipe", [PHOTOS, CUT])
+def test_a_broken_file_ends_a_run_or_is_skipped(photos: Path, recipe: Recipe) -> None:
+    broken = photos / "train" / "bee" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(SpecError, match=r"cannot read the image .*bee/1\.png") as caught:
+        batches(training(recipe, photos), 3)
+    assert caught.value.diagnostics[0].code == "E621"
+    assert "broken: skip" in (caught.value.diagnostics[0].help or "")
+
+    parts = load(replace(recipe, data=ImageFolder(broken="skip")), photos)
+    made = TrainingLoader(parts.train, Preparation.of(recipe, 3, CPU), 5, 0, CPU)
+    labels = torch.cat([each for _, each in batches(made, 2)])
+    assert parts.broken == [str(broken)]
+    assert len(labels) == (10 if isinstance(parts.train.images, OnDisk) else 9)
+
+
+def test_a_broken_file_is_left_out_of_an_evaluation(photos: Path) -> None:
+    for number in range(3):
+        (photos / "val" / "ant" / f"{number}.png").write_text("no image")
+    recipe = replace(CUT, data=ImageFolder(broken="skip"))
+    parts = load(recipe, photos)
+    assert parts.test
+    (images, labels), *_ = EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU)
+    assert len(images) == len(labels) == 7
+    assert labels.tolist() == [0] * 2 + [1] * 5
+    assert len(parts.broken) == 3
+    list(EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU))
+    assert len(parts.broken) == 3
+
+
+def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
+    for file in (photos / "train").glob("*/*.png"):
+        file.write_text("no image")
+    with pytest.raises(SpecError, match="cannot read any of the images of a batch"):
+        batches(training(replace(CUT, data=ImageFolder(broken="skip")), photos), 1)
+
+
+def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = os.getpid()
+
+    def dies(*args: Any) -> Tensor:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.empty(0)
+
+    monkeypatch.setattr("cnngraph.train.images.decode", dies)
+    with pytest.raises(SpecError, match="a process that decodes images died") as caught:
+        batches(training(replace(CUT, workers=1), photos), 1)
+    assert caught.value.diagnostics[0].code == "E623"
+
+
+# ImageNet.
+
+NUMBERS = {"n01440764": "tench, Tinca tinca", "n02012849": "crane", "n03126707": "crane", "n09999999": "volcano"}
+IMAGENET = replace(PHOTOS, data=ImageNet(), normalize="data")
+
+
+def lay_names(root: Path) -> None:
+    (root / "LOC_synset_mapping.txt").write_text("".join(f"{number} {words}\n" for number, words in NUMBERS.items()))
+
+
+def lay_meta(root: Path) -> None:
+    in_order = ["n03126707", "n01440764", "n02012849", "n03126707"]
+    torch.save(({number: tuple(words.split(", ")) for number, words in NUMBERS.items()}, in_order), root / "meta.bin")
+
+
+def lay_solution(root: Path) -> None:
+    lay_names(root)
+    with (root / "LOC_val_solution.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["ImageId", "PredictionString"])
+        for number, each in enumerate(["n03126707", "n01440764", "n02012849", "n03126707"]):
+            rows.writerow([f"ILSVRC2012_val_{number + 1:08}", f"{each} 1 2 3 4 "])
+
+
+def lay_imagenet(root: Path, images: Path, flat: bool) -> None:
+    lay(images / "train", dict.fromkeys(list(NUMBERS)[:3], 3))
+    if flat:
+        (images / "val").mkdir()
+        for number in range(4):
+            path = images / "val" / f"ILSVRC2012_val_{number + 1:08}.png"
+            lay_image(path, (10, 10), np.random.default_rng(number))
+    else:
+        lay(images / "val", dict.fromkeys(list(NUMBERS)[:3], 2))
+
+
+def lay_broken_names(root: Path) -> None:
+    lay_imagenet(root, root, flat=True)
+    (root / "meta.bin").write_text("x")
+
+
+CLASSES = ("tench", "crane (n02012849)", "crane (n03126707)")
+
+
+@pytest.mark.parametrize("beside", [lay_solution, lay_meta])
+@pytest.mark.parametrize("below", [".", "ILSVRC/Data/CLS-LOC"])
+def test_flat_validation_images_have_their_labels(tmp_path: Path, beside: Callable[[Path], None], below: str) -> None:
+    lay_imagenet(tmp_path, tmp_path / below, flat=True)
+    beside(tmp_path)
+    parts = load(IMAGENET, tmp_path)
+    assert parts.classes == CLASSES
+    assert parts.train.images.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert parts.test
+    assert parts.test.images.labels.tolist() == [2, 0, 1, 2]
+    some = load(replace(IMAGENET, data=ImageNet(classes=("n03126707", "tench"))), tmp_path)
+    assert some.classes == ("crane (n03126707)", "tench")
+    assert some.test
+    assert some.test.images.labels.tolist() == [0, 1, 0]
+    with pytest.raises(SpecError, match="no class tenhc here") as caught:
+        load(replace(IMAGENET, data=ImageNet(classes=("tenhc", "n03126707"))), tmp_path)
+    assert caught.value.diagnostics[0].help == "did you mean tench?"
+
+
+def test_folders_and_no_names(tmp_path: Path) -> None:
+    lay_imagenet(tmp_path / "imagenet", tmp_path / "imagenet", flat=False)
+    parts = load(replace(IMAGENET, data=ImageNet(path="imagenet"), augment=CROP, validation=0.4), tmp_path)
+    assert parts.classes == tuple(NUMBERS)[:3]
+    assert isinstance(parts.train.images, OnDisk)
+    assert [len(part) for part in (parts.train, parts.validation, parts.test) if part] == [6, 3, 6]
+    assert not IMAGENET.measures
+
+
+@pytest.mark.parametrize(
+    ("lay_it", "message"),
+    [
+        (lambda root: None, "has no folder train, so it is not ImageNet"),
+        (lambda root: (root / "train").mkdir(), "one folder for each of at least two classes, here it has 0"),
+        (lambda root: lay_imagenet(root, root, flat=True), "nothing says of which classes they are"),
+        (lambda root: lay_broken_names(root), "cannot be read"),
+    ],
+)
+def test_what_is_not_imagenet(tmp_path: Path, lay_it: Callable[[Path], object], message: str) -> None:
+    lay_it(tmp_path)
+    with pytest.raises(SpecError, match=message) as caught:
+        load(IMAGENET, tmp_path)
+    assert caught.value.diagnostics[0].code == "E621"
+
+
+def test_how_many_workers(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading.os, "cpu_count", lambda: 64)  # type: ignore[attr-defined]
+    for workers, said in ((None, "16 workers"), (1, "1 worker"), (0, "0 workers")):
+        notes: list[str] = []
+        load(replace(CUT, workers=workers), photos, notes)
+        assert notes[0].endswith(f"decoded batch by batch by {said}")
