@@ -33,17 +33,12 @@ class PartName(StrEnum):
     ALL = "all"
 
 
-class RunWeights(StrEnum):
-    """Which of a run's weights are taken."""
-
-    BEST = "best"
-    LAST = "last"
-
-
 PartOption = Annotated[PartName, typer.Option("--part", metavar="test|validation|train|all", help="Which images.")]
 WeightsOption = Annotated[
-    RunWeights | None,
-    typer.Option("--weights", metavar="best|last", help="Which weights; by default the best, where one was chosen."),
+    str | None,
+    typer.Option(
+        "--weights", metavar="best|last|epoch-N", help="Which weights; by default the best, where one was chosen."
+    ),
 ]
 DataOption = Annotated[
     Path | None,

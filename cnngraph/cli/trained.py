@@ -28,7 +28,7 @@ AnyWeightsOption = Annotated[
     typer.Option(
         "--weights",
         metavar="best|last|torchvision",
-        help="A run's best or last weights, by default the best, where one was chosen; torchvision for the published "
+        help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
         "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
     ),
 ]

@@ -61,6 +61,7 @@ file is whole at any time, and what has happened since the last checkpoint (`sav
 | `best.safetensors` | the weights of the best epoch, where one is chosen |
 | `last.safetensors` | the latest weights |
 | `epoch-0010.safetensors` … | the weights of every so many epochs (`keep_every`) |
+| `tensorboard/` | the figures as TensorBoard reads them, with `--tensorboard` |
 | `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |
 
 Accuracies are parts of 1. Those of training are counted while the network learns, in training mode; all others

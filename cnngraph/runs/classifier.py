@@ -17,9 +17,9 @@ from cnngraph.backend.published import TORCHVISION
 from cnngraph.ir.bases import base_names
 from cnngraph.ir.graph import Graph
 from cnngraph.runs.finished import FinishedRun, refusal
-from cnngraph.runs.precision import precision_of
 from cnngraph.train.images import Cuts, decode, upright
 from cnngraph.train.machine import choose_device
+from cnngraph.train.precision import precision_of
 from cnngraph.train.preparation import Preparation
 from cnngraph.train.resampling import shorter_side
 

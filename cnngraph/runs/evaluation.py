@@ -13,7 +13,6 @@ import torch
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.runs.precision import precision_of
 from cnngraph.train import files
 from cnngraph.train.confusion import confusion_figure
 from cnngraph.train.data import Note, load_parts
@@ -21,6 +20,7 @@ from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Part, Parts
 from cnngraph.train.loader import EvaluationLoader
 from cnngraph.train.machine import choose_device
+from cnngraph.train.precision import precision_of
 from cnngraph.train.preparation import Preparation
 from cnngraph.train.scores import Report, Scores
 

@@ -70,16 +70,15 @@ class FinishedRun:
     def chosen(self, which: str | None) -> str:
         """Which weights: as asked for, or the best where a best epoch was chosen. Raises SpecError (E650)."""
         which = which or (BEST if self.folder.best.is_file() else LAST)
-        if which not in (BEST, LAST):
-            raise refusal(f"a run has no weights {which}", "--weights best, or --weights last")
-        if not self.weights_file(which).is_file():
-            help = None if which == LAST else "no epoch was chosen: --weights last takes the latest ones"
+        if "/" in which or not self.weights_file(which).is_file():
+            there = sorted(each.stem for each in self.folder.path.glob("*.safetensors"))
+            help = f"--weights {' or '.join(there)}" if there else "no epoch of the run was finished"
             raise refusal(f"{self.folder.path} has no {which} weights", help)
         return which
 
     def weights_file(self, which: str) -> Path:
-        """The file of the best or the last weights."""
-        return self.folder.best if which == BEST else self.folder.last
+        """The file of the best or the last weights, or of those that were kept on the way: `epoch-0010`."""
+        return self.folder.path / f"{which}.safetensors"
 
     def model(self, which: str, device: torch.device) -> nn.Module:
         """The network with its weights, in eval mode. Raises SpecError (E650) where they are not its own."""

@@ -14,8 +14,7 @@ from cnngraph.recipe.schedules import rate_factor
 from cnngraph.train.checkpointing import checkpoint_blocks
 from cnngraph.train.objective import Objective, logits_of
 from cnngraph.train.optimizers import make_optimizer
-
-PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from cnngraph.train.precision import precision_of
 
 
 class Learner:
@@ -49,8 +48,7 @@ class Learner:
 
     def precision(self) -> torch.autocast:
         """In which numbers the network computes; its weights, the loss and the steps are float32 throughout."""
-        numbers = PRECISIONS.get(self.recipe.precision)
-        return torch.autocast(self.device.type, numbers, enabled=numbers is not None)
+        return precision_of(self.recipe.precision, self.device)
 
     def learn(self, images: Tensor, labels: Tensor, share: float = 1.0, last: bool = True) -> tuple[Tensor, Tensor]:
         """Learn from one batch; its loss and logits.

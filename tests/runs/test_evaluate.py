@@ -70,7 +70,12 @@ def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> Non
     (trained / "best.safetensors").write_bytes(b"broken")
     assert "best.safetensors cannot be read into spots" in cli("evaluate", trained).err
     (trained / "best.safetensors").unlink()
-    assert "has no best weights" in cli("evaluate", trained, "--weights", "best").err
+    ran = cli("evaluate", trained, "--weights", "best")
+    assert ran.err == f"error[E650]: {trained} has no best weights\n  help: --weights last\n"
+    assert "has no ../net-1/last weights" in cli("evaluate", trained, "--weights", "../net-1/last").err
+    (trained / "epoch-0001.safetensors").write_bytes((trained / "last.safetensors").read_bytes())
+    told = json.loads(cli("evaluate", trained, "--weights", "epoch-0001", "--format", "json").out)
+    assert (told["weights"], told["picture"]) == ("epoch-0001", str(trained / "confusion_test_epoch-0001.png"))
     assert json.loads(cli("evaluate", trained, "--format", "json").out)["weights"] == "last"
     (trained / "data.json").write_text('{"image": 3}')
     assert "data.json is damaged" in cli("evaluate", trained).err

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.test_floors import RUN, loaded
 
 
 @pytest.fixture
@@ -42,6 +43,10 @@ def test_a_table_in_the_order_of_numbers(cli: Cli) -> None:
     assert lines[1].endswith("–       0.0   interrupted   seed 0")
     assert lines[2].endswith("12.50 %   1,000.0   finished      seed 7")
     assert lines[-1] == "3 runs"
+
+
+def test_listing_leaves_pytorch_alone(finished: Path) -> None:
+    assert loaded(RUN, json.dumps([["runs", str(finished)]])) == set()
 
 
 @pytest.mark.usefixtures("three")
