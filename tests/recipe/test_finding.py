@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from cnngraph import SpecError
+from cnngraph.document import read_file
 from cnngraph.recipe import find_recipe, load_recipe, recipe_names, recipe_schema, recipe_table, to_dict
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.recipe.schedules import Step
+from cnngraph.recipe.schedules import Step, rate_factor
+from cnngraph.spec.load import load_spec
+from cnngraph.spec.model import Word
+from tests.library import network
 
 
 def test_the_library() -> None:
@@ -34,6 +39,29 @@ def test_published_recipes() -> None:
     assert l2.optimizer == Sgd(lr=0.01, weight_decay=0.002)
     assert (cifar.optimizer, cifar.schedule) == (Adam(lr=0.001), Step(every=20, divide=3))
     assert {each.validation for each in (mnist, cifar2, l2, cifar)} == {None}
+
+
+def test_recipes_of_residual_networks() -> None:
+    imagenet, cifar, deep = (load_recipe(each) for each in ("imagenet", "cifar_resnet", "cifar_resnet_deep"))
+    assert imagenet.optimizer == Sgd(lr=0.1, momentum=0.9, weight_decay=1e-4)
+    assert (imagenet.epochs, imagenet.batch_size, imagenet.schedule) == (90, 256, Step(every=30))
+    assert replace(deep, about=cifar.about, warmup=None) == cifar
+    steps = 391  # in an epoch of CIFAR-10
+    rates = [rate_factor(deep.schedule, deep.warmup, each / steps, deep.epochs, steps) for each in (0, 399, 400)]
+    assert rates == [0.1, 0.1, 1.0]
+    assert [rate_factor(deep.schedule, deep.warmup, each, 164, steps) for each in (81.9, 82)] == [1.0, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("name", "train"),
+    [("resnet_cifar_56", "cifar_resnet"), ("resnet_cifar_110", "cifar_resnet_deep"), ("resnet50", "imagenet")],
+)
+def test_recipes_that_networks_name(name: str, train: str) -> None:
+    path = network(name)
+    spec, _ = load_spec(read_file(path), path.parent)
+    assert spec
+    assert isinstance(spec.train, Word)
+    assert spec.train.text == train
 
 
 @pytest.mark.parametrize(
