@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,7 @@ from cnngraph.train.progress import Reporter, Showing, reporter_for
 from cnngraph.train.records import Epoch, Facts, Result, settled
 from cnngraph.train.run_folder import RunFolder
 from cnngraph.train.tensorboard import with_events
-
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or none left of a person's share
+from cnngraph.train.trouble import troubles_told
 
 
 def run_training(
@@ -72,7 +70,7 @@ def run_training(
                 fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
                 shown.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
             folder = folder or RunFolder.new(out, graph.name)
-            try:
+            with troubles_told(folder):
                 if not state:
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
                     folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
@@ -85,8 +83,6 @@ def run_training(
                 if parts.broken:
                     shown.note(f"images that cannot be read and were skipped: {len(parts.broken):,}, see skipped.txt")
                 return result
-            except files.WriteError as error:
-                raise _unwritable(folder, error) from None
 
 
 def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
@@ -132,15 +128,6 @@ def first_weights(folder: RunFolder) -> WeightsFile | None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _unwritable(folder: RunFolder, error: files.WriteError) -> SpecError:
-    """A file of the folder cannot be written, most often because the disk is full."""
-    goes_on = f"cnngraph train --resume {folder.path} then goes on" if folder.begun else "then begin again"
-    kept = f"{folder.best.name} is as it was" if folder.best.is_file() else None
-    help = f"make room; {goes_on}" if error.errno in FULL else f"see to it; {goes_on}"
-    message = f"cannot write {error.filename}: {error.strerror}"
-    return SpecError([Diagnostic("E632", message, notes=(kept,) if kept else (), help=help)])
 
 
 def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any] | None]:

@@ -37,10 +37,12 @@ nodes:
 LEARNING = """\
 data: folder
 epochs: 2
-batch_size: 18
+batch_size: 12
 optimizer: {name: adam, lr: 0.01}
 schedule: cosine
-augment: {pad: 1, crop: 8}
+accumulate: 2
+ema: 0.9
+augment: {pad: 1, crop: 8, mixup: 0.2}
 save_every: 1e-9 # seconds: after every step
 keep_every: 2
 device: cpu

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import random
 import signal
@@ -15,18 +16,21 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from cnngraph import SpecError
 from cnngraph.api import compile_text
 from cnngraph.backend import lower, save_weights
 from cnngraph.diagnostics import Source
-from cnngraph.train import files, run_folder
+from cnngraph.train import files, run_folder, run_training
 from cnngraph.train import run as running
+from cnngraph.train.images import OnDisk, Part, Parts
 from cnngraph.train.run import first_weights
 from cnngraph.train.run_folder import RunFolder
 from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
+from tests.train.support import at_batch
 
-WRITES = 23  # in the whole run, which a test below counts
+WRITES = 27  # in the whole run, which a test below counts
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def every_one(some: set[Death]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("death", every_one({Death(2, True), Death(4, False), Death(10, True), Death(22, False)}))
+@pytest.mark.parametrize("death", every_one({Death(2, True), Death(4, False), Death(10, True), Death(26, False)}))
 def test_killed_at_a_write(tmp_path: Path, whole: dict[str, Any], death: Death) -> None:
     assert die_and_live(tmp_path / "run", death)
     assert outcome(tmp_path / "run") == whole
@@ -165,3 +169,28 @@ def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="the weights it began with are gone") as caught:
         first_weights(folder)
     assert caught.value.diagnostics[0].code == "E631"
+
+
+def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
+    paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))
+    images = OnDisk(paths, torch.arange(40) % 4, (1, 8, 8), workers=2)
+    part = Part.whole(images)
+
+    def kill_one() -> None:
+        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+        time.sleep(0.5)
+
+    graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
+    assert graph
+    monkeypatch.setattr(running, "load_parts", lambda *arguments: Parts(tuple("abcd"), part, part, None))
+    monkeypatch.setattr(running, "lower", lambda graph: at_batch(5, kill_one, lower(graph)))
+    with pytest.raises(SpecError) as caught:
+        run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", quiet=True)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.notes) == ("E634", ("best.safetensors is as it was",))
+    assert diagnostic.message == "a process that reads images died, of the signal Killed"
+    assert diagnostic.help == (
+        f"often memory was short; free some; cnngraph train --resume {tmp_path / 'run'} then goes on"
+    )
