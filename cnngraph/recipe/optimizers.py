@@ -17,7 +17,8 @@ class Group:
 
     `match` is an op (`conv`), `norm` for every op of that ending, the last name of a parameter (`bias`), or the path of
     a parameter, a module or a block that holds it; in a path `*` is any part of one name and `**` anything. Of several
-    groups that fit a parameter the last one counts, alone.
+    groups that fit a parameter the last one counts, alone:
+    `groups: [{match: [norm, bias], weight_decay: 0}, {match: "classifier.*", lr: 0.01}]`
     """
 
     match: str | tuple[str, ...] = field(

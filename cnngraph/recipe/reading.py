@@ -14,13 +14,22 @@ from cnngraph.recipe.model import Recipe
 
 WRONG = object()  # stands for a value that has been complained about
 ELSEWHERE = {  # words that other tools use, and what they are called here
+    "accumulate_grad_batches": "accumulate",
+    "amp": "precision",
     "batch": "batch_size",
+    "clip_grad": "clip",
+    "clip_grad_norm": "clip: {norm: …}",
+    "class_weights": "loss: {class_weights: …}",
     "dataset": "data",
+    "gradient_accumulation_steps": "accumulate",
+    "label_smoothing": "loss: {label_smoothing: …}",
     "learning_rate": "optimizer: {lr: …}",
     "lr": "optimizer: {lr: …}",
+    "lr_scheduler": "schedule",
     "max_epochs": "epochs",
     "momentum": "optimizer: {momentum: …}",
     "optim": "optimizer",
+    "patience": "early_stopping",
     "scheduler": "schedule",
     "transforms": "augment",
     "weight_decay": "optimizer: {weight_decay: …}",

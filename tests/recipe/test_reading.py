@@ -94,6 +94,14 @@ def test_figures_suit_the_channels() -> None:
     [
         ("epoch: 3", "E602", (1, 1), "a recipe has no word epoch", "did you mean epochs?"),
         ("lr: 3", "E602", (1, 1), "a recipe has no word lr", "did you mean optimizer: {lr: …}?"),
+        (
+            "label_smoothing: 0.1",
+            "E602",
+            (1, 1),
+            "a recipe has no word label_smoothing",
+            "mean loss: {label_smoothing: …}?",
+        ),
+        ("patience: 3", "E602", (1, 1), "a recipe has no word patience", "did you mean early_stopping?"),
         ("colour: 3", "E602", (1, 1), "a recipe has no word colour", "it has about, data, "),
         ("optimizer: {name: sgd, lr: 1, betas: [0, 0]}", "E602", (1, 31), "optimizer sgd has no word betas", ""),
         ("optimizer: {name: adam, lrr: 1}", "E602", (1, 25), "optimizer adam has no word lrr", "did you mean lr?"),
