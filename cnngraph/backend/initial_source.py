@@ -84,7 +84,7 @@ def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]
     if "*" in rule.match:
         fitting = [part for path, part in left.items() if re.fullmatch(rule.pattern, path)]
         if set(filter(_has_parameters, fitting)) == set(wanted):
-            raw = re.fullmatch(r"[\w.*^\\\[\]]*", rule.pattern, re.ASCII)
+            raw = re.fullmatch(r"[\w.*^\\\[\]-]*", rule.pattern, re.ASCII)
             pattern = f'r"{rule.pattern}"' if raw else quoted(rule.pattern)
             return f"re.fullmatch({pattern}, name)", fitting
     if len(wanted) == 1:

@@ -177,6 +177,16 @@ def test_rules_that_do_the_same_are_one(match: str, asked: str) -> None:
     assert f"        if {asked}\n            nn.init.zeros_(module.bias)\n" in model_source(graph)
 
 
+def test_a_hyphen_in_a_pattern_needs_no_second_backslash() -> None:
+    graph = graph_of(
+        """
+        nodes: {a-1: [{op: conv, out: 4, kernel: 1}, relu], b-1: [{op: conv, out: 4, kernel: 1}]}
+        init: [{match: "a-1.*", bias: 0}]
+        """
+    )
+    assert 're.fullmatch(r"a\\-1\\.[^.]*", name)' in model_source(graph)
+
+
 @pytest.mark.parametrize(
     "name", ["", '"""', "a\\", "import os", "class", "3d", "F", "Any", "DropPath", "é×\u2028", "\x00"]
 )
