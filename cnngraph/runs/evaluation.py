@@ -12,6 +12,7 @@ import torch
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe
+from cnngraph.recipe.sets import SETS
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.train import files
 from cnngraph.train.confusion import confusion_figure
@@ -86,13 +87,15 @@ def evaluate_run(
     with precision_of(recipe.precision, where):
         batches = _batches(_wanted(parts, part), preparation, where)
         evaluate(model, batches, where, scores)
+    for file in parts.broken:
+        note(f"skipped: {file} is no image that can be read")
     data = str(data_dir) if data_dir else run.data.title if run.data else recipe.data.name
     return Evaluation(run, chosen, data, part, scores.read(), time.perf_counter() - began)
 
 
 def _of_the_same_classes(run: FinishedRun) -> Recipe:
     """The recipe, for a folder with the run's classes in the run's order, whatever other folders there are."""
-    if run.data is None or run.recipe.data.name != "folder":
+    if run.data is None or run.recipe.data.name in SETS:
         return run.recipe
     return replace(run.recipe, data=replace(run.recipe.data, classes=run.data.classes))
 

@@ -44,7 +44,7 @@ def some(*arguments: object) -> Parts:
     parts = load_parts(*arguments)  # type: ignore[arg-type]
     train = tenth(parts.train)
     assert train
-    return Parts(parts.classes, train, tenth(parts.validation), tenth(parts.test))
+    return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))
 
 
 @pytest.fixture(autouse=True)

@@ -103,6 +103,13 @@ def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: P
     told = json.loads(ran.out)
     assert told["picture"].endswith("confusion_all_photos.png")
     assert [each["class"] for each in told["classes"]] == list(order)
+    (place / "a" / "broken.png").write_bytes(b"")
+    assert "broken.png" in cli("evaluate", trained, "--data-dir", place, "--part", "all").err
+    (trained / "recipe.yaml").write_text(
+        "{data: {name: folder, broken: skip}, epochs: 1, optimizer: adam, validation: 0.3}"
+    )
+    ran = cli("evaluate", trained, "--data-dir", place, "--part", "all")
+    assert (ran.code, ran.err) == (0, f"note: skipped: {place / 'a' / 'broken.png'} is no image that can be read\n")
     ran = cli("evaluate", trained, "--data-dir", place)
     assert (ran.code, ran.err) == (
         1, "error[E622]: there are no test images\n  help: --part validation or train or all\n"
