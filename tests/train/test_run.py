@@ -139,6 +139,18 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
 
 
 @pytest.mark.usefixtures("few_digits")
+def test_a_run_that_stopped_early_is_finished(graph: Graph) -> None:
+    recipe = replace(RECIPE, epochs=5, optimizer=Sgd(lr=1e-30), early_stopping=1)
+    stopped = run_training(graph, recipe, spec_text=SPEC, quiet=True)
+    assert len(stopped.epochs) == 2
+    with pytest.raises(SpecError, match="is finished") as caught:
+        run_training(graph, recipe, spec_text=SPEC, resume=True, quiet=True)
+    assert caught.value.diagnostics[0].help == "--set train.early_stopping=none trains it further"
+    done = run_training(graph, replace(recipe, early_stopping=None), spec_text=SPEC, resume=True, quiet=True)
+    assert len(done.epochs) == 5
+
+
+@pytest.mark.usefixtures("few_digits")
 def test_a_run_remembers_its_data_folder(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
     some: Callable[..., Parts] = running.load_parts  # type: ignore[attr-defined]
