@@ -20,7 +20,7 @@ from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.chances import mixed
-from cnngraph.train.resampling import middle_box, middle_of, random_boxes, shorter_side
+from cnngraph.train.resampling import middle_of, random_box, shorter_side
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
 Group: TypeAlias = tuple[Tensor, int | None]  # indices, and what chances follow from; None: there are none
@@ -121,9 +121,7 @@ class Cuts:
             size = shorter_side(full, self.look.resize) if self.look.resize else full
             top, left, height, width = middle_of(size, self.look.crop)
             return _resized(image, size).crop((left, top, left + width, top + height))
-        generator = torch.Generator().manual_seed(chance)
-        boxes, fits = random_boxes(1, full, self.crop.scale, self.crop.ratio, generator)
-        top, left, height, width = boxes[0].tolist() if fits[0] else middle_box(full, self.crop.ratio)
+        top, left, height, width = random_box(full, self.crop.scale, self.crop.ratio, chance)
         return _resized(image.crop((left, top, left + width, top + height)), self.crop.size)
 
 

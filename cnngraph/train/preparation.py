@@ -67,7 +67,11 @@ class Preparation:
 
     def normalized(self, pixels: Tensor) -> Tensor:
         """N×C×H×W numbers from N×H×W×C ones from 0 to 255."""
-        return pixels.float().sub_(self.mean).div_(self.deviation).permute(0, 3, 1, 2)
+        count, height, width, channels = pixels.shape
+        lines = pixels.float().reshape(count, height, width * channels)  # long lines are quick, a few channels are not
+        mean, deviation = (each.expand(channels).repeat(width) for each in (self.mean, self.deviation))
+        lines = lines.sub_(mean).div_(deviation)
+        return lines.reshape(pixels.shape).permute(0, 3, 1, 2)
 
     def _cropped(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """A random place of each image, mirrored for a random half of them: one gather for the whole batch."""
@@ -80,8 +84,10 @@ class Preparation:
 
         rows = draw(full_height - height + 1) + torch.arange(height, device=device)
         columns = draw(full_width - width + 1) + torch.arange(width, device=device)
-        if self.augment.flip:
-            columns = torch.where(draw(2).bool(), columns, columns.flip(1))
+        as_they_are = draw(2).bool() if self.augment.flip else torch.ones((count, 1), dtype=torch.bool, device=device)
+        if not self.augment.crop:
+            return torch.where(as_they_are[:, :, None, None], pixels, pixels.flip(2))
+        columns = torch.where(as_they_are, columns, columns.flip(1))
         images = torch.arange(count, device=device)[:, None, None]
         return pixels[images, rows[:, :, None], columns[:, None, :]]
 

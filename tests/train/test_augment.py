@@ -29,7 +29,7 @@ from cnngraph.train.loader import TrainingLoader
 from cnngraph.train.mixing import hard, mix
 from cnngraph.train.policies import changed, changes_of
 from cnngraph.train.preparation import Preparation
-from cnngraph.train.resampling import affine, middle_box, random_boxes, resized_crops, rotations
+from cnngraph.train.resampling import affine, middle_box, random_box, random_boxes, resized_crops, rotations
 from tests.train.support import CPU, RECIPE, run, small_network, stripe_parts
 
 COUNT, HEIGHT, WIDTH = 12, 24, 32
@@ -77,6 +77,23 @@ def test_boxes_are_of_the_areas_and_shapes_asked_for() -> None:
     assert (width / height).log().mean().abs() < 0.1
     assert (top + height).max() == 100
     assert top.min() == left.min() == 0
+
+
+def test_single_boxes_are_of_the_same_kind() -> None:
+    many, _ = random_boxes(3000, (100, 80), (0.1, 0.5), (0.5, 2), torch.Generator().manual_seed(0))
+    single = torch.tensor([random_box((100, 80), (0.1, 0.5), (0.5, 2), chance) for chance in range(3000)])
+    assert torch.allclose(many.double().mean(0), single.double().mean(0), rtol=0.05)
+    assert torch.allclose(many.double().std(0), single.double().std(0), rtol=0.05)
+    assert random_box((10, 100), (0.9, 1), (0.75, 4 / 3), 0) == middle_box((10, 100), (0.75, 4 / 3))
+
+
+def test_a_flip_mirrors_half_of_the_images() -> None:
+    pixels = pictures(400).pixels
+    made = Preparation.of(replace(RECIPE, normalize=None, augment=Augment(flip=True)), 3, CPU).trained(pixels, 1)
+    back = (made * 255).round().byte().permute(0, 2, 3, 1)
+    same, mirrored = ((back == each).flatten(1).all(1) for each in (pixels, pixels.flip(2)))
+    assert (same | mirrored).all()
+    assert same.double().mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_box_that_cannot_fit_is_the_middle() -> None:
