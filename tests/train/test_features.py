@@ -22,7 +22,7 @@ from cnngraph.train import run_training
 from cnngraph.train.checkpointing import checkpoint_blocks
 from cnngraph.train.images import Part
 from cnngraph.train.learner import Learner
-from cnngraph.train.machine import check_machine
+from cnngraph.train.machine import check_machine, reproducible
 from cnngraph.train.objective import Objective, class_weights
 from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Silent
@@ -249,6 +249,20 @@ def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(cnngraph.SpecError, match="precision fp16 does not work on cpu"):
         run_training(cnngraph.load(tmp_path / "net.yaml"), recipe, spec_text="", out=tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_algorithms_that_give_the_same_each_time() -> None:
+    def said() -> tuple[bool, bool]:
+        return torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+
+    before, cuda = said(), torch.device("cuda")  # the switches are there without a GPU, too
+    with reproducible(cuda, 0, deterministic=True):
+        assert said() == (True, False)
+    with reproducible(cuda, 0, deterministic=False):
+        assert said() == (False, True)
+    with reproducible(CPU, 0, deterministic=True):
+        assert said() == before
+    assert said() == before
 
 
 def test_fp16_scales_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
