@@ -210,7 +210,13 @@ def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
 
 
 def _is_run_of(folder: Path, trial: Trial) -> bool:
-    free = {"about", "device", "save_every", "keep_every"}  # of a recipe: these change nothing that is compared
+    free = {
+        "about",
+        "device",
+        "keep_every",
+        "save_every",
+        "workers",
+    }  # of a recipe: these change nothing that is compared
     if trial.recipe.measures:  # a run writes down what it measured
         free |= {"normalize"}
     try:

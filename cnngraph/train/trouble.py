@@ -27,7 +27,7 @@ def troubles_told(folder: RunFolder) -> Iterator[None]:
             raise
         how = str(error).partition("killed by signal: ")[2].partition(".")[0]
         message = f"a process that reads images died{f', of the signal {how}' if how else ''}"
-        raise _trouble("E634", message, "often memory was short; free some", folder) from None
+        raise _trouble("E634", message, "often memory was short: --set train.workers=1 takes less", folder) from None
 
 
 def _trouble(code: str, message: str, help: str, folder: RunFolder) -> SpecError:

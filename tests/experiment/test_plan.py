@@ -11,6 +11,7 @@ import pytest
 from cnngraph import SpecError
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
+from cnngraph.experiment.manual import experiment_manual
 from cnngraph.experiment.model import experiment_schema
 from cnngraph.experiment.plan import Plan, other_runs, plan
 from cnngraph.experiment.reading import experiment_names, load_experiment, read_experiment
@@ -134,6 +135,13 @@ def test_those_of_the_library(name: str) -> None:
     assert len(plan(described).variants) == 6
     assert described.experiment.about
     jsonschema.validate(described.table.plain(), experiment_schema())
+
+
+def test_the_example_of_the_manual(folder: Path) -> None:
+    text = experiment_manual().partition("```yaml\n")[2].partition("```")[0]
+    (folder / "mine.yaml").write_text(NET % HEAD)
+    made = planned(text, folder)
+    assert (len(made.trials), made.variants[2]) == (18, "projected · optimizer.lr 0.002")
 
 
 def test_the_schema() -> None:

@@ -191,6 +191,5 @@ def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.notes) == ("E634", ("best.safetensors is as it was",))
     assert diagnostic.message == "a process that reads images died, of the signal Killed"
-    assert diagnostic.help == (
-        f"often memory was short; free some; cnngraph train --resume {tmp_path / 'run'} then goes on"
-    )
+    goes_on = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
+    assert diagnostic.help == f"often memory was short: --set train.workers=1 takes less; {goes_on}"
