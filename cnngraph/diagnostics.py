@@ -162,13 +162,19 @@ class Mistakes(list[Diagnostic]):
             raise SpecError([*self[:MAX_MISTAKES], Diagnostic("E504", message)])
 
 
+def _plain(word: str) -> str:
+    """A word without what different habits write differently: `AvgPool2d` and `avg_pool` are one."""
+    letters = word.lower().replace("_", "").replace("-", "")
+    return letters[:-2] if letters.endswith(("1d", "2d", "3d")) else letters
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
     options = list(known)
     if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
         alike = (each for each in options if each.startswith(word[:2]) and abs(len(each) - len(word)) < 2)
         options = list(islice(alike, MAX_NEAR))
-    near = get_close_matches(word, options, n=1, cutoff=0.6) or [
-        each for each in options if each.lower() == word.lower()
-    ]
+    plain = _plain(word)
+    near = [each for each in options if _plain(each) == plain] or get_close_matches(word, options, n=1, cutoff=0.6)
+    near = near or get_close_matches(plain, options, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else None

@@ -231,9 +231,14 @@ class _Reader:
             if before and _continues(before.value, entry.value):
                 text = f"{before.value.plain()}, {entry.key}"
                 help = f'quote it: {before.key}: "{text}"'
+                meant: Value = Scalar(text, before.value.span, True)
+                if text.startswith("(") and text.endswith(")") and "$" not in text:  # as Python writes a list
+                    help = f"write a list: {before.key}: [{text[1:-1]}]"
+                    parts = [core_scalar(each.strip()) for each in text[1:-1].split(",")]
+                    meant = Listing(tuple(Scalar(each, before.value.span) for each in parts), before.value.span)
                 message = f"the comma ends the value of {before.key} here"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
-                whole[-1] = replace(before, value=Scalar(text, before.value.span, True))
+                whole[-1] = replace(before, value=meant)
             else:
                 whole.append(entry)
         return tuple(whole)

@@ -167,7 +167,8 @@ class Bool(Kind):
 
     def convert(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise _refuse(self, value)
+            meant = {"no": "false", "off": "false", "yes": "true", "on": "true"}.get(str(value).lower())
+            raise _refuse(self, value, f"write {meant}" if meant else None)
         return value
 
     def schema(self) -> Json:

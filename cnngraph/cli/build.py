@@ -88,6 +88,8 @@ def build(
         raise typer.Exit(1)
     if output is not None:
         _write(output, model, graph)
+        if report and output.suffix.lower() == SOURCE:
+            print(f"it holds no weights: -o {output.with_suffix(WEIGHTS)} writes them, by the same keys")
 
 
 def _told(report: WeightsReport) -> list[str]:

@@ -103,7 +103,15 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
         span=spec.nodes.span,
     )
     graph, more = finish(
-        spec, env, root, last, maker.nodes, maker.inputs, walker.unused, complete=sound and not ledger.has_errors
+        spec,
+        env,
+        root,
+        last,
+        maker.nodes,
+        maker.inputs,
+        walker.unused,
+        walker.passed_over,
+        complete=sound and not ledger.has_errors,
     )
     ledger.tell(more)
     return replace(graph, plugins=registry.plugins)

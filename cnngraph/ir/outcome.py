@@ -26,6 +26,7 @@ def finish(
     nodes: list[Node],
     inputs: Mapping[str, TensorType],
     unused: set[int],
+    passed_over: Mapping[int, str],
     *,
     complete: bool,
 ) -> tuple[Graph, list[Diagnostic]]:
@@ -38,7 +39,7 @@ def finish(
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
     if complete and not any(each.severity is Severity.ERROR for each in told):
-        told.extend(_unread(root, nodes, live, unused, inputs))
+        told.extend(_unread(root, nodes, live, unused, inputs, passed_over))
     flagged = tuple(
         replace(node, training_only=index in live and index not in always, unused=index in unused)
         if index in unused or index not in always
@@ -133,7 +134,12 @@ def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
 
 
 def _unread(
-    root: Scope, nodes: list[Node], live: set[int], unused: set[int], inputs: Mapping[str, TensorType]
+    root: Scope,
+    nodes: list[Node],
+    live: set[int],
+    unused: set[int],
+    inputs: Mapping[str, TensorType],
+    passed_over: Mapping[int, str],
 ) -> list[Diagnostic]:
     """Nodes that nobody reads, each told once: at the outermost block whose value it is, and at its first use."""
     told = [
@@ -153,7 +159,9 @@ def _unread(
         if span in seen:
             continue
         seen[span] = index
-        told.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, help=UNREAD_HELP))
+        fact = passed_over.get(index)
+        notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
+        told.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
     used = {ref.node for index in live for ref in nodes[index].reads}
     for position, name in enumerate(inputs):
         if -1 - position not in used and live:
@@ -161,6 +169,7 @@ def _unread(
     return told
 
 
+PASSED_OVER_HELP = "an absent node hands on its first input: name this one first in its from, or as its else"
 UNREAD_HELP = "read it with from:, remove it, or mark it unused: true (built for its weights' keys, never run)"
 
 

@@ -13,7 +13,7 @@ from cnngraph.ir.environment import ProblemError, bad_name, in_reach, unknown_na
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
-from cnngraph.spec.names import heads, key_problem
+from cnngraph.spec.names import NODE_WORDS, heads, key_problem
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
@@ -23,7 +23,8 @@ MAX_MEANT = 10  # unknown words of a node that may be missing ones, misspelt
 
 def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     """Nothing has that name."""
-    mend = did_you_mean(op.text, [*library.block_names(), *registry.names()])
+    other = registry.called(op.text)
+    mend = f"did you mean {other}?" if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
     help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
     return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
 
@@ -32,7 +33,13 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
     """A word that the op or block does not take."""
     options = list(known)
     takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
-    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=did_you_mean(key, options) or takes)
+    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=_meant(key, options) or takes)
+
+
+def _meant(word: str, options: list[str]) -> str | None:
+    """Which word of an op was meant, PyTorch's longer form of it perhaps; or which word of any node."""
+    bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
+    return f"did you mean {bare}?" if bare in options else did_you_mean(word, [*options, *NODE_WORDS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -41,7 +48,7 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
         return []
     options = list(known)
     strange = [word for word in given if word not in options]
-    meant = {did_you_mean(word, options) for word in strange[:MAX_MEANT]}
+    meant = {_meant(word, options) for word in strange[:MAX_MEANT]}
     return [name for name in missing if f"did you mean {name}?" not in meant]
 
 

@@ -34,6 +34,7 @@ class Walker:
     file_params: dict[str, Given]
     orders: Orders = field(default_factory=Orders)
     unused: set[int] = field(default_factory=set)
+    passed_over: dict[int, str] = field(default_factory=dict)  # what an absent node would read, and why it does not
 
     # -- scopes
 
@@ -157,6 +158,11 @@ class Walker:
         if child.otherwise is not None:
             found = [env.find(word).tensors() for word in child.otherwise]
             value = Reads(tuple(found), (), True).joined
+        handed = "its else" if child.otherwise is not None else reads.names[0] if reads.names else "nothing"
+        for ref in reads.refs:
+            if ref not in value.refs:
+                fact = f"{child.name}, which would read it, is absent here and hands on {handed} ({child.span})"
+                self.passed_over.setdefault(ref.node, fact)
         return Bound(value, child.when.span if child.when else child.span, absent=True)
 
     def truth(self, value: Value, env: Env, what: str) -> bool:

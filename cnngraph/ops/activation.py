@@ -160,6 +160,7 @@ class Silu(Op):
     """x·sigmoid(x), also called swish (Elfwing et al. 2017). The shape stays."""
 
     name: ClassVar[str] = "silu"
+    elsewhere: ClassVar[tuple[str, ...]] = ("swish",)
     kind: ClassVar[str] = "activation"
     runs_inplace: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ANY_SHAPE

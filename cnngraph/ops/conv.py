@@ -130,6 +130,7 @@ class ConvTranspose(Op):
     """
 
     name: ClassVar[str] = "conv_transpose"
+    elsewhere: ClassVar[tuple[str, ...]] = ("deconv", "upconv")
     kind: ClassVar[str] = "conv"
     output_is_free: ClassVar[bool] = True
 

@@ -21,6 +21,7 @@ class Linear(Op):
     """
 
     name: ClassVar[str] = "linear"
+    elsewhere: ClassVar[tuple[str, ...]] = ("fc", "dense")
     kind: ClassVar[str] = "linear"
     output_is_free: ClassVar[bool] = True
 

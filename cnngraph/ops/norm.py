@@ -36,6 +36,7 @@ class BatchNorm(Op):
     """
 
     name: ClassVar[str] = "batch_norm"
+    elsewhere: ClassVar[tuple[str, ...]] = ("bn",)
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
@@ -96,6 +97,7 @@ class GroupNorm(Op):
     """
 
     name: ClassVar[str] = "group_norm"
+    elsewhere: ClassVar[tuple[str, ...]] = ("gn",)
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
@@ -139,6 +141,7 @@ class LayerNorm(Op):
     """
 
     name: ClassVar[str] = "layer_norm"
+    elsewhere: ClassVar[tuple[str, ...]] = ("ln",)
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
@@ -244,6 +247,7 @@ class LocalResponseNorm(Op):
     """
 
     name: ClassVar[str] = "local_response_norm"
+    elsewhere: ClassVar[tuple[str, ...]] = ("lrn",)
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 

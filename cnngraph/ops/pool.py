@@ -34,6 +34,7 @@ class MaxPool(Op):
     """
 
     name: ClassVar[str] = "max_pool"
+    elsewhere: ClassVar[tuple[str, ...]] = ("pool",)
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
@@ -238,6 +239,7 @@ class GlobalAvgPool(Op):
     """The mean of each channel over the whole map: C×H×W gives a vector C, ready for a linear layer."""
 
     name: ClassVar[str] = "global_avg_pool"
+    elsewhere: ClassVar[tuple[str, ...]] = ("gap",)
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
@@ -261,6 +263,7 @@ class GlobalMaxPool(Op):
     """The largest number of each channel in the whole map: C×H×W gives a vector C, ready for a linear layer."""
 
     name: ClassVar[str] = "global_max_pool"
+    elsewhere: ClassVar[tuple[str, ...]] = ("gmp",)
     kind: ClassVar[str] = "pool"
 
     examples: ClassVar[tuple[Example, ...]] = (

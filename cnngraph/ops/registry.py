@@ -101,6 +101,10 @@ class Registry:
         """Whether no block may have that name; installed packages reserve none, so that they break no spec."""
         return name in builtin_ops() or name in self.plugins
 
+    def called(self, name: str) -> str | None:
+        """The op that goes by this name elsewhere: `fc` is linear."""
+        return next((each.name for each in BUILTIN if name.lower() in each.elsewhere), None)
+
     def names(self) -> list[str]:
         """Every op's name."""
         return [*builtin_ops(), *self.plugins, *installed_ops()]

@@ -98,6 +98,7 @@ class Reshape(Op):
     """
 
     name: ClassVar[str] = "reshape"
+    elsewhere: ClassVar[tuple[str, ...]] = ("view",)
     kind: ClassVar[str] = "reshape"
 
     shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "the new sizes, without the batch")
@@ -142,6 +143,7 @@ class Permute(Op):
     """
 
     name: ClassVar[str] = "permute"
+    elsewhere: ClassVar[tuple[str, ...]] = ("transpose",)
     kind: ClassVar[str] = "reshape"
 
     dims: tuple[int, ...] = field(
@@ -294,6 +296,7 @@ class Identity(Op):
     """The input itself; of several inputs the list of them. It names a tensor, or gathers tensors under one name."""
 
     name: ClassVar[str] = "identity"
+    elsewhere: ClassVar[tuple[str, ...]] = ("skip",)
     kind: ClassVar[str] = "reshape"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
 

@@ -173,6 +173,7 @@ class Upsample(Op):
     """
 
     name: ClassVar[str] = "upsample"
+    elsewhere: ClassVar[tuple[str, ...]] = ("interpolate", "resize")
     kind: ClassVar[str] = "resize"
     output_is_free: ClassVar[bool] = True
 

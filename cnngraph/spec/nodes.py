@@ -82,7 +82,11 @@ class NodeReader:
             if near:
                 self.read.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
             else:
-                self.read.error("E109", f"{what} says nothing to do", node.span, "give op:, nodes: or share:")
+                listed = what.rpartition(" ")[2].isdigit() and len(rest) == 1 and not words
+                help = (
+                    f"nodes of a list have no names: give {rest[0].key} none, or make it a mapping" if listed else None
+                )
+                self.read.error("E109", f"{what} says nothing to do", node.span, help or "give op:, nodes: or share:")
         elif len(bodies) > 1:
             self.read.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, "keep one of the two")
         elif rest and not node.op:

@@ -220,3 +220,28 @@ def test_an_expression_without_its_dollar(word: str, help: str | None) -> None:
     text = f"cnngraph: 1\ninput: [6, 8, 8]\nparams: {{width: 8}}\n{nodes}"
     (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
     assert (told.code, told.help) == ("E205", help)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "help"),
+    [
+        ("{a: {op: conv, out_channels: 3, kernel_size: 1}}", "did you mean out?"),
+        ("{a: {op: fc, out: 3}}", "did you mean linear?"),
+        ("{a: AvgPool2d}", "did you mean avg_pool?"),
+        ("{a: ReLU}", "did you mean relu?"),
+        ("{a: {op: conv, out: 8, kernel: 3, bias: no}}", "write false"),
+        ("{a: relu, b: {op: tanh, form: a}}", "did you mean from?"),
+        ("[{a: relu}]", "nodes of a list have no names: give a none, or make it a mapping"),
+        ("{a: {op: conv, out: 8, kernel: (3, 3)}}", "write a list: kernel: [3, 3]"),
+    ],
+)
+def test_habits_of_other_libraries_are_understood(nodes: str, help: str) -> None:
+    told = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {nodes}"), Path()).diagnostics
+    assert told[0].help == help
+
+
+def test_what_an_absent_node_passes_over_is_told_with_the_reason() -> None:
+    nodes = "{bn: relu, add: {op: add, from: [in, bn], when: 1 == 2}}"
+    (told,) = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {nodes}"), Path()).diagnostics
+    assert (told.code, told.node) == ("E316", "bn")
+    assert told.notes == ("add, which would read it, is absent here and hands on in (t.yaml:3)",)

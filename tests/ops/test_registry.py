@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnngraph.diagnostics import SpecError
-from cnngraph.ops.registry import GROUP, Registry, builtin_ops, find_op, installed_ops, load_ops
+from cnngraph.ops.registry import BUILTIN, GROUP, Registry, builtin_ops, find_op, installed_ops, load_ops
 
 PLUGIN = '''
 """An op of somebody else's."""
@@ -179,3 +179,12 @@ def test_ops_need_no_pytorch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_names_from_elsewhere_lead_to_one_op() -> None:
+    names = [other for op in BUILTIN for other in op.elsewhere]
+    assert len(set(names)) == len(names)
+    assert not set(names) & {op.name for op in BUILTIN}
+    assert all(name == name.lower() for name in names)
+    assert Registry().called("FC") == "linear"
+    assert Registry().called("linear") is None
