@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; nothing may write into it."""
     place = tmp_path_factory.mktemp("finished")
     (place / "spots.yaml").write_text(SPEC)
@@ -67,7 +66,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (place / "spots.yaml").unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "load_parts", some)
-        yield run_training(graph, recipe(), spec_text=SPEC, out=place / "run", quiet=True, device="cpu").folder
+        result = run_training(graph, recipe(), spec_text=SPEC, out=place / "run", quiet=True, device="cpu")
+    return result.folder
 
 
 @pytest.fixture
