@@ -23,6 +23,7 @@ from cnngraph.cli.options import (
     SpecArgument,
     reading,
 )
+from cnngraph.library import is_name
 
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile, WeightsReport
@@ -89,7 +90,7 @@ def weights(
     if format is Format.JSON:
         print(json_text(_facts(opened, report, graph, better[0] if better else {}), indent=2))
     else:
-        _print_text(opened, report, graph, better)
+        _print_text(spec, opened, report, graph, better)
     if save is not None:
         _save(opened, report, graph, save, quiet=format is Format.JSON)
     if not report.ok:
@@ -198,7 +199,11 @@ def _facts(opened: WeightsFile, report: WeightsReport, graph: Graph, renames: di
 
 
 def _print_text(
-    opened: WeightsFile, report: WeightsReport, graph: Graph, better: tuple[dict[str, str], WeightsReport] | None
+    spec: str,
+    opened: WeightsFile,
+    report: WeightsReport,
+    graph: Graph,
+    better: tuple[dict[str, str], WeightsReport] | None,
 ) -> None:
     """The table, the keys that do not fit, renames that would help, and the verdict."""
     from cnngraph.cli.layout import in_columns
@@ -213,7 +218,7 @@ def _print_text(
     lines += [[(each, "")] for each in details]
     lines += [[]] if details else []
     if better:
-        lines += [[(each, style)] for each, style in _suggested(*better)]
+        lines += [[(each, style)] for each, style in _suggested(*better, spec)]
     print_styled([*lines, *_verdict(opened, report, graph)])
 
 
@@ -224,9 +229,13 @@ def _cells(block: Block) -> list[Styled]:
     return [*cells, *([(f"{each:,}" if each else "", "yellow")] for each in wrong)]
 
 
-def _suggested(renames: dict[str, str], report: WeightsReport) -> Iterator[tuple[str, str]]:
-    """Renames as YAML."""
-    yield f"With these lines in the spec {len(report.loaded):,} of {report.expected:,} fit:", ""
+def _suggested(renames: dict[str, str], report: WeightsReport, spec: str) -> Iterator[tuple[str, str]]:
+    """Renames as YAML: lines for a person's own spec, for one of the library a variant of it."""
+    where = "in a spec of your own" if is_name(spec) else "in the spec"
+    yield f"With these lines {where} {len(report.loaded):,} of {report.expected:,} fit:", ""
+    if is_name(spec):
+        yield "cnngraph: 1", "cyan"
+        yield f"extends: {spec}", "cyan"
     yield "weights:", "cyan"
     yield "  renames:", "cyan"
     for old, new in renames.items():

@@ -79,6 +79,16 @@ def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> Non
     assert cli("weights", one, "theirs.safetensors").code == 0
 
 
+def test_renames_for_a_network_of_the_library_make_a_spec_of_ones_own(cli: Cli, folder: Path) -> None:
+    state = cnngraph.load("googlenet_mnist").state
+    save_file({f"backbone.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
+    ran = cli("weights", "googlenet_mnist", "theirs.safetensors")
+    paste = 'cnngraph: 1\nextends: googlenet_mnist\nweights:\n  renames:\n    "backbone.**": "**"\n'
+    assert f"\nWith these lines in a spec of your own 34 of 34 fit:\n{paste}" in ran.out
+    (folder / "own.yaml").write_text(paste)
+    assert cli("weights", "own.yaml", "theirs.safetensors").code == 0
+
+
 def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(CLASSES)
     save_file(weights(), "theirs.safetensors")
