@@ -158,11 +158,11 @@ class Walker:
         if child.otherwise is not None:
             found = [env.find(word).tensors() for word in child.otherwise]
             value = Reads(tuple(found), (), True).joined
-        handed = "its else" if child.otherwise is not None else reads.names[0] if reads.names else "nothing"
-        for ref in reads.refs:
-            if ref not in value.refs:
-                fact = f"{child.name}, which would read it, is absent here and hands on {handed} ({child.span})"
-                self.passed_over.setdefault(ref.node, fact)
+        left = set(reads.refs).difference(value.refs)
+        if left:
+            handed = "its else" if child.otherwise is not None else reads.names[0]
+            fact = f"{child.name}, which would read it, is absent here and hands on {handed} ({child.span})"
+            self.passed_over.update((ref.node, fact) for ref in left if ref.node not in self.passed_over)
         return Bound(value, child.when.span if child.when else child.span, absent=True)
 
     def truth(self, value: Value, env: Env, what: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from cnngraph.spec.parse import FileSpec, parse_file
 
 MAX_FILES = 100
 MAX_EXTENDS = 20
+MAX_MISSPELT = 50  # new names of a variant that are compared with those it could replace
 MAX_IMPORTED = 1_000_000  # characters
 
 
@@ -145,9 +147,11 @@ class _Loader:
 
     def misspelt(self, file: FileSpec, what: str, words: Iterable[Word], known: Mapping[str, object]) -> None:
         """Warn of a name that was to replace one of the extended file's, and is written nowhere else."""
-        for word in words:
-            mend = None if word.text in known else did_you_mean(word.text, known)
-            if mend and len(re.findall(rf"\b{re.escape(word.text)}\b", file.source.text)) == 1:
+        new = [word for word in words if known and word.text not in known]
+        written = Counter(WRITTEN.findall(file.source.text)) if new else {}
+        for word in [each for each in new if written[each.text] == 1][:MAX_MISSPELT]:
+            mend = did_you_mean(word.text, known)
+            if mend:
                 message = f"the {what} {word} is new, and nothing uses it"
                 note = f"{file.extends} has no {what} of that name to replace"
                 self.diagnostics.append(
@@ -261,25 +265,30 @@ class _Loader:
 
 def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict[str, ParamSpec]:
     """The params of a variant as they are evaluated: the base's, each behind what its value uses, then new ones."""
-    merged: dict[str, ParamSpec] = {}
-    waiting: set[str] = set()
+    if not base:
+        return dict(own)
+    known, merged, begun = {**base, **own}, dict[str, ParamSpec](), set[str]()
+    for first in known:
+        waiting = [first]  # a stack of its own: a stranger's params may use each other thousands deep
+        while waiting:
+            name = waiting[-1]
+            used = _used(known[name]) if name not in begun and (name in own or len(waiting) > 1) else []
+            begun.add(name)
+            needed = [each for each in used if each in known and each not in begun]
+            if needed:
+                waiting += reversed(needed)
+            else:
+                merged.setdefault(name, known[name])
+                waiting.pop()
+    return merged
 
-    def place(name: str, *, after: bool) -> None:
-        param = own.get(name) or base.get(name)
-        if param is None or name in merged or name in waiting:
-            return
-        waiting.add(name)
-        if param.default is not None and (after or name in own):
-            for text in texts_in(param.default):
-                for used in USED.findall(text):
-                    place(used, after=True)
-        merged[name] = param
 
-    for name in (*base, *own) if base else ():
-        place(name, after=False)
-    return merged if base else dict(own)
+def _used(param: ParamSpec) -> list[str]:
+    """The names that a param's value uses."""
+    return [name for text in texts_in(param.default) for name in USED.findall(text)] if param.default else []
 
 
+WRITTEN = re.compile(r"\w+")
 USED = re.compile(r"\$(\w+)")
 _REPLACED_WHOLE = {
     "input": "input",

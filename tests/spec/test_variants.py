@@ -57,3 +57,14 @@ def test_a_params_new_value_may_use_what_is_new(tmp_path: Path) -> None:
 def test_params_in_a_circle_are_told(tmp_path: Path) -> None:
     (told, *_) = cnngraph.check(variant(tmp_path, "params: {units: $half, half: $units}"))
     assert (told.code, told.line) == ("E402", 3)
+
+
+def test_params_may_use_each_other_thousands_deep(tmp_path: Path) -> None:
+    chain = "".join(f"  p{index}: $p{index + 1}\n" for index in range(5000))
+    graph = cnngraph.load(variant(tmp_path, f"params:\n  units: $p0\n{chain}  p5000: 3"))
+    assert len(graph.nodes) == 3
+
+
+def test_the_order_of_the_base_is_kept_where_nothing_asks_for_another(tmp_path: Path) -> None:
+    graph = cnngraph.load(variant(tmp_path, "params: {more: $units, units: 4}"))
+    assert dict(graph.params) == {"units": 4, "more": 4}
