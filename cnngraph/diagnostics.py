@@ -132,7 +132,12 @@ def _underlined(span: Span, gutter: str) -> list[str]:
 
 
 class SpecError(Exception):
-    """A spec (or recipe, or weights file) is wrong: `diagnostics` says all that is."""
+    """A spec (or recipe, or weights file) is wrong: `diagnostics` says all that is.
+
+    `speaks` is whether this process is the one to print it, where several train together; None: nobody has asked.
+    """
+
+    speaks: bool | None = None
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)

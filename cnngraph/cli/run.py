@@ -18,6 +18,7 @@ import typer
 from cnngraph.cli.app import app
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.launch import local_rank
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 ClickError: type[Any] = typer.BadParameter.__mro__[2]  # typer brings a click of its own, or did not, by its version
@@ -39,7 +40,8 @@ def run(arguments: Sequence[str]) -> int:
     except ClickError as error:
         return _wrong_usage(error)
     except SpecError as error:
-        print_diagnostics(error.diagnostics, to_stderr=True)
+        if local_rank() == 0 if error.speaks is None else error.speaks:
+            print_diagnostics(error.diagnostics, to_stderr=True)
         return FAILED
     except Exception as error:
         if os.environ.get("CNNGRAPH_DEBUG"):
@@ -50,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _wrong_usage(error: Any) -> int:
     """Say what is wrong with the arguments, and where the right ones are explained."""
+    if local_rank():
+        return int(error.exit_code)
     complain(_usage_message(error))
     command = error.ctx.command_path if getattr(error, "ctx", None) else "cnngraph"
     print(f"  Try {command} --help", file=sys.stderr)

@@ -21,6 +21,7 @@ from cnngraph.cli.options import (
     reading,
 )
 from cnngraph.cli.published import WeightsOption, expectations
+from cnngraph.launch import local_rank
 
 if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
@@ -105,7 +106,8 @@ def train(
 
     opened = open_weights(weights, base_names(job.graph)) if weights else None
     for each in expectations(opened, job.graph) if opened else ():
-        complain(each, "warning")
+        if local_rank() == 0:
+            complain(each, "warning")
     result = run_training(
         job.graph,
         job.recipe,

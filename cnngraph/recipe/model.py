@@ -83,6 +83,12 @@ class Recipe:
         "fp16 is for GPUs without bf16, and scales the loss",
         "fp32",
     )
+    strategy: str = field(
+        Choice(("ddp", "fsdp")),
+        "what several processes share (torchrun): `ddp` the images of each batch; `fsdp` the weights of each block, "
+        "too, for networks that do not fit into one GPU",
+        "ddp",
+    )
     compile: bool = field(Bool(), "torch.compile: slow to begin, then faster; needs a C++ compiler, or Triton", False)
     checkpoint: str | tuple[str, ...] | None = field(
         OrNone(Either((Text(), ListOf(Text())))),

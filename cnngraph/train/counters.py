@@ -5,22 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from cnngraph.train.mixing import hard
 from cnngraph.train.records import Figures
+from cnngraph.train.world import ALONE, World
 
 
 class Counters:
-    """Loss and hits of the images seen. They are summed on the device and read only when asked for."""
+    """Loss and hits of the images seen, in all processes.
 
-    def __init__(self, device: torch.device, state: Mapping[str, Any] | None = None) -> None:
-        sums = state["sums"] if state else torch.zeros(2, dtype=torch.float64)
-        self.sums: Tensor = sums.to(device)
-        self.images: int = state["images"] if state else 0
+    Each process sums its own on the device; the sums of all are read only when asked for, by all of them at once.
+    """
+
+    def __init__(self, device: torch.device, world: World = ALONE, state: Mapping[str, Any] | None = None) -> None:
+        self.world = world
+        known = state is not None and world.leads  # the others begin at 0: it is the sum that was saved
+        self.sums: Tensor = (state["sums"] if state and known else torch.zeros(2, dtype=torch.float64)).to(device)
+        self.images: int = state["images"] if state and known else 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Count a batch, by its mean loss."""
@@ -28,14 +33,26 @@ class Counters:
         self.sums += torch.stack([loss.double() * len(labels), hits])
         self.images += len(labels)
 
-    def read(self) -> Figures:
-        """The mean over the images counted."""
-        loss, hits = self.sums.tolist()
-        return Figures(loss / max(1, self.images), hits / max(1, self.images))
+    def read(self) -> Counted:
+        """The mean over the images counted, and how many they are."""
+        loss, hits, images = self._totals().tolist()
+        return Counted(Figures(loss / max(1, images), hits / max(1, images)), round(images))
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors, for a checkpoint."""
-        return {"sums": self.sums.cpu(), "images": self.images}
+        *_, images = totals = self._totals().cpu()
+        return {"sums": totals[:2].clone(), "images": int(images)}
+
+    def _totals(self) -> Tensor:
+        """Loss, hits and images of all processes."""
+        return self.world.sum(torch.cat([self.sums, self.sums.new_tensor([self.images])]))
+
+
+class Counted(NamedTuple):
+    """What was counted."""
+
+    figures: Figures
+    images: int
 
 
 @dataclass

@@ -14,13 +14,13 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.train import files
 from cnngraph.train.chances import mixed
-from cnngraph.train.class_table import save_report
 from cnngraph.train.counters import Clock, Counters
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Parts
 from cnngraph.train.interrupt import Interrupt
 from cnngraph.train.learner import Learner
 from cnngraph.train.loader import EvaluationLoader, TrainingLoader
+from cnngraph.train.machine import random_state, set_random_state
 from cnngraph.train.memory import keep_freed_memory
 from cnngraph.train.objective import class_weights
 from cnngraph.train.preparation import Preparation
@@ -29,6 +29,7 @@ from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of, se
 from cnngraph.train.run_folder import RunFolder
 from cnngraph.train.scores import Scores
 from cnngraph.train.state import STATE_VERSION, check_state
+from cnngraph.train.world import ALONE, World
 
 SHOWN_EVERY = 0.2  # seconds between two looks at the counters, which on a GPU wait for it
 
@@ -43,15 +44,17 @@ def train(
     device: torch.device,
     reporter: Reporter,
     state: Mapping[str, Any] | None = None,
+    world: World = ALONE,
 ) -> Result:
     """Train a model on the images of a run, writing metrics and checkpoints to its folder.
 
     The model gives logits, or a tuple whose first item they are and whose others are auxiliary logits. With `state`
     (what the folder's state.pt holds) the run goes on where that was saved. Ctrl-C ends it after the step at work
-    with a checkpoint, and the result says so. Raises SpecError (E630) where the loss is no number any more.
+    with a checkpoint, and the result says so. Every process of a world calls it.
+    Raises SpecError (E630) where the loss is no number any more.
     """
     keep_freed_memory()
-    run = Run(model, recipe, parts, folder, network, device, reporter)
+    run = Run(model, recipe, parts, folder, network, device, reporter, world)
     if state:
         run.restore(state)
     trainer = Engine(run.step)
@@ -87,18 +90,20 @@ class Run:
         network: str,
         device: torch.device,
         reporter: Reporter,
+        world: World,
     ) -> None:
         self.recipe, self.folder, self.network, self.reporter = recipe, folder, network, reporter
+        self.world = world
         self.parts = parts.to(device)
         weights = class_weights(recipe.loss, parts.train, len(parts.classes))
-        self.learner = Learner(model, recipe, device, weights)
+        self.learner = Learner(model, recipe, device, weights, world)
         self.model = self.learner.model
         self.preparation = Preparation.of(recipe, parts.shape[0], device)
         self.loader = TrainingLoader(
-            self.parts.train, self.preparation, recipe.batch_size, recipe.seed, device, len(parts.classes)
+            self.parts.train, self.preparation, recipe.batch_size, recipe.seed, device, len(parts.classes), world
         )
         self.device = device
-        self.counters = Counters(device)
+        self.counters = Counters(device, world)
         self.scores: dict[str, Scores] = {}  # of the latest look at each part
         self.epochs: tuple[Epoch, ...] = ()
         self.done = 0  # steps
@@ -107,7 +112,8 @@ class Run:
         self.clock = Clock()
         self.saved = time.monotonic()
         self.interrupt = Interrupt(reporter.note)
-        torch.manual_seed(mixed(recipe.seed))
+        self.stopping = False  # all processes do, since one was asked to
+        torch.manual_seed(self.first_seed())
 
     # What happens, in order.
 
@@ -115,7 +121,7 @@ class Run:
         """Switch to training mode. Counters begin at 0, unless the epoch was begun by a run that was interrupted."""
         self.model.train()
         if self.done % self.loader.steps == 0:
-            self.counters = Counters(self.device)
+            self.counters = Counters(self.device, self.world)
             self.clock = Clock()
         self.clock.start()
 
@@ -129,23 +135,31 @@ class Run:
     def step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> None:
         """Learn from one batch."""
         images, labels = batch
-        share, last = self.turn((engine.state.iteration - 1) % self.loader.steps)
-        self.counters.add(*self.learner.learn(images, labels, share, last), labels)
+        step = (engine.state.iteration - 1) % self.loader.steps
+        part, last = self.turn(step)
+        mine = self.loader.share(step)
+        loss, logits = self.learner.learn(images, labels, part * mine.weight, last)
+        if mine.counted:
+            self.counters.add(loss, logits, labels)
 
     def end_step(self, engine: Engine) -> None:
-        """Show progress now and then; stop where that was asked for."""
+        """Show progress now and then; save, and stop, where that is called for and the optimizer's step is whole."""
         self.done = engine.state.iteration
-        step = (self.done - 1) % self.loader.steps + 1
-        if self.clock.since_shown() > SHOWN_EVERY or step == self.loader.steps:
+        step = (self.done - 1) % self.loader.steps
+        ends = step + 1 == self.loader.steps
+        self.stopping, due, shown = self.world.agree(
+            self.interrupt.asked, self.save_is_due(), ends or self.clock.since_shown() > SHOWN_EVERY
+        )
+        if shown:
             self.clock.shown()
-            self.show(step)
-        if step == self.loader.steps:
+            self.show(step + 1)
+        if ends or not self.turn(step)[1]:
             return
-        if self.interrupt.asked:
+        if self.stopping:
             self.save()
             engine.terminate()
-        elif self.recipe.save_every and time.monotonic() - self.saved > self.recipe.save_every:
-            self.show(step)  # which refuses a loss that is no number
+        elif due:
+            self.show(step + 1)  # which refuses a loss that is no number
             self.save()
 
     def end_epoch(self, engine: Engine) -> None:
@@ -155,30 +169,33 @@ class Run:
         held = self.evaluate(part)
         if not held.finite:
             raise self.diverged(f"on the {part} images")
+        train, images = self.counters.read()
         epoch = Epoch(
             number=engine.state.epoch,
             learning_rate=self.learner.rate,
-            train=self.counters.read(),
+            train=train,
             held=held,
             held_part=part,
             seconds=self.clock.seconds(),
-            rate=self.counters.images / trained,
+            rate=images / trained,
         )
         self.epochs += (epoch,)
         self.seconds += epoch.seconds
         self.evaluation = epoch.seconds - trained
         self.save()
         self.reporter.epoch(epoch, best_of(self.epochs) is epoch)
-        if self.interrupt.asked or settled(self.epochs, self.recipe.early_stopping):
+        (self.stopping,) = self.world.agree(self.interrupt.asked)
+        if self.stopping or settled(self.epochs, self.recipe.early_stopping):
             engine.terminate()
 
     def end(self) -> Result:
         """Look at the test images once, with the best weights; or keep the last ones, where nothing was chosen."""
-        if self.interrupt.asked:
+        if self.stopping:
             return self.interrupted()
         best = best_of(self.epochs)
         test = self.epochs[-1].held if best is None else None
-        self.learner.keep(files.read_weights(self.folder.best) if best else self.learner.weights())
+        kept = files.read_weights(self.folder.best) if best and self.world.leads else None
+        self.learner.keep(self.world.from_leader(kept) or self.learner.weights())
         if best and self.parts.test:
             test = self.evaluate("test")
         self.folder.save_curves(self.network, self.epochs, test)
@@ -200,16 +217,16 @@ class Run:
         images = self.parts.test if part == "test" else self.parts.validation
         assert images is not None
         scores = self.scores[part] = Scores(self.parts.classes, self.device)
+        batches = EvaluationLoader(images, self.preparation, self.device, self.world)
+        self.learner.settle()
         with self.learner.precision():
-            return evaluate(
-                self.learner.judged, EvaluationLoader(images, self.preparation, self.device), self.device, scores
-            )
+            return evaluate(self.learner.judged, batches, self.device, scores, self.world)
 
     def save_scores(self, part: str) -> None:
         """Write how each class fares with the weights that are kept."""
         if part == "validation" or part not in self.scores:  # the latest look was at the last epoch, not the best one
             self.evaluate(part)
-        save_report(self.folder.path, self.network, part, self.scores[part].read())
+        self.folder.save_scores(self.network, part, self.scores[part].read())
 
     def turn(self, step: int) -> tuple[float, bool]:
         """A batch's part of the images of an optimizer's step, and whether it is the last one of them."""
@@ -221,14 +238,22 @@ class Run:
 
     def show(self, step: int) -> None:
         """Tell how far the epoch is. Raises SpecError where the loss is no number."""
-        figures = self.counters.read()
+        figures, images = self.counters.read()
         if not figures.finite:
             raise self.diverged(f"after step {self.done:,}, in epoch {len(self.epochs) + 1}")
         steps, seconds = self.loader.steps, self.clock.seconds()
         left = steps * self.recipe.epochs - self.done
         seconds_left = left * seconds / step + (self.recipe.epochs - len(self.epochs)) * self.evaluation
-        rate = self.counters.images / seconds
+        rate = images / seconds
         self.reporter.step(Progress(len(self.epochs) + 1, step, steps, figures, rate, seconds_left))
+
+    def save_is_due(self) -> bool:
+        """Whether so much was learned since the last checkpoint that it is time for another."""
+        return bool(self.recipe.save_every) and time.monotonic() - self.saved > (self.recipe.save_every or 0)
+
+    def first_seed(self) -> int:
+        """Of what is drawn in the network: each process has its own, the leader the one that it has alone."""
+        return mixed(self.recipe.seed, *([self.world.rank] if self.world.rank else []))
 
     def diverged(self, where: str) -> SpecError:
         """The loss is infinite or not a number."""
@@ -244,6 +269,7 @@ class Run:
         The state alone decides where a run goes on. Whoever dies right after writing it has the rest written by
         `restore`; whoever dies before learns the same again.
         """
+        self.learner.settle()
         state = {
             "version": STATE_VERSION,
             "recipe": to_dict(self.recipe),
@@ -254,10 +280,9 @@ class Run:
             "clock": self.clock.seconds(),
             "seconds": self.seconds,
             "epochs": [each.plain() for each in self.epochs],
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "random": self.world.all(random_state(self.device)),
         }
-        files.write_state(self.folder.state, state)
+        self.folder.save_state(state)
         self.publish()
         self.saved = time.monotonic()
 
@@ -277,13 +302,14 @@ class Run:
         """Take up a state that was saved. Raises SpecError (E631) where it is another run's."""
         check_state(state, self.recipe, self.model, self.loader.steps)
         self.learner.load(state)
-        self.counters = Counters(self.device, state["counters"])
+        self.counters = Counters(self.device, self.world, state["counters"])
         self.done, self.seconds = state["done"], state["seconds"]
         self.clock = Clock(state["clock"])
         self.epochs = tuple(map(Epoch.of, state["epochs"]))
-        torch.set_rng_state(state["random"])
-        if self.device.type == "cuda" and state["random_cuda"] is not None:
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+        if self.world.rank < len(state["random"]):
+            set_random_state(state["random"][self.world.rank], self.device)
+        else:  # it had fewer processes then
+            torch.manual_seed(mixed(self.first_seed(), self.done))
         self.folder.save_recipe(self.recipe)  # it may have more epochs now
         self.publish()
 

@@ -12,19 +12,31 @@ from cnngraph.train.counters import Counters
 from cnngraph.train.objective import logits_of
 from cnngraph.train.records import Figures
 from cnngraph.train.scores import Scores
+from cnngraph.train.world import ALONE, World
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device, scores: Scores | None = None
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    device: torch.device,
+    scores: Scores | None = None,
+    world: World = ALONE,
 ) -> Figures:
-    """Mean loss and accuracy over batches, in eval mode, with counters of their own; `scores` count class by class."""
+    """Mean loss and accuracy over batches, in eval mode, with counters of their own; `scores` count class by class.
+
+    Images without labels are run, and not counted. Each process counts its batches; the figures are those of all.
+    """
     model.eval()
-    counters = Counters(device)
+    counters = Counters(device, world)
     for images, labels in batches:
         logits = logits_of(model(images))
+        if not len(labels):
+            continue
         loss = F.cross_entropy(logits.float(), labels)
         counters.add(loss, logits, labels)
         if scores:
             scores.add(loss, logits, labels)
-    return counters.read()
+    if scores:
+        scores.join(world)
+    return counters.read().figures

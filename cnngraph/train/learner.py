@@ -14,26 +14,41 @@ from cnngraph.recipe.schedules import rate_factor
 from cnngraph.train.checkpointing import checkpoint_blocks
 from cnngraph.train.objective import Objective, logits_of
 from cnngraph.train.optimizers import make_optimizer
+from cnngraph.train.parallel import load_optimizer, load_weights, replicate, shard, whole, without_exchange
 from cnngraph.train.precision import precision_of
+from cnngraph.train.world import ALONE, World
 
 
 class Learner:
     """A network, its optimizer and the average of its weights. It knows batches, not epochs or files.
 
-    `weights` are those of the classes, where the recipe has any.
+    `weights` are those of the classes, where the recipe has any. In a world of several processes all do the same at
+    the same time, each with its own images.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device, weights: Tensor | None = None) -> None:
-        self.recipe, self.device = recipe, device
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        device: torch.device,
+        weights: Tensor | None = None,
+        world: World = ALONE,
+    ) -> None:
+        self.recipe, self.device, self.world = recipe, device, world
+        shared, sharded = world.size > 1, world.size > 1 and recipe.strategy == "fsdp"
+        # Sharded, a network comes to the device part by part, since it may not fit, and FSDP wants it contiguous.
+        self.model = model if sharded else model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = _average(self.model, recipe.ema) if recipe.ema else None
         checkpoint_blocks(self.model, recipe.checkpointed)
-        self.forward = _compiled(self.model) if recipe.compile else self.model
-        self.objective = Objective(recipe.loss, weights if weights is None else weights.to(device))
+        if sharded:
+            for each in filter(None, (self.model, self.average and self.average.module)):
+                shard(each, device, world)
+        self.run = _compiled(self.model) if recipe.compile else self.model
+        self.forward = replicate(self.run, device) if shared and not sharded else self.run
+        self.objective = Objective(recipe.loss, weights if weights is None else weights.to(device), every_head=shared)
         self.optimizer = make_optimizer(recipe.optimizer, self.model)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
         self.rate = recipe.optimizer.lr  # of the last step
-        self.gathered = False  # whether there are gradients that no step was made of
 
     def set_rate(self, epoch: float, steps: int, losses: Sequence[float]) -> None:
         """Lay on the optimizer the learning rate after so many epochs (a fraction counts) of so many steps each.
@@ -55,11 +70,11 @@ class Learner:
 
         The batch is so large a `share` of the images of a step; the step is made with the `last` of them.
         """
-        with self.precision():
-            output = self.forward(images)
-        objective, loss = self.objective(output, labels)
-        torch.autograd.backward(self.scaler.scale(objective if share == 1 else objective * share))
-        self.gathered = not last
+        with without_exchange(self.forward, last):
+            with self.precision():
+                output = self.forward(images)
+            objective, loss = self.objective(output, labels)
+            torch.autograd.backward(self.scaler.scale(objective if share == 1 else objective * share))
         if last:
             self.step()
         return loss, logits_of(output).detach()
@@ -82,40 +97,39 @@ class Learner:
     @property
     def judged(self) -> nn.Module:
         """What is evaluated: the average, where there is one."""
-        return self.forward if self.average is None else self.average.module
+        return self.run if self.average is None else self.average.module
+
+    def settle(self) -> None:
+        """Let the running statistics of all processes be the leader's; each has seen other images."""
+        self.world.settle(each for owner in (self.model, self.average) if owner is not None for each in owner.buffers())
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that are evaluated and kept."""
-        return dict((self.model if self.average is None else self.average.module).state_dict())
+        kept: dict[str, Tensor] = whole((self.model if self.average is None else self.average.module).state_dict())
+        return kept
 
     def keep(self, weights: Mapping[str, Tensor]) -> None:
         """Let the network end with these weights."""
-        self.model.load_state_dict(weights)
+        load_weights(self.model, weights)
         if self.average is not None:
-            self.average.module.load_state_dict(weights)
+            load_weights(self.average.module, weights)
 
     def state(self) -> dict[str, Any]:
-        """What is needed to go on learning, beside the random state."""
-        gradients = {name: each.grad for name, each in self.model.named_parameters() if each.grad is not None}
+        """What is needed to go on learning after a step, beside the random state; in one piece, however it is held."""
         return {
-            "model": dict(self.model.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
+            "model": whole(self.model.state_dict()),
+            "optimizer": whole(self.optimizer.state_dict()),
             "scaler": self.scaler.state_dict(),
-            "average": dict(self.average.state_dict()) if self.average is not None else None,
-            "gradients": gradients if self.gathered else {},
+            "average": whole(self.average.state_dict()) if self.average is not None else None,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_weights(self.model, state["model"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.gathered = bool(state["gradients"])
-        parameters = dict(self.model.named_parameters())
-        for name, gradient in state["gradients"].items():
-            parameters[name].grad = gradient.to(self.device)
+            load_weights(self.average, state["average"])
 
 
 def _compiled(model: nn.Module) -> nn.Module:

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnngraph.train.chances import mixed
+from cnngraph.train.chances import Draws, mixed
 from cnngraph.train.images import Group, Part
 from cnngraph.train.mixing import mix
 from cnngraph.train.preparation import Preparation
+from cnngraph.train.world import ALONE, Share, World
 
 EVALUATION_BATCH = 250
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingLoader:
-    """Endless batches of a part, epoch after epoch, each epoch in an order of its own.
+    """Endless batches of a part, epoch after epoch, each epoch in an order of its own; of each this process's share.
 
-    Order and augmentation follow from seed, epoch and step alone, so a run can go on from any step.
+    Order and augmentation follow from seed, epoch and step alone, so a run can go on from any step, and with another
+    number of processes.
     """
 
     part: Part
@@ -29,6 +31,7 @@ class TrainingLoader:
     seed: int
     device: torch.device
     classes: int = 0  # for labels that are mixed
+    world: World = ALONE
 
     @property
     def steps(self) -> int:
@@ -40,9 +43,19 @@ class TrainingLoader:
         """Images and labels from the step after the first `done` ones, without end."""
         images = self.part.images
         for number, (pixels, labels) in enumerate(images.batches(self._groups(done), self.device), done):
-            chance = mixed(self.seed, *divmod(number, self.steps))
-            made = self.preparation.trained(pixels, chance, images.cut)
+            epoch, step = divmod(number, self.steps)
+            chance = mixed(self.seed, epoch, step)
+            draws = Draws(chance, self.size(step), self.share(step).mine)
+            made = self.preparation.trained(pixels, draws, images.cut)
             yield mix(made, labels, self.preparation.augment, self.classes, chance)
+
+    def size(self, step: int) -> int:
+        """How many images a step of an epoch learns from, in all processes."""
+        return min(self.batch_size, len(self.part) - step * self.batch_size)
+
+    def share(self, step: int) -> Share:
+        """This process's part of them."""
+        return self.world.share(self.size(step))
 
     def _groups(self, done: int) -> Iterator[Group]:
         """The indices of each batch, and the chance of its epoch."""
@@ -51,23 +64,31 @@ class TrainingLoader:
             chance = mixed(self.seed, epoch)
             generator = torch.Generator().manual_seed(chance)
             order = self.part.indices[torch.randperm(len(self.part), generator=generator)]
-            yield from ((each, chance) for each in torch.split(order, self.batch_size)[step : self.steps])
+            batches = torch.split(order, self.batch_size)[: self.steps]
+            yield from ((batches[each][self.share(each).mine], chance) for each in range(step, self.steps))
             epoch, step = epoch + 1, 0
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationLoader:
-    """The batches of a part in order, as they are."""
+    """The batches of a part in order, as they are; of each this process's share.
+
+    Where several processes would have too few images of the last batch, each has all of them, and all but one have
+    no labels: a sharded network is there only where every process runs it.
+    """
 
     part: Part
     preparation: Preparation
     device: torch.device
+    world: World = ALONE
 
     def __len__(self) -> int:
-        return -(-len(self.part) // EVALUATION_BATCH)
+        return -(-len(self.part) // (EVALUATION_BATCH * self.world.size))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         images = self.part.images
-        groups = ((each, None) for each in torch.split(self.part.indices, EVALUATION_BATCH))
-        for pixels, labels in images.batches(groups, self.device):
-            yield self.preparation.evaluated(pixels, images.cut), labels
+        batches = torch.split(self.part.indices, EVALUATION_BATCH * self.world.size)
+        shares = [self.world.share(len(each)) for each in batches]
+        groups = ((each[share.mine], None) for each, share in zip(batches, shares, strict=True))
+        for (pixels, labels), share in zip(images.batches(groups, self.device), shares, strict=False):
+            yield self.preparation.evaluated(pixels, images.cut), labels if share.counted else labels[:0]

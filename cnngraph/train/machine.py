@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.launch import is_launched, local_rank
 from cnngraph.recipe import Recipe
 
 
@@ -23,6 +25,12 @@ def choose_device(wanted: str) -> torch.device:
         raise SpecError([Diagnostic("E640", f"there is no device {wanted}", help="use auto, cpu or cuda")]) from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError([Diagnostic("E640", "PyTorch finds no CUDA device here", help="use auto or cpu")])
+    if device.type == "cuda" and is_launched():
+        count = torch.cuda.device_count()
+        if local_rank() >= count:
+            message = f"more processes were started here than there are GPUs: {count}"
+            raise SpecError([Diagnostic("E640", message, help=f"torchrun --nproc-per-node {count}")])
+        return torch.device("cuda", local_rank())
     return device
 
 
@@ -82,3 +90,15 @@ def reproducible(device: torch.device, seed: int, deterministic: bool = True) ->
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
+
+
+def random_state(device: torch.device) -> list[Tensor]:
+    """The state of what draws random numbers: on the CPU, and on a GPU that is used."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def set_random_state(state: list[Tensor], device: torch.device) -> None:
+    """Go on from a state. A GPU whose state is not there, since the run was on a CPU, keeps its own."""
+    torch.set_rng_state(state[0])
+    if device.type == "cuda" and len(state) > 1:
+        torch.cuda.set_rng_state(state[1], device)

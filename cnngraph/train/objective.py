@@ -18,10 +18,13 @@ def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:
 
 
 class Objective:
-    """The loss of a recipe. `weights` are those of the classes, where the recipe has any."""
+    """The loss of a recipe. `weights` are those of the classes, where the recipe has any.
 
-    def __init__(self, loss: Loss, weights: Tensor | None = None) -> None:
-        self.loss, self.weights = loss, weights
+    With `every_head` those that weigh nothing have their part, which is 0: DDP waits for every gradient.
+    """
+
+    def __init__(self, loss: Loss, weights: Tensor | None = None, every_head: bool = False) -> None:
+        self.loss, self.weights, self.every_head = loss, weights, every_head
         self.plain = weights is None and not loss.label_smoothing
 
     def __call__(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,7 +47,7 @@ class Objective:
         total: Tensor | float = 0.0
         for name, logits in list(zip(names, output, strict=True))[1:]:
             weight = given.get(name, 0.0) if isinstance(given, Mapping) else given
-            if weight:
+            if weight or self.every_head:
                 total = total + weight * self.criterion(logits.float(), labels)
         return total
 

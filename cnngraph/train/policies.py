@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import functional as vision
 
 from cnngraph.recipe.augment import Policy, RandAugment
 from cnngraph.train import colors
+from cnngraph.train.chances import Draws
 from cnngraph.train.resampling import affine, rotations
 
 STRENGTHS = 31
@@ -25,19 +26,18 @@ class Change:
     signed: bool = False
 
 
-def changed(images: Tensor, policy: Policy, generator: torch.Generator) -> Tensor:
+def changed(images: Tensor, policy: Policy, draws: Draws) -> Tensor:
     """Images, N×C×H×W from 0 to 255, each changed as the policy has it."""
     changes = changes_of(policy, images.shape[2], images.shape[3])
     for _ in range(policy.ops if isinstance(policy, RandAugment) else 1):
-        images = _once(images, changes, policy, generator)
+        images = _once(images, changes, policy, draws)
     return images
 
 
-def _once(images: Tensor, changes: list[Change], policy: Policy, generator: torch.Generator) -> Tensor:
-    count = len(images)
-    which = torch.randint(len(changes), (count,), generator=generator)
-    strength = torch.randint(STRENGTHS, (count,), generator=generator)
-    sign = torch.randint(2, (count,), generator=generator) * 2.0 - 1
+def _once(images: Tensor, changes: list[Change], policy: Policy, draws: Draws) -> Tensor:
+    which = draws.integers(len(changes))
+    strength = draws.integers(STRENGTHS)
+    sign = draws.integers(2) * 2.0 - 1
     if isinstance(policy, RandAugment):
         strength = torch.full_like(strength, policy.magnitude)
     images = images.clone()

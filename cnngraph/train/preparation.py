@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from cnngraph.recipe.augment import Augment, ColorJitter, Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.model import Recipe
 from cnngraph.train import colors
+from cnngraph.train.chances import Draws
 from cnngraph.train.policies import changed
 from cnngraph.train.resampling import (
     affine,
@@ -48,22 +49,21 @@ class Preparation:
             pixels = _middle(pixels, self.look)
         return self.normalized(pixels)
 
-    def trained(self, pixels: Tensor, seed: int, cut: bool = False) -> Tensor:
+    def trained(self, pixels: Tensor, draws: Draws, cut: bool = False) -> Tensor:
         """Each image changed by chance, normalised."""
         augment = self.augment
         if augment == Augment():
             return self.normalized(pixels)
-        generator = torch.Generator().manual_seed(seed)
         if augment.random_resized_crop and not cut:
-            pixels = _resized(pixels, augment.random_resized_crop, generator)
+            pixels = _resized(pixels, augment.random_resized_crop, draws)
         if augment.pad:
             pixels = F.pad(pixels, (0, 0, *[augment.pad] * 4))
         if augment.crop or augment.flip:
-            pixels = self._cropped(pixels, generator)
+            pixels = self._cropped(pixels, draws)
         if augment.rotation or augment.color_jitter or augment.auto_augment:
-            pixels = self._changed(pixels, generator)
+            pixels = self._changed(pixels, draws)
         images = self.normalized(pixels)
-        return _erased(images, augment.random_erasing, generator) if augment.random_erasing else images
+        return _erased(images, augment.random_erasing, draws) if augment.random_erasing else images
 
     def normalized(self, pixels: Tensor) -> Tensor:
         """N×C×H×W numbers from N×H×W×C ones from 0 to 255."""
@@ -73,14 +73,14 @@ class Preparation:
         lines = lines.sub_(mean).div_(deviation)
         return lines.reshape(pixels.shape).permute(0, 3, 1, 2)
 
-    def _cropped(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+    def _cropped(self, pixels: Tensor, draws: Draws) -> Tensor:
         """A random place of each image, mirrored for a random half of them: one gather for the whole batch."""
         count, full_height, full_width, _ = pixels.shape
         height, width = self.augment.crop or (full_height, full_width)
         device = pixels.device
 
         def draw(options: int) -> Tensor:
-            return torch.randint(options, (count, 1), generator=generator).to(device)
+            return draws.integers(options, 1).to(device)
 
         rows = draw(full_height - height + 1) + torch.arange(height, device=device)
         columns = draw(full_width - width + 1) + torch.arange(width, device=device)
@@ -91,17 +91,17 @@ class Preparation:
         images = torch.arange(count, device=device)[:, None, None]
         return pixels[images, rows[:, :, None], columns[:, None, :]]
 
-    def _changed(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+    def _changed(self, pixels: Tensor, draws: Draws) -> Tensor:
         """Each image turned, and its colours and shape changed."""
         augment = self.augment
         images = pixels.permute(0, 3, 1, 2).float()
         if augment.rotation:
-            degrees = (torch.rand(len(images), generator=generator) * 2 - 1) * augment.rotation
+            degrees = (draws.fractions() * 2 - 1) * augment.rotation
             images = affine(images, rotations(degrees), "bilinear")
         if augment.color_jitter:
-            images = _jittered(images, augment.color_jitter, generator)
+            images = _jittered(images, augment.color_jitter, draws)
         if augment.auto_augment:
-            images = changed(images, augment.auto_augment, generator)
+            images = changed(images, augment.auto_augment, draws)
         return images.permute(0, 2, 3, 1).contiguous()
 
 
@@ -120,32 +120,31 @@ def _middle(pixels: Tensor, look: Evaluation) -> Tensor:
     return pixels[:, top : top + height, left : left + width]
 
 
-def _resized(pixels: Tensor, wanted: RandomResizedCrop, generator: torch.Generator) -> Tensor:
+def _resized(pixels: Tensor, wanted: RandomResizedCrop, draws: Draws) -> Tensor:
     """A random part of each image, resized."""
     size = (pixels.shape[1], pixels.shape[2])
-    boxes, fits = random_boxes(len(pixels), size, wanted.scale, wanted.ratio, generator)
+    boxes, fits = random_boxes(size, wanted.scale, wanted.ratio, draws)
     boxes[~fits] = torch.tensor(middle_box(size, wanted.ratio))
     return resized_crops(pixels.permute(0, 3, 1, 2).float(), boxes, wanted.size).permute(0, 2, 3, 1)
 
 
-def _jittered(images: Tensor, wanted: ColorJitter, generator: torch.Generator) -> Tensor:
+def _jittered(images: Tensor, wanted: ColorJitter, draws: Draws) -> Tensor:
     """The colours of each image changed by factors of its own; the order is the batch's."""
-    count = len(images)
     strengths = (wanted.brightness, wanted.contrast, wanted.saturation, wanted.hue)
     changes = (colors.brightness, colors.contrast, colors.saturation, colors.hue)
-    for number in torch.randperm(4, generator=generator).tolist():
-        chance = torch.rand(count, generator=generator) * 2 - 1
+    for number in draws.order(4):
+        chance = draws.fractions() * 2 - 1
         if strengths[number]:
             middle = 0.0 if changes[number] is colors.hue else 1.0
             images = changes[number](images, (middle + chance * strengths[number]).clamp(min=middle - 1))
     return images
 
 
-def _erased(images: Tensor, wanted: RandomErasing, generator: torch.Generator) -> Tensor:
+def _erased(images: Tensor, wanted: RandomErasing, draws: Draws) -> Tensor:
     """A rectangle of some images made 0, which is the mean colour."""
-    count, _, height, width = images.shape
-    boxes, fits = random_boxes(count, (height, width), wanted.scale, wanted.ratio, generator)
-    boxes[~(fits & (torch.rand(count, generator=generator) < wanted.p))] = 0
+    height, width = images.shape[2:]
+    boxes, fits = random_boxes((height, width), wanted.scale, wanted.ratio, draws)
+    boxes[~(fits & (draws.fractions() < wanted.p))] = 0
     top, left, tall, wide = boxes.to(images.device)[:, :, None].unbind(1)
     rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
     down, across = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnngraph.train.chances import Draws
+
 
 def resized_crops(images: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """The box (top, left, height, width) of each image, resized: bilinear, smoothed where it shrinks."""
@@ -34,11 +36,10 @@ def _weights(start: Tensor, length: Tensor, full: int, size: int) -> Tensor:
 
 
 def random_boxes(
-    count: int,
     size: tuple[int, int],
     scale: tuple[float, float],
     ratio: tuple[float, float],
-    generator: torch.Generator,
+    draws: Draws,
     tries: int = 10,
 ) -> tuple[Tensor, Tensor]:
     """Boxes (top, left, height, width) of random area and shape in images of a size, and which of them fit.
@@ -46,7 +47,7 @@ def random_boxes(
     Each is the first that fits of ten tries, as torchvision has it.
     """
     full_height, full_width = size
-    chance = torch.rand((4, count, tries), generator=generator, dtype=torch.float64)
+    chance = draws.fractions(4, tries, dtype=torch.float64).unbind(1)
     area = full_height * full_width * (scale[0] + chance[0] * (scale[1] - scale[0]))
     low, high = torch.tensor(ratio, dtype=torch.float64).log()
     shape = (low + chance[1] * (high - low)).exp()

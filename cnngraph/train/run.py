@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,24 @@ from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_wei
 from cnngraph.backend.weights_file import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
+from cnngraph.launch import local_rank
 from cnngraph.recipe import Recipe, check_fit
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
+from cnngraph.tensor_type import TensorType
 from cnngraph.train import files
-from cnngraph.train.data import load_parts
+from cnngraph.train.data import Note, load_parts
 from cnngraph.train.engine import train
 from cnngraph.train.images import Parts
 from cnngraph.train.machine import check_machine, choose_device, reproducible
 from cnngraph.train.normalization import with_figures
 from cnngraph.train.patterns import check_patterns
-from cnngraph.train.progress import Reporter, Showing, reporter_for
+from cnngraph.train.progress import Reporter, Showing, Silent, reporter_for
 from cnngraph.train.records import Epoch, Facts, Result, settled
 from cnngraph.train.run_folder import RunFolder
 from cnngraph.train.tensorboard import with_events
 from cnngraph.train.trouble import troubles_told
+from cnngraph.train.world import FEWEST, World, joined
 
 
 def run_training(
@@ -50,17 +54,18 @@ def run_training(
     image sets are kept, or the folder of images; a resumed run remembers its own. `weights` are what the network
     begins with instead of fresh ones; they must fit, but for a classifier with another number of classes. Ctrl-C ends
     a run with a checkpoint: the result is `interrupted`. With `tensorboard` the figures are written as events, too.
+    Of several processes that torchrun started each calls this, and has the same result.
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
     chosen = choose_device(device or recipe.device)
-    with Showing(with_events(reporter or reporter_for(quiet), tensorboard)) as shown:
-        _refuse(_misfits(graph, recipe) or check_machine(recipe, chosen))
-        folder, state = _resumed(out, graph.name, recipe) if resume else (None, None)
-        if folder:  # one that died before its first checkpoint begins again, with the weights that it began with
-            weights = None if state else first_weights(folder)
+    with joined(chosen) as world, Showing(_shown(reporter, quiet, tensorboard, world)) as shown:
+        _refuse(_misfits(graph, recipe) or check_machine(recipe, chosen) or _too_small(recipe, world))
+        begun = world.from_leader(_begun(out, graph.name, recipe) if resume and world.leads else None)
+        if begun and not begun.state:  # it died before its first checkpoint, and begins as it began
+            weights = first_weights(begun)
         report = _fitting(weights, graph) if weights else None
-        data_dir = data_dir or (folder.data_dir if folder else None)
-        parts = load_parts(recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
+        data_dir = data_dir or (begun.data_dir if begun else None)
+        parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
         recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed, recipe.deterministic):
@@ -69,20 +74,56 @@ def run_training(
                 load_weights(model, weights)
                 fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
                 shown.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
-            folder = folder or RunFolder.new(out, graph.name)
+            made = world.from_leader(None if begun or not world.leads else RunFolder.new(out, graph.name))
+            folder = replace(begun.folder if begun else made, writes=world.leads)
+            state = begun.state if begun else None
             with troubles_told(folder):
                 if not state:
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
-                    folder.begin(spec_text, recipe, str(chosen), data_dir, _origin(weights, report))
+                    origin = _origin(weights, report)
+                    folder.begin(spec_text, recipe, str(chosen), data_dir, origin, world.size)
                 folder.save_broken(parts.broken)
-                shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0))
+                shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0, world.size))
                 result = train(
-                    model, recipe, parts, folder, network=graph.name, device=chosen, reporter=shown, state=state
+                    model,
+                    recipe,
+                    parts,
+                    folder,
+                    network=graph.name,
+                    device=chosen,
+                    reporter=shown,
+                    state=state,
+                    world=world,
                 )
-                folder.save_broken(parts.broken)
-                if parts.broken:
-                    shown.note(f"images that cannot be read and were skipped: {len(parts.broken):,}, see skipped.txt")
+                broken = {name for each in world.all(parts.broken) for name in each}
+                folder.save_broken(sorted(broken))
+                if broken:
+                    shown.note(f"images that cannot be read and were skipped: {len(broken):,}, see skipped.txt")
                 return result
+
+
+def _shown(reporter: Reporter | None, quiet: bool, tensorboard: bool, world: World) -> Reporter:
+    """Who tells of the run: of several processes the leader alone."""
+    return with_events(reporter or reporter_for(quiet), tensorboard) if world.leads else Silent()
+
+
+def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
+    """Batches of which not every process gets its part (E636)."""
+    least = FEWEST * world.size
+    if world.size == 1 or recipe.batch_size >= least:
+        return []
+    message = f"batch_size {recipe.batch_size} is not enough for {world.size} processes, of which each takes its share"
+    return [Diagnostic("E636", message, help=f"--set train.batch_size={least} is the least")]
+
+
+def _load_in_turn(world: World, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note) -> Parts:
+    """The images of a run. On each machine one process looks for them first, since it may have to download them."""
+    if local_rank():
+        world.wait()
+    parts = load_parts(recipe, wanted, data_dir, note)
+    if not local_rank():
+        world.wait()
+    return parts
 
 
 def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
@@ -113,14 +154,16 @@ def _origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[s
     }
 
 
-def first_weights(folder: RunFolder) -> WeightsFile | None:
+def first_weights(begun: Begun) -> WeightsFile | None:
     """The weights that a run began with. Raises SpecError (E631) where they are not what they were."""
-    origin = folder.weights
+    origin = begun.weights
     if origin is None:
         return None
     path = Path(origin["path"])
     if not path.is_file() or _digest(path) != origin["sha256"]:
-        message = f"the run in {folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
+        message = (
+            f"the run in {begun.folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
+        )
         raise SpecError([Diagnostic("E631", message, help="begin a new one without --resume")])
     return read_weights(path, origin["file"])
 
@@ -130,14 +173,21 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder, dict[str, Any] | None]:
-    """The folder and the state to go on from, None where none was saved yet.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run to go on with: its folder, what it was given, and what it saved last, None where it saved nothing yet."""
 
-    Raises SpecError (E631) where there is nothing left to do.
-    """
+    folder: RunFolder
+    data_dir: Path | None
+    weights: dict[str, Any] | None
+    state: dict[str, Any] | None
+
+
+def _begun(out: Path | None, network: str, recipe: Recipe) -> Begun:
+    """The run in a folder. Raises SpecError (E631) where there is nothing left to do."""
     folder = RunFolder.existing(out, network)
     if not folder.state.is_file():
-        return folder, None
+        return Begun(folder, folder.data_dir, folder.weights, None)
     try:
         state = files.read_state(folder.state)
     except Exception:  # a broken file makes torch raise nearly anything
@@ -148,11 +198,17 @@ def _resumed(out: Path | None, network: str, recipe: Recipe) -> tuple[RunFolder,
         if stopped:
             help = "--set train.early_stopping=none trains it further"
         raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])
-    return folder, state
+    return Begun(folder, folder.data_dir, folder.weights, state)
 
 
 def _facts(
-    graph: Graph, recipe: Recipe, parts: Parts, device: torch.device, folder: RunFolder, resumed_at: int
+    graph: Graph,
+    recipe: Recipe,
+    parts: Parts,
+    device: torch.device,
+    folder: RunFolder,
+    resumed_at: int,
+    processes: int,
 ) -> Facts:
     named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
     threads = torch.get_num_threads()
@@ -163,7 +219,7 @@ def _facts(
         parameters=graph.num_params,
         data=title_of(recipe),
         parts={name: len(part) for name, part in named.items() if part},
-        device=where,
+        device=where if processes == 1 else f"{processes} processes, each on {where}",
         epochs=recipe.epochs,
         folder=folder.path,
         resumed_at=resumed_at,

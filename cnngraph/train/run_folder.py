@@ -9,12 +9,13 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
@@ -22,9 +23,11 @@ from torch import Tensor
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.train import files
+from cnngraph.train.class_table import save_report
 from cnngraph.train.curves import draw_curves
 from cnngraph.train.images import Parts
 from cnngraph.train.records import Epoch, Figures, best_of
+from cnngraph.train.scores import Report
 
 RUNS = Path("runs")
 BEFORE_IT_BEGINS = {
@@ -35,15 +38,30 @@ BEFORE_IT_BEGINS = {
 PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safetensors")
 
 
+P = ParamSpec("P")
+
+
+def _by_one(method: Callable[P, None]) -> Callable[P, None]:
+    """A method that writes where this process is the one to do so, and else does nothing."""
+
+    @wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        if args[0].writes:  # type: ignore[attr-defined]
+            method(*args, **kwargs)
+
+    return guarded
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """Where a run writes. Every file in it is whole at any time.
 
     A run has begun where there is its spec.yaml, it can go on where there is a state.pt, and it is finished where
-    metrics.json says so: these are written after all that belongs to them.
+    metrics.json says so: these are written after all that belongs to them. Of several processes one `writes`.
     """
 
     path: Path
+    writes: bool = True
 
     @classmethod
     def new(cls, out: Path | None, network: str) -> RunFolder:
@@ -127,6 +145,7 @@ class RunFolder:
         except (OSError, ValueError, KeyError):
             return None
 
+    @_by_one
     def begin(
         self,
         spec: str,
@@ -134,21 +153,24 @@ class RunFolder:
         device: str,
         data_dir: Path | None,
         weights: Mapping[str, Any] | None = None,
+        processes: int = 1,
     ) -> None:
         """Write down what is run, on what, where, and which weights it begins with (None: fresh ones).
 
         What else belongs to the beginning is written before: with the spec, the last of it, the run has begun.
         """
         given = str(data_dir.resolve()) if data_dir else None
-        facts = {"data_dir": given, "weights": weights}
+        facts = {"processes": processes, "data_dir": given, "weights": weights}
         files.write_json(self.path / "environment.json", environment(device) | facts)
         self.save_recipe(recipe)
         files.write_text(self.path / "spec.yaml", spec)
 
+    @_by_one
     def save_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every word of it."""
         files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
 
+    @_by_one
     def save_data(self, title: str, parts: Parts, figures: tuple[Sequence[float], Sequence[float]] | None) -> None:
         """Write what whoever uses the network later must know of the images; `figures` are mean and deviation."""
         mean, deviation = figures or (None, None)
@@ -163,16 +185,29 @@ class RunFolder:
         }
         files.write_json(self.path / "data.json", facts)
 
+    @_by_one
     def save_broken(self, names: Sequence[str]) -> None:
         """Write which files were skipped because they are no images, one a line; nothing where there are none."""
         if names:
             files.write_text(self.path / "skipped.txt", "".join(f"{each}\n" for each in sorted(names)))
 
+    @_by_one
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Write what the run can go on from."""
+        files.write_state(self.state, state)
+
+    @_by_one
+    def save_scores(self, network: str, part: str, report: Report) -> None:
+        """Write how each class fares."""
+        save_report(self.path, network, part, report)
+
+    @_by_one
     def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
         """Write a checkpoint, with the figures it was saved at."""
         facts = {"network": network} | (epoch.row() if epoch else {})
         files.write_weights(path, weights, facts)
 
+    @_by_one
     def save_metrics(
         self, epochs: tuple[Epoch, ...], *, test: Figures | None = None, finished: bool = False, seconds: float = 0.0
     ) -> None:
@@ -192,6 +227,7 @@ class RunFolder:
             metrics["test"] = test._asdict()
         files.write_json(self.path / "metrics.json", metrics)
 
+    @_by_one
     def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: Figures | None) -> None:
         """Draw loss and accuracy by epoch."""
         if epochs:

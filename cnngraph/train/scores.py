@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from cnngraph.train.world import World
+
 MANY = 5  # as in top-5
 
 
@@ -27,6 +29,10 @@ class Scores:
         near = logits.topk(min(MANY, count), 1).indices == labels[:, None]
         self.near += near.sum()
         self.loss += loss.double() * len(labels)
+
+    def join(self, world: World) -> None:
+        """Let the counts be those of all processes."""
+        self.confusion, self.near, self.loss = map(world.sum, (self.confusion, self.near, self.loss))
 
     def read(self) -> Report:
         """What was counted, as plain values."""

@@ -10,14 +10,14 @@ from torch import nn
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 def check_state(state: Mapping[str, Any], recipe: Recipe, model: nn.Module, steps: int) -> None:
     """Raise SpecError (E631) where a saved state is not of this recipe, network and data."""
     problem = None
     # What may change between the two halves of a run.
-    free = {"about", "device", "early_stopping", "epochs", "keep_every", "save_every", "workers"}
+    free = {"about", "device", "early_stopping", "epochs", "keep_every", "save_every", "strategy", "workers"}
     now, then = to_dict(recipe), state.get("recipe", {})
     changed = [each for each in now if each not in free and now[each] != then.get(each)]
     ours = {key: each.shape for key, each in model.state_dict().items()}

@@ -6,16 +6,18 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
 from cnngraph.api import compile_text
-from cnngraph.diagnostics import Source
+from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe
 from cnngraph.train import files, run_training
@@ -95,29 +97,51 @@ class Death:
             os.replace = dies(os.replace, True)
 
 
-def live(folder: Path, recipe: Recipe = RECIPE) -> None:
+def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC) -> None:
     """Train into a folder, from where the last process there died."""
     torch.set_num_threads(1)
-    graph = compile_text(Source("mortal.yaml", SPEC), folder).graph
+    graph = compile_text(Source("mortal.yaml", spec), folder).graph
     assert graph
     running.load_parts = lambda *arguments: stripe_parts()  # type: ignore[attr-defined]
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
     files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
     begun = (folder / "spec.yaml").is_file()
-    run_training(graph, recipe, spec_text=SPEC, out=folder, resume=begun, quiet=True)
+    run_training(graph, recipe, spec_text=spec, out=folder, resume=begun, quiet=True)
 
 
-def _live_and_die(folder: Path, recipe: Recipe, death: Death | None) -> None:
+def _live_and_die(folder: Path, recipe: Recipe, death: Death | None, spec: str, surroundings: dict[str, str]) -> None:
+    os.environ.update(surroundings)
     if death:
         death.prepare()
-    live(folder, recipe)
+    try:
+        live(folder, recipe, spec)
+    except SpecError as error:
+        sys.exit(error.diagnostics[0].code)
 
 
-def start(folder: Path, recipe: Recipe = RECIPE, death: Death | None = None) -> Any:
+def start(
+    folder: Path,
+    recipe: Recipe = RECIPE,
+    death: Death | None = None,
+    spec: str = SPEC,
+    surroundings: dict[str, str] | None = None,
+) -> Any:
     """A process that trains."""
-    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death))
+    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, surroundings or {}))
     process.start()
     return process
+
+
+def start_together(
+    size: int, folder: Path, recipe: Recipe = RECIPE, death: Death | None = None, spec: str = SPEC
+) -> list[Any]:
+    """Processes that train one network, as torchrun starts them; the first is the one that dies."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    ranks = [{"RANK": each, "LOCAL_RANK": each} for each in map(str, range(size))]
+    return [start(folder, recipe, None if number else death, spec, shared | each) for number, each in enumerate(ranks)]
 
 
 def finished(folder: Path) -> bool:

@@ -24,6 +24,7 @@ from cnngraph.recipe.augment import (
     TrivialAugment,
 )
 from cnngraph.train import colors
+from cnngraph.train.chances import Draws
 from cnngraph.train.images import InMemory, Part
 from cnngraph.train.loader import TrainingLoader
 from cnngraph.train.mixing import hard, mix
@@ -56,7 +57,7 @@ def equal(one: Tensor, other: Tensor, least: float = 1.0) -> None:
 @pytest.mark.parametrize("size", [(16, 12), (40, 50), (24, 32)])
 def test_resized_crops_are_torchvisions(size: tuple[int, int]) -> None:
     images = smooth()
-    boxes, _ = random_boxes(COUNT, (HEIGHT, WIDTH), (0.08, 1), (0.75, 4 / 3), torch.Generator().manual_seed(1))
+    boxes, _ = random_boxes((HEIGHT, WIDTH), (0.08, 1), (0.75, 4 / 3), Draws(1, COUNT))
     usual = one_by_one(
         lambda image, box: vision.resized_crop(image, *box.tolist(), size=list(size), antialias=True), images, boxes
     )
@@ -64,7 +65,7 @@ def test_resized_crops_are_torchvisions(size: tuple[int, int]) -> None:
 
 
 def test_boxes_are_of_the_areas_and_shapes_asked_for() -> None:
-    boxes, fits = random_boxes(4000, (100, 80), (0.1, 0.5), (0.5, 2), torch.Generator().manual_seed(0))
+    boxes, fits = random_boxes((100, 80), (0.1, 0.5), (0.5, 2), Draws(0, 4000))
     top, left, height, width = boxes.double().unbind(1)
     assert fits.all()
     assert (top >= 0).all()
@@ -80,7 +81,7 @@ def test_boxes_are_of_the_areas_and_shapes_asked_for() -> None:
 
 
 def test_single_boxes_are_of_the_same_kind() -> None:
-    many, _ = random_boxes(3000, (100, 80), (0.1, 0.5), (0.5, 2), torch.Generator().manual_seed(0))
+    many, _ = random_boxes((100, 80), (0.1, 0.5), (0.5, 2), Draws(0, 3000))
     single = torch.tensor([random_box((100, 80), (0.1, 0.5), (0.5, 2), chance) for chance in range(3000)])
     assert torch.allclose(many.double().mean(0), single.double().mean(0), rtol=0.05)
     assert torch.allclose(many.double().std(0), single.double().std(0), rtol=0.05)
@@ -89,7 +90,9 @@ def test_single_boxes_are_of_the_same_kind() -> None:
 
 def test_a_flip_mirrors_half_of_the_images() -> None:
     pixels = pictures(400).pixels
-    made = Preparation.of(replace(RECIPE, normalize=None, augment=Augment(flip=True)), 3, CPU).trained(pixels, 1)
+    made = Preparation.of(replace(RECIPE, normalize=None, augment=Augment(flip=True)), 3, CPU).trained(
+        pixels, Draws(1, len(pixels))
+    )
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
     same, mirrored = ((back == each).flatten(1).all(1) for each in (pixels, pixels.flip(2)))
     assert (same | mirrored).all()
@@ -97,7 +100,7 @@ def test_a_flip_mirrors_half_of_the_images() -> None:
 
 
 def test_a_box_that_cannot_fit_is_the_middle() -> None:
-    _, fits = random_boxes(3, (10, 100), (0.9, 1), (0.75, 4 / 3), torch.Generator())
+    _, fits = random_boxes((10, 100), (0.9, 1), (0.75, 4 / 3), Draws(0, 3))
     assert not fits.any()
     assert middle_box((10, 100), (0.75, 4 / 3)) == (0, 43, 10, 13)
     assert middle_box((100, 10), (0.75, 4 / 3)) == (43, 0, 13, 10)
@@ -146,11 +149,11 @@ def test_policies_are_torchvisions(policy: Policy, usual: Any) -> None:
 
 def test_policies_change_each_image_by_itself() -> None:
     images = smooth(1).float().expand(200, -1, -1, -1)
-    made = changed(images, TrivialAugment(), torch.Generator().manual_seed(0))
+    made = changed(images, TrivialAugment(), Draws(0, len(images)))
     assert len({each.numpy().tobytes() for each in made}) > 100
     still = (made == images).flatten(1).all(1).sum()  # one change in fourteen is none
     assert 5 < still < 60
-    weak = changed(images, RandAugment(ops=1, magnitude=0), torch.Generator().manual_seed(0))
+    weak = changed(images, RandAugment(ops=1, magnitude=0), Draws(0, len(images)))
     assert (weak == images).flatten(1).all(1).sum() > 100
 
 
@@ -212,14 +215,14 @@ def test_training_changes_images_and_evaluation_does_not(name: str) -> None:
     if not WORDS[name].random_resized_crop:
         assert torch.equal(preparation.evaluated(images.pixels), plain)
         if "mix" not in name:
-            assert not torch.equal(preparation.trained(images.pixels, 1), plain)
+            assert not torch.equal(preparation.trained(images.pixels, Draws(1, len(images.pixels))), plain)
     assert torch.equal(images.pixels, before)
 
 
 def test_erasing_makes_rectangles_the_mean() -> None:
     recipe = replace(RECIPE, augment=Augment(random_erasing=RandomErasing(p=0.5)))
     pixels = torch.full((400, 20, 20, 1), 255, dtype=torch.uint8)
-    made = Preparation.of(recipe, 1, CPU).trained(pixels, 3)
+    made = Preparation.of(recipe, 1, CPU).trained(pixels, Draws(3, len(pixels)))
     erased = made == 0
     some = erased.flatten(1).any(1)
     assert some.double().mean() == pytest.approx(0.5, abs=0.1)

@@ -25,7 +25,7 @@ from cnngraph.diagnostics import Source
 from cnngraph.train import files, run_folder, run_training
 from cnngraph.train import run as running
 from cnngraph.train.images import OnDisk, Part, Parts
-from cnngraph.train.run import first_weights
+from cnngraph.train.run import Begun, first_weights
 from cnngraph.train.run_folder import RunFolder
 from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
 from tests.train.support import at_batch
@@ -162,12 +162,13 @@ def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
     folder.path.mkdir()
     facts = {"file": "given", "path": str(given), "sha256": sha256(given.read_bytes()).hexdigest()}
     folder.begin(SPEC, RECIPE, "cpu", None, facts)
-    weights = first_weights(folder)
+    begun = Begun(folder, None, folder.weights, None)
+    weights = first_weights(begun)
     assert weights
     assert weights.shapes["conv.weight"] == (4, 1, 3, 3)
     given.write_bytes(given.read_bytes()[:-1])
     with pytest.raises(SpecError, match="the weights it began with are gone") as caught:
-        first_weights(folder)
+        first_weights(begun)
     assert caught.value.diagnostics[0].code == "E631"
 
 

@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import Normalize
+from cnngraph.train.chances import Draws
 from cnngraph.train.images import InMemory, Part, decode
 from cnngraph.train.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.preparation import Preparation
@@ -117,7 +118,7 @@ def test_augmentation_shifts_and_mirrors_each_image_by_itself() -> None:
     """Every augmented image is found among all shifts of the padded one and of its mirror image."""
     images = colourful(40)
     padded = torch.nn.functional.pad(images.pixels, (0, 0, 2, 2, 2, 2))
-    made = Preparation.of(AUGMENTED, 3, CPU).trained(images.pixels, 5)
+    made = Preparation.of(AUGMENTED, 3, CPU).trained(images.pixels, Draws(5, len(images.pixels)))
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
     found = set()
     for index in range(40):

@@ -1,0 +1,120 @@
+"""One network trained by several processes, as torchrun starts them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnngraph.recipe import Recipe
+from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.optimizers import Adam, Sgd
+from tests.train.mortal import RECIPE, SPEC, Death, finished, outcome, start, start_together
+
+PLAIN = """\
+cnngraph: 1
+name: mortal
+input: [1, 8, 8]
+nodes:
+  conv: {op: conv, out: 4, kernel: 3, padding: half, stride: 2}
+  relu: relu
+  fc: [flatten, {op: linear, out: 4}]
+"""  # without batch norm, dropout and mixup nothing depends on who learns from what
+BLOCKS = """\
+cnngraph: 1
+name: mortal
+input: [1, 8, 8]
+blocks:
+  unit:
+    params: {out: }
+    nodes:
+      conv: {op: conv, out: $out, kernel: 3, padding: half}
+      relu: relu
+nodes:
+  block: {op: unit, out: 5}
+  fc: [flatten, {op: linear, out: 4}]
+"""
+DEADLY = 20  # the number of a write in the second epoch
+LEARNING = replace(
+    RECIPE,
+    batch_size=10,  # 36 images: 3 batches, and 6 images that 4 processes cannot share
+    optimizer=Sgd(lr=0.1, momentum=0.9),
+    augment=Augment(pad=1, crop=(8, 8), flip=True),
+)
+
+
+def train(size: int, folder: Path, recipe: Recipe = LEARNING, spec: str = PLAIN) -> dict[str, Any]:
+    """Train with so many processes, or go on; the figures."""
+    for process in start_together(size, folder, recipe, spec=spec) if size > 1 else [start(folder, recipe, spec=spec)]:
+        process.join(60)
+        assert process.exitcode == 0
+    return figures(folder)
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """Every figure of a run but times."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    rows = {f"{row['epoch']} {key}": each for row in metrics["epochs"] for key, each in row.items()}
+    test = {f"test {key}": each for key, each in metrics["test"].items()}
+    return {key: each for key, each in (rows | test).items() if "second" not in key}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The figures of one process."""
+    return train(1, tmp_path_factory.mktemp("alone") / "run")
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_processes_agree_with_one(tmp_path: Path, alone: dict[str, Any], size: int) -> None:
+    together = train(size, tmp_path / "run")
+    assert together == pytest.approx(alone, rel=1e-4)
+    assert alone["2 train_loss"] < alone["1 train_loss"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1), (2, 3)])
+def test_either_goes_on_with_the_others_run(tmp_path: Path, alone: dict[str, Any], first: int, second: int) -> None:
+    """A run that died after its first epoch is finished by another number of processes."""
+    folder = tmp_path / "run"
+    train_and_die(first, folder, LEARNING)
+    assert train(second, folder) == pytest.approx(alone, rel=1e-4)
+
+
+def train_and_die(size: int, folder: Path, recipe: Recipe, spec: str = PLAIN) -> None:
+    """Train until the leader is killed in the second epoch; the others then end by themselves."""
+    death = Death(DEADLY, within=False)
+    processes = start_together(size, folder, recipe, death, spec) if size > 1 else [start(folder, recipe, death, spec)]
+    for number, process in enumerate(processes):
+        process.join(60)
+        assert process.exitcode == (1 if number else -signal.SIGKILL)
+    assert not finished(folder)
+
+
+def test_exact_resume(tmp_path: Path) -> None:
+    """With batch norm, dropout, a moving average and mixed images, too, a run of two goes on to the same bits."""
+    whole = outcome_of_two(tmp_path / "whole")
+    train_and_die(2, tmp_path / "run", RECIPE, SPEC)
+    assert outcome_of_two(tmp_path / "run") == whole
+
+
+def outcome_of_two(folder: Path) -> dict[str, Any]:
+    train(2, folder, RECIPE, SPEC)
+    return outcome(folder)
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_sharded_weights_are_the_same(tmp_path: Path, ema: float | None) -> None:
+    """What FSDP trains is what DDP does, and one process goes on with it."""
+    recipe = replace(LEARNING, ema=ema, clip=Clip(norm=1.0), optimizer=Adam(lr=0.01), checkpoint="block")
+    together = train(2, tmp_path / "whole", recipe, BLOCKS)
+    sharded = replace(recipe, strategy="fsdp")
+    assert train(2, tmp_path / "sharded", sharded, BLOCKS) == pytest.approx(together, rel=1e-3)
+    train_and_die(2, tmp_path / "first", sharded, BLOCKS)
+    assert train(1, tmp_path / "first", sharded, BLOCKS) == pytest.approx(together, rel=1e-3)
+    train_and_die(1, tmp_path / "second", sharded, BLOCKS)
+    assert train(2, tmp_path / "second", sharded, BLOCKS) == pytest.approx(together, rel=1e-3)
