@@ -10,6 +10,7 @@ import typer
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.train import DataOption, DeviceOption, QuietOption
+from cnngraph.launch import is_launched
 
 if TYPE_CHECKING:
     from cnngraph.experiment.reading import Described
@@ -56,6 +57,8 @@ def experiment(
     """
     from cnngraph.experiment.plan import plan
 
+    if is_launched():
+        raise typer.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
     described = _described(names, recipes, seeds)
     planned = plan(described)
     root = out or RUNS / planned.name

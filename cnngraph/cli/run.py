@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from collections.abc import Sequence
-from io import TextIOWrapper
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,26 @@ from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.launch import local_rank
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+PATIENCE = 5.0  # seconds in which another process may speak; as soon as that one has ended, torchrun ends this one
 ClickError: type[Any] = typer.BadParameter.__mro__[2]  # typer brings a click of its own, or did not, by its version
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line with these arguments, print what it says, and give its exit code."""
+    """Run the command line with these arguments, print what it says, and give its exit code.
+
+    Of several processes on a machine (torchrun) the first one speaks; another one only if it failed alone.
+    """
+    if not local_rank():
+        return _run(arguments)
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as held:
+        code = _run(arguments)
+    if code in (FAILED, WRONG_USAGE) and held.getvalue():
+        time.sleep(PATIENCE)
+        print(held.getvalue(), end="", file=sys.stderr)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # × and ├ where the terminal knows only ASCII
@@ -40,8 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     except ClickError as error:
         return _wrong_usage(error)
     except SpecError as error:
-        if local_rank() == 0 if error.speaks is None else error.speaks:
-            print_diagnostics(error.diagnostics, to_stderr=True)
+        _tell(error)
         return FAILED
     except Exception as error:
         if os.environ.get("CNNGRAPH_DEBUG"):
@@ -50,10 +66,17 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _tell(error: SpecError) -> None:
+    """Print what is wrong, unless another process does."""
+    if error.speaks is False:
+        time.sleep(PATIENCE)
+        return
+    with redirect_stderr(sys.__stderr__ if error.speaks else sys.stderr):
+        print_diagnostics(error.diagnostics, to_stderr=True)
+
+
 def _wrong_usage(error: Any) -> int:
     """Say what is wrong with the arguments, and where the right ones are explained."""
-    if local_rank():
-        return int(error.exit_code)
     complain(_usage_message(error))
     command = error.ctx.command_path if getattr(error, "ctx", None) else "cnngraph"
     print(f"  Try {command} --help", file=sys.stderr)

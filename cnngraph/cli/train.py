@@ -21,7 +21,6 @@ from cnngraph.cli.options import (
     reading,
 )
 from cnngraph.cli.published import WeightsOption, expectations
-from cnngraph.launch import local_rank
 
 if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
@@ -106,8 +105,7 @@ def train(
 
     opened = open_weights(weights, base_names(job.graph)) if weights else None
     for each in expectations(opened, job.graph) if opened else ():
-        if local_rank() == 0:
-            complain(each, "warning")
+        complain(each, "warning")
     result = run_training(
         job.graph,
         job.recipe,

@@ -25,12 +25,14 @@ def choose_device(wanted: str) -> torch.device:
         raise SpecError([Diagnostic("E640", f"there is no device {wanted}", help="use auto, cpu or cuda")]) from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError([Diagnostic("E640", "PyTorch finds no CUDA device here", help="use auto or cpu")])
-    if device.type == "cuda" and is_launched():
+    if is_launched() and torch.cuda.is_available():
         count = torch.cuda.device_count()
         if local_rank() >= count:
+            help = f"torchrun --nproc-per-node {count}; CUDA_VISIBLE_DEVICES= before torchrun trains on the CPU"
             message = f"more processes were started here than there are GPUs: {count}"
-            raise SpecError([Diagnostic("E640", message, help=f"torchrun --nproc-per-node {count}")])
-        return torch.device("cuda", local_rank())
+            raise SpecError([Diagnostic("E640", message, help=help)])
+        if device.type == "cuda":
+            return torch.device("cuda", local_rank())
     return device
 
 

@@ -64,3 +64,13 @@ def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:
     ran = cli("experiment", name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)
+
+
+def test_torchrun_trains_one_network(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "0")
+    for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "2")
+    assert cli("experiment", "shortcuts_digits").err.startswith(
+        "error: invalid value for experiment: torchrun trains one"
+    )

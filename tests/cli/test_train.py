@@ -173,3 +173,37 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(cli: Cli, tiny: str, folder: P
     ran = cli("train", "--resume", "run", "--set", f"train.epochs={done + 1}")
     assert ran.code == 0
     assert f"epoch {done + 1}/{done + 1}" in ran.out
+
+
+def torchrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`cnngraph train` in two processes."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*launcher, "-m", "cnngraph", "train", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
+    done = torchrun(folder, tiny, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    opening, *_, closing = done.stdout.splitlines()
+    assert opening.endswith("2 processes, each on cpu, 1 thread")
+    assert closing.startswith("best epoch 2")
+    assert done.stdout.count("epoch 1/2") == 1
+    assert json.loads((folder / "run" / "environment.json").read_text())["processes"] == 2
+
+
+@pytest.mark.parametrize("mistake", ["nodes", "batch_size"])
+def test_of_two_processes_one_tells_what_is_wrong(tiny: str, folder: Path, mistake: str) -> None:
+    arguments = ["--set", "train.batch_size=3"] if mistake == "batch_size" else ["--set", "clases=3"]
+    done = torchrun(folder, tiny, "--out", "run", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.count("error[") == 1
+    assert ("E636" in done.stderr) == (mistake == "batch_size")
+    assert not (folder / "run").exists()
