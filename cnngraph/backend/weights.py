@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_IMODE
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cnngraph.backend.fit import WeightsReport, check_weights, compare, refuse_misfit, renamed_shapes
 from cnngraph.backend.renames import Renames
 from cnngraph.backend.weights_file import WeightsFile, read_weights
+from cnngraph.files import write
 from cnngraph.ir.graph import Graph
 
 
@@ -72,8 +73,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def save_tensors(state: Mapping[str, Tensor], path: str | Path) -> None:
-    """Write tensors as safetensors, whole or not at all. Raises OSError where they cannot be written."""
-    path = Path(path)
+    """Write tensors as safetensors, whole or not at all. Raises WriteError."""
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
     for key, each in state.items():
@@ -83,24 +83,15 @@ def save_tensors(state: Mapping[str, Tensor], path: str | Path) -> None:
             tensor = tensor.clone()  # safetensors takes no two tensors in the same memory
         seen.add(tensor.untyped_storage().data_ptr())
         tensors[key] = tensor
-    try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
+
+    def save(beside: Path) -> None:
+        beside.touch()
+        mode = S_IMODE(beside.stat().st_mode)  # as every new file's, where safetensors keeps its files to their owner
         try:
             save_file(tensors, beside, metadata={"format": "pt"})
-            Path(beside).chmod(0o666 & ~_umask())
-            os.replace(beside, path)
-        finally:
-            Path(beside).unlink(missing_ok=True)
-    except OSError as error:
-        error.filename = str(path)
-        raise
-    except SafetensorError as error:  # a full disk, for one
-        number = re.search(r"os error (\d+)", str(error))
-        raise (OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error) from None
+        except SafetensorError as error:  # a full disk, for one
+            number = re.search(r"os error (\d+)", str(error))
+            raise (OSError(int(number[1]), os.strerror(int(number[1]))) if number else error) from None
+        beside.chmod(mode)
 
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+    write(Path(path), save)

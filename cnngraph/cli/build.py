@@ -120,7 +120,7 @@ def _shapes(shapes: Shapes) -> str:
 
 def _write(output: Path, model: nn.Module, graph: Graph) -> None:
     from cnngraph.backend import model_source, save_weights
-    from cnngraph.cli.files import write_text
+    from cnngraph.files import write_text
 
     if output.suffix.lower() == SOURCE:
         write_text(output, model_source(graph))

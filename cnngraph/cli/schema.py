@@ -30,9 +30,10 @@ def schema(output: OutputOption = None, plugins: PluginOption = None, experiment
 
     # yaml-language-server: $schema=cnngraph.json
     """
-    from cnngraph.cli.files import check_output, write_text
+    from cnngraph.cli.files import check_output
     from cnngraph.cli.reading import find_plugins
     from cnngraph.experiment.model import experiment_schema
+    from cnngraph.files import write_text
     from cnngraph.ops.registry import load_ops
     from cnngraph.schema import spec_schema
 

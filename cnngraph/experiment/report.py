@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from cnngraph import files
 from cnngraph.experiment.plan import Plan
 from cnngraph.experiment.results import Variant, spread
 from cnngraph.numbers import short
-from cnngraph.train import files
 from cnngraph.train.progress import duration
 
 CURVES = "curves.svg"

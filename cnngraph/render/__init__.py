@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
+from cnngraph.files import write
 from cnngraph.ir.graph import Graph
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
@@ -36,8 +36,8 @@ def render(
     a readable picture. `fold` draws equal rounds as one with `×6`; by default it does where `depth` is given or the
     picture would be long. The picture flows from top to bottom, or with `direction` LR from left to right.
 
-    Raises ValueError for an unknown ending or a depth below 1, SpecError (E501) for more boxes than can be laid out.
-    The file is whole or not there.
+    Raises ValueError for an unknown ending or a depth below 1, SpecError (E501) for more boxes than can be laid out,
+    WriteError where the file cannot be written. It is whole or not there.
     """
     format = FORMATS.get(path.suffix.lower())
     if format is None:
@@ -51,7 +51,7 @@ def render(
         from cnngraph.render.graphviz import draw  # pygraphviz takes a while to load
 
         content = draw(picture, format, direction)
-    _write(path, content)
+    write(path, lambda beside: beside.write_bytes(content))
 
 
 def to_dot(
@@ -66,12 +66,3 @@ def to_mermaid(
 ) -> str:
     """The graph as a Mermaid flowchart; see `render`."""
     return mermaid(compose(graph, depth=depth, fold=fold), direction)
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,11 +1,9 @@
-"""Files that are whole or not there, whenever the process dies: each is written beside its place and then renamed."""
+"""What a run writes, each file whole or not there: JSON, figures, weights and what a run goes on from."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,44 +11,23 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from cnngraph.files import clean, write, write_text
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class WriteError(OSError):
-    """A file cannot be written; what stood in its place stands there still."""
-
-
-def write(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` write a file beside `path`, then put it in its place. Raises WriteError."""
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        writer(beside)
-        _reach_the_disk(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
-def clean(folder: Path) -> None:
-    """Take away what a process that died in the middle of `write` left in a folder."""
-    for each in folder.glob(".*.partial"):
-        with suppress(OSError):
-            each.unlink()
-
-
-def _reach_the_disk(path: Path) -> None:
-    """Wait until a file's content is safe, so that after a power cut, too, its name stands for a whole file."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8."""
-    write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+__all__ = [
+    "clean",
+    "read_state",
+    "read_weights",
+    "write",
+    "write_figure",
+    "write_json",
+    "write_state",
+    "write_text",
+    "write_weights",
+]
 
 
 def write_json(path: Path, value: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.train.files import WriteError
+from cnngraph.files import WriteError
 from cnngraph.train.run_folder import RunFolder
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or none left of a person's share

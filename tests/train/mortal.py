@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+import cnngraph.files
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
@@ -91,7 +92,7 @@ class Death:
             return counting
 
         if self.within:
-            files._reach_the_disk = dies(files._reach_the_disk, True)
+            cnngraph.files._reach_the_disk = dies(cnngraph.files._reach_the_disk, True)
             os.replace = dies(os.replace, False)
         else:
             os.replace = dies(os.replace, True)

@@ -1,0 +1,51 @@
+"""Files that are whole or not there, whenever the process dies: each is written beside its place and then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+MOST_OF_A_NAME = 50  # characters that tell a person what was being written; a whole name could grow too long
+
+
+class WriteError(OSError):
+    """A file cannot be written; what stood in its place stands there still."""
+
+
+def write(path: Path, writer: Callable[[Path], object]) -> None:
+    """Let `writer` write a file beside `path`, then put it in its place. Raises WriteError."""
+    beside = _beside(path)
+    try:
+        writer(beside)
+        _reach_the_disk(beside)
+        os.replace(beside, path)
+    except OSError as error:  # the person knows the file by its own name
+        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8. Raises WriteError."""
+    write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def clean(folder: Path) -> None:
+    """Take away what a process that died in the middle of `write` left in a folder."""
+    for each in folder.glob(".*.partial"):
+        with suppress(OSError):
+            each.unlink()
+
+
+def _beside(path: Path) -> Path:
+    """A name that nobody else writes to, also where two write the same file at once."""
+    return path.parent / f".{path.name[:MOST_OF_A_NAME]}.{os.urandom(4).hex()}.partial"
+
+
+def _reach_the_disk(path: Path) -> None:
+    """Wait until a file's content is safe, so that after a power cut, too, its name stands for a whole file."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

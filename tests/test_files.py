@@ -1,0 +1,164 @@
+"""Files are whole or not there, whoever writes them; what dies or fails while one is written harms nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnngraph.api import compile_text
+from cnngraph.backend import save_weights
+from cnngraph.diagnostics import Source
+from cnngraph.files import WriteError, clean, write, write_text
+from cnngraph.render import render
+from cnngraph.train.files import write_json, write_state, write_weights
+
+
+def drawn(path: Path) -> None:
+    graph = compile_text(Source("net.yaml", "cnngraph: 1\ninput: [4]\nnodes: [relu]\n"), path.parent).graph
+    assert graph
+    render(graph, path)
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "text.py": lambda path: write_text(path, "×\n"),
+    "net.dot": drawn,
+    "net.safetensors": lambda path: save_weights(torch.nn.Linear(2, 2), path),
+    "last.safetensors": lambda path: write_weights(path, {"weight": torch.zeros(2)}, {"epoch": 1}),
+    "state.pt": lambda path: write_state(path, {"weight": torch.zeros(2)}),
+    "metrics.json": lambda path: write_json(path, {"epochs": []}),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder where new files are open to the group."""
+    before = os.umask(0o007)
+    yield tmp_path
+    os.umask(before)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is safe on the disk before it takes its place, with the mode of any new file, and nothing stays beside."""
+    path, safe = folder / name, set()
+
+    def sync(file: int, call: Callable[[int], None] = os.fsync) -> None:
+        call(file)
+        safe.add((os.fstat(file).st_ino, os.fstat(file).st_size))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for mode in (0o400, 0o660):
+        WRITERS[name](path)
+        found = path.stat()
+        assert found.st_mode & 0o777 == 0o660
+        assert found.st_size
+        assert (found.st_ino, found.st_size) in safe
+        assert [each.name for each in folder.iterdir()] == [name]
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_writer_tells_of_the_file_that_was_asked_for(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.mkdir()
+    with pytest.raises(WriteError) as caught:
+        WRITERS[name](path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EISDIR, str(path))
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_text_is_utf8(tmp_path: Path) -> None:
+    write_text(tmp_path / "text", "×\n")
+    assert (tmp_path / "text").read_bytes() == b"\xc3\x97\n"
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.EIO, "Input/output error", "elsewhere"), ValueError("no"), KeyboardInterrupt()]
+)
+def test_what_fails_leaves_the_old_file_and_nothing_beside(failure: BaseException, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+
+    def fail(beside: Path) -> None:
+        beside.write_text("half")
+        raise failure
+
+    with pytest.raises((WriteError, ValueError, KeyboardInterrupt)) as caught:
+        write(path, fail)
+    if isinstance(caught.value, WriteError):
+        assert str(caught.value) == f"[Errno {errno.EIO}] Input/output error: '{path}'"
+    else:
+        assert caught.value is failure
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "before"
+
+
+def test_a_disk_that_is_full_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match="No space left") as caught:
+        write_text(tmp_path / "file", "text")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "file"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reason_without_a_number(tmp_path: Path) -> None:
+    def fail(beside: Path) -> None:
+        raise OSError("the encoder broke")
+
+    with pytest.raises(WriteError) as caught:
+        write(tmp_path / "file", fail)
+    assert (caught.value.strerror, caught.value.filename) == ("the encoder broke", str(tmp_path / "file"))
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "file"
+    with pytest.raises(WriteError, match="No such file") as caught:
+        write_text(path, "text")
+    assert caught.value.filename == str(path)
+
+
+def test_two_write_the_same_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def slowly(beside: Path) -> None:
+        beside.write_text("the slower")
+        write_text(path, "the faster")
+        assert path.read_text() == "the faster"
+
+    write(path, slowly)
+    assert path.read_text() == "the slower"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("letter", ["n", "字"])
+def test_the_longest_name(letter: str, tmp_path: Path) -> None:
+    name = letter * (255 // len(letter.encode()))
+    write_text(tmp_path / name, "text")
+    assert (tmp_path / name).read_text() == "text"
+
+
+def test_what_a_dead_process_leaves_is_hidden_and_can_be_cleaned_away(tmp_path: Path) -> None:
+    left: list[Path] = []
+
+    def die(beside: Path) -> None:
+        beside.write_text("half")
+        left.append(beside.rename(beside.with_name(beside.name.replace(".file.", ".file.0"))))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "file", die)
+    (tmp_path / "mine.partial").write_text("not hidden")
+    (tmp_path / ".mine").write_text("not partial")
+    assert left[0].parent == tmp_path
+    assert left[0].name.startswith(".file.")
+    assert left[0].name.endswith(".partial")
+    clean(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".mine", "mine.partial"]
