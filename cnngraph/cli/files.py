@@ -9,7 +9,7 @@ import typer
 
 
 def check_output(path: Path, endings: Iterable[str] = (), option: str = "--output") -> None:
-    """Refuse a file in no folder, or whose ending names no format. Raises typer.BadParameter."""
+    """Refuse a file in no folder, one that is none, or whose ending names no format. Raises typer.BadParameter."""
     known = list(endings)
     if known and path.suffix.lower() not in known:
         wanted = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
@@ -18,3 +18,5 @@ def check_output(path: Path, endings: Iterable[str] = (), option: str = "--outpu
         raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     if path.is_dir():
         raise typer.BadParameter(f"{path} is a folder", param_hint=option)
+    if path.exists() and not path.is_file():  # such as /dev/null, in whose place a file would be put
+        raise typer.BadParameter(f"{path} is no plain file", param_hint=option)

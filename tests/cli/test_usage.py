@@ -100,6 +100,7 @@ def test_version(cli: Cli) -> None:
             "error: invalid value for --output: x.pth must end in .py or .safetensors",
         ),
         (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
+        (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is no plain file\n"),
         (["train"], "error: invalid value for SPEC: give a spec, or --resume RUN\n"),
         (["train", "--resume", "r", "--recipe", "digits"], "error: invalid value for --resume: "),
     ],
