@@ -110,8 +110,8 @@ def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC) -> None:
     run_training(graph, recipe, spec_text=spec, out=folder, resume=begun, quiet=True)
 
 
-def _live_and_die(folder: Path, recipe: Recipe, death: Death | None, spec: str, surroundings: dict[str, str]) -> None:
-    os.environ.update(surroundings)
+def _live_and_die(folder: Path, recipe: Recipe, death: Death | None, spec: str, variables: dict[str, str]) -> None:
+    os.environ.update(variables)
     if death:
         death.prepare()
     try:
@@ -125,10 +125,10 @@ def start(
     recipe: Recipe = RECIPE,
     death: Death | None = None,
     spec: str = SPEC,
-    surroundings: dict[str, str] | None = None,
+    variables: dict[str, str] | None = None,
 ) -> Any:
     """A process that trains."""
-    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, surroundings or {}))
+    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, variables or {}))
     process.start()
     return process
 
@@ -136,13 +136,19 @@ def start(
 def start_together(
     size: int, folder: Path, recipe: Recipe = RECIPE, death: Death | None = None, spec: str = SPEC
 ) -> list[Any]:
-    """Processes that train one network, as torchrun starts them; the first is the one that dies."""
+    """Processes that train one network; the first is the one that dies."""
+    return [
+        start(folder, recipe, None if number else death, spec, each) for number, each in enumerate(surroundings(size))
+    ]
+
+
+def surroundings(size: int) -> list[dict[str, str]]:
+    """What torchrun puts into the environment of each process."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    ranks = [{"RANK": each, "LOCAL_RANK": each} for each in map(str, range(size))]
-    return [start(folder, recipe, None if number else death, spec, shared | each) for number, each in enumerate(ranks)]
+    return [shared | {"RANK": each, "LOCAL_RANK": each} for each in map(str, range(size))]
 
 
 def finished(folder: Path) -> bool:

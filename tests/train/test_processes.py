@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,18 @@ from typing import Any
 
 import pytest
 
+from cnngraph.api import build, compile_text
+from cnngraph.backend import lower
+from cnngraph.diagnostics import Source
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
-from tests.train.mortal import RECIPE, SPEC, Death, finished, outcome, start, start_together
+from cnngraph.train.learner import Learner
+from cnngraph.train.parallel import blocks_of
+from cnngraph.train.world import joined
+from tests.train.mortal import PROCESSES, RECIPE, SPEC, Death, finished, outcome, start, start_together, surroundings
+from tests.train.support import CPU
 
 PLAIN = """\
 cnngraph: 1
@@ -118,3 +126,35 @@ def test_sharded_weights_are_the_same(tmp_path: Path, ema: float | None) -> None
     assert train(1, tmp_path / "first", sharded, BLOCKS) == pytest.approx(together, rel=1e-3)
     train_and_die(1, tmp_path / "second", sharded, BLOCKS)
     assert train(2, tmp_path / "second", sharded, BLOCKS) == pytest.approx(together, rel=1e-3)
+
+
+def hold(folder: Path, variables: dict[str, str]) -> None:
+    """Note how much of each weight a process holds."""
+    os.environ.update(variables)
+    graph = compile_text(Source("blocks.yaml", BLOCKS), folder).graph
+    assert graph
+    with joined(CPU) as world:
+        learner = Learner(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
+        held = {name: each.to_local().shape[0] for name, each in learner.model.named_parameters()}
+    (folder / f"{world.rank}.json").write_text(json.dumps(held))
+
+
+def test_each_process_holds_a_part_of_every_weight(tmp_path: Path) -> None:
+    processes = [PROCESSES.Process(target=hold, args=(tmp_path, each)) for each in surroundings(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert {name: (first[name], second[name]) for name in first} == {
+        "block.conv.weight": (3, 2),
+        "block.conv.bias": (3, 2),
+        "fc.1.weight": (2, 2),
+        "fc.1.bias": (2, 2),
+    }
+
+
+def test_the_blocks_of_a_network() -> None:
+    network = build("resnet18")
+    names = {module: name for name, module in network.named_modules()}
+    assert [names[each] for each in blocks_of(network)] == [f"layer{n}.{m}" for n in range(1, 5) for m in range(2)]
