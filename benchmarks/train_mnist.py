@@ -13,16 +13,8 @@ ratio is the median over the rounds. A machine that does other work meanwhile me
 from __future__ import annotations
 
 import argparse
-import itertools
-import multiprocessing
-import statistics
-import tempfile
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +23,10 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
 
 import cnngraph
+from benchmarks.turns import Run, Side, compare, on_engine, options, plain_loop
 from cnngraph.library import library_root
 from cnngraph.recipe import load_recipe
-from cnngraph.train import train
-from cnngraph.train.data import default_data_dir, load_parts
-from cnngraph.train.progress import Silent
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data import load_parts
 
 
 class Inception(nn.Module):
@@ -77,14 +67,6 @@ class GoogLeNet(nn.Module):
         return logits
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one side took, and what it reached on the test images."""
-
-    seconds: float
-    accuracy: float
-
-
 def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
     """Train and evaluate as most scripts do."""
     torch.manual_seed(seed)
@@ -95,89 +77,32 @@ def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
     train_loader = DataLoader(training_set, batch_size=64, shuffle=True, num_workers=workers)
     test_loader = DataLoader(test_set, batch_size=64, shuffle=False, num_workers=workers)
     model = GoogLeNet()
-    criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
-    accuracy = began = 0.0
-    for _ in range(arguments.epochs):
-        began = time.perf_counter()
-        model.train()
-        for inputs, targets in train_loader:
-            optimizer.zero_grad()
-            loss = criterion(model(inputs), targets)
-            torch.autograd.backward(loss)
-            optimizer.step()
-        model.eval()
-        correct = 0
-        with torch.no_grad():
-            for inputs, targets in test_loader:
-                correct += int((model(inputs).argmax(1) == targets).sum())
-        accuracy = correct / len(test_set)
-    return Run(time.perf_counter() - began, accuracy)
+    return plain_loop(model, optimizer, train_loader, test_loader, arguments.epochs)
 
 
 def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
-    """Train and evaluate the spec on cnngraph's engine, checkpoints and all; the usual script writes none."""
+    """The same by the published recipe."""
     graph = cnngraph.load(library_root() / "googlenet_mnist.yaml")
     recipe = replace(load_recipe("mnist"), epochs=arguments.epochs, seed=seed, precision=precision)
-    torch.manual_seed(seed)
     parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir)
     parts = replace(parts, train=replace(parts.train, indices=parts.train.indices[: arguments.images]))
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(
-            cnngraph.build(graph),
-            recipe,
-            parts,
-            RunFolder.new(Path(folder), graph.name),
-            network=graph.name,
-            device=torch.device("cpu"),
-            reporter=Silent(),
-        )
-    return Run(result.epochs[-1].seconds, result.accuracy or 0.0)
-
-
-def in_a_process(side: Callable[[], Run]) -> Run:
-    """Run one side in a new process, which has no other side's allocator, threads or caches."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(side).result()
+    return on_engine(graph, recipe, parts)
 
 
 def main() -> None:
     """Let the sides take turns, and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=default_data_dir(), help="the folder that has MNIST/raw")
-    parser.add_argument("--images", type=int, default=60_000, help="how many training images to use")
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2, help="worker processes of the usual script's DataLoader")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, "the folder that has MNIST/raw", 60_000).parse_args()
     print(f"googlenet_mnist, {arguments.images:,} images, {torch.get_num_threads()} threads")
-    usual: dict[str, Callable[[int], Run]] = {
+    usual: dict[str, Side] = {
         f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
         "usual script, no workers": partial(usual_script, arguments, 0),
     }
-    ours: dict[str, Callable[[int], Run]] = {
+    ours: dict[str, Side] = {
         "cnngraph": partial(engine, arguments, "fp32"),
         "cnngraph, bf16": partial(engine, arguments, "bf16"),
     }
-    runs = take_turns(usual | ours, arguments.rounds)
-    for name in runs:
-        print(f"{name}: accuracy {100 * statistics.mean(each.accuracy for each in runs[name]):.2f} %")
-    for name, other in itertools.product(usual, ours):
-        ratios = [theirs.seconds / its.seconds for theirs, its in zip(runs[name], runs[other], strict=True)]
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(f"{name}: {statistics.median(ratios):.2f} times the seconds of {other} ({spread})")
-
-
-def take_turns(sides: Mapping[str, Callable[[int], Run]], rounds: int) -> dict[str, list[Run]]:
-    """Every side once a round, another one first each time."""
-    runs: dict[str, list[Run]] = {name: [] for name in sides}
-    for seed in range(rounds):
-        first = seed % len(sides)
-        for name in [*sides][first:] + [*sides][:first]:
-            runs[name].append(in_a_process(partial(sides[name], seed)))
-        seconds = " · ".join(f"{name} {runs[name][-1].seconds:.1f} s" for name in sides)
-        print(f"round {seed + 1}: {seconds}", flush=True)
-    return runs
+    compare(usual, ours, arguments.rounds)
 
 
 if __name__ == "__main__":

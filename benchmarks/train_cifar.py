@@ -1,0 +1,166 @@
+"""Training speed beside the usual script, in one run: resnet_cifar_222 on CIFAR-10 by its recipe.
+
+Both sides pad by 4 pixels, crop at random, mirror half of the images, normalise, and learn by Adam in batches of 100.
+The usual script does so per image, with torchvision's transforms over decoded images in memory as torchvision's
+CIFAR10 keeps them, and has a hand-written network and a plain loop. It runs twice: with worker processes that load
+ahead, and without. cnngraph runs twice as well: by the recipe as it stands, and with `precision: bf16`. Each side
+trains from new weights in a process of its own and evaluates on the test images; what is timed is an epoch with its
+evaluation, not the reading of files. The sides take turns, and a ratio is the median over the rounds. A machine that
+does other work meanwhile measures that work.
+
+    python benchmarks/train_cifar.py --data-dir DATA                    # 50,000 images, half an hour on 2 cores
+    python benchmarks/train_cifar.py --data-dir DATA --images 5000 --test-images 1000
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+import cnngraph
+from benchmarks.turns import Run, Side, compare, on_engine, options, plain_loop
+from cnngraph.ir.graph import Graph
+from cnngraph.recipe import Recipe, load_recipe
+from cnngraph.recipe.data import ImageFolder
+from cnngraph.train.data import load_parts
+from cnngraph.train.images import InMemory, Part, Parts
+
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+BATCH_SIZE = 100
+
+
+class BasicBlock(nn.Module):
+    """Two convolutions and a shortcut around them."""
+
+    def __init__(self, in_planes: int, planes: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, planes, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or in_planes != planes:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_planes, planes, 1, stride=stride, bias=False), nn.BatchNorm2d(planes)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        return F.relu(out + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """The network as a script has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = nn.Sequential(BasicBlock(16, 16), BasicBlock(16, 16))
+        self.layer2 = nn.Sequential(BasicBlock(16, 32, stride=2), BasicBlock(32, 32))
+        self.layer3 = nn.Sequential(BasicBlock(32, 64, stride=2), BasicBlock(64, 64))
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.layer3(self.layer2(self.layer1(out)))
+        out = F.adaptive_avg_pool2d(out, 1).flatten(1)
+        logits: Tensor = self.linear(out)
+        return logits
+
+
+class InArrays(Dataset[tuple[Tensor, int]]):
+    """A part as torchvision's CIFAR10 keeps one: an array of bytes, of which each item becomes a PIL image."""
+
+    def __init__(self, part: Part, transform: transforms.Compose) -> None:
+        assert isinstance(part.images, InMemory)
+        self.data = part.images.pixels[part.indices].numpy()
+        self.targets: list[int] = part.images.labels[part.indices].tolist()
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.data[index])
+        return self.transform(image), self.targets[index]
+
+
+def read(arguments: argparse.Namespace, precision: str = "fp32", seed: int = 0) -> tuple[Graph, Recipe, Parts]:
+    """The network, its recipe, and the images that every side has; of a part of them each class has its share."""
+    graph = cnngraph.load("resnet_cifar_222")
+    recipe = replace(load_recipe("cifar"), epochs=arguments.epochs, seed=seed, precision=precision)
+    if (arguments.data_dir / "train").is_dir():
+        recipe = replace(recipe, data=ImageFolder(), normalize="cifar10")
+    parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir, lambda note: None)
+    assert parts.test
+    training, test = some(parts.train, arguments.images), some(parts.test, arguments.test_images)
+    return graph, recipe, replace(parts, train=training, test=test)
+
+
+def some(part: Part, count: int) -> Part:
+    """So many images of a part, the same ones each time; a folder has them class by class, so they are drawn."""
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
+    return replace(part, indices=part.indices[order[:count]])
+
+
+def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
+    """Train and evaluate as most scripts do."""
+    torch.manual_seed(seed)
+    to_tensor = [transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
+    by_chance = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    _, _, parts = read(arguments)
+    assert parts.test
+    training_set = InArrays(parts.train, transforms.Compose([*by_chance, *to_tensor]))
+    test_set = InArrays(parts.test, transforms.Compose(to_tensor))
+    train_loader = DataLoader(training_set, batch_size=BATCH_SIZE, shuffle=True, num_workers=workers)
+    test_loader = DataLoader(test_set, batch_size=BATCH_SIZE, shuffle=False, num_workers=workers)
+    model = ResNet()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+    return plain_loop(model, optimizer, train_loader, test_loader, arguments.epochs)
+
+
+def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
+    """The same by the library's recipe."""
+    return on_engine(*read(arguments, precision, seed))
+
+
+def check_same_network() -> None:
+    """Refuse to compare networks that do not compute the same."""
+    built, by_hand = cnngraph.build("resnet_cifar_222").eval(), ResNet().eval()
+    by_hand.load_state_dict(dict(zip(by_hand.state_dict(), built.state_dict().values(), strict=True)))
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(built(images), by_hand(images))
+
+
+def main() -> None:
+    """Let the sides take turns, and print the ratios."""
+    data = "torchvision's CIFAR10 folder, or a folder with train and test, each with a folder of images for each class"
+    parser = options(__doc__, data, 50_000)
+    parser.add_argument("--test-images", type=int, default=10_000, help="how many images to evaluate on")
+    arguments = parser.parse_args()
+    check_same_network()
+    count, tested, threads = arguments.images, arguments.test_images, torch.get_num_threads()
+    print(f"resnet_cifar_222, {count:,} images, {tested:,} test images, {threads} threads", flush=True)
+    usual: dict[str, Side] = {
+        f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
+        "usual script, no workers": partial(usual_script, arguments, 0),
+    }
+    ours: dict[str, Side] = {
+        "cnngraph": partial(engine, arguments, "fp32"),
+        "cnngraph, bf16": partial(engine, arguments, "bf16"),
+    }
+    compare(usual, ours, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What the training benchmarks share: a script's plain loop, a run on the engine, and sides that take turns."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import cnngraph
+from cnngraph.ir.graph import Graph
+from cnngraph.recipe import Recipe
+from cnngraph.train import train
+from cnngraph.train.data import default_data_dir
+from cnngraph.train.images import Parts
+from cnngraph.train.progress import Silent
+from cnngraph.train.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one side took, and what it reached on the test images."""
+
+    seconds: float
+    accuracy: float
+
+
+Side: TypeAlias = Callable[[int], Run]  # by the seed
+
+
+def plain_loop(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train_loader: DataLoader[Any],
+    test_loader: DataLoader[Any],
+    epochs: int,
+) -> Run:
+    """Train and evaluate as most scripts do; the seconds are the last epoch's."""
+    criterion = nn.CrossEntropyLoss()
+    accuracy = began = 0.0
+    for _ in range(epochs):
+        began = time.perf_counter()
+        model.train()
+        for inputs, targets in train_loader:
+            optimizer.zero_grad()
+            loss = criterion(model(inputs), targets)
+            torch.autograd.backward(loss)
+            optimizer.step()
+        model.eval()
+        correct = images = 0
+        with torch.no_grad():
+            for inputs, targets in test_loader:
+                correct += int((model(inputs).argmax(1) == targets).sum())
+                images += len(targets)
+        accuracy = correct / images
+    return Run(time.perf_counter() - began, accuracy)
+
+
+def on_engine(graph: Graph, recipe: Recipe, parts: Parts) -> Run:
+    """Train and evaluate a spec on cnngraph's engine, checkpoints and all; the usual script writes none."""
+    torch.manual_seed(recipe.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        result = train(
+            cnngraph.build(graph),
+            recipe,
+            parts,
+            RunFolder.new(Path(folder), graph.name),
+            network=graph.name,
+            device=torch.device("cpu"),
+            reporter=Silent(),
+        )
+    return Run(result.epochs[-1].seconds, result.accuracy or 0.0)
+
+
+def options(about: str | None, data: str, images: int) -> argparse.ArgumentParser:
+    """The options of every training benchmark. `data` says what the data folder has."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, default=default_data_dir(), help=data)
+    parser.add_argument("--images", type=int, default=images, help="how many training images to use")
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2, help="worker processes of the usual script's DataLoader")
+    return parser
+
+
+def compare(usual: Mapping[str, Side], ours: Mapping[str, Side], rounds: int) -> None:
+    """Let the sides take turns, and print what they reached and the ratios of their seconds."""
+    runs = take_turns({**usual, **ours}, rounds)
+    for name in runs:
+        print(f"{name}: accuracy {100 * statistics.mean(each.accuracy for each in runs[name]):.2f} %")
+    for name, other in itertools.product(usual, ours):
+        ratios = [theirs.seconds / its.seconds for theirs, its in zip(runs[name], runs[other], strict=True)]
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        print(f"{name}: {statistics.median(ratios):.2f} times the seconds of {other} ({spread})")
+
+
+def take_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Run]]:
+    """Every side once a round, another one first each time."""
+    runs: dict[str, list[Run]] = {name: [] for name in sides}
+    for seed in range(rounds):
+        first = seed % len(sides)
+        for name in [*sides][first:] + [*sides][:first]:
+            runs[name].append(in_a_process(partial(sides[name], seed)))
+        seconds = " · ".join(f"{name} {runs[name][-1].seconds:.1f} s" for name in sides)
+        print(f"round {seed + 1}: {seconds}", flush=True)
+    return runs
+
+
+def in_a_process(side: Callable[[], Run]) -> Run:
+    """Run one side in a new process, which has no other side's allocator, threads or caches."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(side).result()
