@@ -152,9 +152,9 @@ def report(turns: TakingTurns, steps: int) -> None:
     pairs = turns.pairs[WARM_UP:]
     milliseconds = 1000 * statistics.median(bare.wall for _, bare in pairs) / steps
     assert turns.figures
-    engine, bare = (f"{100 * each.accuracy:.1f} %" for each in turns.figures)
+    engine, bare = (f"{each.loss:.4f}" for each in turns.figures)
     print(f"torch {torch.__version__}, threads: {torch.get_num_threads()}, bound {BOUND}")
-    print(f"a step of the bare loop: {milliseconds:.2f} ms; accuracy: engine {engine}, bare loop {bare}")
+    print(f"a step of the bare loop: {milliseconds:.2f} ms; loss at the end: engine {engine}, bare loop {bare}")
     for number, clock in enumerate(("seconds", "of the processor")):
         ratios = [ours[number] / theirs[number] for ours, theirs in pairs]
         low, middle, high = statistics.quantiles(ratios, n=4)
