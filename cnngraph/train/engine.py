@@ -71,7 +71,7 @@ def train(
                 trainer.run(run.loader.batches(run.done))
             result = run.end()
         except KeyboardInterrupt:  # the second Ctrl-C: the weights may be half changed, the last checkpoint stands
-            result = run.interrupted()
+            result = run.interrupted(draws=False)
         except torch.OutOfMemoryError as error:
             raise _out_of_memory(recipe, error) from None
     reporter.end(result)
@@ -204,9 +204,10 @@ class Run:
         self.folder.save_metrics(self.epochs, test=test, finished=True, seconds=self.seconds)
         return Result(self.folder.path, self.epochs, best, test, False, self.seconds)
 
-    def interrupted(self) -> Result:
+    def interrupted(self, draws: bool = True) -> Result:
         """The result of a run that may go on later."""
-        self.folder.save_curves(self.network, self.epochs, None)
+        if draws:
+            self.folder.save_curves(self.network, self.epochs, None)
         return Result(self.folder.path, self.epochs, best_of(self.epochs), None, True, self.seconds)
 
     # What that takes.

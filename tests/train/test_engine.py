@@ -205,6 +205,24 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     assert figures(done) == figures(whole)
 
 
+def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Path] = []
+
+    def draw(path: Path, *facts: object) -> None:
+        drawn.append(path)
+        if len(drawn) == 1:
+            press_ctrl_c()
+
+    monkeypatch.setattr("cnngraph.train.run_folder.draw_curves", draw)
+    told = Remembering()
+    half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=told, epochs=3)
+    assert half.interrupted
+    assert told.ended == [half]
+    assert len(drawn) == 1
+
+
 def test_stopped_before_a_checkpoint(tmp_path: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
