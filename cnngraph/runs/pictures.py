@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from cnngraph.runs.classifier import Reader
-from cnngraph.train.images import ImageError
+from cnngraph.train.images import ENDINGS, ImageError
 
 
 class Picture(NamedTuple):
@@ -30,7 +29,7 @@ def find_pictures(given: Sequence[Path]) -> Iterator[Path]:
             continue
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(each for each in folders if not each.startswith("."))
-            yield from (Path(folder) / name for name in sorted(names) if name.lower().endswith(IMG_EXTENSIONS))
+            yield from (Path(folder) / name for name in sorted(names) if name.lower().endswith(ENDINGS))
 
 
 def read_pictures(files: Iterable[Path], reader: Reader) -> Iterator[Picture]:

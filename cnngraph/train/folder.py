@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
+from torchvision.datasets.folder import make_dataset
 
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.images import Part, Parts
+from cnngraph.train.images import ENDINGS, Part, Parts
 from cnngraph.train.loading import Loading
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Note: TypeAlias = Callable[[str], None]
 
-ENDINGS = f"images end in {', '.join(IMG_EXTENSIONS)}"
+HELP = f"images end in {', '.join(ENDINGS)}"
 PARTS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 
 
@@ -34,12 +34,17 @@ def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir:
         raise _wrong(f"there is no folder {root}")
     folders = _parts(root)
     classes = _classes(folders["train"], data)
+    if not data.classes:
+        _refuse_others(folders, classes)
     loading = Loading.of(data, recipe, wanted, note)
     parts = {name: Part.whole(loading.images(folder, *files_of(folder, classes))) for name, folder in folders.items()}
-    present = set(parts["train"].images.labels.tolist())
-    for label, name in enumerate(classes):
-        if label not in present:
-            raise _wrong(f"{folders['train']} has no images of the class {name}", ENDINGS)
+    for name, folder in folders.items():
+        present = set(parts[name].images.labels.tolist())
+        absent = [each for label, each in enumerate(classes) if label not in present]
+        if absent and name == "train":
+            raise _wrong(f"{folder} has no images of the class {absent[0]}", HELP)
+        if absent:
+            note(f"{folder} has no images of the class{'es' if len(absent) > 1 else ''} {_some(absent)}")
     return Parts(tuple(classes), parts["train"], parts.get("validation"), parts.get("test"), loading.broken)
 
 
@@ -49,9 +54,37 @@ def _parts(root: Path) -> dict[str, Path]:
     return found if "train" in found else {"train": root}
 
 
+def _refuse_others(folders: dict[str, Path], classes: Sequence[str]) -> None:
+    """Raises SpecError for the classes of a part that are none of the training images."""
+    train = folders["train"]
+    help = "remove it, or say which classes count: data.classes in the recipe"
+    found = [
+        Diagnostic(
+            "E621",
+            f"{folder / each} is no class of {train}: {_some(classes)}",
+            help=did_you_mean(each, classes) or help,
+        )
+        for folder in folders.values()
+        for each in _inner(folder)
+        if each not in classes
+    ]
+    if found:
+        raise SpecError(found)
+
+
+def _inner(folder: Path) -> list[str]:
+    """The names of the folders in a folder."""
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _some(classes: Sequence[str]) -> str:
+    """The first of many classes."""
+    return ", ".join(classes[:12]) + (" …" if len(classes) > 12 else "")
+
+
 def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
     """The classes to train on: those that the recipe names, or every folder in order of its name."""
-    found = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+    found = _inner(folder)
     if len(found) < 2:
         message = f"{folder} needs one folder of images for each of at least two classes, it has {len(found)}"
         raise _wrong(message)
@@ -64,9 +97,9 @@ def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
 def files_of(folder: Path, classes: Sequence[str]) -> tuple[list[str], torch.Tensor]:
     """The image files of some classes, each in a folder of its name, and their labels."""
     index = {name: label for label, name in enumerate(classes) if (folder / name).is_dir()}
-    samples = make_dataset(str(folder), index, IMG_EXTENSIONS, allow_empty=True) if index else []
+    samples = make_dataset(str(folder), index, ENDINGS, allow_empty=True) if index else []
     if not samples:
-        raise _wrong(f"{folder} has no images in folders of the classes {', '.join(classes[:12])}", ENDINGS)
+        raise _wrong(f"{folder} has no images in folders of the classes {_some(classes)}", HELP)
     return [file for file, _ in samples], torch.tensor([label for _, label in samples])
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageNet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.folder import files_of
-from cnngraph.train.images import Part, Parts
+from cnngraph.train.images import ENDINGS, Part, Parts
 from cnngraph.train.loading import Loading, Note
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _validation(folder: Path, root: Path, chosen: Sequence[str], in_order: list[
     """The files of `val` and their labels."""
     if any((folder / each).is_dir() for each in chosen):
         return files_of(folder, chosen)
-    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in IMG_EXTENSIONS)
+    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in ENDINGS)
     if (root / SOLUTION).is_file():
         with (root / SOLUTION).open(encoding="utf-8", newline="") as lines:
             rows = csv.DictReader(lines)

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
@@ -24,6 +25,8 @@ from cnngraph.train.resampling import middle_of, random_box, shorter_side
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
 Group: TypeAlias = tuple[Tensor, int | None]  # indices, and what chances follow from; None: there are none
+
+ENDINGS = (*IMG_EXTENSIONS, ".gif")  # of image files, wherever a folder is looked through
 
 
 class Images(Protocol):
@@ -261,7 +264,16 @@ def upright(file: str | Path, mode: str) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """A grey image of 16 bits with its upper 8: Pillow's own conversion would make all that is over 255 white."""
+    """A grey image of 16 bits with its upper 8: Pillow's own conversion would make all that is over 255 white.
+
+    Fractions go from 0 to 1, or else they are bytes. Raises ValueError where they can be neither.
+    """
+    if image.mode == "F":
+        fractions = np.asarray(image)
+        low, high = float(fractions.min()), float(fractions.max())
+        if not 0 <= low <= high <= 255:
+            raise ValueError(f"its values are no bytes, they go from {low:g} to {high:g}")
+        return Image.fromarray((fractions * (255 if high <= 1 else 1)).round().astype(np.uint8))
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image).astype(np.int64)

@@ -17,6 +17,8 @@ from cnngraph.runs import prediction
 from cnngraph.runs.classifier import Box, RunReader, of_torchvision
 from cnngraph.runs.evaluation import evaluate_run
 from cnngraph.runs.finished import FinishedRun
+from cnngraph.train.folder import files_of
+from cnngraph.train.images import ENDINGS
 from cnngraph.train.named import _embedded
 from cnngraph.train.preparation import Preparation
 from tests.cli.conftest import Cli
@@ -88,6 +90,20 @@ def test_a_broken_image_is_named_and_the_rest_goes_on(cli: Cli, finished: Path, 
     (tmp_path / "empty").mkdir()
     ran = cli("predict", finished, tmp_path / "empty")
     assert (ran.code, ran.err) == (1, f"error: there are no images in {tmp_path / 'empty'}\n")
+
+
+def test_a_folder_is_looked_through_for_all_that_training_reads(
+    cli: Cli, finished: Path, digits: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "kinds").mkdir()
+    for ending in ENDINGS:
+        Image.open(next(digits.rglob("*.png"))).convert("L").save(tmp_path / "kinds" / f"a{ending.upper()}")
+    (tmp_path / "kinds" / "read.me").write_text("no image")
+    told = json.loads(cli("predict", finished, tmp_path / "kinds", "--format", "json").out)
+    assert {Path(each["image"]).suffix.lower() for each in told} == set(ENDINGS) >= {".gif", ".png", ".tif", ".jpg"}
+    assert all("predictions" in each for each in told)
+    (tmp_path / "kinds").rename(tmp_path / "of_a_class")
+    assert len(files_of(tmp_path, ["of_a_class"])[0]) == len(ENDINGS)
 
 
 def test_a_run_that_does_not_know_its_classes_says_so(cli: Cli, trained: Path, digits: Path) -> None:

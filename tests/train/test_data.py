@@ -247,6 +247,32 @@ def test_chosen_classes_of_a_folder(tmp_path: Path) -> None:
     assert caught.value.diagnostics[0].help == "did you mean cat?"
 
 
+def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None:
+    lay_images(tmp_path / "train", {"circle": 2, "square": 2, "triangle": 2})
+    lay_images(tmp_path / "val", {"circle": 1, "squares": 1})
+    lay_images(tmp_path / "test", {"circle": 1, "star": 1})
+    (tmp_path / "test" / ".cache").mkdir()
+    with pytest.raises(SpecError) as caught:
+        load(PHOTOS, tmp_path, COLOUR)
+    no_class = f"is no class of {tmp_path / 'train'}: circle, square, triangle"
+    assert [(each.code, each.message) for each in caught.value.diagnostics] == [
+        ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
+        ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
+    ]
+    assert caught.value.diagnostics[0].help == "did you mean square?"
+    chosen = replace(PHOTOS, data=ImageFolder(classes=("circle", "triangle")))
+    assert lengths(load(chosen, tmp_path, COLOUR)) == (4, 1, 1)
+
+
+def test_a_class_that_other_parts_lack_is_noted(tmp_path: Path) -> None:
+    lay_images(tmp_path / "train", {"circle": 2, "square": 2, "triangle": 2})
+    lay_images(tmp_path / "val", {"circle": 1, "square": 1, "triangle": 1})
+    lay_images(tmp_path / "test", {"circle": 1, "square": 0})
+    notes: list[str] = []
+    load_parts(PHOTOS, COLOUR, tmp_path, notes.append)
+    assert notes == [f"{tmp_path / 'test'} has no images of the classes square, triangle"]
+
+
 @pytest.mark.parametrize(
     ("lay", "message"),
     [

@@ -16,7 +16,7 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.chances import Draws
-from cnngraph.train.images import InMemory, Part, decode
+from cnngraph.train.images import ImageError, InMemory, Part, decode
 from cnngraph.train.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.preparation import Preparation
 from tests.train.support import CPU, RECIPE, stripes
@@ -155,3 +155,24 @@ def test_sixteen_bits_of_grey_are_not_all_white(tmp_path: Path) -> None:
     values = np.array([[0, 4_000], [40_000, 65_535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
     assert decode(tmp_path / "deep.png", (1, 2, 2)).flatten().tolist() == [0, 15, 156, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        ([[0.0, 0.2], [0.5, 1.0]], [0, 51, 128, 255]),
+        ([[0.0, 1.5], [99.0, 255.0]], [0, 2, 99, 255]),
+        ([[-0.1, 0.0], [0.0, 1.0]], "they go from -0.1 to 1"),
+        ([[0.0, 0.0], [1.0, 256.0]], "they go from 0 to 256"),
+        ([[0.0, float("nan")], [1.0, 1.0]], "they go from nan to nan"),
+    ],
+)
+def test_fractions_are_bytes_or_go_to_one(tmp_path: Path, values: list[list[float]], read: list[int] | str) -> None:
+    file = tmp_path / "fractions.tif"
+    Image.fromarray(np.array(values, dtype=np.float32)).save(file)
+    if isinstance(read, list):
+        assert decode(file, (1, 2, 2)).flatten().tolist() == read
+        return
+    with pytest.raises(ImageError) as caught:
+        decode(file, (1, 2, 2))
+    assert str(caught.value) == f"cannot read the image {file}: its values are no bytes, {read}"
