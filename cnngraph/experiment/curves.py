@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnngraph.experiment.results import Variant
 from cnngraph.train.curves import dress
+from cnngraph.train.figures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ def curves_svg(variants: Sequence[Variant]) -> str:
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "cnngraph"}):  # the same picture each time
         if shown:
-            curves_figure(shown).savefig(text, format="svg", metadata={"Date": None})
+            save_figure(curves_figure(shown), text, format="svg", metadata={"Date": None})
     return text.getvalue()
 
 

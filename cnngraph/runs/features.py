@@ -17,6 +17,7 @@ from cnngraph.ir.tapping import tapped, tensor_at
 from cnngraph.numbers import sizes
 from cnngraph.runs.classifier import Classifier
 from cnngraph.train.confusion import INK, plain
+from cnngraph.train.figures import tick_whole_numbers
 from cnngraph.train.images import ImageError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _bars(found: Features) -> Figure:
     values = found.maps.flatten().numpy()
     axes.bar(range(len(values)), values, width=1.0 if len(values) > 100 else 0.8, color="#2563eb")
     axes.axhline(0, color=INK, linewidth=0.5)
+    tick_whole_numbers(axes)
     axes.set_title(plain(_title(found, len(values))), loc="left", fontsize=9, color=INK)
     axes.tick_params(colors=INK, labelsize=8, length=0)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)

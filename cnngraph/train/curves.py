@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cnngraph.train.figures import save_figure, tick_whole_numbers
 from cnngraph.train.records import Epoch, Figures
 
 TRAIN, HELD, TEST = "#9aa5b1", "#2563eb", "#d97706"
@@ -34,14 +35,14 @@ def draw_curves(path: Path, title: str, epochs: tuple[Epoch, ...], best: Epoch |
             value = scale * getattr(test, name)
             axes.axhline(value, color=TEST, linewidth=1, linestyle=(0, (4, 3)), label="test, once at the end")
         dress(axes, "accuracy, %" if scale == 100 else "loss")
-    figure.savefig(path, format="png")
+    save_figure(figure, path, format="png")
 
 
 def dress(axes: Any, title: str) -> None:
     """Quiet axes: no box, a pale grid, whole epochs."""
     axes.set_title(title, loc="left", fontsize=10, color=INK)
     axes.set_xlabel("epoch", color=INK, fontsize=9)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    tick_whole_numbers(axes)
     axes.tick_params(colors=INK, labelsize=8, length=0)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

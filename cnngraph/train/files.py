@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cnngraph.files import clean, write, write_text
+from cnngraph.train.figures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +38,7 @@ def write_json(path: Path, value: object) -> None:
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure of matplotlib's, as PNG, SVG or PDF by the path's ending."""
-    write(path, lambda beside: figure.savefig(beside, format=path.suffix[1:].lower()))
+    write(path, lambda beside: save_figure(figure, beside, format=path.suffix[1:].lower()))
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:

@@ -50,6 +50,14 @@ def test_a_picture(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> Non
     assert all(each["min"] >= 0 for each in told["channels"])
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_outputs_are_numbered_by_whole_numbers(count: int) -> None:
+    found = Features("net", "fc", Path("image.png"), torch.arange(count + 1.0)[1:, None, None], (count,))
+    (axes,) = features_figure(found, 64).axes
+    low, high = axes.get_xlim()
+    assert [each for each in axes.get_xticks() if low <= each <= high] == list(range(count))
+
+
 def test_what_is_not_there(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:
     ran = cli("features", finished, image, "--node", "conv3", "-o", tmp_path / "grid.png")
     assert (ran.code, ran.err) == (1, "error[E652]: spots has no node conv3 that runs\n  help: did you mean conv2?\n")

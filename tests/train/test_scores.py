@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
 
+from cnngraph.train import figures
 from cnngraph.train.confusion import confusion_figure
 from cnngraph.train.files import write_figure
 from cnngraph.train.scores import Report, Scores
@@ -62,3 +64,21 @@ def test_a_picture_of_any_number_of_classes(tmp_path: Path, ending: str) -> None
         file = tmp_path / f"confusion{ending}"
         write_figure(file, confusion_figure("of $ a test", report))
         assert file.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+def test_names_in_any_script_are_drawn_without_a_word(tmp_path: Path, ending: str) -> None:
+    report = Report(("猫", "a \N{DOG FACE}"), ((1, 0), (0, 1)), 0.0, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_figure(tmp_path / f"confusion{ending}", confusion_figure("犬と猫", report))
+
+
+def test_a_font_that_is_installed_helps_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report(("\N{SCRIPT SMALL G}", "b"), ((1, 0), (0, 1)), 0.0, None)  # matplotlib's own font has no such g
+    fonts = []
+    for names in ((), ("No Font Of This Name", "STIXGeneral")):
+        monkeypatch.setattr(figures, "WIDE", names)
+        write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
+        fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
+    assert fonts == [False, True]
