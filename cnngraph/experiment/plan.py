@@ -18,6 +18,7 @@ from cnngraph.ir.graph import Graph
 from cnngraph.library import find_network, is_name
 from cnngraph.recipe import Recipe, check_fit, find_recipe, load_recipe, to_dict
 from cnngraph.recipe.changed import find_table, read_changed
+from cnngraph.runs.overview import IDLE
 from cnngraph.spec.load import Override
 from cnngraph.spec.write import write_spec
 
@@ -210,15 +211,7 @@ def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
 
 
 def _is_run_of(folder: Path, trial: Trial) -> bool:
-    free = {
-        "about",
-        "device",
-        "keep_every",
-        "save_every",
-        "workers",
-    }  # of a recipe: these change nothing that is compared
-    if trial.recipe.measures:  # a run writes down what it measured
-        free |= {"normalize"}
+    free = IDLE | ({"normalize"} if trial.recipe.measures else set())  # a run writes down what it measured
     try:
         recipe = to_dict(load_recipe(str(folder / "recipe.yaml")))
     except SpecError:

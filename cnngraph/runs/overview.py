@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnngraph.api import compile_spec
+from cnngraph.api import Compilation, compile_spec
 from cnngraph.diagnostics import SpecError
+from cnngraph.document import Table
 from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
 
 SPEC, RECIPE = "spec.yaml", "recipe.yaml"
-BY_DATA = ("about", "data", "epochs", "device")  # words of a recipe that are shown elsewhere, or do not matter
+IDLE = {"about", "device", "keep_every", "save_every", "workers"}  # words of a recipe that change no figures
+ELSEWHERE = {"data", "epochs"}  # in columns of their own
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """One run. `epochs` are the rows of its metrics, `held` the part that they measure beside the training images.
 
-    What could not be read is None, or empty. `test` and `best` are figures by name: loss and accuracy.
+    What could not be read is None, or empty. `test` and `best` are figures by name: loss and accuracy. Where the
+    figures of the recipe's `normalize` were `measured`, nobody chose them: it had `data` there.
     """
 
     path: Path
@@ -40,11 +43,12 @@ class RunRow:
     finished: bool
     began: str
     recipe: Mapping[str, Any]
+    measured: bool
 
     @property
     def state(self) -> str:
         """Whether the run came to its end."""
-        return "finished" if self.finished else "interrupted"
+        return "finished" if self.finished else "unfinished"
 
     @property
     def accuracy(self) -> float | None:
@@ -113,7 +117,15 @@ def read_run(path: Path) -> RunRow:
         finished=bool(metrics.get("finished")),
         began=str(machine.get("began") or ""),
         recipe=recipe,
+        measured=_is_measured(compilation),
     )
+
+
+def _is_measured(compilation: Compilation) -> bool:
+    """Whether the spec of a run, which has the recipe as a person wrote it, leaves `normalize` to the data."""
+    said = compilation.spec.train if compilation.spec else None
+    normalize = said.get("normalize") if isinstance(said, Table) else None
+    return normalize is not None and normalize.value.plain() == "data"
 
 
 SORTS: dict[str, Callable[[Sequence[RunRow]], list[RunRow]]] = {
@@ -133,10 +145,16 @@ def _best_first(rows: Sequence[RunRow], accuracy: Callable[[RunRow], float | Non
 
 def differences(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """For each run the words of its recipe that are not the same in all of them."""
-    flat = [dict(_flat({key: each for key, each in row.recipe.items() if key not in BY_DATA})) for row in rows]
+    flat = [dict(_flat(_choices(row))) for row in rows]
     keys = dict.fromkeys(key for each in flat for key in each)
     differing = [key for key in keys if len({json.dumps(each.get(key)) for each in flat}) > 1]
     return [{key: each[key] for key in differing if key in each} for each in flat]
+
+
+def _choices(row: RunRow) -> dict[str, Any]:
+    """What a person has chosen for a run, and the table has no column for."""
+    kept = {key: each for key, each in row.recipe.items() if key not in IDLE | ELSEWHERE}
+    return kept | {"normalize": "data"} if row.measured and kept else kept
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from cnngraph.runs.comparison import comparison_figure
+from cnngraph.runs.overview import read_run
 from tests.cli.conftest import Cli
 from tests.test_floors import RUN, loaded
 
 
 @pytest.fixture
 def three(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three runs in a folder: one as it is, one that is worse by another rate, one that was interrupted."""
+    """Three runs in a folder: one as it is, one that is worse by another rate, one that came to no end."""
     monkeypatch.chdir(tmp_path)
     for number in (2, 10, 3):
         shutil.copytree(finished, tmp_path / "runs" / f"net-{number}")
@@ -40,8 +42,8 @@ def test_a_table_in_the_order_of_numbers(cli: Cli) -> None:
     assert [line.split()[0] for line in lines[:3]] == ["runs/net-2", "runs/net-3", "runs/net-10"]
     assert lines[0].split()[1:6] == ["spots", "embedded", "digits", "3,178", "2/2"]
     assert lines[1].split()[5] == "1/2"
-    assert lines[1].endswith("–       0.0   interrupted   seed 0")
-    assert lines[2].endswith("12.50 %   1,000.0   finished      seed 7")
+    assert lines[1].endswith("–       0.0   unfinished   seed 0")
+    assert lines[2].endswith("12.50 %   1,000.0   finished     seed 7")
     assert lines[-1] == "3 runs"
 
 
@@ -76,13 +78,41 @@ def test_one_picture_of_all_curves(cli: Cli, three: Path) -> None:
         assert f"<!-- net-{number}, validation -->" in text
 
 
+def said_of(run: Path, old: str, new: str) -> None:
+    text = (run / "recipe.yaml").read_text()
+    assert old in text
+    (run / "recipe.yaml").write_text(text.replace(old, new))
+
+
+def test_only_choices_are_told_of_recipes(cli: Cli, three: Path) -> None:
+    """What a run has measured is none, nor is how often it is saved; what it was told to take is one."""
+    one, two, other = (three / "runs" / f"net-{number}" for number in (2, 3, 10))
+    for run, mean in ((one, 0.1), (two, 0.2)):
+        spec = (run / "spec.yaml").read_text()
+        (run / "spec.yaml").write_text(f"{spec}train: {{data: folder, epochs: 2, optimizer: adam, normalize: data}}\n")
+        said_of(run, "normalize: data", f"normalize: {{mean: [{mean}], std: [0.3]}}")
+    said_of(two, "save_every: 300", "save_every: 7")
+    lines = cli("runs", one, two).out.splitlines()
+    assert [line.split()[-1] for line in lines[1:3]] == ["finished", "unfinished"]
+    said_of(other, "normalize: data", "normalize: {mean: [0.1], std: [0.3]}")
+    lines = cli("runs", one, other).out.splitlines()
+    assert "   normalize data, " in lines[1]
+    assert "normalize.mean [0.1]" in lines[2]
+
+
+def test_a_run_of_one_epoch_has_one_tick(three: Path) -> None:
+    for axes in comparison_figure([read_run(three / "runs/net-3")]).axes:
+        low, high = axes.get_xlim()
+        assert [each for each in axes.get_xticks() if low <= each <= high] == [1]
+
+
 def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
     place = three / "runs/net-2"
     (place / "metrics.json").write_text("no JSON")
     (place / "recipe.yaml").write_text("[")
     (place / "spec.yaml").write_text("cnngraph: 1\nnodes: [nothing]")
     (row,) = json.loads(cli("runs", place, "--format", "json").out)
-    assert (row["state"], row["parameters"], row["test"], row["data"]) == ("interrupted", None, None, "embedded digits")
+    assert (row["state"], row["parameters"], row["test"], row["data"]) == ("unfinished", None, None, "embedded digits")
     assert cli("runs", place).code == 0
     ran = cli("runs", place, "-o", "none.png")
     assert (ran.code, ran.err) == (1, "error: no epoch of any of them is finished: there is nothing to draw\n")
