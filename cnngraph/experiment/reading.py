@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from cnngraph.experiment.model import Experiment
 from cnngraph.library import ENDINGS, library_root, network_files
 from cnngraph.recipe.reading import Reader
 
+ITEMS = {"specs": "network", "recipes": "recipe", "seeds": "seed"}  # the lists that make runs, and what is in them
 LONGEST_NAME = 80  # of a folder that is called after several specs
 
 
@@ -84,9 +85,18 @@ def read_experiment(table: Table, folder: Path, name: str) -> Described:
     table = _spelled_out(table)
     reader = Reader()
     made = reader.record(Experiment, table, "", "an experiment")
-    if reader.diagnostics or not isinstance(made, Experiment):
-        raise SpecError(reader.diagnostics)
+    empty = {each.span: each for each in _empty_lists(table)}
+    mistakes = [*empty.values(), *(each for each in reader.diagnostics if each.span not in empty)]
+    if mistakes or not isinstance(made, Experiment):
+        raise SpecError(mistakes)
     return Described(replace(made, name=name), table, folder)
+
+
+def _empty_lists(table: Table) -> Iterator[Diagnostic]:
+    """The lists of which nothing would be made."""
+    for each in table:
+        if each.key in ITEMS and isinstance(each.value, Listing) and not each.value.items:
+            yield Diagnostic("E603", f"{each.key} must have at least one {ITEMS[each.key]}", each.value.span)
 
 
 def _spelled_out(table: Table) -> Table:

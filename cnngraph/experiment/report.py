@@ -105,7 +105,7 @@ def facts(plan: Plan, variants: Sequence[Variant]) -> str:
         [
             f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}",
             f"{'recipes' if len(recipes) > 1 else 'recipe'} {', '.join(recipes)}",
-            f"{' or '.join(map(str, epochs))} epochs",
+            f"{' or '.join(map(str, epochs))} epoch{'' if epochs == [1] else 's'}",
             *data,
         ]
     )

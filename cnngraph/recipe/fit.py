@@ -118,8 +118,9 @@ def _check_inputs(
 
 def _misfit(fact: str, outputs: Mapping[str, TensorType]) -> str:
     """The sizes of the outputs that do not fit, in one message."""
-    said = [f"{name} is {each}" for name, each in outputs.items()]
-    return f"{fact}, but the network's output {said[0]}{''.join(f', and {each}' for each in said[1:])}"
+    first, *others = (f"{name} is {each}" for name, each in outputs.items())
+    first = first.removeprefix("output ")  # the name of one that nobody named
+    return f"{fact}, but the network's output {first}{''.join(f', and {each}' for each in others)}"
 
 
 def _check_auxiliary(recipe: Recipe, heads: list[str], span: Span | None) -> list[Diagnostic]:

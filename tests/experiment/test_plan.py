@@ -85,6 +85,9 @@ def test_a_network_of_its_own_recipe(folder: Path) -> None:
     [
         ("seeds: 3", "E604", 1, "an experiment needs specs: ", None),
         ("specs: [net.yaml]\nsettings: 3", "E603", 2, "settings must be a table of lists by name", None),
+        ("specs: []", "E603", 1, "specs must have at least one network", None),
+        ("specs: [net.yaml]\nseeds: []", "E603", 2, "seeds must have at least one seed", None),
+        ("specs: [net.yaml]\nrecipes: []", "E603", 2, "recipes must have at least one recipe", None),
         ("specs: [net.yaml]\nseed: 3", "E602", 2, "an experiment has no word seed", "did you mean seeds?"),
         ("specs:\n- googlenet_mnits", "E311", 2, "there is no network", "did you mean googlenet_mnist?"),
         ("specs:\n- nowhere.yaml", "E101", 2, "cannot read", None),

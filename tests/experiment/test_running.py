@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cnngraph.experiment import running
+from cnngraph.experiment.curves import curves_figure
 from cnngraph.experiment.plan import Plan, plan
 from cnngraph.experiment.reading import load_experiment
 from cnngraph.experiment.report import write_report
@@ -146,6 +147,16 @@ def test_nothing_is_chosen_without_validation(folder: Path) -> None:
     text = write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     assert "| highest epoch |" in text
     assert f"| {spread(variants[0].accuracies)} | {spread(variants[0].highest)} |" in text
+
+
+def test_one_epoch_is_told_and_drawn_as_one(folder: Path) -> None:
+    Path("mine.yaml").write_text(RECIPE.replace("epochs: 2", "epochs: 1"))
+    run_experiment(planned(), ROOT)
+    variants = results(planned(), ROOT)
+    assert " · 1 epoch · " in write_report(planned(), variants, ROOT).with_name("report.md").read_text()
+    for axes in curves_figure(variants).axes:
+        low, high = axes.get_xlim()
+        assert [each for each in axes.get_xticks() if low <= each <= high] == [1]
 
 
 def test_spread() -> None:

@@ -67,6 +67,12 @@ def test_all_outputs_are_told_in_one_message() -> None:
     assert (found.span, found.help) == (place, "its last layer needs out: 10")
 
 
+def test_an_output_that_nobody_named_has_no_name() -> None:
+    for name, said in (("output", "the network's output is 7"), ("logits", "the network's output logits is 7")):
+        (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {name: VECTOR(7)})
+        assert found.message == f"MNIST has 10 classes, but {said}"
+
+
 @pytest.mark.parametrize("output", [MAP(10, 1, 1), VECTOR(9)])
 def test_logits_are_a_number_for_each_class(output: TensorType) -> None:
     (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {"fc": output})
