@@ -23,6 +23,7 @@ from cnngraph.train.loader import EvaluationLoader
 from cnngraph.train.machine import choose_device
 from cnngraph.train.precision import precision_of
 from cnngraph.train.preparation import Preparation
+from cnngraph.train.run import title_of
 from cnngraph.train.scores import Report, Scores
 
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
@@ -75,8 +76,13 @@ def evaluate_run(
     """Look at every image of a part with the run's weights, as the run itself did.
 
     `data_dir` is another place of the run's data, or another folder of images of its classes; without it, the run's
-    own. The part `all` is every image that there is. Raises SpecError where images or weights are missing.
+    own. The part `all` is every image that there is. Raises SpecError where images or weights are missing, and (E653)
+    where the run's images come along, so that they have no other place.
     """
+    if data_dir and run.recipe.data.name == "digits":
+        message = "the data of this run come along with cnngraph: --data-dir does not apply"
+        help = "cnngraph predict RUN FOLDER says what other images show"
+        raise SpecError([Diagnostic("E653", message, help=help)])
     chosen, where = run.chosen(weights), choose_device(device)
     recipe = _of_the_same_classes(run)
     parts = load_parts(recipe, next(iter(run.graph.inputs.values())), data_dir or run.folder.data_dir, note)
@@ -89,7 +95,7 @@ def evaluate_run(
         evaluate(model, batches, where, scores)
     for file in parts.broken:
         note(f"skipped: {file} is no image that can be read")
-    data = str(data_dir) if data_dir else run.data.title if run.data else recipe.data.name
+    data = str(data_dir) if data_dir and recipe.data.name not in SETS else title_of(recipe)
     return Evaluation(run, chosen, data, part, scores.read(), time.perf_counter() - began)
 
 

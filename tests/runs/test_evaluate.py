@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from tests.cli.conftest import Cli
+from tests.train.test_data import lay_mnist
 
 
 def metrics(run: Path) -> dict[str, object]:
@@ -79,6 +80,21 @@ def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> Non
     assert json.loads(cli("evaluate", trained, "--format", "json").out)["weights"] == "last"
     (trained / "data.json").write_text('{"image": 3}')
     assert "data.json is damaged" in cli("evaluate", trained).err
+
+
+def test_digits_that_come_along_are_in_no_folder(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    ran = cli("evaluate", trained, "--data-dir", tmp_path)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error[E653]: the data of this run come along with cnngraph: --data-dir does not apply\n")
+
+
+def test_another_place_of_a_named_set_keeps_its_title(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    lay_mnist(tmp_path, 20)
+    recipe = (trained / "recipe.yaml").read_text()
+    (trained / "recipe.yaml").write_text(recipe.replace("name: digits", "name: mnist"))
+    ran = cli("evaluate", trained, "--data-dir", tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[0] == "spots · best weights · MNIST · 2 test images"
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
