@@ -24,14 +24,18 @@ class Counters:
     def __init__(self, device: torch.device, world: World = ALONE, state: Mapping[str, Any] | None = None) -> None:
         self.world = world
         known = state is not None and world.leads  # the others begin at 0: it is the sum that was saved
-        self.sums: Tensor = (state["sums"] if state and known else torch.zeros(2, dtype=torch.float64)).to(device)
+        sums = state["sums"] if state and known else torch.zeros(2, dtype=torch.float64)
+        self.loss: Tensor
+        self.hits: Tensor
+        self.loss, self.hits = sums.to(device, copy=True)
         self.images: int = state["images"] if state and known else 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Count a batch, by its mean loss."""
-        hits = (logits.argmax(1) == hard(labels)).sum()
-        self.sums += torch.stack([loss.double() * len(labels), hits])
-        self.images += len(labels)
+        count = len(labels)
+        self.loss.add_(loss, alpha=count)
+        self.hits.add_((logits.argmax(1) == hard(labels)).sum())
+        self.images += count
 
     def read(self) -> Counted:
         """The mean over the images counted, and how many they are."""
@@ -45,7 +49,7 @@ class Counters:
 
     def _totals(self) -> Tensor:
         """Loss, hits and images of all processes."""
-        return self.world.sum(torch.cat([self.sums, self.sums.new_tensor([self.images])]))
+        return self.world.sum(torch.stack([self.loss, self.hits, self.loss.new_tensor(self.images)]))
 
 
 class Counted(NamedTuple):
@@ -61,20 +65,11 @@ class Clock:
 
     before: float = 0.0
     began: float = 0.0
-    last_shown: float = 0.0
 
     def start(self) -> None:
         """Run from now on."""
-        self.began = self.last_shown = time.perf_counter()
+        self.began = time.perf_counter()
 
     def seconds(self) -> float:
         """How long the epoch has taken so far."""
         return self.before + time.perf_counter() - self.began
-
-    def since_shown(self) -> float:
-        """How long nothing was shown."""
-        return time.perf_counter() - self.last_shown
-
-    def shown(self) -> None:
-        """Something is shown now."""
-        self.last_shown = time.perf_counter()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -60,7 +61,6 @@ def train(
     trainer = Engine(run.step)
     trainer.logger.disabled = True  # it tells of exceptions, which tell of themselves
     trainer.add_event_handler(Events.EPOCH_STARTED, run.begin_epoch)
-    trainer.add_event_handler(Events.ITERATION_STARTED, run.set_rate)
     trainer.add_event_handler(Events.ITERATION_COMPLETED, run.end_step)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, run.end_epoch)
     with Interrupt(reporter.note) as run.interrupt:
@@ -68,7 +68,8 @@ def train(
             if run.done < run.loader.steps * recipe.epochs and not settled(run.epochs, recipe.early_stopping):
                 lengths = {"epoch_length": run.loader.steps, "max_epochs": recipe.epochs}
                 trainer.load_state_dict({"iteration": run.done} | lengths)
-                trainer.run(run.loader.batches(run.done))
+                run.batches = run.loader.batches(run.done)
+                trainer.run()  # it is given no batches: so it fires half as many events
             result = run.end()
         except KeyboardInterrupt:  # the second Ctrl-C: the weights may be half changed, the last checkpoint stands
             result = run.interrupted(draws=False)
@@ -110,7 +111,10 @@ class Run:
         self.seconds = 0.0  # of the finished epochs
         self.evaluation = 0.0  # seconds that the last one took
         self.clock = Clock()
-        self.saved = time.monotonic()
+        self.batches: Iterator[tuple[Tensor, Tensor]] = iter(())
+        self.is_simple = world.size == 1 and recipe.accumulate == 1  # each batch is one step, and whole
+        self.show_at = 0.0  # when progress is shown next, by the monotonic clock
+        self.save_at = self.next_save()
         self.interrupt = Interrupt(reporter.note)
         self.stopping = False  # all processes do, since one was asked to
         torch.manual_seed(self.first_seed())
@@ -124,18 +128,17 @@ class Run:
             self.counters = Counters(self.device, self.world)
             self.clock = Clock()
         self.clock.start()
+        self.show_at = time.monotonic() + SHOWN_EVERY
 
-    def set_rate(self, engine: Engine) -> None:
-        """Lay the schedule's learning rate on the optimizer."""
-        epoch, step = divmod(engine.state.iteration - 1, self.loader.steps)
-        turns = -(-self.loader.steps // self.recipe.accumulate)  # of the optimizer in an epoch
-        losses = [each.held.loss for each in self.epochs]
-        self.learner.set_rate(epoch + step // self.recipe.accumulate / turns, turns, losses)
-
-    def step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> None:
-        """Learn from one batch."""
-        images, labels = batch
+    def step(self, engine: Engine, _: None) -> None:
+        """Learn from the next batch."""
+        images, labels = next(self.batches)
         step = (engine.state.iteration - 1) % self.loader.steps
+        if not self.learner.is_steady:
+            self.set_rate(step)
+        if self.is_simple:
+            self.counters.add(*self.learner.learn(images, labels), labels)
+            return
         part, last = self.turn(step)
         mine = self.loader.share(step)
         loss, logits = self.learner.learn(images, labels, part * mine.weight, last)
@@ -145,13 +148,16 @@ class Run:
     def end_step(self, engine: Engine) -> None:
         """Show progress now and then; save, and stop, where that is called for and the optimizer's step is whole."""
         self.done = engine.state.iteration
-        step = (self.done - 1) % self.loader.steps
-        ends = step + 1 == self.loader.steps
+        now = time.monotonic()
+        ends = self.done % self.loader.steps == 0
         self.stopping, due, shown = self.world.agree(
-            self.interrupt.asked, self.save_is_due(), ends or self.clock.since_shown() > SHOWN_EVERY
+            self.interrupt.asked, now > self.save_at, ends or now > self.show_at
         )
+        if not (self.stopping or due or shown):
+            return
+        step = (self.done - 1) % self.loader.steps
         if shown:
-            self.clock.shown()
+            self.show_at = now + SHOWN_EVERY
             self.show(step + 1)
         if ends or not self.turn(step)[1]:
             return
@@ -229,9 +235,17 @@ class Run:
             self.evaluate(part)
         self.folder.save_scores(self.network, part, self.scores[part].read())
 
+    def set_rate(self, step: int) -> None:
+        """Lay the schedule's learning rate on the optimizer, for a step of the epoch at work."""
+        turns = -(-self.loader.steps // self.recipe.accumulate)  # of the optimizer in an epoch
+        epoch = len(self.epochs) + step // self.recipe.accumulate / turns
+        self.learner.set_rate(epoch, turns, [each.held.loss for each in self.epochs])
+
     def turn(self, step: int) -> tuple[float, bool]:
         """A batch's part of the images of an optimizer's step, and whether it is the last one of them."""
         each, size, count = self.recipe.accumulate, self.recipe.batch_size, len(self.parts.train)
+        if each == 1:
+            return 1.0, True
         first = step - step % each
         stop = min(first + each, self.loader.steps)
         images = min(stop * size, count) - first * size
@@ -248,9 +262,9 @@ class Run:
         rate = images / seconds
         self.reporter.step(Progress(len(self.epochs) + 1, step, steps, figures, rate, seconds_left))
 
-    def save_is_due(self) -> bool:
-        """Whether so much was learned since the last checkpoint that it is time for another."""
-        return bool(self.recipe.save_every) and time.monotonic() - self.saved > (self.recipe.save_every or 0)
+    def next_save(self) -> float:
+        """When it is time for another checkpoint within an epoch, by the monotonic clock."""
+        return time.monotonic() + (self.recipe.save_every or math.inf)
 
     def first_seed(self) -> int:
         """Of what is drawn in the network: each process has its own, the leader the one that it has alone."""
@@ -285,7 +299,7 @@ class Run:
         }
         self.folder.save_state(state)
         self.publish()
-        self.saved = time.monotonic()
+        self.save_at = self.next_save()
 
     def publish(self) -> None:
         """Write what follows from the state: the latest weights; after an epoch its figures and the weights to keep."""

@@ -77,9 +77,13 @@ class InMemory:
 
     def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device."""
+        held = self.pixels.device
         for each, _ in groups:
-            at = each.to(self.pixels.device)
-            yield self.pixels[at].to(device, non_blocking=True), self.labels[at].to(device, non_blocking=True)
+            at = each.to(held)
+            pixels, labels = self.pixels.index_select(0, at), self.labels.index_select(0, at)
+            if held != device:
+                pixels, labels = pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            yield pixels, labels
 
     def chosen(self, classes: Sequence[int]) -> InMemory:
         """Only the images of some classes, labelled by their place in `classes`."""
@@ -259,7 +263,11 @@ def upright(file: str | Path, mode: str) -> Image.Image:
     try:
         with Image.open(file) as image:
             return _eight_bit(ImageOps.exif_transpose(image)).convert(mode)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+    except Image.DecompressionBombError:
+        raise ImageError(f"cannot read the image {file}: it has too many pixels") from None
+    except IsADirectoryError:
+        raise ImageError(f"cannot read the image {file}: it is a folder") from None
+    except (OSError, UnidentifiedImageError, ValueError) as error:
         raise ImageError(f"cannot read the image {file}: {error}".replace("\n", " ")) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cnngraph.recipe import Recipe
-from cnngraph.recipe.schedules import rate_factor
+from cnngraph.recipe.schedules import Constant, rate_factor
 from cnngraph.train.checkpointing import checkpoint_blocks
 from cnngraph.train.objective import Objective, logits_of
 from cnngraph.train.optimizers import make_optimizer
@@ -50,6 +51,11 @@ class Learner:
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
         self.rate = recipe.optimizer.lr  # of the last step
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether the learning rate stays what it is."""
+        return isinstance(self.recipe.schedule, Constant) and not self.recipe.warmup
+
     def set_rate(self, epoch: float, steps: int, losses: Sequence[float]) -> None:
         """Lay on the optimizer the learning rate after so many epochs (a fraction counts) of so many steps each.
 
@@ -61,7 +67,7 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
-    def precision(self) -> torch.autocast:
+    def precision(self) -> AbstractContextManager[object]:
         """In which numbers the network computes; its weights, the loss and the steps are float32 throughout."""
         return precision_of(self.recipe.precision, self.device)
 
@@ -77,7 +83,7 @@ class Learner:
             torch.autograd.backward(self.scaler.scale(objective if share == 1 else objective * share))
         if last:
             self.step()
-        return loss, logits_of(output).detach()
+        return loss, logits_of(output)
 
     def step(self) -> None:
         """Follow the gradients that were gathered, and forget them."""

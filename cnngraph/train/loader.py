@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ class TrainingLoader:
     classes: int = 0  # for labels that are mixed
     world: World = ALONE
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Batches in an epoch. A last batch of one image is left out: batch norm cannot learn from one."""
         full, rest = divmod(len(self.part), self.batch_size)
@@ -41,13 +42,16 @@ class TrainingLoader:
 
     def batches(self, done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels from the step after the first `done` ones, without end."""
-        images = self.part.images
-        for number, (pixels, labels) in enumerate(images.batches(self._groups(done), self.device), done):
+        images, preparation = self.part.images, self.preparation
+        batches = images.batches(self._groups(done), self.device)
+        if not preparation.by_chance:
+            yield from ((preparation.normalized(pixels), labels) for pixels, labels in batches)
+        for number, (pixels, labels) in enumerate(batches, done):
             epoch, step = divmod(number, self.steps)
             chance = mixed(self.seed, epoch, step)
             draws = Draws(chance, self.size(step), self.share(step).mine)
-            made = self.preparation.trained(pixels, draws, images.cut)
-            yield mix(made, labels, self.preparation.augment, self.classes, chance)
+            made = preparation.trained(pixels, draws, images.cut)
+            yield mix(made, labels, preparation.augment, self.classes, chance)
 
     def size(self, step: int) -> int:
         """How many images a step of an epoch learns from, in all processes."""
@@ -64,8 +68,8 @@ class TrainingLoader:
             chance = mixed(self.seed, epoch)
             generator = torch.Generator().manual_seed(chance)
             order = self.part.indices[torch.randperm(len(self.part), generator=generator)]
-            batches = torch.split(order, self.batch_size)[: self.steps]
-            yield from ((batches[each][self.share(each).mine], chance) for each in range(step, self.steps))
+            for number, each in enumerate(torch.split(order, self.batch_size)[step : self.steps], step):
+                yield (each if self.world.size == 1 else each[self.share(number).mine]), chance
             epoch, step = epoch + 1, 0
 
 

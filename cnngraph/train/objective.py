@@ -29,26 +29,31 @@ class Objective:
 
     def __call__(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
         """What is made small for a batch, and the plain cross-entropy of its logits, which is what runs report."""
+        if self.plain and isinstance(output, Tensor) and output.dtype == torch.float32:
+            objective = F.cross_entropy(output, labels)
+            return objective, objective.detach()
         logits = logits_of(output).float()
         objective = self.criterion(logits, labels)
         reported = objective.detach() if self.plain else F.cross_entropy(logits.detach(), labels)
-        return objective + self.auxiliary(output, labels), reported
+        heads = self.auxiliary(output, labels)
+        return objective if heads is None else objective + heads, reported
 
     def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy with the recipe's smoothing and weights."""
         return F.cross_entropy(logits, labels, self.weights, label_smoothing=self.loss.label_smoothing)
 
-    def auxiliary(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor | float:
-        """The weighted losses of the outputs after the first."""
+    def auxiliary(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor | None:
+        """The weighted losses of the outputs after the first, where there are any."""
         if isinstance(output, Tensor):
-            return 0.0
+            return None
         names = getattr(output, "_fields", range(len(output)))
         given = self.loss.auxiliary
-        total: Tensor | float = 0.0
+        total: Tensor | None = None
         for name, logits in list(zip(names, output, strict=True))[1:]:
             weight = given.get(name, 0.0) if isinstance(given, Mapping) else given
             if weight or self.every_head:
-                total = total + weight * self.criterion(logits.float(), labels)
+                loss = weight * self.criterion(logits.float(), labels)
+                total = loss if total is None else total + loss
         return total
 
 

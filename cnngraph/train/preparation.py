@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -35,6 +36,12 @@ class Preparation:
     deviation: Tensor
     augment: Augment
     look: Evaluation | None = None
+    lines: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(default_factory=dict)  # by width and channels
+
+    @cached_property
+    def by_chance(self) -> bool:
+        """Whether anything is changed by chance."""
+        return self.augment != Augment()
 
     @classmethod
     def of(cls, recipe: Recipe, channels: int, device: torch.device) -> Preparation:
@@ -52,8 +59,6 @@ class Preparation:
     def trained(self, pixels: Tensor, draws: Draws, cut: bool = False) -> Tensor:
         """Each image changed by chance, normalised."""
         augment = self.augment
-        if augment == Augment():
-            return self.normalized(pixels)
         if augment.random_resized_crop and not cut:
             pixels = _resized(pixels, augment.random_resized_crop, draws)
         if augment.pad:
@@ -68,10 +73,12 @@ class Preparation:
     def normalized(self, pixels: Tensor) -> Tensor:
         """N×C×H×W numbers from N×H×W×C ones from 0 to 255."""
         count, height, width, channels = pixels.shape
+        if (width, channels) not in self.lines:
+            mean, deviation = (each.expand(channels).repeat(width) for each in (self.mean, self.deviation))
+            self.lines[width, channels] = mean, deviation
+        mean, deviation = self.lines[width, channels]
         lines = pixels.float().reshape(count, height, width * channels)  # long lines are quick, a few channels are not
-        mean, deviation = (each.expand(channels).repeat(width) for each in (self.mean, self.deviation))
-        lines = lines.sub_(mean).div_(deviation)
-        return lines.reshape(pixels.shape).permute(0, 3, 1, 2)
+        return lines.sub_(mean).div_(deviation).reshape(count, height, width, channels).permute(0, 3, 1, 2)
 
     def _cropped(self, pixels: Tensor, draws: Draws) -> Tensor:
         """A random place of each image, mirrored for a random half of them: one gather for the whole batch."""

@@ -36,6 +36,9 @@ class Share(NamedTuple):
     counted: bool
 
 
+WHOLE = Share(slice(None), 1.0, True)
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """Process `rank` of `size`. `control` joins their CPUs for what is agreed upon; None where there is one process."""
@@ -51,6 +54,8 @@ class World:
 
     def share(self, count: int) -> Share:
         """This process's part of so many images: as many as the others have, or one more or less."""
+        if self.size == 1:
+            return WHOLE
         if count < FEWEST * self.size:
             return Share(slice(0, count), 1.0, self.leads)
         first, stop = (count * each // self.size for each in (self.rank, self.rank + 1))

@@ -309,7 +309,7 @@ def test_auxiliary_weights() -> None:
     logits = [torch.randn(3, 4) for _ in range(3)]
     labels = torch.tensor([0, 1, 2])
     one, two = (F.cross_entropy(each, labels) for each in logits[1:])
-    assert Objective(Loss()).auxiliary(logits[0], labels) == 0
+    assert Objective(Loss()).auxiliary(logits[0], labels) is None
     both = Objective(Loss()).auxiliary(Outputs(*logits), labels)
     assert torch.equal(torch.as_tensor(both), 0.3 * one + 0.3 * two)
     named = Objective(Loss(auxiliary={"aux2": 0.7})).auxiliary(Outputs(*logits), labels)
