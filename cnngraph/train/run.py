@@ -77,7 +77,7 @@ def run_training(
             made = world.from_leader(None if begun or not world.leads else RunFolder.new(out, graph.name))
             folder = replace(begun.folder if begun else made, writes=world.leads)
             state = begun.state if begun else None
-            with troubles_told(folder):
+            with troubles_told(folder), folder.held():
                 if not state:
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
                     origin = _origin(weights, report)

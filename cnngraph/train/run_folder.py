@@ -9,7 +9,8 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from cnngraph.diagnostics import Diagnostic, SpecError
@@ -30,7 +32,9 @@ from cnngraph.train.records import Epoch, Figures, best_of
 from cnngraph.train.scores import Report
 
 RUNS = Path("runs")
+LOCK = ".lock"  # a file that the process at work holds
 BEFORE_IT_BEGINS = {
+    LOCK,
     "data.json",
     "environment.json",
     "recipe.yaml",
@@ -73,8 +77,7 @@ class RunFolder:
             return cls(_counted(RUNS, network))
         try:
             out.mkdir(parents=True, exist_ok=True)
-            files.clean(out)
-            taken = {each.name for each in out.iterdir()} - BEFORE_IT_BEGINS
+            taken = {each.name for each in out.iterdir() if each.suffix != ".partial"} - BEFORE_IT_BEGINS
         except OSError as error:
             raise SpecError([Diagnostic("E632", f"cannot write to {out}: {error.strerror or error}")]) from None
         if taken:
@@ -91,8 +94,32 @@ class RunFolder:
         folder = cls(path)
         if not folder.begun:
             raise SpecError([Diagnostic("E631", f"no run has begun in {path}, so there is none to go on with")])
-        files.clean(path)
         return folder
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While it is entered, no other process writes into the folder, whatever ends this one.
+
+        Raises SpecError (E637) where another one does.
+        """
+        lock = FileLock(self.path / LOCK, timeout=0) if self.writes else None
+        try:
+            if lock:
+                lock.acquire()
+        except Timeout:
+            help = "wait for it, or stop it by Ctrl-C"
+            raise SpecError([Diagnostic("E637", f"another process trains in {self.path}", help=help)]) from None
+        except (NotImplementedError, OSError):  # a file system without locks, or one that is full: files.write says so
+            lock = None
+        try:
+            if self.writes:
+                files.clean(self.path)
+            yield
+        finally:
+            if lock:
+                with suppress(OSError):
+                    (self.path / LOCK).unlink()
+                lock.release()
 
     @property
     def begun(self) -> bool:

@@ -28,6 +28,7 @@ from cnngraph.train.data import load_parts
 from cnngraph.train.files import read_weights as read_file_weights
 from cnngraph.train.images import InMemory, Part, Parts
 from cnngraph.train.machine import choose_device
+from cnngraph.train.run_folder import RunFolder
 from tests.library import network
 from tests.train.support import RECIPE, Remembering
 
@@ -258,3 +259,17 @@ def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
     result = run_training(graph, recipe, spec_text="", out=tmp_path / "run", quiet=True)
     assert result.test
     assert re.fullmatch(r"0\.\d+|1\.0", str(result.test.accuracy))
+
+
+def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with folder.held():
+        (tmp_path / ".state.pt.partial").touch()
+        with pytest.raises(SpecError, match="another process trains in") as caught, RunFolder(tmp_path).held():
+            pytest.fail("two are at work")
+        assert caught.value.diagnostics[0].code == "E637"
+        assert (tmp_path / ".state.pt.partial").exists()
+        with RunFolder(tmp_path, writes=False).held():
+            pass
+    with folder.held():
+        assert not (tmp_path / ".state.pt.partial").exists()
