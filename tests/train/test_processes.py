@@ -7,9 +7,10 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from torch.distributed.tensor import DTensor
 
 from cnngraph.api import build, compile_text
 from cnngraph.backend import lower
@@ -135,7 +136,8 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
     assert graph
     with joined(CPU) as world:
         learner = Learner(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
-        held = {name: each.to_local().shape[0] for name, each in learner.model.named_parameters()}
+        parameters = {name: cast(DTensor, each) for name, each in learner.model.named_parameters()}
+        held = {name: each.to_local().shape[0] for name, each in parameters.items()}
     (folder / f"{world.rank}.json").write_text(json.dumps(held))
 
 
