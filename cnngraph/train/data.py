@@ -57,9 +57,11 @@ def _with_validation(parts: Parts, fraction: float, seed: int) -> Parts:
     """The parts with a validation part cut from the training images."""
     train, validation = parts.train.split(fraction, seed)
     if not len(validation):
-        raise SpecError(
-            [Diagnostic("E622", f"no image is left for validation: {len(parts.train)} in {len(parts.classes)} classes")]
-        )
+        message = f"no image is left for validation: {len(parts.train)} in {len(parts.classes)} classes"
+        help = "it takes a second image of a class"
+        if parts.test:
+            help = "--set train.validation=none chooses no epoch, and looks at the test images after each"
+        raise SpecError([Diagnostic("E622", message, help=help)])
     return replace(parts, train=train, validation=validation)
 
 

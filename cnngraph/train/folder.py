@@ -87,11 +87,32 @@ def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
     found = _inner(folder)
     if len(found) < 2:
         message = f"{folder} needs one folder of images for each of at least two classes, it has {len(found)}"
-        raise _wrong(message)
+        raise _wrong(message + _directly_in(folder), _folder_meant(folder))
     for each in data.classes or ():
         if each not in found:
             raise _wrong(f"{folder} has no class {each}", did_you_mean(each, found))
     return data.classes or found
+
+
+def _directly_in(folder: Path) -> str:
+    """How many images lie beside the folders of classes."""
+    count = len(_images(folder))
+    return f"; {count:,} image{'s lie' if count > 1 else ' lies'} directly in it" if count else ""
+
+
+def _folder_meant(folder: Path) -> str | None:
+    """What to do about images that lie directly in a folder: it is that of one class, or not sorted by class."""
+    if not _images(folder):
+        return None
+    around = folder.parent
+    beside = [each for each in _inner(around) if _images(around / each)]
+    if len(beside) < 2 or any(each in names for names in PARTS.values() for each in beside):
+        return "put the images into a folder for each class"
+    return f"did you mean {around}, which has {len(beside)} folders of images?"
+
+
+def _images(folder: Path) -> list[Path]:
+    return [each for each in folder.iterdir() if each.suffix.lower() in ENDINGS and each.is_file()]
 
 
 def files_of(folder: Path, classes: Sequence[str]) -> tuple[list[str], torch.Tensor]:

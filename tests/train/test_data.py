@@ -22,7 +22,7 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train import loading, named
 from cnngraph.train.data import default_data_dir, load_parts
-from cnngraph.train.images import InMemory, OnDisk, Parts
+from cnngraph.train.images import ImageError, InMemory, OnDisk, Parts, decode
 from cnngraph.train.loader import TrainingLoader
 from cnngraph.train.preparation import Preparation
 from tests.train.support import CPU, RECIPE
@@ -289,6 +289,41 @@ def test_folders_that_are_wrong(tmp_path: Path, lay: Callable[[Path], object], m
     with pytest.raises(SpecError, match=message) as caught:
         load(PHOTOS, tmp_path / "root", COLOUR)
     assert caught.value.diagnostics[0].code in {"E621", "E622"}
+
+
+def refused(data_dir: Path) -> tuple[str, str | None]:
+    with pytest.raises(SpecError) as caught:
+        load(PHOTOS, data_dir, COLOUR)
+    (diagnostic,) = caught.value.diagnostics
+    return diagnostic.message, diagnostic.help
+
+
+def test_images_without_folders_of_classes(tmp_path: Path) -> None:
+    lay_images(tmp_path, {"flat": 3, "photos/ant": 2, "photos/bee": 1})
+    message, help = refused(tmp_path / "flat")
+    assert message.endswith("it has 0; 3 images lie directly in it")
+    assert help == "put the images into a folder for each class"
+    message, help = refused(tmp_path / "photos" / "bee")
+    assert message.endswith("it has 0; 1 image lies directly in it")
+    assert help == f"did you mean {tmp_path / 'photos'}, which has 2 folders of images?"
+    lay_images(tmp_path / "set", {"train": 2, "test": 2})
+    assert refused(tmp_path / "set")[1] == refused(tmp_path / "flat")[1]
+
+
+def test_one_image_of_each_class(tmp_path: Path) -> None:
+    lay_images(tmp_path / "train", {"a": 1, "b": 1})
+    assert refused(tmp_path)[1] == "it takes a second image of a class"
+    lay_images(tmp_path / "test", {"a": 1, "b": 1})
+    assert (refused(tmp_path)[1] or "").startswith("--set train.validation=none ")
+
+
+def test_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_images(tmp_path, {"a": 1})
+    with pytest.raises(ImageError, match=r"a: it is a folder$"):
+        decode(tmp_path / "a", (3, 8, 8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with pytest.raises(ImageError, match=r"0\.png: it has too many pixels$"):
+        decode(tmp_path / "a" / "0.png", (3, 8, 8))
 
 
 def test_a_folder_must_be_named() -> None:
