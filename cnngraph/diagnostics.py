@@ -175,6 +175,12 @@ def _plain(word: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to `word`, if one is near."""
     options = list(known)
     if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
         alike = (each for each in options if each.startswith(word[:2]) and abs(len(each) - len(word)) < 2)
@@ -182,4 +188,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     plain = _plain(word)
     near = [each for each in options if _plain(each) == plain] or get_close_matches(word, options, n=1, cutoff=0.6)
     near = near or get_close_matches(plain, options, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else None
+    return near[0] if near else None

@@ -7,6 +7,7 @@ manual, and gives its JSON schema for editors. All three come from one definitio
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,10 +15,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
+from cnngraph.document import core_scalar
+
 Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
 LARGEST = sys.float_info.max
 SHOWN_ITEMS, SHOWN_DEPTH = 8, 3
+WHOLE = "use // (division that rounds down), int(...) or round(...) for a whole number"
+DOLLAR = "an expression has a $ in it"
+FOR_EXPRESSIONS = (WHOLE, DOLLAR)  # helps that mean nothing where there are none
+THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_ ']\d{3})+")
 
 
 class FieldError(Exception):
@@ -96,19 +103,24 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
             for each in islice(value, SHOWN_ITEMS)
         ]
         return start + ", ".join(shown) + (", …" if len(value) > SHOWN_ITEMS else "") + end
-    text = str(value)
+    text = f'"{value}"' if isinstance(value, str) and not isinstance(core_scalar(value), str) else str(value)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
+def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
+    """A value that a kind does not take."""
     return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
 
 
-def _text_help(value: object) -> str | None:
+def text_help(value: object) -> str | None:
     """Why a text that looks like a number is none."""
     if not isinstance(value, str) or not any(each.isdigit() for each in value):
         return None
-    return "an expression has a $ in it" if any(each in value for each in "+-*/ ") else "write it without quotes"
+    if THOUSANDS.fullmatch(value):
+        return f"write {re.sub('[^-+0-9]', '', value)}"
+    if not isinstance(core_scalar(value), str):
+        return "write it without quotes"
+    return DOLLAR if any(each in value for each in "+-*/ ") else None
 
 
 def _whole(value: object) -> bool:
@@ -124,15 +136,17 @@ class Int(Kind):
 
     def convert(self, value: object) -> int:
         if isinstance(value, float):
-            raise _refuse(self, value, "use // (division that rounds down), int(...) or round(...) for a whole number")
+            raise refuse(self, value, WHOLE)
         if not _whole(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
-            raise _refuse(self, value, _text_help(value))
+            raise refuse(self, value, text_help(value))
         return value  # type: ignore[return-value]
 
     def schema(self) -> Json:
         return {"type": "integer", "minimum": self.minimum}
 
     def describe(self) -> str:
+        if self.maximum < 2**31 - 1:
+            return f"an integer from {self.minimum} to {self.maximum}"
         return f"an integer of at least {self.minimum}" if self.minimum > -(2**31) else "an integer"
 
 
@@ -145,9 +159,9 @@ class Float(Kind):
 
     def convert(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
-            raise _refuse(self, value)
+            raise refuse(self, value, text_help(value))
         if abs(value) > LARGEST:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return float(value)
 
     def schema(self) -> Json:
@@ -168,7 +182,7 @@ class Bool(Kind):
     def convert(self, value: object) -> bool:
         if not isinstance(value, bool):
             meant = {"no": "false", "off": "false", "yes": "true", "on": "true"}.get(str(value).lower())
-            raise _refuse(self, value, f"write {meant}" if meant else None)
+            raise refuse(self, value, f"write {meant}" if meant else None)
         return value
 
     def schema(self) -> Json:
@@ -180,15 +194,17 @@ class Bool(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """One of some words."""
+    """One of some words. `elsewhere` are other names for them."""
 
     options: tuple[str, ...]
+    elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def convert(self, value: object) -> str:
         from cnngraph.diagnostics import did_you_mean
 
         if value not in self.options:
-            raise _refuse(self, value, did_you_mean(value, self.options) if isinstance(value, str) else None)
+            meant = self.elsewhere.get(value, value) if isinstance(value, str) else ""
+            raise refuse(self, value, did_you_mean(meant, self.options) if meant else None)
         return str(value)
 
     def schema(self) -> Json:
@@ -204,7 +220,7 @@ class Text(Kind):
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return value
 
     def schema(self) -> Json:
@@ -224,12 +240,12 @@ class Pair(Kind):
         one = Int(self.minimum)
         if isinstance(value, list | tuple):
             if len(value) != 2:
-                raise _refuse(self, value)
+                raise refuse(self, value)
             return one.convert(value[0]), one.convert(value[1])
         try:
             side = one.convert(value)
         except FieldError as error:
-            raise _refuse(self, value, error.help) from None
+            raise refuse(self, value, error.help) from None
         return side, side
 
     def schema(self) -> Json:
@@ -250,7 +266,7 @@ class ListOf(Kind):
 
     def convert(self, value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or len(value) < self.least:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         if self.most is not None and len(value) > self.most:
             raise FieldError(f"must be a list of at most {self.most}, got one of {len(value)}")
         return tuple(self.item.convert(each) for each in value)
@@ -294,7 +310,7 @@ class Either(Kind):
                 return kind.convert(value)
             except FieldError as error:
                 helps.append(error.help)
-        raise _refuse(self, value, next((help for help in helps if help), None))
+        raise refuse(self, value, next((help for help in helps if help), None))
 
     def schema(self) -> Json:
         return {"anyOf": [kind.schema() for kind in self.kinds]}

@@ -123,8 +123,15 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
     path = Path(path)
     name = name or str(path)
     ending = path.suffix.lower()
+    if trained := next(
+        (each for each in (path / "best.safetensors", path / "last.safetensors") if each.is_file()), None
+    ):
+        raise refusal(f"cannot read {name}: it is the folder of a run", f"its weights are {trained}")
     if ending != SAFETENSORS and ending not in PICKLES:
-        raise refusal(f"cannot tell what {name} is", f"name it {SAFETENSORS}, or {', '.join(PICKLES)}")
+        raise refusal(
+            f"cannot tell what {name} is",
+            f"a file of weights ends in {SAFETENSORS}, {', '.join(PICKLES[:-1])} or {PICKLES[-1]}",
+        )
     try:
         if what := no_file(path.stat()):
             raise refusal(f"cannot read {name}: it is {what}")

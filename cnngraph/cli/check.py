@@ -33,7 +33,6 @@ SpecsArgument = Annotated[
         autocompletion=complete_name,
     ),
 ]
-RECIPE_WORDS = ("data", "epochs", "optimizer")  # a file with one of them, and no `cnngraph`, is a recipe
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help")
 
 
@@ -105,14 +104,15 @@ def _checked(spec: str, how: Reading) -> _Checked:
 def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:
     """What is wrong with a file that is a recipe of its own; None for any other file."""
     from cnngraph.diagnostics import SpecError
-    from cnngraph.document import Table, parse, read_file
+    from cnngraph.document import RECIPE, Table, kind_of, parse, read_file
     from cnngraph.recipe import read_recipe
 
     try:
         value, mistakes = parse(read_file(Path(file)))
     except SpecError:
         return None
-    if not isinstance(value, Table) or value.get("cnngraph") or not any(map(value.get, RECIPE_WORDS)):
+    kind = kind_of(value) if isinstance(value, Table) else None
+    if not isinstance(value, Table) or not kind or kind[0] != RECIPE:
         return None
     return (*mistakes, *read_recipe(value, name=Path(file).stem)[1])
 

@@ -62,6 +62,10 @@ def open_classifier(
 
     if is_published(weights):
         assert weights
+        if path.is_dir():
+            complain(f"with --weights {weights} the first word is a network's name, and {trained} is a folder")
+            complain("a run has weights of its own: leave --weights out", "help")
+            raise typer.Exit(1)
         return of_torchvision(trained, weights, device)
     return of_run(open_run(path, plugins, max_nodes), weights, device)
 

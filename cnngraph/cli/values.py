@@ -19,6 +19,8 @@ NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 def override(text: str) -> Override:
     """`classes=4` as a param and its value, written as in YAML. Raises typer.BadParameter."""
+    from cnngraph.recipe.changed import in_recipe
+
     name, equals, given = text.partition("=")
     if not equals:
         raise _bad("--set", f"{text} is not NAME=VALUE, for example --set classes=4")
@@ -30,7 +32,7 @@ def override(text: str) -> Override:
         raise _bad("--set", f"{text}: {mistakes[0].message}")
     if value is None:
         raise _bad("--set", f"{text} gives no value; write null, or '' for an empty text")
-    return Override(name, _in(Source(COMMAND_LINE, shown), value))
+    return Override(name, _in(Source(COMMAND_LINE, shown), value), in_recipe(name))
 
 
 def shape(texts: Sequence[str]) -> Value:

@@ -47,7 +47,7 @@ class Experiment:
     """
 
     about: str = field(Text(), "what is compared, and why", "")
-    specs: tuple[Entrant, ...] = field(ListOf(Record(Entrant)), "the networks: names, files, or tables")
+    specs: tuple[Entrant, ...] = field(ListOf(Record(Entrant, "spec")), "the networks: names, files, or tables")
     recipes: tuple[str, ...] = field(
         ListOf(Text()), "names or files of recipes; by default each network's own `train:`", ()
     )
@@ -68,6 +68,4 @@ class Experiment:
 def experiment_schema() -> Json:
     """The JSON schema of an experiment, for editors."""
     made = Record(Experiment).schema()
-    short = made["properties"]["specs"]
-    short["items"] = {"anyOf": [Text().schema(), short["items"]]}
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "A cnngraph experiment", **made}

@@ -17,7 +17,7 @@ from cnngraph.fields import show_value
 from cnngraph.ir.graph import Graph
 from cnngraph.library import find_network, is_name
 from cnngraph.recipe import Recipe, check_fit, find_recipe, load_recipe, to_dict
-from cnngraph.recipe.changed import find_table, read_changed
+from cnngraph.recipe.changed import find_table, in_recipe, read_changed
 from cnngraph.runs.overview import IDLE
 from cnngraph.spec.load import Override
 from cnngraph.spec.write import write_spec
@@ -70,9 +70,11 @@ def _same_folders(trials: Sequence[Trial], described: Described) -> Iterator[Dia
     seen: set[str] = set()
     for each in trials:
         if each.folder in seen:
-            help = "leave one out, or give the networks a label: each"
+            seeds, given = described.experiment.all_seeds, described.table.get("seeds")
+            twice = given.value.span if given and seeds.count(each.seed) > 1 else None
+            help = f"seeds has {each.seed} twice" if twice else "leave one out, or give the networks a label: each"
             message = f"two runs of the experiment would both be {each.folder}"
-            yield Diagnostic("E661", message, described.table.span, help=help)
+            yield Diagnostic("E661", message, twice or described.table.span, help=help)
             return
         seen.add(each.folder)
 
@@ -118,7 +120,9 @@ class _Planner:
             if each.key == f"{TRAIN}seed":
                 help = "seeds: [0, 1, 2]"
                 self.mistakes.append(Diagnostic("E605", "seeds are no setting", each.key_span, help=help))
-        return list(product(*([Override(each.key, one) for one in _items(each.value)] for each in entries)))
+        return list(
+            product(*([Override(each.key, one, in_recipe(each.key)) for one in _items(each.value)] for each in entries))
+        )
 
     def _trial(self, seed: int, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> Trial:
         entrant = self.described.experiment.specs[number]

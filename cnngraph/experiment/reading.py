@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
-from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_file, value_of
+from cnngraph.document import EXPERIMENT, Entry, Listing, Scalar, Table, Value, other_kind, parse, read_file, value_of
 from cnngraph.experiment.model import Experiment
 from cnngraph.library import ENDINGS, library_root, network_files
 from cnngraph.recipe.reading import Reader
@@ -77,6 +77,8 @@ def load_experiment(name: str) -> Described:
     if not isinstance(value, Table):
         message = f"{source.name} is no experiment: it must be a table"
         raise SpecError([Diagnostic("E601", message, value.span if value else None)])
+    if wrong := other_kind(value, EXPERIMENT, "E601"):
+        raise SpecError([wrong])
     return read_experiment(value, path.parent, path.stem)
 
 

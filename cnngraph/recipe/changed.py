@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Entry, Scalar, Table, Value
 from cnngraph.recipe.finding import recipe_names, recipe_table
 from cnngraph.recipe.model import Recipe
-from cnngraph.recipe.reading import read_recipe
+from cnngraph.recipe.reading import read_recipe, recipe_word
 
 if TYPE_CHECKING:
     from cnngraph.spec.load import Override
@@ -37,6 +37,12 @@ def read_changed(table: Table, changes: Iterable[Override], name: str) -> Recipe
     if recipe is None:
         raise SpecError(diagnostics)
     return recipe
+
+
+def in_recipe(name: str) -> str | None:
+    """What --set calls the word of a recipe that a name is by itself."""
+    word = recipe_word(name)
+    return f"train.{word}" if word else None
 
 
 def _lay(table: Table, path: list[str], value: Value) -> Table:

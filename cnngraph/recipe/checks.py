@@ -18,16 +18,20 @@ from cnngraph.recipe.sets import SETS
 Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
 
 
+def _one_of(made: Any, what: str, one: str, other: str, place: str) -> list[Problem]:
+    """Of two words exactly one is to be said; `place` is the word to point at where neither is."""
+    given = [each for each in (one, other) if getattr(made, each) is not None]
+    if len(given) == 2:
+        return [(other, f"{what} takes either {one} or {other}, not both")]
+    return [] if given else [(place, f"{what} needs either {one} or {other}")]
+
+
 def _check_step(made: Step) -> list[Problem]:
-    if (made.every is None) == (made.at is None):
-        return [("at" if made.at else "name", "schedule step needs either every or at")]
-    return []
+    return _one_of(made, "schedule step", "every", "at", "name")
 
 
 def _check_clip(made: Clip) -> list[Problem]:
-    if (made.norm is None) == (made.value is None):
-        return [("value", "clip needs either norm or value")]
-    return []
+    return _one_of(made, "clip", "norm", "value", "value")
 
 
 def _check_loss(made: Loss) -> list[Problem]:
@@ -37,9 +41,7 @@ def _check_loss(made: Loss) -> list[Problem]:
 
 
 def _check_warmup(made: Warmup) -> list[Problem]:
-    if (made.epochs is None) == (made.steps is None):
-        return [("steps" if made.steps else "start", "warmup needs either epochs or steps")]
-    return []
+    return _one_of(made, "warmup", "epochs", "steps", "start")
 
 
 def _check_sgd(made: Sgd) -> list[Problem]:

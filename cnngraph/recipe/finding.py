@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span, SpecError, did_you_mean
-from cnngraph.document import Table, parse, read_file
+from cnngraph.diagnostics import Diagnostic, Span, SpecError, did_you_mean, nearest
+from cnngraph.document import RECIPE, Table, kind_of, other_kind, parse, read_file
 from cnngraph.library import ENDINGS, library_root
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.reading import read_recipe
@@ -25,7 +25,10 @@ def find_recipe(name: str, span: Span | None = None) -> Path:
         path = Path(name)
         if path.is_file():
             return path
-        raise SpecError([Diagnostic("E606", f"there is no recipe file {name}", span)])
+        beside = {each.stem: each for ending in ENDINGS for each in sorted(path.parent.glob(f"*{ending}"))}
+        near = nearest(path.stem, beside)
+        help = f"did you mean {beside[near]}?" if near else None
+        raise SpecError([Diagnostic("E606", f"there is no recipe file {name}", span, help=help)])
     known = recipe_names()
     if name in known:
         return library_root() / "recipes" / f"{name}.yaml"
@@ -44,7 +47,18 @@ def recipe_table(name: str, span: Span | None = None) -> Table:
         raise SpecError(
             [Diagnostic("E601", f"{source.name} is no recipe: it must be a table", value.span if value else None)]
         )
+    if wrong := other_kind(value, RECIPE, "E601") or _indented(value):
+        raise SpecError([wrong])
     return value
+
+
+def _indented(table: Table) -> Diagnostic | None:
+    """What is wrong with a recipe that stands under `train:`, as it does in a spec."""
+    train = table.get("train")
+    if train is None or not isinstance(train.value, Table) or kind_of(table):
+        return None
+    help = "take the word train: away, and move what is under it to the left"
+    return Diagnostic("E601", f"in a file of its own a recipe has no word {train.key}", train.key_span, help=help)
 
 
 def load_recipe(name: str) -> Recipe:

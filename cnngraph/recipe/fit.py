@@ -56,8 +56,8 @@ def check_fit(
     """What keeps a network with these inputs and outputs from training by the recipe.
 
     `shape` and `classes` are those of the images; a named set is known without them, and of a folder that nobody
-    has looked into nothing is said. `span` is the place to point at, `places` are those of the outputs, `params` the
-    names that --set may change.
+    has looked into nothing is said. What is wrong with the network is said at `span`, or at `places`, those of the
+    outputs; what is wrong with the recipe, where its word stands. `params` are the names that --set may change.
     """
     title = "the folder"
     if isinstance(recipe.data, NamedSet):
@@ -67,7 +67,7 @@ def check_fit(
     found = _check_inputs(recipe, inputs, shape, title, span)
     if shape:
         sized = (shape[0], *(recipe.data.resize or shape[1:]))
-        found += [Diagnostic("E605", message, span) for _, message in check_images(recipe, sized)]
+        found += [Diagnostic("E605", message, recipe.places.get(word)) for word, message in check_images(recipe, sized)]
     wrong = {name: each for name, each in outputs.items() if classes and each.sizes != (classes,)}
     if wrong:
         place = (places or {}).get(next(iter(wrong)), span)
@@ -76,8 +76,8 @@ def check_fit(
     weights = recipe.loss.class_weights
     if classes and isinstance(weights, tuple) and len(weights) != classes:
         message = f"loss.class_weights has {len(weights)} weights, and {title} has {classes} classes"
-        found.append(Diagnostic("E605", message, span))
-    return found + _check_auxiliary(recipe, list(outputs)[1:], span)
+        found.append(Diagnostic("E605", message, recipe.places.get("loss.class_weights")))
+    return found + _check_auxiliary(recipe, list(outputs)[1:])
 
 
 def _check_inputs(
@@ -98,7 +98,7 @@ def _check_inputs(
     look = recipe.looked_at
     if look and look.crop != given[1:]:
         message = f"evaluation cuts out {_by(look.crop)}, training {_by(given[1:])}: one network takes one size"
-        return [Diagnostic("E605", message, span)]
+        return [Diagnostic("E605", message, recipe.places.get("evaluation"))]
     if given == wanted.sizes:
         return []
     said = "×".join(map(str, given))
@@ -123,13 +123,16 @@ def _misfit(fact: str, outputs: Mapping[str, TensorType]) -> str:
     return f"{fact}, but the network's output {first}{''.join(f', and {each}' for each in others)}"
 
 
-def _check_auxiliary(recipe: Recipe, heads: list[str], span: Span | None) -> list[Diagnostic]:
+def _check_auxiliary(recipe: Recipe, heads: list[str]) -> list[Diagnostic]:
     named = recipe.loss.auxiliary
     if not isinstance(named, Mapping):
         return []
     has = f"it has {', '.join(heads)}" if heads else "it has one output"
+    place = recipe.places.get("loss.auxiliary")
     return [
-        Diagnostic("E613", f"loss.auxiliary weighs {each}, which is no auxiliary output of the network", span, help=has)
+        Diagnostic(
+            "E613", f"loss.auxiliary weighs {each}, which is no auxiliary output of the network", place, help=has
+        )
         for each in named
         if each not in heads
     ]

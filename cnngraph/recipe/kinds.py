@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnngraph.fields import Choice, FieldError, Json, Kind, fields_of, show_value
-
-
-def _refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
-    return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
+from cnngraph.fields import Choice, FieldError, Json, Kind, fields_of, refuse, text_help
 
 
 def _number(value: object) -> float | None:
@@ -28,7 +24,7 @@ class Positive(Kind):
     def convert(self, value: object) -> float:
         number = _number(value)
         if number is None or number <= 0:
-            raise _refuse(self, value)
+            raise refuse(self, value, text_help(value))
         return number
 
     def schema(self) -> Json:
@@ -45,7 +41,7 @@ class Fraction(Kind):
     def convert(self, value: object) -> float:
         number = _number(value)
         if number is None or not 0 < number < 1:
-            raise _refuse(self, value)
+            raise refuse(self, value, text_help(value))
         return number
 
     def schema(self) -> Json:
@@ -62,7 +58,7 @@ class Decay(Kind):
     def convert(self, value: object) -> float:
         number = _number(value)
         if number is None or not 0 <= number < 1:
-            raise _refuse(self, value)
+            raise refuse(self, value, text_help(value))
         return number
 
     def schema(self) -> Json:
@@ -80,7 +76,7 @@ class Two(Kind):
 
     def convert(self, value: object) -> tuple[Any, Any]:
         if not isinstance(value, list | tuple) or len(value) != 2:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return self.item.convert(value[0]), self.item.convert(value[1])
 
     def schema(self) -> Json:
@@ -96,7 +92,7 @@ class Label(Kind):
 
     def convert(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return str(value)
 
     def schema(self) -> Json:
@@ -118,7 +114,7 @@ class OrNone(Kind):
         try:
             return self.kind.convert(value)
         except FieldError as error:
-            raise _refuse(self, value, error.help) from None
+            raise refuse(self, value, error.help) from None
 
     def schema(self) -> Json:
         return {"anyOf": [{"enum": ["none", None]}, self.kind.schema()]}
@@ -134,7 +130,7 @@ class ByName(Kind):
     def convert(self, value: object) -> dict[str, float]:
         numbers = {key: _number(each) for key, each in value.items()} if isinstance(value, Mapping) else {}
         if not numbers or any(each is None or each < 0 for each in numbers.values()):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return {key: each for key, each in numbers.items() if each is not None}
 
     def schema(self) -> Json:
@@ -153,7 +149,7 @@ class Record(Kind):
 
     def convert(self, value: object) -> Any:
         if not isinstance(value, self.cls):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return value
 
     def schema(self) -> Json:
@@ -178,7 +174,7 @@ class Named(Kind):
 
     def convert(self, value: object) -> Any:
         if not isinstance(value, self.variants):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return value
 
     def schema(self) -> Json:

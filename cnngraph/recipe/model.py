@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cnngraph.diagnostics import Span
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Text, field
 from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import DATA, Data, Normalize
@@ -42,9 +43,10 @@ class Loss:
 class Recipe:
     """How a network is trained.
 
-    `name` is what messages call it. With `validation` a part of the training images is put aside: the best epoch is
-    chosen on it and the test images are looked at once, at the end. Without, the test images are reported after
-    every epoch, nothing is chosen, and the last weights are kept.
+    `name` is what messages call it, `places` is where its words stand (`optimizer.lr`), if it was read from a text.
+    With `validation` a part of the training images is put aside: the best epoch is chosen on it and the test images are
+    looked at once, at the end. Without, the test images are reported after every epoch, nothing is chosen, and the last
+    weights are kept.
     """
 
     about: str = field(Text(), "what it is for", "")
@@ -78,7 +80,7 @@ class Recipe:
     )
     loss: Loss = field(Record(Loss), "what is made small", Loss())
     precision: str = field(
-        Choice(("fp32", "bf16", "fp16")),
+        Choice(("fp32", "bf16", "fp16"), {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "half": "fp16"}),
         "in which numbers the network computes; bf16 is faster where the processor has it, and rounds more coarsely; "
         "fp16 is for GPUs without bf16, and scales the loss",
         "fp32",
@@ -111,8 +113,11 @@ class Recipe:
         None,
     )
     seed: int = field(Int(0), "of the weights, the order and the chances", 0)
-    device: str = field(Choice(("auto", "cpu", "cuda")), "where it runs; auto: CUDA where there is one", "auto")
+    device: str = field(
+        Choice(("auto", "cpu", "cuda"), {"gpu": "cuda"}), "where it runs; auto: CUDA where there is one", "auto"
+    )
     name: str = dataclasses.field(default="recipe", kw_only=True, compare=False)
+    places: Mapping[str, Span] = dataclasses.field(default_factory=dict, kw_only=True, compare=False, repr=False)
 
     @property
     def looked_at(self) -> Evaluation | None:

@@ -7,12 +7,25 @@ from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.fields import Choice, Either, Field, FieldError, Kind, ListOf, Optional, fields_of, show_value
+from cnngraph.fields import (
+    FOR_EXPRESSIONS,
+    Bool,
+    Choice,
+    Either,
+    Field,
+    FieldError,
+    Kind,
+    ListOf,
+    Optional,
+    fields_of,
+    show_value,
+)
 from cnngraph.recipe.checks import CHECKS
 from cnngraph.recipe.kinds import Named, OrNone, Record
 from cnngraph.recipe.model import Recipe
 
 WRONG = object()  # stands for a value that has been complained about
+NOTHING = (0, False, "no", "off", "false")  # how `none` is said elsewhere
 ELSEWHERE = {  # words that other tools use, and what they are called here
     "accumulate_grad_batches": "accumulate",
     "amp": "precision",
@@ -42,14 +55,15 @@ def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnos
     recipe = reader.record(Recipe, value, "", "a recipe")
     if reader.diagnostics or not isinstance(recipe, Recipe):
         return None, reader.diagnostics
-    return replace(recipe, name=name), []
+    return replace(recipe, name=name, places=reader.places), []
 
 
 @dataclass
 class Reader:
-    """Walks a recipe's tables and gathers what is wrong."""
+    """Walks a recipe's tables and gathers what is wrong, and where each word stands."""
 
     diagnostics: Mistakes = field(default_factory=Mistakes)
+    places: dict[str, Span] = field(default_factory=dict)
 
     def refuse(self, code: str, message: str, span: Span, help: str | None = None) -> object:
         """Note a mistake."""
@@ -89,6 +103,7 @@ class Reader:
 
     def value(self, kind: Kind, value: Value, path: str) -> Any:
         """A value as its kind holds it, or WRONG."""
+        self.places[path] = value.span
         table = tables_in(kind)
         if isinstance(table, Record) and isinstance(value, Table):
             return self.record(table.cls, value, f"{path}.", path)
@@ -102,7 +117,8 @@ class Reader:
         try:
             return kind.convert(value.plain())
         except FieldError as error:
-            return self.refuse("E603", f"{path} {error.message}", value.span, error.help)
+            help = None if error.help in FOR_EXPRESSIONS else error.help
+            return self.refuse("E603", f"{path} {error.message}", value.span, help or meant(kind, value, path))
 
     def records(self, kind: Record, value: Listing, path: str) -> Any:
         """A list of tables."""
@@ -115,6 +131,10 @@ class Reader:
         name: Value = value
         if isinstance(value, Table):
             entry = value.get("name")
+            other = next((each for each in value if not entry and each.value.plain() in kind.names), None)
+            if other:
+                message = f"{path} has no word {other.key}"
+                return self.refuse("E602", message, other.key_span, f"{other.key} is called name here")
             if not entry:
                 return self.refuse("E604", f"{path} needs name: {Choice(kind.names).describe()}", value.span)
             name = entry.value
@@ -131,6 +151,49 @@ class Reader:
 
 def _empty(value: Value) -> bool:
     return isinstance(value, Scalar) and value.value is None
+
+
+def meant(kind: Kind, value: Value, path: str) -> str | None:
+    """How a value was perhaps meant: the first of the likely ones that the kind takes, as a help."""
+    word, plain = path.rpartition(".")[2], value.plain()
+    shown = "" if word.isdigit() else f"{word}: "
+    if isinstance(plain, float) and plain.is_integer() and _takes(kind, Scalar(int(plain), value.span)):
+        return f"write {int(plain)}"
+    if isinstance(value, Scalar) and not _empty(value) and _takes(kind, Listing((value,), value.span)):
+        return f"write {shown}[{show_value(plain)}]"
+    if plain in NOTHING and _takes(kind, Scalar("none", value.span)):
+        return f"write {shown}none"
+    table = tables_in(kind)
+    return _as_table(table.cls, plain, shown) if isinstance(table, Record) and not _empty(value) else None
+
+
+def _takes(kind: Kind, value: Value) -> bool:
+    return Reader().value(kind, value, "") is not WRONG
+
+
+def _as_table(cls: type[Any], plain: object, shown: str) -> str:
+    """What a value may mean as a table: the words that it names, or the first one that takes it; else what there is."""
+    fields = fields_of(cls)
+    said = plain if isinstance(plain, list) else [plain]
+    named = [each for each in fields if each in said and isinstance(fields[each].kind, Bool)]
+    if named:
+        return f"write {shown}{{{', '.join(f'{each}: true' for each in named)}}}"
+    for name, each in fields.items():
+        try:
+            each.kind.convert(plain)
+            return f"write {shown}{{{name}: {show_value(plain)}}}"
+        except FieldError:
+            continue
+    first = next((each for each in fields.values() if isinstance(each.default, int | float | str)), None)
+    example = f", as in {shown}{{{first.name}: {show_value(first.default)}}}" if first else ""
+    return f"the table has {', '.join(fields)}{example}"
+
+
+def recipe_word(name: str) -> str | None:
+    """The dotted word of a recipe that a name is, or that other tools call so."""
+    if name.partition(".")[0] in fields_of(Recipe):
+        return name
+    return ELSEWHERE.get(name, "").replace(": {", ".").removesuffix(": …}") or None
 
 
 def tables_in(kind: Kind) -> Kind | None:

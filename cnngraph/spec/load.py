@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError, did_you_mean
-from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
+from cnngraph.document import LIMITS, RECIPE, Limits, Table, Value, other_kind, parse, read_file, texts_in
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
@@ -26,10 +26,14 @@ MAX_IMPORTED = 1_000_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument."""
+    """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument.
+
+    `elsewhere` is the name by which the value may be meant if the spec has no param of this one.
+    """
 
     name: str
     value: Value
+    elsewhere: str | None = None
 
 
 def load_spec(
@@ -178,7 +182,9 @@ class _Loader:
         self.diagnostics.extend(mistakes)
         if not isinstance(value, Table) and not mistakes:
             self.diagnostics.append(Diagnostic("E601", f"{train} is no recipe: it must be a mapping", train.span))
-        return value if isinstance(value, Table) else None
+        wrong = other_kind(value, RECIPE, "E601") if isinstance(value, Table) else None
+        self.diagnostics.extend([wrong] if wrong else [])
+        return value if isinstance(value, Table) and not wrong else None
 
     def named(self, word: Word, folder: Path) -> Path | None:
         """The file of the library's network that a word names; None, with the mistake told."""
@@ -238,9 +244,9 @@ class _Loader:
             if each.name in params:
                 params[each.name] = replace(params[each.name], default=each.value)
             else:
-                known = did_you_mean(each.name, params) or _listing(params)
+                known = f"did you mean {each.elsewhere}?" if each.elsewhere else did_you_mean(each.name, params)
                 message = f"the spec has no param {each.name}"
-                self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known))
+                self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known or _listing(params)))
         return replace(library, params=params)
 
     def other_input(self, input: Value | None, given: Value) -> Value:

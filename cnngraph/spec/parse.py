@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
-from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.document import SPEC, Entry, Listing, Scalar, Table, Value, other_kind
 from cnngraph.fields import show_value
 from cnngraph.spec.model import (
     LANGUAGE_VERSION,
@@ -79,6 +79,8 @@ def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None,
         span = document.span if document else None
         help = "begin with: cnngraph: 1"
         return None, [Diagnostic("E106", f"{source.name} is not a spec: it must be a mapping", span, help=help)]
+    if wrong := other_kind(document, SPEC, "E106"):
+        return None, [wrong]
     return parser.file(source, document), parser.read.mistakes
 
 

@@ -43,20 +43,20 @@ def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
         "norm",
     }
     found = [
-        _nothing(f"optimizer.groups.{index}.match", "parameter", match, words, graph)
+        _nothing(recipe, f"optimizer.groups.{index}.match", "parameter", match, words, graph)
         for index, group in enumerate(recipe.optimizer.groups)
         for match in group.matches
         if not any(fits_parameter(match, name, kinds) for name in names)
     ]
     modules = {each.path for each in graph.scopes() if each.path} | set(kinds)
     return found + [
-        _nothing("checkpoint", "module", match, modules, graph)
+        _nothing(recipe, "checkpoint", "module", match, modules, graph)
         for match in recipe.checkpointed
         if not any(InitRule(match, {}).fits("", each) for each in modules)
     ]
 
 
-def _nothing(word: str, what: str, match: str, known: Iterable[str], graph: Graph) -> Diagnostic:
+def _nothing(recipe: Recipe, word: str, what: str, match: str, known: Iterable[str], graph: Graph) -> Diagnostic:
     help = did_you_mean(match, known) or "in a path * is any part of one name, and ** anything"
     message = f"{word} fits no {what} of {graph.name}: {match}"
-    return Diagnostic("E614", message, graph.root.span, help=help)
+    return Diagnostic("E614", message, recipe.places.get(word), help=help)

@@ -213,3 +213,17 @@ def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> N
     said = cli("check", "wrong.yaml", "--format", "json").out
     assert "\x1b" not in said
     assert json.loads(said)[0]["diagnostics"][0]["message"] == "there is no op or block \x1b[31mrelu"
+
+
+def test_a_number_in_quotes_is_shown_with_them(cli: Cli, one: str) -> None:
+    Path(one).write_text(Path(one).read_text().replace("out: 10", 'out: "10"'))
+    ran = cli("check", one)
+    assert 'must be an integer of at least 1, got "10"\n' in ran.out
+    assert "  help: write it without quotes\n" in ran.out
+
+
+def test_an_experiment_is_no_spec(cli: Cli, folder: Path) -> None:
+    (folder / "both.yaml").write_text("about: x\nspecs: [one, two]\nseeds: 3\n")
+    ran = cli("check", "both.yaml")
+    assert ran.out.startswith("error[E106]: both.yaml is an experiment, not a spec\n --> both.yaml:2:1\n")
+    assert ran.out.endswith("  help: it is run by cnngraph experiment both.yaml\n\nboth.yaml: 1 error\n")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -110,12 +111,64 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
         (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: epochs must be an integer"),
         (["--set", "train.epoch=3"], "error[E602]: a recipe has no word epoch\n"),
         (["--set", "clases=3"], "error[E303]: the spec has no param clases\n"),
+        (["--recipe", "tiny.yaml"], "error[E601]: tiny.yaml is a spec, not a recipe\n --> tiny.yaml:1:1\n"),
+        (["--recipe", "under.yaml"], "error[E601]: in a file of its own a recipe has no word train\n --> under.yaml:2"),
+        (
+            ["--recipe", "undre.yaml"],
+            "error[E606]: there is no recipe file undre.yaml\n  help: did you mean under.yaml?",
+        ),
     ],
 )
 def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
+    Path("under.yaml").write_text("about: x\ntrain: {data: digits, epochs: 1, optimizer: adam}\n")
     ran = cli("train", tiny, *words)
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out, ran.err.count("error[")) == (1, "", 1)
     assert ran.err.startswith(message)
+
+
+@pytest.mark.parametrize("name", ["epochs", "optimizer.lr", "lr"])
+def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> None:
+    ran = cli("train", tiny, "--set", f"{name}=3")
+    word = {"lr": "optimizer.lr"}.get(name, name)
+    assert ran.err.startswith(f"error[E303]: the spec has no param {name}\n")
+    assert ran.err.endswith(f"  help: did you mean train.{word}?\n")
+
+
+@pytest.mark.parametrize("command", ["train", "experiment"])
+def test_a_recipe_is_no_network(cli: Cli, folder: Path, command: str) -> None:
+    (folder / "quick.yaml").write_text("about: x\ndata: digits\nepochs: 1\noptimizer: adam\n")
+    ran = cli(command, "quick.yaml")
+    assert (ran.code, ran.err.count("error[")) == (1, 1)
+    wanted = "an experiment" if command == "experiment" else "a spec"
+    assert f": quick.yaml is a recipe, not {wanted}\n --> quick.yaml:2:1\n" in ran.err
+    assert ran.err.endswith("  help: a network is trained by it: cnngraph train SPEC --recipe quick.yaml\n")
+
+
+def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Path) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "last.safetensors").write_text("")
+    ran = cli("train", tiny, "--weights", "run")
+    assert ran.err == (
+        "error[E704]: cannot read run: it is the folder of a run\n  help: its weights are run/last.safetensors\n"
+    )
+    ran = cli("train", tiny, "--weights", "x.yaml")
+    assert ran.err.endswith("  help: a file of weights ends in .safetensors, .pth, .pt, .bin or .ckpt\n")
+    ran = cli("predict", "run", "x.png", "--weights", "torchvision")
+    assert ran.code == 1
+    assert ran.err.startswith("error: with --weights torchvision the first word is a network's name, and run is a")
+
+
+def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
+    text = (
+        "data: digits\nepochs: 1\noptimizer: {name: sgd, lr: 0.1, groups: [{match: nothing}]}\n"
+        "loss: {auxiliary: {aux: 1}}\ncheckpoint: nothing\n"
+    )
+    (folder / "mine.yaml").write_text(text)
+    ran = cli("train", tiny, "--recipe", "mine.yaml", "--set", "train.loss.class_weights=[1, 2]")
+    places = re.findall(r"error\[(\w+)\].*\n *--> (.*):\d+\n", ran.err)
+    assert places == [
+        ("E605", "command line:1"), ("E613", "mine.yaml:4"), ("E614", "mine.yaml:3"), ("E614", "mine.yaml:5"),
+    ]  # fmt: skip
 
 
 def test_no_recipe_at_all(cli: Cli, one: str) -> None:

@@ -98,6 +98,9 @@ def test_a_network_of_its_own_recipe(folder: Path) -> None:
         ("specs: [net.yaml]\nsettings:\n  train.epochs: [3, x]", "E603", 3, "epochs must be an integer", None),
         ("specs: [net.yaml]\nsettings: {train.seed: [3]}", "E605", 2, "seeds are no setting", "seeds: [0, 1, 2]"),
         ("specs: [net.yaml, net.yaml]", "E661", 1, "two runs of the experiment would both be net-mine-seed0", None),
+        ("specs: [net.yaml]\nseeds: [0, 0]", "E661", 2, "two runs of the experiment would", "seeds has 0 twice"),
+        ("specs: net.yaml", "E603", 1, "specs must be a list", "write specs: [net.yaml]"),
+        ("specs: [net.yaml]\nsettings: {epochs: [3]}", "E303", 2, "the spec has", "did you mean train.epochs?"),
         ("specs: [net.yaml]\nsettings: {classes: [9]}", "E611", 1, "embedded digits has 10 classes", None),
     ],
 )

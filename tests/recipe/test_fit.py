@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cnngraph.diagnostics import Source, Span
@@ -45,6 +47,16 @@ def test_class_weights_are_as_many_as_the_classes() -> None:
     assert message.startswith("E605 loss.class_weights has 2 weights, and MNIST has 10 classes")
     folder = Recipe(data=ImageFolder(), epochs=1, optimizer=Adam(), loss=Loss(class_weights=(1.0, 2.0)))
     assert said(folder, MAP(3, 8, 8), 2) == []
+
+
+def test_what_is_wrong_with_the_recipe_is_said_where_its_word_stands() -> None:
+    place, node = (Span(Source(name, ""), 3, 1, 3, 9) for name in ("recipe.yaml", "net.yaml"))
+    words = "loss.class_weights", "loss.auxiliary"
+    for word, loss in zip(words, (Loss(class_weights=(1.0, 2.0)), Loss(auxiliary={"aux": 0.3})), strict=True):
+        recipe = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), loss=loss, places={word: place})
+        for each, wanted in ((recipe, place), (replace(recipe, places={}), None)):
+            (found,) = check_fit(each, {"in": MAP(1, 28, 28)}, {"fc": VECTOR(10)}, span=node)
+            assert found.span == wanted
 
 
 def test_channels() -> None:

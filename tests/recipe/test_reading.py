@@ -127,15 +127,25 @@ def test_figures_suit_the_channels() -> None:
             "",
         ),
         ("schedule: step", "E605", (1, 11), "schedule step needs either every or at", ""),
-        ("schedule: {name: step, every: 2, at: [3]}", "E605", (1, 38), "needs either every or at", ""),
+        ("schedule: {name: step, every: 2, at: [3]}", "E605", (1, 38), "takes either every or at, not both", ""),
+        ("schedule: {name: step, at: 5}", "E603", (1, 28), "schedule.at must be a list", "write at: [5]"),
         ("schedule: plateua", "E603", (1, 11), "one_cycle, plateau", "did you mean plateau?"),
         ("schedule: exponential", "E604", (1, 11), "schedule exponential needs gamma", ""),
         ("warmup: {start: 0.1}", "E605", (1, 17), "warmup needs either epochs or steps", ""),
-        ("warmup: {epochs: 1, steps: 3}", "E605", (1, 28), "warmup needs either epochs or steps", ""),
+        ("warmup: {epochs: 1, steps: 3}", "E605", (1, 28), "warmup takes either epochs or steps, not both", ""),
         ("warmup: {epochs: 3}", "E605", (1, 9), "warmup takes 3 epochs, and all are 3", ""),
-        ("warmup: 3", "E603", (1, 9), "warmup must be a table, or none, got 3", ""),
+        ("warmup: 3", "E603", (1, 9), "warmup must be a table, or none, got 3", "write warmup: {epochs: 3}"),
+        ('optimizer: {name: sgd, lr: "0.01"}', "E603", (1, 28), 'above 0, got "0.01"', "write it without quotes"),
+        ("optimizer: {type: adam}", "E602", (1, 13), "optimizer has no word type", "type is called name here"),
+        ("epochs: 10,000", "E603", (1, 9), "got 10,000", "write 10000"),
+        ("epochs: 1.0", "E603", (1, 9), "got 1.0", "write 1"),
+        ("validation: 0", "E603", (1, 13), "or none, got 0", "write validation: none"),
+        ("loss: cross_entropy", "E603", (1, 7), "loss must be a table", "as in loss: {label_smoothing: 0.0}"),
+        ("augment: [flip]", "E603", (1, 10), "augment must be a table, got [flip]", "write augment: {flip: true}"),
+        ("precision: float16", "E603", (1, 12), "got float16", "did you mean fp16?"),
         ("clip: {}", "E605", (1, 7), "clip needs either norm or value", ""),
-        ("clip: {norm: 1, value: 2}", "E605", (1, 24), "clip needs either norm or value", ""),
+        ("clip: {norm: 1, value: 2}", "E605", (1, 24), "clip takes either norm or value, not both", ""),
+        ("clip: 1.0", "E603", (1, 7), "clip must be a table, or none, got 1.0", "write clip: {norm: 1.0}"),
         ("clip: {norm: 0}", "E603", (1, 14), "clip.norm must be a number above 0", ""),
         ("accumulate: 0", "E603", (1, 13), "accumulate must be an integer of at least 1", ""),
         ("ema: 1", "E603", (1, 6), "ema must be a number between 0 and 1, or none", ""),
@@ -159,7 +169,7 @@ def test_figures_suit_the_channels() -> None:
         ("augment: flip", "E603", (1, 10), "augment must be a table, got flip", ""),
         ("loss: {auxiliary: {aux1: -1}}", "E603", (1, 19), "loss.auxiliary must be a number", ""),
         ("seed: -1", "E603", (1, 7), "seed must be an integer of at least 0, got -1", ""),
-        ("device: gpu", "E603", (1, 9), "device must be one of auto, cpu, cuda, got gpu", "did you mean cpu?"),
+        ("device: gpu", "E603", (1, 9), "device must be one of auto, cpu, cuda, got gpu", "did you mean cuda?"),
     ],
 )
 def test_one_mistake_is_one_message(text: str, code: str, place: tuple[int, int], message: str, help: str) -> None:
@@ -170,6 +180,20 @@ def test_one_mistake_is_one_message(text: str, code: str, place: tuple[int, int]
     assert (diagnostic.code, (diagnostic.line, diagnostic.column)) == (code, place)
     assert message in diagnostic.message
     assert help in (diagnostic.help or "")
+
+
+@pytest.mark.parametrize("text", ["epochs: 2.5", "epochs: 2*3"])
+def test_nothing_is_said_of_expressions(text: str) -> None:
+    _, (diagnostic,) = read(f"data: digits\noptimizer: adam\n{text}\n")
+    assert diagnostic.help is None
+
+
+def test_a_recipe_knows_where_its_words_stand() -> None:
+    recipe = good("data: digits\nepochs: 1\noptimizer:\n  name: adam\n  groups:\n  - match: bias\n")
+    assert {word: place.line for word, place in recipe.places.items() if place.line > 3} == {
+        "optimizer": 4, "optimizer.name": 4, "optimizer.groups": 6, "optimizer.groups.0": 6,
+        "optimizer.groups.0.match": 6,
+    }  # fmt: skip
 
 
 def test_all_mistakes_at_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import cnngraph
+from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe.optimizers import Group, Sgd
 from cnngraph.recipe.schedules import Step
 from cnngraph.train import run_training
@@ -97,15 +98,17 @@ def test_decay_of_a_group(tmp_path: Path) -> None:
     assert sizes["1.weight"] > 0.9
 
 
-def test_groups_that_fit_nothing(tmp_path: Path, network: torch.nn.Module) -> None:
+def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
 
     groups = (Group(match=("norm", "layer3.*")), Group(match="batchnorm"))
     graph = network.graph
     assert isinstance(graph, cnngraph.Graph)
-    first, second = check_patterns(replace(RECIPE, optimizer=Sgd(lr=1, groups=groups)), graph)
+    place = Span(Source("recipe.yaml", ""), 3, 1, 3, 9)
+    recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=groups), places={"optimizer.groups.0.match": place})
+    first, second = check_patterns(recipe, graph)
     assert (first.code, first.message) == ("E614", "optimizer.groups.0.match fits no parameter of grouped: layer3.*")
     assert second.help == "did you mean batch_norm?"
-    assert first.file == str(tmp_path / "grouped.yaml")
+    assert (first.span, second.span) == (place, None)
 
 
 def test_it_is_said_before_a_folder_is_made(tmp_path: Path, network: torch.nn.Module) -> None:
