@@ -16,6 +16,7 @@ from cnngraph.cli.options import (
     PluginOption,
     SetOption,
     SpecArgument,
+    number,
     reading,
 )
 from cnngraph.cli.published import WeightsOption, expectations
@@ -38,7 +39,9 @@ OutputOption = Annotated[
         help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="What the initial weights are drawn by.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", metavar="N", parser=number("--seed", 0), help="What the initial weights are drawn by.")
+]
 
 
 @examples(

@@ -9,6 +9,7 @@ import typer
 
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import print_diagnostics, print_styled, terminal_width
+from cnngraph.cli.options import number
 from cnngraph.cli.train import DataOption, DeviceOption, QuietOption
 from cnngraph.launch import is_launched
 
@@ -30,7 +31,9 @@ RecipeOption = Annotated[
     list[str] | None,
     typer.Option("--recipe", metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."),
 ]
-SeedsOption = Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="How many seeds, of specs.")]
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", metavar="N", parser=number("--seeds", 1), help="How many seeds, of specs.")
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
 ]

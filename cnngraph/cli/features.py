@@ -10,7 +10,7 @@ import typer
 from cnngraph.cli.files import check_output
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import count, json_text, print_styled
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
+from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
 from cnngraph.cli.trained import PICTURES, AnyWeightsOption, DeviceOption, TrainedArgument, open_classifier
 
 ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file.", show_default=False)]
@@ -21,7 +21,10 @@ NodeOption = Annotated[
     ),
 ]
 MostOption = Annotated[
-    int, typer.Option("--most", metavar="N", min=1, max=256, help="How many channels are drawn, from the first on.")
+    int,
+    typer.Option(
+        "--most", metavar="N", parser=number("--most", 1, 256), help="How many channels are drawn, from the first on."
+    ),
 ]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.")]
 

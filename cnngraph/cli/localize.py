@@ -9,7 +9,7 @@ import typer
 
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
+from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
 from cnngraph.cli.trained import (
     AnyWeightsOption,
     DeviceOption,
@@ -33,8 +33,7 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold",
         metavar="SHARE",
-        min=0.0,
-        max=1.0,
+        parser=number("--threshold", 0.0, 1.0),
         help="What part of the largest score a place in the box has.",
     ),
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,31 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class WrongNumberError(typer.BadParameter):
+    """A number that an option does not take; its message names the option."""
+
+    def format_message(self) -> str:
+        """The message as it is."""
+        return str(self.message)
+
+
+def number(option: str, least: float, most: float | None = None) -> Callable[[str], Any]:
+    """The parser of an option that takes numbers within bounds: whole ones, unless `least` is a fraction."""
+
+    def parsed(text: str) -> Any:
+        from cnngraph.document import core_scalar
+        from cnngraph.fields import FieldError, Float, Int
+
+        bounds = [each for each in (least, most) if each is not None]
+        kind = Float(*bounds) if isinstance(least, float) else Int(*map(int, bounds))
+        try:
+            return kind.convert(core_scalar(str(text)))
+        except FieldError as error:
+            raise WrongNumberError(f"{option} {error.message}") from None
+
+    return parsed
 
 
 def complete_name(incomplete: str) -> list[str]:
@@ -61,7 +86,13 @@ PluginOption = Annotated[
     typer.Option("--plugin", metavar="MODULE", help="Import a Python module that brings more ops. May be repeated."),
 ]
 MaxNodesOption = Annotated[
-    int, typer.Option("--max-nodes", metavar="N", min=1, help="The most single operations that a spec may expand to.")
+    int,
+    typer.Option(
+        "--max-nodes",
+        metavar="N",
+        parser=number("--max-nodes", 1),
+        help="The most single operations that a spec may expand to.",
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", metavar="text|json", help="How to print it.")]
 

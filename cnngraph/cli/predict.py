@@ -8,7 +8,7 @@ import typer
 
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
+from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
 from cnngraph.cli.trained import (
     AnyWeightsOption,
     DeviceOption,
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from cnngraph.runs.prediction import Prediction
 
 HEADER = ("image", "class", "probability")
-TopOption = Annotated[int, typer.Option("--top", metavar="N", min=1, help="How many of the likeliest classes.")]
+TopOption = Annotated[
+    int, typer.Option("--top", metavar="N", parser=number("--top", 1), help="How many of the likeliest classes.")
+]
 
 
 @examples(

@@ -15,6 +15,7 @@ from cnngraph.cli.options import (
     PluginOption,
     SetOption,
     SpecArgument,
+    number,
     reading,
 )
 
@@ -31,7 +32,10 @@ OutputOption = Annotated[
 DepthOption = Annotated[
     int | None,
     typer.Option(
-        "--depth", metavar="N", min=1, help="Draw N levels of names; deeper blocks are one box, equal rounds one ×6."
+        "--depth",
+        metavar="N",
+        parser=number("--depth", 1),
+        help="Draw N levels of names; deeper blocks are one box, equal rounds one ×6.",
     ),
 ]
 

@@ -18,6 +18,7 @@ from cnngraph.cli.options import (
     PluginOption,
     SetOption,
     SpecArgument,
+    number,
     reading,
 )
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
 
 DepthOption = Annotated[
-    int | None, typer.Option("--depth", metavar="N", min=1, help="Show N levels of names; what is deeper is summed up.")
+    int | None,
+    typer.Option(
+        "--depth", metavar="N", parser=number("--depth", 1), help="Show N levels of names; what is deeper is summed up."
+    ),
 ]
 
 
