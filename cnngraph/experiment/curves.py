@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnngraph.experiment.results import Variant
 from cnngraph.train.curves import dress
-from cnngraph.train.figures import save_figure
+from cnngraph.train.figures import plain, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def draw(axes: Any, shown: Sequence[Variant], name: str) -> None:
         points = [[factor * each for each in seeds] for seeds in variant.curve(name)]
         epochs = range(1, len(points) + 1)
         marker = "o" if len(points) < 25 else None
-        axes.plot(epochs, list(map(mean, points)), color=colour, marker=marker, markersize=3, label=variant.name)
+        axes.plot(epochs, list(map(mean, points)), color=colour, marker=marker, markersize=3, label=plain(variant.name))
         if len(variant.runs) > 1:
             axes.fill_between(epochs, list(map(min, points)), list(map(max, points)), color=colour, alpha=0.12, lw=0)
     parts = dict.fromkeys(each.held for variant in shown for each in variant.runs)

@@ -16,8 +16,8 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.tapping import tapped, tensor_at
 from cnngraph.numbers import sizes
 from cnngraph.runs.classifier import Classifier
-from cnngraph.train.confusion import INK, plain
-from cnngraph.train.figures import tick_whole_numbers
+from cnngraph.train.confusion import INK
+from cnngraph.train.figures import plain, tick_whole_numbers
 from cnngraph.train.images import ImageError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.localization import Place, enlarged
-from cnngraph.train.confusion import INK, plain
+from cnngraph.train.confusion import INK
+from cnngraph.train.figures import plain
 from cnngraph.train.images import upright
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnngraph.train.figures import plain
 from cnngraph.train.scores import Report
 
 if TYPE_CHECKING:
@@ -58,8 +59,3 @@ def _write_counts(axes: Any, confusion: tuple[tuple[int, ...], ...], parts: list
             if number:
                 colour = PALE if parts[row][column] > 0.5 else INK
                 axes.text(column, row, f"{number:,}", ha="center", va="center", fontsize=7, color=colour)
-
-
-def plain(text: str) -> str:
-    """The text with dollars that matplotlib does not take for mathematics."""
-    return text.replace("$", r"\$")

@@ -37,3 +37,8 @@ def save_figure(figure: Figure, file: Path | IO[Any], **options: Any) -> None:
 def tick_whole_numbers(axes: Any) -> None:
     """Ticks from left to right at whole numbers alone, also where there is but one of them."""
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
+def plain(text: str) -> str:
+    """The text with dollars that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")

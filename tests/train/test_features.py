@@ -124,7 +124,7 @@ def test_balanced_weights_reach_the_run(tmp_path: Path) -> None:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn: that takes longer than all else."""
     monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
-    monkeypatch.setattr("cnngraph.train.engine.save_report", lambda *arguments: None)
+    monkeypatch.setattr("cnngraph.train.run_folder.save_report", lambda *arguments: None)
 
 
 def stepped(network: nn.Module, *batches: tuple[Tensor, Tensor, float, bool], **changes: Any) -> Learner:
