@@ -58,18 +58,16 @@ def train(
     run = Run(model, recipe, parts, folder, network, device, reporter, world)
     if state:
         run.restore(state)
-    trainer = Engine(run.step)
+    trainer = Engine(run.learn)  # ignite's iteration is an epoch: its events would cost a small step some percent
     trainer.logger.disabled = True  # it tells of exceptions, which tell of themselves
     trainer.add_event_handler(Events.EPOCH_STARTED, run.begin_epoch)
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, run.end_step)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, run.end_epoch)
     with Interrupt(reporter.note) as run.interrupt:
         try:
             if run.done < run.loader.steps * recipe.epochs and not settled(run.epochs, recipe.early_stopping):
-                lengths = {"epoch_length": run.loader.steps, "max_epochs": recipe.epochs}
-                trainer.load_state_dict({"iteration": run.done} | lengths)
                 run.batches = run.loader.batches(run.done)
-                trainer.run()  # it is given no batches: so it fires half as many events
+                trainer.load_state_dict({"epoch": len(run.epochs), "epoch_length": 1, "max_epochs": recipe.epochs})
+                trainer.run()
             result = run.end()
         except KeyboardInterrupt:  # the second Ctrl-C: the weights may be half changed, the last checkpoint stands
             result = run.interrupted(draws=False)
@@ -130,10 +128,17 @@ class Run:
         self.clock.start()
         self.show_at = time.monotonic() + SHOWN_EVERY
 
-    def step(self, engine: Engine, _: None) -> None:
+    def learn(self, engine: Engine, _: None) -> None:
+        """Learn from the batches of an epoch, from where it stands on."""
+        for step in range(self.done % self.loader.steps, self.loader.steps):
+            self.step(step)
+            self.end_step(step, engine)
+            if engine.should_terminate:
+                return
+
+    def step(self, step: int) -> None:
         """Learn from the next batch."""
         images, labels = next(self.batches)
-        step = (engine.state.iteration - 1) % self.loader.steps
         if not self.learner.is_steady:
             self.set_rate(step)
         if self.is_simple:
@@ -145,17 +150,16 @@ class Run:
         if mine.counted:
             self.counters.add(loss, logits, labels)
 
-    def end_step(self, engine: Engine) -> None:
+    def end_step(self, step: int, engine: Engine) -> None:
         """Show progress now and then; save, and stop, where that is called for and the optimizer's step is whole."""
-        self.done = engine.state.iteration
+        self.done += 1
         now = time.monotonic()
-        ends = self.done % self.loader.steps == 0
+        ends = step + 1 == self.loader.steps
         self.stopping, due, shown = self.world.agree(
             self.interrupt.asked, now > self.save_at, ends or now > self.show_at
         )
         if not (self.stopping or due or shown):
             return
-        step = (self.done - 1) % self.loader.steps
         if shown:
             self.show_at = now + SHOWN_EVERY
             self.show(step + 1)
@@ -177,7 +181,7 @@ class Run:
             raise self.diverged(f"on the {part} images")
         train, images = self.counters.read()
         epoch = Epoch(
-            number=engine.state.epoch,
+            number=len(self.epochs) + 1,
             learning_rate=self.learner.rate,
             train=train,
             held=held,
