@@ -24,6 +24,7 @@ from cnngraph.recipe import Recipe, read_recipe
 from cnngraph.train import files, run_training
 from cnngraph.train import run as running
 from cnngraph.train import run_folder as run_folders
+from cnngraph.train.run_folder import LOCK
 from tests.train.support import stripe_parts
 
 SPEC = """\
@@ -157,10 +158,13 @@ def finished(folder: Path) -> bool:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """All that a run leaves but times: metrics, and every weight bit for bit with what is said of it."""
+    """All that a run leaves but times, and the lock of one that died: metrics, weights, and what is said of them."""
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["epochs"] = [_timeless(each) for each in metrics["epochs"]]
-    found = {"metrics": _timeless(metrics), "files": sorted(each.name for each in folder.iterdir())}
+    found = {
+        "metrics": _timeless(metrics),
+        "files": sorted(each.name for each in folder.iterdir() if each.name != LOCK),
+    }
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as file:
             found[path.name] = _timeless(file.metadata())
