@@ -8,7 +8,7 @@ trains from new weights in a process of its own and evaluates on the test images
 evaluation, not the reading of files. The sides take turns, and a ratio is the median over the rounds. A machine that
 does other work meanwhile measures that work.
 
-    python benchmarks/train_cifar.py --data-dir DATA                    # 50,000 images, half an hour on 2 cores
+    python benchmarks/train_cifar.py --data-dir DATA                    # 50,000 images
     python benchmarks/train_cifar.py --data-dir DATA --images 5000 --test-images 1000
 """
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from functools import partial
 
 import torch
 from PIL import Image
@@ -26,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 import cnngraph
-from benchmarks.turns import Run, Side, compare, on_engine, options, plain_loop
+from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_loop
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import ImageFolder
@@ -151,15 +150,7 @@ def main() -> None:
     check_same_network()
     count, tested, threads = arguments.images, arguments.test_images, torch.get_num_threads()
     print(f"resnet_cifar_222, {count:,} images, {tested:,} test images, {threads} threads", flush=True)
-    usual: dict[str, Side] = {
-        f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
-        "usual script, no workers": partial(usual_script, arguments, 0),
-    }
-    ours: dict[str, Side] = {
-        "cnngraph": partial(engine, arguments, "fp32"),
-        "cnngraph, bf16": partial(engine, arguments, "bf16"),
-    }
-    compare(usual, ours, arguments.rounds)
+    compare_with_usual(arguments, usual_script, engine)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
 
 import cnngraph
-from benchmarks.turns import Run, Side, compare, on_engine, options, plain_loop
+from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_loop
 from cnngraph.library import library_root
 from cnngraph.recipe import load_recipe
 from cnngraph.train.data import load_parts
@@ -94,15 +93,7 @@ def main() -> None:
     """Let the sides take turns, and print the ratios."""
     arguments = options(__doc__, "the folder that has MNIST/raw", 60_000).parse_args()
     print(f"googlenet_mnist, {arguments.images:,} images, {torch.get_num_threads()} threads")
-    usual: dict[str, Side] = {
-        f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
-        "usual script, no workers": partial(usual_script, arguments, 0),
-    }
-    ours: dict[str, Side] = {
-        "cnngraph": partial(engine, arguments, "fp32"),
-        "cnngraph, bf16": partial(engine, arguments, "bf16"),
-    }
-    compare(usual, ours, arguments.rounds)
+    compare_with_usual(arguments, usual_script, engine)
 
 
 if __name__ == "__main__":

@@ -95,9 +95,24 @@ def options(about: str | None, data: str, images: int) -> argparse.ArgumentParse
     return parser
 
 
-def compare(usual: Mapping[str, Side], ours: Mapping[str, Side], rounds: int) -> None:
-    """Let the sides take turns, and print what they reached and the ratios of their seconds."""
-    runs = take_turns({**usual, **ours}, rounds)
+def compare_with_usual(
+    arguments: argparse.Namespace,
+    usual_script: Callable[[argparse.Namespace, int, int], Run],
+    engine: Callable[[argparse.Namespace, str, int], Run],
+) -> None:
+    """Let the usual script, by its number of workers, and the engine, by its precision, take turns.
+
+    Prints what they reached and the ratios of their seconds. The last argument of each side is the seed.
+    """
+    usual: dict[str, Side] = {
+        f"usual script, {arguments.workers} workers": partial(usual_script, arguments, arguments.workers),
+        "usual script, no workers": partial(usual_script, arguments, 0),
+    }
+    ours: dict[str, Side] = {
+        "cnngraph": partial(engine, arguments, "fp32"),
+        "cnngraph, bf16": partial(engine, arguments, "bf16"),
+    }
+    runs = take_turns({**usual, **ours}, arguments.rounds)
     for name in runs:
         print(f"{name}: accuracy {100 * statistics.mean(each.accuracy for each in runs[name]):.2f} %")
     for name, other in itertools.product(usual, ours):
