@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,13 @@ def run_training(
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
     chosen = choose_device(device or recipe.device)
-    with joined(chosen) as world, Showing(_shown(reporter, quiet, tensorboard, world)) as shown:
+    with (
+        joined(chosen) as world,
+        Showing(_shown(reporter, quiet, tensorboard, world)) as shown,
+        ExitStack() as held,  # the folder: nobody else writes into it from before it is read
+    ):
         _refuse(_misfits(graph, recipe) or check_machine(recipe, chosen) or _too_small(recipe, world))
-        begun = world.from_leader(_begun(out, graph.name, recipe) if resume and world.leads else None)
+        begun = world.from_leader(_begun(out, graph.name, recipe, held) if resume and world.leads else None)
         if begun and not begun.state:  # it died before its first checkpoint, and begins as it began
             weights = first_weights(begun)
         report = _fitting(weights, graph) if weights else None
@@ -76,8 +81,10 @@ def run_training(
                 shown.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
             made = world.from_leader(None if begun or not world.leads else RunFolder.new(out, graph.name))
             folder = replace(begun.folder if begun else made, writes=world.leads)
+            if not begun:
+                held.enter_context(folder.held())
             state = begun.state if begun else None
-            with troubles_told(folder), folder.held():
+            with troubles_told(folder):
                 if not state:
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
                     origin = _origin(weights, report)
@@ -183,9 +190,10 @@ class Begun:
     state: dict[str, Any] | None
 
 
-def _begun(out: Path | None, network: str, recipe: Recipe) -> Begun:
-    """The run in a folder. Raises SpecError (E631) where there is nothing left to do."""
+def _begun(out: Path | None, network: str, recipe: Recipe, held: ExitStack) -> Begun:
+    """The run in a folder, which is held from now on. Raises SpecError (E631) where there is nothing left to do."""
     folder = RunFolder.existing(out, network)
+    held.enter_context(folder.held())
     if not folder.state.is_file():
         return Begun(folder, folder.data_dir, folder.weights, None)
     try:

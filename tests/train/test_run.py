@@ -273,3 +273,12 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
             pass
     with folder.held():
         assert not (tmp_path / ".state.pt.partial").exists()
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_a_run_at_work_is_not_gone_on_with(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu", quiet=True).folder
+    monkeypatch.setattr(running, "load_parts", lambda *arguments: pytest.fail("the images are read before"))
+    with RunFolder(folder).held(), pytest.raises(SpecError, match="another process trains in"):
+        run_training(graph, replace(RECIPE, epochs=9), spec_text=SPEC, out=folder, resume=True, quiet=True)
+    assert not (folder / ".lock").exists()
