@@ -46,6 +46,7 @@ class TrainingLoader:
         batches = images.batches(self._groups(done), self.device)
         if not preparation.by_chance:
             yield from ((preparation.normalized(pixels), labels) for pixels, labels in batches)
+            return
         for number, (pixels, labels) in enumerate(batches, done):
             epoch, step = divmod(number, self.steps)
             chance = mixed(self.seed, epoch, step)

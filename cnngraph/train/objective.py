@@ -29,7 +29,7 @@ class Objective:
 
     def __call__(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
         """What is made small for a batch, and the plain cross-entropy of its logits, which is what runs report."""
-        if self.plain and isinstance(output, Tensor) and output.dtype == torch.float32:
+        if self.plain and isinstance(output, Tensor) and output.dtype == torch.float32:  # the usual case, the short way
             objective = F.cross_entropy(output, labels)
             return objective, objective.detach()
         logits = logits_of(output).float()
