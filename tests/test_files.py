@@ -15,7 +15,7 @@ from cnngraph.backend import save_weights
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError, clean, write, write_text
 from cnngraph.render import render
-from cnngraph.train.files import write_json, write_state, write_weights
+from cnngraph.train.files import write_json, write_state
 
 
 def drawn(path: Path) -> None:
@@ -28,7 +28,6 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "text.py": lambda path: write_text(path, "×\n"),
     "net.dot": drawn,
     "net.safetensors": lambda path: save_weights(torch.nn.Linear(2, 2), path),
-    "last.safetensors": lambda path: write_weights(path, {"weight": torch.zeros(2)}, {"epoch": 1}),
     "state.pt": lambda path: write_state(path, {"weight": torch.zeros(2)}),
     "metrics.json": lambda path: write_json(path, {"epochs": []}),
 }

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from stat import S_IMODE
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cnngraph.backend.fit import WeightsReport, check_weights, compare, refuse_misfit, renamed_shapes
@@ -72,8 +68,9 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     save_tensors(model.state_dict(), path)
 
 
-def save_tensors(state: Mapping[str, Tensor], path: str | Path) -> None:
-    """Write tensors as safetensors, whole or not at all. Raises WriteError."""
+def save_tensors(state: Mapping[str, Tensor], path: str | Path, facts: Mapping[str, object] | None = None) -> None:
+    """Write tensors as safetensors, whole or not at all, with facts as its metadata. Raises WriteError."""
+    metadata = {"format": "pt"} | {key: str(each) for key, each in (facts or {}).items()}
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
     for key, each in state.items():
@@ -83,15 +80,4 @@ def save_tensors(state: Mapping[str, Tensor], path: str | Path) -> None:
             tensor = tensor.clone()  # safetensors takes no two tensors in the same memory
         seen.add(tensor.untyped_storage().data_ptr())
         tensors[key] = tensor
-
-    def save(beside: Path) -> None:
-        beside.touch()
-        mode = S_IMODE(beside.stat().st_mode)  # as every new file's, where safetensors keeps its files to their owner
-        try:
-            save_file(tensors, beside, metadata={"format": "pt"})
-        except SafetensorError as error:  # a full disk, for one
-            number = re.search(r"os error (\d+)", str(error))
-            raise (OSError(int(number[1]), os.strerror(int(number[1]))) if number else error) from None
-        beside.chmod(mode)
-
-    write(Path(path), save)
+    write(Path(path), lambda beside: beside.write_bytes(save(tensors, metadata)))

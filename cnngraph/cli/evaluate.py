@@ -43,7 +43,10 @@ WeightsOption = Annotated[
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", metavar="FOLDER", help="Where the images are; by default where they were when it was trained."
+        "--data-dir",
+        "--data",
+        metavar="FOLDER",
+        help="Where the images are; by default where they were when it was trained.",
     ),
 ]
 OutputOption = Annotated[

@@ -45,7 +45,9 @@ OutOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="FOLDER", help="Where image sets are kept, or the folder of your own images."),
+    typer.Option(
+        "--data-dir", "--data", metavar="FOLDER", help="Where image sets are kept, or the folder of your own images."
+    ),
 ]
 ResumeOption = Annotated[
     Path | None, typer.Option("--resume", metavar="RUN", help="Go on with the run in this folder, where it stopped.")

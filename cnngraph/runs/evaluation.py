@@ -21,6 +21,7 @@ from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Part, Parts
 from cnngraph.train.loader import EvaluationLoader
 from cnngraph.train.machine import choose_device
+from cnngraph.train.named import EMBEDDED
 from cnngraph.train.precision import precision_of
 from cnngraph.train.preparation import Preparation
 from cnngraph.train.run import title_of
@@ -79,7 +80,7 @@ def evaluate_run(
     own. The part `all` is every image that there is. Raises SpecError where images or weights are missing, and (E653)
     where the run's images come along, so that they have no other place.
     """
-    if data_dir and run.recipe.data.name == "digits":
+    if data_dir and run.recipe.data.name == EMBEDDED:
         message = "the data of this run come along with cnngraph: --data-dir does not apply"
         help = "cnngraph predict RUN FOLDER says what other images show"
         raise SpecError([Diagnostic("E653", message, help=help)])

@@ -15,7 +15,7 @@ from cnngraph.recipe.model import Recipe
 from cnngraph.train.folder import read_folder
 from cnngraph.train.imagenet import read_imagenet
 from cnngraph.train.images import Part, Parts
-from cnngraph.train.named import read_named
+from cnngraph.train.named import EMBEDDED, read_named
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
@@ -41,6 +41,8 @@ def load_parts(recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: 
     """
     match recipe.data:
         case NamedSet() as data:
+            if data_dir and data.name == EMBEDDED:
+                note(f"the digits come along: nothing is read from {data_dir}")
             parts = read_named(data, data_dir or default_data_dir(), note)
         case ImageFolder() as data:
             parts = read_folder(data, recipe, wanted, data_dir, note)

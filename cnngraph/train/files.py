@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from cnngraph.files import clean, write, write_text
@@ -27,7 +27,6 @@ __all__ = [
     "write_json",
     "write_state",
     "write_text",
-    "write_weights",
 ]
 
 
@@ -39,13 +38,6 @@ def write_json(path: Path, value: object) -> None:
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure of matplotlib's, as PNG, SVG or PDF by the path's ending."""
     write(path, lambda beside: save_figure(figure, beside, format=path.suffix[1:].lower()))
-
-
-def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
-    """Write a state_dict as safetensors, with facts as its metadata."""
-    tensors = {key: each.detach().to("cpu", copy=True).contiguous() for key, each in state.items()}
-    metadata = {"format": "pt"} | {key: str(each) for key, each in facts.items()}
-    write(path, lambda beside: beside.write_bytes(save(tensors, metadata)))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -175,8 +176,7 @@ class OnDisk:
         try:
             for pixels, labels, broken in loader:
                 self.broken.extend(each for each in broken if each not in self.broken)
-                if len(labels):
-                    yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+                yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         except ImageError as error:  # a worker's message comes with its traceback before it
             help = "mend or delete it; broken: skip in the recipe's data goes on without such files"
             message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
@@ -193,7 +193,7 @@ class ImageError(Exception):
     """A file is no image that can be decoded."""
 
 
-_Item: TypeAlias = tuple[Tensor | None, Tensor, str | None, bool]  # pixels or the broken file, and whether to learn
+_Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the file if broken, whether to learn
 _Read: TypeAlias = tuple[Tensor, Tensor, list[str]]
 
 
@@ -225,20 +225,29 @@ class _Files(Dataset[_Item]):
         except ImageError:
             if not self.images.skips:
                 raise
-            return None, label, file, chance is not None
+            return self.black, label, file, chance is not None
+
+    @cached_property
+    def black(self) -> Tensor:
+        """What there is of a file that cannot be read."""
+        channels, height, width = self.images.shape
+        cuts = self.images.cuts
+        return torch.zeros(*(cuts.look.crop if cuts else (height, width)), channels, dtype=torch.uint8)
 
 
 def _together(items: list[_Item]) -> _Read:
-    """A batch. In training the first good image stands in for those that are broken, to look at they are left out."""
+    """A batch. In training the first good image stands in for those that are broken, to look at they are left out.
+
+    Where none is left to look at, a black one without a label is: every group of indices has its batch.
+    """
     broken = [file for _, _, file, _ in items if file is not None]
-    good = [(pixels, label) for pixels, label, _, _ in items if pixels is not None]
-    if not good:
-        if items[0][3]:
-            raise ImageError(f"cannot read any of the images of a batch, of which the first is {broken[0]}")
-        return torch.empty(0), torch.empty(0), broken
+    good = [(pixels, label) for pixels, label, file, _ in items if file is None]
     if items[0][3]:
-        good = [(pixels, label) if pixels is not None else good[0] for pixels, label, _, _ in items]
-    return torch.stack([pixels for pixels, _ in good]), torch.stack([label for _, label in good]), broken
+        if not good:
+            raise ImageError(f"cannot read any of the images of a batch, of which the first is {broken[0]}")
+        good = [(pixels, label) if file is None else good[0] for pixels, label, file, _ in items]
+    shown = [pixels for pixels, _ in good] or [items[0][0]]
+    return torch.stack(shown), torch.tensor([int(label) for _, label in good], dtype=torch.long), broken
 
 
 def _leave_interrupts_to_the_parent(worker: int) -> None:

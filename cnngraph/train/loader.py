@@ -95,5 +95,5 @@ class EvaluationLoader:
         batches = torch.split(self.part.indices, EVALUATION_BATCH * self.world.size)
         shares = [self.world.share(len(each)) for each in batches]
         groups = ((each[share.mine], None) for each, share in zip(batches, shares, strict=True))
-        for (pixels, labels), share in zip(images.batches(groups, self.device), shares, strict=False):
+        for (pixels, labels), share in zip(images.batches(groups, self.device), shares, strict=True):
             yield self.preparation.evaluated(pixels, images.cut), labels if share.counted else labels[:0]

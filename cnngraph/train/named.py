@@ -23,7 +23,8 @@ from cnngraph.train.images import InMemory, Part, Parts
 
 Note: TypeAlias = Callable[[str], None]
 
-EMBEDDED = Path(__file__).parent / "digits" / "digits.npz"
+EMBEDDED = "digits"  # the set that comes along
+FILE = Path(__file__).parent / "digits" / "digits.npz"
 
 
 class _Labelled(datasets.STL10):  # type: ignore[misc]  # torchvision has no types
@@ -62,7 +63,7 @@ ARCHIVES = (".gz", ".xz", ".zip")  # what a download leaves beside the unpacked 
 def read_named(data: NamedSet, data_dir: Path, note: Note) -> Parts:
     """A named set, downloaded into `data_dir` where it is missing. Raises SpecError (E620)."""
     known = SETS[data.name]
-    train, test = _embedded() if data.name == "digits" else _downloaded(data.name, data_dir, note)
+    train, test = _embedded() if data.name == EMBEDDED else _downloaded(data.name, data_dir, note)
     classes = data.classes or known.classes
     if data.classes:
         indices = [known.classes.index(each) for each in data.classes]
@@ -73,7 +74,7 @@ def read_named(data: NamedSet, data_dir: Path, note: Note) -> Parts:
 
 
 def _embedded() -> tuple[InMemory, InMemory]:
-    with np.load(EMBEDDED, allow_pickle=False) as file:
+    with np.load(FILE, allow_pickle=False) as file:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files}
     train, test = (InMemory(arrays[f"{part}_images"][..., None], arrays[f"{part}_labels"].long()) for part in PARTS)
     return train, test

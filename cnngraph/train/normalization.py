@@ -35,8 +35,8 @@ def measure(part: Part, seed: int = 0) -> Normalize:
     sums = torch.zeros(2, part.images.shape[0], dtype=torch.float64)
     pixels = 0
     groups = ((each, None) for each in torch.split(indices, BATCH))
-    for batch, _ in part.images.batches(groups, torch.device("cpu")):
-        values = batch.flatten(0, 2).float().div_(255)
+    for batch, labels in part.images.batches(groups, torch.device("cpu")):
+        values = batch[: len(labels)].flatten(0, 2).float().div_(255)
         sums += torch.stack([values.sum(0, dtype=torch.float64), values.square_().sum(0, dtype=torch.float64)])
         pixels += len(values)
     mean, square = sums / pixels

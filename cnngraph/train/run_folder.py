@@ -22,6 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from cnngraph.backend.weights import save_tensors
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.train import files
@@ -232,7 +233,7 @@ class RunFolder:
     def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
         """Write a checkpoint, with the figures it was saved at."""
         facts = {"network": network} | (epoch.row() if epoch else {})
-        files.write_weights(path, weights, facts)
+        save_tensors(weights, path, facts)
 
     @_by_one
     def save_metrics(

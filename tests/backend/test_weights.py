@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -222,34 +221,6 @@ def test_tensors_in_the_same_memory_are_saved_apart(tmp_path: Path) -> None:
     found = load_file(tmp_path / "tied.safetensors")
     assert sorted(found) == sorted(tied.state_dict())
     assert torch.equal(found["0.weight"], found["1.weight"])
-
-
-def test_a_failed_save_leaves_the_old_file(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "weights.safetensors"
-    save_weights(model, file)
-    before = file.read_bytes()
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(28, "no space left on device")
-
-    monkeypatch.setattr("cnngraph.backend.weights.save_file", fail)
-    with pytest.raises(OSError, match="no space"):
-        save_weights(model, file)
-    assert file.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_full_disk_is_told_by_the_name_of_the_file(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-    monkeypatch.setattr("cnngraph.backend.weights.save_file", fail)
-    with pytest.raises(OSError, match="No space left") as caught:
-        save_weights(model, tmp_path / "weights.safetensors")
-    assert (caught.value.errno, caught.value.filename) == (28, str(tmp_path / "weights.safetensors"))
-    assert list(tmp_path.iterdir()) == []
 
 
 # -- a network that was changed

@@ -47,7 +47,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_by_the_specs_own_recipe(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
-    assert cli("train", tiny, "--out", "run", "--data-dir", "data", "--device", "cpu", "--quiet").code == 0
+    assert cli("train", tiny, "--out", "run", "--data", "data", "--device", "cpu", "--quiet").code == 0
     assert told["graph"].name == "tiny"
     assert (told["recipe"].epochs, told["recipe"].optimizer.lr) == (2, 0.1)
     assert (told["out"], told["data_dir"], told["device"]) == (Path("run"), Path("data"), "cpu")

@@ -83,7 +83,7 @@ def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> Non
 
 
 def test_digits_that_come_along_are_in_no_folder(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    ran = cli("evaluate", trained, "--data-dir", tmp_path)
+    ran = cli("evaluate", trained, "--data", tmp_path)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error[E653]: the data of this run come along with cnngraph: --data-dir does not apply\n")
 

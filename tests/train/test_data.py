@@ -53,6 +53,14 @@ def test_the_embedded_digits() -> None:
     assert images.pixels.float().div(255).mean() == pytest.approx(0.1307, abs=0.005)
 
 
+def test_a_folder_that_the_digits_are_not_in_is_told(tmp_path: Path) -> None:
+    """Whoever names a folder of photos, and forgets the recipe for it, learns so before the first epoch."""
+    notes: list[str] = []
+    load_parts(RECIPE, DIGIT, tmp_path, notes.append)
+    load_parts(RECIPE, DIGIT, None, notes.append)
+    assert notes == [f"the digits come along: nothing is read from {tmp_path}"]
+
+
 def test_some_classes_of_it() -> None:
     recipe = replace(RECIPE, data=NamedSet(name="digits", classes=("7", "1"), resize=(32, 32)), validation=None)
     parts = load(recipe, None)

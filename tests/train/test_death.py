@@ -21,6 +21,7 @@ from PIL import Image
 from cnngraph import SpecError
 from cnngraph.api import compile_text
 from cnngraph.backend import lower, save_weights
+from cnngraph.backend.weights import save_tensors
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
 from cnngraph.train import files, run_folder, run_training
@@ -141,7 +142,7 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
-@pytest.mark.parametrize("write", [files.write_state, files.write_weights])
+@pytest.mark.parametrize("write", [files.write_state, lambda path, state: save_tensors(state, path)])
 def test_a_full_disk_is_told_by_every_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]
 ) -> None:
@@ -150,7 +151,7 @@ def test_a_full_disk_is_told_by_every_writer(
     full.symlink_to("/dev/full")
     monkeypatch.setattr("cnngraph.files._beside", lambda path: full)
     with pytest.raises(WriteError, match="No space left") as caught:
-        write(path, {"weights": torch.zeros(100_000)}, *([{}] if write is files.write_weights else []))
+        write(path, {"weights": torch.zeros(100_000)})
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"

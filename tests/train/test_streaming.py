@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from cnngraph import SpecError
@@ -24,6 +24,7 @@ from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.tensor_type import TensorType
 from cnngraph.train import loading
 from cnngraph.train.data import load_parts
+from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import InMemory, OnDisk, Parts
 from cnngraph.train.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.preparation import Preparation
@@ -153,6 +154,27 @@ def test_a_broken_file_is_left_out_of_an_evaluation(photos: Path) -> None:
     assert len(parts.broken) == 3
     list(EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU))
     assert len(parts.broken) == 3
+
+
+def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every process of a world runs as many batches as the others, whatever its files are."""
+    monkeypatch.setattr("cnngraph.train.loader.EVALUATION_BATCH", 4)
+    for number in range(5):
+        (photos / "val" / "ant" / f"{number}.png").write_text("no image")
+    recipe = replace(CUT, data=ImageFolder(broken="skip"))
+    parts = load(recipe, photos)
+    assert parts.test
+    batches = list(EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU))
+    assert [(tuple(images.shape), labels.tolist()) for images, labels in batches] == [
+        ((1, 3, *SIZE), []),
+        ((3, 3, *SIZE), [1, 1, 1]),
+        ((2, 3, *SIZE), [1, 1]),
+    ]
+    figures = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
+    assert 0 < figures.loss < 10
+    assert len(parts.broken) == 5
 
 
 def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
