@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from cnngraph.ir.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.ir.graph import Graph
 from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
-from cnngraph.recipe import read_recipe, recipe_table
+from cnngraph.recipe import Recipe, check_fit, read_recipe, recipe_table
+from cnngraph.recipe.changed import find_table, read_changed
 from cnngraph.spec.load import Override, load_spec
 from cnngraph.spec.model import Spec
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from cnngraph.backend import WeightsReport
 
+WARNINGS = {"E605": "W605", "E610": "W610", "E611": "W611", "E612": "W612", "E613": "W613"}
+OWN_RECIPE = "the spec's own recipe cannot train the network as it is"
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
 
@@ -121,7 +124,34 @@ def load(spec: str | Path, /, **params: Any) -> Graph:
 
 def check(spec: str | Path, /, **params: Any) -> list[Diagnostic]:
     """All that is wrong with a spec, a file or a name of the library; an empty list if it is fine."""
-    return list(compile_spec(spec, _overrides(params)).diagnostics)
+    compilation = compile_spec(spec, _overrides(params))
+    return [*compilation.diagnostics, *own_recipe_misfits(compilation)]
+
+
+def own_recipe_misfits(compilation: Compilation, changes: Iterable[Override] = ()) -> tuple[Diagnostic, ...]:
+    """Why a network that stands cannot be trained by the recipe of its own spec, as warnings: another may suit it.
+
+    `changes` are those of single words of the recipe. Raises SpecError where they are wrong.
+    """
+    spec, graph = compilation.spec, compilation.graph
+    if not compilation.ok or graph is None or spec is None or spec.train is None:
+        return ()
+    table, name = find_table(spec.train, None)
+    return tuple(
+        replace(each, code=WARNINGS[each.code], severity=Severity.WARNING, notes=(*each.notes, OWN_RECIPE))
+        for each in misfits(read_changed(table, changes, name), graph)
+    )
+
+
+def misfits(recipe: Recipe, graph: Graph, span: Span | None = None, **images: Any) -> list[Diagnostic]:
+    """What keeps a network from training by a recipe, on images of that `shape` and so many `classes` if given.
+
+    It is said at `span`, or else where the network and its outputs stand.
+    """
+    outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
+    places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0 and not span}
+    place = span or graph.root.span
+    return check_fit(recipe, graph.inputs, outputs, span=place, places=places, params=graph.params, **images)
 
 
 def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:

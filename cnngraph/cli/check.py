@@ -52,8 +52,8 @@ def check(
 ) -> None:
     """Find every mistake in a spec.
 
-    Looks at its structure, names, expressions, shapes and training recipe, without loading PyTorch. Each message has
-    the place, the facts that led to it, and one likely mend.
+    Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
+    loading PyTorch. Each message has the place, the facts that led to it, and one likely mend.
 
     The exit code is 1 where there is an error, with --format json too.
     """
@@ -88,6 +88,7 @@ class _Checked:
 
 
 def _checked(spec: str, how: Reading) -> _Checked:
+    from cnngraph.api import own_recipe_misfits
     from cnngraph.cli.reading import compile_file
 
     compilation = compile_file(spec, how)
@@ -98,7 +99,7 @@ def _checked(spec: str, how: Reading) -> _Checked:
         facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
-    return _Checked(spec, compilation.diagnostics, facts)
+    return _Checked(spec, compilation.diagnostics + own_recipe_misfits(compilation, how.train), facts)
 
 
 def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
-from cnngraph.api import Compilation, compile_spec
+from cnngraph.api import Compilation, compile_spec, misfits
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment.model import Entrant
@@ -16,7 +16,7 @@ from cnngraph.experiment.reading import Described
 from cnngraph.fields import show_value
 from cnngraph.ir.graph import Graph
 from cnngraph.library import find_network, is_name
-from cnngraph.recipe import Recipe, check_fit, find_recipe, load_recipe, to_dict
+from cnngraph.recipe import Recipe, find_recipe, load_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
 from cnngraph.runs.overview import IDLE
 from cnngraph.spec.load import Override
@@ -134,11 +134,9 @@ class _Planner:
         changes = [replace(each, name=each.name.removeprefix(TRAIN)) for each in setting if each.name.startswith(TRAIN)]
         changes.append(Override("seed", Scalar(seed, table.span)))
         recipe = read_changed(table, changes, name)
-        outputs = {each: graph.type_of(ref) for each, ref in graph.outputs.items()}
-        span = self._item(number).span
-        misfits = check_fit(recipe, graph.inputs, outputs, span=span, params=graph.params)
-        if misfits:
-            raise SpecError(misfits)
+        found = misfits(recipe, graph, self._item(number).span)
+        if found:
+            raise SpecError(found)
         variant, folder = self._names(entrant, name, setting)
         return Trial(variant, seed, f"{folder}-seed{seed}", graph, recipe, write_spec(spec, to_dict(recipe)))
 

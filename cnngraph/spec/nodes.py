@@ -11,6 +11,7 @@ from cnngraph.spec.names import NODE_WORDS
 from cnngraph.spec.reader import Reader
 
 REPEAT_WORDS = ("carry", "name", "first", "last")
+BODIES = ("op", "nodes", "share")
 CARRIES = ("last", "concat", "none")
 MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
@@ -76,16 +77,13 @@ class NodeReader:
     def _check_node(
         self, node: NodeSpec, words: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]
     ) -> None:
-        bodies = [word for word in ("op", "nodes", "share") if word in words]
+        bodies = [word for word in BODIES if word in words]
         if not bodies:
             near = next(((each, mend) for each in rest[:MAX_NEAR] if (mend := did_you_mean(each.key, known))), None)
             if near:
                 self.read.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
             else:
-                listed = what.rpartition(" ")[2].isdigit() and len(rest) == 1 and not words
-                help = (
-                    f"nodes of a list have no names: give {rest[0].key} none, or make it a mapping" if listed else None
-                )
+                help = _mend(rest[0], what) if len(rest) == 1 and not words else None
                 self.read.error("E109", f"{what} says nothing to do", node.span, help or "give op:, nodes: or share:")
         elif len(bodies) > 1:
             self.read.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, "keep one of the two")
@@ -119,3 +117,15 @@ class NodeReader:
             return ()
         table = self.read.table(words[word], word)
         return table.entries if table else ()
+
+
+def _mend(only: Entry, what: str) -> str | None:
+    """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
+    value = only.value
+    named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
+    if isinstance(value, Table):
+        named = any(value.get(word) for word in BODIES)
+    if not named:
+        return f"an op goes behind op, and its arguments beside it: {{op: {only.key}, …}}"
+    listed = what.rpartition(" ")[2].isdigit()
+    return f"nodes of a list have no names: give {only.key} none, or make it a mapping" if listed else None

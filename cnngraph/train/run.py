@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
+from cnngraph.api import misfits
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
 from cnngraph.backend.weights_file import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
 from cnngraph.launch import local_rank
-from cnngraph.recipe import Recipe, check_fit
+from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
@@ -135,10 +136,7 @@ def _load_in_turn(world: World, recipe: Recipe, wanted: TensorType, data_dir: Pa
 
 def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
     """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
-    outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
-    places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0}
-    found = check_fit(recipe, graph.inputs, outputs, span=graph.root.span, places=places, params=graph.params, **images)
-    return found + check_patterns(recipe, graph)
+    return misfits(recipe, graph, **images) + check_patterns(recipe, graph)
 
 
 def _fitting(weights: WeightsFile, graph: Graph) -> WeightsReport:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import cnngraph
 from tests.cli.conftest import ONE, Cli
 from tests.library import BLOCKS, CHOSEN, LIBRARY
 
@@ -160,6 +161,21 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
     ran = cli("check", "one.yaml")
     assert ran.code == 1
     assert "error[E603]: epochs must be an integer of at least 1, got 0\n  --> one.yaml:10:30\n" in ran.out
+
+
+def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
+    """Another recipe may suit it, and what the warning advises mends it."""
+    nodes = "nodes: [global_avg_pool, flatten, {op: linear, out: $classes}]"
+    (folder / "odd.yaml").write_text(f"cnngraph: 1\nparams: {{classes: 7}}\ninput: [1, 8, 6]\ntrain: mnist\n{nodes}\n")
+    ran = cli("check", "odd.yaml")
+    assert ran.code == 0
+    assert "warning[W610]: the network takes images of 1×8×6, MNIST has 1×28×28\n" in ran.out
+    assert "warning[W611]: MNIST has 10 classes, but the network's output is 7\n" in ran.out
+    assert ran.out.count("= the spec's own recipe cannot train the network as it is\n") == 2
+    assert ran.out.endswith("odd.yaml: fine but for 2 warnings, 14 parameters, 7 MACs\n")
+    mended = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
+    assert mended.out == "odd.yaml: fine, 20 parameters, 10 MACs\n"
+    assert [each.code for each in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
 
 
 def test_set_reaches_into_the_recipe(cli: Cli, folder: Path) -> None:

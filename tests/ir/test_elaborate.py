@@ -232,6 +232,9 @@ def test_an_expression_without_its_dollar(word: str, help: str | None) -> None:
         ("{a: {op: conv, out: 8, kernel: 3, bias: no}}", "write false"),
         ("{a: relu, b: {op: tanh, form: a}}", "did you mean from?"),
         ("[{a: relu}]", "nodes of a list have no names: give a none, or make it a mapping"),
+        ("[{a: {op: relu}}]", "nodes of a list have no names: give a none, or make it a mapping"),
+        ("[{conv: {out: 8, kernel: 3}}]", "an op goes behind op, and its arguments beside it: {op: conv, …}"),
+        ("{a: {linear: 10}}", "an op goes behind op, and its arguments beside it: {op: linear, …}"),
         ("{a: {op: conv, out: 8, kernel: (3, 3)}}", "write a list: kernel: [3, 3]"),
     ],
 )
