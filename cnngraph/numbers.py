@@ -22,3 +22,8 @@ def sizes(shape: Sequence[int]) -> str:
 def percent(number: float) -> str:
     """`30.242 %`, with the digits that were given."""
     return f"{number:.12g} %"
+
+
+def loss(number: float) -> str:
+    """`0.4249`; of one that has run away how far it has got, `1.2e+16`."""
+    return f"{number:.4f}" if number < 10_000 else f"{number:.3g}"

@@ -13,6 +13,7 @@ from cnngraph.cli.help import examples
 from cnngraph.cli.messages import complain, count, json_text, print_styled, terminal_width
 from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
 from cnngraph.cli.trained import PICTURES, DeviceOption, RunArgument, open_run, percent
+from cnngraph.numbers import loss
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -121,7 +122,7 @@ def _print(done: Evaluation, picture: Path) -> None:
     top5 = [] if report.top5 is None else [f"top-5 {percent(report.top5)}"]
     lines: list[Styled] = [
         [(done.run.graph.name, "bold"), (f" · {done.weights} weights · {done.data} · {images}", "")],
-        [(" · ".join([f"loss {report.loss:.4f}", f"top-1 {percent(report.accuracy)}", *top5]), "bold")],
+        [(" · ".join([f"loss {loss(report.loss)}", f"top-1 {percent(report.accuracy)}", *top5]), "bold")],
         [],
         *in_columns(HEADER, map(_cells, rows), RIGHT, 0, terminal_width()),
     ]

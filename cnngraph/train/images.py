@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -164,17 +165,20 @@ class OnDisk:
 
     def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device. The workers read ahead and live on."""
-        loader: DataLoader[Any] = DataLoader(
-            _Files(self),
-            batch_sampler=_Asked(groups),
-            num_workers=self.workers,
-            collate_fn=_together,
-            pin_memory=device.type == "cuda",
-            worker_init_fn=_leave_interrupts_to_the_parent,
-            generator=torch.Generator(),  # its own: workers take a seed from it, and the run's generator stays as it is
-        )
+        with warnings.catch_warnings():  # that there are more workers than cores is for the recipe to decide
+            warnings.filterwarnings("ignore", "This DataLoader will create")
+            loader: DataLoader[Any] = DataLoader(
+                _Files(self),
+                batch_sampler=_Asked(groups),
+                num_workers=self.workers,
+                collate_fn=_together,
+                pin_memory=device.type == "cuda",
+                worker_init_fn=_leave_interrupts_to_the_parent,
+                generator=torch.Generator(),  # its own: workers take a seed from it, the run's stays as it is
+            )
+            read = iter(loader)
         try:
-            for pixels, labels, broken in loader:
+            for pixels, labels, broken in read:
                 self.broken.extend(each for each in broken if each not in self.broken)
                 yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         except ImageError as error:  # a worker's message comes with its traceback before it

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from cnngraph.numbers import loss
 from cnngraph.train.records import Epoch, Facts, Progress, Result
 
 
@@ -127,7 +128,7 @@ class Bar(Silent):
         """Move the bar."""
         description = f"epoch {progress.epoch:>{len(str(self.epochs))}}/{self.epochs}"
         figures = (
-            f"loss {progress.train.loss:.4f}  {100 * progress.train.accuracy:.2f} %  "
+            f"loss {loss(progress.train.loss)}  {100 * progress.train.accuracy:.2f} %  "
             f"{progress.rate:,.0f} images/s  {duration(progress.seconds_left)} left"
         )
         if self.task is None:
@@ -196,7 +197,7 @@ def opening(facts: Facts) -> list[str]:
 def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
     """One epoch's figures."""
     number = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
-    train, held = (f"loss {each.loss:.4f} {100 * each.accuracy:6.2f} %" for each in (epoch.train, epoch.held))
+    train, held = (f"loss {loss(each.loss)} {100 * each.accuracy:6.2f} %" for each in (epoch.train, epoch.held))
     speed = f"{duration(epoch.seconds)}   {epoch.rate:,.0f} images/s"
     return f"epoch {number}   train {train}   {epoch.held_part} {held}   {speed}{' *' if best else ''}"
 
@@ -210,7 +211,7 @@ def closing(result: Result) -> list[str]:
     if result.best:
         facts.append(f"best epoch {result.best.number}: validation {100 * result.best.held.accuracy:.2f} %")
     if result.test:
-        facts.append(f"test {100 * result.test.accuracy:.2f} %, loss {result.test.loss:.4f}")
+        facts.append(f"test {100 * result.test.accuracy:.2f} %, loss {loss(result.test.loss)}")
     return [" · ".join([*facts, duration(result.seconds), str(result.folder)])]
 
 

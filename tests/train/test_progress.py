@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -54,6 +55,12 @@ def test_an_interrupted_run(tmp_path: Path) -> None:
     (tmp_path / "state.pt").touch()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
     assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} goes on"
+
+
+def test_a_loss_that_has_run_away_is_short() -> None:
+    stream = io.StringIO()
+    Lines(stream).epoch(replace(EPOCH, train=Figures(1.23e16, 0.1)), False)
+    assert stream.getvalue().startswith("epoch 1/0   train loss 1.23e+16  10.00 %   validation loss 0.2500  95.00 %")
 
 
 def test_durations() -> None:

@@ -184,6 +184,11 @@ def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
         batches(training(replace(CUT, data=ImageFolder(broken="skip")), photos), 1)
 
 
+@pytest.mark.filterwarnings("error")
+def test_more_workers_than_cores_are_no_matter_for_a_warning(photos: Path) -> None:
+    batches(training(replace(CUT, workers=(os.cpu_count() or 1) + 1), photos), 1)
+
+
 def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = os.getpid()
 
