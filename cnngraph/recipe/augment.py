@@ -11,6 +11,7 @@ from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
 from cnngraph.recipe.kinds import Named, Positive, Record, Two
 
 Size: TypeAlias = tuple[int, int]
+PADDING_MODES = ("zeros", "reflect", "replicate")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ class Augment:
     random_resized_crop: RandomResizedCrop | None = field(
         Optional(Record(RandomResizedCrop, "size")), "a random part of the image, resized", None
     )
-    pad: int = field(Int(0), "black pixels added on every side", 0)
+    pad: int = field(Int(0), "pixels added on every side", 0)
+    padding_mode: str = field(
+        Choice(PADDING_MODES), "what they are: black, the image mirrored at its border, or its border's", "zeros"
+    )
     crop: Size | None = field(Optional(Pair(1)), "height and width cut out at a random place", None)
     flip: bool = field(Bool(), "mirror left and right, half of the time", False)
     rotation: float = field(Float(0, 180), "turn by up to so many degrees, either way; what was outside is black", 0.0)

@@ -63,6 +63,8 @@ def _check_normalize(made: Normalize) -> list[Problem]:
 def _check_augment(made: Augment) -> list[Problem]:
     if made.pad and not made.crop:
         return [("pad", "augment.pad needs augment.crop: the size that is cut out of the padded image")]
+    if made.padding_mode != "zeros" and not made.pad:
+        return [("padding_mode", "augment.padding_mode says how augment.pad pads, and there is none")]
     if made.crop and made.random_resized_crop:
         return [("crop", "augment has both crop and random_resized_crop; each says what is cut out")]
     return []

@@ -18,6 +18,9 @@ def check_images(recipe: Recipe, shape: tuple[int, int, int]) -> list[tuple[str,
     crop, look, normalize = recipe.augment.crop, recipe.evaluation, recipe.normalize
     if crop and _larger(crop, size):
         problems.append(("augment", f"augment.crop {_by(crop)} is larger than the image, {_by(size)}"))
+    pad = recipe.augment.pad
+    if recipe.augment.padding_mode == "reflect" and pad >= min(size):
+        problems.append(("augment", f"augment.pad {pad} mirrors more than there is of the image, {_by(size)}"))
     if look and look.resize:
         size = [round(each * look.resize / min(size)) for each in size]
     if look and _larger(look.crop, size):

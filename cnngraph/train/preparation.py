@@ -61,7 +61,7 @@ class Preparation:
         augment = self.augment
         if augment.random_resized_crop and not cut:
             pixels = _resized(pixels, augment.random_resized_crop, draws)
-        if augment.pad:
+        if augment.pad and augment.padding_mode == "zeros":
             pixels = F.pad(pixels, (0, 0, *[augment.pad] * 4))
         if augment.crop or augment.flip:
             pixels = self._cropped(pixels, draws)
@@ -84,13 +84,17 @@ class Preparation:
         """A random place of each image, mirrored for a random half of them: one gather for the whole batch."""
         count, full_height, full_width, channels = pixels.shape
         height, width = self.augment.crop or (full_height, full_width)
+        outside = 0 if self.augment.padding_mode == "zeros" else self.augment.pad
         device = pixels.device
 
         def draw(options: int) -> Tensor:
             return draws.integers(options, 1).to(device)
 
-        rows = draw(full_height - height + 1) + torch.arange(height, device=device)
-        columns = draw(full_width - width + 1) + torch.arange(width, device=device)
+        def place(size: int, full: int) -> Tensor:
+            places = draw(full + 2 * outside - size + 1) + torch.arange(-outside, size - outside, device=device)
+            return _inside(places, full, self.augment.padding_mode) if outside else places
+
+        rows, columns = place(height, full_height), place(width, full_width)
         as_they_are = draw(2).bool() if self.augment.flip else torch.ones((count, 1), dtype=torch.bool, device=device)
         if not self.augment.crop:
             return torch.where(as_they_are[:, :, None, None], pixels, pixels.flip(2))
@@ -112,6 +116,12 @@ class Preparation:
         if augment.auto_augment:
             images = changed(images, augment.auto_augment, draws)
         return images.permute(0, 2, 3, 1).contiguous()
+
+
+def _inside(places: Tensor, size: int, mode: str) -> Tensor:
+    """Which of `size` pixels stands in for one at a place that may be outside: its mirror image, or the border's."""
+    last = size - 1
+    return places.clamp(0, last) if mode == "replicate" else last - (last - places.abs()).abs()
 
 
 def _middle(pixels: Tensor, look: Evaluation) -> Tensor:

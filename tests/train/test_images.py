@@ -114,11 +114,16 @@ def test_batches_go_on_from_any_step(done: int) -> None:
     assert all(torch.equal(one, other) for (one, _), (other, _) in zip(rest, whole[done:], strict=True))
 
 
-def test_augmentation_shifts_and_mirrors_each_image_by_itself() -> None:
+@pytest.mark.parametrize(
+    ("words", "torchs"), [("zeros", "constant"), ("reflect", "reflect"), ("replicate", "replicate")]
+)
+def test_augmentation_shifts_and_mirrors_each_image_by_itself(words: str, torchs: str) -> None:
     """Every augmented image is found among all shifts of the padded one and of its mirror image."""
     images = colourful(40)
-    padded = torch.nn.functional.pad(images.pixels, (0, 0, 2, 2, 2, 2))
-    made = Preparation.of(AUGMENTED, 3, CPU).trained(images.pixels, Draws(5, len(images.pixels)))
+    channels_first = images.pixels.permute(0, 3, 1, 2).float()
+    padded = torch.nn.functional.pad(channels_first, [2] * 4, mode=torchs).byte().permute(0, 2, 3, 1)
+    recipe = replace(AUGMENTED, augment=replace(AUGMENTED.augment, padding_mode=words))
+    made = Preparation.of(recipe, 3, CPU).trained(images.pixels, Draws(5, len(images.pixels)))
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
     found = set()
     for index in range(40):
