@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 import torch
 from PIL import Image
@@ -34,6 +35,7 @@ from cnngraph.train.images import InMemory, Part, Parts
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 BATCH_SIZE = 100
+TEST_IMAGES = 10_000
 
 
 class BasicBlock(nn.Module):
@@ -94,10 +96,10 @@ class InArrays(Dataset[tuple[Tensor, int]]):
         return self.transform(image), self.targets[index]
 
 
-def read(arguments: argparse.Namespace, precision: str = "fp32", seed: int = 0) -> tuple[Graph, Recipe, Parts]:
-    """The network, its recipe, and the images that every side has; of a part of them each class has its share."""
+def read(arguments: argparse.Namespace, name: str = "cifar", **changes: Any) -> tuple[Graph, Recipe, Parts]:
+    """The network, a recipe, and the images that every side has; of a part of them each class has its share."""
     graph = cnngraph.load("resnet_cifar_222")
-    recipe = replace(load_recipe("cifar"), epochs=arguments.epochs, seed=seed, precision=precision)
+    recipe = replace(load_recipe(name), epochs=arguments.epochs, **changes)
     if (arguments.data_dir / "train").is_dir():
         recipe = replace(recipe, data=ImageFolder(), normalize="cifar10")
     parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir, lambda note: None)
@@ -130,7 +132,7 @@ def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
 
 def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
     """The same by the library's recipe."""
-    return on_engine(*read(arguments, precision, seed))
+    return on_engine(*read(arguments, precision=precision, seed=seed))
 
 
 def check_same_network() -> None:
@@ -145,7 +147,7 @@ def main() -> None:
     """Let the sides take turns, and print the ratios."""
     data = "torchvision's CIFAR10 folder, or a folder with train and test, each with a folder of images for each class"
     parser = options(__doc__, data, 50_000)
-    parser.add_argument("--test-images", type=int, default=10_000, help="how many images to evaluate on")
+    parser.add_argument("--test-images", type=int, default=TEST_IMAGES, help="how many images to evaluate on")
     arguments = parser.parse_args()
     check_same_network()
     count, tested, threads = arguments.images, arguments.test_images, torch.get_num_threads()

@@ -84,14 +84,15 @@ def on_engine(graph: Graph, recipe: Recipe, parts: Parts) -> Run:
     return Run(result.epochs[-1].seconds, result.accuracy or 0.0)
 
 
-def options(about: str | None, data: str, images: int) -> argparse.ArgumentParser:
-    """The options of every training benchmark. `data` says what the data folder has."""
+def options(about: str | None, data: str, images: int, *, script: bool = True) -> argparse.ArgumentParser:
+    """The options of a training benchmark, with or without a usual script. `data` says what the data folder has."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=default_data_dir(), help=data)
     parser.add_argument("--images", type=int, default=images, help="how many training images to use")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2, help="worker processes of the usual script's DataLoader")
+    if script:
+        parser.add_argument("--workers", type=int, default=2, help="worker processes of the usual script's DataLoader")
     return parser
 
 
