@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from cnngraph.api import WARNINGS
 from cnngraph.diagnostics import Source, Span
-from cnngraph.recipe import Recipe, check_fit
+from cnngraph.recipe import Recipe, check_fit, fit
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.model import Loss
@@ -116,3 +119,8 @@ def test_a_folder_that_was_looked_into() -> None:
     )
     found = said(wrong, MAP(1, 16, 16), 2, shape=(1, 8, 8), classes=2)
     assert [each[:4] for each in found] == ["E605", "E605"]
+
+
+def test_every_misfit_can_be_a_warning_of_check() -> None:
+    text = Path(fit.__file__).read_text(encoding="utf-8")
+    assert set(re.findall(r'"(E\d{3})"', text)) == set(WARNINGS)
