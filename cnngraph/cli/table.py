@@ -158,15 +158,17 @@ class Above:
             self.pass_by(child)
 
     def reads(self, child: Scope | int) -> str:
-        """What a child reads, where it is not just the row above it."""
+        """What a child reads, where it is not just the one tensor of the row above it."""
         if isinstance(child, Scope):
             refs = tuple(ref for each in child.inputs for ref in each.refs)
         else:
             refs = self.graph.nodes[child].reads
-        if refs == self.default or not refs:
+        if not refs or (refs == self.default and len(refs) == 1):
             return ""
-        names = list(dict.fromkeys(map(self.name_of, refs)))
-        return ", ".join(names if len(names) <= MOST_READ else [*names[:2], "…", names[-1]])
+        names = list(map(self.name_of, refs))
+        if len(names) <= MOST_READ:
+            return ", ".join(names)
+        return f"{', '.join([*names[:2], '…', names[-1]])} ({len(names)} in all)"
 
     def name_of(self, ref: Ref) -> str:
         """What a tensor is called here; one from further in or out goes by its path."""

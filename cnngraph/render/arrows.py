@@ -1,9 +1,9 @@
-"""The arrows of a picture: one for each pair of boxes, and each new shape said once."""
+"""The arrows of a picture: one for each tensor that an operation reads, and each new shape said once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Ref
@@ -13,6 +13,7 @@ from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
 
 MOST_ARROWS = 3000
+MOST_BETWEEN = 4  # arrows between the same two boxes; more are one arrow that states their number
 
 
 class TooMuchError(SpecError):
@@ -37,44 +38,71 @@ def arrows(tree: Tree, box_of: Mapping[int, str]) -> tuple[Arrow, ...]:
     return found.all()
 
 
+@dataclass(slots=True)
+class _Line:
+    """An arrow to be: the tensors it stands for (several where folding draws one node for all), and how often."""
+
+    arrow: Arrow
+    refs: dict[Ref, bool] = field(default_factory=dict)  # each with whether its shape is always stated
+    count: int = 1
+
+
 class _Arrows:
     def __init__(self, tree: Tree, box_of: Mapping[int, str]) -> None:
         self.tree, self.graph, self.box_of = tree, tree.graph, box_of
-        self.by_ends: dict[tuple[str, str], Arrow] = {}
-        self.carried: dict[tuple[str, str], dict[Ref, bool]] = {}  # by ends the tensors, and whether to say their shape
+        self.by_ends: dict[tuple[str, str], list[_Line]] = {}
         self.leaving: dict[str, set[TensorType]] = {}  # by box the shapes that go out
         self.entry: dict[str, Ref] = {}  # by box the first tensor that comes in
         self.said: set[Ref] = set()
+        self.count = 0
 
     def add(self, ref: Ref, arrow: Arrow, *, always: bool = False) -> None:
-        """The arrow of one tensor to one box, unless it stays inside the box or has been drawn."""
+        """The arrow of one tensor to one box, unless it stays inside the box.
+
+        An operation that reads a tensor twice gets two arrows; a closed scope gets one, however often it is read there.
+        """
         head = arrow.head
         tail = f"{Shape.INPUT}{-1 - ref.node}" if ref.node < 0 else self.box_of[self.tree.drawn(ref.node)]
         if tail == head:
             return
         self.entry.setdefault(head, ref)
         self.leaving.setdefault(tail, set()).add(self.graph.type_of(ref))
-        if (tail, head) in self.by_ends:
-            self.carried[tail, head].setdefault(ref, always)
-            return
-        if len(self.by_ends) == MOST_ARROWS:
+        lines = self.by_ends.setdefault((tail, head), [])
+        line = next(self._shared(lines, ref, head), None)
+        if line is None:
+            line = _Line(replace(arrow, tail=tail))
+            lines.append(line)
+            self.count += 1
+        line.refs.setdefault(ref, always)
+        if self.count > MOST_ARROWS:
             message = f"the drawing would have more than {MOST_ARROWS:,} arrows, too many to lay out"
             span = self.graph.root.span
             raise TooMuchError([Diagnostic("E501", message, span, help="choose a smaller --depth")])
-        self.by_ends[tail, head] = replace(arrow, tail=tail)
-        self.carried[tail, head] = {ref: always}
+
+    def _shared(self, lines: list[_Line], ref: Ref, head: str) -> Iterator[_Line]:
+        """The lines that this tensor may share: of the copies that are drawn as one node, or into a closed scope."""
+        drawn = self._drawn(ref)
+        closed = head.startswith(Shape.SCOPE)
+        return (
+            line for line in lines if self._drawn(next(iter(line.refs))) == drawn and (closed or ref not in line.refs)
+        )
+
+    def _drawn(self, ref: Ref) -> Ref:
+        return ref if ref.node < 0 else Ref(self.tree.drawn(ref.node), ref.part)
 
     def all(self) -> tuple[Arrow, ...]:
-        """The arrows, each with what it carries and its shape; several tensors between two boxes share one."""
-        return tuple(self._loaded(arrow, self.carried[ends]) for ends, arrow in self.by_ends.items())
+        """The arrows, each with the tensor it carries and its shape."""
+        return tuple(self._loaded(line) for lines in self.by_ends.values() for line in _merged(lines))
 
-    def _loaded(self, arrow: Arrow, carried: Mapping[Ref, bool]) -> Arrow:
-        refs = sorted(carried, key=lambda ref: (ref.node, ref.part))
-        said = [ref for ref in refs if self._is_news(ref, arrow, carried[ref])]
+    def _loaded(self, line: _Line) -> Arrow:
+        refs = sorted(line.refs, key=lambda ref: (ref.node, ref.part))
+        said = [ref for ref in refs if self._is_news(ref, line.arrow, line.refs[ref])]
         self.said.update(said)
-        said = [ref for ref in (refs if said else []) if not self._varies(ref)]
+        said = [ref for ref in (refs if said or line.count > 1 else []) if not self._varies(ref)]
         label = shapes_label(str(self.graph.type_of(ref)) for ref in said)
-        return replace(arrow, tensor="+".join(f"{ref.node}.{ref.part}" for ref in refs), label=label)
+        if line.count > 1:
+            label = f"{line.count} tensors of {label}" if label else f"{line.count} tensors"
+        return replace(line.arrow, tensor="+".join(f"{ref.node}.{ref.part}" for ref in refs), label=label)
 
     def _is_news(self, ref: Ref, arrow: Arrow, always: bool) -> bool:
         """Whether to say a shape: once, where it differs from what its box read, or is one of several."""
@@ -88,3 +116,11 @@ class _Arrows:
         """Whether rounds that are drawn as one give different shapes here."""
         copies = self.tree.copies.get(ref.node, ())
         return len({self.graph.type_of(Ref(copy, ref.part)) for copy in copies}) > 1
+
+
+def _merged(lines: list[_Line]) -> list[_Line]:
+    """The lines between two boxes; too many to follow are one, which counts them."""
+    if len(lines) <= MOST_BETWEEN:
+        return lines
+    refs = {ref: always for line in lines for ref, always in line.refs.items()}
+    return [_Line(replace(lines[0].arrow, role=""), refs, len(lines))]

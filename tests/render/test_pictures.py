@@ -121,7 +121,7 @@ def test_what_has_several_shapes_says_them_all() -> None:
     assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
     assert {
         arrow.label for arrow in picture.arrows if (arrow.tail, arrow.head) == (closed["down"].key, closed["up"].key)
-    } == {"4×32×32, 8×16×16, 16×8×8"}
+    } == {"4×32×32", "8×16×16", "16×8×8"}
     assert [arrow.label for arrow in picture.arrows if arrow.tail == closed["sizes"].key] == ["5×32×32", "4×16×16"]
 
 

@@ -1,0 +1,92 @@
+"""No edge of the graph is missing from a drawing or from the table of `show`: each read is counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cnngraph.api import compile_text, load
+from cnngraph.cli.table import Tabulation
+from cnngraph.diagnostics import Source, SpecError
+from cnngraph.ir.graph import Graph
+from cnngraph.render.compose import compose
+from cnngraph.render.dot import dot
+from cnngraph.render.mermaid import mermaid
+from cnngraph.render.picture import Picture
+from cnngraph.render.tree import grow
+from tests.library import CHOSEN
+
+HEAD = "cnngraph: 1\ninput: [8, 8, 8]\nnodes:\n"
+REPEATED = {
+    "both parts of one chunk": ("h: {op: chunk, chunks: 2}\n  c: {op: concat, from: [h.0, h.1]}", 2),
+    "one part twice": (
+        "h: {op: chunk, chunks: 2}\n  r: {op: relu, from: h.1}\n  c: {op: concat, from: [h.0, r, h.0]}",
+        3,
+    ),
+    "a list": ("h: {op: split, sizes: [3, 3, 2]}\n  c: {op: concat, from: h}", 3),
+    "a sum with itself": ("r: relu\n  c: {op: add, from: [r, r]}", 2),
+    "the input with itself": ("c: {op: mul, from: [in, in]}", 2),
+    "a difference": ("r: relu\n  c: {op: sub, from: [r, r]}", 2),
+    "a gate": ("r: relu\n  c: {op: gate, from: [r, r], mode: exclusive}", 2),
+    "one node four times": ("r: relu\n  c: {op: concat, from: [r, r, r, r]}", 4),
+    "more than are drawn apart": ("r: relu\n  c: {op: concat, from: [r, r, r, r, r, r, r]}", 7),
+    "parts of a closed scope": ("h: [relu, {op: chunk, chunks: 4}]\n  c: {op: concat, from: h}", 4),
+    "more parts than are drawn apart": ("h: [relu, {op: chunk, chunks: 8}]\n  c: {op: concat, from: h}", 8),
+}
+
+
+def graph_of(nodes: str) -> Graph:
+    compilation = compile_text(Source("net.yaml", f"{HEAD}  {nodes}\n"), Path())
+    assert compilation.graph is not None, compilation.diagnostics
+    return compilation.graph
+
+
+def into(picture: Picture, head: str) -> int:
+    """How many tensors enter a box, those that one arrow counts included."""
+    counted = 0
+    for arrow in picture.arrows:
+        if arrow.head == head:
+            several = re.match(r"(\d+) tensors", arrow.label)
+            counted += int(several[1]) if several else 1
+    return counted
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+@pytest.mark.parametrize(("nodes", "reads"), REPEATED.values(), ids=REPEATED)
+def test_a_tensor_read_several_times_has_several_arrows(nodes: str, reads: int, depth: int | None) -> None:
+    graph = graph_of(nodes)
+    (last,) = (index for index, node in enumerate(graph.nodes) if node.path == "c")
+    picture = compose(graph, depth=depth)
+    assert into(picture, f"node{last}") == len(graph.nodes[last].reads) == reads
+    text, lines = dot(picture), mermaid(picture).splitlines()
+    if reads <= 4:
+        assert len(re.findall(rf"-> node{last}\b", text)) == reads
+        assert sum(1 for line in lines if line.endswith(f" node{last}")) == reads
+    else:
+        assert f"{reads} tensors of " in text
+        assert any(f"{reads} tensors of " in line for line in lines)
+
+
+@pytest.mark.parametrize(("nodes", "reads"), REPEATED.values(), ids=REPEATED)
+def test_show_lists_every_read(nodes: str, reads: int) -> None:
+    (row,) = (row for row in Tabulation(graph_of(nodes)).rows() if row.name == "c")
+    told = re.search(r"\((\d+) in all\)", row.reads)
+    assert (int(told[1]) if told else len(row.reads.split(", "))) == reads
+
+
+@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+def test_every_edge_of_the_library_is_drawn(path: Path) -> None:
+    graph = load(path)
+    tree = grow(graph, fold=False)
+    try:
+        picture = compose(graph, depth=tree.height + 1, fold=False)
+    except SpecError:
+        pytest.skip("too large to draw unfolded")
+    boxes = {box.key for box in picture.boxes()}
+    wanted = Counter({f"node{index}": len(tree.reads[index]) for index in range(len(graph.nodes))})
+    for key, reads in wanted.items():
+        if key in boxes:
+            assert into(picture, key) == reads, graph.nodes[int(key[4:])].path
