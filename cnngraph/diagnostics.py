@@ -52,6 +52,12 @@ class Span:
         """The source's name."""
         return self.source.name
 
+    @property
+    def text(self) -> str:
+        """The text of the place, up to the end of its line."""
+        line = self.source.line(self.line)[self.column - 1 :]
+        return line[: self.end_column - self.column] if self.line == self.end_line else line
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 

@@ -6,6 +6,7 @@ but scalars, lists and tables. Scalars follow YAML 1.2's core schema; a duplicat
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -17,7 +18,17 @@ from typing import NoReturn, TypeAlias
 import yaml
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError
-from cnngraph.syntax_errors import syntax_error
+from cnngraph.syntax_errors import (
+    COLON,
+    GLUED_KEY,
+    Slip,
+    control_character,
+    is_escaped_path,
+    key_slip,
+    separate_numbers,
+    syntax_error,
+    text_slip,
+)
 
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
@@ -110,6 +121,13 @@ class Limits:
 
 
 LIMITS = Limits()
+WIDE = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+FREE_TEXT = frozenset({"about", "paper", "name"})  # keys whose value is for people
 SPEC, RECIPE, EXPERIMENT = "a spec", "a recipe", "an experiment"
 TELLING = {  # words by which a file is known for what it is
     SPEC: ("cnngraph", "nodes", "blocks", "extends"),
@@ -134,12 +152,32 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         if about.st_size > limits.bytes:
             message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
             raise SpecError([Diagnostic("E501", message, help=RAISE)])
-        return Source(name, path.read_text(encoding="utf-8-sig"))
+        return _decoded(name, path.read_bytes())
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
-    except ValueError:  # not UTF-8, or a zero byte in the path
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is not UTF-8 text")]) from None
+    except ValueError:  # a zero byte in the path
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
+
+
+def _decoded(name: str, data: bytes) -> Source:
+    """A file's bytes as text. Raises SpecError where they are not UTF-8."""
+    wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
+    if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
+        wide = "UTF-16"
+    if wide:
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {wide}", help="save it as UTF-8")])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+        before = data[start : start + error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        source = Source(name, data[start:].decode("utf-8", "replace"))
+        message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
+        span = Span(source, line, column, line, column + 1)
+        raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def no_file(about: os.stat_result) -> str | None:
@@ -151,11 +189,15 @@ def no_file(about: os.stat_result) -> str | None:
 
 def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[Diagnostic]]:
     """The document of a text, and all that is wrong with its YAML; None where nothing can be read."""
+    if wrong := control_character(source):
+        return None, [wrong]
     reader = _Reader(source, limits)
     try:
         value = reader.document()
     except yaml.YAMLError as error:
-        return None, [*reader.diagnostics, syntax_error(source, error, TOO_DEEP)]
+        wrong = syntax_error(source, error, TOO_DEEP)
+        near = wrong.line and reader.diagnostics and reader.diagnostics[-1].line in (wrong.line, wrong.line - 1)
+        return None, reader.diagnostics if near else [*reader.diagnostics, wrong]
     except _RefusedError as refused:
         return None, [*reader.diagnostics, refused.diagnostic]
     return value, reader.diagnostics
@@ -191,19 +233,60 @@ class _Reader:
                 value = self.value(event, 0)
         return value
 
-    def value(self, event: yaml.Event, depth: int) -> Value:
+    def value(self, event: yaml.Event, depth: int, key: str = "") -> Value:
         self.check(event, depth)
         if isinstance(event, yaml.ScalarEvent):
-            plain = not event.style  # None or an empty text, by the loader
-            value = core_scalar(event.value) if plain else event.value
-            return Scalar(value, self.span(event), not plain)
+            return self.scalar(event, key)
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Value] = []
             for each in self.events:
                 if isinstance(each, yaml.SequenceEndEvent):
-                    return Listing(tuple(items), self.span(event, each))
-                items.append(self.value(each, depth + 1))
+                    return Listing(self.separated(items), self.span(event, each))
+                items.append(self.value(each, depth + 1, key))
         return self.table(event, depth)
+
+    def scalar(self, event: yaml.ScalarEvent, key: str) -> Scalar:
+        """A scalar as it is meant; a typing error in it is reported."""
+        plain, text, span = not event.style, event.value, self.span(event)  # None or an empty text, by the loader
+        if plain and key not in FREE_TEXT and (slip := text_slip(text)):
+            self.slipped(slip, span)
+            if not slip.meant:
+                raise _RefusedError(self.diagnostics.pop())
+            text = slip.meant
+        elif event.style == '"' and is_escaped_path(text, self.source.line(span.line)[span.column - 1 :]):
+            message = "in double quotes a backslash begins an escape sequence"
+            self.diagnostics.append(Diagnostic("E102", message, span, help="use single quotes, or / in a path"))
+        return Scalar(core_scalar(text) if plain else text, span, not plain)
+
+    def slipped(self, slip: Slip, span: Span) -> None:
+        """Report a typing error inside a plain text, where it is on the first line of it."""
+        column = span.column + slip.start
+        if span.line == span.end_line or column <= len(self.source.line(span.line)):
+            span = Span(self.source, span.line, column, span.line, column + 1)
+        self.diagnostics.append(Diagnostic("E102", slip.message, span, help=slip.help))
+
+    def separated(self, items: list[Value]) -> tuple[Value, ...]:
+        """`[64 128]` has one item to YAML; say that a comma is missing, and go on with two."""
+        found: list[Value] = []
+        for item in items:
+            text = item.value if isinstance(item, Scalar) and not item.quoted else None
+            numbers = separate_numbers(text) if isinstance(text, str) else []
+            if not numbers:
+                found.append(item)
+                continue
+            message = f"a comma is missing between {numbers[0]} and {numbers[1]}"
+            help = f"write {', '.join(numbers)}"
+            self.diagnostics.append(Diagnostic("E102", message, item.span, help=help))
+            found += [Scalar(core_scalar(number), item.span) for number in numbers]
+        return tuple(found)
+
+    def apart(self, key: str, value: Value, span: Span) -> tuple[str, Value]:
+        """`{kernel:3}` is one key without a value to YAML; say that a space is missing, and go on as it is meant."""
+        glued = GLUED_KEY.fullmatch(key) if isinstance(value, Scalar) and value.value is None else None
+        if glued is None:
+            return key, value
+        self.slipped(Slip(len(glued[1]), COLON, f"{glued[1]}: {glued[2]}"), span)
+        return glued[1], Scalar(core_scalar(glued[2]), span)
 
     def table(self, start: yaml.Event, depth: int) -> Table:
         entries: dict[str, Entry] = {}
@@ -213,7 +296,9 @@ class _Reader:
             self.check(event, depth)
             span = self.span(event)
             key = self.key(event)
-            value = self.value(next(self.events), depth + 1)
+            value = self.value(next(self.events), depth + 1, key)
+            if isinstance(event, yaml.ScalarEvent) and not event.style:
+                key, value = self.apart(key, value, span)
             if key in entries:
                 first = entries[key].key_span
                 note = f"{key} first stands at {first}"
@@ -232,6 +317,9 @@ class _Reader:
             self.refuse("E104", "merge keys are not used here", event, INSTEAD_OF_ANCHOR)
         if len(key) > MAX_KEY:
             self.refuse("E501", f"a key of {len(key):,} characters: at most {MAX_KEY}", event)
+        if not event.style and (slip := key_slip(key)):
+            self.slipped(slip, self.span(event))
+            raise _RefusedError(self.diagnostics.pop())
         return key
 
     def unsplit(self, entries: list[Entry]) -> tuple[Entry, ...]:
@@ -257,7 +345,11 @@ class _Reader:
     def check(self, event: yaml.Event, depth: int) -> None:
         self.values += 1
         tag = getattr(event, "tag", None)
-        if getattr(event, "anchor", None):  # an alias has one too
+        if isinstance(event, yaml.AliasEvent):  # of no anchor: the first one ends the reading
+            message = f"*{event.anchor} is an alias to YAML, and there are none here"
+            help = f'quote a pattern: "*{event.anchor}"; to reuse a node, {INSTEAD_OF_ANCHOR}'
+            self.refuse("E104", message, event, help)
+        if getattr(event, "anchor", None):
             self.refuse("E104", "anchors and aliases are not used here", event, INSTEAD_OF_ANCHOR)
         if tag and tag != "!":
             self.refuse("E104", f"the tag {tag[:40]} has no meaning here", event, "remove it")

@@ -24,7 +24,9 @@ SHOWN_ITEMS, SHOWN_DEPTH = 8, 3
 WHOLE = "use // (division that rounds down), int(...) or round(...) for a whole number"
 DOLLAR = "an expression has a $ in it"
 FOR_EXPRESSIONS = (WHOLE, DOLLAR)  # helps that mean nothing where there are none
-THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_ ']\d{3})+")
+THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_']\d{3})+")
+TRUTHS = {"no": "false", "off": "false", "n": "false", "yes": "true", "on": "true", "y": "true"}  # YAML 1.1's
+NOTHINGS = ("none", "nil", "n/a", "undefined")  # other languages' null
 
 
 class FieldError(Exception):
@@ -103,12 +105,16 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
             for each in islice(value, SHOWN_ITEMS)
         ]
         return start + ", ".join(shown) + (", …" if len(value) > SHOWN_ITEMS else "") + end
-    text = f'"{value}"' if isinstance(value, str) and not isinstance(core_scalar(value), str) else str(value)
+    text = str(value)
+    if isinstance(value, str) and (not value.isprintable() or not isinstance(core_scalar(value), str)):
+        text = '"' + "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value) + '"'
     return text if len(text) <= 60 else text[:57] + "…"
 
 
 def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
     """A value that a kind does not take."""
+    if help is None and isinstance(value, str) and value.lower() in NOTHINGS:
+        help = "write null" if isinstance(kind, Optional) else "leave it out for the default"
     return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
 
 
@@ -121,6 +127,13 @@ def text_help(value: object) -> str | None:
     if not isinstance(core_scalar(value), str):
         return "write it without quotes"
     return DOLLAR if any(each in value for each in "+-*/ ") else None
+
+
+def literal_help(help: str | None, text: str, value: object) -> str | None:
+    """The help for a value as it was written: `64.0` needs no `//`, it is 64."""
+    if help in FOR_EXPRESSIONS and "$" not in text:
+        return f"write {int(value)}" if isinstance(value, float) and value.is_integer() else None
+    return help
 
 
 def _whole(value: object) -> bool:
@@ -181,7 +194,7 @@ class Bool(Kind):
 
     def convert(self, value: object) -> bool:
         if not isinstance(value, bool):
-            meant = {"no": "false", "off": "false", "yes": "true", "on": "true"}.get(str(value).lower())
+            meant = TRUTHS.get(str(value).lower())
             raise refuse(self, value, f"write {meant}" if meant else None)
         return value
 
@@ -288,7 +301,14 @@ class Optional(Kind):
     kind: Kind
 
     def convert(self, value: object) -> Any:
-        return None if value is None else self.kind.convert(value)
+        if value is None:
+            return None
+        try:
+            return self.kind.convert(value)
+        except FieldError:
+            if isinstance(value, str) and value.lower() in NOTHINGS:
+                raise refuse(self, value) from None
+            raise
 
     def schema(self) -> Json:
         return {"anyOf": [self.kind.schema(), {"type": "null"}]}

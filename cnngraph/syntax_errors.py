@@ -1,10 +1,14 @@
-"""What a YAML parser complains of, in the terms of the person who wrote the text."""
+"""What a YAML parser complains of, in the terms of the person who wrote the text, and what it accepts as another text.
+
+A typing error that YAML reads without a word (`kernel:3`, `[64 128]`, `relu# why`) is a `Slip`.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
+from cnngraph.characters import CONTROL, as_meant, code_point, strange
 from cnngraph.diagnostics import Diagnostic, Source, Span
 
 MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
@@ -12,6 +16,17 @@ MAX_SHOWN = 500  # characters of a line above
 UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
 GLUED = re.compile(r"\s*[\w.]+:[^\s:]")
 WORD_BEFORE = re.compile(r"\s(\w+)\s*$")
+NUMBERS = re.compile(r"[-+]?\d[\d.]*(?:\s+[-+]?\d[\d.]*)+")
+GLUED_KEY = re.compile(r"([A-Za-z_][\w.-]*):(\S.*)", re.DOTALL)
+GLUED_COMMENT = re.compile(r"(?<=\S)#(?=\s)")
+DRIVE = re.compile(r"[A-Za-z]:\\")
+ESCAPE = re.compile(r"\\.?")
+SINGLE_QUOTED = re.compile(r"(?<![\w'])'(?:[^']|'')*'(?=[^\s,:\]}#])")
+DOUBLE_QUOTED = re.compile(r"(?<![\w\"])\"(?:[^\"\\]|\\.)*\"(?=[^\s,:\]}#])")
+GLUED_DASH = re.compile(r"(\s*)-([A-Za-z_{\[].*)")
+VALUE = re.compile(r"^(\s*(?:- )?)([\w.-]+): +(.*?)\s*$")
+ITEM = re.compile(r"[^,\]}]*")
+GLUED_DASHES = re.compile(r"-[A-Za-z_]\w+( -[A-Za-z_]\w+)+")
 QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
 
 
@@ -25,6 +40,8 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     span = _at(source, mark)
     if "nesting depth" in problem:  # newer parsers have a bound of their own, and look far ahead
         return Diagnostic("E501", too_deep, span)
+    if hidden := _hidden(source, span):
+        return hidden
     line = source.line(span.line)
     if not line.strip() and span.line > 1:
         line = source.line(span.line - 1)
@@ -37,7 +54,7 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     context: str = getattr(error, "context", None) or ""
     found = _misplaced(source, span, problem)
     if began is not None:
-        found = found or _unfinished(source, context, _at(source, began), span)
+        found = found or _unfinished(source, context, problem, _at(source, began), span)
     message, place, mend = found or (f"this is not YAML: {problem}", span, None)
     return Diagnostic("E102", message, place, help=mend)
 
@@ -51,38 +68,167 @@ def _at(source: Source, mark: Any) -> Span:
 
 def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
     """A complaint about one place alone."""
-    if source.line(span.line)[span.column - 1 :].startswith("\t"):
+    rest = source.line(span.line)[span.column - 1 :]
+    if rest.startswith("\t"):
         return "a tab cannot indent", span, "indent with spaces, not with tabs"
+    if "escape character" in problem:
+        return _escape(source, span)
+    if "cannot start any token" in problem and rest[:1] in "@`%" and rest[:1]:
+        help = f"quote it: {_quoted_at(source.line(span.line)[:MAX_SEARCHED], span.column)}"
+        return f"a plain text cannot begin with {rest[0]}", span, help
+    for number in (span.line, span.line - 1):
+        if dash := GLUED_DASH.fullmatch(source.line(number)[:MAX_SEARCHED]):
+            place = Span(source, number, len(dash[1]) + 1, number, len(dash[1]) + 2)
+            return "a dash needs a space after it", place, f"- {dash[2]}"
     if "mapping values" not in problem and "expected ':'" not in problem:
         return None
     glued = next((each for each in (span.line, span.line - 1) if GLUED.match(source.line(each)[:MAX_SEARCHED])), None)
     if glued:
         name, value = source.line(glued)[:MAX_SEARCHED].split(":", 1)
         place = Span(source, glued, 1 + len(name), glued, 2 + len(name))
-        return "a colon needs a space behind it", place, f"{name.strip()}: {value.strip()}"
+        return COLON, place, f"{name.strip()}: {value.strip()}"
     if "mapping values" not in problem:
         return None
+    line = source.line(span.line)[:MAX_SEARCHED]
+    if (written := VALUE.match(line)) and span.column > len(written[1]) + len(written[2]) + 1:
+        return (
+            "a second colon in the value of one key",
+            span,
+            f"quote the value: {_quoted_at(line, written.start(3) + 1)}",
+        )
     help = "a colon and a space begin a value: check the indentation, or quote the text"
     return f"this is not YAML: {problem}", span, help
 
 
-def _unfinished(source: Source, context: str, began: Span, span: Span) -> type_of_complaint:
+def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_complaint:
+    """A quote in a quoted text, which ends it."""
+    text = source.line(line)
+    place = Span(source, line, ended.end(), line, ended.end() + 1)
+    end = text.rfind(ended[0][0])
+    inner = text[ended.start() + 1 : end] if end > ended.end() else ended[0][1:-1]
+    if ended[0][0] == "'":
+        return "the text ends at this quote", place, f'write it in double quotes: "{inner}"'
+    return "the text ends at this quote", place, f"write it in single quotes: '{inner}'"
+
+
+def _escape(source: Source, span: Span) -> type_of_complaint:
+    """A backslash in double quotes that begins no escape sequence."""
+    line = source.line(span.line)
+    column = max(line.rfind("\\", 0, span.column), 0)
+    found = ESCAPE.match(line, column)
+    place = Span(source, span.line, column + 1, span.line, column + 3)
+    message = f"{found[0] if found else 'this'} is no escape sequence: in double quotes a backslash begins one"
+    return message, place, "use single quotes, or / in a path"
+
+
+def _quoted_at(line: str, column: int) -> str:
+    """The plain text at a column in double quotes: the whole value of a key, or an item up to its comma."""
+    written = VALUE.match(line)
+    if written and written.start(3) == column - 1:
+        return f"{written[2]}: {_quoted(written[3])}"
+    return _quoted(ITEM.match(line, column - 1)[0].strip())  # type: ignore[index]  # it matches anything
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _hidden(source: Source, span: Span) -> Diagnostic | None:
+    """A character that only looks like the one that YAML would need, in the line at fault or the one before."""
+    for number in (span.line, span.line - 1):
+        line = source.line(number)[:MAX_SEARCHED]
+        code = line.partition(" #")[0]
+        found = strange(code, name=True)
+        if found and code.lstrip()[:1] != "#":
+            place = Span(source, number, found.start + 1, number, found.start + 2)
+            return Diagnostic("E102", found.message, place, help=f"write {as_meant(code, name=True).strip()}")
+    return None
+
+
+COLON = "a colon needs a space after it"
+
+
+class Slip(NamedTuple):
+    """A typing error that YAML accepts: where in the text, what is wrong, a fix, and the text that was meant.
+
+    `meant` is empty where something else than a text was meant, and nothing after it can be trusted.
+    """
+
+    start: int
+    message: str
+    help: str
+    meant: str = ""
+
+
+def key_slip(key: str) -> Slip | None:
+    """A key that is more than a key: `params:{a`, `-op`, one with a non-breaking space in it."""
+    if found := strange(key, name=True):
+        return Slip(found.start, found.message, f"write {as_meant(key, name=True).strip()}")
+    if (glued := GLUED_KEY.fullmatch(key)) and glued[2][0] in "{[":
+        return Slip(len(glued[1]), COLON, f"{glued[1]}: {glued[2]}…")
+    if dash := GLUED_DASH.fullmatch(key):
+        return Slip(0, "a dash needs a space after it", f"- {dash[2]}")
+    return None
+
+
+def text_slip(text: str) -> Slip | None:
+    """A plain text that is meant as another one."""
+    if comment := GLUED_COMMENT.search(text):
+        rest = text[: comment.start()].rstrip()
+        return Slip(comment.start(), "a comment needs a space before #", f"{rest}  {text[comment.start() :]}", rest)
+    if GLUED_DASHES.fullmatch(text):
+        return Slip(0, "a dash needs a space after it", f"- {text[1:].partition(' ')[0]}")
+    if found := strange(text):
+        meant = as_meant(text).strip()
+        help = f"write {meant}, or quote the text if this character is meant"
+        structure = any(meant.count(mark) > text.count(mark) for mark in ",[]{}") or ": " in meant
+        return Slip(found.start, found.message, help, "" if structure else meant.strip("\"'"))
+    return None
+
+
+def separate_numbers(text: str) -> list[str]:
+    """`64 128` as the two numbers that it is; an empty list for any other text."""
+    return text.split() if NUMBERS.fullmatch(text) else []
+
+
+def is_escaped_path(text: str, written: str) -> bool:
+    r"""Whether `"C:\new"` was written, in which YAML reads `\n` as the end of a line."""
+    return not text.isprintable() and bool(DRIVE.match(written.lstrip('"')))
+
+
+def control_character(source: Source) -> Diagnostic | None:
+    """The first character that no YAML text may have, where there is one."""
+    found = CONTROL.search(source.text)
+    if found is None:
+        return None
+    before = source.text[: found.start()]
+    line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
+    span = Span(source, line, column, line, column + 1)
+    return Diagnostic("E102", f"{code_point(found[0])} is not allowed in YAML", span, help="remove it")
+
+
+def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> type_of_complaint:
     """A complaint about something that began further up and does not go on as it should."""
     line = source.line(span.line)
+    if ended := SINGLE_QUOTED.search(line[:MAX_SEARCHED]) or DOUBLE_QUOTED.search(line[:MAX_SEARCHED]):
+        return _early_quote(source, span.line, ended)
     before, after = line[: span.column - 1], line[span.column - 1 :]
-    if "quoted scalar" in context:
+    if "quoted scalar" in context and "escape" not in problem:
         return "this quote is not closed", began, "it needs a second one at the end of the text"
     if "simple key" in context:
         return "a colon is missing here", began, "a name, a colon and a space begin each entry"
     if "flow" in context:
         opened = source.line(began.line)[began.column - 1 :][:1]
         if began.line < span.line:
-            closing = {"[": "]", "{": "}"}.get(opened, "")
+            closing = {"[": "]", "{": "}"}.get(opened)
             return f"this {opened} is not closed", began, f"a {closing} is missing at its end"
         word = WORD_BEFORE.search(before[-MAX_SEARCHED:])
         if not word or not after.startswith(":"):
             return None
         return f"a comma is missing before {word[1]}", span, f"… , {word[1]}: …"
+    if "alias" in context or "anchor" in context:
+        help = f"quote it: {_quoted_at(source.line(began.line)[:MAX_SEARCHED], began.column)}"
+        return f"a plain text cannot begin with {'*' if 'alias' in context else '&'}", began, help
     if after[:1] in ("}", "]"):
         return f"this {after[:1]} closes nothing", span, "remove it, or open one further up"
     listed, item = "sequence" in context or "collection" in context, after.startswith(("- ", "-\n")) or after == "-"

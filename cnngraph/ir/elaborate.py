@@ -7,6 +7,7 @@ shape. A node that fails has an unknown shape, and what reads it stays silent: o
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from cnngraph.spec.names import NAME
 from cnngraph.spec.values import meter
 from cnngraph.tensor_type import TensorType
 
+SIZE = re.compile(r"\d{1,9}")
 __all__ = ["MAX_NODES", "Elaboration", "collector_paused", "elaborate"]
 
 
@@ -144,11 +146,31 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     return bounds
 
 
+def _input_help(value: Any) -> str:
+    """How the input that somebody means is written."""
+    sizes = value
+    if isinstance(value, str):
+        sizes = [int(size) for size in SIZE.findall(value)]
+    match sizes:
+        case [_, _] if sizes is value:
+            image = f"[1, {sizes[0]}, {sizes[1]}] for a grey image"
+            return f"input: {image}; a 1-D input is a map of height 1: [{sizes[0]}, 1, {sizes[1]}]"
+        case [_, _, _] if sizes is not value:
+            return f"input: [{', '.join(map(str, sizes))}]"
+        case [_, _, _, _] if sizes is value and sizes[0] == 1:
+            return f"the batch is implied: input: {show_value(sizes[1:])}"
+        case [_, _, _, _] if sizes is value:
+            return "3-D inputs are not supported; the batch is implied, as in input: [3, 224, 224]"
+        case int():
+            return f"input: [{sizes}] for a vector, input: [3, 224, 224] for an image"
+    return "input: [3, 224, 224]  # channels, height, width"
+
+
 def _input_type(value: Any, span: Span) -> TensorType:
     """The network's input: [channels, height, width] or [features]."""
     if not isinstance(value, list) or len(value) not in (1, 3):
-        help = "input: [3, 224, 224]  # channels, height, width"
-        raise ProblemError("E107", f"input must be [channels, height, width], got {show_value(value)}", span, help=help)
+        message = f"input must be [channels, height, width] or [features], got {show_value(value)}"
+        raise ProblemError("E107", message, span, help=_input_help(value))
     try:
         return TensorType.of(tuple(Int(1, 1_000_000).convert(each) for each in value))
     except FieldError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnngraph.diagnostics import Span
-from cnngraph.fields import FieldError, fields_of
+from cnngraph.fields import FieldError, fields_of, literal_help
 from cnngraph.ir.blame import Blame
 from cnngraph.ir.environment import Given, ProblemError, Reads, Tensors
 from cnngraph.ir.graph import Node, Ref, Scope
@@ -94,7 +94,9 @@ class Maker:
             except FieldError as error:
                 notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
                 message = f"{key} of {cls.name} {error.message}"
-                help = error.help or (f"did you mean {given.meant}?" if given.meant else None)
+                help = literal_help(error.help, given.span.text, given.value) or (
+                    f"did you mean {given.meant}?" if given.meant else None
+                )
                 problems.append(ProblemError("E205", message, given.span, notes=notes, help=help))
         missing = [name for name, each in fields.items() if each.required and name not in words]
         missing = not_meant(missing, words, fields)

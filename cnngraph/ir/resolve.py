@@ -32,6 +32,10 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
 def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
     """A word that the op or block does not take."""
     options = list(known)
+    if key in NODE_WORDS:
+        return ProblemError(
+            "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
+        )
     takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
     return ProblemError("E207", f"{key} is not a word of {owner}", span, help=_meant(key, options) or takes)
 
@@ -226,6 +230,8 @@ class _Checker:
                 cls = self.registry.get(op)
                 return [*known, *fields_of(cls)] if cls else None
             block, library = found
+            if block.body.broken:
+                return None
             known += [param.name.text for param in block.params]
             if block.body.op is None or block.body.repeat is not None:
                 return known

@@ -253,6 +253,8 @@ class Walker:
     ) -> Bound:
         """A use of a block: its params bound, then its body."""
         self.ledger.visit(child.span, len(self.maker.nodes))
+        if block.body.broken:
+            raise UnknownError
         self.check_use(block, words, child)
         inputs = self.block_inputs(block, reads, child)
         self.ledger.enter(block, place.peek(), child.span)

@@ -8,7 +8,6 @@ from typing import Any
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
-    FOR_EXPRESSIONS,
     Bool,
     Choice,
     Either,
@@ -18,6 +17,7 @@ from cnngraph.fields import (
     ListOf,
     Optional,
     fields_of,
+    literal_help,
     show_value,
 )
 from cnngraph.recipe.checks import CHECKS
@@ -117,7 +117,7 @@ class Reader:
         try:
             return kind.convert(value.plain())
         except FieldError as error:
-            help = None if error.help in FOR_EXPRESSIONS else error.help
+            help = literal_help(error.help, "", value.plain())
             return self.refuse("E603", f"{path} {error.message}", value.span, help or meant(kind, value, path))
 
     def records(self, kind: Record, value: Listing, path: str) -> Any:

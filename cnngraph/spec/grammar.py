@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple, NoReturn
 
 from cnngraph.diagnostics import did_you_mean
+from cnngraph.fields import NOTHINGS, TRUTHS
 from cnngraph.spec.functions import FUNCTIONS
 from cnngraph.spec.syntax import (
     Arithmetic,
@@ -52,6 +53,7 @@ _RANKS = {"or": 1, "and": 2}  # 3 is `not`
 _RANKS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4)
 _RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
 _NOT = 3
+OTHER_WORDS = {**TRUTHS, **dict.fromkeys(NOTHINGS, "null")}
 _MENDS = {
     "&&": "write and",
     "&": "write and",
@@ -344,6 +346,8 @@ class _Parser:
         if name in FUNCTIONS:
             raise ExpressionError(f"{name} is a function", word.start, word.end, f"write {name}(…), or '{name}'")
         message = f"{name} is neither a number nor a quoted text"
+        if meant := OTHER_WORDS.get(name.lower()):
+            raise ExpressionError(message, word.start, word.end, f"write {meant}")
         raise ExpressionError(message, word.start, word.end, f"did you mean ${name} or '{name}'?")
 
     def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:

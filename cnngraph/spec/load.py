@@ -48,7 +48,7 @@ def load_spec(
     file = loader.file(source, limits)
     if file is None:
         return None, loader.diagnostics
-    spec = loader.spec(file, folder, ())
+    spec = loader.spec(file, folder, (Path(os.path.realpath(folder / Path(source.name).name)),))
     overrides = tuple(params)
     if overrides or input is not None:
         spec = replace(spec, published={}, base=spec)  # the figures are those of the network as its file says it
@@ -103,12 +103,13 @@ class _Loader:
         if file.extends is None:
             return None
         path = self.named(file.extends, folder) if is_name(file.extends.text) else self.beside(file.extends, folder)
-        inner = self.open(file.extends, path)
-        if path is None or inner is None:
-            return None
         if path in seen or len(seen) > MAX_EXTENDS:
             message = f"{file.extends} is extended by itself, in a circle"
-            self.diagnostics.append(Diagnostic("E309", message, file.extends.span))
+            help = "extends names another file, or a network of the library"
+            self.diagnostics.append(Diagnostic("E309", message, file.extends.span, help=help))
+            return None
+        inner = self.open(file.extends, path)
+        if path is None or inner is None:
             return None
         return self.spec(inner, path.parent, (*seen, path))
 

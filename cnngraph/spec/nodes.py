@@ -79,7 +79,7 @@ class NodeReader:
     ) -> None:
         bodies = [word for word in BODIES if word in words]
         if not bodies:
-            near = next(((each, mend) for each in rest[:MAX_NEAR] if (mend := did_you_mean(each.key, known))), None)
+            near = _misspelt_body(rest[:MAX_NEAR], known)
             if near:
                 self.read.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
             else:
@@ -117,6 +117,23 @@ class NodeReader:
             return ()
         table = self.read.table(words[word], word)
         return table.entries if table else ()
+
+
+def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:
+    """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
+    for entry in rest:
+        if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
+            return entry, f"did you mean {body}?"
+    return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
+
+
+def _one_letter_apart(one: str, two: str) -> bool:
+    """Whether one letter was typed wrong, left out, doubled or exchanged with the next; of two letters one is right."""
+    if len(one) == len(two):
+        wrong = [index for index in range(len(one)) if one[index] != two[index]]
+        return len(wrong) == 1 or (len(wrong) == 2 and sorted(one) == sorted(two))
+    short, long = sorted((one, two), key=len)
+    return len(long) - len(short) == 1 and any(long[:index] + long[index + 1 :] == short for index in range(len(long)))
 
 
 def _mend(only: Entry, what: str) -> str | None:

@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import SPEC, Entry, Listing, Scalar, Table, Value, other_kind
@@ -14,6 +15,7 @@ from cnngraph.spec.model import (
     LANGUAGE_VERSION,
     BlockSpec,
     InitSpec,
+    NodeSpec,
     ParamSpec,
     ScopeSpec,
     Word,
@@ -78,7 +80,8 @@ def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None,
     if not isinstance(document, Table):
         span = document.span if document else None
         help = "begin with: cnngraph: 1"
-        return None, [Diagnostic("E106", f"{source.name} is not a spec: it must be a mapping", span, help=help)]
+        what = "it is empty" if document is None or is_null(document) else "it must be a mapping"
+        return None, [Diagnostic("E106", f"{source.name} is not a spec: {what}", span, help=help)]
     if wrong := other_kind(document, SPEC, "E106"):
         return None, [wrong]
     return parser.file(source, document), parser.read.mistakes
@@ -127,9 +130,13 @@ class _Parser:
         elif entry.value.plain() != LANGUAGE_VERSION:
             found = show_value(entry.value.plain())
             message = f"version {found} of the language is not known, this is version {LANGUAGE_VERSION}"
-            self.read.error("E106", message, entry.value.span)
+            quoted = entry.value.plain() == str(LANGUAGE_VERSION)
+            help = f"write {LANGUAGE_VERSION} without quotes" if quoted else f"write cnngraph: {LANGUAGE_VERSION}"
+            self.read.error("E106", message, entry.value.span, help)
 
     def needs_nodes(self, spec: FileSpec, table: Table) -> None:
+        if spec.extends and spec.extends.text == Path(spec.source.name).name:
+            return  # a circle, which is all that is wrong
         if spec.extends and "nodes" in spec.given:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
@@ -174,18 +181,17 @@ class _Parser:
             return None
         params = []
         for entry in table:
-            if self.param_name(entry.key, entry.key_span):
-                default = None if is_null(entry.value) else entry.value
-                params.append(ParamSpec(Word(entry.key, entry.key_span), default))
+            self.param_name(entry.key, entry.key_span)
+            default = None if is_null(entry.value) else entry.value
+            params.append(ParamSpec(Word(entry.key, entry.key_span), default))  # also under a wrong name: it is used
         return tuple(params)
 
-    def param_name(self, name: str, span: Span) -> bool:
+    def param_name(self, name: str, span: Span) -> None:
         if NAME.fullmatch(name) and name not in (*BLOCK_WORDS, "in", "from", "i", "item"):
-            return True
+            return
         reason = "a word of the language" if NAME.fullmatch(name) else "not a name (letters, digits and _)"
         help = f"say {better_name(name)} or the like"
         self.read.error("E108", f"{name} cannot be a param's name: it is {reason}", span, help)
-        return False
 
     def blocks(self, value: Value) -> tuple[BlockSpec, ...] | None:
         table = self.read.table(value, "blocks")
@@ -195,11 +201,11 @@ class _Parser:
         for entry in table:
             if not NAME.fullmatch(entry.key):
                 self.read.error("E108", f"{entry.key} cannot be a block's name (letters, digits and _)", entry.key_span)
-            elif block := self.block(entry):
-                blocks.append(block)
+            else:
+                blocks.append(self.block(entry))
         return tuple(blocks)
 
-    def block(self, entry: Entry) -> BlockSpec | None:
+    def block(self, entry: Entry) -> BlockSpec:
         name = Word(entry.key, entry.key_span)
         params: tuple[ParamSpec, ...] | None = ()
         inputs: tuple[Word, ...] | None = None
@@ -212,7 +218,7 @@ class _Parser:
         if body and (body.reads is not None or body.unused or body.expect or body.share):
             wrong = "from" if body.reads is not None else "unused, expect or share"
             self.read.error("E107", f"{wrong} is said where the block is used, not in its definition", name.span)
-        return BlockSpec(name, params or (), inputs, body) if body else None
+        return BlockSpec(name, params or (), inputs, body or NodeSpec(name, name.span, broken=True))
 
     def input_names(self, value: Value) -> tuple[Word, ...] | None:
         words = self.read.words(value, "inputs")

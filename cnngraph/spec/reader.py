@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span, nearest
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.fields import show_value
+from cnngraph.fields import TRUTHS, show_value
 from cnngraph.spec.model import Word
 
 MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
@@ -23,13 +23,20 @@ class Reader:
         self.mistakes.append(Diagnostic(code, message, span, help=help))
 
     def known_words(self, table: Table, known: Iterable[str], what: str) -> dict[str, Entry]:
-        """Entries by their keys, those that are no words left out."""
+        """Entries by their keys. Of those that are no words, a misspelt one counts as what it is meant to be.
+
+        So a misspelt `params:` is one error, and not one more for each use of a param.
+        """
         options = tuple(known)
+        found = {entry.key: entry for entry in table if entry.key in options}
         for entry in table:
             if entry.key not in options:
-                mend = did_you_mean(entry.key, options) or f"the words are {', '.join(options)}"
-                self.error("E110", f"{entry.key} is not a word of {what}", entry.key_span, mend)
-        return {entry.key: entry for entry in table if entry.key in options}
+                near = nearest(entry.key, options)
+                help = f"did you mean {near}?" if near else f"the words are {', '.join(options)}"
+                self.error("E110", f"{entry.key} is not a word of {what}", entry.key_span, help)
+                if near:
+                    found.setdefault(near, entry)
+        return found
 
     def table(self, value: Value, what: str) -> Table | None:
         """A mapping; nothing at all is an empty one."""
@@ -69,7 +76,9 @@ class Reader:
         """A word that is true or false, and false where it is not said."""
         value = words[word].plain() if word in words else False
         if not isinstance(value, bool):
-            self.error("E109", f"{word} must be true or false, got {show_value(value)}", words[word].span)
+            meant = TRUTHS.get(str(value).lower())
+            help = f"write {meant}" if meant else None
+            self.error("E109", f"{word} must be true or false, got {show_value(value)}", words[word].span, help)
         return value is True
 
 

@@ -1,0 +1,86 @@
+"""Characters that look like others: non-breaking spaces, Cyrillic letters, full-width punctuation, curly quotes.
+
+An editor, a web page or a PDF puts them in, nobody sees them, and every message about the word around them misleads.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+LATIN = {  # letters of other scripts by the Latin letters that they look like
+    **dict(zip("аеорсухѕіјһԁԛԝ", "aeopcyxsijhdqw", strict=True)),
+    **dict(zip("АВЕЅІЈКМНОРСТХԌԚԜ", "ABESIJKMHOPCTXGQW", strict=True)),
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True)),
+}
+QUOTES = {**dict.fromkeys("“”„‟″", '"'), **dict.fromkeys("‘’‚‛′", "'")}
+OPERATORS = {"−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "÷": "/", "≥": ">=", "≤": "<=", "≠": "!="}
+WORD = re.compile(r"[^\W\d_]+")
+SCRIPT = re.compile("^(cyrillic|greek|latin)")
+CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.2, section 5.1
+
+
+class Strange(NamedTuple):
+    """A character of a text that is meant as another: its place, what it is, and what was meant."""
+
+    start: int
+    character: str
+    meant: str
+
+    @property
+    def message(self) -> str:
+        """`U+00A0 (non-breaking space) is not an ordinary space`."""
+        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character {self.meant}")
+        return f"{code_point(self.character)} is not {wanted}"
+
+
+def code_point(character: str) -> str:
+    """`U+00A0 (non-breaking space)`."""
+    name = unicodedata.name(character, "control character").lower().replace("no-break", "non-breaking")
+    return f"U+{ord(character):04X} ({SCRIPT.sub(lambda script: script[0].capitalize(), name)})"
+
+
+def strange(text: str, *, name: bool = False) -> Strange | None:
+    """The first character of a plain text that is meant as another one; None in a text that is as it looks.
+
+    With `name` the text is a key: letters of another script are meant as Latin ones even where all of them could be.
+    """
+    return None if text.isascii() else next(_strange(text, name), None)
+
+
+def as_meant(text: str, *, name: bool = False) -> str:
+    """The text with the ASCII characters that strange ones look like."""
+    while found := strange(text, name=name):
+        text = text[: found.start] + found.meant + text[found.start + 1 :]
+    return text
+
+
+def _strange(text: str, name: bool) -> Iterator[Strange]:
+    letters = set(_foreign_letters(text, name))
+    for index, character in enumerate(text):
+        if character.isascii():
+            continue
+        folded = unicodedata.normalize("NFKC", character)
+        if unicodedata.category(character) == "Zs":
+            yield Strange(index, character, " ")
+        elif unicodedata.category(character) == "Cf":
+            yield Strange(index, character, "")
+        elif "\uff01" <= character <= "\uff5e":  # full-width forms
+            yield Strange(index, character, folded)
+        elif character in QUOTES and index in (0, len(text) - 1):
+            yield Strange(index, character, QUOTES[character])
+        elif character in OPERATORS and (index == 0 or "$" in text):
+            yield Strange(index, character, OPERATORS[character])
+        elif index in letters:
+            yield Strange(index, character, LATIN[character])
+
+
+def _foreign_letters(text: str, name: bool) -> Iterator[int]:
+    """Where letters of another script stand in a word that would be Latin with the letters they look like."""
+    for word in WORD.finditer(text):
+        foreign = [index for index in range(*word.span()) if text[index] in LATIN]
+        others = [each for each in word[0] if each not in LATIN]
+        if foreign and all(each.isascii() for each in others) and (others or name):
+            yield from foreign

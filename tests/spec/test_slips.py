@@ -1,0 +1,184 @@
+"""Typing errors that an editor or a habit of another format makes: one error, at its character."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph.characters import LATIN, OPERATORS, QUOTES
+from cnngraph.diagnostics import Diagnostic, Severity
+
+HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
+
+# The text from line 3 on; the code, line and column; what the message and the help say.
+SLIPS = {
+    "nbsp_in_indentation": (
+        "nodes:\n  a: relu\n\u00a0 b: tanh\n", "E102", 5, 1, "U+00A0 (non-breaking space)", "b: tanh|b",
+    ),
+    "nbsp_after_colon": ("nodes: [{op: conv, out:\u00a08, kernel: 3}]\n", "E102", 3, 24, "non-breaking space", "out: 8"),
+    "nbsp_in_value": ("nodes: [relu\u00a0]\n", "E102", 3, 13, "non-breaking space", "relu"),
+    "ideographic_space": ("nodes:\n  a:\u3000relu\n", "E102", 4, 5, "U+3000 (ideographic space)", "a: relu"),
+    "zero_width_space": ("nodes: [relu\u200b]\n", "E102", 3, 13, "U+200B (zero width space)", "relu"),
+    "soft_hyphen": ("nodes: [batch\u00ad_norm]\n", "E102", 3, 14, "U+00AD", "batch_norm"),
+    "byte_order_mark_inside": ("nodes: [\ufeffrelu]\n", "E102", 3, 9, "U+FEFF", "relu"),
+    "cyrillic_in_op": ("nodes: [{op: \u0441onv, out: 4, kernel: 1}]\n", "E102", 3, 14, "Cyrillic small letter es", "conv"),
+    "cyrillic_in_word": ("nodes: [{op: conv, \u043eut: 4, kernel: 1}]\n", "E102", 3, 20, "Cyrillic small letter o", "out"),
+    "cyrillic_word": ("nodes: [{\u043e\u0440: relu}]\n", "E102", 3, 10, "Cyrillic", "op"),
+    "greek_in_node": ("nodes:\n  c\u03bfnv: relu\n", "E102", 4, 4, "Greek small letter omicron", "conv"),
+    "full_width_colon": ("nodes:\n  a\uff1a relu\n  b: tanh\n", "E102", 4, 4, "U+FF1A (fullwidth colon)", "a: relu"),
+    "full_width_comma": ("nodes: [relu\uff0c tanh]\n", "E102", 3, 13, "fullwidth comma", "relu, tanh"),
+    "curly_quotes": ("nodes: [\u201crelu\u201d]\n", "E102", 3, 9, "left double quotation mark", '"relu"'),
+    "minus_sign": (
+        "params: {w: 8}\nnodes: [{op: conv, out: $w \u2212 4, kernel: 1}]\n", "E102", 4, 28, "minus sign", "$w - 4",
+    ),
+    "colon_glued_in_flow": ("nodes: [{op: conv, out: 8, kernel:3}]\n", "E102", 3, 34, "a colon needs a space", "kernel: 3"),
+    "colon_glued_at_the_top": ("params:{a: 1}\nnodes: [relu]\n", "E102", 3, 7, "a colon needs a space", "params: {a"),
+    "dash_glued": ("nodes:\n  -relu\n  -tanh\n", "E102", 4, 3, "a dash needs a space", "- relu"),
+    "dash_glued_to_a_mapping": ("nodes:\n -op: conv\n  out: 8\n", "E102", 4, 2, "a dash needs a space", "- op"),
+    "comma_missing_in_numbers": (
+        "params: {w: [64 128, 256]}\nnodes: [{op: conv, out: $w.0, kernel: 1}]\n",
+        "E102", 3, 14, "a comma is missing between 64 and 128", "64, 128",
+    ),
+    "comment_glued": ("nodes:\n  a: relu# why\n", "E102", 4, 10, "a comment needs a space", "relu  # why"),
+    "windows_path": (
+        'train: {data: {name: folder, path: "C:\\data"}, epochs: 1, optimizer: adam}\nnodes: [relu]\n',
+        "E102", 3, 39, r"\d is no escape sequence", "single quotes",
+    ),
+    "windows_path_with_escapes": (
+        'train: {data: {name: folder, path: "C:\\new"}, epochs: 1, optimizer: adam}\nnodes: [relu]\n',
+        "E102", 3, 36, "a backslash begins an escape sequence", "single quotes",
+    ),
+    "apostrophe": ("about: 'It's one'\nnodes: [relu]\n", "E102", 3, 11, "the text ends at this quote", "\"It's one\""),
+    "quotes_in_quotes": ('about: "a "b" c"\nnodes: [relu]\n', "E102", 3, 11, "the text ends at this quote", "'a \"b\" c'"),
+    "colon_in_a_text": ("about: Net: one\nnodes: [relu]\n", "E102", 3, 11, "a second colon", 'about: "Net: one"'),
+    "begins_with_at": ("paper: @misc{x}\nnodes: [relu]\n", "E102", 3, 8, "cannot begin with @", '"@misc{x}"'),
+    "begins_with_percent": ("about: %50\nnodes: [relu]\n", "E102", 3, 8, "cannot begin with %", '"%50"'),
+    "star": ("nodes: [relu]\ninit: [{match: *.conv, bias: 0}]\n", "E102", 4, 16, "cannot begin with *", '"*.conv"'),
+    "null_byte": ("nodes: [relu]\n\0", "E102", 4, 1, "U+0000", "remove it"),
+    "yes_as_condition": ("nodes: [{op: relu, when: yes}]\n", "E401", 3, 26, "yes", "write true"),
+    "no_as_truth": ("nodes: [{op: conv, out: 4, kernel: 1, bias: No}]\n", "E205", 3, 45, "true or false", "write false"),
+    "none_as_number": (
+        "nodes: [{op: conv, out: 4, kernel: 1, padding: None}]\n", "E205", 3, 48, "None", "leave it out",
+    ),
+    "none_where_null_may_be": (
+        "nodes: [{op: max_pool, kernel: 2, stride: None}]\n", "E205", 3, 43, "None", "write null",
+    ),
+    "float_for_integer": ("nodes: [{op: conv, out: 4.0, kernel: 1}]\n", "E205", 3, 25, "4.0", "write 4"),
+    "op_misspelt": ("nodes:\n  g: {ot: gate, from: [in, in], mode: exclusive}\n", "E110", 4, 7, "ot", "did you mean op"),
+    "params_misspelt": (
+        "parms: {w: 4, k: 1}\nnodes: [{op: conv, out: $w, kernel: $k}, {op: conv, out: $w, kernel: $k}]\n",
+        "E110", 3, 1, "parms", "did you mean params",
+    ),
+    "blocks_misspelt": (
+        "block: {unit: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}}\n"
+        "nodes: [{op: unit, out: 4}, {op: unit, out: 8}]\n",
+        "E110", 3, 1, "block", "did you mean blocks",
+    ),
+    "block_head": (
+        "blocks: {unit: {flat: yes, params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}}\n"
+        "nodes: [{op: unit, out: 4}, {op: unit, out: 8}]\n",
+        "E109", 3, 23, "flat", "write true",
+    ),
+    "block_without_a_body": ("blocks: {unit: {ops: relu}}\nnodes: [unit, unit]\n", "E110", 3, 17, "ops", "op"),
+    "param_is_a_word": (
+        "blocks:\n  unit: {params: {first: 4}, nodes: [{op: conv, out: $first, kernel: 1, when: $first > 1}]}\n"
+        "nodes: [unit, {op: conv, out: 3, kernel: 1}, unit]\n",
+        "E108", 4, 19, "first", "first_",
+    ),
+    "repeat_in_first": (
+        "nodes: [{op: conv, repeat: 2, out: 4, kernel: 1, first: {repeat: 3}}]\n",
+        "E207", 3, 58, "cannot be changed by a row", "on the node",
+    ),
+}  # fmt: skip
+
+
+def check(tmp_path: Path, text: str) -> list[Diagnostic]:
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    return cnngraph.check(path)
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_is_one_error_at_its_character(name: str, tmp_path: Path) -> None:
+    text, code, line, column, message, help = SLIPS[name]
+    found = check(tmp_path, HEAD + text)
+    assert [(each.code, each.line, each.column) for each in found] == [(code, line, column)], [*map(str, found)]
+    assert any(part in found[0].message for part in message.split("|"))
+    assert any(part in (found[0].help or "") for part in help.split("|"))
+
+
+@pytest.mark.parametrize(
+    "character", [*LATIN, *"\u00a0\u2009\u202f\u3000\u200b\u200c\u2060\ufeff\u202e", *"：，［］｛｝（）"]
+)
+def test_a_look_alike_is_found_wherever_it_is(character: str, tmp_path: Path) -> None:
+    """In a key, in a plain value, in a list; never in a comment, a quoted text or what is written for people."""
+    for text in (
+        f"nodes:\n  re{character}lu: relu\n",
+        f"nodes: [relu]\nabout: one\ntrain: {{data: {{name: folder, path: re{character}lu}}, epochs: 1, optimizer: adam}}\n",
+        f"nodes: [relu]\ntrain: {{data: {{name: folder, classes: [a, re{character}lu]}}, epochs: 1, optimizer: adam}}\n",
+    ):
+        found = [each for each in check(tmp_path, HEAD + text) if each.severity is Severity.ERROR]
+        assert [each.code for each in found] == ["E102"], text
+        assert f"U+{ord(character):04X}" in found[0].message
+    meant = f"# re{character}lu\nabout: re{character}lu\npaper: Net {character} net\nnodes: [relu]\n"
+    assert check(tmp_path, HEAD + meant) == []
+    quoted = f'train: {{data: {{name: folder, path: "re{character}lu"}}, epochs: 1, optimizer: adam}}\nnodes: [relu]\n'
+    assert all(each.severity is not Severity.ERROR for each in check(tmp_path, HEAD + quoted))
+
+
+@pytest.mark.parametrize("text", ["кошки и собаки", "βeta", "Müller", "日本語", "naïve", "x – y"])
+def test_other_scripts_are_no_look_alikes(text: str, tmp_path: Path) -> None:
+    recipe = f"train: {{data: {{name: folder, path: {text}}}, epochs: 1, optimizer: adam}}\n"
+    assert all(each.code != "E102" for each in check(tmp_path, f"{HEAD}{recipe}nodes: [relu]\n"))
+
+
+def test_characters_of_the_tables_are_no_ascii() -> None:
+    for table in (LATIN, QUOTES, OPERATORS):
+        assert all(not key.isascii() and value.isascii() for key, value in table.items())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"])
+def test_another_encoding_is_named(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_bytes(f"{HEAD}about: für\nnodes: [relu]\n".encode(encoding))
+    (found,) = cnngraph.check(path)
+    assert (found.code, found.help) == ("E101", "save it as UTF-8")
+    wide = encoding[:6].upper() if encoding.startswith("utf") else "byte 0xFC"
+    assert wide in found.message
+    assert (found.line, found.column) == ((None, None) if wide.startswith("UTF") else (3, 9))
+
+
+@pytest.mark.parametrize(
+    ("input", "help"),
+    [
+        ("[32, 32]", "input: [1, 32, 32] for a grey image; a 1-D input is a map of height 1: [32, 1, 32]"),
+        ("(3, 32, 32)", "input: [3, 32, 32]"),
+        ("3x32x32", "input: [3, 32, 32]"),
+        ("[1, 3, 32, 32]", "the batch is implied: input: [3, 32, 32]"),
+        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch is implied, as in input: [3, 224, 224]"),
+        ("784", "input: [784] for a vector, input: [3, 224, 224] for an image"),
+    ],
+)
+def test_an_input_of_another_form_is_rewritten(input: str, help: str, tmp_path: Path) -> None:
+    (found,) = check(tmp_path, f"cnngraph: 1\ninput: {input}\nnodes: [relu]\n")
+    assert found.help == help or (input.startswith("(") and found.code == "E105")
+
+
+@pytest.mark.parametrize(("version", "help"), [("'1'", "without quotes"), ("v1", "cnngraph: 1"), ("2", "cnngraph: 1")])
+def test_a_wrong_version_says_what_to_write(version: str, help: str, tmp_path: Path) -> None:
+    (found,) = check(tmp_path, f"cnngraph: {version}\ninput: [3, 8, 8]\nnodes: [relu]\n")
+    assert found.code == "E106"
+    assert help in (found.help or "")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null\n"])
+def test_an_empty_file_is_called_empty(text: str, tmp_path: Path) -> None:
+    (found,) = check(tmp_path, text)
+    assert "it is empty" in found.message
+
+
+def test_a_spec_that_extends_itself_is_one_error(tmp_path: Path) -> None:
+    (found,) = check(tmp_path, "cnngraph: 1\nextends: net.yaml\nnodes: [relu]\n")
+    assert (found.code, found.line) == ("E309", 2)
