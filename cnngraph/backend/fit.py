@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cnngraph.backend.renames import Renames
-from cnngraph.backend.weights_file import Shape, WeightsFile
+from cnngraph.backend.weights_file import Shape, WeightsFile, is_bookkeeping
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.bases import bases
 from cnngraph.ir.graph import Graph, Node
@@ -110,7 +110,7 @@ def compare(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape]) 
         file,
         loaded=tuple(key for key, shape in wanted.items() if found.get(key) == shape),
         missing=tuple(key for key in wanted if key not in found and key.rpartition(".")[2] != COUNTER),
-        unexpected=tuple(key for key in found if key not in wanted),
+        unexpected=tuple(key for key in found if key not in wanted and not is_bookkeeping(key)),
         misshapen=tuple(
             Misshapen(key, found[key], shape) for key, shape in wanted.items() if key in found and found[key] != shape
         ),
@@ -123,7 +123,10 @@ def refuse_misfit(report: WeightsReport, network: str) -> None:
         return
     message = f"{report.file} does not fit {network}: {report.counted}"
     notes = tuple(f"{kind}: {_some(keys)}" for kind, keys in report.misfits.items())
-    raise SpecError([Diagnostic("E706", message, notes=notes, help="cnngraph weights SPEC FILE tells more")])
+    help = "cnngraph weights SPEC FILE lists every key"
+    if not (report.missing or report.misshapen):
+        help = "cnngraph weights SPEC FILE --save weights.safetensors writes those of the network alone"
+    raise SpecError([Diagnostic("E706", message, notes=notes, help=help)])
 
 
 def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph) -> WeightsReport:

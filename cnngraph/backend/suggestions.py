@@ -13,7 +13,7 @@ from itertools import islice
 
 from cnngraph.backend.fit import COUNTER, WeightsReport, check_weights
 from cnngraph.backend.renames import Renames
-from cnngraph.backend.weights_file import Shape, WeightsFile
+from cnngraph.backend.weights_file import Shape, WeightsFile, is_bookkeeping
 from cnngraph.ir.bases import bases
 from cnngraph.ir.graph import Graph
 
@@ -64,7 +64,7 @@ class _Search:
 
     def run(self) -> list[Rename]:
         """Renames, those of most keys first."""
-        found = self.file.shapes
+        found = {key: shape for key, shape in self.file.shapes.items() if not is_bookkeeping(key)}
         if len(found) > MOST_KEYS or not all(map(_is_plain, found)):
             return []
         placed = {key: self.renames.new(key) for key in found}

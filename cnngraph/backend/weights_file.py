@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import re
-import warnings
-import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.backend.pickles import not_plain, refusal, unpickled, unwrapped
+from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
 
 SAFETENSORS = ".safetensors"
-PICKLES = (".pth", ".pt", ".bin", ".ckpt")
-WRAPPERS = (  # keys under which training scripts put the weights
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "net",
-    "state_dict_ema",
-    "model_ema",
-    "ema_state_dict",
-    "ema",
-)
-MOST_WRAPPERS = 8  # within each other
 PREFIXES = ("module.", "_orig_mod.")  # of parallel training and of torch.compile
+BOOKKEEPING = ("n_averaged", "total_ops", "total_params")  # tensors of torch's AveragedModel and of thop, no weights
+OTHER_FORMATS = {  # how files begin that are mistaken for weights
+    b"\x89HDF": "an HDF5 file, as Keras writes it",
+    b"GGUF": "a GGUF file",
+    b"\x08": "an ONNX file",
+    b"\x1f\x8b": "a gzip archive: unpack it",
+    b"\x93NUMPY": "a NumPy array",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself: git lfs pull",
+    b"<": "a web page or XML, not what was to be downloaded",
+    b"{": "JSON text",
+}
 
 PLAIN = re.compile(r"B?F(64|32|16)|F8_E(4M3|5M2)|[IU]\d+|BOOL")  # numbers in safetensors that torch can make weights of
+
+TEXT = frozenset(bytes(range(32, 127)) + b"\t\n\r")
+MOST_HEADER = 100_000_000  # bytes: safetensors' own bound
 
 Shape = tuple[int, ...]
 
@@ -54,7 +53,7 @@ class WeightsFile(ABC):
         keys = list(keys)
         if not keys:
             raise refusal(f"there are no weights in {name}")
-        self.prefix = _common_prefix(keys)
+        self.prefix = _common_prefix([key for key in keys if not is_bookkeeping(key)] or keys)
 
     @property
     @abstractmethod
@@ -78,7 +77,7 @@ class Safetensors(WeightsFile):
             for key in file.keys():  # noqa: SIM118
                 tensor = file.get_slice(key)
                 if not PLAIN.fullmatch(tensor.get_dtype()):
-                    raise _no_plain_numbers(key, name)
+                    raise _no_weight(key, name, f"a tensor of {tensor.get_dtype()}")
                 self._shapes[key] = tuple(tensor.get_shape())
         super().__init__(path, name, self._shapes)
 
@@ -101,12 +100,11 @@ class Pickle(WeightsFile):
     in_order = True
 
     def __init__(self, path: Path, name: str) -> None:
-        inner, self.found_in = _unwrapped(_unpickled(path, name))
-        self._tensors = {str(key): each for key, each in inner.items() if isinstance(each, Tensor)}
+        self._tensors, self.found_in = unwrapped(unpickled(path, name), name)
         super().__init__(path, name, self._tensors)
         for key, each in self._tensors.items():
-            if each.layout is not torch.strided or each.is_meta or each.is_quantized or each.is_complex():
-                raise _no_plain_numbers(key, name)
+            if what := not_plain(each):
+                raise _no_weight(key, name, what)
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -122,20 +120,14 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
     """A file of weights, opened. Raises SpecError (E704) where it is none."""
     path = Path(path)
     name = name or str(path)
-    ending = path.suffix.lower()
     if trained := next(
         (each for each in (path / "best.safetensors", path / "last.safetensors") if each.is_file()), None
     ):
         raise refusal(f"cannot read {name}: it is the folder of a run", f"its weights are {trained}")
-    if ending != SAFETENSORS and ending not in PICKLES:
-        raise refusal(
-            f"cannot tell what {name} is",
-            f"a file of weights ends in {SAFETENSORS}, {', '.join(PICKLES[:-1])} or {PICKLES[-1]}",
-        )
     try:
         if what := no_file(path.stat()):
             raise refusal(f"cannot read {name}: it is {what}")
-        return Safetensors(path, name) if ending == SAFETENSORS else Pickle(path, name)
+        return Safetensors(path, name) if _is_safetensors(path, name) else Pickle(path, name)
     except FileNotFoundError:
         raise refusal(f"there is no file {name}") from None
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
@@ -143,39 +135,27 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
         raise refusal(f"cannot read {name}: {reason}") from None
 
 
-def refusal(message: str, help: str | None = None) -> SpecError:
-    """A file of weights cannot be used."""
-    return SpecError([Diagnostic("E704", message, help=help)])
+def is_bookkeeping(key: str) -> bool:
+    """Whether a key is a counter that a tool laid among the weights."""
+    return key.rpartition(".")[2] in BOOKKEEPING
 
 
-def _no_plain_numbers(key: str, name: str) -> SpecError:
-    return refusal(f"{key} in {name} is no tensor of plain numbers, and no weight")
+def _is_safetensors(path: Path, name: str) -> bool:
+    """Whether a file is one by its first bytes, whatever its ending. Raises SpecError for files of other formats."""
+    with path.open("rb") as file:
+        start = file.read(32)
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MOST_HEADER:
+        return True
+    for magic, what in OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise refusal(f"{name} is not a file of weights: it is {what}")
+    if start and all(byte in TEXT for byte in start):
+        raise refusal(f"{name} is not a file of weights: it is text")
+    return path.suffix.lower() == SAFETENSORS
 
 
-def _unpickled(path: Path, name: str) -> Any:
-    """What a pickle holds, made without running code. Raises SpecError (E704)."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of forms that torch reads all the same
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except EOFError:
-        raise refusal(f"cannot read {name}: it ends too early") from None
-    except (OSError, RuntimeError, ValueError):
-        raise
-    except Exception:  # UnpicklingError; and what is no pickle at all fails in any way there is
-        message = f"{name} holds more than tensors, or is damaged; it was not read"
-        raise refusal(message, "ask for the weights alone: torch.save(model.state_dict(), file)") from None
-
-
-def _unwrapped(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
-    """The weights of a checkpoint, and the keys of the wrappers around them."""
-    found_in: tuple[str, ...] = ()
-    while isinstance(content, Mapping) and len(found_in) < MOST_WRAPPERS:  # it may hold itself
-        wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if wrapper is None:
-            return content, found_in
-        content, found_in = content[wrapper], (*found_in, wrapper)
-    return {}, found_in
+def _no_weight(key: str, name: str, what: str) -> SpecError:
+    return refusal(f"{key} in {name} is {what}, and cannot be a weight", "save it as an ordinary dense tensor")
 
 
 def _common_prefix(keys: list[str]) -> str:

@@ -40,8 +40,8 @@ FileArgument = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
-        help="The weights: .safetensors, or .pth, of which no code is run; torchvision for its published ones, "
-        "torchvision:IMAGENET1K_V1 for those of that name.",
+        help="A safetensors file or a checkpoint of PyTorch, loaded without executing code; torchvision for its "
+        "published weights, torchvision:IMAGENET1K_V1 for those of that name.",
         show_default=False,
     ),
 ]
@@ -73,7 +73,7 @@ def weights(
     Keys and shapes are compared, block by block, after the spec's renames; where other renames make more of them fit,
     these are printed, to be put into the spec. A classifier that --set gives another number of classes begins fresh.
 
-    The exit code is 1 where the weights do not fit.
+    The exit code is 1 where the weights do not fit; with --save, where the network's weights are not all there.
     """
     from cnngraph.cli.reading import compile_network
 
@@ -93,7 +93,7 @@ def weights(
         _print_text(spec, opened, report, graph, better)
     if save is not None:
         _save(opened, report, graph, save, quiet=format is Format.JSON)
-    if not report.ok:
+    elif not report.ok:
         raise typer.Exit(1)
 
 
@@ -232,7 +232,7 @@ def _cells(block: Block) -> list[Styled]:
 def _suggested(renames: dict[str, str], report: WeightsReport, spec: str) -> Iterator[tuple[str, str]]:
     """Renames as YAML: lines for a person's own spec, for one of the library a variant of it."""
     where = "in a spec of your own" if is_name(spec) else "in the spec"
-    yield f"With these lines {where} {len(report.loaded):,} of {report.expected:,} fit:", ""
+    yield f"With these lines {where} {'it fits' if report.ok else 'more fit'}, {report.counted}:", ""
     if is_name(spec):
         yield "cnngraph: 1", "cyan"
         yield f"extends: {spec}", "cyan"
@@ -247,15 +247,17 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
     from cnngraph.cli.published import expectations
 
     if opened.found_in:
-        yield [(f"In the file they stand under {', '.join(opened.found_in)}.", "dim")]
+        yield [(f"In the file the weights are under {', '.join(opened.found_in)}.", "dim")]
     if opened.prefix:
-        yield [(f"In the file each key begins with {opened.prefix} which nothing here is called.", "dim")]
+        yield [(f"In the file every key begins with {opened.prefix} which is ignored.", "dim")]
     for each in expectations(opened, graph):
         yield [(one_line(each), "yellow")]
     facts = report.counted
     if report.fresh:
         facts += f", {', '.join(report.fresh_layers)} fresh"
     word, style = ("fits", "green") if report.ok else ("does not fit", "red")
+    if report.unexpected and len(report.loaded) == report.expected:
+        yield [("--save FILE writes the weights of the network without the others.", "dim")]
     yield [(one_line(f"{report.file} "), "bold"), (word, style), (one_line(f" {graph.name}: {facts}"), "")]
 
 
