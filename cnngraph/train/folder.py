@@ -36,7 +36,7 @@ def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir:
     classes = _classes(folders["train"], data)
     if not data.classes:
         _refuse_others(folders, classes)
-    loading = Loading.of(data, recipe, wanted, note)
+    loading = Loading.of(data, recipe, wanted, root, note)
     parts = {name: Part.whole(loading.images(folder, *files_of(folder, classes))) for name, folder in folders.items()}
     for name, folder in folders.items():
         present = set(parts[name].images.labels.tolist())

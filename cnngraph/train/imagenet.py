@@ -34,7 +34,7 @@ def read_imagenet(data: ImageNet, recipe: Recipe, wanted: TensorType, data_dir: 
     numbers = sorted(each.name for each in (images / "train").iterdir() if each.is_dir())
     names, in_order = _names(root)
     chosen = _chosen(data, numbers, names)
-    loading = Loading.of(data, recipe, wanted, note)
+    loading = Loading.of(data, recipe, wanted, root, note)
     train = Part.whole(loading.images(images / "train", *files_of(images / "train", chosen)))
     test = None
     if (images / "val").is_dir():

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -43,6 +44,10 @@ class Images(Protocol):
         """Channels, height, width."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The file of each image, relative to the data folder, with `/`; empty for sets that are not files."""
+
+    @property
     def cut(self) -> bool:
         """Whether batches come as the network sees them: cropped by chance in training, the middle in evaluation."""
 
@@ -59,6 +64,7 @@ class InMemory:
 
     pixels: Tensor
     labels: Tensor
+    names: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -75,7 +81,7 @@ class InMemory:
         """The set on a device; it stays where it is when it would take more than a quarter of a GPU's free memory."""
         if device.type == "cuda" and self.pixels.numel() > torch.cuda.mem_get_info(device)[0] // 4:
             return self
-        return InMemory(self.pixels.to(device), self.labels.to(device))
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
     def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device."""
@@ -92,7 +98,13 @@ class InMemory:
         new = torch.full((max(int(self.labels.max()), *classes) + 1,), -1)
         new[torch.tensor(classes)] = torch.arange(len(classes))
         labels = new[self.labels]
-        return InMemory(self.pixels[labels >= 0], labels[labels >= 0])
+        return self.kept(labels >= 0, labels)
+
+    def kept(self, mask: Tensor, labels: Tensor) -> InMemory:
+        """Only the images where `mask` is true, with their new labels."""
+        if mask.all():
+            return replace(self, labels=labels)
+        return InMemory(self.pixels[mask], labels[mask], tuple(compress(self.names, mask.tolist())))
 
     def resized(self, height: int, width: int) -> InMemory:
         """The images at another size."""
@@ -106,7 +118,7 @@ class InMemory:
             .permute(0, 2, 3, 1)
             for each in torch.split(self.pixels, 1024)
         ]
-        return InMemory(torch.cat(pieces).contiguous(), self.labels)
+        return replace(self, pixels=torch.cat(pieces).contiguous())
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,7 @@ class OnDisk:
     cuts: Cuts | None = None
     skips: bool = False
     broken: list[str] = field(default_factory=list)
+    names: tuple[str, ...] = ()
 
     @property
     def cut(self) -> bool:

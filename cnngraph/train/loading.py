@@ -29,36 +29,38 @@ MOST_WORKERS = 16
 
 @dataclass(frozen=True)
 class Loading:
-    """How the files of a run are read. `broken` gathers the names of those that were skipped."""
+    """How the files of a run are read. `root` is the data folder; `broken` collects the files that were skipped."""
 
     shape: Shape
     cuts: Cuts | None
     workers: int
     skips: bool
     note: Note
+    root: Path
     broken: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, data: ImageFolder | ImageNet, recipe: Recipe, wanted: TensorType, note: Note) -> Loading:
+    def of(cls, data: ImageFolder | ImageNet, recipe: Recipe, wanted: TensorType, root: Path, note: Note) -> Loading:
         """As the recipe says, or as the network reads."""
         channels, *size = wanted.sizes if wanted.rank == 3 else (3, 224, 224)
         cuts = Cuts.asked(recipe)
         height, width = cuts.crop.size if cuts else data.resize or size
         workers = min(MOST_WORKERS, os.cpu_count() or 1) if recipe.workers is None else recipe.workers
-        return cls((1 if channels == 1 else 3, height, width), cuts, workers, data.broken == "skip", note)
+        return cls((1 if channels == 1 else 3, height, width), cuts, workers, data.broken == "skip", note, root)
 
     def images(self, folder: Path, files: Sequence[str], labels: Tensor) -> Images:
         """The images of some files. Those that are cut each time anew stay on disk."""
         channels, height, width = self.shape
+        names = tuple(Path(os.path.relpath(file, self.root)).as_posix() for file in files)
         if self.cuts or len(files) * channels * height * width > _memory():
             workers = f"{self.workers} worker{'s' if self.workers != 1 else ''}"
             self.note(f"{folder}: {len(files):,} images, decoded batch by batch by {workers}")
-            return OnDisk(tuple(files), labels, self.shape, self.workers, self.cuts, self.skips, self.broken)
+            return OnDisk(tuple(files), labels, self.shape, self.workers, self.cuts, self.skips, self.broken, names)
         if len(files) > 1000:
             self.note(f"{folder}: reading {len(files):,} images")
-        return self._read(files, labels)
+        return self._read(files, labels, names)
 
-    def _read(self, files: Sequence[str], labels: Tensor) -> InMemory:
+    def _read(self, files: Sequence[str], labels: Tensor, names: tuple[str, ...]) -> InMemory:
         channels, height, width = self.shape
         pixels = torch.empty((len(files), height, width, channels), dtype=torch.uint8)
         good = torch.ones(len(files), dtype=torch.bool)
@@ -78,7 +80,7 @@ class Loading:
                 pool.shutdown(cancel_futures=True)
                 raise broken_file(str(error)) from None
         self.broken.extend(files[index] for index in torch.nonzero(~good).flatten().tolist())
-        return InMemory(pixels, labels) if good.all() else InMemory(pixels[good], labels[good])
+        return InMemory(pixels, labels, names).kept(good, labels)
 
 
 def broken_file(message: str) -> SpecError:

@@ -204,6 +204,20 @@ def test_one_folder_is_cut_by_the_seed(tmp_path: Path) -> None:
     assert parts.test is None
 
 
+def test_sets_of_files_have_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_images(tmp_path / "train", {"cat": 2, "ant": 2}, broken="1.jpg")
+    lay_images(tmp_path / "test", {"cat": 1, "ant": 0})
+    skipping = replace(PHOTOS, data=ImageFolder(broken="skip"))
+    read = load(skipping, tmp_path, COLOUR)
+    assert read.train.images.names == ("train/ant/0.png", "train/ant/1.png", "train/cat/0.png", "train/cat/1.png")
+    assert read.test
+    assert read.test.images.names == ("test/cat/0.png",)
+    monkeypatch.setattr(loading, "MOST_IN_MEMORY", 0)
+    streamed = load(skipping, tmp_path, COLOUR).train.images
+    assert set(streamed.names) == {*read.train.images.names, "train/ant/1.jpg", "train/cat/1.jpg"}
+    assert load(RECIPE, None).train.images.names == ()
+
+
 def test_train_val_and_test(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"cat": 4, "ant": 4})
     lay_images(tmp_path / "test", {"cat": 2, "ant": 1})
