@@ -17,7 +17,8 @@ from cnngraph.backend.published import TORCHVISION
 from cnngraph.ir.bases import base_names
 from cnngraph.ir.graph import Graph
 from cnngraph.runs.finished import FinishedRun, refusal
-from cnngraph.train.images import Cuts, decode, upright
+from cnngraph.train.decoding import upright
+from cnngraph.train.images import Cuts, decode
 from cnngraph.train.machine import choose_device
 from cnngraph.train.precision import precision_of
 from cnngraph.train.preparation import Preparation

@@ -17,8 +17,8 @@ from cnngraph.ir.tapping import tapped, tensor_at
 from cnngraph.numbers import sizes
 from cnngraph.runs.classifier import Classifier
 from cnngraph.train.confusion import INK
+from cnngraph.train.decoding import ImageError
 from cnngraph.train.figures import plain, tick_whole_numbers
-from cnngraph.train.images import ImageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cnngraph.runs.localization import Place, enlarged
 from cnngraph.train.confusion import INK
+from cnngraph.train.decoding import upright
 from cnngraph.train.figures import plain
-from cnngraph.train.images import upright
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,7 +21,7 @@ from cnngraph.ir.tapping import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.head import find_head
 from cnngraph.runs.pictures import read_pictures
-from cnngraph.train.images import upright
+from cnngraph.train.decoding import upright
 
 SHARE = 0.2  # of the largest score, by which Zhou et al. cut
 NOWHERE = Box(0, 0, 0, 0)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from cnngraph.runs.classifier import Reader
-from cnngraph.train.images import ENDINGS, ImageError
+from cnngraph.train.decoding import ImageError
+from cnngraph.train.walking import Passed, check_place, image_files
 
 
 class Picture(NamedTuple):
@@ -22,14 +23,17 @@ class Picture(NamedTuple):
 
 
 def find_pictures(given: Sequence[Path]) -> Iterator[Path]:
-    """The files as they are given, and of each folder the images in it and below, in order of their names."""
+    """The files as they are given, and of each folder the images in it and below, in order of their names.
+
+    Raises SpecError (E625) for a folder that holds hardly any images among very many files.
+    """
     for path in given:
         if not path.is_dir():
             yield path
             continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(each for each in folders if not each.startswith("."))
-            yield from (Path(folder) / name for name in sorted(names) if name.lower().endswith(ENDINGS))
+        check_place(path)
+        (files,) = image_files([path], Passed())
+        yield from map(Path, files)
 
 
 def read_pictures(files: Iterable[Path], reader: Reader) -> Iterator[Picture]:

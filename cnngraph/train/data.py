@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+import torch
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet, NamedSet
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
 
 Note: TypeAlias = Callable[[str], None]
+
+MOST_CLASSES = 10  # that are told one by one
 
 
 def default_data_dir() -> Path:
@@ -53,6 +57,22 @@ def load_parts(recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: 
     if parts.validation is None:
         parts = _with_validation(parts, recipe.validation, recipe.seed)
     return parts
+
+
+def announce(parts: Parts, note: Note) -> None:
+    """Tell what a run is about to use: for each split its images, and how many of each class."""
+    for name, part in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)):
+        if part:
+            counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=len(parts.classes)).tolist()
+            note(f"{name}: {len(part):,} image{'s' if len(part) > 1 else ''} · {_by_class(parts.classes, counts)}")
+
+
+def _by_class(classes: Sequence[str], counts: Sequence[int]) -> str:
+    """The count of each class; of more than ten, of the first and the last, and the range."""
+    told = [f"{name}: {count:,}" for name, count in zip(classes, counts, strict=True)]
+    if len(told) <= MOST_CLASSES:
+        return ", ".join(told)
+    return f"{len(told):,} classes, {told[0]} … {told[-1]} (each {min(counts):,} to {max(counts):,})"
 
 
 def _with_validation(parts: Parts, fraction: float, seed: int) -> Parts:

@@ -2,127 +2,185 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from torchvision.datasets.folder import make_dataset
 
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.images import ENDINGS, Part, Parts
+from cnngraph.train.images import Part, Parts
+from cnngraph.train.layout import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    find_splits,
+    folders_in,
+    images_in,
+    pass_over,
+    refuse_nested,
+    refuse_split_names,
+    some,
+    split_of,
+    wrong,
+)
 from cnngraph.train.loading import Loading
+from cnngraph.train.walking import Passed, check_place, image_files
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
 
 Note: TypeAlias = Callable[[str], None]
 
-HELP = f"images end in {', '.join(ENDINGS)}"
-PARTS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
+ENDINGS_HELP = "images are recognised by their ending, such as .jpg, .png, .tif or .webp"
 
 
 def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note) -> Parts:
-    """The images of a folder, resized for the network. Raises SpecError (E621)."""
+    """The images of a folder, resized for the network. Raises SpecError (E621, E624, E625)."""
     root = (data_dir or Path()) / (data.path or "")
     if not data.path and not data_dir:
         message = "the recipe trains on a folder of images and names none"
-        raise _wrong(message, "--data-dir FOLDER, or path: FOLDER in the recipe's data")
+        raise wrong(message, "--data-dir FOLDER, or path: FOLDER in the recipe's data")
     if not root.is_dir():
-        raise _wrong(f"there is no folder {root}")
-    folders = _parts(root)
-    classes = _classes(folders["train"], data)
+        raise wrong(f"there is no folder {root}")
+    check_place(root)
+    passed = Passed()
+    folders = find_splits(root, data.classes)
+    classes = _classes(folders[TRAIN], data)
     if not data.classes:
         _refuse_others(folders, classes)
+    found = _find(root, folders, classes, passed, note)
+    if not data.classes:
+        refuse_nested(folders[TRAIN], found[TRAIN])
+    if passed.counts:
+        note(f"{root}: passed over {passed}")
     loading = Loading.of(data, recipe, wanted, root, note)
-    parts = {name: Part.whole(loading.images(folder, *files_of(folder, classes))) for name, folder in folders.items()}
-    for name, folder in folders.items():
-        present = set(parts[name].images.labels.tolist())
-        absent = [each for label, each in enumerate(classes) if label not in present]
-        if absent and name == "train":
-            raise _wrong(f"{folder} has no images of the class {absent[0]}", HELP)
-        if absent:
-            note(f"{folder} has no images of the class{'es' if len(absent) > 1 else ''} {_some(absent)}")
-    return Parts(tuple(classes), parts["train"], parts.get("validation"), parts.get("test"), loading.broken)
+    parts = {}
+    for split, files in found.items():
+        _tell_absent(folders[split], split, files, note)
+        parts[split] = Part.whole(loading.images(folders[split], *labelled(files)))
+        _refuse_unreadable(folders[split], parts[split], files)
+    return Parts(tuple(classes), parts[TRAIN], parts.get(VALIDATION), parts.get(TEST), loading.broken)
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each part; a root without `train` is all of it."""
-    found = {part: root / name for part, names in PARTS.items() for name in names if (root / name).is_dir()}
-    return found if "train" in found else {"train": root}
+def _find(
+    root: Path, folders: dict[str, Path], classes: Sequence[str], passed: Passed, note: Note
+) -> dict[str, dict[str, list[str]]]:
+    """The image files of each class of each split."""
+    found: dict[str, dict[str, list[str]]] = {}
+    seen: dict[str, set[str]] = {}
+    if folders[TRAIN] != root:
+        splits = [folder.relative_to(root).parts[0] for folder in folders.values()]
+        pass_over(root, splits, "folders beside the splits", passed)
+    for split, folder in folders.items():
+        pass_over(folder, classes, "folders that are no class", passed)
+        if split == TEST and not folders_in(folder) and images_in(folder):
+            passed.add("splits without folders of classes", folder.name)
+            continue
+        seen[split] = set()
+        found[split] = files_of(folder, classes, passed, root, seen[split])
+        for other in found.keys() - {split}:
+            if both := seen[other] & seen[split]:
+                note(f"warning: {split} and {other} share images, by links to {min(both)}")
+    return found
+
+
+def _tell_absent(folder: Path, split: str, files: dict[str, list[str]], note: Note) -> None:
+    """Raises SpecError (E621) for a class without training images; in other splits it is noted."""
+    absent = [name for name, own in files.items() if not own]
+    if absent and split == TRAIN:
+        raise wrong(f"{folder} has no images of the class {absent[0]}", ENDINGS_HELP)
+    if absent:
+        note(f"{folder} has no images of the class{'es' if len(absent) > 1 else ''} {some(absent)}")
+
+
+def _refuse_unreadable(folder: Path, part: Part, files: dict[str, list[str]]) -> None:
+    """Raises SpecError (E621) for a class of which every file is broken."""
+    present = set(part.images.labels.tolist())
+    for label, (name, own) in enumerate(files.items()):
+        if own and label not in present:
+            message = f"none of the {len(own):,} images of the class {name} in {folder} can be read"
+            raise wrong(message, "replace the files, or remove the folder")
 
 
 def _refuse_others(folders: dict[str, Path], classes: Sequence[str]) -> None:
-    """Raises SpecError for the classes of a part that are none of the training images."""
-    train = folders["train"]
+    """Raises SpecError for the classes of a split that are none of the training images."""
+    train = folders[TRAIN]
     help = "remove it, or say which classes count: data.classes in the recipe"
     found = [
         Diagnostic(
             "E621",
-            f"{folder / each} is no class of {train}: {_some(classes)}",
+            f"{folder / each} is no class of {train}: {some(classes)}",
             help=did_you_mean(each, classes) or help,
         )
         for folder in folders.values()
-        for each in _inner(folder)
+        for each in folders_in(folder)
         if each not in classes
     ]
     if found:
         raise SpecError(found)
 
 
-def _inner(folder: Path) -> list[str]:
-    """The names of the folders in a folder."""
-    return sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
-
-
-def _some(classes: Sequence[str]) -> str:
-    """The first of many classes."""
-    return ", ".join(classes[:12]) + (" …" if len(classes) > 12 else "")
-
-
 def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
     """The classes to train on: those that the recipe names, or every folder in order of its name."""
-    found = _inner(folder)
+    found = folders_in(folder)
     if len(found) < 2:
         message = f"{folder} needs one folder of images for each of at least two classes, it has {len(found)}"
-        raise _wrong(message + _directly_in(folder), _folder_meant(folder))
+        raise wrong(message + _directly_in(folder), _folder_meant(folder, found))
     for each in data.classes or ():
         if each not in found:
-            raise _wrong(f"{folder} has no class {each}", did_you_mean(each, found))
+            raise wrong(f"{folder} has no class {each}", did_you_mean(each, found))
+    if not data.classes:
+        refuse_split_names(folder, found)
     return data.classes or found
 
 
 def _directly_in(folder: Path) -> str:
     """How many images lie beside the folders of classes."""
-    count = len(_images(folder))
+    count = len(images_in(folder))
     return f"; {count:,} image{'s lie' if count > 1 else ' lies'} directly in it" if count else ""
 
 
-def _folder_meant(folder: Path) -> str | None:
-    """What to do about images that lie directly in a folder: it is that of one class, or not sorted by class."""
-    if not _images(folder):
+def _folder_meant(folder: Path, inner: Sequence[str]) -> str | None:
+    """What to do about a folder that has no folders of classes: one above or below it may have them."""
+    if len(inner) == 1 and len(below := folders_in(folder / inner[0])) > 1:
+        return f"did you mean {folder / inner[0]}, which has the folders {some(below)}?"
+    if not images_in(folder):
         return None
     around = folder.parent
-    beside = [each for each in _inner(around) if _images(around / each)]
-    if len(beside) < 2 or any(each in names for names in PARTS.values() for each in beside):
+    beside = [each for each in folders_in(around) if images_in(around / each)]
+    if len(beside) < 2 or any(split_of(each) for each in beside):
         return "put the images into a folder for each class"
     return f"did you mean {around}, which has {len(beside)} folders of images?"
 
 
-def _images(folder: Path) -> list[Path]:
-    return [each for each in folder.iterdir() if each.suffix.lower() in ENDINGS and each.is_file()]
+def files_of(
+    folder: Path,
+    classes: Sequence[str],
+    passed: Passed | None = None,
+    root: Path | None = None,
+    sees: set[str] | None = None,
+) -> dict[str, list[str]]:
+    """The image files of some classes, each in a folder of its name. Raises SpecError (E621, E624, E625)."""
+    there = [name for name in classes if (folder / name).is_dir()]
+    real: dict[str, str] = {}
+    for name in there:
+        other = real.setdefault(os.path.realpath(folder / name), name)
+        if other != name:
+            raise wrong(f"the classes {other} and {name} in {folder} are the same folder", "remove the link")
+    passed = Passed() if passed is None else passed
+    found = dict(zip(there, image_files([folder / name for name in there], passed, root, sees), strict=True))
+    if not any(found.values()):
+        raise wrong(f"{folder} has no images in folders of the classes {some(classes)}", ENDINGS_HELP)
+    return {name: found.get(name, []) for name in classes}
 
 
-def files_of(folder: Path, classes: Sequence[str]) -> tuple[list[str], torch.Tensor]:
-    """The image files of some classes, each in a folder of its name, and their labels."""
-    index = {name: label for label, name in enumerate(classes) if (folder / name).is_dir()}
-    samples = make_dataset(str(folder), index, ENDINGS, allow_empty=True) if index else []
-    if not samples:
-        raise _wrong(f"{folder} has no images in folders of the classes {_some(classes)}", HELP)
-    return [file for file, _ in samples], torch.tensor([label for _, label in samples])
-
-
-def _wrong(message: str, help: str | None = None) -> SpecError:
-    return SpecError([Diagnostic("E621", message, help=help)])
+def labelled(files: dict[str, list[str]]) -> tuple[list[str], torch.Tensor]:
+    """All the files of several classes in order of their names, and the number of each one's class."""
+    number = {name: label for label, name in enumerate(files)}
+    counts = torch.tensor([len(files[name]) for name in sorted(files)])
+    labels = torch.repeat_interleave(torch.tensor([number[name] for name in sorted(files)]), counts)
+    return [file for name in sorted(files) for file in files[name]], labels

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import pickle
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.recipe.data import ImageNet
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.folder import files_of
-from cnngraph.train.images import ENDINGS, Part, Parts
+from cnngraph.train.folder import files_of, labelled
+from cnngraph.train.images import Part, Parts
+from cnngraph.train.layout import folders_in, images_in, pass_over, wrong
 from cnngraph.train.loading import Loading, Note
+from cnngraph.train.walking import Passed, check_place
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
@@ -28,18 +29,28 @@ NAMES, SOLUTION, META = "LOC_synset_mapping.txt", "LOC_val_solution.csv", "meta.
 def read_imagenet(data: ImageNet, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note) -> Parts:
     """Its images: `val` is the test part. Raises SpecError (E621)."""
     root = (data_dir or Path()) / (data.path or "")
+    check_place(root)
     images = root / KAGGLE if (root / KAGGLE / "train").is_dir() else root
     if not (images / "train").is_dir():
-        raise _wrong(f"{root} has no folder train, so it is not ImageNet", "--data-dir names its folder")
-    numbers = sorted(each.name for each in (images / "train").iterdir() if each.is_dir())
+        raise wrong(f"{root} has no folder train, so it is not ImageNet", "--data-dir names its folder")
     names, in_order = _names(root)
-    chosen = _chosen(data, numbers, names)
+    chosen = _chosen(data, folders_in(images / "train"), names)
+    passed = Passed()
     loading = Loading.of(data, recipe, wanted, root, note)
-    train = Part.whole(loading.images(images / "train", *files_of(images / "train", chosen)))
+    train = Part.whole(loading.images(images / "train", *_labelled(images / "train", chosen, passed)))
     test = None
     if (images / "val").is_dir():
-        test = Part.whole(loading.images(images / "val", *_validation(images / "val", root, chosen, in_order)))
+        files = _validation(images / "val", root, chosen, in_order, passed)
+        test = Part.whole(loading.images(images / "val", *files))
+    if passed.counts:
+        note(f"{root}: passed over {passed}")
     return Parts(tuple(_unique(chosen, names)), train, None, test, loading.broken)
+
+
+def _labelled(folder: Path, chosen: Sequence[str], passed: Passed) -> tuple[list[str], torch.Tensor]:
+    """The files in folders of classes, and their labels."""
+    pass_over(folder, chosen, "folders that are no class", passed)
+    return labelled(files_of(folder, chosen, passed))
 
 
 def _names(root: Path) -> tuple[dict[str, str], list[str]]:
@@ -49,14 +60,20 @@ def _names(root: Path) -> tuple[dict[str, str], list[str]]:
     try:
         if (root / META).is_file():
             synsets, in_order = torch.load(root / META, weights_only=True)
-            names = {number: words[0] for number, words in synsets.items()}
+            names = {str(number): str(words[0]) for number, words in synsets.items()}
+            in_order = [str(each) for each in in_order]
         if (root / NAMES).is_file():
             lines = (root / NAMES).read_text(encoding="utf-8").splitlines()
             pairs = (line.partition(" ") for line in lines if line.strip())
             names = {number: words.split(",")[0].strip() for number, _, words in pairs}
-    except (OSError, ValueError, TypeError, LookupError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise _wrong(f"{META} or {NAMES} in {root} cannot be read: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # whatever damage does to an archive or a pickle, which is loaded without its code
+        raise _unreadable(f"{META} or {NAMES}", root, error) from None
     return names, in_order
+
+
+def _unreadable(name: str, root: Path, error: Exception) -> SpecError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return wrong(f"{name} in {root} cannot be read: {reason}", "unpack it again, or remove it to go without it")
 
 
 def _unique(numbers: Sequence[str], names: dict[str, str]) -> list[str]:
@@ -69,35 +86,43 @@ def _unique(numbers: Sequence[str], names: dict[str, str]) -> list[str]:
 def _chosen(data: ImageNet, numbers: list[str], names: dict[str, str]) -> Sequence[str]:
     """The classes to train on, by number."""
     if len(numbers) < 2:
-        raise _wrong(f"ImageNet's train has one folder for each of at least two classes, here it has {len(numbers)}")
+        raise wrong(f"ImageNet's train has one folder for each of at least two classes, here it has {len(numbers)}")
     by_name = dict(zip(_unique(numbers, names), numbers, strict=True)) | {each: each for each in numbers}
     for each in data.classes or ():
         if each not in by_name:
-            raise _wrong(f"ImageNet has no class {each} here", did_you_mean(each, by_name))
+            raise wrong(f"ImageNet has no class {each} here", did_you_mean(each, by_name))
     return [by_name[each] for each in data.classes] if data.classes else numbers
 
 
-def _validation(folder: Path, root: Path, chosen: Sequence[str], in_order: list[str]) -> tuple[list[str], torch.Tensor]:
+def _validation(
+    folder: Path, root: Path, chosen: Sequence[str], in_order: list[str], passed: Passed
+) -> tuple[list[str], torch.Tensor]:
     """The files of `val` and their labels."""
     if any((folder / each).is_dir() for each in chosen):
-        return files_of(folder, chosen)
-    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in ENDINGS)
+        return _labelled(folder, chosen, passed)
+    files = [folder / name for name in sorted(images_in(folder))]
     if (root / SOLUTION).is_file():
-        with (root / SOLUTION).open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines)
-            known = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows if row.get("PredictionString")}
+        known = _solution(root)
         numbers = [known.get(each.stem, "") for each in files]
     elif len(in_order) == len(files):
         numbers = in_order
     else:
         help = f"{SOLUTION} or torchvision's {META} beside it, or a folder for each class in it"
-        raise _wrong(f"{folder} has its images in one folder, and nothing says of which classes they are", help)
+        raise wrong(f"{folder} has its images in one folder, and nothing says of which classes they are", help)
     label = {number: index for index, number in enumerate(chosen)}
     kept = [(str(file), label[number]) for file, number in zip(files, numbers, strict=True) if number in label]
     if not kept:
-        raise _wrong(f"{folder} has no images of the classes that are trained on")
+        raise wrong(f"{folder} has no images of the classes that are trained on")
+    if others := len(files) - len(kept):
+        passed.add_many("images of other classes", others, folder.name)
     return [file for file, _ in kept], torch.tensor([each for _, each in kept])
 
 
-def _wrong(message: str, help: str | None = None) -> SpecError:
-    return SpecError([Diagnostic("E621", message, help=help)])
+def _solution(root: Path) -> dict[str, str]:
+    """The class of each flat `val` image, from Kaggle's table."""
+    try:
+        with (root / SOLUTION).open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows if row.get("PredictionString")}
+    except (OSError, ValueError, LookupError, AttributeError, csv.Error) as error:
+        raise _unreadable(SOLUTION, root, error) from None

@@ -13,23 +13,21 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.chances import mixed
+from cnngraph.train.decoding import HELP, ImageError, failure, upright
 from cnngraph.train.resampling import middle_of, random_box, shorter_side
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
 Group: TypeAlias = tuple[Tensor, int | None]  # indices, and what chances follow from; None: there are none
-
-ENDINGS = (*IMG_EXTENSIONS, ".gif")  # of image files, wherever a folder is looked through
 
 
 class Images(Protocol):
@@ -195,19 +193,14 @@ class OnDisk:
                 self.broken.extend(each for each in broken if each not in self.broken)
                 yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         except ImageError as error:  # a worker's message comes with its traceback before it
-            help = "mend or delete it; broken: skip in the recipe's data goes on without such files"
             message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
-            raise SpecError([Diagnostic("E621", message, help=help)]) from None
+            raise SpecError([Diagnostic("E621", message, help=HELP)]) from None
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
             message = f"a process that decodes images died: {str(error).splitlines()[-1]}"
             help = "is there enough memory? --set train.workers=2 takes fewer processes, 0 none; --resume goes on"
             raise SpecError([Diagnostic("E623", message, help=help)]) from None
-
-
-class ImageError(Exception):
-    """A file is no image that can be decoded."""
 
 
 _Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the file if broken, whether to learn
@@ -280,38 +273,11 @@ def decode(
     """
     channels, height, width = shape
     image = upright(file, "L" if channels == 1 else "RGB")
-    image = cuts.of(image, chance) if cuts else _resized(image, (height, width))
-    return torch.from_numpy(np.array(image).reshape(height, width, channels))
-
-
-def upright(file: str | Path, mode: str) -> Image.Image:
-    """An image file as it is to be looked at, in Pillow's mode L or RGB. Raises ImageError."""
     try:
-        with Image.open(file) as image:
-            return _eight_bit(ImageOps.exif_transpose(image)).convert(mode)
-    except Image.DecompressionBombError:
-        raise ImageError(f"cannot read the image {file}: it has too many pixels") from None
-    except IsADirectoryError:
-        raise ImageError(f"cannot read the image {file}: it is a folder") from None
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise ImageError(f"cannot read the image {file}: {error}".replace("\n", " ")) from None
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """A grey image of 16 bits with its upper 8: Pillow's own conversion would make all that is over 255 white.
-
-    Fractions go from 0 to 1, or else they are bytes. Raises ValueError where they can be neither.
-    """
-    if image.mode == "F":
-        fractions = np.asarray(image)
-        low, high = float(fractions.min()), float(fractions.max())
-        if not 0 <= low <= high <= 255:
-            raise ValueError(f"its values are no bytes, they go from {low:g} to {high:g}")
-        return Image.fromarray((fractions * (255 if high <= 1 else 1)).round().astype(np.uint8))
-    if not image.mode.startswith("I"):
-        return image
-    values = np.asarray(image).astype(np.int64)
-    return Image.fromarray((values.clip(0, 65535) // 256).astype(np.uint8))
+        image = cuts.of(image, chance) if cuts else _resized(image, (height, width))
+        return torch.from_numpy(np.array(image).reshape(height, width, channels))
+    except Exception as error:  # an image of odd proportions may be too large once resized
+        raise failure(file, error) from None
 
 
 @dataclass(frozen=True, eq=False)

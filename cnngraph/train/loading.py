@@ -15,7 +15,8 @@ from torch import Tensor
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.images import Cuts, ImageError, Images, InMemory, OnDisk, decode
+from cnngraph.train.decoding import HELP, ImageError
+from cnngraph.train.images import Cuts, Images, InMemory, OnDisk, decode
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
@@ -51,7 +52,7 @@ class Loading:
     def images(self, folder: Path, files: Sequence[str], labels: Tensor) -> Images:
         """The images of some files. Those that are cut each time anew stay on disk."""
         channels, height, width = self.shape
-        names = tuple(Path(os.path.relpath(file, self.root)).as_posix() for file in files)
+        names = tuple(_relative(file, os.path.join(self.root, "")) for file in files)
         if self.cuts or len(files) * channels * height * width > _memory():
             workers = f"{self.workers} worker{'s' if self.workers != 1 else ''}"
             self.note(f"{folder}: {len(files):,} images, decoded batch by batch by {workers}")
@@ -83,10 +84,15 @@ class Loading:
         return InMemory(pixels, labels, names).kept(good, labels)
 
 
+def _relative(file: str, root: str) -> str:
+    """A file's name in the data folder, the same on every system."""
+    name = file[len(root) :] if file.startswith(root) else os.path.relpath(file, root)
+    return name.replace(os.sep, "/")
+
+
 def broken_file(message: str) -> SpecError:
     """A file is no image that can be decoded."""
-    help = "mend or delete it; broken: skip in the recipe's data goes on without such files"
-    return SpecError([Diagnostic("E621", message, help=help)])
+    return SpecError([Diagnostic("E621", message, help=HELP)])
 
 
 def _memory() -> int:

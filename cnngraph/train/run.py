@@ -21,7 +21,7 @@ from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train import files
-from cnngraph.train.data import Note, load_parts
+from cnngraph.train.data import Note, announce, load_parts
 from cnngraph.train.engine import train
 from cnngraph.train.images import Parts
 from cnngraph.train.machine import check_machine, choose_device, reproducible
@@ -72,6 +72,7 @@ def run_training(
         report = _fitting(weights, graph) if weights else None
         data_dir = data_dir or (begun.data_dir if begun else None)
         parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
+        announce(parts, shown.note)
         _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
         recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed, recipe.deterministic):

@@ -22,7 +22,8 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train import loading, named
 from cnngraph.train.data import default_data_dir, load_parts
-from cnngraph.train.images import ImageError, InMemory, OnDisk, Parts, decode
+from cnngraph.train.decoding import ImageError
+from cnngraph.train.images import InMemory, OnDisk, Parts, decode
 from cnngraph.train.loader import TrainingLoader
 from cnngraph.train.preparation import Preparation
 from tests.train.support import CPU, RECIPE

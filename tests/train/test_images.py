@@ -16,7 +16,8 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.chances import Draws
-from cnngraph.train.images import ImageError, InMemory, Part, decode
+from cnngraph.train.decoding import ImageError
+from cnngraph.train.images import InMemory, Part, decode
 from cnngraph.train.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.preparation import Preparation
 from tests.train.support import CPU, RECIPE, stripes

@@ -188,7 +188,8 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     still = replace(RECIPE, epochs=1, optimizer=Sgd(lr=1e-30))
     told = Remembering()
     folder = run_training(graph, still, spec_text=SPEC, weights=weights, reporter=told).folder
-    assert told.notes == [f"{weights.name}: 4 of 4 weights"]
+    assert [note.split(":")[0] for note in told.notes[:-1]] == ["train", "validation", "test"]
+    assert told.notes[-1] == f"{weights.name}: 4 of 4 weights"
     ended = read_file_weights(folder / "last.safetensors")
     assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
     facts = json.loads((folder / "environment.json").read_text())["weights"]
