@@ -35,9 +35,14 @@ PNG = b"\x89PNG\r\n\x1a\n"
 _DEPTHS = (2**8, 2**12, 2**16)  # how many values whole numbers may have: bytes, a camera's 12 bits, 16 bits
 _one_at_a_time = threading.Lock()
 
-# A library's warnings about one of a million files help nobody: what matters is raised as an ImageError.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+def quiet_library() -> None:
+    """Keep Pillow's warnings about single files to itself: what matters of them is raised as an ImageError."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+quiet_library()
 
 
 class ImageError(Exception):

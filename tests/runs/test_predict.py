@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,28 @@ def test_a_broken_image_is_named_and_the_rest_goes_on(cli: Cli, finished: Path, 
     (tmp_path / "empty").mkdir()
     ran = cli("predict", finished, tmp_path / "empty")
     assert (ran.code, ran.err) == (1, f"error: there are no images in {tmp_path / 'empty'}\n")
+
+
+def test_images_beside_a_torn_one_and_a_pipe_are_answered(
+    cli: Cli, finished: Path, digits: Path, tmp_path: Path
+) -> None:
+    good, place = next(digits.rglob("*.png")), tmp_path / "pictures"
+    (place / "more").mkdir(parents=True)
+    (place / "a.png").write_bytes(good.read_bytes())
+    (place / "torn.png").write_bytes(good.read_bytes()[:-40])
+    (place / ".hidden.png").write_bytes(b"")
+    (place / "more" / "up").symlink_to("..")
+    (place / "more" / "z.jfif").write_bytes(good.read_bytes())
+    os.mkfifo(place / "pipe.png")
+    ran = cli("predict", finished, place, place / "pipe.png", "/dev/zero", "--format", "json")
+    told = {Path(each["image"]).name: "predictions" in each for each in json.loads(ran.out)}
+    assert told == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
+    assert (ran.code, len(ran.err.splitlines())) == (1, 3)
+    assert "pipe.png: it is not a regular file but a pipe or device" in ran.err
+    ran = cli("predict", finished, "/proc")
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        1, "error[E625]: /proc is a system folder, not a folder of images"
+    )  # fmt: skip
 
 
 def test_a_folder_is_looked_through_for_all_that_training_reads(
