@@ -7,19 +7,19 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from http.client import HTTPException
 from pathlib import Path
-from tarfile import TarError
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 from torchvision import datasets
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
 from cnngraph.train.images import InMemory, Part, Parts
+from cnngraph.train.set_files import RAW, cifar, damage, files_of_set, legacy_files
 
 Note: TypeAlias = Callable[[str], None]
 
@@ -45,18 +45,12 @@ READERS: dict[str, Callable[..., Any]] = {
     "qmnist": datasets.QMNIST,
     **{f"emnist_{split}": partial(datasets.EMNIST, split=split) for split in EMNIST},
     "svhn": _by_split(datasets.SVHN),
-    "cifar10": datasets.CIFAR10,
-    "cifar100": datasets.CIFAR100,
+    "cifar10": cifar(datasets.CIFAR10),
+    "cifar100": cifar(datasets.CIFAR100),
     "stl10": _by_split(_Labelled),
 }
-FOLDERS = {  # where a reader keeps its archives, if not in the data folder itself
-    "mnist": "MNIST/raw",
-    "fashion_mnist": "FashionMNIST/raw",
-    "kmnist": "KMNIST/raw",
-    "qmnist": "QMNIST/raw",
-    **{f"emnist_{split}": "EMNIST/raw" for split in EMNIST},
-}
 PARTS = ("train", "test")
+ANEW = "the next run downloads the set again"
 ARCHIVES = (".gz", ".xz", ".zip")  # what a download leaves beside the unpacked files
 
 
@@ -84,23 +78,50 @@ def _downloaded(name: str, root: Path, note: Note) -> tuple[InMemory, InMemory]:
     title = SETS[name].title
     try:
         return _read(name, root)
-    except RuntimeError:  # torchvision's word for files that are missing or broken
-        note(f"downloading {title} to {root}")
-        download(name, root)
+    except Exception as error:  # damaged files raise anything
+        if legacy_files(name, root) or all((root / file).is_file() for file in files_of_set(name)):
+            raise _damaged(name, root, error) from None
+    note(f"downloading {title} to {root}")
+    download(name, root)
+    try:
         return _read(name, root)
-    except (OSError, ValueError, EOFError, TypeError, AssertionError) as error:
-        reason = str(error) or "they are damaged"
-        message = f"the files of {title} in {root} cannot be read: {reason}"
-        raise SpecError([Diagnostic("E620", message, help="delete them; the next run downloads them anew")]) from None
+    except Exception as error:
+        raise _damaged(name, root, error) from None
+
+
+def _damaged(name: str, root: Path, error: Exception) -> SpecError:
+    """What is wrong with the files of a set, and what to do about it."""
+    what = f"the files of {SETS[name].title} in {root} cannot be read"
+    if legacy := legacy_files(name, root):
+        folder = legacy[0].parent
+        help = f"delete {folder}, where old versions of torchvision kept the set"
+        return SpecError([Diagnostic("E620", f"{what}: {folder.relative_to(root)}: {_line(error)}", help=help)])
+    if found := damage(root, name):
+        file, reason = found
+        help = f"delete {root / file}; {ANEW}"
+        return SpecError([Diagnostic("E620", f"{what}: {file}: {reason}", help=help)])
+    return SpecError([Diagnostic("E620", f"{what}: {_line(error)}", help=f"delete {_places(name, root)}; {ANEW}")])
+
+
+def _places(name: str, root: Path) -> str:
+    return " and ".join(
+        sorted({str((root / file).parent if "/" in file else root / file) for file in files_of_set(name)})
+    )
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
 
 
 def _read(name: str, root: Path) -> tuple[InMemory, InMemory]:
     """Both parts of a set whose files are there. One is made ours before the other is read: each is there twice."""
-    train, test = (_in_memory(name, READERS[name](str(root), train=part == "train", download=False)) for part in PARTS)
+    train, test = (
+        _in_memory(name, part, READERS[name](str(root), train=part == "train", download=False)) for part in PARTS
+    )
     return train, test
 
 
-def _in_memory(name: str, dataset: Any) -> InMemory:
+def _in_memory(name: str, part: str, dataset: Any) -> InMemory:
     """The images of a set of torchvision's, N×H×W or N×H×W×C or N×C×H×W, as we hold them."""
     pixels = torch.as_tensor(dataset.data)
     labels = torch.as_tensor(dataset.targets if hasattr(dataset, "targets") else dataset.labels).long()
@@ -114,7 +135,24 @@ def _in_memory(name: str, dataset: Any) -> InMemory:
         pixels = pixels[..., None]
     elif pixels.shape[1:] == SETS[name].shape:
         pixels = pixels.permute(0, 2, 3, 1)
+    _check(name, part, pixels, labels)
     return InMemory(pixels.contiguous(), labels.contiguous())
+
+
+def _check(name: str, part: str, pixels: Tensor, labels: Tensor) -> None:
+    """Raises ValueError for what cannot be images of a set."""
+    known = SETS[name]
+    channels, height, width = known.shape
+    if pixels.dtype != torch.uint8 or pixels.shape[1:] != (height, width, channels):
+        kind = str(pixels.dtype).removeprefix("torch.")
+        raise ValueError(f"the {part} images are {kind} numbers of shape {list(pixels.shape)}")
+    if len(pixels) != len(labels) or not len(labels):
+        raise ValueError(f"there are {len(pixels):,} {part} images, and {len(labels):,} labels")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= len(known.classes):
+        first = 1 if name in {"emnist_letters", "stl10"} else 0  # as the file has them
+        span = f"{low + first} to {high + first}"
+        raise ValueError(f"the labels of the {part} images go from {span}, for {len(known.classes)} classes")
 
 
 def download(name: str, root: Path) -> None:
@@ -123,7 +161,7 @@ def download(name: str, root: Path) -> None:
     Raises SpecError (E620) without a network, or where `root` cannot be written.
     """
     title = SETS[name].title
-    help = "is there a network? --data-dir names a folder that has the files; --recipe digits needs no download"
+    help = "are you online? --data-dir names a folder that has the files; --recipe digits needs no download"
     beside = None
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -135,9 +173,9 @@ def download(name: str, root: Path) -> None:
             target = root / file.relative_to(beside)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
-    except (OSError, RuntimeError, HTTPException, TarError, EOFError) as error:  # URLError is an OSError
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
-        raise SpecError([Diagnostic("E620", f"cannot download {title} to {root}: {reason}", help=help)]) from None
+    except Exception as error:  # no connection, no room, an archive that is damaged in any way
+        message = f"cannot download {title} to {root}: {_line(error)}"
+        raise SpecError([Diagnostic("E620", message, notes=_archives(name, root), help=help)]) from None
     finally:
         if beside:
             shutil.rmtree(beside, ignore_errors=True)
@@ -145,8 +183,16 @@ def download(name: str, root: Path) -> None:
 
 def _copy_what_is_there(name: str, root: Path, beside: Path) -> None:
     """Lay archives that a person has put there where torchvision finds them: it checks and unpacks them."""
-    folder = FOLDERS.get(name, ".")
+    folder = f"{RAW[name]}/raw" if name in RAW else "."  # where torchvision keeps the archives of a set
     for file in (root / folder).glob("*"):
         if file.suffix in ARCHIVES:
             (beside / folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(file, beside / folder / file.name)
+
+
+def _archives(name: str, root: Path) -> tuple[str, ...]:
+    """The archives in the data folder of which a download was to be made, and could not."""
+    folder = root / RAW[name] / "raw" if name in RAW else root
+    own = "*" if name in RAW else f"{name[:5]}*"  # other sets may have theirs in the same folder
+    there = sorted(file for file in folder.glob(own) if file.suffix in ARCHIVES)
+    return tuple(f"{file} is there, but damaged or not all that is needed" for file in there)
