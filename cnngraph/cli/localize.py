@@ -73,9 +73,13 @@ def localize(
     from cnngraph.runs.localization import Localizer
     from cnngraph.runs.pictures import find_pictures, picture_names
     from cnngraph.train.files import write_figure
+    from cnngraph.train.walking import Passed
 
+    passed = Passed()
     localizer = Localizer(classifier, name, threshold)
-    files = list(find_pictures(images))
+    files = list(find_pictures(images, passed))
+    if passed.counts:
+        complain(f"passed over {passed}", "note")
     names = picture_names(files)
     output.mkdir(parents=True, exist_ok=True)
     found: list[tuple[Place, Path]] = []

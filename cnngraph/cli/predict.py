@@ -55,8 +55,12 @@ def predict(
 
     from cnngraph.runs.pictures import find_pictures
     from cnngraph.runs.prediction import predict
+    from cnngraph.train.walking import Passed
 
-    found = list(predict(classifier, find_pictures(images), top))
+    passed = Passed()
+    found = list(predict(classifier, find_pictures(images, passed), top))
+    if passed.counts:
+        complain(f"passed over {passed}", "note")
     if format is Format.JSON:
         print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in found) + "\n]" if found else "[]")
     elif any(each.guesses for each in found):

@@ -22,9 +22,10 @@ class Picture(NamedTuple):
     problem: str = ""
 
 
-def find_pictures(given: Sequence[Path]) -> Iterator[Path]:
+def find_pictures(given: Sequence[Path], passed: Passed | None = None) -> Iterator[Path]:
     """The files as they are given, and of each folder the images in it and below, in order of their names.
 
+    What else lies there is counted in `passed`.
     Raises SpecError (E625) for a folder that holds hardly any images among very many files.
     """
     for path in given:
@@ -32,7 +33,7 @@ def find_pictures(given: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         check_place(path)
-        (files,) = image_files([path], Passed())
+        (files,) = image_files([path], Passed() if passed is None else passed)
         yield from map(Path, files)
 
 

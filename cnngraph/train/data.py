@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Note: TypeAlias = Callable[[str], None]
 
 MOST_CLASSES = 10  # that are told one by one
+MOST_BROKEN = 3
 
 
 def default_data_dir() -> Path:
@@ -65,6 +66,9 @@ def announce(parts: Parts, note: Note) -> None:
         if part:
             counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=len(parts.classes)).tolist()
             note(f"{name}: {len(part):,} image{'s' if len(part) > 1 else ''} · {_by_class(parts.classes, counts)}")
+    if parts.broken:
+        more = ", …" if len(parts.broken) > MOST_BROKEN else ""
+        note(f"skipped: {len(parts.broken):,} that cannot be read ({', '.join(parts.broken[:MOST_BROKEN])}{more})")
 
 
 def _by_class(classes: Sequence[str], counts: Sequence[int]) -> str:

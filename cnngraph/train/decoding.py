@@ -10,7 +10,7 @@ import threading
 import warnings
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from zlib import crc32
 
 import numpy as np
@@ -161,12 +161,29 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.asarray(image)
+    if image.mode != "F":
+        return Image.fromarray((values // (_values_of(values) // 256)).astype(np.uint8))
     low, high = values.min(), values.max()
-    if image.mode == "F":
-        if not 0 <= low <= high <= 255:
-            raise _RefusedError(f"its values are no bytes, they go from {low:g} to {high:g}")
-        return Image.fromarray((values * (255 if high <= 1 else 1)).round().astype(np.uint8))
+    if not 0 <= low <= high <= 255:
+        raise _RefusedError(f"its values are no bytes, they go from {low:g} to {high:g}")
+    return Image.fromarray((values * (255 if high <= 1 else 1)).round().astype(np.uint8))
+
+
+def _values_of(pixels: np.ndarray[Any, Any]) -> int:
+    """How many values the whole numbers of an image may have."""
+    low, high = int(pixels.min()), int(pixels.max())
     depth = next((each for each in _DEPTHS if low >= 0 and high < each), None)
     if depth is None:
         raise _RefusedError(f"its values do not fit into 16 bits, they go from {low:,} to {high:,}")
-    return Image.fromarray((values // (depth // 256)).astype(np.uint8))
+    return depth
+
+
+def bits_of(file: str | Path) -> int | None:
+    """As how many bits the whole numbers of a grey image are read; None for other images, and broken ones."""
+    try:
+        with _opened(file) as stream, Image.open(stream, formats=FORMATS) as image:
+            if not image.mode.startswith("I") or image.width * image.height > MOST_PIXELS:
+                return None
+            return _values_of(np.asarray(image)).bit_length() - 1
+    except Exception:  # it is told where the image is needed
+        return None

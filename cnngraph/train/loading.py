@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from torch import Tensor
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.decoding import HELP, ImageError
+from cnngraph.train.decoding import HELP, ImageError, bits_of
 from cnngraph.train.images import Cuts, Images, InMemory, OnDisk, decode
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Loading:
     def images(self, folder: Path, files: Sequence[str], labels: Tensor) -> Images:
         """The images of some files. Those that are cut each time anew stay on disk."""
         channels, height, width = self.shape
+        self._tell_mixed_bits(files)
         names = tuple(_relative(file, os.path.join(self.root, "")) for file in files)
         if self.cuts or len(files) * channels * height * width > _memory():
             workers = f"{self.workers} worker{'s' if self.workers != 1 else ''}"
@@ -60,6 +62,16 @@ class Loading:
         if len(files) > 1000:
             self.note(f"{folder}: reading {len(files):,} images")
         return self._read(files, labels, names)
+
+    def _tell_mixed_bits(self, files: Sequence[str]) -> None:
+        """Warn (W620) where images of 16 bits are not all scaled alike, in a sample of them."""
+        if not any(bits_of(file) for file in _spread(files, 4)):
+            return
+        counts = Counter(filter(None, map(bits_of, _spread(files, 64))))
+        if len(counts) > 1:
+            found = ", ".join(f"{count} as {bits} bits" for bits, count in sorted(counts.items()))
+            message = f"grey images of whole numbers are read by the range of each one: {found}"
+            self.note(f"warning[W620]: {message}; store them with 8 bits if they should be scaled alike")
 
     def _read(self, files: Sequence[str], labels: Tensor, names: tuple[str, ...]) -> InMemory:
         channels, height, width = self.shape
@@ -82,6 +94,11 @@ class Loading:
                 raise broken_file(str(error)) from None
         self.broken.extend(files[index] for index in torch.nonzero(~good).flatten().tolist())
         return InMemory(pixels, labels, names).kept(good, labels)
+
+
+def _spread(files: Sequence[str], count: int) -> Sequence[str]:
+    """Some of many files, from the first to the last."""
+    return files if len(files) <= count else [files[len(files) * each // count] for each in range(count)]
 
 
 def _relative(file: str, root: str) -> str:

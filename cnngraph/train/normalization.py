@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.images import InMemory, OnDisk, Part
@@ -87,6 +88,9 @@ def measure(part: Part, seed: int = 0) -> Normalize:
         values = batch[: len(labels)].flatten(0, 2).float().div_(255)
         sums += torch.stack([values.sum(0, dtype=torch.float64), values.square_().sum(0, dtype=torch.float64)])
         pixels += len(values)
+    if not pixels:
+        message = f"none of the {len(indices):,} training images that were to be measured can be read"
+        raise SpecError([Diagnostic("E621", message, help="replace the files, or say the mean and std: normalize")])
     mean, square = sums / pixels
     deviation = (square - mean.square()).clamp_(min=0).sqrt()
     deviation[deviation < 10**-DIGITS] = 1.0  # a channel that never changes

@@ -13,7 +13,7 @@ from pathlib import Path
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.train.formats import is_clutter, is_image
 
-MOST_OTHERS = 50_000  # entries that are no images, before a folder with few images counts as the wrong one
+MOST_OTHERS = 20_000  # entries that are no images, before a folder with few images counts as the wrong one
 FEWEST_IMAGES = 10  # one entry in so many must be an image then
 MOST_DEPTH = 32  # levels of folders
 SHOWN = 3  # examples of what was passed over

@@ -278,3 +278,19 @@ def test_every_mode_has_three_channels_or_one(tmp_path: Path, mode: str) -> None
         pixels = decode(tmp_path / "a.tif", (channels, 10, 12))
         assert pixels.shape == (10, 12, channels)
         assert pixels.float().std() > 30
+
+
+def test_images_of_sixteen_bits_that_are_not_scaled_alike_are_told(tmp_path: Path) -> None:
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            values = np.random.default_rng(number).integers(0, 4096, (8, 8)).astype(np.uint16)
+            Image.fromarray(values).save(tmp_path / name / f"{number}.png")
+    recipe, notes = replace(RECIPE, data=ImageFolder(), validation=0.25), list[str]()
+    load_parts(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
+    assert notes == []
+    Image.fromarray(values * 16).save(tmp_path / "bee" / "3.png")
+    load_parts(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
+    (note,) = notes
+    assert note.startswith("warning[W620]: grey images of whole numbers are read by the range of each one: ")
+    assert "7 as 12 bits, 1 as 16 bits" in note
