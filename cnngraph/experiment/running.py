@@ -37,11 +37,13 @@ class Lines(Silent):
     say: Callable[[str], None]
     bar: Bar | None
     label: str = ""
-    notes: list[str] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)  # by all runs of the experiment
 
     def note(self, text: str) -> None:
-        """Show it."""
-        self.say(text)
+        """Show it, once: many runs have the same data."""
+        if text not in self.told:
+            self.told.add(text)
+            self.say(text)
 
     def begin(self, facts: Facts) -> None:
         """Remember for the bar how many epochs there are."""
@@ -88,6 +90,7 @@ def run_experiment(
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     failed: dict[str, SpecError] = {}
+    told: set[str] = set()
     for number, trial in enumerate(plan.trials, 1):
         label = f"{number:>{len(str(len(plan.trials)))}}/{len(plan.trials)}   {_label(trial, plan)}"
         folder = RunFolder(root / trial.folder)
@@ -97,7 +100,7 @@ def run_experiment(
             continue
         bar = Bar(console) if console.is_terminal and not quiet else None
         try:
-            interrupted = _train(trial, folder, data_dir, device, Lines(say, bar, label))
+            interrupted = _train(trial, folder, data_dir, device, Lines(say, bar, label, told))
         except KeyboardInterrupt:
             interrupted = True
         except SpecError as error:

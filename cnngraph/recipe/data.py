@@ -33,6 +33,18 @@ class ImageFolder:
 
     It may have such folders in `train`, `val` and `test`. Without `val` the validation part is cut from the training
     images; without `train` all of them are training images; without `test` there is nothing to look at in the end.
+    The usual other names of splits are understood in any case: `Training`, `train_set`, `seg_train`, `valid`, `dev`,
+    `testing`, `test2017`. A folder that could be read in two ways is refused (E624): two folders that could both be
+    `train`, a split without `train`, classes that are called like splits, or the folder above that of the classes.
+    `classes` in the recipe decides such cases.
+
+    Read are the images in and below each class's folder, in every raster format that Pillow decodes, each file once:
+    links to images elsewhere are followed, those to what is read already are not. Hidden entries and those of systems
+    (`.ipynb_checkpoints`, `__MACOSX`, `@eaDir`, `Thumbs.db`, …) are never data. What is passed over is counted when a
+    run begins, with the images of each split and class.
+
+    Grey images of whole numbers are read as 8, 12 or 16 bits, the fewest that hold their values. An image may have up
+    to 67,108,864 pixels; damaged EXIF data do not matter.
     """
 
     name: str = field(Choice(("folder",)), "images in one folder a class", "folder")

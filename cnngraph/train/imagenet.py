@@ -13,7 +13,7 @@ import torch
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.recipe.data import ImageNet
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.folder import files_of, labelled
+from cnngraph.train.folder import ENDINGS_HELP, files_of, labelled
 from cnngraph.train.images import Part, Parts
 from cnngraph.train.layout import folders_in, images_in, pass_over, wrong
 from cnngraph.train.loading import Loading, Note
@@ -37,7 +37,11 @@ def read_imagenet(data: ImageNet, recipe: Recipe, wanted: TensorType, data_dir: 
     chosen = _chosen(data, folders_in(images / "train"), names)
     passed = Passed()
     loading = Loading.of(data, recipe, wanted, root, note)
-    train = Part.whole(loading.images(images / "train", *_labelled(images / "train", chosen, passed)))
+    own = _labelled(images / "train", chosen, passed)
+    present = set(own[1].tolist())
+    if absent := [number for label, number in enumerate(chosen) if label not in present]:
+        raise wrong(f"{images / 'train'} has no images of the class {absent[0]}", ENDINGS_HELP)
+    train = Part.whole(loading.images(images / "train", *own))
     test = None
     if (images / "val").is_dir():
         files = _validation(images / "val", root, chosen, in_order, passed)
@@ -106,6 +110,9 @@ def _validation(
         numbers = [known.get(each.stem, "") for each in files]
     elif len(in_order) == len(files):
         numbers = in_order
+    elif in_order:
+        message = f"{META} in {root} has labels of {len(in_order):,} images, and {folder} has {len(files):,}"
+        raise wrong(message, f"unpack the images again, or remove {META} for {SOLUTION}")
     else:
         help = f"{SOLUTION} or torchvision's {META} beside it, or a folder for each class in it"
         raise wrong(f"{folder} has its images in one folder, and nothing says of which classes they are", help)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.decoding import HELP, ImageError, bits_of
@@ -71,7 +71,8 @@ class Loading:
         if len(counts) > 1:
             found = ", ".join(f"{count} as {bits} bits" for bits, count in sorted(counts.items()))
             message = f"grey images of whole numbers are read by the range of each one: {found}"
-            self.note(f"warning[W620]: {message}; store them with 8 bits if they should be scaled alike")
+            help = "store them with 8 bits if they should all be scaled alike"
+            self.note(str(Diagnostic("W620", message, severity=Severity.WARNING, help=help)))
 
     def _read(self, files: Sequence[str], labels: Tensor, names: tuple[str, ...]) -> InMemory:
         channels, height, width = self.shape

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.images import InMemory, OnDisk, Part
@@ -51,7 +51,8 @@ def check_images(recipe: Recipe, train: Part, note: Callable[[str], None]) -> No
         return
     preparation = Preparation.of(recipe, images.shape[0], torch.device("cpu"))
     for problem in _problems(pixels, preparation.evaluated(pixels, images.cut)):
-        note(f"warning[W620]: {problem}; look at the files, and whether they have more than 8 bits per pixel")
+        help = "look at the files: are they the right ones, and do they have more than 8 bits per pixel?"
+        note(str(Diagnostic("W620", problem, severity=Severity.WARNING, help=help)))
 
 
 def _problems(pixels: Tensor, prepared: Tensor) -> list[str]:

@@ -25,7 +25,8 @@ def two(folder: Path) -> None:
 def test_specs_without_a_file(cli: Cli) -> None:
     ran = cli("experiment", "one.yaml", "two.yaml", "--seeds", "1")
     assert (ran.code, ran.err) == (0, "")
-    first, second, blank, header, one, two, _, page = ran.out.splitlines()
+    *data, first, second, blank, header, one, two, _, page = ran.out.splitlines()
+    assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
     assert first.startswith("1/2   one   seed 0   ")
     assert second.startswith("2/2   two   seed 0   ")
     assert (blank, header.split()[:2], one.split()[0], two.split()[0]) == ("", ["network", "accuracy"], "one", "two")

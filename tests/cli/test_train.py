@@ -245,7 +245,9 @@ def torchrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
     done = torchrun(folder, tiny, "--out", "run")
     assert done.returncode == 0, done.stderr
-    opening, *_, closing = done.stdout.splitlines()
+    *data, opening = done.stdout.splitlines()[:4]
+    closing = done.stdout.splitlines()[-1]
+    assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
     assert opening.endswith("2 processes, each on cpu, 1 thread")
     assert closing.startswith("best epoch 2")
     assert done.stdout.count("epoch 1/2") == 1

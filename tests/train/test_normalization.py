@@ -94,7 +94,7 @@ def warned(pixels: torch.Tensor, figures: Normalize | None = None) -> list[str]:
     notes: list[str] = []
     part = Part.whole(InMemory(pixels, torch.zeros(len(pixels), dtype=torch.long)))
     with_figures(replace(RECIPE, normalize=figures), part, notes.append)
-    return [note.removeprefix("warning[W620]: ").partition(";")[0] for note in notes]
+    return [note.removeprefix("warning[W620]: ").partition("\n")[0] for note in notes]
 
 
 def test_images_that_show_something_are_fine() -> None:

@@ -290,6 +290,60 @@ def test_what_is_not_imagenet(tmp_path: Path, lay_it: Callable[[Path], object], 
     assert caught.value.diagnostics[0].code == "E621"
 
 
+class Stranger:
+    """A class of somebody's whose pickle runs something."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("ran",)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("meta.bin", Stranger(), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
+        ("meta.bin", [1, 2, 3], "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
+        ("meta.bin", ("ab", "cd"), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
+        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels of 1 images, and {}/val"),
+        ("LOC_synset_mapping.txt", b"\xff\xfe", "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
+        ("LOC_val_solution.csv", b"\xff\xfe", "LOC_val_solution.csv in {} cannot be read: "),
+        ("LOC_val_solution.csv", b"PredictionString\nn01440764\n", "LOC_val_solution.csv in {} cannot be read: "),
+    ],
+)
+def test_damaged_labels_are_told_and_run_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: Any, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay_imagenet(tmp_path, tmp_path, flat=True)
+    if isinstance(content, bytes):
+        (tmp_path / file).write_bytes(content)
+    else:
+        torch.save(content, tmp_path / file)
+    with pytest.raises(SpecError) as caught:
+        load(IMAGENET, tmp_path)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.message.startswith(reason.replace("{}", str(tmp_path)))) == ("E621", True)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_never_data_is_passed_over_in_imagenet_as_well(tmp_path: Path) -> None:
+    lay_imagenet(tmp_path, tmp_path, flat=True)
+    lay_solution(tmp_path)
+    before = load(IMAGENET, tmp_path)
+    lay(tmp_path / "train", {"__MACOSX": 2, ".git": 1, "n01440764/@eaDir": 1})
+    for name in ("._ILSVRC2012_val_00000001.png", "Thumbs.db"):
+        (tmp_path / "val" / name).write_bytes(b"")
+    after = load(IMAGENET, tmp_path)
+    assert after.classes == before.classes
+    assert after.train.images.names == before.train.images.names
+    assert after.test
+    assert before.test
+    assert after.test.images.names == before.test.images.names
+    assert after.test.images.names[0] == "val/ILSVRC2012_val_00000001.png"
+    (tmp_path / "train" / "n05000000").mkdir()
+    with pytest.raises(SpecError, match="has no images of the class n05000000"):
+        load(IMAGENET, tmp_path)
+
+
 def test_how_many_workers(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading.os, "cpu_count", lambda: 64)  # type: ignore[attr-defined]
     for workers, said in ((None, "16 workers"), (1, "1 worker"), (0, "0 workers")):
