@@ -20,7 +20,7 @@ from cnngraph.train.formats import FORMATS
 
 MOST_PIXELS = 2**26  # of an image; decoded and converted, so many take 0.7 GB
 LARGE = 2**24  # pixels; of larger images one is decoded at a time, and a JPEG at half its size or less
-HELP = "replace or delete it; broken: skip in the recipe's data goes on without such files"
+HELP = "replace or delete it, or set broken: skip in the recipe's data to leave such files out"
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -7,13 +7,13 @@ import os
 from PIL import Image
 
 # Raster formats that Pillow decodes by itself. Left out: those that start other programs (EPS), that are drawings or
-# films, and those for which Pillow only has an empty place (HDF5, GRIB).
+# films, that may unpack to any size (FITS), and those for which Pillow only has an empty place (HDF5, GRIB).
 RASTER = {
-    "AVIF", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "MSP", "PCX",
+    "AVIF", "BMP", "CUR", "DCX", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "MSP", "PCX",
     "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM",
 }  # fmt: skip
 ENDINGS = tuple(sorted(ending for ending, kind in Image.registered_extensions().items() if kind in RASTER))
-FORMATS = tuple(sorted(RASTER & Image.OPEN.keys()))  # what a file may hold, whatever its ending
+FORMATS = tuple(each for each in Image.ID if each in RASTER)  # what a file may hold, tried in Pillow's order
 
 _ENDINGS = frozenset(ENDINGS)
 _SYSTEM = frozenset(
