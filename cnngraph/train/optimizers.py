@@ -16,7 +16,7 @@ Groups: TypeAlias = list[dict[str, Any]]
 
 
 def make_optimizer(wanted: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that a recipe names, over every trainable parameter; each group has its own `lr` and `initial_lr`."""
+    """The optimizer that a recipe names, over every trainable parameter; each group has its `lr` and `initial_lr`."""
     groups = parameter_groups(wanted, model)
     lr, decay = wanted.lr, wanted.weight_decay
     match wanted:

@@ -20,8 +20,8 @@ from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train.images import Part
 from cnngraph.train.objective import Objective
-from tests.train.mortal import finished, start_together
 from tests.train.mortal import RECIPE as MORTAL
+from tests.train.mortal import finished, start_together
 from tests.train.support import run, small_network, stripe_parts
 
 WEIGHTS = torch.tensor([0.0, 1.0, 2.0, 0.0])
