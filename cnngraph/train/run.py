@@ -72,7 +72,7 @@ def run_training(
         report = _fitting(weights, graph) if weights else None
         data_dir = data_dir or (begun.data_dir if begun else None)
         parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
-        _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
+        _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes), count=len(parts.train)))
         recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed, recipe.deterministic):
             model = lower(graph)
