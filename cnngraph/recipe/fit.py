@@ -72,7 +72,7 @@ def check_fit(
     if shape:
         sized = (shape[0], *(recipe.data.resize or shape[1:]))
         found += [Diagnostic("E605", message, recipe.places.get(word)) for word, message in check_images(recipe, sized)]
-    found += _check_outputs(outputs, classes, title, params, {name: span for name in outputs} | dict(places or {}))
+    found += _check_outputs(outputs, classes, title, params, dict.fromkeys(outputs, span) | dict(places or {}))
     weights = recipe.loss.class_weights
     if classes and isinstance(weights, tuple) and len(weights) != classes:
         message = f"loss.class_weights has {len(weights)} weights, and {title} has {classes} classes"
