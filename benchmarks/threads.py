@@ -79,7 +79,7 @@ def take_turns(network: str, options: argparse.Namespace) -> Costs:
 def in_a_process(network: str, options: argparse.Namespace, way: Mapping[str, str]) -> Cost:
     """Some steps in a new process, since OpenMP reads its variables once."""
     inherited = {key: each for key, each in os.environ.items() if key not in OPENMP}
-    variables = inherited | {"OMP_NUM_THREADS": str(options.threads)} | way
+    variables = {**inherited, "OMP_NUM_THREADS": str(options.threads), **way}
     command = [sys.executable, "-m", "benchmarks.threads", "--child", network, "--steps", str(options.steps)]
     done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
     return Cost(*json.loads(done.stdout))

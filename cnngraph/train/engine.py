@@ -282,10 +282,8 @@ class Run:
         note = f"{self.folder.path} keeps the weights of epoch {kept.number}" if kept else "no epoch was finished"
         first = self.learner.first
         problems = self.world.all(first.problem(self.recipe) if first else None)
-        notes, help = (note,), rate_help(self.recipe)
-        if found := next(filter(None, problems), None):
-            problem, help = found
-            notes = (problem, note)
+        problem, help = next(filter(None, problems), (None, rate_help(self.recipe)))
+        notes = (problem, note) if problem else (note,)
         return SpecError([Diagnostic("E630", f"the loss is not a number any more {where}", notes=notes, help=help)])
 
     def save(self) -> None:

@@ -31,7 +31,7 @@ from tests.train.support import run, stripe_parts
 
 NUMBERS = (0, -1, 10**9, 10**12, 1e9, 1e12, 1e300, math.nan, math.inf, -math.inf, 1e-300, 1e-9, 1 - 1e-16)
 PLACE = Span(Source("recipe.yaml", "recipe"), 1, 1, 1, 7)
-LEAST = {"data": "digits", "epochs": 3, "optimizer": {"name": "adam"}}
+LEAST: dict[str, Any] = {"data": "digits", "epochs": 3, "optimizer": {"name": "adam"}}
 ALSO: dict[type[Any], dict[str, Any]] = {  # what a table needs beside the field
     Sgd: {"lr": 0.1},
     Group: {"match": "bias"},
@@ -41,7 +41,7 @@ ALSO: dict[type[Any], dict[str, Any]] = {  # what a table needs beside the field
     Normalize: {"mean": [0.5, 0.5], "std": [0.5, 0.5]},
     Evaluation: {"crop": 8},
 }
-BESIDE = {  # what one field needs beside it
+BESIDE: dict[str, dict[str, Any]] = {  # what one field needs beside it
     "optimizer.dampening": {"optimizer": {"momentum": 0.5}},
     "augment.pad": {"augment": {"crop": 8}},
 }

@@ -68,7 +68,8 @@ def test_any_other_batch_is_as_in_pytorch(labels: list[int] | str, smoothing: fl
 )
 def test_a_run_with_batches_of_no_weight(tmp_path: Path, changes: dict[str, Any]) -> None:
     """In batches of two some have the first class alone."""
-    result = run(tmp_path, **{"batch_size": 2, "loss": Loss(class_weights=(0, 1, 1, 1))} | changes)
+    weighed: dict[str, Any] = {"batch_size": 2, "loss": Loss(class_weights=(0, 1, 1, 1))}
+    result = run(tmp_path, **weighed | changes)
     assert all(math.isfinite(each.train.loss) and math.isfinite(each.held.loss) for each in result.epochs)
     assert result.test is not None
     assert math.isfinite(result.test.loss)
@@ -105,7 +106,7 @@ def _diverged(folder: Path, **changes: Any) -> tuple[str, str]:
 def test_initial_weights_that_are_not_finite(tmp_path: Path) -> None:
     network = small_network()
     with torch.no_grad():
-        network[5].weight[0, 0] = math.nan  # type: ignore[union-attr]
+        network.get_parameter("5.weight")[0, 0] = math.nan
     note, help = _diverged(tmp_path, network=network)
     assert note == "the initial values of 5.weight are not finite"
     assert "learning rate" not in help

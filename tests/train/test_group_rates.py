@@ -123,9 +123,7 @@ def rising(optimizer: torch.optim.Optimizer, warmup: Warmup) -> Any:
 def assert_same(model: nn.Module, expected: dict[str, Tensor]) -> None:
     found = model.state_dict()
     for name, each in expected.items():
-        torch.testing.assert_close(
-            found[name], each, rtol=1e-4, atol=1e-6, msg=lambda text, name=name: f"{name} {text}"
-        )
+        torch.testing.assert_close(found[name], each, rtol=1e-4, atol=1e-6, msg=name)
     assert torch.equal(found["0.weight"], network().state_dict()["0.weight"])  # its rate is 0
     assert not torch.equal(found["3.bias"], network().state_dict()["3.bias"])
 

@@ -68,6 +68,6 @@ def test_before_the_first_step(tmp_path: Path, name: str, batch_size: int, count
             device="cpu",
             quiet=True,
         )
-    if refused:
+    if caught:
         assert caught.value.diagnostics[0].help == "--set train.batch_size=2 is the least"
         assert not (tmp_path / "run").exists()
