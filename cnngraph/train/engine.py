@@ -302,6 +302,7 @@ class Run:
             "counters": self.counters.state(),
             "clock": self.clock.seconds(),
             "seconds": self.seconds,
+            "threads": torch.get_num_threads(),
             "epochs": [each.plain() for each in self.epochs],
             "random": self.world.all(random_state(self.device)),
         }
