@@ -34,7 +34,8 @@ class Loss:
     label_smoothing: float = field(Float(0, 1), "the part of each label that is spread evenly over all classes", 0.0)
     class_weights: str | tuple[float, ...] | None = field(
         Optional(Either((Choice(("balanced",)), ListOf(WEIGHT, 2, MOST_CLASSES)))),
-        "how much an image of each class counts; balanced: by the training images, so that each class counts the same",
+        "how much an image of each class counts (0: not at all); balanced: by the training images, so that each class "
+        "counts the same",
         None,
     )
     auxiliary: float | Mapping[str, float] = field(

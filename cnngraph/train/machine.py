@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.launch import THREADS, Cores, is_launched, local_rank
+from cnngraph.launch import Cores, is_launched, local_rank
 from cnngraph.recipe import Recipe
 
 
@@ -43,7 +43,7 @@ def settle_threads(cores: Cores | None, before: int | None) -> str:
     `before` is the number with which a resumed run began: sums are split by threads, so that another number would end
     with other bits.
     """
-    why = " (OMP_NUM_THREADS)" if os.environ.get(THREADS) else ""
+    why = ""
     if cores is not None and before is not None:
         torch.set_num_threads(before)
         why = ", as before"

@@ -90,10 +90,10 @@ def completed(path: str, values: dict[str, Any]) -> dict[str, Any]:
     word = path.replace("(Sgd)", "").replace("(Augment)", "")
     for table, others in BESIDE.get(word, {}).items():
         values = {**values, table: {**others, **values[table]}}
-    for cls, word in ONE_OF.items():
+    for cls, other in ONE_OF.items():
         table = next((key for key in ("schedule", "warmup") if f"{key}({cls.__name__})" in path), None)
         if table and not {"every", "at", "epochs", "steps"} & set(values[table]):
-            values = {**values, table: {**values[table], word: 1}}
+            values = {**values, table: {**values[table], other: 1}}
     return values
 
 

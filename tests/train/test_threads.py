@@ -45,12 +45,6 @@ def test_the_choice_and_the_reason(cores: Cores | None, before: int | None, told
     assert settle_threads(cores, before) == told
 
 
-def test_a_choice_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    torch.set_num_threads(1)
-    assert settle_threads(None, 2) == "cpu, 1 thread (OMP_NUM_THREADS)"
-
-
 class Stopping(Remembering):
     """Ctrl-C after the first epoch."""
 
