@@ -8,7 +8,7 @@ from typing import TypeAlias
 from cnngraph.fields import Bool, Choice, Either, Float, ListOf, Optional, Text, field
 from cnngraph.recipe.kinds import Decay, Positive, Record, Two, ZeroOr
 
-RATE = Positive()
+RATE = Positive(1e-30, 1e30)
 EPS = Positive(1e-30, 1e6)  # below, single precision has 0, and 0/0 is not a number
 DECAY = Float(0, 1e6)
 MOST_GROUPS = 100

@@ -91,9 +91,9 @@ def completed(path: str, values: dict[str, Any]) -> dict[str, Any]:
     for table, others in BESIDE.get(word, {}).items():
         values = {**values, table: {**others, **values[table]}}
     for cls, other in ONE_OF.items():
-        table = next((key for key in ("schedule", "warmup") if f"{key}({cls.__name__})" in path), None)
-        if table and not {"every", "at", "epochs", "steps"} & set(values[table]):
-            values = {**values, table: {**values[table], other: 1}}
+        place = next((key for key in ("schedule", "warmup") if f"{key}({cls.__name__})" in path), None)
+        if place and not {"every", "at", "epochs", "steps"} & set(values[place]):
+            values = {**values, place: {**values[place], other: 1}}
     return values
 
 
