@@ -17,6 +17,7 @@ from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
 from cnngraph.recipe import Recipe, check_fit, read_recipe, recipe_table
 from cnngraph.recipe.changed import find_table, read_changed
+from cnngraph.recipe.fit import Norm, check_batches
 from cnngraph.spec.load import Override, load_spec
 from cnngraph.spec.model import Spec
 
@@ -143,15 +144,24 @@ def own_recipe_misfits(compilation: Compilation, changes: Iterable[Override] = (
     )
 
 
-def misfits(recipe: Recipe, graph: Graph, span: Span | None = None, **images: Any) -> list[Diagnostic]:
+def misfits(
+    recipe: Recipe, graph: Graph, span: Span | None = None, *, count: int | None = None, **images: Any
+) -> list[Diagnostic]:
     """What keeps a network from training by a recipe, on images of that `shape` and so many `classes` if given.
 
-    It is said at `span`, or else where the network and its outputs stand.
+    `count` is the number of training images, if known. Errors are reported at `span`, or else at the network and its
+    outputs.
     """
     outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
     places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0 and not span}
     place = span or graph.root.span
-    return check_fit(recipe, graph.inputs, outputs, span=place, places=places, params=graph.params, **images)
+    norms = (
+        Norm(each.path, graph.type_of(each.reads[0]), each.span)
+        for each in graph.nodes
+        if each.op == "batch_norm" and not each.unused
+    )
+    found = check_fit(recipe, graph.inputs, outputs, span=place, places=places, params=graph.params, **images)
+    return found + check_batches(recipe, norms, count)
 
 
 def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:

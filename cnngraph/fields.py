@@ -155,11 +155,12 @@ class Int(Kind):
         return value  # type: ignore[return-value]
 
     def schema(self) -> Json:
-        return {"type": "integer", "minimum": self.minimum}
+        bound = {"maximum": self.maximum} if self.maximum < 2**31 - 1 else {}
+        return {"type": "integer", "minimum": self.minimum, **bound}
 
     def describe(self) -> str:
         if self.maximum < 2**31 - 1:
-            return f"an integer from {self.minimum} to {self.maximum}"
+            return f"an integer from {self.minimum} to {self.maximum:,}"
         return f"an integer of at least {self.minimum}" if self.minimum > -(2**31) else "an integer"
 
 
@@ -248,9 +249,10 @@ class Pair(Kind):
     """Height and width: one integer for both, or a list of two. Held as a tuple of two."""
 
     minimum: int = 0
+    maximum: int = 2**31 - 1
 
     def convert(self, value: object) -> tuple[int, int]:
-        one = Int(self.minimum)
+        one = Int(self.minimum, self.maximum)
         if isinstance(value, list | tuple):
             if len(value) != 2:
                 raise refuse(self, value)
@@ -262,11 +264,11 @@ class Pair(Kind):
         return side, side
 
     def schema(self) -> Json:
-        one = Int(self.minimum).schema()
+        one = Int(self.minimum, self.maximum).schema()
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]}
 
     def describe(self) -> str:
-        return f"an integer of at least {self.minimum}, or [height, width]"
+        return f"{Int(self.minimum, self.maximum).describe()}, or [height, width]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,15 +283,16 @@ class ListOf(Kind):
         if not isinstance(value, list | tuple) or len(value) < self.least:
             raise refuse(self, value)
         if self.most is not None and len(value) > self.most:
-            raise FieldError(f"must be a list of at most {self.most}, got one of {len(value)}")
+            raise FieldError(f"must be a list of at most {self.most:,}, got one of {len(value):,}")
         return tuple(self.item.convert(each) for each in value)
 
     def schema(self) -> Json:
-        return {"type": "array", "items": self.item.schema(), "minItems": self.least}
+        bound = {"maxItems": self.most} if self.most is not None else {}
+        return {"type": "array", "items": self.item.schema(), "minItems": self.least, **bound}
 
     def describe(self) -> str:
         bounds = [f"at least {self.least}"] if self.least > 1 else []
-        bounds += [f"at most {self.most}"] if self.most is not None else []
+        bounds += [f"at most {self.most:,}"] if self.most is not None else []
         of = f" of {' and '.join(bounds)}" if bounds else ""
         return f"a list{of}, each {self.item.describe()}"
 

@@ -21,6 +21,7 @@ from cnngraph.cli.options import (
     reading,
 )
 from cnngraph.cli.published import WeightsOption, expectations
+from cnngraph.launch import free_cores
 
 if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
@@ -119,6 +120,7 @@ def train(
         weights=opened,
         quiet=quiet,
         tensorboard=tensorboard,
+        cores=free_cores(),
     )
     if result.interrupted:
         raise typer.Exit(130)

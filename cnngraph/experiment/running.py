@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.experiment.plan import Plan, Trial, other_runs
+from cnngraph.launch import free_cores
 from cnngraph.runs.overview import read_run
 from cnngraph.train import Result, run_training
 from cnngraph.train.progress import Bar, Silent, duration
@@ -125,6 +126,7 @@ def _train(trial: Trial, folder: RunFolder, data_dir: Path | None, device: str |
         resume=folder.begun,
         device=device,
         reporter=lines,
+        cores=free_cores(),
     ).interrupted
 
 

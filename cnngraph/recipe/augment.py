@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
-from cnngraph.recipe.kinds import Named, Positive, Record, Two
+from cnngraph.recipe.kinds import LARGEST_SIDE, Named, Positive, Record, Two, ZeroOr
 
 Size: TypeAlias = tuple[int, int]
 PADDING_MODES = ("zeros", "reflect", "replicate")
+PART = Positive(1e-6, 1)  # of an image's area
+RATIO = Positive(1e-3, 1e3)  # of width to height
+STRENGTH = Float(0, 100)
+ALPHA = ZeroOr(Positive(0.01, 100))  # of the Beta distribution, whose draws underflow near 0
 
 
 @dataclass(frozen=True)
@@ -21,20 +25,18 @@ class RandomResizedCrop:
     Images of a folder are cut as they are in their files, unless `data.resize` gives them one size before.
     """
 
-    size: Size = field(Pair(1), "height and width that it is resized to")
-    scale: tuple[float, float] = field(Two(Positive()), "the least and the greatest part of the area", (0.08, 1.0))
-    ratio: tuple[float, float] = field(
-        Two(Positive()), "the least and the greatest width to a height of 1", (0.75, 4 / 3)
-    )
+    size: Size = field(Pair(1, LARGEST_SIDE), "height and width that it is resized to")
+    scale: tuple[float, float] = field(Two(PART), "the least and the greatest part of the area", (0.08, 1.0))
+    ratio: tuple[float, float] = field(Two(RATIO), "the least and the greatest width to a height of 1", (0.75, 4 / 3))
 
 
 @dataclass(frozen=True)
 class ColorJitter:
     """Colours changed, each by a random factor: 0.4 is one from 0.6 to 1.4. What comes first is drawn by batch."""
 
-    brightness: float = field(Float(0), "of brightness", 0.0)
-    contrast: float = field(Float(0), "of the distance to the image's mean grey", 0.0)
-    saturation: float = field(Float(0), "of the distance to each pixel's grey", 0.0)
+    brightness: float = field(STRENGTH, "of brightness", 0.0)
+    contrast: float = field(STRENGTH, "of the distance to the image's mean grey", 0.0)
+    saturation: float = field(STRENGTH, "of the distance to each pixel's grey", 0.0)
     hue: float = field(Float(0, 0.5), "how far the hue may turn; 0.5 is half a circle", 0.0)
 
 
@@ -43,8 +45,8 @@ class RandomErasing:
     """A random rectangle made the mean colour (Zhong et al. 2020). A bare probability will do."""
 
     p: float = field(Float(0, 1), "of how many images")
-    scale: tuple[float, float] = field(Two(Positive()), "the least and the greatest part of the area", (0.02, 0.33))
-    ratio: tuple[float, float] = field(Two(Positive()), "the least and the greatest width to a height of 1", (0.3, 3.3))
+    scale: tuple[float, float] = field(Two(PART), "the least and the greatest part of the area", (0.02, 0.33))
+    ratio: tuple[float, float] = field(Two(RATIO), "the least and the greatest width to a height of 1", (0.3, 3.3))
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class RandAugment:
     """Some random changes of shape or colour, all of one strength (Cubuk et al. 2020)."""
 
     name: str = field(Choice(("rand_augment",)), "random changes of one strength", "rand_augment")
-    ops: int = field(Int(1), "how many, one after the other", 2)
+    ops: int = field(Int(1, 20), "how many, one after the other", 2)
     magnitude: int = field(Int(0, 30), "how strong, up to 30", 9)
 
 
@@ -79,11 +81,11 @@ class Augment:
     random_resized_crop: RandomResizedCrop | None = field(
         Optional(Record(RandomResizedCrop, "size")), "a random part of the image, resized", None
     )
-    pad: int = field(Int(0), "pixels added on every side", 0)
+    pad: int = field(Int(0, LARGEST_SIDE), "pixels added on every side", 0)
     padding_mode: str = field(
         Choice(PADDING_MODES), "what they are: black, the image mirrored at its border, or its border's", "zeros"
     )
-    crop: Size | None = field(Optional(Pair(1)), "height and width cut out at a random place", None)
+    crop: Size | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width cut out at a random place", None)
     flip: bool = field(Bool(), "mirror left and right, half of the time", False)
     rotation: float = field(Float(0, 180), "turn by up to so many degrees, either way; what was outside is black", 0.0)
     color_jitter: ColorJitter | None = field(Optional(Record(ColorJitter)), "colours changed", None)
@@ -91,11 +93,9 @@ class Augment:
     random_erasing: RandomErasing | None = field(
         Optional(Record(RandomErasing, "p")), "a rectangle of some images erased", None
     )
-    mixup: float = field(
-        Float(0), "images blended (Zhang et al. 2018), by parts of the Beta distribution of this α", 0.0
-    )
+    mixup: float = field(ALPHA, "images blended (Zhang et al. 2018), by parts of the Beta distribution of this α", 0.0)
     cutmix: float = field(
-        Float(0), "a rectangle of another image (Yun et al. 2019), its area of the Beta distribution of this α", 0.0
+        ALPHA, "a rectangle of another image (Yun et al. 2019), its area of the Beta distribution of this α", 0.0
     )
 
 
@@ -106,5 +106,5 @@ class Evaluation:
     Beside `random_resized_crop` the default is the usual one: for 224, the shorter side resized to 256.
     """
 
-    resize: int | None = field(Optional(Int(1)), "what the shorter side is resized to before", None)
-    crop: Size = field(Pair(1), "height and width cut out of the middle")
+    resize: int | None = field(Optional(Int(1, LARGEST_SIDE)), "what the shorter side is resized to before", None)
+    crop: Size = field(Pair(1, LARGEST_SIDE), "height and width cut out of the middle")

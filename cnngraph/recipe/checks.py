@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -12,9 +14,11 @@ from cnngraph.recipe.fit import check_images
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss, Recipe
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.recipe.schedules import Plateau, Step, Warmup
+from cnngraph.recipe.schedules import LARGEST_FACTOR, Exponential, Plateau, Step, Warmup
 from cnngraph.recipe.sets import SETS
 
+MOST_ENLARGED = 4
+MOST_TOLD = 100  # classes that a set does not have
 Problem: TypeAlias = tuple[str, str]  # the word to point at, and the message
 
 
@@ -63,6 +67,11 @@ def _check_normalize(made: Normalize) -> list[Problem]:
 def _check_augment(made: Augment) -> list[Problem]:
     if made.pad and not made.crop:
         return [("pad", "augment.pad needs augment.crop: the size that is cut out of the padded image")]
+    if made.crop and made.pad >= min(made.crop) and made.padding_mode != "reflect":  # which is bounded by the image
+        message = (
+            f"augment.pad {made.pad} is as large as augment.crop: some crops would have nothing but padding in them"
+        )
+        return [("pad", message)]
     if made.padding_mode != "zeros" and not made.pad:
         return [("padding_mode", "augment.padding_mode says how augment.pad pads, and there is none")]
     if made.crop and made.random_resized_crop:
@@ -71,35 +80,34 @@ def _check_augment(made: Augment) -> list[Problem]:
 
 
 def _check_box(made: RandomResizedCrop | RandomErasing) -> list[Problem]:
-    problems = [
+    return [
         (word, f"{word} goes from the least to the greatest, got {low:g} and {high:g}")
         for word, (low, high) in (("scale", made.scale), ("ratio", made.ratio))
         if low > high
     ]
-    return problems or (
-        [("scale", f"scale is a part of the image, got {made.scale[1]:g}")] if made.scale[1] > 1 else []
-    )
 
 
 def _check_evaluation(made: Evaluation) -> list[Problem]:
     if made.resize and max(made.crop) > made.resize:
         return [("crop", f"evaluation.crop is larger than the shorter side, which is resized to {made.resize}")]
+    if made.resize and made.resize > MOST_ENLARGED * max(made.crop):
+        message = f"evaluation.resize {made.resize} is more than {MOST_ENLARGED} times evaluation.crop"
+        return [("resize", f"{message}: hardly any of the image would be seen")]
     return []
 
 
 def _check_set(made: NamedSet) -> list[Problem]:
     known = SETS[made.name].classes
+    strange = [each for each in made.classes or () if each not in known]
     problems = [
         ("classes", f"{SETS[made.name].title} has no class {each}: {did_you_mean(each, known) or _some(known)}")
-        for each in made.classes or ()
-        if each not in known
+        for each in strange[:MOST_TOLD]
     ]
     return problems + _check_classes(made)
 
 
 def _check_classes(made: Any) -> list[Problem]:
-    classes = made.classes or ()
-    twice = sorted({each for each in classes if classes.count(each) > 1})
+    twice = sorted(name for name, count in Counter(made.classes or ()).items() if count > 1)
     return [("classes", f"class {each} stands twice in data.classes") for each in twice]
 
 
@@ -123,6 +131,11 @@ def _check_course(made: Recipe) -> list[Problem]:
         problems.append(("checkpoint", "checkpoint is for networks that are not compiled: compile chooses by itself"))
     if made.warmup and (made.warmup.epochs or 0) >= made.epochs:
         problems.append(("warmup", f"warmup takes {made.warmup.epochs} epochs, and all are {made.epochs}"))
+    if isinstance(made.schedule, Exponential) and made.schedule.gamma > 1:
+        raised = (made.epochs - 1) * math.log10(made.schedule.gamma)
+        if raised > math.log10(LARGEST_FACTOR):
+            message = f"schedule exponential would multiply the learning rate by 10^{raised:.0f} by the last epoch"
+            problems.append(("schedule", message))
     return problems
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cnngraph.fields import Choice, Float, ListOf, Optional, Pair, Text, field
-from cnngraph.recipe.kinds import Label, Positive
+from cnngraph.recipe.kinds import LARGEST_SIDE, LONGEST_LIST, Label, Positive
 from cnngraph.recipe.sets import SETS
 
 BROKEN = "what to do where a file is no image: end the run, or go on without it and list it in skipped.txt"
+MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class NamedSet:
 
     name: str = field(Choice(tuple(SETS)), "the set")
     classes: tuple[str, ...] | None = field(
-        Optional(ListOf(Label(), 2)), "only these classes, labelled in this order", None
+        Optional(ListOf(Label(), 2, MOST_CLASSES)), "only these classes, labelled in this order", None
     )
-    resize: tuple[int, int] | None = field(Optional(Pair(1)), "height and width to resize to", None)
+    resize: tuple[int, int] | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to", None)
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class ImageFolder:
         Optional(Text()), "a folder inside the data folder; without it, the data folder itself", None
     )
     classes: tuple[str, ...] | None = field(
-        Optional(ListOf(Label(), 2)), "only these classes, labelled in this order", None
+        Optional(ListOf(Label(), 2, MOST_CLASSES)), "only these classes, labelled in this order", None
     )
     resize: tuple[int, int] | None = field(
-        Optional(Pair(1)), "height and width to resize to; without it, the network's input", None
+        Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to; without it, the network's input", None
     )
     broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
 
@@ -75,10 +76,12 @@ class ImageNet:
         Optional(Text()), "a folder inside the data folder; without it, the data folder itself", None
     )
     classes: tuple[str, ...] | None = field(
-        Optional(ListOf(Label(), 2)), "only these classes, by name or number, labelled in this order", None
+        Optional(ListOf(Label(), 2, MOST_CLASSES)),
+        "only these classes, by name or number, labelled in this order",
+        None,
     )
     resize: tuple[int, int] | None = field(
-        Optional(Pair(1)), "height and width to resize to; without it, the network's input", None
+        Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to; without it, the network's input", None
     )
     broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
 
@@ -96,5 +99,5 @@ class Normalize:
     has them.
     """
 
-    mean: tuple[float, ...] = field(ListOf(Float(0, 1)), "the mean of each channel")
-    std: tuple[float, ...] = field(ListOf(Positive()), "the deviation of each channel")
+    mean: tuple[float, ...] = field(ListOf(Float(0, 1), 1, LONGEST_LIST), "the mean of each channel")
+    std: tuple[float, ...] = field(ListOf(Positive(1e-6, 1e6), 1, LONGEST_LIST), "the deviation of each channel")

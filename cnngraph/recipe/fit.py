@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.recipe.data import NamedSet, Normalize
@@ -58,9 +59,9 @@ def check_fit(
 ) -> list[Diagnostic]:
     """What keeps a network with these inputs and outputs from training by the recipe.
 
-    `shape` and `classes` are those of the images; a named set is known without them, and of a folder that nobody
-    has looked into nothing is said. What is wrong with the network is said at `span`, or at `places`, those of the
-    outputs; what is wrong with the recipe, where its word stands. `params` are the names that --set may change.
+    `shape` and `classes` are those of the images; those of a named set are known without them, of a folder that was
+    not read yet they are not. Errors of the network are reported at `span`, or at `places`, those of the outputs;
+    errors of the recipe at its key. `params` are the params that --set may change, with their values if known.
     """
     title = "the folder"
     if isinstance(recipe.data, NamedSet):
@@ -71,11 +72,7 @@ def check_fit(
     if shape:
         sized = (shape[0], *(recipe.data.resize or shape[1:]))
         found += [Diagnostic("E605", message, recipe.places.get(word)) for word, message in check_images(recipe, sized)]
-    wrong = {name: each for name, each in outputs.items() if classes and each.sizes != (classes,)}
-    if wrong:
-        place = (places or {}).get(next(iter(wrong)), span)
-        help = f"--set classes={classes}" if "classes" in params else f"its last layer needs out: {classes}"
-        found.append(Diagnostic("E611", _misfit(f"{title} has {classes} classes", wrong), place, help=help))
+    found += _check_outputs(outputs, classes, title, params, dict.fromkeys(outputs, span) | dict(places or {}))
     weights = recipe.loss.class_weights
     if classes and isinstance(weights, tuple) and len(weights) != classes:
         message = f"loss.class_weights has {len(weights)} weights, and {title} has {classes} classes"
@@ -119,11 +116,102 @@ def _check_inputs(
     return [Diagnostic("E610", f"the network takes images of {wanted}, {title} has {said}", span, help=help)]
 
 
-def _misfit(fact: str, outputs: Mapping[str, TensorType]) -> str:
-    """The sizes of the outputs that do not fit, in one message."""
+def _check_outputs(
+    outputs: Mapping[str, TensorType],
+    classes: int | None,
+    title: str,
+    params: Collection[str],
+    places: Mapping[str, Span | None],
+) -> list[Diagnostic]:
+    """Whether every output is a vector with a number for each class, where it is known how many there are."""
+    fixed = {name: each for name, each in outputs.items() if not each.batched}
+    shapeless = {name: each for name, each in outputs.items() if each.rank != 1}
+    wrong = {name: each for name, each in outputs.items() if classes and each.sizes != (classes,)}
+    at = places.get(next(iter(fixed or shapeless or wrong), ""))
+    if fixed:
+        message = f"the network's output {', '.join(fixed)} is a parameter, so it does not depend on the image"
+        return [Diagnostic("E611", message, at, help="output a node that reads the input")]
+    if shapeless:
+        first = next(iter(shapeless.values()))
+        numbers = f"{classes} numbers, one" if classes else "one number"
+        message = (
+            f"training classifies whole images and needs a vector of {numbers} for each class, but "
+            f"{_sizes({**shapeless, **wrong})}{': maps are not classified' if first.is_map else ''}"
+        )
+        return [Diagnostic("E611", message, at, help=_vector_help(first, classes, params))]
+    if wrong:
+        help = _length_help(params, wrong, classes)
+        return [Diagnostic("E611", f"{title} has {classes} classes, but {_sizes(wrong)}", at, help=help)]
+    return []
+
+
+def _vector_help(output: TensorType, classes: int | None, params: Collection[str]) -> str:
+    """How an output of another rank becomes a vector with a number for each class."""
+    length, size = output.channels, classes or "the number of classes"
+    if not output.is_map:
+        return f"add flatten and {{op: linear, out: {size}}} after it to classify images"
+    is_single = output.count == length
+    steps = f"add {'flatten' if is_single else 'global_avg_pool'} after it{'' if is_single else ' to classify images'}"
+    if classes and length != classes:
+        param = _param_of(length, params)
+        steps += f", with --set {param}={classes}" if param else f", and {{op: linear, out: {classes}}}"
+    return steps if is_single else f"{steps}; segmentation (a class for each pixel) is not supported"
+
+
+def _length_help(params: Collection[str], wrong: Mapping[str, TensorType], classes: int | None) -> str:
+    """How outputs that are vectors come to the right length."""
+    lengths = {each.sizes[0] for each in wrong.values()}
+    param = _param_of(lengths.pop(), params) if len(lengths) == 1 else None
+    return f"--set {param}={classes}" if param else f"its last layer needs out: {classes}"
+
+
+def _param_of(length: int, params: Collection[str]) -> str | None:
+    """The param that sets how many classes a network has, if its outputs are as long as it says."""
+    for name in sorted(params, key=lambda each: (each != "classes", each)):
+        value = params[name] if isinstance(params, Mapping) else length
+        if value == length and (name == "classes" or (isinstance(params, Mapping) and "class" in name)):
+            return name
+    return None
+
+
+def _sizes(outputs: Mapping[str, TensorType]) -> str:
+    """The sizes of outputs, in one clause."""
     first, *others = (f"{name} is {each}" for name, each in outputs.items())
     first = first.removeprefix("output ")  # the name of one that nobody named
-    return f"{fact}, but the network's output {first}{''.join(f', and {each}' for each in others)}"
+    return f"the network's output {first}{''.join(f', and {each}' for each in others)}"
+
+
+class Norm(NamedTuple):
+    """A normalisation over the batch: its node, the shape it reads, and how many values one image has in a channel."""
+
+    node: str
+    tensor: TensorType
+    span: Span
+
+
+def check_batches(recipe: Recipe, norms: Iterable[Norm], images: int | None = None) -> list[Diagnostic]:
+    """Whether some batch has one value alone in a channel of a batch norm (E605): its variance would be 0.
+
+    PyTorch raises `Expected more than 1 value per channel when training`. `images` are those of the training split,
+    where they are known. A last batch of one image is left out of an epoch, and each of several processes has at least
+    two images of a batch (E636), so it happens with a batch size of 1, or where there is one image.
+    """
+    if recipe.batch_size > 1 and images != 1:
+        return []
+    single = [each for each in norms if each.tensor.count == each.tensor.sizes[0]]
+    if not single:
+        return []
+    first, others = single[0], len(single) - 1
+    more = f" (and {others} more node{'s' if others > 1 else ''})" if others else ""
+    of = f"batch_norm {first.node}{more} reads {first.tensor}: one value per channel and image"
+    if recipe.batch_size == 1:
+        message = f"batch_size 1 is too small: {of}, whose variance needs at least 2 images in a batch"
+        help = "--set train.batch_size=2 is the least"
+        place = recipe.places.get("batch_size") or first.span
+    else:
+        message = f"one training image is too few: {of}, whose variance needs at least 2 images in a batch"
+        help, place = "add training images, or put fewer aside (validation)", first.span
+    return [Diagnostic("E605", message, place, help=help)]
 
 
 def _check_auxiliary(recipe: Recipe, heads: list[str]) -> list[Diagnostic]:

@@ -1,37 +1,64 @@
-"""The kinds of fields that recipes need beyond the plain ones: tables, choices of tables, and `none`."""
+"""The kinds of fields that recipes need beyond the plain ones: tables, choices of tables, and `none`; and bounds."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnngraph.fields import Choice, FieldError, Json, Kind, fields_of, refuse, text_help
+from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, text_help
+
+LARGEST_SIDE = 16_384  # pixels of an image
+LARGEST_COUNT = 1_000_000  # of epochs, images in a batch, batches in a step
+LONGEST_LIST = 1_000
 
 
 def _number(value: object) -> float | None:
     """A finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         return None
     return float(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Positive(Kind):
-    """A number above 0."""
+    """A number above 0, within bounds beyond which it can only be a slip, or would overflow."""
+
+    least: float = 1e-12
+    most: float = 1e12
 
     def convert(self, value: object) -> float:
         number = _number(value)
-        if number is None or number <= 0:
+        if number is None or not self.least <= number <= self.most:
             raise refuse(self, value, text_help(value))
         return number
 
     def schema(self) -> Json:
-        return {"type": "number", "exclusiveMinimum": 0}
+        return {"type": "number", "minimum": self.least, "maximum": self.most}
 
     def describe(self) -> str:
-        return "a number above 0"
+        return f"a number above 0 (from {self.least:g} to {self.most:g})"
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroOr(Kind):
+    """0, which switches something off, or a positive number."""
+
+    positive: Positive
+
+    def convert(self, value: object) -> float:
+        if _number(value) == 0:
+            return 0.0
+        try:
+            return self.positive.convert(value)
+        except FieldError as error:
+            raise refuse(self, value, error.help) from None
+
+    def schema(self) -> Json:
+        return {"anyOf": [{"const": 0}, self.positive.schema()]}
+
+    def describe(self) -> str:
+        return f"0, or a number from {self.positive.least:g} to {self.positive.most:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +152,23 @@ class OrNone(Kind):
 
 @dataclass(frozen=True, slots=True)
 class ByName(Kind):
-    """A table of numbers of at least 0 by name."""
+    """A table of numbers by name."""
+
+    number: Kind
 
     def convert(self, value: object) -> dict[str, float]:
-        numbers = {key: _number(each) for key, each in value.items()} if isinstance(value, Mapping) else {}
-        if not numbers or any(each is None or each < 0 for each in numbers.values()):
+        if not isinstance(value, Mapping) or not value:
             raise refuse(self, value)
-        return {key: each for key, each in numbers.items() if each is not None}
+        try:
+            return {key: self.number.convert(each) for key, each in value.items()}
+        except FieldError as error:
+            raise refuse(self, value, error.help) from None
 
     def schema(self) -> Json:
-        return {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
+        return {"type": "object", "minProperties": 1, "additionalProperties": self.number.schema()}
 
     def describe(self) -> str:
-        return "a table of numbers by name"
+        return f"a table of numbers by name, each {self.number.describe()}"
 
 
 @dataclass(frozen=True, slots=True)

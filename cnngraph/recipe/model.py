@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from cnngraph.diagnostics import Span
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Text, field
 from cnngraph.recipe.augment import Augment, Evaluation
-from cnngraph.recipe.data import DATA, Data, Normalize
-from cnngraph.recipe.kinds import ByName, Fraction, Named, OrNone, Positive, Record
+from cnngraph.recipe.data import DATA, MOST_CLASSES, Data, Normalize
+from cnngraph.recipe.kinds import LARGEST_COUNT, ByName, Fraction, Named, OrNone, Positive, Record, ZeroOr
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
 from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule, Warmup
 from cnngraph.recipe.sets import FIGURES
 
+WEIGHT = ZeroOr(Positive(1e-6, 1e6))  # of a class or an output in the loss
+COUNT = Int(1, LARGEST_COUNT)
+MOST_WORKERS = 512
 USUAL_MARGIN = 256 / 224  # the shorter side to the size that is cut out of it
 
 
@@ -30,12 +33,13 @@ class Loss:
 
     label_smoothing: float = field(Float(0, 1), "the part of each label that is spread evenly over all classes", 0.0)
     class_weights: str | tuple[float, ...] | None = field(
-        Optional(Either((Choice(("balanced",)), ListOf(Float(0), 2)))),
-        "how much an image of each class counts; balanced: by the training images, so that each class counts the same",
+        Optional(Either((Choice(("balanced",)), ListOf(WEIGHT, 2, MOST_CLASSES)))),
+        "how much an image of each class counts (0: not at all); balanced: by the training images, so that each class "
+        "counts the same",
         None,
     )
     auxiliary: float | Mapping[str, float] = field(
-        Either((Float(0), ByName())), "the weight of the outputs after the first: one for all, or by name", 0.3
+        Either((WEIGHT, ByName(WEIGHT))), "the weight of the outputs after the first: one for all, or by name", 0.3
     )
 
 
@@ -51,12 +55,12 @@ class Recipe:
 
     about: str = field(Text(), "what it is for", "")
     data: Data = field(Named(DATA), "the images")
-    epochs: int = field(Int(1), "how often every training image is seen")
-    batch_size: int = field(Int(1), "images in one step", 64)
+    epochs: int = field(COUNT, "how often every training image is seen")
+    batch_size: int = field(COUNT, "images in one step", 64)
     optimizer: Optimizer = field(Named(OPTIMIZERS), "how weights follow their gradients")
     schedule: Schedule = field(Named(SCHEDULES), "how the learning rate changes", Constant())
     warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller rate at first", None)
-    accumulate: int = field(Int(1), "batches whose gradients make one step; batch norm sees one batch at a time", 1)
+    accumulate: int = field(COUNT, "batches whose gradients make one step; batch norm sees one batch at a time", 1)
     clip: Clip | None = field(OrNone(Record(Clip)), "how large gradients may be", None)
     ema: float | None = field(
         OrNone(Fraction()),
@@ -64,7 +68,7 @@ class Recipe:
         None,
     )
     early_stopping: int | None = field(
-        OrNone(Int(1)), "stop when so many epochs have brought none that is better than the best before", None
+        OrNone(COUNT), "stop when so many epochs have brought none that is better than the best before", None
     )
     validation: float | None = field(
         OrNone(Fraction()), "the part of the training images on which the best epoch is chosen", 0.1
@@ -93,7 +97,7 @@ class Recipe:
     )
     compile: bool = field(Bool(), "torch.compile: slow to begin, then faster; needs a C++ compiler, or Triton", False)
     checkpoint: str | tuple[str, ...] | None = field(
-        OrNone(Either((Text(), ListOf(Text())))),
+        OrNone(Either((Text(), ListOf(Text(), 1, 100)))),
         "paths of blocks, with * and ** as in groups, that compute their activations twice rather than keep them: less "
         "memory, the same results",
         None,
@@ -104,11 +108,13 @@ class Recipe:
         True,
     )
     save_every: float | None = field(
-        OrNone(Positive()), "seconds after which the run is saved within an epoch, too; none: at its end only", 300.0
+        OrNone(Positive(1e-9, 1e9)),
+        "seconds after which the run is saved within an epoch, too; none: at its end only",
+        300.0,
     )
-    keep_every: int | None = field(OrNone(Int(1)), "keep the weights of every so many epochs, too", None)
+    keep_every: int | None = field(OrNone(COUNT), "keep the weights of every so many epochs, too", None)
     workers: int | None = field(
-        Optional(Int(0)),
+        Optional(Int(0, MOST_WORKERS)),
         "processes that decode images which memory does not hold; by default one a core, up to 16",
         None,
     )

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnngraph.fields import Bool, Choice, Either, Float, ListOf, Optional, Text, field
-from cnngraph.recipe.kinds import Decay, Positive, Record, Two
+from cnngraph.recipe.kinds import Decay, Positive, Record, Two, ZeroOr
 
+RATE = Positive(1e-30, 1e30)
+EPS = Positive(1e-30, 1e6)  # below, single precision has 0, and 0/0 is not a number
+DECAY = Float(0, 1e6)
+MOST_GROUPS = 100
 GRADIENT_DECAY = "what is added to each gradient, times the weight"
 
 
@@ -22,12 +26,13 @@ class Group:
     """
 
     match: str | tuple[str, ...] = field(
-        Either((Text(), ListOf(Text()))), "an op, norm, the last name of a parameter, or a path; or a list of them"
+        Either((Text(), ListOf(Text(), 1, MOST_GROUPS))),
+        "an op, norm, the last name of a parameter, or a path; or a list of them",
     )
     lr: float | None = field(
-        Optional(Float(0)), "their learning rate at its full height; 0: they stay as they are", None
+        Optional(ZeroOr(RATE)), "their learning rate at its full height; 0: they stay as they are", None
     )
-    weight_decay: float | None = field(Optional(Float(0)), "their weight decay", None)
+    weight_decay: float | None = field(Optional(DECAY), "their weight decay", None)
 
     @property
     def matches(self) -> tuple[str, ...]:
@@ -37,7 +42,9 @@ class Group:
 
 def _groups() -> tuple[Group, ...]:
     """The field that every optimizer has."""
-    made: tuple[Group, ...] = field(ListOf(Record(Group), 0), "parameters with a rate or a decay of their own", ())
+    made: tuple[Group, ...] = field(
+        ListOf(Record(Group), 0, MOST_GROUPS), "parameters with a rate or a decay of their own", ()
+    )
     return made
 
 
@@ -46,11 +53,11 @@ class Sgd:
     """Stochastic gradient descent with momentum."""
 
     name: str = field(Choice(("sgd",)), "stochastic gradient descent", "sgd")
-    lr: float = field(Positive(), "the learning rate")
+    lr: float = field(RATE, "the learning rate")
     momentum: float = field(Decay(), "how much of the last step each step keeps", 0.0)
     dampening: float = field(Float(0, 1), "how much of the gradient the momentum leaves out", 0.0)
     nesterov: bool = field(Bool(), "Nesterov's momentum", False)
-    weight_decay: float = field(Float(0), GRADIENT_DECAY, 0.0)
+    weight_decay: float = field(DECAY, GRADIENT_DECAY, 0.0)
     groups: tuple[Group, ...] = _groups()
 
 
@@ -59,11 +66,11 @@ class Adam:
     """Adam (Kingma & Ba 2015)."""
 
     name: str = field(Choice(("adam",)), "Adam", "adam")
-    lr: float = field(Positive(), "the learning rate", 0.001)
+    lr: float = field(RATE, "the learning rate", 0.001)
     betas: tuple[float, float] = field(Two(Decay()), "what the two running means keep", (0.9, 0.999))
-    eps: float = field(Positive(), "added to the denominator", 1e-8)
+    eps: float = field(EPS, "added to the denominator", 1e-8)
     amsgrad: bool = field(Bool(), "the denominator never shrinks (Reddi et al. 2018)", False)
-    weight_decay: float = field(Float(0), GRADIENT_DECAY, 0.0)
+    weight_decay: float = field(DECAY, GRADIENT_DECAY, 0.0)
     groups: tuple[Group, ...] = _groups()
 
 
@@ -72,11 +79,11 @@ class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     name: str = field(Choice(("adamw",)), "Adam with decoupled weight decay", "adamw")
-    lr: float = field(Positive(), "the learning rate", 0.001)
+    lr: float = field(RATE, "the learning rate", 0.001)
     betas: tuple[float, float] = field(Two(Decay()), "what the two running means keep", (0.9, 0.999))
-    eps: float = field(Positive(), "added to the denominator", 1e-8)
+    eps: float = field(EPS, "added to the denominator", 1e-8)
     amsgrad: bool = field(Bool(), "the denominator never shrinks (Reddi et al. 2018)", False)
-    weight_decay: float = field(Float(0), "the part of each weight that a step of rate 1 takes away", 0.01)
+    weight_decay: float = field(DECAY, "the part of each weight that a step of rate 1 takes away", 0.01)
     groups: tuple[Group, ...] = _groups()
 
 
@@ -85,12 +92,12 @@ class RmsProp:
     """RMSprop (Hinton 2012)."""
 
     name: str = field(Choice(("rmsprop",)), "RMSprop", "rmsprop")
-    lr: float = field(Positive(), "the learning rate", 0.01)
+    lr: float = field(RATE, "the learning rate", 0.01)
     alpha: float = field(Decay(), "what the running mean of the squares keeps", 0.99)
-    eps: float = field(Positive(), "added to the denominator", 1e-8)
+    eps: float = field(EPS, "added to the denominator", 1e-8)
     momentum: float = field(Decay(), "how much of the last step each step keeps", 0.0)
     centered: bool = field(Bool(), "divide by the deviation of the gradient, not by its size", False)
-    weight_decay: float = field(Float(0), GRADIENT_DECAY, 0.0)
+    weight_decay: float = field(DECAY, GRADIENT_DECAY, 0.0)
     groups: tuple[Group, ...] = _groups()
 
 

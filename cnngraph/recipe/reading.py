@@ -113,7 +113,12 @@ class Reader:
         if isinstance(table, Named) and not (isinstance(kind, Optional) and _empty(value)):
             return self.named(table, value, path)
         if isinstance(kind, ListOf) and isinstance(kind.item, Record) and isinstance(value, Listing):
-            return self.records(kind.item, value, path)
+            is_short = kind.most is None or len(value.items) <= kind.most
+            return self.records(kind.item, value, path) if is_short else self.converted(kind, value, path)
+        return self.converted(kind, value, path)
+
+    def converted(self, kind: Kind, value: Value, path: str) -> Any:
+        """A plain value as its kind holds it, or WRONG."""
         try:
             return kind.convert(value.plain())
         except FieldError as error:

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from cnngraph.fields import Choice, Float, Int, ListOf, Optional, field
-from cnngraph.recipe.kinds import Fraction, Positive
+from cnngraph.recipe.kinds import LARGEST_COUNT, LONGEST_LIST, Fraction, Positive
+
+DIVISOR = Positive(1, 1e12)
+EPOCHS = Int(1, LARGEST_COUNT)
+LARGEST_FACTOR = 1e9  # by which a schedule may raise the rate
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,11 @@ class Step:
 
     by_epochs: ClassVar[bool] = True  # its epochs are those of the run, whatever a warm-up took of them
     name: str = field(Choice(("step",)), "the rate divided at certain epochs", "step")
-    every: int | None = field(Optional(Int(1)), "divide after every so many epochs", None)
-    at: tuple[int, ...] | None = field(Optional(ListOf(Int(1))), "divide after each of these epochs", None)
-    divide: float = field(Positive(), "by how much", 10.0)
+    every: int | None = field(Optional(EPOCHS), "divide after every so many epochs", None)
+    at: tuple[int, ...] | None = field(
+        Optional(ListOf(EPOCHS, 1, LONGEST_LIST)), "divide after each of these epochs", None
+    )
+    divide: float = field(DIVISOR, "by how much", 10.0)
 
     def factor(self, epoch: float, epochs: float, losses: Sequence[float] = ()) -> float:
         """What the learning rate is multiplied by after so many epochs (a fraction counts) out of all."""
@@ -50,7 +56,7 @@ class Exponential:
     name: str = field(
         Choice(("exponential",)), "the rate multiplied by the same number after each epoch", "exponential"
     )
-    gamma: float = field(Positive(), "by how much")
+    gamma: float = field(Positive(1e-6, 100), "by how much")
 
     def factor(self, epoch: float, epochs: float, losses: Sequence[float] = ()) -> float:
         """What the learning rate is multiplied by after so many epochs (a fraction counts) out of all."""
@@ -76,7 +82,7 @@ class Polynomial:
 
     by_epochs: ClassVar[bool] = False
     name: str = field(Choice(("polynomial",)), "the part of the run that is left, to a power", "polynomial")
-    power: float = field(Positive(), "the power", 1.0)
+    power: float = field(Positive(1e-3, 1e3), "the power", 1.0)
     final: float = field(Float(0, 1), "the part of the rate that is left at the end", 0.0)
 
     def factor(self, epoch: float, epochs: float, losses: Sequence[float] = ()) -> float:
@@ -109,10 +115,10 @@ class Plateau:
 
     by_epochs: ClassVar[bool] = True
     name: str = field(Choice(("plateau",)), "the rate divided whenever the validation loss stays", "plateau")
-    patience: int = field(Int(0), "how many epochs in a row may bring nothing; the next one divides", 10)
-    divide: float = field(Positive(), "by how much", 10.0)
+    patience: int = field(Int(0, LARGEST_COUNT), "how many epochs in a row may bring nothing; the next one divides", 10)
+    divide: float = field(DIVISOR, "by how much", 10.0)
     threshold: float = field(Float(0, 1), "the part of the lowest loss by which another one must be below it", 1e-4)
-    cooldown: int = field(Int(0), "how many epochs after a division do not count", 0)
+    cooldown: int = field(Int(0, LARGEST_COUNT), "how many epochs after a division do not count", 0)
 
     def factor(self, epoch: float, epochs: float, losses: Sequence[float] = ()) -> float:
         """What the learning rate is multiplied by when the finished epochs had these validation losses."""
@@ -135,8 +141,8 @@ SCHEDULES = (Constant, Step, Exponential, Cosine, Polynomial, OneCycle, Plateau)
 class Warmup:
     """A part of the rate at first, over so many epochs, or so many steps. The schedule follows."""
 
-    epochs: int | None = field(Optional(Int(1)), "how many epochs", None)
-    steps: int | None = field(Optional(Int(1)), "how many steps", None)
+    epochs: int | None = field(Optional(EPOCHS), "how many epochs", None)
+    steps: int | None = field(Optional(Int(1, 1_000_000_000)), "how many steps", None)
     start: float = field(Float(0, 1), "the part of the rate that it begins with", 0.01)
     shape: str = field(
         Choice(("linear", "constant")), "linear: evenly up to the full rate; constant: the full rate follows at once",

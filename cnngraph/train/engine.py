@@ -16,6 +16,7 @@ from cnngraph.recipe import Recipe, to_dict
 from cnngraph.train import files
 from cnngraph.train.chances import mixed
 from cnngraph.train.counters import Clock, Counters
+from cnngraph.train.divergence import rate_help
 from cnngraph.train.evaluation import evaluate
 from cnngraph.train.images import Parts
 from cnngraph.train.interrupt import Interrupt
@@ -58,6 +59,7 @@ def train(
     run = Run(model, recipe, parts, folder, network, device, reporter, world)
     if state:
         run.restore(state)
+    run.learner.observes_first = run.done == 0
     trainer = Engine(run.learn)  # ignite's iteration is an epoch: its events would cost a small step some percent
     trainer.logger.disabled = True  # it tells of exceptions, which tell of themselves
     trainer.add_event_handler(Events.EPOCH_STARTED, run.begin_epoch)
@@ -275,12 +277,14 @@ class Run:
         return mixed(self.recipe.seed, *([self.world.rank] if self.world.rank else []))
 
     def diverged(self, where: str) -> SpecError:
-        """The loss is infinite or not a number."""
+        """The loss is NaN or infinite: what is known about the cause. All processes call it."""
         kept = best_of(self.epochs) or (self.epochs[-1] if self.epochs else None)
         note = f"{self.folder.path} keeps the weights of epoch {kept.number}" if kept else "no epoch was finished"
-        rate = self.recipe.optimizer.lr
-        help = f"the learning rate is {rate:g}; try a tenth of it: --set train.optimizer.lr={rate / 10:g}"
-        return SpecError([Diagnostic("E630", f"the loss is not a number any more {where}", notes=(note,), help=help)])
+        first = self.learner.first
+        problems = self.world.all(first.problem(self.recipe) if first else None)
+        problem, help = next(filter(None, problems), (None, rate_help(self.recipe)))
+        notes = (problem, note) if problem else (note,)
+        return SpecError([Diagnostic("E630", f"the loss is not a number any more {where}", notes=notes, help=help)])
 
     def save(self) -> None:
         """Write all that is needed to go on from here, and then what follows from it.
@@ -298,6 +302,7 @@ class Run:
             "counters": self.counters.state(),
             "clock": self.clock.seconds(),
             "seconds": self.seconds,
+            "threads": torch.get_num_threads(),
             "epochs": [each.plain() for each in self.epochs],
             "random": self.world.all(random_state(self.device)),
         }

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.schedules import Constant, rate_factor
 from cnngraph.train.checkpointing import checkpoint_blocks
+from cnngraph.train.divergence import FirstBatch
 from cnngraph.train.objective import Objective, logits_of
 from cnngraph.train.optimizers import make_optimizer
 from cnngraph.train.parallel import load_optimizer, load_weights, replicate, shard, whole, without_exchange
@@ -50,6 +51,8 @@ class Learner:
         self.optimizer = make_optimizer(recipe.optimizer, self.model)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
         self.rate = recipe.optimizer.lr  # of the last step
+        self.observes_first = False  # whether the next batch is the run's first one
+        self.first: FirstBatch | None = None
 
     @property
     def is_steady(self) -> bool:
@@ -81,6 +84,8 @@ class Learner:
                 output = self.forward(images)
             objective, loss = self.objective(output, labels)
             torch.autograd.backward(self.scaler.scale(objective if share == 1 else objective * share))
+        if self.observes_first:
+            self.first, self.observes_first = FirstBatch.of(self.model, objective, self.scaler.is_enabled()), False
         if last:
             self.step()
         return loss, logits_of(output)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.launch import is_launched, local_rank
+from cnngraph.launch import Cores, is_launched, local_rank
 from cnngraph.recipe import Recipe
 
 
@@ -34,6 +34,25 @@ def choose_device(wanted: str) -> torch.device:
         if device.type == "cuda":
             return torch.device("cuda", local_rank())
     return device
+
+
+def settle_threads(cores: Cores | None, before: int | None) -> str:
+    """Choose PyTorch's number of threads, and say which it is and why.
+
+    `cores` are those that are allowed and free; None leaves the number as the environment or the program has set it.
+    `before` is the number with which a resumed run began: sums are split by threads, so that another number would end
+    with other bits.
+    """
+    why = ""
+    if cores is not None and before is not None:
+        torch.set_num_threads(before)
+        why = ", as before"
+    elif cores is not None:
+        torch.set_num_threads(cores.free)
+        if cores.free < cores.allowed:
+            why = f" (of {cores.allowed} cores, others are busy)"
+    count = torch.get_num_threads()
+    return f"cpu, {count} thread{'s' if count > 1 else ''}{why}"
 
 
 def check_machine(recipe: Recipe, device: torch.device) -> list[Diagnostic]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.model import Loss
 from cnngraph.train.images import Part
 
@@ -39,8 +40,17 @@ class Objective:
         return objective if heads is None else objective + heads, reported
 
     def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy with the recipe's smoothing and weights."""
-        return F.cross_entropy(logits, labels, self.weights, label_smoothing=self.loss.label_smoothing)
+        """Cross-entropy with the recipe's smoothing and weights.
+
+        PyTorch divides the sum over a batch by the weights of its labels, which is 0/0 where all of them weigh 0. Such
+        a batch has no loss and no gradient here. (Mixed labels are divided by the number of images, which is never 0.)
+        """
+        smoothing = self.loss.label_smoothing
+        if self.weights is None or labels.ndim == 2:
+            return F.cross_entropy(logits, labels, self.weights, label_smoothing=smoothing)
+        weightless = self.weights[labels].sum() == 0  # stays on the device: nothing waits for it
+        loss = F.cross_entropy(logits, labels, self.weights + weightless, label_smoothing=smoothing)
+        return loss * ~weightless
 
     def auxiliary(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor | None:
         """The weighted losses of the outputs after the first, where there are any."""
@@ -58,12 +68,19 @@ class Objective:
 
 
 def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
-    """The weights of the classes: as given, or `balanced`, which is the same sum for each class of a part."""
+    """The weights of the classes: as given, or `balanced`, which is the same sum for each class of a part.
+
+    Raises SpecError (E605) where no image of the part would count.
+    """
     match loss.class_weights:
         case None:
             return None
         case "balanced":
             counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=classes).float()
-            return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
+            weights = torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
         case given:
-            return torch.tensor(given)
+            weights = torch.tensor(given, dtype=torch.float32)
+    if not weights[part.images.labels[part.indices].cpu()].any():
+        message = "loss.class_weights gives every training image the weight 0: nothing would be learned"
+        raise SpecError([Diagnostic("E605", message)])
+    return weights

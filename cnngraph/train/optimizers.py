@@ -16,7 +16,7 @@ Groups: TypeAlias = list[dict[str, Any]]
 
 
 def make_optimizer(wanted: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that a recipe names, over every parameter that learns; each group knows its `initial_lr`."""
+    """The optimizer that a recipe names, over every trainable parameter; each group has its `lr` and `initial_lr`."""
     groups = parameter_groups(wanted, model)
     lr, decay = wanted.lr, wanted.weight_decay
     match wanted:
@@ -31,7 +31,11 @@ def make_optimizer(wanted: Optimizer, model: nn.Module) -> torch.optim.Optimizer
 
 
 def parameter_groups(wanted: Optimizer, model: nn.Module) -> Groups:
-    """The parameters by what the recipe's groups say of them; first those of which none says anything."""
+    """PyTorch's parameter groups: first the parameters that no group of the recipe matches, then those of each group.
+
+    A group states both its `lr` and its `initial_lr`: a schedule multiplies the latter, and where nothing changes the
+    rate the optimizer reads the former as it is here.
+    """
     kinds = kinds_of(model)
     members: list[list[nn.Parameter]] = [[] for _ in range(len(wanted.groups) + 1)]
     for name, parameter in model.named_parameters():
@@ -42,9 +46,10 @@ def parameter_groups(wanted: Optimizer, model: nn.Module) -> Groups:
                 if any(fits_parameter(match, name, kinds) for match in group.matches)
             ]
             members[max(fitting, default=0)].append(parameter)
-    found: Groups = [{"params": members[0], "initial_lr": wanted.lr}]
+    found: Groups = [{"params": members[0], "lr": wanted.lr, "initial_lr": wanted.lr}]
     for group, parameters in zip(wanted.groups, members[1:], strict=True):
-        own: dict[str, Any] = {"params": parameters, "initial_lr": wanted.lr if group.lr is None else group.lr}
+        rate = wanted.lr if group.lr is None else group.lr
+        own: dict[str, Any] = {"params": parameters, "lr": rate, "initial_lr": rate}
         if group.weight_decay is not None:
             own["weight_decay"] = group.weight_decay
         found.append(own)

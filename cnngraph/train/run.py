@@ -15,7 +15,7 @@ from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_wei
 from cnngraph.backend.weights_file import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.ir.graph import Graph
-from cnngraph.launch import local_rank
+from cnngraph.launch import Cores, local_rank
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
@@ -24,7 +24,7 @@ from cnngraph.train import files
 from cnngraph.train.data import Note, announce, load_parts
 from cnngraph.train.engine import train
 from cnngraph.train.images import Parts
-from cnngraph.train.machine import check_machine, choose_device, reproducible
+from cnngraph.train.machine import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.normalization import with_figures
 from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, Silent, reporter_for
@@ -48,6 +48,7 @@ def run_training(
     quiet: bool = False,
     tensorboard: bool = False,
     reporter: Reporter | None = None,
+    cores: Cores | None = None,
 ) -> Result:
     """Train a network by a recipe, and write everything about it to a folder of its own.
 
@@ -56,6 +57,7 @@ def run_training(
     image sets are kept, or the folder of images; a resumed run remembers its own. `weights` are what the network
     begins with instead of fresh ones; they must fit, but for a classifier with another number of classes. Ctrl-C ends
     a run with a checkpoint: the result is `interrupted`. With `tensorboard` the figures are written as events, too.
+    `cores` are those that PyTorch's threads may use; without, the number of threads stays what it is.
     Of several processes that torchrun started each calls this, and has the same result.
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
@@ -73,7 +75,7 @@ def run_training(
         data_dir = data_dir or (begun.data_dir if begun else None)
         parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         announce(parts, shown.note)
-        _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes)))
+        _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes), count=len(parts.train)))
         recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed, recipe.deterministic):
             model = lower(graph)
@@ -86,13 +88,15 @@ def run_training(
             if not begun:
                 held.enter_context(folder.held())
             state = begun.state if begun else None
+            threads = settle_threads(cores, state.get("threads") if state else None)
             with troubles_told(folder):
                 if not state:
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
                     origin = _origin(weights, report)
                     folder.begin(spec_text, recipe, str(chosen), data_dir, origin, world.size)
                 folder.save_broken(parts.broken)
-                shown.begin(_facts(graph, recipe, parts, chosen, folder, state["done"] if state else 0, world.size))
+                done = state["done"] if state else 0
+                shown.begin(_facts(graph, recipe, parts, chosen, threads, folder, done, world.size))
                 result = train(
                     model,
                     recipe,
@@ -213,14 +217,13 @@ def _facts(
     recipe: Recipe,
     parts: Parts,
     device: torch.device,
+    threads: str,
     folder: RunFolder,
     resumed_at: int,
     processes: int,
 ) -> Facts:
     named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    threads = torch.get_num_threads()
-    cpu = f"cpu, {threads} thread{'s' if threads > 1 else ''}"
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else threads
     return Facts(
         network=graph.name,
         parameters=graph.num_params,

@@ -160,7 +160,7 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(ONE + "train: {data: mnist, epochs: 0, optimizer: {name: sgd, lr: 0.1}}\n")
     ran = cli("check", "one.yaml")
     assert ran.code == 1
-    assert "error[E603]: epochs must be an integer of at least 1, got 0\n  --> one.yaml:10:30\n" in ran.out
+    assert "error[E603]: epochs must be an integer from 1 to 1,000,000, got 0\n  --> one.yaml:10:30\n" in ran.out
 
 
 def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:

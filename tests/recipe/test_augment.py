@@ -91,7 +91,11 @@ def test_a_recipe_written_reads_as_itself(text: str) -> None:
         ("augment: {random_resized_crop: big}", "E603", "augment.random_resized_crop.size must be an integer"),
         ("augment: {random_resized_crop: {scale: [0.1, 1]}}", "E604", "needs size"),
         ("augment: {random_resized_crop: {size: 64, scale: [1, 0.1]}}", "E605", "from the least to the greatest"),
-        ("augment: {random_resized_crop: {size: 64, scale: [1, 2]}}", "E605", "scale is a part of the image, got 2"),
+        (
+            "augment: {random_resized_crop: {size: 64, scale: [1, 2]}}",
+            "E603",
+            "scale must be a number above 0 (from 1e-06 to 1), got 2",
+        ),
         ("augment: {random_erasing: 2}", "E603", "augment.random_erasing.p must be a number from 0 to 1"),
         ("augment: {auto_augment: trivial}", "E603", "must be trivial_augment or rand_augment"),
         ("augment: {color_jitter: 0.4}", "E603", "augment.color_jitter must be a table"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from cnngraph.api import WARNINGS
 from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe import Recipe, check_fit, fit
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
+from cnngraph.recipe.fit import Norm, check_batches
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam
 from cnngraph.tensor_type import TensorType
@@ -88,10 +91,76 @@ def test_an_output_that_nobody_named_has_no_name() -> None:
         assert found.message == f"MNIST has 10 classes, but {said}"
 
 
-@pytest.mark.parametrize("output", [MAP(10, 1, 1), VECTOR(9)])
-def test_logits_are_a_number_for_each_class(output: TensorType) -> None:
-    (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {"fc": output})
-    assert found.code == "E611"
+POOL = "add global_avg_pool after it to classify images"
+UNSUPPORTED = "; segmentation (a class for each pixel) is not supported"
+LINEAR = "add flatten and {op: linear, out: 10} after it to classify images"
+
+
+@pytest.mark.parametrize(
+    ("output", "params", "help"),
+    [
+        (MAP(10, 28, 28), {}, POOL + UNSUPPORTED),
+        (MAP(2, 28, 28), {"classes": 2}, f"{POOL}, with --set classes=10{UNSUPPORTED}"),
+        (MAP(10, 28, 28), {"classes": 10}, POOL + UNSUPPORTED),
+        (MAP(20, 28, 28), {"classes": 10}, f"{POOL}, and {{op: linear, out: 10}}{UNSUPPORTED}"),
+        (MAP(3, 28, 28), {}, f"{POOL}, and {{op: linear, out: 10}}{UNSUPPORTED}"),
+        (MAP(10, 1, 1), {}, "add flatten after it"),
+        (MAP(7, 1, 1), {"classes": 7}, "add flatten after it, with --set classes=10"),
+        (TensorType.of((10, 49)), {}, LINEAR),
+        (TensorType.of((10, 4, 5, 6)), {}, LINEAR),
+        (VECTOR(9), {}, "its last layer needs out: 10"),
+        (VECTOR(9), {"classes": 9}, "--set classes=10"),
+        (VECTOR(9), {"num_classes": 9, "width": 9}, "--set num_classes=10"),
+        (VECTOR(20), {"classes": 10}, "its last layer needs out: 10"),
+        (VECTOR(1), {"width": 1}, "its last layer needs out: 10"),
+        (TensorType((10,), ("C",), batched=False), {}, "output a node that reads the input"),
+    ],
+)
+def test_logits_are_a_number_for_each_class(output: TensorType, params: dict[str, int], help: str) -> None:
+    """Following the help never leads to the same error again: a param is named where it sets the length alone."""
+    (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {"fc": output}, params=params)
+    assert (found.code, found.help) == ("E611", help)
+
+
+def test_maps_are_refused_before_the_classes_are_known() -> None:
+    (found,) = check_fit(FOLDER, {"in": MAP(1, 28, 28)}, {"logits": VECTOR(3), "mask": MAP(3, 28, 28)})
+    assert (found.code, found.help) == ("E611", POOL + UNSUPPORTED)
+    assert found.message == (
+        "training classifies whole images and needs a vector of one number for each class, but the network's output "
+        "mask is 3×28×28: maps are not classified"
+    )
+    (found,) = check_fit(FOLDER, {"in": MAP(1, 28, 28)}, {"logits": VECTOR(3), "mask": MAP(3, 28, 28)}, classes=4)
+    assert "mask is 3×28×28, and logits is 3: maps" in found.message
+
+
+def norm(*sizes: int) -> Norm:
+    return Norm("bn", TensorType.of(sizes), Span(Source("net.yaml", "bn: batch_norm"), 1, 1, 1, 3))
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "images", "sizes", "message"),
+    [
+        (1, None, (16,), "batch_size 1 is too small: batch_norm bn reads 16: one value"),
+        (1, 100, (8, 1, 1), "batch_size 1 is too small: batch_norm bn reads 8×1×1"),
+        (1, 100, (8, 1), "batch_size 1 is too small"),
+        (8, 1, (16,), "one training image is too few: batch_norm bn reads 16"),
+        (1, 100, (8, 1, 2), None),
+        (2, 100, (16,), None),
+        (8, 9, (16,), None),  # the last batch of one is left out
+        (8, 2, (16,), None),
+        (8, 1, (8, 3, 3), None),
+    ],
+)
+def test_batch_norm_of_a_single_value(
+    batch_size: int, images: int | None, sizes: tuple[int, ...], message: str | None
+) -> None:
+    found = check_batches(replace(DIGITS, batch_size=batch_size), [norm(*sizes)], images)
+    assert [each.code for each in found] == (["E605"] if message else [])
+    assert not message or found[0].message.startswith(message)
+    normalized = torch.nn.BatchNorm1d(sizes[0]) if len(sizes) < 3 else torch.nn.BatchNorm2d(sizes[0])
+    least = min(batch_size, images or batch_size)
+    with pytest.raises(ValueError, match="more than 1 value") if message else nullcontext():
+        normalized(torch.zeros(least, *sizes))
 
 
 def test_several_inputs() -> None:

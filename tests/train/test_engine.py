@@ -255,7 +255,7 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any]
     assert caught.value.diagnostics[0].code == "E631"
 
 
-@pytest.mark.parametrize(("step", "kept"), [(1, "no epoch was finished"), (7, "keeps the weights of epoch 1")])
+@pytest.mark.parametrize(("step", "kept"), [(2, "no epoch was finished"), (7, "keeps the weights of epoch 1")])
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: str) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, network=exploding(step))
@@ -265,6 +265,16 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: 
     assert kept in diagnostic.notes[0]
     assert diagnostic.help == "the learning rate is 0.1; try a tenth of it: --set train.optimizer.lr=0.01"
     assert (tmp_path / "best.safetensors").exists() == (step > 5)
+
+
+def test_a_loss_that_never_was_a_number(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        run(tmp_path, network=exploding(1))
+    (diagnostic,) = caught.value.diagnostics
+    first, second = diagnostic.notes
+    assert first.startswith("the loss of the first batch is not finite, before any step was made")
+    assert second == "no epoch was finished"
+    assert "learning rate" not in (diagnostic.help or "")
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

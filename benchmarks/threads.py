@@ -1,0 +1,142 @@
+"""How OpenMP's threads should wait for each other: seconds of training steps on a free machine and on a busy one.
+
+Two networks: googlenet_mnist on the embedded digits, and resnet_cifar_222 on random images of CIFAR-10's shape. Every
+way of waiting trains in a process of its own, and the ways take turns, so that whatever else the machine does slows all
+of them. On the busy machine so many programs that never rest run beside it. The figures are medians over the rounds, of
+the seconds and the CPU seconds of all steps, and the seconds as a multiple of those of PyTorch's own setting.
+
+    python -m benchmarks.threads                                # some minutes on 2 cores
+    python -m benchmarks.threads --busy 3 --networks digits --rounds 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
+
+OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS")
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "PyTorch's own": {},
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "spin 1,000": {"GOMP_SPINCOUNT": "1000"},
+    "spin 10,000": {"GOMP_SPINCOUNT": "10000"},
+    "spin 100,000": {"GOMP_SPINCOUNT": "100000"},
+    "one thread": {"OMP_NUM_THREADS": "1"},
+}
+NETWORKS = ("digits", "cifar")
+WARM_UP = 3  # steps that do not count
+
+
+class Cost(NamedTuple):
+    """What the steps of one process took."""
+
+    seconds: float
+    cpu: float
+
+
+Costs: TypeAlias = dict[str, list[Cost]]
+
+
+def main() -> None:
+    """Compare the ways on a machine that is left alone, and on one that is not."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument("--busy", nargs="+", type=int, default=[0, 3], help="programs beside it")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--child", choices=NETWORKS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(steps(options.child, options.steps)))
+        return
+    for network in options.networks:
+        for busy in options.busy:
+            with programs(busy):
+                costs = take_turns(network, options)
+            report(f"{network}, {options.threads} threads, {busy} other programs", costs)
+
+
+def take_turns(network: str, options: argparse.Namespace) -> Costs:
+    """Every way once a round, another one first each time."""
+    costs: Costs = {name: [] for name in options.ways}
+    for number in range(options.rounds):
+        first = number % len(options.ways)
+        for name in options.ways[first:] + options.ways[:first]:
+            costs[name].append(in_a_process(network, options, WAYS[name]))
+    return costs
+
+
+def in_a_process(network: str, options: argparse.Namespace, way: Mapping[str, str]) -> Cost:
+    """Some steps in a new process, since OpenMP reads its variables once."""
+    inherited = {key: each for key, each in os.environ.items() if key not in OPENMP}
+    variables = {**inherited, "OMP_NUM_THREADS": str(options.threads), **way}
+    command = [sys.executable, "-m", "benchmarks.threads", "--child", network, "--steps", str(options.steps)]
+    done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+    return Cost(*json.loads(done.stdout))
+
+
+def steps(network: str, count: int) -> Cost:
+    """Seconds and CPU seconds of so many steps of training."""
+    import torch
+
+    import cnngraph
+    from cnngraph.recipe import load_recipe
+    from cnngraph.train.images import InMemory, Part
+    from cnngraph.train.learner import Learner
+    from cnngraph.train.loader import TrainingLoader
+    from cnngraph.train.preparation import Preparation
+
+    names = {
+        "digits": ("googlenet_mnist", "digits", (28, 28, 1)),
+        "cifar": ("resnet_cifar_222", "cifar_fast", (32, 32, 3)),
+    }
+    spec, named, shape = names[network]
+    device, recipe = torch.device("cpu"), load_recipe(named)
+    size = recipe.batch_size * (count + WARM_UP)
+    images = InMemory(torch.randint(0, 256, (size, *shape), dtype=torch.uint8), torch.randint(0, 10, (size,)))
+    model = cnngraph.build(spec).train()
+    learner = Learner(model, recipe, device)
+    preparation = Preparation.of(recipe, shape[2], device)
+    batches = TrainingLoader(Part.whole(images), preparation, recipe.batch_size, 0, device, 10).batches()
+    for _ in range(WARM_UP):
+        learner.learn(*next(batches))
+    began, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        learner.learn(*next(batches))
+    return Cost(time.perf_counter() - began, time.process_time() - cpu)
+
+
+@contextmanager
+def programs(count: int) -> Iterator[None]:
+    """So many programs that never rest."""
+    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for each in started:
+            each.kill()
+            each.wait()
+
+
+def report(title: str, costs: Costs) -> None:
+    """A line for each way."""
+    print(title)
+    own = [each.seconds for each in next(iter(costs.values()))]
+    for name, found in costs.items():
+        ratios = [each.seconds / other for each, other in zip(found, own, strict=True)]
+        seconds, cpu = (statistics.median(each) for each in zip(*found, strict=True))
+        print(f"  {name:14} {seconds:7.2f} s   {cpu:7.2f} CPU s   × {statistics.median(ratios):.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Every key of an optimizer's groups under every schedule: the weights of PyTorch's own optimizers and schedulers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import lr_scheduler
+
+from cnngraph.fields import fields_of
+from cnngraph.recipe.optimizers import OPTIMIZERS, Adam, AdamW, Group, Optimizer, RmsProp, Sgd
+from cnngraph.recipe.schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Exponential,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    Schedule,
+    Step,
+    Warmup,
+)
+from cnngraph.train.loader import TrainingLoader
+from cnngraph.train.preparation import Preparation
+from cnngraph.train.run_folder import RunFolder
+from tests.train.support import CPU, RECIPE, at_batch, run, stripe_parts
+
+EPOCHS, STEPS, WARM = 4, 5, 7  # 36 images in batches of 8
+GROUPS = (
+    Group(match="0", lr=0.0),
+    Group(match="1.weight", lr=0.01),
+    Group(match="1.bias", weight_decay=0.3),
+    Group(match="3.bias", lr=0.03, weight_decay=0.0),
+)
+NAMES = (["0.weight", "0.bias"], ["1.weight"], ["1.bias"], ["3.bias"])
+
+Scheduler = Callable[[torch.optim.Optimizer, int], Any]
+SAME: list[tuple[Schedule, Scheduler]] = [  # counted in steps, after a warm-up of so many steps
+    (Constant(), lambda own, warm: lr_scheduler.LambdaLR(own, lambda step: 1.0)),
+    (Step(every=1, divide=2), lambda own, warm: _at_epochs(own, warm, 0.5, 1, 2, 3)),
+    (Step(at=(2, 3)), lambda own, warm: _at_epochs(own, warm, 0.1, 2, 3)),
+    (Exponential(gamma=0.5), lambda own, warm: lr_scheduler.StepLR(own, STEPS, 0.5)),
+    (Cosine(), lambda own, warm: lr_scheduler.CosineAnnealingLR(own, EPOCHS * STEPS - warm)),
+    (Polynomial(power=2), lambda own, warm: lr_scheduler.PolynomialLR(own, EPOCHS * STEPS - warm, 2)),
+]
+OPTIMIZERS_OF_PYTORCH: list[tuple[Optimizer, Callable[[Any], torch.optim.Optimizer]]] = [
+    (Sgd(lr=0.02, momentum=0.5, nesterov=True, weight_decay=0.01, groups=GROUPS),
+     lambda groups: torch.optim.SGD(groups, 0.02, 0.5, weight_decay=0.01, nesterov=True)),
+    (Adam(lr=0.01, betas=(0.8, 0.9), weight_decay=0.01, groups=GROUPS),
+     lambda groups: torch.optim.Adam(groups, 0.01, (0.8, 0.9), weight_decay=0.01)),
+    (AdamW(lr=0.01, weight_decay=0.1, amsgrad=True, groups=GROUPS),
+     lambda groups: torch.optim.AdamW(groups, 0.01, weight_decay=0.1, amsgrad=True)),
+    (RmsProp(lr=0.001, alpha=0.9, eps=0.01, momentum=0.5, weight_decay=0.01, groups=GROUPS),
+     lambda groups: torch.optim.RMSprop(groups, 0.001, 0.9, 0.01, weight_decay=0.01, momentum=0.5)),
+]  # fmt: skip
+
+
+def _at_epochs(own: torch.optim.Optimizer, warm: int, gamma: float, *epochs: int) -> Any:
+    """Epochs of the run, of which a scheduler that follows the warm-up does not see the first steps."""
+    return lr_scheduler.LambdaLR(own, lambda step: gamma ** sum(step + warm >= STEPS * each for each in epochs))
+
+
+def network() -> nn.Sequential:
+    """No dropout, so that nothing is drawn."""
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 4))
+
+
+def in_pytorch(
+    make: Callable[[Any], torch.optim.Optimizer], step_rates: Callable[[torch.optim.Optimizer, int], None]
+) -> dict[str, Tensor]:
+    """The weights after the same batches in a loop of plain PyTorch; `step_rates` is called before each step."""
+    model = network()
+    parameters = dict(model.named_parameters())
+    groups: list[dict[str, Any]] = [{"params": [parameters.pop(name) for name in names]} for names in NAMES]
+    for own, said in zip(groups, GROUPS, strict=True):
+        own |= {"lr": said.lr} if said.lr is not None else {}
+        own |= {"weight_decay": said.weight_decay} if said.weight_decay is not None else {}
+    optimizer = make([{"params": list(parameters.values())}, *groups])
+    parts = stripe_parts()
+    batches = TrainingLoader(parts.train, Preparation.of(RECIPE, 1, CPU), 8, RECIPE.seed, CPU).batches()
+    for number in range(EPOCHS * STEPS):
+        step_rates(optimizer, number)
+        images, labels = next(batches)
+        optimizer.zero_grad()
+        torch.autograd.backward(F.cross_entropy(model(images), labels))
+        optimizer.step()
+    return {name: each.detach() for name, each in model.state_dict().items()}
+
+
+def stepping(schedule: Scheduler, warmup: Warmup | None) -> Callable[[torch.optim.Optimizer, int], None]:
+    """Rates as PyTorch's scheduler gives them, after its own warm-up where there is one."""
+    made: list[Any] = []
+
+    def step(optimizer: torch.optim.Optimizer, number: int) -> None:
+        if made:
+            made[0].step()
+        elif warmup is None:
+            made.append(schedule(optimizer, 0))
+        else:
+            made.append(
+                lr_scheduler.SequentialLR(optimizer, [rising(optimizer, warmup), schedule(optimizer, WARM)], [WARM])
+            )
+
+    return step
+
+
+def rising(optimizer: torch.optim.Optimizer, warmup: Warmup) -> Any:
+    """PyTorch's warm-up; its LinearLR cannot begin with 0."""
+    if not warmup.start:
+        return lr_scheduler.LambdaLR(optimizer, lambda step: step / WARM)
+    shape = lr_scheduler.ConstantLR if warmup.shape == "constant" else lr_scheduler.LinearLR
+    return shape(optimizer, warmup.start, total_iters=WARM)
+
+
+def assert_same(model: nn.Module, expected: dict[str, Tensor]) -> None:
+    found = model.state_dict()
+    for name, each in expected.items():
+        torch.testing.assert_close(found[name], each, rtol=1e-4, atol=1e-6, msg=name)
+    assert torch.equal(found["0.weight"], network().state_dict()["0.weight"])  # its rate is 0
+    assert not torch.equal(found["3.bias"], network().state_dict()["3.bias"])
+
+
+WARMUPS = [
+    None,
+    Warmup(steps=WARM, start=0.0),
+    Warmup(steps=WARM, start=0.1),
+    Warmup(steps=WARM, start=0.5, shape="constant"),
+]
+
+
+@pytest.mark.parametrize("warmup", WARMUPS, ids=["plain", "from_0", "linear", "constant"])
+@pytest.mark.parametrize(("schedule", "same"), SAME, ids=lambda each: getattr(each, "name", ""))
+def test_groups_under_every_schedule(
+    tmp_path: Path, schedule: Schedule, same: Scheduler, warmup: Warmup | None
+) -> None:
+    wanted, make = OPTIMIZERS_OF_PYTORCH[0]
+    model = network()
+    run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    assert_same(model, in_pytorch(make, stepping(same, warmup)))
+
+
+@pytest.mark.parametrize(("wanted", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda each: getattr(each, "name", ""))
+@pytest.mark.parametrize("schedule", [Constant(), Cosine()], ids=lambda each: each.name)
+def test_groups_of_every_optimizer(
+    tmp_path: Path, schedule: Schedule, wanted: Optimizer, make: Callable[[Any], torch.optim.Optimizer]
+) -> None:
+    same = next(each for known, each in SAME if type(known) is type(schedule))
+    model = network()
+    run(tmp_path, network=model, optimizer=wanted, schedule=schedule, epochs=EPOCHS)
+    assert_same(model, in_pytorch(make, stepping(same, None)))
+
+
+@pytest.mark.parametrize("warmup", [None, Warmup(steps=WARM, start=0.5)], ids=["plain", "warmup"])
+def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
+    """Nearly nothing is an improvement, so the rate falls after every second epoch."""
+    wanted, make = OPTIMIZERS_OF_PYTORCH[0]
+    schedule = Plateau(patience=0, threshold=1.0, divide=4)
+    model = network()
+    result = run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    losses = [each.held.loss for each in result.epochs]
+
+    def rates(optimizer: torch.optim.Optimizer, number: int) -> None:
+        if not number:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+            plateau.append(lr_scheduler.ReduceLROnPlateau(dummy, factor=0.25, patience=0, threshold=1.0))
+        elif number % STEPS == 0:
+            plateau[0].step(losses[number // STEPS - 1])
+        warm = 0.5 + 0.5 * number / WARM if warmup and number < WARM else None
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * (warm if warm is not None else dummy.param_groups[0]["lr"])
+
+    plateau: list[lr_scheduler.ReduceLROnPlateau] = []
+    dummy = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
+    assert_same(model, in_pytorch(make, rates))
+    assert result.epochs[-1].learning_rate < wanted.lr / 4
+
+
+def test_groups_in_one_cycle(tmp_path: Path) -> None:
+    """PyTorch's cycle is one step shorter: its last step reaches the end."""
+    wanted, make = OPTIMIZERS_OF_PYTORCH[3]  # whose momentum PyTorch's cycle cannot change either
+    count = EPOCHS * STEPS
+
+    def same(own: torch.optim.Optimizer, warm: int) -> Any:
+        rates = [group["lr"] for group in own.param_groups]
+        start = (0.3 * count + 1) / (count + 1)
+        return lr_scheduler.OneCycleLR(own, rates, total_steps=count + 1, pct_start=start, cycle_momentum=False)
+
+    model = network()
+    run(tmp_path, network=model, optimizer=wanted, schedule=OneCycle(), epochs=EPOCHS)
+    assert_same(model, in_pytorch(make, stepping(same, None)))
+
+
+@pytest.mark.parametrize("schedule", [Constant(), Cosine(), Plateau(patience=0)], ids=lambda each: each.name)
+def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
+    changes: dict[str, Any] = {"optimizer": OPTIMIZERS_OF_PYTORCH[2][0], "schedule": schedule, "epochs": EPOCHS}
+    whole, half = network(), network()
+    run(tmp_path / "whole", network=whole, **changes)
+    stopped = run(
+        tmp_path / "half", network=at_batch(8, lambda: signal.raise_signal(signal.SIGINT), network()), **changes
+    )
+    assert stopped.interrupted
+    run(tmp_path / "half", network=half, resume=True, **changes)
+    assert all(torch.equal(each, half.state_dict()[key]) for key, each in whole.state_dict().items())
+    assert torch.equal(half.state_dict()["0.weight"], network().state_dict()["0.weight"])
+
+
+def test_every_key_and_every_schedule_is_here() -> None:
+    """A new key of a group, optimizer or schedule needs a case above."""
+    assert set(fields_of(Group)) == {"match", "lr", "weight_decay"}
+    tested: Sequence[type[Any]] = [*(type(each) for each, _ in SAME), Plateau, OneCycle]
+    assert set(tested) == set(SCHEDULES)
+    assert {type(each) for each, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is drawn: that takes longer than all else."""
+    monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
+    monkeypatch.setattr("cnngraph.train.run_folder.save_report", lambda *arguments: None)

@@ -1,0 +1,81 @@
+"""The number of PyTorch's threads: chosen by what is free, told in the header, and kept when a run is resumed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import cnngraph
+from cnngraph.ir.graph import Graph
+from cnngraph.launch import Cores
+from cnngraph.recipe.data import ImageFolder
+from cnngraph.train import Result, run_training
+from cnngraph.train.machine import settle_threads
+from cnngraph.train.records import Progress
+from tests.train.support import RECIPE, Remembering
+from tests.train.test_small_batches import images, written
+
+
+@pytest.fixture(autouse=True)
+def as_many_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    count = torch.get_num_threads()
+    yield
+    torch.set_num_threads(count)
+
+
+@pytest.mark.parametrize(
+    ("cores", "before", "told"),
+    [
+        (Cores(2, 2), None, "cpu, 2 threads"),
+        (Cores(2, 1), None, "cpu, 1 thread (of 2 cores, others are busy)"),
+        (Cores(2, 1), 2, "cpu, 2 threads, as before"),
+        (Cores(2, 2), 1, "cpu, 1 thread, as before"),
+        (None, 2, "cpu, 1 thread"),
+    ],
+)
+def test_the_choice_and_the_reason(cores: Cores | None, before: int | None, told: str) -> None:
+    torch.set_num_threads(1)
+    assert settle_threads(cores, before) == told
+
+
+class Stopping(Remembering):
+    """Ctrl-C after the first epoch."""
+
+    def step(self, progress: Progress) -> None:
+        if progress.epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_resumed_run_keeps_its_threads_and_its_bits(tmp_path: Path) -> None:
+    graph, data = cnngraph.load(written(tmp_path, "map")), images(tmp_path / "data", 40)
+    run_with(graph, data, tmp_path / "whole", Cores(2, 2))
+    stopping = Stopping()
+    assert run_with(graph, data, tmp_path / "half", Cores(2, 2), stopping).interrupted
+    told = Remembering()
+    run_with(graph, data, tmp_path / "half", Cores(2, 1), told)
+    assert stopping.began[0].device == "cpu, 2 threads"
+    assert told.began[0].device == "cpu, 2 threads, as before"
+    whole, half = (load_file(tmp_path / each / "last.safetensors") for each in ("whole", "half"))
+    assert all(torch.equal(each, half[key]) for key, each in whole.items())
+
+
+def run_with(graph: Graph, data: Path, out: Path, cores: Cores, reporter: Remembering | None = None) -> Result:
+    recipe = replace(RECIPE, data=ImageFolder(), epochs=4)
+    return run_training(
+        graph,
+        recipe,
+        spec_text="",
+        out=out,
+        data_dir=data,
+        device="cpu",
+        resume=(out / "state.pt").exists(),
+        reporter=reporter or Remembering(),
+        cores=cores,
+    )
