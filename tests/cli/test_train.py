@@ -151,8 +151,8 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err == (
         "error[E704]: cannot read run: it is the folder of a run\n  help: its weights are run/last.safetensors\n"
     )
-    ran = cli("train", tiny, "--weights", "x.yaml")
-    assert ran.err.endswith("  help: a file of weights ends in .safetensors, .pth, .pt, .bin or .ckpt\n")
+    ran = cli("train", tiny, "--weights", tiny)
+    assert ran.err == f"error[E704]: {tiny} is not a file of weights: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
     assert ran.err.startswith("error: with --weights torchvision the first word is a network's name, and run is a")
