@@ -16,7 +16,7 @@ from typing import Any
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.fields import FieldError, Int, show_value
-from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Tensors, UnknownError
+from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reach, Tensors, UnknownError
 from cnngraph.ir.graph import Graph, Input, Scope
 from cnngraph.ir.ledger import MAX_NODES, Ledger, TooLargeError
 from cnngraph.ir.level import Level, module_tree, type_of_slot
@@ -73,7 +73,7 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
     """The whole graph; in part where something failed, None where there is not even an input."""
     assert spec.nodes is not None
     maker = Maker(ledger)
-    env = Env(spec.library, {}, {}, {}, maker.type_of)
+    env = Env(spec.library, {}, {}, Reach(), maker.type_of)
     try:
         _bind_params(spec, env)
         env = env.inside(_inputs(spec, env, maker))

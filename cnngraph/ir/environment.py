@@ -58,23 +58,61 @@ class Row(dict[str, Any]):
 
 @dataclass(slots=True)
 class Bound:
-    """What a name stands for: the value (None: unknown, since it failed), and the names inside."""
+    """What a name stands for: the value (None: unknown, since it failed), and the names inside.
+
+    `flat`: its nodes are in the scope around it, and it has no module. `rounds` are the iterations of a repeat.
+    """
 
     value: Tensors | None
     span: Span
     path: str = ""
-    names: dict[str, Bound] = field(default_factory=dict)
+    names: Reach = field(default_factory=lambda: Reach())
     absent: bool = False
     unused: bool = False
+    flat: bool = False
     start: int = 0
     stop: int = 0
     again: Callable[..., Bound] | None = None
+    rounds: list[Bound] = field(default_factory=list)
 
     def tensors(self) -> Tensors:
         """The value; raises UnknownError where there is none."""
         if self.value is None:
             raise UnknownError
         return self.value
+
+
+class Reach(dict[str, Bound]):
+    """The nodes that a path may begin with. What `flat` brings into a scope may have the name of a node there.
+
+    Both keep it, since neither has the module's name for itself: which is meant is not known where the two differ.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rivals: dict[str, list[Bound]] = {}
+
+    def put(self, name: str, bound: Bound) -> None:
+        """Give a node its own name in the scope."""
+        known = self.get(name)
+        if known is not None and known is not bound:
+            self.rivals.setdefault(name, []).append(known)
+        self[name] = bound
+
+    def join(self, inner: Reach) -> None:
+        """Bring the names inside a flat node into the scope around it."""
+        spend(len(inner))
+        for name, bound in inner.items():
+            known = self.setdefault(name, bound)
+            if known is not bound:
+                self.rivals.setdefault(name, []).append(bound)
+        for name, bounds in inner.rivals.items():
+            self.rivals.setdefault(name, []).extend(bounds)
+
+    def all(self, name: str) -> list[Bound]:
+        """Every node of that name, the scope's own first."""
+        known = self.get(name)
+        return [] if known is None else [known, *self.rivals.get(name, ())]
 
 
 class Reads(NamedTuple):
@@ -112,7 +150,7 @@ class Env:
     library: Library
     params: dict[str, Given]
     inputs: dict[str, Bound]
-    names: dict[str, Bound]
+    names: Reach
     type_of: Callable[[Ref], TensorType]
     index: tuple[int, Any] | None = None
     reads: Reads | None = None
@@ -127,7 +165,7 @@ class Env:
 
     def inside(self, inputs: dict[str, Bound]) -> Env:
         """The params and indices around inline nodes, with inputs and names of their own."""
-        return Env(self.library, self.params, inputs, {}, self.type_of, self.index)
+        return Env(self.library, self.params, inputs, Reach(), self.type_of, self.index)
 
     # -- values
 
@@ -204,15 +242,18 @@ class Env:
             return self.index[0 if name == "i" else 1], 0
         if name == "from":
             return self.shape_read(reference), 0
-        bound = self.inputs.get(name) or self.names.get(name)
-        if bound is None:
-            for length in range(1, len(reference.trail)):
-                dotted = self.names.get(".".join((name, *reference.trail[:length])))
-                if dotted is not None:
-                    shape, used = self.shape_within(dotted, replace(reference, trail=reference.trail[length:]))
-                    return shape, used + length
+        bounds = [self.inputs[name]] if name in self.inputs else self.names.all(name)
+        found = [self.shape_within(bound, reference) for bound in bounds]
+        for length in range(1, len(reference.trail)):
+            for bound in self.names.all(".".join((name, *reference.trail[:length]))):
+                shape, used = self.shape_within(bound, replace(reference, trail=reference.trail[length:]))
+                found.append((shape, used + length))
+        if not found:
             raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
-        return self.shape_within(bound, reference)
+        readable = [each for each in found if _has_sizes(*each, reference)] or found[:1]
+        if any(each != readable[0] for each in readable):
+            raise ambiguous_shape(reference)
+        return readable[0]
 
     def shape_read(self, reference: Reference) -> ShapeValue:
         """`$from`."""
@@ -228,67 +269,24 @@ class Env:
         for part in reference.trail:
             if part not in bound.names or (part in SHAPE_WORDS and used + 1 == len(reference.trail)):
                 break
-            bound = bound.names[part]
+            inner = bound.names[part]
+            if part.isdecimal() and self.is_other_tensor(bound, int(part), inner, reference.trail[used + 1 :]):
+                raise ambiguous_shape(reference)
+            bound = inner
             used += 1
         return self.shape(bound.tensors()), used
+
+    def is_other_tensor(self, bound: Bound, number: int, inner: Bound, rest: tuple[str, ...]) -> bool:
+        """Whether a number is both a node inside and, with another shape, a tensor of the list that the node gives."""
+        value = bound.value
+        if value is None or not value.is_list or number >= len(value.refs) or (rest and rest[0] in inner.names):
+            return False
+        return self.shape(inner.tensors()).type != self.type_of(value.refs[number])
 
     def shape(self, tensors: Tensors) -> ShapeValue:
         """The shape of a value."""
         types = tuple(self.type_of(ref) for ref in tensors.refs)
         return ShapeValue(types if tensors.is_list else types[0])
-
-    # -- paths
-
-    def find(self, word: Word) -> Bound:
-        """What a path stands for. Raises ProblemError where it leads nowhere."""
-        text = self.text(word)
-        parts = text.split(".")
-        for length in range(1, len(parts) + 1):
-            head = ".".join(parts[:length])
-            bound = self.inputs.get(head) or self.names.get(head)
-            if bound is not None:
-                return self.walk(bound, parts[length:], head, word)
-        options = [*self.inputs, *self.names]
-        mend = did_you_mean(parts[0], options)
-        if parts[0] == "in" and self.inputs:
-            mend = f"say which input: {' or '.join(self.inputs)}"
-        raise ProblemError("E301", f"there is no node {parts[0]} here", word.span, help=mend or in_reach(options))
-
-    def walk(self, bound: Bound, rest: list[str], reached: str, word: Word) -> Bound:
-        """The path's remaining parts, through names inside blocks and numbers of lists."""
-        for position, part in enumerate(rest):
-            if bound.absent and not (part.isdecimal() and bound.tensors().is_list and bound.tensors().refs):
-                message = f"{reached} is absent here, so there is nothing inside it to read"
-                raise ProblemError("E304", message, word.span, notes=(f"its when at {bound.span} is false",))
-            inner = next(
-                (length for length in range(len(rest), position, -1) if ".".join(rest[position:length]) in bound.names),
-                None,
-            )
-            if inner is not None:
-                found = bound.names[".".join(rest[position:inner])]
-                return self.walk(found, rest[inner:], f"{reached}.{'.'.join(rest[position:inner])}", word)
-            tensors = bound.tensors()
-            if part.isdecimal() and (tensors.is_list or reached in self.inputs):
-                bound = self.part(tensors, int(part), reached, word)
-                reached = f"{reached}.{part}"
-                continue
-            raise self.nothing_inside(bound, part, reached, word)
-        return bound
-
-    def part(self, tensors: Tensors, number: int, reached: str, word: Word) -> Bound:
-        """One tensor of a list, or of an input, which is a list of one where it is no other."""
-        if number >= len(tensors.refs):
-            count = len(tensors.refs)
-            parts = {0: "no parts", 1: f"one part, {reached}.0"}.get(count, f"{count} parts, 0 to {count - 1}")
-            raise ProblemError("E301", f"{reached} has {parts}", word.span)
-        return Bound(Tensors((tensors.refs[number],)), word.span)
-
-    def nothing_inside(self, bound: Bound, part: str, reached: str, word: Word) -> ProblemError:
-        """A path goes on where there is nothing."""
-        if not bound.names:
-            return ProblemError("E301", f"{reached} is a single node, there is no {part} inside", word.span)
-        mend = did_you_mean(part, bound.names)
-        return ProblemError("E301", f"there is no {part} in {reached}", word.span, help=mend or in_reach(bound.names))
 
 
 def _check_size(made: list[Any] | Row, span: Span) -> None:
@@ -317,6 +315,19 @@ def _part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
 def bad_name(name: str, reason: str, span: Span) -> ProblemError:
     """A node's name that no module can have."""
     return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {better_name(name)}")
+
+
+def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
+    """Whether what follows a path can be asked of the tensor that it leads to."""
+    rest = reference.trail[used:]
+    return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))
+
+
+def ambiguous_shape(reference: Reference) -> ExpressionError:
+    """A path in an expression leads to tensors of different shapes."""
+    message = f"{reference} is ambiguous: it leads to tensors of different shapes"
+    help = "write [0] for a tensor of a list, as in $x[0].channels, or give one of the nodes another name"
+    return ExpressionError(message, reference.start, reference.end, help, "E319")
 
 
 def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:

@@ -11,6 +11,7 @@ from cnngraph.document import Entry
 from cnngraph.fields import FieldError
 from cnngraph.ir.environment import Bound, Env, ProblemError, UnknownError
 from cnngraph.ir.graph import Graph, InitRule, Node, Ref, Scope
+from cnngraph.ir.paths import find
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.spec.model import InitSpec, Spec, Word
 from cnngraph.tensor_type import TensorType
@@ -73,7 +74,7 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[
     wanted: list[tuple[str, Word | None]] = [(name.text, path) for name, path in spec.outputs]
     for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
         try:
-            bound = env.find(path) if path else last
+            bound = find(env, path) if path else last
             if bound is None:
                 continue
             if path and not bound.tensors().refs:

@@ -31,8 +31,8 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
         place.slot.append(slot)
     else:
         level = Level(place.take())
-    bound = Bound(None, child.span, level.path)
-    bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound.names)
+    bound = Bound(None, child.span, level.path, flat=child.flat)
+    bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound)
     bound.start, bound.stop = start, len(walker.maker.nodes)
     if child.repeat.carry == "concat" and bound.value is not None:
         path = _concat_path(child, level, place, bound)
@@ -119,7 +119,7 @@ def _run_rounds(
     reads: Reads,
     level: Level,
     slot: type_of_slot,
-    names: dict[str, Bound],
+    around: Bound,
 ) -> Tensors | None:
     """Each round in turn, reading what `carry` says; the value of the whole, None if a round failed."""
     assert child.repeat is not None
@@ -142,8 +142,11 @@ def _run_rounds(
         elif number and carry == "last":
             carried = _carrying(reads, value)
         bound = _round(walker, child, once, number, item, len(items), carried, env, place)
-        if bound.path:
-            names[bound.path[len(level.path) + 1 if level.path else 0 :]] = bound
+        around.rounds.append(bound)
+        if bound.flat:
+            around.names.join(bound.names)
+        elif bound.path:
+            around.names.put(bound.path[len(level.path) + 1 if level.path else 0 :], bound)
         if bound.value is None:
             return None
         value = bound.value

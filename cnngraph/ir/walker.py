@@ -9,12 +9,13 @@ from typing import Any
 from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Value
 from cnngraph.fields import show_value
-from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Tensors, UnknownError
+from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reach, Reads, Tensors, UnknownError
 from cnngraph.ir.graph import Input, Node, Ref, Scope
 from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker
 from cnngraph.ir.order import Orders
+from cnngraph.ir.paths import find
 from cnngraph.ir.repeats import read_by_rounds, read_once, repeat
 from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ops.op import Op
@@ -64,12 +65,11 @@ class Walker:
             bound = self.node(child, env, above, place)
             bounds[index] = bound
             if name:
-                env.names[name.text] = bound
-            elif not bound.absent:
-                env.names[_number(bound, place)] = bound
-            if child.flat or (bound.names and bound.path == level.path):
-                for inner, each in bound.names.items():
-                    env.names.setdefault(inner, each)
+                env.names.put(name.text, bound)
+            elif not bound.absent and not bound.flat:
+                env.names.put(_number(bound, place), bound)
+            if bound.flat:
+                env.names.join(bound.names)
         last = bounds[-1]
         assert last is not None
         return last
@@ -138,7 +138,7 @@ class Walker:
             return Reads((bound.tensors(),), (name,), False)
         values = []
         for word in child.reads:
-            bound = env.find(word)
+            bound = find(env, word)
             if bound.unused:
                 raise self.reads_unused(word.text, word.span, bound)
             values.append(bound.tensors())
@@ -156,7 +156,7 @@ class Walker:
         """A node whose `when` is false is its `else`, or its first input."""
         value = reads.wire
         if child.otherwise is not None:
-            found = [env.find(word).tensors() for word in child.otherwise]
+            found = [find(env, word).tensors() for word in child.otherwise]
             value = Reads(tuple(found), (), True).joined
         left = set(reads.refs).difference(value.refs)
         if left:
@@ -214,7 +214,8 @@ class Walker:
             inner: type_of_slot = []
             place.slot.append(inner)
             last = self.children(scope, env, place.level, inner)
-            return Bound(last.value, span, place.level.path, env.names, start=start, stop=len(self.maker.nodes))
+            stop = len(self.maker.nodes)
+            return Bound(last.value, span, place.level.path, env.names, flat=True, start=start, stop=stop)
         path = place.take()
         slot: type_of_slot = []
         last = self.children(scope, env, Level(path), slot)
@@ -260,7 +261,7 @@ class Walker:
         self.ledger.enter(block, place.peek(), child.span)
         body = block.body
         base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), inputs, {}, self.maker.type_of, reads=reads)
+        env = Env(library, dict(base), inputs, Reach(), self.maker.type_of, reads=reads)
         rest = _bind(block, words, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
@@ -325,7 +326,7 @@ class Walker:
 
     def share(self, word: Word, reads: Reads, env: Env, place: Place) -> Bound:
         """Run the module of another node again: elaborated anew with these inputs, and compared."""
-        owner = env.find(word)
+        owner = find(env, word)
         if owner.absent or owner.again is None or owner.value is None:
             if owner.value is None:
                 raise UnknownError
