@@ -91,6 +91,7 @@ class Reach(dict[str, Bound]):
     def __init__(self) -> None:
         super().__init__()
         self.rivals: dict[str, list[Bound]] = {}
+        self.later: set[str] = set()  # nodes of the scope that are elaborated after the one at hand
 
     def put(self, name: str, bound: Bound) -> None:
         """Give a node its own name in the scope."""
@@ -159,7 +160,7 @@ class Env:
         """The same, where a node reads these: `$from`; None, where that differs from round to round."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.index, reads)
 
-    def round(self, index: int, item: Any, reads: Reads) -> Env:
+    def round(self, index: int, item: Any, reads: Reads | None) -> Env:
         """The same in one round of a repeat: `$i`, `$item`, `$from`."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, (index, item), reads)
 
@@ -249,6 +250,8 @@ class Env:
                 shape, used = self.shape_within(bound, replace(reference, trail=reference.trail[length:]))
                 found.append((shape, used + length))
         if not found:
+            if name in self.names.later:
+                raise ExpressionError(*too_late(name, reference.start, reference.end))
             raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
         readable = [each for each in found if _has_sizes(*each, reference)] or found[:1]
         if any(each != readable[0] for each in readable):
@@ -321,6 +324,14 @@ def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
     """Whether what follows a path can be asked of the tensor that it leads to."""
     rest = reference.trail[used:]
     return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))
+
+
+NOT_KNOWN_YET = "it stands further down, and reads this node or is reached by a path that depends on a shape"
+
+
+def too_late(name: str, start: int, end: int) -> tuple[str, int, int, str, str]:
+    """What an ExpressionError says of a node that is elaborated later."""
+    return f"${name} is not known yet where this node asks for it", start, end, NOT_KNOWN_YET, "E315"
 
 
 def ambiguous_shape(reference: Reference) -> ExpressionError:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import islice, pairwise
 
-from cnngraph.document import Value, texts_in
-from cnngraph.ir.environment import Env, ProblemError
+from cnngraph.document import Listing, Table, Value, texts_in
+from cnngraph.ir.environment import Env, ProblemError, UnknownError
 from cnngraph.spec.expressions import ExpressionError, parse_expression
-from cnngraph.spec.model import NodeSpec, ScopeSpec
+from cnngraph.spec.model import NodeSpec, ScopeSpec, Word
+from cnngraph.spec.names import heads
+from cnngraph.spec.values import spend
 
 MAX_CIRCLES = 20  # the nodes of further ones are unknown, and nothing is said of them
 MAX_SHOWN = 10  # nodes of a circle
+MAX_ITERATIONS = 1_000  # of a repeat whose paths are written out beforehand
+IN_PATH = re.compile(r"\$\{([^}]*)\}")
 
 type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
@@ -30,19 +37,21 @@ class Orders:
         known = self._known.get(id(scope))
         if known is None:
             known = _order(scope, names, env)
-            if not any("$" in text for child in scope.children for text in _paths(child)):
+            if not any("$" in word.text for child in scope.children for word in (*_paths(child), *_other_paths(child))):
                 self._known[id(scope)] = known
         return known
 
 
 def _order(scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
-    index_of = {name: index for index, name in enumerate(names)}
-    needs = [_needs(child, index, scope, index_of, env) for index, child in enumerate(scope.children)]
-    if all(each < index for index, need in enumerate(needs) for each in need):
+    find = _Finder(scope, {name: index for index, name in enumerate(names)}, env)
+    needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
+    perhaps = [find.perhaps(child, index) - needs[index] for index, child in enumerate(scope.children)]
+    if all(each < index for index in range(len(names)) for each in needs[index] | perhaps[index]):
         return list(range(len(names))), []
     order: list[int] = []
     circles: list[tuple[ProblemError, list[int]]] = []
     done: set[int] = set()
+    _add_harmless(needs, perhaps)
     while True:
         order += _sorted(needs, done)
         left = [index for index in range(len(names)) if index not in done]
@@ -54,6 +63,32 @@ def _order(scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
             circle = left
         circles.append((problem, circle))
         done.update(circle)
+
+
+def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
+    """Add to each node's needs what it may need, unless that would close a circle: then it cannot be what is meant."""
+    for index, others in enumerate(perhaps):
+        if not others:
+            continue
+        behind = _readers(needs, index)
+        needs[index] |= {each for each in others if each not in behind}
+
+
+def _readers(needs: list[set[int]], start: int) -> set[int]:
+    """The nodes that cannot be known before this one, itself among them."""
+    readers: dict[int, list[int]] = {}
+    for index, need in enumerate(needs):
+        for each in need:
+            readers.setdefault(each, []).append(index)
+    found = {start}
+    waiting = [start]
+    while waiting:
+        for each in readers.get(waiting.pop(), ()):
+            if each not in found:
+                found.add(each)
+                waiting.append(each)
+    spend(len(needs))
+    return found
 
 
 def _sorted(needs: list[set[int]], done: set[int]) -> list[int]:
@@ -101,62 +136,133 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
 
 
-def _needs(child: NodeSpec, index: int, scope: ScopeSpec, index_of: dict[str, int], env: Env) -> set[int]:
-    """The nodes that must be known before this one."""
-    needs: set[int] = set()
-    if child.reads is None and index:
-        needs.add(index - 1)
-    for text in _paths(child):
-        needs |= _heads(text, index, scope, index_of, env)
-    for text in _expression_paths(child):
-        if text.partition(".")[0] not in env.params:
-            needs |= _heads(text, index, scope, index_of, env, flat=False)
-    return needs
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds the nodes that a node reads, before any of them is elaborated."""
 
+    scope: ScopeSpec
+    index_of: dict[str, int]
+    env: Env
 
-def _heads(text: str, index: int, scope: ScopeSpec, index_of: dict[str, int], env: Env, flat: bool = True) -> set[int]:
-    """The nodes that a path may begin with."""
-    if "$" in text:
+    def needs(self, child: NodeSpec, index: int) -> set[int]:
+        """The nodes that must be known before this one."""
+        needs = {index - 1} if child.reads is None and index else set()
+        for word in _paths(child):
+            texts = self.written_out(word, child)
+            if texts is not None:
+                needs = needs.union(*(self.heads(text, index) for text in texts))
+            elif "." in word.text.partition("$")[0]:
+                needs |= self.heads(word.text.partition("$")[0].partition(".")[0], index)
+        for name in _names_of(child, certain=True):
+            needs |= self.named(name, index)
+        return needs
+
+    def perhaps(self, child: NodeSpec, index: int) -> set[int]:
+        """The nodes that this one may read: by an `else`, in a part of an expression that may not be computed."""
+        found: set[int] = set()
+        for word in _other_paths(child):
+            texts = self.written_out(word, child)
+            found = found.union(*(self.heads(text, index) for text in texts or ()))
+        for word in (*_paths(child), *_other_paths(child)):
+            if self.written_out(word, child) is None:
+                found |= self.guessed(word.text, index)
+                found = found.union(*(self.named(name, index) for name in _names_in_path(word.text)))
+        for name in _names_of(child, certain=False):
+            found |= self.named(name, index)
+        return found
+
+    def written_out(self, word: Word, child: NodeSpec) -> list[str] | None:
+        """The paths that a word stands for, one for each iteration; None where that is not known yet."""
+        if "$" not in word.text:
+            return [word.text]
+        try:
+            return [self.env.text(word)]
+        except (ProblemError, UnknownError):
+            pass
+        if child.repeat is None:
+            return None
+        try:
+            items = self.env.always(child.repeat.count)
+            items = [None] * items if type(items) is int else items
+            if not isinstance(items, list | tuple) or len(items) > MAX_ITERATIONS:
+                return None
+            spend(len(items))
+            return [self.env.round(number, item, None).text(word) for number, item in enumerate(items)]
+        except (ProblemError, UnknownError):
+            return None
+
+    def named(self, name: str, index: int) -> set[int]:
+        """The node that an expression's `$name.and.trail` asks for."""
+        return set() if name.partition(".")[0] in self.env.params else self.heads(name, index, flat=False)
+
+    def heads(self, text: str, index: int, flat: bool = True) -> set[int]:
+        """The nodes that a path may begin with."""
+        for head in heads(text):
+            if head in self.index_of:
+                return {self.index_of[head]}
+            if head in self.env.inputs:
+                return set()
+        return {each for each in range(index) if flat and self.scope.children[each].flat}
+
+    def guessed(self, text: str, index: int) -> set[int]:
+        """The nodes that a path may begin with whose `$` is not known yet."""
         stem = text.partition("$")[0]
         if not stem:
             return set(range(index))  # it may be anything: it reads upward
-        exact = stem.partition(".")[0] if "." in stem else None
-        return {
-            each
-            for name, each in index_of.items()
-            if each != index and (name == exact if exact else name.startswith(stem))
-        }
-    parts = text.split(".")
-    for length in range(1, len(parts) + 1):
-        head = ".".join(parts[:length])
-        if head in index_of:
-            return {index_of[head]}
-        if head in env.inputs:
-            return set()
-    return {each for each in range(index) if flat and scope.children[each].flat}
+        return {each for name, each in self.index_of.items() if each != index and name.startswith(stem)}
 
 
-def _paths(child: NodeSpec) -> Iterator[str]:
-    yield from (word.text for word in child.reads or ())
-    yield from (word.text for word in child.otherwise or ())
+def _paths(child: NodeSpec) -> Iterator[Word]:
+    yield from child.reads or ()
     if child.share:
-        yield child.share.text
+        yield child.share
 
 
-def _expression_paths(child: NodeSpec) -> set[str]:
-    """Every `$name.and.trail` in a node's own expressions."""
-    values: list[Value] = [entry.value for entry in child.words]
-    values += [each for each in (child.when, child.expect) if each is not None]
+def _other_paths(child: NodeSpec) -> Iterator[Word]:
+    """The paths that are read only where the node, or an iteration of it, is absent."""
+    yield from child.otherwise or ()
     if child.repeat is not None:
-        values.append(child.repeat.count)
-        values += [entry.value for entry in (*child.repeat.first, *child.repeat.last)]
-    texts = [each for value in values for each in texts_in(value) if "$" in each]
-    texts += [child.op.text] if child.op and "$" in child.op.text else []
-    return {name for text in texts for name in _names(text)}
+        rows = child.repeat.count.items if isinstance(child.repeat.count, Listing) else ()
+        entries = [entry for row in rows if isinstance(row, Table) for entry in row]
+        for entry in (*entries, *child.repeat.first, *child.repeat.last):
+            if entry.key == "else":
+                yield from (Word(text, entry.value.span) for text in texts_in(entry.value))
 
 
-def _names(text: str) -> Iterable[str]:
+def _names_of(child: NodeSpec, certain: bool) -> set[str]:
+    """Every `$name.and.trail` in a node's own expressions: those that are always computed, or the others.
+
+    What an absent node would compute beside its `when` is not; nor is what stands in one iteration only.
+    """
+    always: list[Value] = [child.when] if child.when is not None else []
+    sometimes: list[Value] = []
+    (always if child.when is None else sometimes).extend(entry.value for entry in child.words)
+    if child.expect is not None:
+        (always if child.when is None else sometimes).append(child.expect)
+    if child.repeat is not None:
+        (always if child.when is None else sometimes).append(child.repeat.count)
+        sometimes += [entry.value for entry in (*child.repeat.first, *child.repeat.last)]
+    texts = [(each, True) for value in always for each in texts_in(value) if "$" in each]
+    texts += [(each, False) for value in sometimes for each in texts_in(value) if "$" in each]
+    texts += [(child.op.text, child.when is None)] if child.op and "$" in child.op.text else []
+    found: set[str] = set()
+    for text, computed in texts:
+        every, sure = _names(text)
+        found |= (sure if certain else every - sure) if computed else (set() if certain else every)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Every name in an expression, and those that are asked for whatever the others are."""
     try:
-        return [str(reference).removeprefix("$") for reference in parse_expression(text).references]
+        parsed = parse_expression(text)
     except ExpressionError:
-        return ()
+        return frozenset(), frozenset()
+    sure = frozenset(str(each).removeprefix("$") for each in parsed.certain_references)
+    return frozenset(str(each).removeprefix("$") for each in parsed.references), sure
+
+
+def _names_in_path(text: str) -> frozenset[str]:
+    """The names in the `${…}` of a path."""
+    return frozenset(name for inner in IN_PATH.findall(text) for name in _names(inner)[0])

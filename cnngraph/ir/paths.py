@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnngraph.diagnostics import did_you_mean
-from cnngraph.ir.environment import Bound, Env, ProblemError, Tensors, UnknownError, in_reach
+from cnngraph.ir.environment import NOT_KNOWN_YET, Bound, Env, ProblemError, Tensors, UnknownError, in_reach
 from cnngraph.spec.model import Word
 from cnngraph.spec.names import heads
 
@@ -108,6 +108,9 @@ class _Search:
     def no_node(self) -> ProblemError:
         """The path begins with nothing that is in reach."""
         head = self.text.partition(".")[0]
+        if later := next((each for each in heads(self.text) if each in self.env.names.later), None):
+            message = f"{later} is not known yet where this node reads it"
+            return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
         mend = did_you_mean(head, options)
         if head == "in" and self.env.inputs:

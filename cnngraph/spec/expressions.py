@@ -41,6 +41,11 @@ class Expression:
     references: tuple[Reference, ...] = field(compare=False, repr=False)
 
     @property
+    def certain_references(self) -> list[Reference]:
+        """The references that are looked up whenever the expression is evaluated: `if`, `and` and `or` skip others."""
+        return [each.reference for each in self.root.certain() if isinstance(each, Name)]
+
+    @property
     def bare_reference(self) -> Reference | None:
         """The reference, if the expression is nothing but one (`$unit`, `$item.op`)."""
         return self.root.reference if isinstance(self.root, Name) else None

@@ -39,7 +39,7 @@ MAX_DEPTH = 50
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<reference>\$[A-Za-z_][A-Za-z0-9_]*(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))*)
-    | (?P<member>(?<=[\])])\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))
+    | (?P<member>(?<=[\])])(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))+)
     | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
     | (?P<text>'[^']*'|"[^"]*")
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
@@ -259,13 +259,21 @@ class _Parser:
         node = self.atom()
         for _ in range(MAX_DEPTH):
             if self.token.kind == "member":
-                name = self.next().text[1:]
-                node = Member(self.source, start, self.previous_end, (node,), name)
+                node = self.members(node, start)
             elif self.is_at("["):
                 node = self.subscript(node, start)
             else:
                 return node
         self.too_deep()
+
+    def members(self, node: Node, start: int) -> Node:
+        """What follows a bracket: `.rows.0.out`."""
+        token = self.next()
+        end = token.start
+        for name in token.text[1:].split("."):
+            end += 1 + len(name)
+            node = Member(self.source, start, end, (node,), name)
+        return node
 
     def subscript(self, base: Node, start: int) -> Node:
         opening = self.next()

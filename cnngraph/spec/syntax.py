@@ -83,6 +83,16 @@ class Node:
         for each in self.parts:
             yield from each.walk()
 
+    def certain(self) -> Iterator[Node]:
+        """This node and those parts of it that are computed whatever their values are."""
+        yield self
+        for each in self.always():
+            yield from each.certain()
+
+    def always(self) -> tuple[Node, ...]:
+        """The parts that are computed whatever their values are."""
+        return self.parts
+
     def height(self) -> int:
         """How many nodes stand on one another."""
         return 1 + max((each.height() for each in self.parts), default=0)
@@ -173,6 +183,9 @@ class Comparison(Node):
 
     symbols: tuple[str, ...] = ()
 
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[:2]
+
     def value(self, lookup: Lookup) -> Value:
         before = self.parts[0]
         left = before.value(lookup)
@@ -201,6 +214,9 @@ def _holds(node: Node, lookup: Lookup) -> bool:
 class Either(Node):
     """`$a or $b`: true as soon as one is."""
 
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[:1]
+
     def value(self, lookup: Lookup) -> Value:
         return any(_holds(each, lookup) for each in self.parts)
 
@@ -208,6 +224,9 @@ class Either(Node):
 @dataclass(frozen=True, slots=True)
 class Both(Node):
     """`$a and $b`: false as soon as one is."""
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
         return all(_holds(each, lookup) for each in self.parts)
@@ -224,6 +243,9 @@ class Not(Node):
 @dataclass(frozen=True, slots=True)
 class Choice(Node):
     """`$a if $condition else $b`: only what is chosen is computed."""
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[1:2]
 
     def value(self, lookup: Lookup) -> Value:
         chosen, condition, other = self.parts
