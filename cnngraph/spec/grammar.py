@@ -257,10 +257,13 @@ class _Parser:
     def postfix(self) -> Node:
         start = self.token.start
         node = self.atom()
-        for _ in range(MAX_DEPTH):
+        parts = 0
+        while parts <= MAX_DEPTH:
             if self.token.kind == "member":
+                parts += self.token.text.count(".")
                 node = self.members(node, start)
             elif self.is_at("["):
+                parts += 1
                 node = self.subscript(node, start)
             else:
                 return node
@@ -270,7 +273,7 @@ class _Parser:
         """What follows a bracket: `.rows.0.out`."""
         token = self.next()
         end = token.start
-        for name in token.text[1:].split("."):
+        for name in token.text[1:].split(".")[: MAX_DEPTH + 1]:
             end += 1 + len(name)
             node = Member(self.source, start, end, (node,), name)
         return node
