@@ -25,6 +25,17 @@ class ProblemError(Exception):
         super().__init__(message)
         self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help)
 
+    def moved(self, span: Span) -> ProblemError:
+        """The same, told where a module runs again rather than where it is written."""
+        self.diagnostic = moved(self.diagnostic, span)
+        return self
+
+
+def moved(diagnostic: Diagnostic, span: Span) -> Diagnostic:
+    """A diagnostic at another place, with its own as a fact."""
+    notes = diagnostic.notes if diagnostic.span == span else (f"{diagnostic.span} runs again here", *diagnostic.notes)
+    return replace(diagnostic, span=span, notes=notes)
+
 
 class UnknownError(Exception):
     """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
@@ -73,6 +84,7 @@ class Bound:
     start: int = 0
     stop: int = 0
     again: Callable[..., Bound] | None = None
+    shares: str = ""  # whose module it runs
     rounds: list[Bound] = field(default_factory=list)
 
     def tensors(self) -> Tensors:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Span
-from cnngraph.ir.environment import ProblemError
+from cnngraph.ir.environment import ProblemError, moved
 from cnngraph.spec.model import BlockSpec
 
 MAX_NODES = 50_000
@@ -50,6 +50,7 @@ class Ledger:
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
     steps: int = 0
+    instead: Span | None = None  # while a shared module runs again: where errors in it are told
 
     # -- bounds
 
@@ -97,7 +98,7 @@ class Ledger:
 
     def report(self, problem: ProblemError, path: str) -> None:
         """Keep a mistake, once: the same place in another use of a block is only counted."""
-        found = problem.diagnostic
+        found = problem.diagnostic if self.instead is None else moved(problem.diagnostic, self.instead)
         assert found.span is not None
         key = (found.code, found.span)
         if key in self.repeated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
 from cnngraph.spec.values import spend
+from cnngraph.tensor_type import TensorType
 
 
 @dataclass
@@ -185,6 +186,9 @@ class Walker:
             return self.inline(child.nodes, child, reads, env, place)
         if child.share is not None and child.flat:
             raise ProblemError("E109", "flat drops a level of names, and a shared module has none here", child.span)
+        if child.share is not None and child.unused:
+            message = "unused builds a node for the keys of its weights, and a shared module has none of its own"
+            raise ProblemError("E109", message, child.span, help="remove unused, or share")
         if child.share is not None:
             return self.share(child.share, reads, env, place)
         words = {each.key: env.given(each.key_span, each.value) for each in child.words}
@@ -329,29 +333,68 @@ class Walker:
     def share(self, word: Word, reads: Reads, env: Env, place: Place) -> Bound:
         """Run the module of another node again: elaborated anew with these inputs, and compared."""
         owner = find(env, word)
-        if owner.absent or owner.again is None or owner.value is None:
-            if owner.value is None:
-                raise UnknownError
-            raise ProblemError("E307", f"{word} is no module that could be shared", word.span)
+        again = self.shareable(word, owner)
         path = place.take()
-        if self.maker.sharing is not None:
-            raise ProblemError("E307", "a shared module cannot share another inside", word.span)
-        self.maker.sharing = (owner.path, path)
         start = len(self.maker.nodes)
+        self.maker.sharing, self.ledger.instead = (owner.path, path), place.span
         try:
-            bound = owner.again(reads, place)
+            bound = again(reads, place)
+        except ProblemError as problem:
+            raise problem.moved(place.span) from None
         finally:
-            self.maker.sharing = None
+            self.maker.sharing = self.ledger.instead = None
         self.maker.place_at(place.span, path, place.slot)
         spend(bound.stop - start)
-        mine, theirs = self.maker.nodes[start:], self.maker.nodes[owner.start : owner.stop]
-        same = len(mine) == len(theirs) and all(
-            a.operation == b.operation and a.parameters == b.parameters for a, b in zip(mine, theirs, strict=True)
-        )
-        if not same and bound.value is not None:
-            notes = (f"{word} is at {owner.span}", *_weights_differ(mine, theirs), *self.maker.blame.facts(reads))
-            raise ProblemError("E307", f"{word} would need other weights for this input", word.span, notes=notes)
+        if bound.value is not None and (found := self.difference(owner, start, path)) is not None:
+            what, fact = found
+            notes = (f"{word} is at {owner.span}", fact, *self.maker.blame.facts(reads))
+            raise ProblemError("E307", f"{word} would need {what} for this input", word.span, notes=notes)
+        bound.again, bound.shares = None, word.text
         return bound
+
+    def shareable(self, word: Word, owner: Bound) -> Callable[..., Bound]:
+        """How a node runs again. Raises ProblemError where it has no module that could."""
+        notes = (f"{word} is at {owner.span}",)
+        if owner.value is None:
+            raise UnknownError
+        if owner.unused or any(index in self.unused for index in range(owner.start, owner.stop)):
+            message = f"{word} is marked unused, so its module never runs, and nothing can share it"
+            raise ProblemError("E312", message, word.span, notes=notes, help="drop unused there")
+        if owner.flat:
+            message = f"{word} is flat, so it has no module of its own that could be shared"
+            raise ProblemError("E307", message, word.span, notes=notes, help="share its nodes one by one, or drop flat")
+        if owner.shares:
+            message = f"{word} shares {owner.shares}, and has no module of its own"
+            raise ProblemError("E307", message, word.span, notes=notes, help=f"share: {owner.shares}")
+        inside = next((node for node in self.maker.nodes[owner.start : owner.stop] if node.shares), None)
+        if inside is not None:
+            message = f"{word} cannot be shared: inside, {inside.path} shares {inside.shares}"
+            raise ProblemError("E307", message, word.span, notes=notes)
+        if owner.absent or owner.again is None:
+            raise ProblemError("E307", f"{word} is no module that could be shared", word.span)
+        return owner.again
+
+    def difference(self, owner: Bound, start: int, path: str) -> tuple[str, str] | None:
+        """What the nodes made since `start` need that the owner's modules do not have, and the first place of it."""
+        mine, theirs = self.maker.nodes[start:], self.maker.nodes[owner.start : owner.stop]
+        whole = len(theirs) != 1 or theirs[0].path != owner.path
+        for a, b in zip(mine, theirs, strict=False):
+            if a.path[len(path) :] != b.path[len(owner.path) :] or a.op != b.op:
+                return "other operations", f"{a.path} would be {a.op}, where {owner.path} has {b.path}, {b.op}"
+            if a.operation != b.operation:
+                return "other parameters", f"the parameters of {b.path} would differ"
+            for name, shape in {**a.parameters, **a.buffers}.items():
+                have = {**b.parameters, **b.buffers}.get(name)
+                if have != shape:
+                    wanted, found = ("×".join(map(str, each or ())) for each in (shape, have))
+                    return "other weights", f"{name} would be {wanted}, but {b.path}.{name} is {found}"
+            here, there = ([self.maker.type_of(ref) for ref in each.reads] for each in (a, b))
+            if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
+                made, wanted = (_written(a.operation, types)[0] for types in (there, here))
+                return "another module", f"{b.path} is {made}, and would be {wanted}"
+        if len(mine) != len(theirs):
+            return "other operations", f"it would have {len(mine)} operations, but {owner.path} has {len(theirs)}"
+        return None
 
     # -- checks
 
@@ -360,6 +403,8 @@ class Walker:
         self.compare_expect(sizes, bound, value.span)
 
     def compare_expect(self, sizes: Any, bound: Bound, span: Span) -> None:
+        if self.maker.sharing is not None:
+            return  # it was checked where it is written; a shared module may run on other sizes
         tensors = bound.tensors()
         good = isinstance(sizes, list) and all(each == "_" or (type(each) is int and each > 0) for each in sizes)
         if not good:
@@ -373,6 +418,19 @@ class Walker:
                 wanted = "×".join(map(str, sizes))
                 message = f"expected {wanted}, but here it is {self.maker.type_of(ref)}"
                 raise ProblemError("E209", message, span, notes=self.maker.blame.history(ref))
+
+
+def fits_in_scope(op: Op, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+    """The same as `Op.fits` for a part of a module, whose expressions are shared as its modules are."""
+    return op.fits(made_for, inputs) and (not op.is_stateless or _written(op, made_for) == _written(op, inputs))
+
+
+def _written(op: Op, types: Sequence[TensorType]) -> tuple[str, ...]:
+    """How an operation stands in a module: as a module of its own or an expression, and as a part of nn.Sequential."""
+    if (made := op.layer(*types)) is not None:
+        return (str(made),)
+    code = op.code(tuple(f"x{number}" for number in range(len(types))), *types)
+    return code, str(op.chain_layer(*types))
 
 
 def place_name(child: NodeSpec) -> str:
@@ -400,17 +458,6 @@ def _bind(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Give
         elif param.default is not None:
             env.params[name] = env.given(param.name.span, param.default)
     return rest
-
-
-def _weights_differ(mine: list[Node], theirs: list[Node]) -> Iterator[str]:
-    """The first weight that would have another shape."""
-    for a, b in zip(mine, theirs, strict=False):
-        for name, shape in a.parameters.items():
-            have = b.parameters.get(name)
-            if have != shape:
-                wanted, found = ("×".join(map(str, each or ())) for each in (shape, have))
-                yield f"{name} would be {wanted}, but {b.path}.{name} is {found}"
-                return
 
 
 def _op_name(value: Any, span: Span) -> Word:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -87,6 +88,11 @@ class BatchNorm(Op):
             ),
         )
 
+    def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+        """Whether class and channels are the same; channels do not matter where nothing is kept for each."""
+        same = made_for[0].channels == inputs[0].channels or not (self.affine or self.track_running_stats)
+        return same and self.layer(*made_for).kind == self.layer(*inputs).kind
+
 
 @dataclass(frozen=True)
 class GroupNorm(Op):
@@ -130,6 +136,10 @@ class GroupNorm(Op):
             inputs[0].channels,
             **unless_default(eps=(self.eps, 1e-5), affine=(self.affine, True)),
         )
+
+    def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+        """Whether the channels are the same, which do not matter without weights."""
+        return made_for[0].channels == inputs[0].channels or not self.affine
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,12 @@ class LayerNorm(Op):
                 bias=(self.bias, True),
             ),
         )
+
+    def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+        """Whether the channels are the same, and where they are; a vector's are first and last."""
+        first, other = made_for[0], inputs[0]
+        where = -1 if first.axes[-1] == CHANNELS else 0
+        return first.channels == other.channels and other.axes[where] == CHANNELS
 
 
 @dataclass(frozen=True)
@@ -237,6 +253,11 @@ class InstanceNorm(Op):
                 track_running_stats=(self.track_running_stats, False),
             ),
         )
+
+    def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+        """Whether class and channels are the same; channels do not matter where nothing is kept for each."""
+        same = made_for[0].channels == inputs[0].channels or not (self.affine or self.track_running_stats)
+        return same and self.layer(*made_for).kind == self.layer(*inputs).kind
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ class Layer:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        given = [*map(str, self.args), *(f"{name}={value}" for name, value in self.kwargs.items())]
+        return f"{self.kind.rpartition('.')[2]}({', '.join(given)})"
+
 
 def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
     """`layer("Conv2d", 3, 64, kernel_size=7)`, which reads like PyTorch."""
@@ -112,6 +116,10 @@ class Op(ABC):
     def layer(self, *inputs: TensorType) -> Layer | None:
         """The module that runs it, called with the input tensors; None where `code` says it all."""
         return None
+
+    def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+        """Whether the module that was made for some inputs does to others what their own module would do."""
+        return self.layer(*made_for) == self.layer(*inputs)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """A Python expression over argument names, with `torch` and `F` in reach, for an op without a module."""

@@ -1,0 +1,146 @@
+"""Which modules can be shared: every op, on every layout, compared with what PyTorch does."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from cnngraph.api import compile_text
+from cnngraph.backend import lower
+from cnngraph.diagnostics import Source
+from cnngraph.fields import show_value
+from cnngraph.ir.graph import Graph
+from cnngraph.ops.op import Example, Op, OpError, infer_types, make_op
+from cnngraph.ops.registry import builtin_ops
+from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
+from tests.ops.support import expected, make_function, make_inputs
+
+REFUSED = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
+LARGEST = 10**6  # numbers in a tensor
+
+
+def others(type_: TensorType) -> Iterator[TensorType]:
+    """The same tensor, with other sizes or channels, and other layouts."""
+    c = type_.channels
+    sizes = type_.sizes
+    yield type_
+    yield TensorType(
+        tuple(2 * size if axis == CHANNELS else size for axis, size in zip(type_.axes, sizes, strict=True)), type_.axes
+    )
+    yield TensorType(
+        tuple(size if axis == CHANNELS else size + 2 for axis, size in zip(type_.axes, sizes, strict=True)), type_.axes
+    )
+    yield TensorType.vector(c)
+    yield TensorType.map(c, 5, 4)
+    yield TensorType.map(c, c, c)
+    yield TensorType((c, 4, 5), (CHANNELS, WIDTH, HEIGHT))
+    yield TensorType((5, 4, c), (HEIGHT, WIDTH, CHANNELS))
+    yield TensorType((c, c, c), (HEIGHT, WIDTH, CHANNELS))
+    yield TensorType((c, 9), (CHANNELS, OTHER))
+    yield TensorType((9, c), (OTHER, CHANNELS))
+    yield TensorType((c, 2, 3, 5), (CHANNELS, OTHER, HEIGHT, WIDTH))
+
+
+def spec(
+    op: Op, words: Mapping[str, object], first: Sequence[TensorType], second: Sequence[TensorType], in_scope: bool
+) -> str:
+    """A network in which the op runs on the first tensors, and its module on the second."""
+    inputs, nodes, outputs = [], [], []
+    for name, types in (("a", first), ("b", second)):
+        for place, type_ in enumerate(types):
+            axes = "".join(type_.axes).replace(OTHER, "_")
+            inputs.append(f"{name}{place}: [{type_.count}]")
+            nodes.append(
+                f"{name}_{place}: {{op: reshape, from: {name}{place}, shape: {list(type_.sizes)}, axes: {axes}}}"
+            )
+    text = "".join(f", {key}: {show_value(value)}" for key, value in words.items())
+    from_a, from_b = (", ".join(f"{name}_{place}" for place in range(len(first))) for name in ("a", "b"))
+    inner = f"{{op: {op.name}{text}}}"
+    nodes.append(
+        f"x: {{from: [{from_a}], nodes: [{inner}, relu]}}" if in_scope else f"x: {{from: [{from_a}], {inner[1:]}"
+    )
+    nodes.append(f"y: {{share: x, from: [{from_b}]}}")
+    for name, types in (("x", first), ("y", second)):
+        found = infer_types(op, types)
+        many = isinstance(found, tuple) and len(found) > 1
+        nodes.append(f"{name}_all: {{op: identity, from: {name}}}")
+        outputs += (
+            [f"{name}{part}: {name}_all.{part}" for part in range(len(found))] if many else [f"{name}: {name}_all"]
+        )  # type: ignore[arg-type]
+    lines = "\n".join(f"  {node}" for node in nodes)
+    return f"cnngraph: 1\ninput: {{{', '.join(inputs)}}}\nnodes:\n{lines}\noutputs: {{{', '.join(outputs)}}}\n"
+
+
+def runs_alike(op: Op, first: Sequence[TensorType], second: Sequence[TensorType]) -> bool:
+    """Whether PyTorch's module for the first tensors does to the second what one made for these does."""
+    try:
+        there, here = make_function(op, first), make_function(op, second)
+        if isinstance(there, nn.Module):
+            there.load_state_dict(here.state_dict())
+            there.eval(), here.eval()
+        inputs = make_inputs(second)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one, other = there(*inputs), here(*inputs)
+    except REFUSED:
+        return False
+    one, other = ([each] if isinstance(each, torch.Tensor) else each for each in (one, other))
+    return all(a.shape == b.shape and torch.allclose(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
+
+
+def run(graph: Graph, second: Sequence[TensorType]) -> None:
+    """The network has one module, and both of its uses run."""
+    model = lower(graph)
+    assert {key: tuple(value.shape) for key, value in model.state_dict().items()} == graph.state
+    assert not any(key.startswith("y") for key in graph.state)
+    assert [name for name, _ in model.named_modules() if name.startswith("y")] == []
+    inputs = make_inputs(list(graph.inputs.values()))
+    with torch.no_grad():
+        model.eval()
+        result = dict(zip(graph.outputs, model(*inputs), strict=True))
+    for name, ref in graph.outputs.items():
+        assert tuple(result[name].shape) == expected(graph.type_of(ref))
+    own = model._modules.get("x")
+    if isinstance(own, nn.Module):
+        tensors = [x.reshape(len(x), *type_.sizes) for x, type_ in zip(inputs[len(inputs) // 2 :], second, strict=True)]
+        with torch.no_grad():
+            assert torch.equal(own(*tensors), result["y"])
+
+
+EXAMPLES = [
+    pytest.param(cls, example, in_scope, id=f"{name}-{number}{'-in_scope' * in_scope}")
+    for name, cls in builtin_ops().items()
+    for number, example in enumerate(cls.examples)
+    for in_scope in (False, True)
+    if cls.inputs[1] != 0
+    and not example.free
+    and not (in_scope and (cls.inputs != (1, 1) or isinstance(example.output, list)))
+]
+
+
+@pytest.mark.parametrize(("cls", "example", "in_scope"), EXAMPLES)
+@pytest.mark.filterwarnings("ignore")
+def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: bool) -> None:
+    """What is accepted runs, with one module; what is refused, PyTorch refuses or would do otherwise."""
+    op, first = make_op(cls, example.words), example.types()
+    for second in dict.fromkeys(zip(*(others(type_) for type_ in first), strict=True)):
+        if any(type_.count > LARGEST for type_ in second):
+            continue
+        try:
+            infer_types(op, second)
+        except OpError:
+            continue  # the op itself refuses it
+        text = spec(op, example.words, first, second, in_scope)
+        result = compile_text(Source("shared.yaml", text), Path())
+        codes = [each.code for each in result.diagnostics]
+        if codes:
+            assert codes == ["E307"], text
+            assert not runs_alike(op, first, second), text
+        else:
+            assert result.graph is not None
+            run(result.graph, second)
