@@ -77,7 +77,7 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
 def find_file(text: str) -> Path:
     """The file of that path. Raises SpecError (E101) where there is none, but a network of the library is called so."""
     path = Path(text)
-    if path.stem in network_files() and not os.path.lexists(path):
+    if not os.path.lexists(path) and path.stem in network_files():
         help = f"did you mean {path.stem}, the network of the library?"
         raise SpecError([Diagnostic("E101", f"cannot read {text}: there is no such file", help=help)])
     return path

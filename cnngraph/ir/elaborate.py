@@ -104,17 +104,14 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    graph, more = finish(
-        spec,
-        env,
-        root,
-        last,
-        maker.nodes,
-        maker.inputs,
-        walker.unused,
-        walker.passed_over,
-        complete=sound and not ledger.has_errors,
-    )
+    complete = sound and not ledger.has_errors
+    try:
+        graph, more = finish(
+            spec, env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over, complete=complete
+        )
+    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
+        ledger.report(bound.problem, "")
+        return None
     ledger.tell(more)
     return replace(graph, plugins=registry.plugins)
 

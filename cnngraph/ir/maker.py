@@ -45,6 +45,7 @@ class Maker:
         self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
         self.blame = Blame(self.nodes, self.words, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
+        self._paths: set[str] = set()
 
     def add_input(self, name: str, type_: TensorType) -> Ref:
         """One more input of the network."""
@@ -120,6 +121,9 @@ class Maker:
         except OpError as error:
             raise self.blame.refusal(error, op, reads, words, span) from None
         self.ledger.spend(len(facts.types))
+        if path in self._paths:
+            raise ProblemError("E305", f"two nodes would be called {path}", span, help="give one another name")
+        self._paths.add(path)
         node = Node(
             path=path,
             operation=op,
@@ -154,10 +158,20 @@ class Maker:
         if len(refs) == 1:
             return Tensors(refs)
         reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
-        index = self.add(Concat(), {}, reads, path, span)
+        index = self.add(Concat(), {}, reads, self.free_path(path), span)
         self.implicit.add(index)
         slot.append(index)
         return Tensors((Ref(index),))
+
+
+    def free_path(self, path: str) -> str:
+        """The path, or where a node has it, the same with a number: what has no module may be called anything."""
+        number = 2
+        found = path
+        while found in self._paths:
+            found = f"{path}_{number}"
+            number += 1
+        return found
 
 
 def _facts(op: Op, types: tuple[TensorType, ...]) -> Facts:

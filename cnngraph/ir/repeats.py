@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cnngraph.diagnostics import Span
 from cnngraph.document import Value
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Row, Tensors
@@ -29,14 +30,16 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     if child.flat:
         level = place.level
         place.slot.append(slot)
+        if child.repeat.carry == "concat" and place.name:
+            place.take()  # the concatenation has the node's name, so no iteration may
     else:
         level = Level(place.take())
     bound = Bound(None, child.span, level.path, flat=child.flat)
     bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound)
     bound.start, bound.stop = start, len(walker.maker.nodes)
     if child.repeat.carry == "concat" and bound.value is not None:
-        path = _concat_path(child, level, place, bound)
-        bound.value = walker.maker.concat(bound.value.refs, path, slot, child.span)
+        path = _concat_path(walker, child, level, place, bound)
+        bound.value = _concat(walker, bound.value.refs, path, slot, bound, child.span)
         bound.stop = len(walker.maker.nodes)
     if not child.flat and bound.stop > start:
         names = [each.text for each in block.inputs] if block and block.inputs else ["in"]
@@ -79,11 +82,24 @@ def read_once(child: NodeSpec) -> NodeSpec:
     return replace(child, reads=child.reads[:-varying]) if child.reads and varying else child
 
 
-def _concat_path(child: NodeSpec, level: Level, place: Place, bound: Bound) -> str:
+def _concat_path(walker: Walker, child: NodeSpec, level: Level, place: Place, bound: Bound) -> str:
     """The path of the concatenation that is the value of a `carry: concat`."""
     if not child.flat:
         return f"{level.path}.concat"
-    return place.peek() if place.name else f"{list(bound.names.values())[-1].path}.concat"
+    if place.name:
+        return place.take()
+    last = next((each.path for each in reversed(bound.rounds) if each.path and not each.flat), None)
+    return f"{last or walker.maker.nodes[-1].path}.concat"
+
+
+def _concat(walker: Walker, refs: tuple[Ref, ...], path: str, slot: type_of_slot, around: Bound, span: Span) -> Tensors:
+    """The concatenation that `carry: concat` implies, which can be read by its path as any node."""
+    before = len(walker.maker.nodes)
+    value = walker.maker.concat(refs, path, slot, span)
+    for node in walker.maker.nodes[before:]:
+        name = node.path[len(around.path) + 1 if around.path else 0 :]
+        around.names.put(name, Bound(value, span, node.path))
+    return value
 
 
 def _outside(walker: Walker, start: int, stop: int) -> tuple[Ref, ...]:
@@ -138,7 +154,7 @@ def _run_rounds(
         carried = reads
         if number and carry == "concat":
             spot = f"{place.peek()}.in"
-            carried = _carrying(reads, walker.maker.concat(so_far, spot, slot, child.span))
+            carried = _carrying(reads, _concat(walker, so_far, spot, slot, around, child.span))
         elif number and carry == "last":
             carried = _carrying(reads, value)
         bound = _round(walker, child, once, number, item, len(items), carried, env, place)
