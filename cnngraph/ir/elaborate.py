@@ -110,7 +110,8 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
             spec, env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over, complete=complete
         )
     except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
-        ledger.report(bound.problem, "")
+        if last is not None:
+            ledger.report(bound.problem, "")
         return None
     ledger.tell(more)
     return replace(graph, plugins=registry.plugins)

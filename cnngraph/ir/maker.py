@@ -46,6 +46,7 @@ class Maker:
         self.blame = Blame(self.nodes, self.words, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
         self._paths: set[str] = set()
+        self._last_concat: int | None = None
 
     def add_input(self, name: str, type_: TensorType) -> Ref:
         """One more input of the network."""
@@ -120,6 +121,21 @@ class Maker:
             facts = self.facts(op, types)
         except OpError as error:
             raise self.blame.refusal(error, op, reads, words, span) from None
+        names = tuple(self.name_of(ref) for ref in refs)
+        self.blame.readers.update({ref.node for ref in refs})
+        return self.append(op, words, refs, names, facts, path, span)
+
+    def append(
+        self,
+        op: Op,
+        words: Mapping[str, Given],
+        refs: tuple[Ref, ...],
+        names: tuple[str, ...],
+        facts: Facts,
+        path: str,
+        span: Span,
+    ) -> int:
+        """One more node. Raises ProblemError where another has its path."""
         self.ledger.spend(len(facts.types))
         if path in self._paths:
             raise ProblemError("E305", f"two nodes would be called {path}", span, help="give one another name")
@@ -128,7 +144,7 @@ class Maker:
             path=path,
             operation=op,
             reads=refs,
-            inputs=tuple(self.name_of(ref) for ref in refs),
+            inputs=names,
             types=facts.types,
             is_list=facts.is_list,
             span=span,
@@ -139,7 +155,6 @@ class Maker:
         )
         self.nodes.append(node)
         self.words[len(self.nodes) - 1] = words
-        self.blame.readers.update({ref.node for ref in refs})
         return len(self.nodes) - 1
 
     def facts(self, op: Op, types: tuple[TensorType, ...]) -> Facts:
@@ -157,12 +172,35 @@ class Maker:
         """The concatenation that `carry: concat` implies; of one tensor it is that tensor."""
         if len(refs) == 1:
             return Tensors(refs)
-        reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
-        index = self.add(Concat(), {}, reads, self.free_path(path), span)
+        index = self.extend_concat(refs, self.free_path(path), span)
+        if index is None:
+            reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
+            index = self.add(Concat(), {}, reads, self.free_path(path), span)
+        self._last_concat = index
         self.implicit.add(index)
         slot.append(index)
         return Tensors((Ref(index),))
 
+    def extend_concat(self, refs: tuple[Ref, ...], path: str, span: Span) -> int | None:
+        """A concatenation that begins with what the one before it has, so that it is not gone through once more.
+
+        None where it does not, or where what is new does not fit: then the whole of it is told.
+        """
+        if self._last_concat is None:
+            return None
+        last = self.nodes[self._last_concat]
+        more = refs[len(last.reads) :]
+        if refs[: len(last.reads)] != last.reads:
+            return None
+        self.ledger.visit(span, len(self.nodes), 1)
+        self.ledger.spend(2 * len(refs))
+        try:
+            facts = self.facts(last.operation, (*last.types, *map(self.type_of, more)))
+        except OpError:
+            return None
+        self.blame.readers.update({ref.node for ref in refs})
+        names = (*last.inputs, *map(self.name_of, more))
+        return self.append(last.operation, {}, refs, names, facts, path, span)
 
     def free_path(self, path: str) -> str:
         """The path, or where a node has it, the same with a number: what has no module may be called anything."""

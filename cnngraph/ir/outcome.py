@@ -124,14 +124,11 @@ def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
 
 def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
     """The nodes that outputs hang on."""
-    live: set[int] = set()
-    waiting = [ref.node for ref in outputs if ref.node >= 0]
-    while waiting:
-        index = waiting.pop()
-        if index not in live:
-            live.add(index)
-            waiting += [ref.node for ref in nodes[index].reads if ref.node >= 0 and ref.node not in live]
-    return live
+    live = {ref.node for ref in outputs if ref.node >= 0}
+    for index in range(max(live, default=-1), -1, -1):  # a node reads what is made before it
+        if index in live:
+            live.update(ref.node for ref in nodes[index].reads)
+    return {index for index in live if index >= 0}
 
 
 def _unread(

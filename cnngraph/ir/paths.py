@@ -54,7 +54,8 @@ class _Search:
         if len(self.found) == MAX_MEANINGS:
             return
         if not rest:
-            self.found.append((bound, f"node {bound.path or reached} at {bound.span}"))
+            kind = "the value of the flat node" if bound.flat else "the node"
+            self.found.append((bound, f"{kind} {reached if bound.flat else bound.path or reached} at {bound.span}"))
             return
         before = len(self.found), len(self.problems), self.unknown
         for length in range(len(rest), 0, -1):
