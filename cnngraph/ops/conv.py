@@ -9,7 +9,7 @@ from typing import ClassVar
 from cnngraph.fields import Bool, Choice, Int, Pair, field
 from cnngraph.ops.kinds import padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import need_divisible, need_map, resolve_padding, side, slide, unless_default
+from cnngraph.ops.shapes import need_divisible, need_map, resized_map, resolve_padding, side, slide, unless_default
 from cnngraph.tensor_type import TensorType
 
 
@@ -47,6 +47,7 @@ class Conv(Op):
         Example({"out": 64, "kernel": 7, "stride": 2, "padding": 3, "bias": False}, ((3, 32, 32),), (64, 16, 16)),
         Example({"out": 8, "kernel": 1}, ((4, 5, 6),), (8, 5, 6)),
         Example({"out": 8, "kernel": [1, 7], "padding": "half"}, ((4, 9, 9),), (8, 9, 9)),
+        Example({"out": 8, "kernel": [1, 7]}, ((4, 8, 9),), (8, 8, 3), axes=("CWH",)),
         Example({"out": 6, "kernel": 3, "padding": "half", "dilation": 2}, ((4, 9, 8),), (6, 9, 8)),
         Example({"out": 6, "kernel": 4, "padding": "same"}, ((4, 9, 8),), (6, 9, 8)),
         Example({"out": 6, "kernel": 4, "padding": "half"}, ((4, 9, 8),), (6, 8, 7)),
@@ -73,7 +74,7 @@ class Conv(Op):
         if self.padding == "same":
             return image.with_sizes(C=self.out)
         height, width = slide(image, self.kernel, self.stride, self._padding, self.dilation)
-        return image.with_sizes(C=self.out, H=height, W=width)
+        return resized_map(image, height, width, self.out)
 
     @property
     def _padding(self) -> tuple[int, int]:
@@ -177,7 +178,7 @@ class ConvTranspose(Op):
         out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes]
         if min(out) < 1:
             raise OpError(f"padding takes the whole map away: {out[0]}×{out[1]} is left", code="E205", word="padding")
-        return image.with_sizes(C=self.out, H=out[0], W=out[1])
+        return resized_map(image, out[0], out[1], self.out)
 
     @property
     def _padding(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from cnngraph.fields import Bool, Int, Optional, Pair, field
 from cnngraph.ops.kinds import OutputSize, Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import need_map, resolve_padding, side, slide, unless_default
+from cnngraph.ops.shapes import need_map, resized_map, resolve_padding, side, slide, unless_default
 from cnngraph.tensor_type import TensorType
 
 KERNEL = "size of the window"
@@ -63,7 +63,7 @@ class MaxPool(Op):
         _check_padding(padding, self.kernel)
         stride = self.stride or self.kernel
         height, width = slide(image, self.kernel, stride, padding, self.dilation, ceil=self.ceil_mode)
-        return image.with_sizes(H=height, W=width)
+        return resized_map(image, height, width)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.MaxPool2d."""
@@ -116,7 +116,7 @@ class AvgPool(Op):
         padding = resolve_padding(self.padding, self.kernel)
         _check_padding(padding, self.kernel)
         height, width = slide(image, self.kernel, self.stride or self.kernel, padding, ceil=self.ceil_mode)
-        return image.with_sizes(H=height, W=width)
+        return resized_map(image, height, width)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.AvgPool2d."""
@@ -159,7 +159,7 @@ class LpPool(Op):
         (image,) = inputs
         need_map(self.name, image)
         height, width = slide(image, self.kernel, self.stride or self.kernel, (0, 0), ceil=self.ceil_mode)
-        return image.with_sizes(H=height, W=width)
+        return resized_map(image, height, width)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.LPPool2d."""
@@ -231,7 +231,7 @@ class AdaptiveMaxPool(Op):
 def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:
     need_map(op, image)
     height, width = (wanted or size for wanted, size in zip(output, image.sizes[1:], strict=True))
-    return image.with_sizes(H=height, W=width)
+    return resized_map(image, height, width)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ class Permute(Op):
     """The axes in another order; each keeps its name, so `.channels` stays right.
 
     `dims` counts as PyTorch does, with the batch as 0, which stays in front: [0, 2, 3, 1] makes H×W×C of C×H×W,
-    [0, 3, 1, 2] goes back.
+    [0, 3, 1, 2] goes back. [0, 1, 3, 2] exchanges height and width, and what it gives is still a map: the first number
+    of a kernel or a size goes with the first of the two, which is then the width.
     """
 
     name: ClassVar[str] = "permute"
@@ -154,6 +155,7 @@ class Permute(Op):
         Example({"dims": [0, 2, 3, 1]}, ((4, 5, 6),), (5, 6, 4)),
         Example({"dims": [0, 3, 1, 2]}, ((5, 6, 4),), (4, 5, 6), axes=("HWC",)),
         Example({"dims": [0, 2, 1]}, ((4, 30),), (30, 4)),
+        Example({"dims": [0, 1, 3, 2]}, ((4, 5, 6),), (4, 6, 5)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:

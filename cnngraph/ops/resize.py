@@ -9,7 +9,7 @@ from typing import ClassVar
 from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
 from cnngraph.ops.kinds import Factors, Sides
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
-from cnngraph.ops.shapes import need_divisible, need_map, side, unless_default
+from cnngraph.ops.shapes import need_divisible, need_map, resized_map, side, unless_default
 from cnngraph.tensor_type import TensorType
 
 
@@ -70,7 +70,7 @@ class PixelShuffle(Op):
                 word="upscale_factor",
             )
         channels, height, width = image.sizes
-        return TensorType.map(channels // factor**2, height * factor, width * factor)
+        return resized_map(image, height * factor, width * factor, channels // factor**2)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.PixelShuffle."""
@@ -99,7 +99,7 @@ class PixelUnshuffle(Op):
         factor = self.downscale_factor
         need_divisible(height, factor, "height", "downscale_factor")
         need_divisible(width, factor, "width", "downscale_factor")
-        return TensorType.map(channels * factor**2, height // factor, width // factor)
+        return resized_map(image, height // factor, width // factor, channels * factor**2)
 
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.PixelUnshuffle."""
@@ -142,7 +142,7 @@ class Pad(Op):
             self._check_side(size, before, after)
         if self.channels and self.mode != "constant":
             raise OpError(f"mode {self.mode} cannot add channels", code="E205", word="channels")
-        return TensorType.map(channels + self.channels, height + top + bottom, width + left + right)
+        return resized_map(image, height + top + bottom, width + left + right, channels + self.channels)
 
     def _check_side(self, size: int, before: int, after: int) -> None:
         if min(before, after) < 0 and self.mode != "constant":
@@ -201,7 +201,7 @@ class Upsample(Op):
         if self.align_corners and self.mode not in ("bilinear", "bicubic"):
             raise OpError(f"mode {self.mode} has no align_corners", code="E205", word="align_corners")
         height, width = self.size or self._scaled(image)
-        return image.with_sizes(H=height, W=width)
+        return resized_map(image, height, width)
 
     def _scaled(self, image: TensorType) -> tuple[int, int]:
         factors = self.scale_factor or (1.0, 1.0)

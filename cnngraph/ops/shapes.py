@@ -12,8 +12,8 @@ NAMES_OF_AXES = {letter: name for name, letter in AXIS_NAMES.items()}
 
 
 def need_map(op: str, tensor: TensorType) -> None:
-    """Refuse what is not C×H×W, in this order."""
-    if tensor.is_map:
+    """Refuse what is not C×H×W, or the same with height and width exchanged, as a permute leaves it."""
+    if tensor.axes in ((CHANNELS, HEIGHT, WIDTH), (CHANNELS, WIDTH, HEIGHT)):
         return
     help = None
     if sorted(tensor.axes) == sorted((CHANNELS, HEIGHT, WIDTH)):
@@ -22,6 +22,11 @@ def need_map(op: str, tensor: TensorType) -> None:
     elif tensor.axes == (CHANNELS,):
         help = f"{{op: reshape, shape: [{tensor.channels}, 1, 1]}} makes a map of it"
     raise OpError(f"{op} reads a map of channels×height×width, got {describe(tensor)}", code="E211", help=help)
+
+
+def resized_map(image: TensorType, first: int, second: int, channels: int | None = None) -> TensorType:
+    """The map with other sizes of the two axes behind its channels, which keep their order and names."""
+    return TensorType((channels or image.channels, first, second), image.axes)
 
 
 def need_channels_first(op: str, tensor: TensorType, *, least_rank: int = 1) -> None:
