@@ -33,7 +33,8 @@ class BatchNorm(Op):
     """Batch normalisation (Ioffe & Szegedy 2015): each channel less its mean, divided by its deviation.
 
     y = weight·(x − mean) / √(var + eps) + bias. In training mode mean and variance are the batch's, and running ones
-    are kept; in eval mode the running ones are used. The shape stays; C×H×W and a vector C are both taken.
+    are kept; in eval mode the running ones are used. The shape stays; C×H×W and a vector C are both taken. Without
+    running values, a vector or a map of a single position is an error: a batch of one image has no deviation there.
     """
 
     name: ClassVar[str] = "batch_norm"
@@ -65,6 +66,13 @@ class BatchNorm(Op):
         need_channels_first(self.name, tensor)
         if tensor.rank > 4:
             raise OpError(f"batch_norm takes at most 4 axes, got {describe(tensor)}", code="E211")
+        if not self.track_running_stats and tensor.count == tensor.channels:
+            raise OpError(
+                "batch_norm without running values needs more than one position in each channel: in a batch of one "
+                "image there is nothing to take a mean of",
+                word="track_running_stats",
+                help="keep track_running_stats, or use layer_norm",
+            )
         return tensor
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
@@ -99,7 +107,8 @@ class GroupNorm(Op):
     """Group normalisation (Wu & He 2018): each group of channels of each image less its mean, over its deviation.
 
     y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over a group's channels and all positions.
-    The shape stays. With num_groups 1 it is a layer norm over the whole map, with C groups an instance norm.
+    The shape stays. With num_groups 1 it is a layer norm over the whole map, with C groups an instance norm. A group of
+    a single number has no deviation and is an error.
     """
 
     name: ClassVar[str] = "group_norm"
@@ -122,6 +131,12 @@ class GroupNorm(Op):
         (tensor,) = inputs
         need_channels_first(self.name, tensor)
         need_divisible(tensor.channels, self.num_groups, "input's channels", "num_groups")
+        if tensor.count == self.num_groups:
+            raise OpError(
+                f"group_norm needs more than one number in each group, and here are {self.num_groups} groups of one",
+                word="num_groups",
+                help="use fewer groups",
+            )
         return tensor
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
@@ -229,7 +244,7 @@ class InstanceNorm(Op):
         if tensor.count == tensor.channels:
             raise OpError(
                 "instance_norm needs more than one position in each channel",
-                help="group_norm or layer_norm takes a single position",
+                help="layer_norm takes a single position",
             )
         return tensor
 

@@ -25,12 +25,23 @@ def _check_padding(padding: tuple[int, int], kernel: tuple[int, int]) -> None:
         )
 
 
+def _sees_padding_alone(size: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> bool:
+    """Whether one of the windows on a side has no point on the map: dilated, it can step over it."""
+    starts = range(-padding, min(0, count * stride - padding), stride) if dilation > 1 else ()
+    for start in starts:  # those that start on the map have their first point there
+        inside = start % dilation
+        if inside >= size or inside - start > dilation * (kernel - 1):
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class MaxPool(Op):
     """The largest number in each window of each channel.
 
     C×H×W gives C×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; with `ceil_mode` the
-    quotient is rounded up, as long as the last window starts inside the map or its left padding.
+    quotient is rounded up, as long as the last window starts inside the map or its left padding. A window whose points
+    are all in the padding, as dilation can make one on a small map, has no largest number and is an error.
     """
 
     name: ClassVar[str] = "max_pool"
@@ -63,6 +74,15 @@ class MaxPool(Op):
         _check_padding(padding, self.kernel)
         stride = self.stride or self.kernel
         height, width = slide(image, self.kernel, stride, padding, self.dilation, ceil=self.ceil_mode)
+        sides = zip(image.sizes[1:], (height, width), self.kernel, stride, padding, self.dilation, strict=True)
+        if any(_sees_padding_alone(*each) for each in sides):
+            raise OpError(
+                f"a window with dilation {side(self.dilation)} steps over the map {image.sizes[1]}×{image.sizes[2]} and "
+                "sees only padding, so its largest number would be −∞",
+                code="E205",
+                word="padding",
+                help="use less padding or dilation",
+            )
         return resized_map(image, height, width)
 
     def layer(self, *inputs: TensorType) -> Layer:
