@@ -125,6 +125,10 @@ class _Search:
         help = "give one of these nodes another name"
         if other.startswith("tensor "):
             base = self.text.rpartition(".")[0]
-            help = f"give the nodes in {base} names (in a repeat, name: path1), or list its tensors under another name: "
+            help = (
+                f"give the nodes in {base} names (in a repeat, name: path1), or list its tensors under another name: "
+            )
             help += f"{{op: identity, from: {base}}}"
-        return ProblemError("E319", f"{self.text} is ambiguous", self.word.span, notes=(f"it is {what}", f"and {other}"), help=help)
+        return ProblemError(
+            "E319", f"{self.text} is ambiguous", self.word.span, notes=(f"it is {what}", f"and {other}"), help=help
+        )

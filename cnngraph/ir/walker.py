@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Value
 from cnngraph.fields import show_value
 from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reach, Reads, Tensors, UnknownError
-from cnngraph.ir.graph import Input, Node, Ref, Scope
+from cnngraph.ir.graph import Input, Ref, Scope
 from cnngraph.ir.ledger import Ledger, TooLargeError
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
 from cnngraph.ir.maker import Maker

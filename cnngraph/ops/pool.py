@@ -77,8 +77,8 @@ class MaxPool(Op):
         sides = zip(image.sizes[1:], (height, width), self.kernel, stride, padding, self.dilation, strict=True)
         if any(_sees_padding_alone(*each) for each in sides):
             raise OpError(
-                f"a window with dilation {side(self.dilation)} steps over the map {image.sizes[1]}×{image.sizes[2]} and "
-                "sees only padding, so its largest number would be −∞",
+                f"a window with dilation {side(self.dilation)} steps over the map {image.sizes[1]}×{image.sizes[2]} "
+                "and sees only padding, so its largest number would be −∞",
                 code="E205",
                 word="padding",
                 help="use less padding or dilation",

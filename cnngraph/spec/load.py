@@ -17,10 +17,12 @@ from cnngraph.document import LIMITS, RECIPE, Limits, Table, Value, other_kind, 
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file
+from cnngraph.spec.usage import names_used, unused_params
 
 MAX_FILES = 100
 MAX_EXTENDS = 20
 MAX_MISSPELT = 50  # new names of a variant that are compared with those it could replace
+MAX_VARIANTS = 200  # files that may extend one whose params nothing uses
 MAX_IMPORTED = 1_000_000  # characters
 
 
@@ -55,6 +57,11 @@ def load_spec(
     if input is not None:
         spec = replace(spec, input=loader.other_input(spec.input, input))
     spec = replace(spec, library=loader.override(spec.library, overrides))
+    if all(each.severity is not Severity.ERROR for each in loader.diagnostics):
+        told = {each.span for each in loader.diagnostics}  # as misspelt
+        loader.diagnostics.extend(
+            each for each in unused_params(spec, lambda: _used_by_variants(file, folder)) if each.span not in told
+        )
     return spec, loader.diagnostics
 
 
@@ -127,12 +134,16 @@ class _Loader:
             library = self.libraries[path]
             if library is None:
                 self.diagnostics.append(Diagnostic("E309", f"{word} imports itself, in a circle", word.span))
-            else:
-                found.append(library)
+            found.append(library or Library({}, {}, incomplete=True))
         return tuple(found)
 
     def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
         """One file's names over those of the file it extends; a name that means two things is an error."""
+        own = {block.name.text: block for block in file.blocks}
+        for word, each in zip(file.imports, imports, strict=True):
+            for name in [name for name in each.blocks if name in base.blocks and name not in own]:
+                fact = f"{file.extends} has one, at {base.blocks[name].name.span}, and {word} another, at "
+                self.clash(name, word.span, f"{fact}{each.blocks[name].name.span}")
         imported: dict[str, BlockSpec] = {}
         for each in (*base.imports, *imports):
             for name, block in each.blocks.items():
@@ -140,7 +151,6 @@ class _Loader:
                     first = imported[name].name.span
                     self.clash(name, block.name.span, f"another block of that name is imported from {first}")
                 imported[name] = block
-        own = {block.name.text: block for block in file.blocks}
         for name, block in own.items():
             if name in imported and name not in base.blocks:
                 self.clash(name, block.name.span, f"{name} is imported from {imported[name].name.span}")
@@ -292,11 +302,26 @@ def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict
 
 def _used(param: ParamSpec) -> list[str]:
     """The names that a param's value uses."""
-    return [name for text in texts_in(param.default) for name in USED.findall(text)] if param.default else []
+    return names_used(texts_in(param.default)) if param.default else []
 
 
+def _used_by_variants(file: FileSpec, folder: Path) -> set[str]:
+    """The names that expressions ask for in the files beside a spec which extend it."""
+    used: set[str] = set()
+    name = Path(file.source.name).stem
+    for path in sorted(folder.glob("*.yaml"))[:MAX_VARIANTS]:
+        try:
+            text = read_file(path).text
+        except SpecError:
+            continue
+        extended = EXTENDED.search(text)
+        if extended and Path(extended[1]).stem == name:
+            used.update(names_used([text]))
+    return used
+
+
+EXTENDED = re.compile(r"^extends: *['\"]?([^\s'\"#]+)", re.MULTILINE)
 WRITTEN = re.compile(r"\w+")
-USED = re.compile(r"\$(\w+)")
 _REPLACED_WHOLE = {
     "input": "input",
     "nodes": "nodes",
