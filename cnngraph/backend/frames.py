@@ -47,6 +47,7 @@ class Frame:
     frames: list[Frame] = field(default_factory=list)  # that it runs
     arguments: dict[Ref, str] = field(default_factory=dict)
     returns: list[Ref] = field(default_factory=list)
+    values: int = 0  # how many of the returns are the scope's value
     steps: list[Step] = field(default_factory=list)
     training_only: bool = False  # what runs in it runs in training mode only
     unused: bool = False  # nothing in it runs
@@ -141,6 +142,10 @@ class Layout:
         """Whether it is a free parameter: an attribute of a module, which no step has to make."""
         return ref.node >= 0 and "" in self.graph.nodes[ref.node].parameters
 
+    def is_never_made(self, ref: Ref, frame: Frame) -> bool:
+        """Whether nothing makes the tensor where a frame runs: its node is built for its keys alone, the frame is not."""
+        return ref.node >= 0 and not frame.unused and self.graph.nodes[ref.node].unused
+
     def is_chain(self, frame: Frame) -> bool:
         """Whether nn.Sequential says it all: modules 0, 1, 2 … each of which reads the one before, and no more."""
         if frame.parent is None or len(frame.arguments) != 1 or len(frame.steps) != len(frame.scope.children):
@@ -194,8 +199,11 @@ class Layout:
         for frame in self.frames.values():
             for name, refs in frame.scope.inputs if frame.parent else ():
                 for number, ref in enumerate(refs):
+                    if self.is_never_made(ref, frame):
+                        continue
                     frame.arguments.setdefault(ref, f"{_word(name)}{number}" if len(refs) > 1 else _word(name))
-            frame.returns = list(frame.scope.value)
+            frame.returns = [ref for ref in frame.scope.value if not self.is_never_made(ref, frame)]
+            frame.values = len(frame.returns)
         self.root.arguments = {Ref(-1 - index): _word(name) for index, name in enumerate(self.graph.inputs)}
         self.root.returns = list(self.graph.outputs.values())
 
@@ -215,7 +223,7 @@ class Layout:
 
     def _carry_in(self, ref: Ref, reader: Frame) -> None:
         for frame in reader.around():
-            if frame.holds(ref):
+            if frame.holds(ref) or self.is_never_made(ref, frame):
                 break
             frame.arguments.setdefault(ref, FLOW)
 
@@ -227,7 +235,7 @@ class Layout:
         for frame in maker.around():
             if frame is reader or frame in around:
                 break
-            if ref not in frame.returns:
+            if ref not in frame.returns and not self.is_never_made(ref, frame):
                 frame.returns.append(ref)
 
     def _agree_on_returns(self) -> None:
@@ -240,7 +248,7 @@ class Layout:
                 taps = {_moved(ref, -each.scope.start) for each in group for ref in _taps(each)}
                 for each in group:
                     here = [_moved(ref, each.scope.start) for ref in sorted(taps)]
-                    value = each.returns[: len(each.scope.value)]
+                    value = each.returns[: each.values]
                     each.returns = value + [ref for ref in here if ref not in value]
 
     def _steps(self, frame: Frame) -> Iterator[Step]:
@@ -300,7 +308,7 @@ def _word(name: str) -> str:
 
 
 def _taps(frame: Frame) -> list[Ref]:
-    return frame.returns[len(frame.scope.value) :]
+    return frame.returns[frame.values :]
 
 
 def _moved(ref: Ref, distance: int) -> Ref:

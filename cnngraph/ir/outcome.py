@@ -39,6 +39,8 @@ def finish(
     rules = _init_rules(spec, env, nodes, told, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
+    if complete and _are_taps(spec):
+        unused = unused.union(index for index in range(len(nodes)) if index not in live)
     if complete and not any(each.severity is Severity.ERROR for each in told):
         told.extend(_unread(root, nodes, live, unused, inputs, passed_over))
     flagged = tuple(
@@ -64,6 +66,11 @@ def finish(
         base=spec.base,
     )
     return graph, told
+
+
+def _are_taps(spec: Spec) -> bool:
+    """Whether a variant has other outputs than the network it extends: what these do not need is kept, and not run."""
+    return bool(spec.outputs and spec.nodes) and spec.outputs[0][0].span.source != spec.nodes.span.source
 
 
 def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[dict[str, Ref], set[str]]:
