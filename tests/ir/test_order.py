@@ -1,0 +1,114 @@
+"""The order of elaboration: a path may stand further down, and only what is really read makes a circle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Source
+
+HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
+
+
+def order(text: str) -> str:
+    """The nodes in the order in which they run, or the codes of what is wrong."""
+    result = compile_text(Source("t.yaml", HEAD + text), Path())
+    if result.diagnostics:
+        return " ".join(each.code for each in result.diagnostics)
+    assert result.graph is not None
+    return " ".join(node.path for node in result.graph.nodes)
+
+
+FINE = {
+    "names that begin alike": (
+        "nodes: {a1: relu, a2: relu, l: {op: identity, repeat: 2, from: 'a${$i + 1}', carry: none}, "
+        "c: {op: concat, from: l}, average: global_avg_pool}",
+        "a1 a2 l.0 l.1 c average",
+    ),
+    "numbers beyond those read": (
+        "nodes: {r0: relu, r1: relu, f: {op: identity, repeat: 2, from: r$i, carry: none}, "
+        "c: {op: concat, from: f}, r2: relu}",
+        "r0 r1 f.0 f.1 c r2",
+    ),
+    "names from a list": (
+        "nodes: {f: {op: relu, from: $item, repeat: [b, c], carry: none}, b: {op: relu, from: in}, "
+        "c: tanh, d: {op: add, from: f}}",
+        "b c f.0 f.1 d",
+    ),
+    "names from a param": (
+        "params: {which: [2, 1]}\nnodes: {f: {op: relu, repeat: len($which), from: 'r${$which[$i]}', carry: none}, "
+        "s: {op: add, from: f}, r1: {op: relu, from: in}, r2: tanh, r3: {op: add, from: [r2, s]}}",
+        "r1 r2 f.0 f.1 s r3",
+    ),
+    "a number of iterations that depends on a node": (
+        "nodes: {h: {op: chunk, chunks: 2}, f: {op: identity, repeat: len($h), from: r$i, carry: none}, "
+        "c: {op: add, from: f}, r0: {op: relu, from: h.0}, r1: {op: relu, from: h.1}, r2: {op: relu, from: c}}",
+        "h r0 r1 f.0 f.1 c r2",
+    ),
+    "a path that depends on a shape": (
+        "nodes: {f: {op: relu, from: 'r${$h.channels}'}, h: {op: conv, out: 4, kernel: 1, from: in}, r4: tanh, "
+        "r5: {op: tanh, from: f}}",
+        "h r4 f r5",
+    ),
+    "an else that is not needed": (
+        "params: {on: true}\nnodes: {a: {op: relu, from: in, when: $on, else: c}, c: {op: tanh, from: a}}",
+        "a c",
+    ),
+    "a size that is not computed": (
+        "params: {on: false}\nnodes: {a: {op: conv, kernel: 1, from: in, out: '$c.channels if $on else 8'}, "
+        "c: {op: tanh, from: a}}",
+        "a c",
+    ),
+    "a condition that ends early": (
+        "nodes: {a: {op: relu, from: in, when: 'true or $c.channels > 2'}, c: {op: tanh, from: a}}",
+        "a c",
+    ),
+    "an else further down": (
+        "params: {on: false}\nnodes: {a: {op: relu, from: in, when: $on, else: c}, c: {op: tanh, from: in}, "
+        "d: {op: add, from: [a, c]}}",
+        "c d",
+    ),
+    "a size further down": (
+        "params: {on: true}\nnodes: {a: {op: conv, kernel: 1, from: in, out: '$c.channels if $on else 8'}, "
+        "c: {op: tanh, from: in}, d: {op: add, from: [a, c]}}",
+        "c a d",
+    ),
+    "an else of an iteration further down": (
+        "nodes: {a: {op: relu, from: in, repeat: 2, first: {when: false, else: c}}, c: {op: tanh, from: in}, "
+        "d: {op: add, from: [a, c]}}",
+        "c a.0 d",
+    ),
+    "an else of a row further down": (
+        "nodes: {a: {op: relu, from: in, repeat: [{when: false, else: c}, {}]}, c: {op: tanh, from: in}, "
+        "d: {op: add, from: [a, c]}}",
+        "c a.0 d",
+    ),
+    "what is shared further down": (
+        "nodes: {a: {share: c, from: in}, c: {op: conv, out: 8, kernel: 1, from: in}, d: {op: add, from: [a, c]}}",
+        "c a d",
+    ),
+}
+
+CIRCLES = {
+    "straight": "nodes: {a: {op: relu, from: c}, b: relu, c: tanh}",
+    "through itself": "nodes: {a: {op: relu, from: a}}",
+    "by number": "nodes: {r0: relu, f: {op: identity, repeat: 2, from: r$i, carry: none}, r1: {op: add, from: f}}",
+    "by an else that is needed": "nodes: {a: {op: relu, from: in, when: false, else: c}, c: {op: tanh, from: a}}",
+    "by a size that is computed": (
+        "params: {on: true}\nnodes: {a: {op: conv, kernel: 1, from: in, out: '$c.channels if $on else 8'}, "
+        "c: {op: tanh, from: a}}"
+    ),
+    "by a size": "nodes: {a: {op: conv, kernel: 1, from: in, out: $c.channels}, c: {op: tanh, from: a}}",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), FINE.values(), ids=FINE)
+def test_what_is_no_circle(text: str, expected: str) -> None:
+    assert order(text) == expected
+
+
+@pytest.mark.parametrize("text", CIRCLES.values(), ids=CIRCLES)
+def test_circles(text: str) -> None:
+    assert order(text) == "E315"
