@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnngraph.backend import WeightsReport
 
 WARNINGS = {"E605": "W605", "E610": "W610", "E611": "W611", "E612": "W612", "E613": "W613"}
+FOLLOWING = {"W320"}  # warnings that an error may be the reason for: a param is unused where its use is misspelt
 OWN_RECIPE = "the spec's own recipe cannot train the network as it is"
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
@@ -91,6 +92,8 @@ def compile_text(
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
     told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))
+    if any(each.severity is Severity.ERROR for each in told):
+        told = tuple(each for each in told if each.code not in FOLLOWING)
     return Compilation(parsed, result.graph, told)
 
 

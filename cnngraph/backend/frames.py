@@ -143,7 +143,7 @@ class Layout:
         return ref.node >= 0 and "" in self.graph.nodes[ref.node].parameters
 
     def is_never_made(self, ref: Ref, frame: Frame) -> bool:
-        """Whether nothing makes the tensor where a frame runs: its node is built for its keys alone, the frame is not."""
+        """Whether nothing makes the tensor where the frame runs: its node is built for its keys alone."""
         return ref.node >= 0 and not frame.unused and self.graph.nodes[ref.node].unused
 
     def is_chain(self, frame: Frame) -> bool:

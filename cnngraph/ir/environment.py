@@ -294,7 +294,9 @@ class Env:
     def is_other_tensor(self, bound: Bound, number: int, inner: Bound, rest: tuple[str, ...]) -> bool:
         """Whether a number is both a node inside and, with another shape, a tensor of the list that the node gives."""
         value = bound.value
-        goes_on = rest and (rest[0] in inner.names or rest[0].isdecimal())  # inside the node, where a tensor has nothing
+        goes_on = rest and (
+            rest[0] in inner.names or rest[0].isdecimal()
+        )  # inside the node, where a tensor has nothing
         if value is None or not value.is_list or number >= len(value.refs) or goes_on:
             return False
         return self.shape(inner.tensors()).type != self.type_of(value.refs[number])

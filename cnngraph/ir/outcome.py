@@ -70,7 +70,7 @@ def finish(
 
 def _are_taps(spec: Spec) -> bool:
     """Whether a variant has other outputs than the network it extends: what these do not need is kept, and not run."""
-    return bool(spec.outputs and spec.nodes) and spec.outputs[0][0].span.source != spec.nodes.span.source
+    return bool(spec.outputs) and spec.nodes is not None and spec.outputs[0][0].span.source != spec.nodes.span.source
 
 
 def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[dict[str, Ref], set[str]]:

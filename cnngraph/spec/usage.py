@@ -35,15 +35,15 @@ def unused_params(spec: Spec, by_variants: Callable[[], Set[str]]) -> list[Diagn
 def _of_the_file(spec: Spec) -> Iterator[tuple[str, Diagnostic]]:
     params = spec.library.params
     used = _used_by_the_file(spec)
-    extended = spec.base
+    written, extended = used, spec.base
     while extended is not None and extended.source == spec.source:  # the same without what the command line changed
-        extended = extended.base
+        written, extended = _used_by_the_file(extended), extended.base
     base = extended.library.params if extended else {}
     for param in params.values():
-        if param.name.text in used:
-            continue
         name, default = param.name, param.default
-        if name.span.source == spec.source:
+        if name.text in used:
+            continue
+        if name.span.source == spec.source and name.text not in written:
             notes = ("the file that this one extends has no param of that name to replace",) if base else ()
             notes = () if name.text in base else notes
             yield name.text, _warning(f"nothing uses the param {name}", name, used & params.keys(), notes)

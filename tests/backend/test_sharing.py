@@ -14,7 +14,7 @@ from cnngraph.api import compile_text
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Source
 from cnngraph.fields import show_value
-from cnngraph.ir.graph import Graph
+from cnngraph.ir.graph import Graph, Ref
 from cnngraph.ops.op import Example, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
@@ -67,11 +67,9 @@ def spec(
     nodes.append(f"y: {{share: x, from: [{from_b}]}}")
     for name, types in (("x", first), ("y", second)):
         found = infer_types(op, types)
-        many = isinstance(found, tuple) and len(found) > 1
+        parts = len(found) if isinstance(found, tuple) else 1
         nodes.append(f"{name}_all: {{op: identity, from: {name}}}")
-        outputs += (
-            [f"{name}{part}: {name}_all.{part}" for part in range(len(found))] if many else [f"{name}: {name}_all"]
-        )  # type: ignore[arg-type]
+        outputs += [f"{name}{part}: {name}_all{f'.{part}' * (parts > 1)}" for part in range(parts)]
     lines = "\n".join(f"  {node}" for node in nodes)
     return f"cnngraph: 1\ninput: {{{', '.join(inputs)}}}\nnodes:\n{lines}\noutputs: {{{', '.join(outputs)}}}\n"
 
@@ -109,7 +107,7 @@ def run(graph: Graph, second: Sequence[TensorType]) -> None:
     if isinstance(own, nn.Module):
         tensors = [x.reshape(len(x), *type_.sizes) for x, type_ in zip(inputs[len(inputs) // 2 :], second, strict=True)]
         with torch.no_grad():
-            assert torch.equal(own(*tensors), result["y"])
+            assert torch.equal(own(*tensors), result["y0"])
 
 
 EXAMPLES = [
@@ -144,3 +142,71 @@ def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: 
         else:
             assert result.graph is not None
             run(result.graph, second)
+
+
+# -- scopes: the network gives what its operations give one by one
+
+SCOPES = {
+    "two inputs, the same at first": (
+        "blocks: {less: {inputs: [p, q], nodes: {w: {op: prelu, from: p}, s: {op: sub, from: [w, q]}}}}",
+        "a: {op: less, from: [in, in]}\n  r: tanh\n  b: {share: a, from: [r, in]}",
+    ),
+    "two inputs, the same then": (
+        "blocks: {less: {inputs: [p, q], nodes: {w: {op: prelu, from: p}, s: {op: sub, from: [w, q]}}}}",
+        "r: {op: tanh, from: in}\n  a: {op: less, from: [in, r]}\n  b: {share: a, from: [a, a]}",
+    ),
+    "wiring that depends on the size": (
+        "",
+        "a: {nodes: {w: prelu, v: {op: relu, from: in}, u: {op: tanh, from: \"${'v' if $in.height > 4 else 'w'}\"}, "
+        "s: {op: sub, from: [u, v]}, t: {op: add, from: [s, w]}}}\n  p: {op: max_pool, kernel: 2}\n  b: {share: a}",
+    ),
+    "a list": (
+        "",
+        "a: {repeat: 2, op: prelu, carry: none}\n  r: {op: add, from: a}\n  b: {share: a}\n  s: {op: sub, from: b}",
+    ),
+    "a dense block": (
+        "",
+        "a: {repeat: 2, op: conv, out: 8, kernel: 1, carry: concat}\n  b: {share: a, from: in}\n"
+        "  s: {op: sub, from: [a, b]}",
+    ),
+    "a node of a flat block": ("", "a: {flat: true, nodes: {x: prelu, y: tanh}}\n  b: {share: x}"),
+    "over and over": ("", "a: [prelu, tanh]\n  b: {repeat: 3, share: a}"),
+    "a tap inside": (
+        "",
+        "a: [prelu, tanh]\n  b: {share: a}\n  s: {op: sub, from: [b.0, a.0]}\n  z: {op: add, from: [b, s]}",
+    ),
+    "a flatten inside, on another size": (
+        "",
+        "a: [prelu, {op: flatten, start_dim: 2}]\n  p: {op: max_pool, kernel: 2, from: in}\n"
+        "  b: {share: a}\n  s: {op: concat, dim: 2, from: [a, b]}",
+    ),
+}
+
+
+def one_by_one(graph: Graph, model: nn.Module, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The outputs, each operation run by itself with the module that the graph names."""
+    known: dict[Ref, torch.Tensor] = {Ref(-1 - number): each for number, each in enumerate(inputs)}
+    for index, node in enumerate(graph.nodes):
+        types = [graph.type_of(ref) for ref in node.reads]
+        is_module = node.operation.layer(*types) is not None
+        run = model.get_submodule(node.shares or node.path) if is_module else make_function(node.operation, types)
+        result = run(*(known[ref].clone() for ref in node.reads))
+        parts = [result] if isinstance(result, torch.Tensor) else result
+        known.update({Ref(index, part): each for part, each in enumerate(parts)})
+    return [known[ref] for ref in graph.outputs.values()]
+
+
+@pytest.mark.parametrize(("blocks", "nodes"), SCOPES.values(), ids=SCOPES)
+def test_shared_scopes_run_as_their_operations_do(blocks: str, nodes: str) -> None:
+    text = f"cnngraph: 1\ninput: [8, 8, 8]\n{blocks}\nnodes:\n  {nodes}\n"
+    result = compile_text(Source("shared.yaml", text), Path())
+    assert result.diagnostics == ()
+    graph = result.graph
+    assert graph is not None
+    model = lower(graph).eval()
+    assert not any(key.startswith("b") for key in model.state_dict())
+    for parameter in model.parameters():
+        nn.init.normal_(parameter)
+    inputs = make_inputs(list(graph.inputs.values()))
+    with torch.no_grad():
+        torch.testing.assert_close([model(*inputs)], one_by_one(graph, model, inputs))

@@ -40,7 +40,7 @@ def compare(name: str, size: int, axis: int, **words: Any) -> bool:
     assert tuple(result.shape[1:]) == found.sizes
     assert torch.isfinite(result).all(), (name, size, words)
     assert (result != 0).all(), (name, size, words)
-    result.sum().backward()  # type: ignore[no-untyped-call]
+    result.sum().backward()
     assert image.grad is not None
     assert torch.isfinite(image.grad).all()
     return True

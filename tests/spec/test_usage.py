@@ -128,3 +128,10 @@ def test_extends_and_import_of_one_block(tmp_path: Path, base: str, variant: str
     (tmp_path / "base.yaml").write_text(f"{HEAD}{base}\nnodes: [unit]\n", encoding="utf-8")
     (tmp_path / "net.yaml").write_text(f"cnngraph: 1\nextends: base.yaml\n{variant}\n", encoding="utf-8")
     assert [each.code for each in compile_spec(tmp_path / "net.yaml").diagnostics] == codes
+
+
+def test_a_value_from_outside_may_take_the_place_of_what_uses_a_param(tmp_path: Path) -> None:
+    text = HEAD + "params: {width: 2, out: 2 * $width}\nnodes: [{op: conv, out: $out, kernel: 1}]\n"
+    assert told(tmp_path, text) == []
+    assert told(tmp_path, text, out=3) == []
+    assert told(tmp_path, text, out=3, width=4) == [("W320", 1, "width is set, and nothing uses it")]
