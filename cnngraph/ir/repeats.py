@@ -217,6 +217,9 @@ def _round(
     when = overlay.pop("when", None)
     expect = overlay.pop("expect", None)
     otherwise = overlay.pop("else", None)
+    if otherwise is not None and when is None:
+        message = f"else goes with when, and iteration {number} of {child.name} has no when"
+        raise ProblemError("E109", message, otherwise.key_span, help="add when: beside it")
     if when is not None and not _row_truth(when, env):
         words = _paths(otherwise) if otherwise else None
         return walker.absent(replace(child, otherwise=words), env, reads)

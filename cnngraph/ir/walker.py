@@ -334,7 +334,7 @@ class Walker:
         owner = find(env, word)
         again = shareable(word, owner, self.maker.nodes, self.unused)
         path = place.take()
-        start = len(self.maker.nodes)
+        start, depth = len(self.maker.nodes), len(self.ledger.chain)
         self.maker.sharing, self.ledger.instead = (owner.path, path), place.span
         try:
             bound = again(reads, place)
@@ -342,6 +342,7 @@ class Walker:
             raise problem.moved(place.span) from None
         finally:
             self.maker.sharing = self.ledger.instead = None
+            del self.ledger.chain[depth:]
         self.maker.place_at(place.span, path, place.slot)
         spend(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:

@@ -248,3 +248,26 @@ def test_what_an_absent_node_passes_over_is_told_with_the_reason() -> None:
     (told,) = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {nodes}"), Path()).diagnostics
     assert (told.code, told.node) == ("E316", "bn")
     assert told.notes == ("add, which would read it, is absent here and hands on in (t.yaml:3)",)
+
+
+@pytest.mark.parametrize("rows", ["repeat: [{else: a}, {}]", "repeat: 2, last: {else: a}"])
+def test_an_else_of_an_iteration_needs_a_when(rows: str) -> None:
+    _, told = compiled(f"nodes: {{a: relu, b: {{op: tanh, {rows}}}}}")
+    assert [code for code, _ in told] == ["E109"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "params: {x: 0}\nnodes: [prelu]\ninit: [{match: prelu, weight: {normal: {std: '$x * sum(range(9000))'}}}]",
+        "nodes: {a: {repeat: 170, op: conv, out: 1, kernel: 1, carry: concat}}\n"
+        "init: [{match: conv, weight: {normal: {std: 0.1}}}]",
+        "nodes: {n0: relu, a: tanh}\noutputs: {x: 'n${sum(range(9000)) * 0}', y: a}",
+    ],
+    ids=["init", "init after the walk", "outputs"],
+)
+def test_steps_are_bounded_to_the_end(text: str) -> None:
+    source = Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\n{text}")
+    (told,) = compile_text(source, Path(), max_nodes=100 if "repeat" not in text else 345).diagnostics
+    assert told.code == "E502"
+    assert not told.notes
