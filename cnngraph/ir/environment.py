@@ -26,13 +26,13 @@ class ProblemError(Exception):
         self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help)
 
     def moved(self, span: Span) -> ProblemError:
-        """The same, told where a module runs again rather than where it is written."""
+        """The same error, reported where a module runs again rather than where it is written."""
         self.diagnostic = moved(self.diagnostic, span)
         return self
 
 
 def moved(diagnostic: Diagnostic, span: Span) -> Diagnostic:
-    """A diagnostic at another place, with its own as a fact."""
+    """The diagnostic at another place; its own becomes a note."""
     notes = diagnostic.notes if diagnostic.span == span else (f"{diagnostic.span} runs again here", *diagnostic.notes)
     return replace(diagnostic, span=span, notes=notes)
 
@@ -95,9 +95,9 @@ class Bound:
 
 
 class Reach(dict[str, Bound]):
-    """The nodes that a path may begin with. What `flat` brings into a scope may have the name of a node there.
+    """The nodes in reach by name, and the rivals of each: `flat` may bring a node of the same name into a scope.
 
-    Both keep it, since neither has the module's name for itself: which is meant is not known where the two differ.
+    A path that begins with such a name is ambiguous where the two differ.
     """
 
     def __init__(self) -> None:
@@ -341,7 +341,7 @@ def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
     return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))
 
 
-NOT_KNOWN_YET = "it stands further down, and reads this node or is reached by a path that depends on a shape"
+NOT_KNOWN_YET = "it is defined further down and reads this node, or the path to it depends on a shape"
 
 
 def too_late(name: str, start: int, end: int) -> tuple[str, int, int, str, str]:

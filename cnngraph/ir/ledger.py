@@ -50,7 +50,7 @@ class Ledger:
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
     steps: int = 0
-    instead: Span | None = None  # while a shared module runs again: where errors in it are told
+    instead: Span | None = None  # where errors are reported while a shared module runs again
 
     # -- bounds
 

@@ -182,9 +182,9 @@ class Maker:
         return Tensors((Ref(index),))
 
     def extend_concat(self, refs: tuple[Ref, ...], path: str, span: Span) -> int | None:
-        """A concatenation that begins with what the one before it has, so that it is not gone through once more.
+        """A concatenation that extends the previous one, in time proportional to what is new.
 
-        None where it does not, or where what is new does not fit: then the whole of it is told.
+        None where it does not extend it, or where the new tensors do not fit: `add` reports that in full.
         """
         if self._last_concat is None:
             return None
@@ -203,7 +203,7 @@ class Maker:
         return self.append(last.operation, {}, refs, names, facts, path, span)
 
     def free_path(self, path: str) -> str:
-        """The path, or where a node has it, the same with a number: what has no module may be called anything."""
+        """The path, with a number appended where a node has it already; only nodes without a module need this."""
         number = 2
         found = path
         while found in self._paths:

@@ -66,7 +66,7 @@ def _order(scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
 
 
 def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
-    """Add to each node's needs what it may need, unless that would close a circle: then it cannot be what is meant."""
+    """Add what each node may need to what it needs, unless that closes a circle: then it cannot be needed."""
     for index, others in enumerate(perhaps):
         if not others:
             continue
@@ -232,7 +232,7 @@ def _other_paths(child: NodeSpec) -> Iterator[Word]:
 def _names_of(child: NodeSpec, certain: bool) -> set[str]:
     """Every `$name.and.trail` in a node's own expressions: those that are always computed, or the others.
 
-    What an absent node would compute beside its `when` is not; nor is what stands in one iteration only.
+    A node that may be absent always computes its `when` alone; `first` and `last` are computed in one iteration only.
     """
     always: list[Value] = [child.when] if child.when is not None else []
     sometimes: list[Value] = []

@@ -87,7 +87,7 @@ class _Search:
             self.walk(bound.rounds[number], rest[1:], f"{reached}.{number}")  # it took no number of its own
 
     def nothing(self, bound: Bound, part: str, reached: str) -> None:
-        """The path goes on where there is nothing."""
+        """Nothing inside the node has the next part's name."""
         span = self.word.span
         if bound.absent:
             message = f"{reached} is absent here, so there is nothing inside it to read"

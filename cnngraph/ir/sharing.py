@@ -64,7 +64,7 @@ def fits_in_scope(op: Op, made_for: Sequence[TensorType], inputs: Sequence[Tenso
 
 
 def _written(op: Op, types: Sequence[TensorType]) -> tuple[str, ...]:
-    """How an operation stands in a module: as a module of its own or an expression, and as a part of nn.Sequential."""
+    """What an operation is in generated code: a constructor call, or an expression and its module in nn.Sequential."""
     if (made := op.layer(*types)) is not None:
         return (str(made),)
     code = op.code(tuple(f"x{number}" for number in range(len(types))), *types)

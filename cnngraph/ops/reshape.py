@@ -139,8 +139,8 @@ class Permute(Op):
     """The axes in another order; each keeps its name, so `.channels` stays right.
 
     `dims` counts as PyTorch does, with the batch as 0, which stays in front: [0, 2, 3, 1] makes H×W×C of C×H×W,
-    [0, 3, 1, 2] goes back. [0, 1, 3, 2] exchanges height and width, and what it gives is still a map: the first number
-    of a kernel or a size goes with the first of the two, which is then the width.
+    [0, 3, 1, 2] goes back. [0, 1, 3, 2] exchanges height and width; the result is still a map, whose first spatial axis
+    is the width: the first number of a kernel or a size applies to it.
     """
 
     name: ClassVar[str] = "permute"

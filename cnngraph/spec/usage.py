@@ -1,4 +1,4 @@
-"""Params that nothing uses: a value given to one would change nothing, without a word."""
+"""Params that nothing uses: giving one a value would silently change nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USED = re.compile(r"\$(\w+)")
 
 
 def names_used(texts: Iterable[str]) -> list[str]:
-    """The names that stand behind a `$`, in the order of the texts."""
+    """The names after each `$`, in the order of the texts."""
     return [name for text in texts if "$" in text for name in USED.findall(text)]
 
 
