@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -100,32 +100,40 @@ class Reach(dict[str, Bound]):
     A path that begins with such a name is ambiguous where the two differ.
     """
 
+    __slots__ = ("later", "rivals")
+
     def __init__(self) -> None:
-        super().__init__()
-        self.rivals: dict[str, list[Bound]] = {}
-        self.later: set[str] = set()  # nodes of the scope that are elaborated after the one at hand
+        self.rivals: dict[str, list[Bound]] | None = None  # most nodes have no names inside, let alone rivals
+        self.later: Set[str] = frozenset()  # nodes of the scope that are elaborated after the one at hand
 
     def put(self, name: str, bound: Bound) -> None:
         """Give a node its own name in the scope."""
         known = self.get(name)
         if known is not None and known is not bound:
-            self.rivals.setdefault(name, []).append(known)
+            self.add_rivals(name, [known])
         self[name] = bound
 
     def join(self, inner: Reach) -> None:
         """Bring the names inside a flat node into the scope around it."""
         spend(len(inner))
         for name, bound in inner.items():
-            known = self.setdefault(name, bound)
-            if known is not bound:
-                self.rivals.setdefault(name, []).append(bound)
-        for name, bounds in inner.rivals.items():
-            self.rivals.setdefault(name, []).extend(bounds)
+            if self.setdefault(name, bound) is not bound:
+                self.add_rivals(name, [bound])
+        for name, bounds in (inner.rivals or {}).items():
+            self.add_rivals(name, bounds)
+
+    def add_rivals(self, name: str, bounds: list[Bound]) -> None:
+        """Keep nodes that have the same name."""
+        if self.rivals is None:
+            self.rivals = {}
+        self.rivals.setdefault(name, []).extend(bounds)
 
     def all(self, name: str) -> list[Bound]:
         """Every node of that name, the scope's own first."""
         known = self.get(name)
-        return [] if known is None else [known, *self.rivals.get(name, ())]
+        if known is None:
+            return []
+        return [known, *self.rivals.get(name, ())] if self.rivals else [known]
 
 
 class Reads(NamedTuple):

@@ -55,7 +55,8 @@ class Walker:
             if bound and names[index]:
                 env.names[names[index]] = bound
         first = next(iter(env.inputs.values())) if len(env.inputs) == 1 else None
-        env.names.later.update(name for name in names if name and name not in env.names)
+        later = {name for name in names if name and name not in env.names}
+        env.names.later = later
         for index in order:
             child = scope.children[index]
             if bounds[index] is not None:
@@ -67,7 +68,7 @@ class Walker:
             bounds[index] = bound
             if name:
                 env.names.put(name.text, bound)
-                env.names.later.discard(name.text)
+                later.discard(name.text)
             elif not bound.absent and not bound.flat:
                 env.names.put(_number(bound, place), bound)
             if bound.flat:
