@@ -43,6 +43,7 @@ STRICTER = {
     "softmax": "an axis is named that is there",
     "log_softmax": "an axis is named that is there",
     "group_norm": "a group has more than one number, as a batch of one needs",
+    "scale": "as many numbers as channels",
     "batch_norm": "without running values there is more than one position, as a batch of one needs",
 }
 STRICTER_CODES = {"E205", "E210", "E211", "E212", "E502"}  # words, number of inputs, axes, free parameters, bounds
