@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from cnngraph.ops.op import OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
@@ -113,12 +114,15 @@ CASES: dict[str, st.SearchStrategy[Words]] = {
 
 
 def runs(name: str, given_words: Words, *types: TensorType) -> Any:
-    """The sizes that PyTorch gives, or None where it refuses."""
+    """The sizes that PyTorch gives, or None where it refuses, be it one image alone."""
     op = make_op(builtin_ops()[name], given_words)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = sizes_of(make_function(op, types)(*make_inputs(types)))
+            function, inputs = make_function(op, types), make_inputs(types)
+            result = sizes_of(function(*inputs))
+            if isinstance(function, nn.Module) and all(type_.batched for type_ in types):
+                function.eval()(*(each[:1] for each in inputs))
     except (RuntimeError, ValueError, IndexError, OpError):
         return None
     sizes = result if isinstance(result, list) else [result]
