@@ -15,6 +15,7 @@ from cnngraph.ir.graph import Node, Ref, Scope
 from cnngraph.ir.ledger import Ledger
 from cnngraph.ir.level import type_of_slot
 from cnngraph.ir.resolve import not_meant, unknown_word
+from cnngraph.ir.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
@@ -34,8 +35,9 @@ class Facts:
 class Maker:
     """Makes the nodes of a graph, in order of execution."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, log: SizeLog) -> None:
         self.ledger = ledger
+        self.log = log
         self.inputs: dict[str, TensorType] = {}
         self.input_names: list[str] = []
         self.input_types: list[TensorType] = []
@@ -85,6 +87,7 @@ class Maker:
         values: dict[str, Any] = {}
         problems: list[ProblemError] = []
         for key, given in words.items():
+            decide(given.sized, f"{key} of {path}", given.span)
             known = fields.get(key)
             if known is None:
                 problems.append(unknown_word(key, cls.name, fields, given.key_span))
@@ -134,6 +137,7 @@ class Maker:
             macs=facts.macs,
         )
         self.nodes.append(node)
+        self.log.made(len(self.nodes) - 1, op, refs)
         self.words[len(self.nodes) - 1] = words
         self.blame.readers.update({ref.node for ref in refs})
         return len(self.nodes) - 1
