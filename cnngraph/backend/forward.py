@@ -17,7 +17,9 @@ from cnngraph.ir.graph import Ref
 LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
 BODY = "y"  # the variable of a residual's body
 OUTPUTS = "Outputs"
-NOT_VARIABLES = frozenset({*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "self", "Tensor", "_", OUTPUTS, CHECK_SIZE})
+NOT_VARIABLES = frozenset(
+    {*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "self", "Tensor", "_", OUTPUTS, CHECK_SIZE}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ PLACES = {"height": -2, "width": -1}
 def size_check_source(graph: Graph, variables: Sequence[tuple[str, str]]) -> str:
     """A function that takes and gives inputs and raises ValueError for sizes that the network was not built for.
 
-    `variables` are the inputs to check, each with its name in the function. A trace of the network has the function
-    as a script, so that it raises as well; a trace keeps only calls that give tensors.
+    `variables` are the inputs to check, each with its name in the function. A trace of the network contains the
+    function as a script, so that it raises as well; a trace keeps only calls that give tensors. A symbolic trace
+    contains the call.
     """
     names = [variable for _, variable in variables]
     gives = "Tensor" if len(names) == 1 else f"tuple[{', '.join(['Tensor'] * len(names))}]"
@@ -26,7 +27,8 @@ def size_check_source(graph: Graph, variables: Sequence[tuple[str, str]]) -> str
         for limit in graph.size_limits:
             if limit.input == name:
                 lines += _refusal(graph, limit, variable)
-    return "\n".join([*lines, *neat(f"return {', '.join(names)}", 4)])
+    lines += neat(f"return {', '.join(names)}", 4)
+    return "\n".join([*lines, "", "", f'torch.fx.wrap("{CHECK_SIZE}")'])
 
 
 def _refusal(graph: Graph, limit: SizeLimit, variable: str) -> Iterator[str]:
@@ -34,14 +36,14 @@ def _refusal(graph: Graph, limit: SizeLimit, variable: str) -> Iterator[str]:
     height, width = (f"{{{variable}.shape[{place}]}}" for place in PLACES.values())
     shape = graph.input_shapes[limit.input]
     several = len(graph.inputs) > 1
-    of = f" ({_plain(limit.input)})" if several else ""
+    inputs = f"`{_plain(limit.input)}`" if several else "inputs"
     what, span = limit.causes[0]
     place = f"{span.file.replace(chr(92), '/').rpartition('/')[2]}:{span.line}"
     cause = f"{_plain(what)} at {_plain(place)} depends on the {limit.axis}"
     option = f"{_plain(limit.input)}=" if several else ""
     yield from neat(f"if {_condition(limit, size)}:", 4)
     yield "        raise ValueError("
-    yield f'            "this network was built for inputs{of} of {"×".join(map(str, shape))}, "'
+    yield f'            "this network was built for {inputs} of {"×".join(map(str, shape))}, "'
     yield f'            f"got {shape[0]}×{height}×{width}: "'
     yield f'            "{cause}; "'
     yield f'            f"rebuild it with --input {option}{shape[0]}x{height}x{width}"'
