@@ -251,7 +251,7 @@ class _Writer:
     def _call(self, step: Step) -> str:
         arguments = tuple(map(self._expression, step.reads))
         if step.node and not self.layout.layers[step.start]:
-            code = step.node.operation.code(arguments, *self.layout.types_read(step.node))
+            code = step.node.operation.code(arguments, *self.layout.types_read(step.start))
             return code if '"' in code else code.replace("'", '"')
         return f"{self._attribute(step.target)}({', '.join(arguments)})"
 

@@ -75,11 +75,14 @@ class Maker:
 
     def place_at(self, span: Span, path: str, slot: type_of_slot) -> None:
         """Say where a shared module's use is written, which is not where its owner is."""
-        for position, each in enumerate(slot):
+        for position in range(len(slot) - 1, -1, -1):  # it is one of the last: a repeat shares thousands of times
+            each = slot[position]
             if isinstance(each, Scope) and each.path == path:
                 slot[position] = replace(each, span=span)
-            elif isinstance(each, int) and self.nodes[each].path == path:
+                return
+            if isinstance(each, int) and self.nodes[each].path == path:
                 self.nodes[each] = replace(self.nodes[each], span=span)
+                return
 
     def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str) -> Op:
         """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""
