@@ -250,9 +250,10 @@ class Layout:
         for frame in maker.around():
             if frame is reader or frame in around:
                 break
-            returned = self._returned.setdefault(frame, set(frame.returns))
-            if ref not in returned:
-                returned.add(ref)
+            if frame not in self._returned:
+                self._returned[frame] = set(frame.returns)
+            if ref not in self._returned[frame]:
+                self._returned[frame].add(ref)
                 frame.returns.append(ref)
 
     def _agree_on_returns(self) -> None:
