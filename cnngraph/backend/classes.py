@@ -14,7 +14,8 @@ def class_source(group: Group, constructor: Sequence[str] = (), base: str = "") 
     parts = ["\n".join(constructor)] if constructor else []
     parts += [group.forward.source] if group.forward else []
     body = "\n\n".join(parts) or "    pass"
-    return f"{outputs_source(group)}class {group.kind}({base}):\n{body}\n"
+    check = f"{group.forward.size_check}\n\n\n" if group.forward and group.forward.size_check else ""
+    return f"{outputs_source(group)}{check}class {group.kind}({base}):\n{body}\n"
 
 
 def outputs_source(group: Group) -> str:

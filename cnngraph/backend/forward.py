@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 from cnngraph.backend.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.neat import WIDTH, neat, quoted
+from cnngraph.backend.size_check import CHECK_SIZE, size_check_source
 from cnngraph.ir.graph import Ref
 
 LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
 BODY = "y"  # the variable of a residual's body
 OUTPUTS = "Outputs"
-NOT_VARIABLES = frozenset({*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "self", "Tensor", "_", OUTPUTS})
+NOT_VARIABLES = frozenset(
+    {*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "self", "Tensor", "_", OUTPUTS, CHECK_SIZE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Forward:
     source: str
     outputs: tuple[str, ...] = ()
     optional: frozenset[str] = frozenset()  # fields that are None in eval mode
+    size_check: str = ""  # the source of a function that it calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,18 @@ def write_forward(layout: Layout, frame: Frame) -> Forward:
     """The forward of a frame."""
     writer = _Writer(layout, frame)
     lines = neat(writer.signature(), 4)
+    checked = writer.checked_inputs()
+    check = ""
+    if checked:
+        check = size_check_source(layout.graph, checked)
+        variables = ", ".join(variable for _, variable in checked)
+        lines += neat(f"{variables} = {CHECK_SIZE}({variables})", 8)
     for indent, text in _grouped(writer.statements()):
         lines += neat(text, 8 + indent)
     if len(writer.outputs) < 2:
-        return Forward("\n".join(lines))
+        return Forward("\n".join(lines), size_check=check)
     optional = layout.graph.training_only if len(writer.always) > 1 else frozenset()
-    return Forward("\n".join(lines), tuple(writer.outputs), optional)
+    return Forward("\n".join(lines), tuple(writer.outputs), optional, check)
 
 
 def _grouped(statements: Iterable[_Statement]) -> Iterator[tuple[int, str]]:
@@ -192,6 +202,14 @@ class _Writer:
             arguments.append(f"{name}: Tensor | None" if optional else f"{name}: Tensor")
         return f"def forward({', '.join(arguments)}) -> {self._return_type()}:"
 
+    def checked_inputs(self) -> list[tuple[str, str]]:
+        """The network's inputs that cannot have any size, each with its variable."""
+        if self.frame.parent is not None:
+            return []
+        limited = {each.input for each in self.graph.size_limits}
+        variables = [self.names.variables[ref] for ref in self.frame.arguments]
+        return [pair for pair in zip(self.graph.inputs, variables, strict=True) if pair[0] in limited]
+
     def statements(self) -> list[_Statement]:
         written = [self._statement(position, step) for position, step in enumerate(self.frame.steps)]
         deleted = self._deleted()
@@ -233,7 +251,7 @@ class _Writer:
     def _call(self, step: Step) -> str:
         arguments = tuple(map(self._expression, step.reads))
         if step.node and not self.layout.layers[step.start]:
-            code = step.node.operation.code(arguments, *self.layout.types_read(step.node))
+            code = step.node.operation.code(arguments, *self.layout.types_read(step.start))
             return code if '"' in code else code.replace("'", '"')
         return f"{self._attribute(step.target)}({', '.join(arguments)})"
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cnngraph.ir.graph import Graph, Node, Ref, Scope
+from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Layer
 from cnngraph.tensor_type import TensorType
 
 FLOW = "x"  # the name of what flows through a module
+LONG = 256  # a concatenation of more tensors goes on from the one before, where that has all but the last of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +99,10 @@ class Layout:
         self.frames: dict[str, Frame] = {}  # by the scope's path, each before those in it
         self.shared = dict(_shared_modules(graph))
         self.owner: dict[int, Frame] = {}  # the frame that runs a node
+        self._returned: dict[Frame, set[Ref]] = {}  # what a frame hands back, to look up
         self.root = self._open(graph.root, None)
+        self.reads = [node.reads for node in graph.nodes]  # what each node reads when it runs
+        self._shorten_concatenations()
         self._mark()
         self._take_formal_arguments()
         self._carry_across_borders()
@@ -108,20 +113,21 @@ class Layout:
     @cached_property
     def layers(self) -> tuple[Layer | None, ...]:
         """The layer of each node, None for one that is an expression."""
-        return tuple(node.operation.layer(*self.types_read(node)) for node in self.graph.nodes)
+        nodes = enumerate(self.graph.nodes)
+        return tuple(node.operation.layer(*self.types_read(index)) for index, node in nodes)
 
     def chain_layer(self, index: int) -> Layer | None:
         """The layer of a node as a part of nn.Sequential, where some expressions are modules too."""
         node = self.graph.nodes[index]
-        return self.layers[index] or node.operation.chain_layer(*self.types_read(node))
+        return self.layers[index] or node.operation.chain_layer(*self.types_read(index))
 
     def module(self, path: str) -> str:
         """The path of the module that runs the node or scope at `path`: its own, or the one that it shares."""
         return self.shared.get(path, path)
 
-    def types_read(self, node: Node) -> list[TensorType]:
-        """The types of what the node reads."""
-        return [self.graph.type_of(ref) for ref in node.reads]
+    def types_read(self, index: int) -> list[TensorType]:
+        """The types of what a node reads."""
+        return [self.graph.type_of(ref) for ref in self.reads[index]]
 
     def path_within(self, above: str, ref: Ref) -> str:
         """What a tensor made below `above` is called by: the outermost scope there whose value it is, or its node."""
@@ -181,6 +187,23 @@ class Layout:
                 frame.frames.append(self._open(child, frame))
         return frame
 
+    def _shorten_concatenations(self) -> None:
+        """Let each concatenation of a long dense block read the one before it: else the code grows quadratically."""
+        before: dict[Frame, int] = {}
+        for index, frame in sorted(self.owner.items(), key=lambda each: each[0]):
+            node = self.graph.nodes[index]
+            if not isinstance(node.operation, Concat):
+                continue
+            last = self.graph.nodes[before[frame]] if frame in before else node
+            alike = (last.operation, last.training_only, last.unused) == (
+                node.operation,
+                node.training_only,
+                node.unused,
+            )
+            if len(node.reads) > LONG and alike and last.reads == node.reads[:-1]:
+                self.reads[index] = (Ref(before[frame]), node.reads[-1])
+            before[frame] = index
+
     def _mark(self) -> None:
         """Find the frames in which nothing runs, or in training mode only."""
         runs: set[Frame] = set()
@@ -216,7 +239,7 @@ class Layout:
         for ref in self.root.returns:
             self._carry_out(ref, self.root)
         for index, frame in self.owner.items():
-            for ref in nodes[index].reads:
+            for ref in self.reads[index]:
                 self._carry_in(ref, frame)
                 if not nodes[index].unused or (ref.node >= 0 and nodes[ref.node].unused):
                     self._carry_out(ref, frame)
@@ -235,7 +258,10 @@ class Layout:
         for frame in maker.around():
             if frame is reader or frame in around:
                 break
-            if ref not in frame.returns and not self.is_never_made(ref, frame):
+            if frame not in self._returned:
+                self._returned[frame] = set(frame.returns)
+            if ref not in self._returned[frame] and not self.is_never_made(ref, frame):
+                self._returned[frame].add(ref)
                 frame.returns.append(ref)
 
     def _agree_on_returns(self) -> None:
@@ -257,7 +283,7 @@ class Layout:
             if not self.is_parameter(Ref(index)) and (frame.unused or not node.unused):
                 gives = tuple(Ref(index, part) for part in range(len(node.types)))
                 training_only = node.training_only and not frame.training_only
-                yield Step(index, node, node.path, self.module(node.path), node.reads, gives, training_only)
+                yield Step(index, node, node.path, self.module(node.path), self.reads[index], gives, training_only)
         for inner in frame.frames:
             if inner.steps and (frame.unused or not inner.unused):
                 reads, gives = tuple(inner.arguments), tuple(inner.returns)

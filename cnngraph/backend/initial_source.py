@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cnngraph.backend.initial import rules_by_module
 from cnngraph.backend.modules import find
@@ -68,6 +68,11 @@ def _has_parameters(part: Leaf | Group) -> bool:
     return isinstance(part, Leaf) and bool(part.node.parameters)
 
 
+def _has_child(part: Leaf | Group, names: Iterable[str]) -> bool:
+    """Whether a scope has a node of such a name, which as an attribute would look like a parameter of its own."""
+    return isinstance(part, Group) and any(name in part.parts for name in names)
+
+
 def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]) -> tuple[str, Sequence[Leaf | Group]]:
     """What is true for just those of the modules left (and perhaps for some without parameters), and for which."""
     if rule.match in {leaf.node.op for leaf in wanted}:
@@ -83,7 +88,8 @@ def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]
             return f"{CLASS}{' | '.join(names)})", alike
     if "*" in rule.match:
         fitting = [part for path, part in left.items() if re.fullmatch(rule.pattern, path)]
-        if set(filter(_has_parameters, fitting)) == set(wanted):
+        alone = set(filter(_has_parameters, fitting)) == set(wanted)
+        if alone and not any(_has_child(part, rule.values) for part in fitting):
             raw = re.fullmatch(r"[\w.*^\\\[\]-]*", rule.pattern, re.ASCII)
             pattern = f'r"{rule.pattern}"' if raw else quoted(rule.pattern)
             return f"re.fullmatch({pattern}, name)", fitting

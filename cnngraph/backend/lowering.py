@@ -8,6 +8,7 @@ from cnngraph.backend.classes import class_source
 from cnngraph.backend.initial import init_weights
 from cnngraph.backend.modules import compile_class, make
 from cnngraph.backend.plan import MODULE_LIST, SEQUENTIAL, Group, plan
+from cnngraph.ir.elaborate import collector_paused
 from cnngraph.ir.graph import Graph
 
 
@@ -18,9 +19,10 @@ def lower(graph: Graph) -> nn.Module:
     PyTorch's generator as in a network written by hand; then the spec's own rules of initialisation are applied.
     `model.graph` is the graph. Raises SpecError where a rule cannot be applied.
     """
-    modules = plan(graph)
-    model = _build(modules)
-    init_weights(model, modules, graph.init)
+    with collector_paused():
+        modules = plan(graph)
+        model = _build(modules)
+        init_weights(model, modules, graph.init)
     model.graph = graph  # type: ignore[assignment]
     return model
 

@@ -54,7 +54,7 @@ def compile_class(source: str) -> type[nn.Module]:
     known = _compiled.get(source)
     if known is not None:
         return known
-    name = f"cnngraph.built.{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    name = f"cnngraph.built.net_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
     file = f"<{name}>"
     scope: dict[str, Any] = {"__name__": name, "torch": torch, "nn": nn, "F": F, "Tensor": Tensor}
     scope |= {"NamedTuple": NamedTuple, "Numbered": Numbered}

@@ -14,7 +14,7 @@ from cnngraph.ir.graph import Graph, Node, Scope
 from cnngraph.ops.op import Layer
 
 SEQUENTIAL, MODULE_LIST = "nn.Sequential", "nn.ModuleList"
-NOT_CLASSES = frozenset({*keyword.kwlist, *vars(layers), "Tensor", "NamedTuple", "Numbered", OUTPUTS})
+NOT_CLASSES = frozenset({*keyword.kwlist, *vars(layers), "Tensor", "NamedTuple", "Numbered", "ValueError", OUTPUTS})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

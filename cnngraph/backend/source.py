@@ -13,6 +13,7 @@ from cnngraph.backend.constructors import define
 from cnngraph.backend.initial_source import init_weights_source
 from cnngraph.backend.neat import neat
 from cnngraph.backend.plan import Group, Leaf, plan
+from cnngraph.ir.elaborate import collector_paused
 from cnngraph.ir.graph import Graph
 from cnngraph.version import __version__
 
@@ -38,7 +39,11 @@ def model_source(graph: Graph) -> str:
 
     Given the same seed, its weights are those of the network that `lower` builds, bit by bit.
     """
-    root = plan(graph)
+    with collector_paused():
+        return _written(graph, plan(graph))
+
+
+def _written(graph: Graph, root: Group) -> str:
     *classes, network = define(root)
     kinds = {leaf.layer.kind for leaf in _leaves(root)}
     init = init_weights_source(root, graph.init)

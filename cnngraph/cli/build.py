@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
 
 SOURCE, WEIGHTS = ".py", ".safetensors"
+NOTE_AFTER = 5.0  # seconds
 
 OutputOption = Annotated[
     Path | None,
@@ -77,13 +82,14 @@ def build(
 
     opened = open_weights(weights, base_names(graph)) if weights else None
     proof.seed(seed)
-    model = lower(graph)
-    report = load_weights(model, opened) if opened else None
-    try:
-        proved = proof.prove(model, graph)
-    except proof.ProofError as error:
-        complain(str(error))
-        raise typer.Exit(1) from None
+    with _note_if_slow(f"building and running {count(len(graph.nodes), 'operation')}"):
+        model = lower(graph)
+        report = load_weights(model, opened) if opened else None
+        try:
+            proved = proof.prove(model, graph)
+        except proof.ProofError as error:
+            complain(str(error))
+            raise typer.Exit(1) from None
     _print(model, graph, proved)
     if report and opened:
         print("\n".join(map(one_line, [*_told(report), *expectations(opened, graph)])))
@@ -93,6 +99,18 @@ def build(
         _write(output, model, graph)
         if report and output.suffix.lower() == SOURCE:
             print(f"it holds no weights: -o {output.with_suffix(WEIGHTS)} writes them, by the same keys")
+
+
+@contextmanager
+def _note_if_slow(what: str, seconds: float = NOTE_AFTER) -> Iterator[None]:
+    """Print what is being done to stderr if it takes long."""
+    timer = Timer(seconds, lambda: print(f"{what} …", file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _told(report: WeightsReport) -> list[str]:

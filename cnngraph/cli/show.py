@@ -24,7 +24,7 @@ from cnngraph.cli.options import (
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
-    from cnngraph.ir.graph import Graph
+    from cnngraph.ir.graph import Graph, SizeLimit
 
 DepthOption = Annotated[
     int | None,
@@ -88,6 +88,16 @@ def facts(graph: Graph) -> dict[str, object]:
         }
         for each in graph.nodes
     ]
+    limits = [
+        {
+            "input": each.input,
+            "axis": each.axis,
+            "built": each.built,
+            "sizes": [each.sizes[0], each.sizes[-1], each.sizes.step],
+            "causes": [{"what": what, "file": span.file, "line": span.line} for what, span in each.causes],
+        }
+        for each in graph.size_limits
+    ]
     return {
         "name": graph.name,
         "about": graph.about,
@@ -97,6 +107,7 @@ def facts(graph: Graph) -> dict[str, object]:
         "output_shapes": graph.output_shapes,
         "num_params": graph.num_params,
         "macs": graph.macs,
+        "size_limits": limits,
         "nodes": nodes,
     }
 
@@ -128,4 +139,15 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     lines += [[], *lay_out(Tabulation(graph, depth).rows(), width), []]
     end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")
     lines += [[(summary(graph) + end, style)]]
+    lines += [[(printable(_limit(each)), "")] for each in graph.size_limits]
     print_styled(lines if complete else [*lines, []])
+
+
+def _limit(limit: SizeLimit) -> str:
+    """Which sizes a side of an input can have, and why."""
+    sizes = limit.sizes
+    steps = f" in steps of {sizes.step}" if sizes.step > 1 else ""
+    fits = f"{sizes[0]} to {sizes[-1]}{steps}" if len(sizes) > 1 else f"only {limit.built}"
+    (what, span), *others = limit.causes
+    more = f", and {len(others)} more" if others else ""
+    return f"{limit.axis} of {limit.input}: {fits}, because of {what} at {span}{more}"

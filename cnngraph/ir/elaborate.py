@@ -16,6 +16,7 @@ from typing import Any
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.fields import FieldError, Int, show_value
+from cnngraph.ir import sizes
 from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reach, Tensors, UnknownError
 from cnngraph.ir.graph import Graph, Input, Scope
 from cnngraph.ir.ledger import MAX_NODES, Ledger, TooLargeError
@@ -50,10 +51,12 @@ def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sou
     ledger = Ledger(max_nodes, spec.nodes.span if spec.nodes else None)
     ledger.tell(check_names(spec, registry))
     counting = meter.set(ledger.spend)
+    watching = sizes.log.set(sizes.SizeLog())
     try:
         graph = _network(spec, registry, ledger, sound) if spec.nodes is not None else None
     finally:
         meter.reset(counting)
+        sizes.log.reset(watching)
     return Elaboration(graph, ledger.told())
 
 
@@ -72,7 +75,9 @@ def collector_paused() -> Iterator[None]:
 def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Graph | None:
     """The whole graph; in part where something failed, None where there is not even an input."""
     assert spec.nodes is not None
-    maker = Maker(ledger)
+    kept = sizes.log.get()
+    assert kept is not None
+    maker = Maker(ledger, kept)
     env = Env(spec.library, {}, {}, Reach(), maker.type_of)
     try:
         _bind_params(spec, env)
@@ -114,7 +119,9 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
             ledger.report(bound.problem, "")
         return None
     ledger.tell(more)
-    return replace(graph, plugins=registry.plugins)
+    complete = sound and not ledger.has_errors
+    rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
+    return replace(graph, plugins=registry.plugins, size_rules=rules)
 
 
 def _bind_params(spec: Spec, env: Env) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.ir.graph import Ref
+from cnngraph.ir.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.spec.expressions import ExpressionError, Reference, evaluate, parse_expression, substitute
 from cnngraph.spec.model import Library, Word
 from cnngraph.spec.names import better_name
@@ -52,6 +53,7 @@ class Given(NamedTuple):
     """An evaluated word: its value, where its name and its value stand, and where the value was first written.
 
     The last two differ where the text is a bare `$param`. `meant` is the expression that a text may have been meant as.
+    `sized` is there where the value was computed from sizes of tensors.
     """
 
     key_span: Span
@@ -59,6 +61,7 @@ class Given(NamedTuple):
     value: Any
     origin: Span
     meant: str = ""
+    sized: Sized | None = None
 
 
 class Row(dict[str, Any]):
@@ -213,22 +216,46 @@ class Env:
 
     def given(self, key_span: Span, value: Value) -> Given:
         """A word's value with its place."""
-        if isinstance(value, Scalar) and isinstance(value.value, str) and "$" in value.value:
-            result, origin = self.expression(value.value, value.span, value.quoted)
-            return Given(key_span, value.span, result, origin)
-        evaluated = self.evaluate(value)
-        return Given(key_span, value.span, evaluated, value.span, self.meant(evaluated))
+        text = value.value if isinstance(value, Scalar) else None
+        if isinstance(value, Scalar) and not (isinstance(text, str) and "$" in text):
+            return Given(key_span, value.span, text, value.span, self.meant(text))
+        evaluated, sized = self.watched(value)
+        origin = self.origin(text, value.span) if isinstance(text, str) else value.span
+        return Given(key_span, value.span, evaluated, origin, sized=sized)
+
+    def watched(self, value: Value, always: bool = False) -> tuple[Any, Sized | None]:
+        """A value, and what it says of sizes; a text is an expression if it has a `$`, or `always`."""
+        if isinstance(value, Listing):
+            elements, sized = watched(lambda: self.evaluate(value))
+            if sized is not None:
+                inner = (self.watched(each)[1] for each in value.items)
+                sized.parts = tuple(each for each in inner if each is not None)
+            return elements, sized
+        if not (isinstance(value, Scalar) and isinstance(value.value, str) and (always or "$" in value.value)):
+            return watched(lambda: self.evaluate(value))
+        text, span, quoted = value.value, value.span, value.quoted
+        result, sized = watched(lambda: self.expression(text, span, quoted)[0])
+        if sized is not None:
+            bare = self.bare_param(text)
+            sized = bare.sized if bare else watched_expression(parse_expression(text).root, self.lookup)[1]
+        return result, sized
 
     def meant(self, value: Any) -> str:
         """`$classes` for the text `classes`, if something is called so here."""
         name = value.partition(".")[0] if isinstance(value, str) else ""
         return f"${value}" if name and (name in self.params or name in self.inputs or name in self.names) else ""
 
-    def always(self, value: Value) -> Any:
-        """The value of a word that is always an expression, `$` or not: when, repeat."""
-        if isinstance(value, Scalar) and isinstance(value.value, str):
-            return self.expression(value.value, value.span, value.quoted)[0]
-        return self.evaluate(value)
+    def always(self, value: Value, what: str) -> Any:
+        """The value of a word that is always an expression, `$` or not: when, repeat. The network depends on it."""
+        result, sized = self.watched(value, always=True)
+        decide(sized, what, value.span)
+        return result
+
+    def decided(self, text: str, span: Span, what: str) -> Any:
+        """An expression's value, on which the network depends."""
+        result, sized = watched(lambda: self.expression(text, span)[0])
+        decide(sized, what, span)
+        return result
 
     def expression(self, text: str, span: Span, quoted: bool = False) -> tuple[Any, Span]:
         """An expression's value, and the place where it was first written."""
@@ -238,17 +265,26 @@ class Env:
             value = evaluate(parsed, self.lookup)
         except ExpressionError as error:
             raise wrong_expression(error, text, span, quoted, self.names) from None
-        bare = parsed.bare_reference
-        if bare is not None and bare.name in self.params and not bare.trail:
-            return value, self.params[bare.name].origin
-        return value, span
+        return value, self.origin(text, span)
+
+    def origin(self, text: str, span: Span) -> Span:
+        """Where an expression's value was first written: for a bare `$param`, where that has it from."""
+        bare = self.bare_param(text)
+        return bare.origin if bare else span
+
+    def bare_param(self, text: str) -> Given | None:
+        """The param, if an expression is nothing but its name."""
+        bare = parse_expression(text).bare_reference
+        return self.params.get(bare.name) if bare and not bare.trail else None
 
     def text(self, word: Word) -> str:
         """A path or a name with its `$i` and `${…}` written out."""
         if "$" not in word.text:
             return word.text
         try:
-            return substitute(word.text, self.lookup)
+            written, sized = watched(lambda: substitute(word.text, self.lookup))
+            decide(sized, word.text, word.span)
+            return str(written)
         except ExpressionError as error:
             raise wrong_expression(error, word.text, word.span, False, ()) from None
 
@@ -256,7 +292,8 @@ class Env:
         """The value of `$name`, and how many of the parts behind it belong to the name."""
         name = reference.name
         if name in self.params:
-            return self.params[name].value, 0
+            given = self.params[name]
+            return given.sized.look() if given.sized else given.value, 0
         if name in ("i", "item"):
             if self.index is None:
                 raise unknown_name(reference, [])
@@ -311,8 +348,10 @@ class Env:
 
     def shape(self, tensors: Tensors) -> ShapeValue:
         """The shape of a value."""
-        types = tuple(self.type_of(ref) for ref in tensors.refs)
-        return ShapeValue(types if tensors.is_list else types[0])
+        tried = trial.get()
+        type_of = tried.type_of if tried else self.type_of
+        types = tuple(type_of(ref) for ref in tensors.refs)
+        return ShapeValue(types if tensors.is_list else types[0], tensors.refs)
 
 
 def _check_size(made: list[Any] | Row, span: Span) -> None:

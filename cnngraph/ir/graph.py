@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnngraph.diagnostics import Span
 from cnngraph.ops.init import InitCall
 from cnngraph.ops.op import Op
 from cnngraph.spec.model import Spec
 from cnngraph.tensor_type import TensorType
+
+if TYPE_CHECKING:
+    from cnngraph.ir.sizes import SizeRules
 
 
 class Ref(NamedTuple):
@@ -125,6 +128,21 @@ class InitRule:
         return _quick_pattern(self.match).fullmatch(path) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """A side of an input on which values of the network depend, computed from it by expressions in the spec.
+
+    The network was built for the size `built` and is the same for all `sizes`; for others the spec gives another one.
+    `causes` are the values that depend on it: `padding of stem.pad`, with the place of each.
+    """
+
+    input: str
+    axis: str  # height or width
+    built: int
+    sizes: range
+    causes: tuple[tuple[str, Span], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """A checked network: every shape is known.
@@ -132,7 +150,7 @@ class Graph:
     `inputs` and `outputs` go by name; the outputs in `training_only` exist in training mode only.
     `paper` is where the network comes from, `published` its published top-1 errors in percent by data set.
     `base` is the spec that its own is a change of, `plugins` are the ops that both may use beside those that all may;
-    a pickle leaves them out.
+    a pickle leaves them out. `size_rules` know for which sizes of the inputs it holds.
     """
 
     name: str
@@ -149,6 +167,7 @@ class Graph:
     published: Mapping[str, float] = field(default_factory=dict)
     base: Spec | None = field(default=None, repr=False)
     plugins: Mapping[str, type[Op]] = field(default_factory=dict, repr=False)
+    size_rules: SizeRules | None = field(default=None, repr=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # nothing in it ever changes
@@ -175,6 +194,11 @@ class Graph:
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
         """The sizes of each output by name."""
         return {name: self.type_of(ref).sizes for name, ref in self.outputs.items()}
+
+    @property
+    def size_limits(self) -> tuple[SizeLimit, ...]:
+        """The sides of inputs that cannot have any size, because an expression in the spec depends on them."""
+        return self.size_rules.limits if self.size_rules else ()
 
     @cached_property
     def num_params(self) -> int:

@@ -15,6 +15,7 @@ from cnngraph.ir.graph import Node, Ref, Scope
 from cnngraph.ir.ledger import Ledger
 from cnngraph.ir.level import type_of_slot
 from cnngraph.ir.resolve import not_meant, unknown_word
+from cnngraph.ir.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
@@ -34,8 +35,9 @@ class Facts:
 class Maker:
     """Makes the nodes of a graph, in order of execution."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, log: SizeLog) -> None:
         self.ledger = ledger
+        self.log = log
         self.inputs: dict[str, TensorType] = {}
         self.input_names: list[str] = []
         self.input_types: list[TensorType] = []
@@ -75,11 +77,14 @@ class Maker:
 
     def place_at(self, span: Span, path: str, slot: type_of_slot) -> None:
         """Say where a shared module's use is written, which is not where its owner is."""
-        for position, each in enumerate(slot):
+        for position in range(len(slot) - 1, -1, -1):  # it is one of the last: a repeat shares thousands of times
+            each = slot[position]
             if isinstance(each, Scope) and each.path == path:
                 slot[position] = replace(each, span=span)
-            elif isinstance(each, int) and self.nodes[each].path == path:
+                return
+            if isinstance(each, int) and self.nodes[each].path == path:
                 self.nodes[each] = replace(self.nodes[each], span=span)
+                return
 
     def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str) -> Op:
         """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""
@@ -87,6 +92,7 @@ class Maker:
         values: dict[str, Any] = {}
         problems: list[ProblemError] = []
         for key, given in words.items():
+            decide(given.sized, f"{key} of {path}", given.span)
             known = fields.get(key)
             if known is None:
                 problems.append(unknown_word(key, cls.name, fields, given.key_span))
@@ -154,6 +160,7 @@ class Maker:
             macs=facts.macs,
         )
         self.nodes.append(node)
+        self.log.made(len(self.nodes) - 1, op, refs)
         self.words[len(self.nodes) - 1] = words
         return len(self.nodes) - 1
 

@@ -12,6 +12,7 @@ from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reads, Row, Tensors
 from cnngraph.ir.graph import Input, Ref, Scope
 from cnngraph.ir.level import Level, Place, module_tree, type_of_slot
+from cnngraph.ir.sizes import decide
 from cnngraph.spec.model import BlockSpec, NodeSpec, Word
 from cnngraph.spec.values import spend
 
@@ -110,7 +111,7 @@ def _outside(walker: Walker, start: int, stop: int) -> tuple[Ref, ...]:
 
 def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
     """What `$item` is in each round."""
-    value = env.always(count)
+    value = env.always(count, "repeat")
     items: list[Any]
     if isinstance(value, list | tuple):
         items = list(value)
@@ -240,14 +241,16 @@ def _row_words(item: Any, child: NodeSpec) -> dict[str, Given]:
 
 def _paths(given: Given) -> tuple[Word, ...]:
     """The paths of an `else` in a row: one, or a list."""
+    decide(given.sized, "else", given.span)
     values = given.value if isinstance(given.value, list) else [given.value]
     return tuple(Word(str(each), given.span) for each in values)
 
 
 def _row_truth(when: Given, env: Env) -> bool:
     value = when.value
+    decide(when.sized, "when", when.span)
     if isinstance(value, str):
-        value = env.expression(value, when.span)[0]
+        value = env.decided(value, when.span, "when")
     if not isinstance(value, bool):
         raise ProblemError("E205", f"when must be true or false, got {show_value(value)}", when.span)
     return value

@@ -18,6 +18,7 @@ from cnngraph.ir.paths import find
 from cnngraph.ir.repeats import read_by_rounds, read_once, repeat
 from cnngraph.ir.resolve import no_such_op, not_meant, unknown_word
 from cnngraph.ir.sharing import difference, shareable
+from cnngraph.ir.sizes import decide
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
@@ -169,7 +170,7 @@ class Walker:
         return Bound(value, child.when.span if child.when else child.span, absent=True)
 
     def truth(self, value: Value, env: Env, what: str) -> bool:
-        result = env.always(value)
+        result = env.always(value, what)
         if not isinstance(result, bool):
             message = f"{what} must be true or false, got {show_value(result)}"
             raise ProblemError("E205", message, value.span, help="compare: $x != 0")
@@ -195,6 +196,7 @@ class Walker:
         words.update(overlay)
         other = words.pop("op", None)
         if other is not None:
+            decide(other.sized, "op", other.span)
             return self.use(_op_name(other.value, other.span), words, reads, env.library, place, child)
         assert child.op is not None
         return self.use(self.op_word(child.op, env), words, reads, env.library, place, child)
@@ -202,7 +204,7 @@ class Walker:
     def op_word(self, op: Word, env: Env) -> Word:
         if "$" not in op.text:
             return op
-        return _op_name(env.expression(op.text, op.span)[0], op.span)
+        return _op_name(env.decided(op.text, op.span, "op"), op.span)
 
     def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
         """`nodes` on a node: a scope of its own, whose `in` is what the node reads."""

@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnngraph.spec.values import MAX_ELEMENTS, NUMBERS, Fault, ShapeValue, Value, bounded, number_mend, shown, spend
+from cnngraph.spec.values import (
+    MAX_ELEMENTS,
+    NUMBERS,
+    Fault,
+    ShapeValue,
+    Value,
+    bounded,
+    length,
+    number_mend,
+    shown,
+    spend,
+)
 
 
 def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]:
@@ -54,7 +65,7 @@ def _sum(values: Value) -> Value:
 
 def _len(value: Value) -> int:
     if isinstance(value, ShapeValue):
-        return len(value.types)
+        return length(value)
     if isinstance(value, list | tuple | str | Mapping):
         return len(value)
     raise Fault("E403", f"len needs a list, got {shown(value)}")

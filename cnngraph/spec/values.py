@@ -9,11 +9,11 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import did_you_mean
-from cnngraph.tensor_type import TensorType
+from cnngraph.tensor_type import CHANNELS, TensorType
 
 MAX_INT = 2**53  # beyond it a float would lose digits
 MAX_ELEMENTS = 10_000
@@ -28,9 +28,13 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 
 @dataclass(frozen=True, slots=True)
 class ShapeValue:
-    """What a `$name` of an input or node stands for: its tensor, or its list of tensors."""
+    """What a `$name` of an input or node stands for: its tensor, or its list of tensors.
+
+    `sources` identify these tensors to whoever watches which sizes an expression reads; see `size_read`.
+    """
 
     type: TensorType | tuple[TensorType, ...]
+    sources: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def types(self) -> tuple[TensorType, ...]:
@@ -106,6 +110,24 @@ meter: ContextVar[Callable[[int], None]] = ContextVar("meter", default=_unmetere
 def spend(amount: int) -> None:
     """Count elements that an operation goes through: many expressions together must end in time, too."""
     meter.get()(amount)
+
+
+# Sizes
+
+
+def _unwatched(source: Any, word: str) -> None:
+    """Outside an elaboration nobody asks which sizes a value was computed from."""
+
+
+COUNT = "count"  # of a list of tensors, as `len` gives it
+size_read: ContextVar[Callable[[Any, str], None]] = ContextVar("size_read", default=_unwatched)
+
+
+def _note_sizes(shape: ShapeValue, word: str) -> None:
+    """Report that an expression read this size of these tensors."""
+    note = size_read.get()
+    for source in shape.sources:
+        note(source, word)
 
 
 def bounded(value: Value) -> Value:
@@ -261,10 +283,16 @@ def _same(left: Value, right: Value) -> bool:
 # Parts of values
 
 
+def length(shape: ShapeValue) -> int:
+    """How many tensors there are."""
+    _note_sizes(shape, COUNT)
+    return len(shape.types)
+
+
 def member(value: Value, name: str, what: str) -> Value:
     """`value.name`: a size of a tensor, the value of a table's key, or by number an element. `what` names the value."""
     if isinstance(value, ShapeValue) and not name.isdecimal():
-        return _size(value.type, name, what)
+        return _size(value, name, what)
     if isinstance(value, Mapping):
         if name in value:
             return value[name]
@@ -278,10 +306,13 @@ def member(value: Value, name: str, what: str) -> Value:
     raise Fault("E403", f"{what} is {shown(value)}, not {sizes}: it has no {name}", mend)
 
 
-def _size(tensor: TensorType | tuple[TensorType, ...], word: str, what: str) -> int:
+def _size(shape: ShapeValue, word: str, what: str) -> int:
+    tensor = shape.type
     if not isinstance(tensor, TensorType):
         mend = f"ask for one of them: {what}.0.{word}" if word in SHAPE_WORDS else None
         raise Fault("E403", f"{what} is a list of {len(tensor)} tensors: it has no {word}", mend)
+    if word in SHAPE_WORDS:
+        _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and word == "features" else word)
     match word:
         case "channels":
             return tensor.channels
@@ -291,8 +322,8 @@ def _size(tensor: TensorType | tuple[TensorType, ...], word: str, what: str) -> 
             size = tensor.height if word == "height" else tensor.width
             if size is not None:
                 return size
-            shape = f"a vector of {tensor}" if tensor.rank == 1 else f"{tensor}"
-            raise Fault("E403", f"{what} has no {word}: it is {shape}", f"write {what}.features for all its numbers")
+            found = f"a vector of {tensor}" if tensor.rank == 1 else f"{tensor}"
+            raise Fault("E403", f"{what} has no {word}: it is {found}", f"write {what}.features for all its numbers")
     mend = did_you_mean(word, SHAPE_WORDS) or f"a tensor has {', '.join(SHAPE_WORDS)}"
     raise Fault("E403", f"{what} is a tensor of {tensor}: it has no {word}", mend)
 
@@ -302,7 +333,8 @@ def index(value: Value, position: Value, what: str, asked: str | None = None) ->
     if isinstance(value, Mapping) and isinstance(position, str):
         return member(value, position, what)
     if isinstance(value, ShapeValue):
-        return ShapeValue(index(value.types, position, what, asked))
+        found = index(value.types, position, what, asked)
+        return ShapeValue(found, value.sources[position : position + 1 or None])
     if not isinstance(value, list | tuple):
         raise Fault("E403", f"{what} is {shown(value)}, {kind(value)}: it has no elements")
     if type(position) is not int:

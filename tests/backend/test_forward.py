@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import cnngraph
-from cnngraph.backend import lower
+from cnngraph.backend import lower, model_source
 from tests.backend.support import as_list, built, graph_of, inputs_of, interpret, random_graph
 from tests.library import NETWORKS, network
 
@@ -477,3 +477,24 @@ def test_large_networks_compute_what_their_graphs_say() -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_random_networks_compute_what_their_graphs_say(seed: int) -> None:
     compare_with_interpreter(random_graph(seed))
+
+
+def test_a_long_dense_block_goes_on_from_the_concatenation_before() -> None:
+    graph = graph_of("nodes: {dense: {repeat: 300, op: conv, out: 1, kernel: 1, carry: concat}, pool: global_avg_pool}")
+    model, images = lower(graph).eval(), inputs_of(graph)
+    wanted = interpret(graph, model, images)["output"]
+    assert torch.equal(model(*images), wanted)
+    last = model_source(graph).rpartition("torch.cat((")[2].partition(")")[0]
+    assert last.count(",") == 1, "it names the concatenation before and one tensor more"
+
+
+def test_taps_are_handed_out_once_each() -> None:
+    graph = graph_of("""
+    nodes:
+      a: {repeat: 40, nodes: {c: {op: conv, out: 1, kernel: 1}, r: relu}}
+      t: {repeat: 40, from: a.$i.c, op: relu, carry: none}
+      u: {repeat: 40, from: a.$i.c, op: tanh, carry: none}
+      cat: {op: concat, from: [a, t, u]}
+    """)
+    model, images = lower(graph).eval(), inputs_of(graph)
+    assert torch.equal(model(*images), interpret(graph, model, images)["output"])

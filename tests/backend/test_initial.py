@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from cnngraph import SpecError
-from cnngraph.backend import lower
+from cnngraph.backend import lower, model_source
 from cnngraph.ir.graph import InitRule
 from cnngraph.ops.init import InitCall
 from tests.backend.support import built, graph_of
@@ -63,3 +65,83 @@ def test_a_function_that_refuses_a_shape_is_told() -> None:
     rule = InitRule("batch_norm", {"weight": InitCall("kaiming_normal", {})})
     with pytest.raises(SpecError, match=r"E703.*batch_norm cannot fill bn\.weight \(8\) by kaiming_normal"):
         lower(replace(graph_of(NODES), init=(rule,)))
+
+
+NAMES = (
+    "weight",
+    "bias",
+    "data",
+    "running_mean",
+    "num_batches_tracked",
+    "module",
+    "name",
+    "nn",
+    "re",
+    "conv",
+    "linear",
+)
+LEAVES = (
+    "op: conv, out: 4, kernel: 1",
+    "op: conv, out: 4, kernel: 1, bias: false",
+    "op: conv_transpose, out: 4, kernel: 1",
+    "op: batch_norm",
+    "op: batch_norm, affine: false",
+    "op: instance_norm, affine: true",
+    "op: group_norm, num_groups: 2",
+    "op: layer_norm",
+    "op: prelu",
+    "op: relu",
+)
+RULES = ("'*'", "'**'", "'*.weight'", "'weight.*'", "'**.bias'", "'*.*'", "'*.0'", "weight", "bias", "conv", "linear")
+VALUES = ("weight: 2", "bias: 3", "weight: {normal: {std: 2}}", "weight: 7, bias: {uniform: {a: 1, b: 2}}")
+
+
+def some_scope(random: Random, depth: int = 0) -> str:
+    """Nodes that are called as parameters, variables and functions are, one reading the other."""
+    nodes, above = [], "in" if depth else "first"
+    for name in random.sample(NAMES, random.randint(1, 3)):
+        kind = random.choice(("parameter", "mapping", "list", "repeat", "leaf", "leaf"))
+        what = (
+            f"nodes: {{{some_scope(random, depth + 1)}}}" if kind == "mapping" and depth < 2 else random.choice(LEAVES)
+        )
+        if kind == "parameter":
+            nodes.append(f"{name}: {{op: parameter, shape: [4, 1, 1], init: 5}}")
+            what, read, name = "op: mul", f"[{above}, {name}]", f"{name}_by"
+        elif kind == "list":
+            what, read = f"nodes: [{{{what}}}, relu, {{{random.choice(LEAVES)}}}]", above
+        else:
+            what, read = f"repeat: 2, {what}" if kind == "repeat" else what, above
+        nodes.append(f"{name}: {{from: {read}, {what}}}")
+        above = name
+    return ", ".join(nodes)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_source_and_module_agree_whatever_the_nodes_are_called(seed: int) -> None:
+    random = Random(seed)
+    rules = ", ".join(
+        f"{{match: {random.choice(RULES)}, {random.choice(VALUES)}}}" for _ in range(random.randint(1, 3))
+    )
+    graph = graph_of(f"nodes: {{first: {{op: conv, out: 4, kernel: 1}}, {some_scope(random)}}}\ninit: [{rules}]")
+    scope: dict[str, Any] = {"__name__": "generated"}
+    exec(compile(model_source(graph), "model.py", "exec"), scope)
+    torch.manual_seed(1)
+    theirs = [each for each in scope.values() if isinstance(each, type) and issubclass(each, nn.Module)][
+        -1
+    ]().state_dict()
+    torch.manual_seed(1)
+    ours = lower(graph).state_dict()
+    assert list(theirs) == list(ours)
+    assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
+
+
+@pytest.mark.parametrize("child", ["[batch_norm, sigmoid]", "{op: parameter, shape: [4, 1, 1], init: 5}"])
+def test_a_node_called_weight_is_no_parameter_of_its_scope(child: str) -> None:
+    graph = graph_of(f"""
+    nodes:
+      a: {{op: conv, out: 4, kernel: 1}}
+      b: {{nodes: {{weight: {child}, mul: {{op: mul, from: [in, weight]}}}}}}
+    init: [{{match: '*', weight: 1}}]
+    """)
+    source = model_source(graph)
+    assert '        if name == "a":\n            nn.init.ones_(module.weight)\n' in source

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,17 @@ def test_a_network_that_does_other_than_foretold(folder: Path, one: str) -> None
         prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(10, 5)), graph)
     with pytest.raises(ProofError, match="PyTorch cannot run it in eval mode"):
         prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(11, 5)), graph)
+
+
+def test_a_long_build_is_announced(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "one.yaml").write_text("cnngraph: 1\ninput: [3, 4, 4]\nnodes: [{op: conv, out: 2, kernel: 1}]\n")
+    assert cli("build", "one.yaml").err == ""
+
+    class Passed:
+        """A timer whose time has passed when it starts."""
+
+        def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+            self.start, self.cancel = act, lambda: None
+
+    monkeypatch.setattr("cnngraph.cli.build.Timer", Passed)
+    assert cli("build", "one.yaml").err == "building and running 1 operation …\n"

@@ -60,7 +60,7 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     graph = cnngraph.load(path)
     said = json.loads(cli("show", path, "--format", "json").out)
     about = ["name", "about", "paper", "published"]
-    assert list(said) == [*about, "input_shapes", "output_shapes", "num_params", "macs", "nodes"]
+    assert list(said) == [*about, "input_shapes", "output_shapes", "num_params", "macs", "size_limits", "nodes"]
     for name in (*about, "num_params", "macs"):
         assert said[name] == getattr(graph, name)
     assert said["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
