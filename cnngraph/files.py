@@ -29,8 +29,11 @@ def write(path: Path, writer: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8. Raises WriteError."""
-    write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    r"""Write text as UTF-8. Raises WriteError.
+
+    A lone surrogate, which stands for a byte of a file name that is not UTF-8, becomes `\udcff` as in JSON.
+    """
+    write(path, lambda beside: beside.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 def clean(folder: Path) -> None:

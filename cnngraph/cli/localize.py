@@ -18,6 +18,7 @@ from cnngraph.cli.trained import (
     open_classifier,
     percent,
 )
+from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -67,6 +68,7 @@ def localize(
     drawn over the picture, with the smallest box around all places above the threshold (Yu et al. 2017); its corners
     are printed in pixels of the picture: left, top, right, bottom.
     """
+    require("matplotlib")  # which is needed at the end
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
     from cnngraph.runs.heat import heat_figure

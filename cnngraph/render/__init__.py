@@ -7,6 +7,7 @@ from typing import Literal
 
 from cnngraph.files import write
 from cnngraph.ir.graph import Graph
+from cnngraph.packages import explained
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.mermaid import mermaid
@@ -50,7 +51,8 @@ def render(
     else:
         from cnngraph.render.graphviz import draw  # pygraphviz takes a while to load
 
-        content = draw(picture, format, direction)
+        with explained():
+            content = draw(picture, format, direction)
     write(path, lambda beside: beside.write_bytes(content))
 
 
