@@ -69,9 +69,8 @@ def _no_device(wanted: str, known: list[str]) -> Diagnostic:
         message = "PyTorch finds no CUDA device here"
     elif kind == "meta":
         message = "the device meta has shapes but no values: nothing can be computed on it"
-    return Diagnostic(
-        "E640", message, help=f"use {' or '.join(filter(None, (', '.join(['auto', *known[:-1]]), known[-1])))}"
-    )
+    names = ["auto", *known]
+    return Diagnostic("E640", message, help=f"use {', '.join(names[:-1])} or {names[-1]}")
 
 
 def check_machine(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
