@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import linecache
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 OURS = "cnngraph"
 TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
+NEEDED = (  # modules of the packages that pyproject.toml names
+    "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "typer",
+    "yaml", "scipy",
+)  # fmt: skip
+IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
 SOURCES = {  # what pip installs for a module, where that is not called as the module is
     "torch": "torch torchvision",
     "torchvision": "torch torchvision",  # a pair: either fits one version of the other
@@ -39,17 +46,25 @@ def explained() -> Iterator[None]:
 
 def require(*modules: str) -> None:
     """Raise PackageError where one of them is not installed; before long work that needs it in the end."""
-    from importlib.util import find_spec
-
     for each in modules:
-        with explained():
-            if find_spec(each) is None:
-                raise missing(each)
+        if not _is_there(each):
+            raise missing(each)
 
 
 def missing(module: str) -> PackageError:
-    """The error for a module that is not installed."""
-    return PackageError(f"{_title(module)} is not installed", f"pip install {_source(module)}")
+    """The error for a module that is not installed; the line installs the others that are not, too."""
+    others = (each for each in NEEDED if each != module and not _is_there(each))
+    sources = dict.fromkeys(" ".join(map(_source, (module, *others))).split())
+    return PackageError(f"{_title(module)} is not installed", f"pip install {' '.join(sources)}")
+
+
+def _is_there(module: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except Exception:  # whatever the import system of a broken installation raises
+        return False
 
 
 def explain(error: BaseException) -> PackageError | None:
@@ -78,13 +93,15 @@ def _absent(error: BaseException) -> str | None:
 
 
 def _imported(trace: TracebackType | None) -> str | None:
-    """The package whose module was being loaded for one of ours when the error came."""
+    """The package that one of our modules was importing when the error came."""
     found = None
     while trace:
-        module = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        frame = trace.tb_frame
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if module == OURS:
-            found = None
-        elif found is None and trace.tb_frame.f_code.co_name == "<module>":
+            statement = IMPORT.match(linecache.getline(frame.f_code.co_filename, trace.tb_lineno))
+            found = statement[1] if statement and statement[1] != OURS else None
+        elif found is None and frame.f_code.co_name == "<module>":
             found = module
         trace = trace.tb_next
     return found

@@ -120,12 +120,12 @@ def _usage_message(error: Any) -> str:
 
 def _failed(error: Exception) -> int:
     """Tell of what the system or another project's package refuses, or of an error in cnngraph itself."""
-    if found := explain(error):
-        complain(found.message)
-        complain(found.help, "help")
-    elif isinstance(error, OSError) and error.filename is None and not _has_working_folder():
+    if isinstance(error, OSError) and error.filename is None and not _has_working_folder():
         complain("the working folder does not exist any more")
         complain("cd to another folder", "help")
+    elif found := explain(error):
+        complain(found.message)
+        complain(found.help, "help")
     elif isinstance(error, OSError):
         _say_what_system_refuses(error)
     elif _lacks_memory(error):
