@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 MOST_OF_A_NAME = 50  # characters that tell a person what was being written; a whole name could grow too long
 
 
@@ -21,8 +23,11 @@ def write(path: Path, writer: Callable[[Path], object]) -> None:
         writer(beside)
         _reach_the_disk(beside)
         os.replace(beside, path)
-    except OSError as error:  # the person knows the file by its own name
-        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
+    except Exception as error:
+        refused = _refused(error)
+        if refused is None:
+            raise
+        raise WriteError(refused.errno, refused.strerror or str(refused), str(path)) from error  # by its own name
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -41,6 +46,16 @@ def clean(folder: Path) -> None:
     for each in folder.glob(".*.partial"):
         with suppress(OSError):
             each.unlink()
+
+
+def _refused(error: BaseException | None) -> OSError | None:
+    """The system's refusal, also where a library failed again when it wanted to close its file."""
+    if isinstance(error, OSError):
+        return error
+    while error := error and error.__context__:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return error
+    return None
 
 
 def _beside(path: Path) -> Path:

@@ -42,9 +42,10 @@ class Interrupts:
             os._exit(INTERRUPTED)
 
     def unraisable(self, info: Any) -> None:
-        """An exception that Python could not raise where it was; a Ctrl-C comes again, all else is shown as ever."""
+        """An exception that Python could not raise where it was: a Ctrl-C comes again, what follows from one is silent."""
         if not issubclass(info.exc_type, KeyboardInterrupt):
-            sys.__unraisablehook__(info)
+            if self.since is None:
+                sys.__unraisablehook__(info)
             return
         self.since = None
         _thread.start_new_thread(_again, ())  # not here: it would be raised in this hook
@@ -53,6 +54,7 @@ class Interrupts:
         """Let nothing disturb the end of the interpreter."""
         if signal.getsignal(signal.SIGINT) == self.handle:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        exec("")  # else `python -m` kills itself for a Ctrl-C that ended code run by another exec, such as dataclasses'
 
 
 def _again() -> None:

@@ -5,7 +5,6 @@ Exit codes: 0; 1 for a wrong spec or a run that failed; 2 for wrong usage; 130 f
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import time
@@ -20,6 +19,7 @@ import typer
 from cnngraph.cli.app import app
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.files import NO_ROOM
 from cnngraph.interrupts import INTERRUPTED, interrupts
 from cnngraph.launch import local_rank
 from cnngraph.packages import explain
@@ -142,7 +142,7 @@ def _say_what_system_refuses(error: OSError) -> None:
     reason = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:
         complain(f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}")
-    elif error.errno == errno.ENOSPC:  # a full disk behind `> file` has no name
+    elif error.errno in NO_ROOM:  # what stands behind `> file` has no name
         complain(f"cannot write: {reason}")
         _silence_stdout()
     else:
