@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 MOST_OF_A_NAME = 50  # characters that tell a person what was being written; a whole name could grow too long
@@ -46,6 +47,20 @@ def clean(folder: Path) -> None:
     for each in folder.glob(".*.partial"):
         with suppress(OSError):
             each.unlink()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """The path for a library that only takes names in UTF-8: itself, or while it is entered a link to it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with TemporaryDirectory() as folder:
+            link = Path(folder) / f"link{path.suffix}"
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
 
 
 def _refused(error: BaseException | None) -> OSError | None:

@@ -42,7 +42,7 @@ class Interrupts:
             os._exit(INTERRUPTED)
 
     def unraisable(self, info: Any) -> None:
-        """An exception that Python could not raise where it was: a Ctrl-C comes again, what follows from one is silent."""
+        """An exception that Python could not raise where it was: a Ctrl-C comes again, what follows one is silent."""
         if not issubclass(info.exc_type, KeyboardInterrupt):
             if self.since is None:
                 sys.__unraisablehook__(info)
