@@ -10,9 +10,9 @@ from types import TracebackType
 
 OURS = "cnngraph"
 TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
-NEEDED = (  # modules of the packages that pyproject.toml names
+NEEDED = (  # modules of the packages that pyproject.toml names, or that those bring
     "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "typer",
-    "yaml", "scipy",
+    "yaml", "PIL", "scipy",
 )  # fmt: skip
 IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
 SOURCES = {  # what pip installs for a module, where that is not called as the module is
@@ -78,7 +78,7 @@ def explain(error: BaseException) -> PackageError | None:
     if absent is not None and absent != OURS and importing in (None, absent):
         return missing(absent)
     if importing is None:
-        importing = absent or ((getattr(error, "name", None) or "").partition(".")[0] or None)
+        importing = absent or (_root(getattr(error, "name", None) or "") or None)
     if importing in (None, OURS):
         return None
     found = _broken(importing, error)
@@ -88,23 +88,29 @@ def explain(error: BaseException) -> PackageError | None:
 def _absent(error: BaseException) -> str | None:
     """The package that is not there, if that is what is wrong."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return error.name.partition(".")[0]
+        return _root(error.name)
     return "numpy" if isinstance(error, RuntimeError) and str(error) == "Numpy is not available" else None
 
 
 def _imported(trace: TracebackType | None) -> str | None:
-    """The package that one of our modules was importing when the error came."""
+    """The package that was being imported when the error came, the innermost that we need; None outside an import."""
     found = None
     while trace:
         frame = trace.tb_frame
-        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if module == OURS:
+        ours = _root(str(frame.f_globals.get("__name__", ""))) == OURS
+        if ours or frame.f_code.co_name == "<module>":
             statement = IMPORT.match(linecache.getline(frame.f_code.co_filename, trace.tb_lineno))
-            found = statement[1] if statement and statement[1] != OURS else None
-        elif found is None and frame.f_code.co_name == "<module>":
-            found = module
+            imported = statement[1] if statement else None
+            if ours:
+                found = None if imported == OURS else imported
+            elif found is None or imported in NEEDED:
+                found = imported or _root(str(frame.f_globals.get("__name__", "")))
         trace = trace.tb_next
     return found
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _broken(module: str, error: BaseException) -> PackageError:

@@ -1,4 +1,4 @@
-"""Classes, files and networks with names that would steer a terminal, or are not UTF-8: every command can print them."""
+"""Classes, files and networks with names that would steer a terminal, or are not UTF-8: each command prints them."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def test_pictures(here: Path, cli: Cli, command: str) -> None:
 @pytest.mark.parametrize("name", STRANGE)
 def test_messages(here: Path, cli: Cli, name: str) -> None:
     for words in (
-        ["check", name], ["check", f"{name}.yaml"], ["check", "net.yaml", "--set", name], ["runs", name], ["list", name],
-        ["check", "net.yaml", "--plugin", name], ["check", "net.yaml", f"--{name}"], [f"frob{name}"],
+        ["check", name], ["check", f"{name}.yaml"], ["check", "net.yaml", "--set", name], ["runs", name],
+        ["list", name], ["check", "net.yaml", "--plugin", name], ["check", "net.yaml", f"--{name}"], [f"frob{name}"],
         ["weights", "net.yaml", f"{name}.pth"], ["experiment", name], ["experiment", f"{name}.yaml"],
         ["train", "--resume", name], ["train", "net.yaml", "--recipe", f"{name}.yaml"],
         ["train", "net.yaml", "--recipe", "recipe.yaml", "--data-dir", "data", "--device", name],
