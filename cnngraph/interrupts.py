@@ -6,6 +6,7 @@ import _thread
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import Any
@@ -59,7 +60,7 @@ class Interrupts:
 
 def _again() -> None:
     time.sleep(RETRY)
-    _thread.interrupt_main()
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it, unlike interrupt_main
 
 
 interrupts = Interrupts()

@@ -59,6 +59,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _called(arguments: Sequence[str]) -> int:
+    if not _has_working_folder():  # loading PyTorch there would end the process
+        complain("the working folder does not exist any more")
+        complain("cd to another folder", "help")
+        return FAILED
     try:
         code = app(args=list(arguments), prog_name="cnngraph", standalone_mode=False)
         sys.stdout.flush()
@@ -120,10 +124,7 @@ def _usage_message(error: Any) -> str:
 
 def _failed(error: Exception) -> int:
     """Tell of what the system or another project's package refuses, or of an error in cnngraph itself."""
-    if isinstance(error, OSError) and error.filename is None and not _has_working_folder():
-        complain("the working folder does not exist any more")
-        complain("cd to another folder", "help")
-    elif found := explain(error):
+    if found := explain(error):
         complain(found.message)
         complain(found.help, "help")
     elif isinstance(error, OSError):

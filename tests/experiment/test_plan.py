@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,6 +16,8 @@ from cnngraph.experiment.manual import experiment_manual
 from cnngraph.experiment.model import experiment_schema
 from cnngraph.experiment.plan import Plan, other_runs, plan
 from cnngraph.experiment.reading import experiment_names, load_experiment, read_experiment
+from cnngraph.experiment.report import markdown, page
+from cnngraph.experiment.results import Variant
 from cnngraph.recipe import to_yaml
 
 NET = "{cnngraph: 1, input: [1, 28, 28], params: {classes: 10, width: 4}, nodes: [%s]}"
@@ -232,3 +235,26 @@ def test_long_labels_make_folders_that_a_file_system_takes(folder: Path) -> None
     assert len(names) == 6
     for each in names:
         (folder / each).mkdir()
+
+
+STRANGE = 'a|b `c` <script>alert(1)</script> \x1b[31m\u202e\n# forged \udcff [d](e) "q"'
+
+
+def test_reports_take_no_markup_from_names(folder: Path) -> None:
+    (trial,) = planned("{specs: [net.yaml], recipes: [mine.yaml], seeds: 1}", folder).trials
+    strange = Plan(STRANGE, STRANGE, (replace(trial, variant=STRANGE),))
+    row = Variant(STRANGE, (), 1, 10, 20)
+    text = markdown(strange, [row], curves=False)
+    assert not {"\x1b", "\u202e", "\udcff"} & set(text)
+    (line,) = [each for each in text.splitlines() if each.startswith("| a")]
+    assert line.startswith(
+        r"| a\|b \`c\` \<script\>alert(1)\</script\> \\x1b[31m\\u202e\\n# forged \\xff \[d\](e)".replace(
+            r"b[31m", r"b\[31m"
+        )
+    )
+    assert "\n# forged" not in text
+    html = page(strange, [row], "")
+    assert not {"\x1b", "\u202e", "\udcff"} & set(html)
+    assert "<script" not in html
+    assert "a|b `c` &lt;script&gt;" in html
+    assert "&quot;q&quot;" in html
