@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cnngraph.packages import explained
 from cnngraph.version import __version__
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that the command line starts at once."""
     if name not in _HOMES:
         raise AttributeError(f"module 'cnngraph' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    with explained():
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

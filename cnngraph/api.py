@@ -15,6 +15,7 @@ from cnngraph.ir.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.ir.graph import Graph
 from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
+from cnngraph.packages import explained
 from cnngraph.recipe import Recipe, check_fit, read_recipe, recipe_table
 from cnngraph.recipe.changed import find_table, read_changed
 from cnngraph.recipe.fit import Norm, check_batches
@@ -170,9 +171,10 @@ def misfits(
 def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:
     """The network as a torch.nn.Module, with fresh weights. The spec is a file or a name of the library.
 
-    Raises SpecError.
+    Raises SpecError; PackageError, an ImportError, where PyTorch is not installed or is broken.
     """
-    from cnngraph.backend import lower
+    with explained():
+        from cnngraph.backend import lower
 
     if isinstance(spec_or_graph, Graph):
         if params:
@@ -189,7 +191,8 @@ def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) 
     a classifier that a param gives another number of classes, which stays as it is; else SpecError is raised, and the
     model is as it was. Without `strict` what fits is loaded.
     """
-    from cnngraph.backend import load_weights, open_weights
+    with explained():
+        from cnngraph.backend import load_weights, open_weights
 
     graph = getattr(model, "graph", None)
     names = base_names(graph) if isinstance(graph, Graph) else [type(model).__name__]

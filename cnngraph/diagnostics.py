@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import islice
 
+from cnngraph.text import one_line
+
 MAX_UNDERLINED = 160  # characters of a source line that a message shows
 MAX_MISTAKES = 100  # nobody reads more at once
 MAX_NEAR = 200  # known words that are compared with a wrong one letter by letter
@@ -107,16 +109,17 @@ class Diagnostic:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        lines = [f"{self.severity}[{self.code}]: {one_line(self.message)}"]
         gutter = "  "
         if self.span:
             gutter = " " * len(str(self.span.line)) + " "
-            where = f", node {self.node}" if self.node else ""
-            lines.append(f"{gutter[:-1]}--> {self.span.file}:{self.span.line}:{self.span.column}{where}")
+            node = f", node {self.node}" if self.node else ""
+            where = one_line(f"{self.span.file}:{self.span.line}:{self.span.column}{node}")
+            lines.append(f"{gutter[:-1]}--> {where}")
             lines += _underlined(self.span, gutter)
-        lines += [f"{gutter}= {note}" for note in self.notes]
+        lines += [f"{gutter}= {one_line(note)}" for note in self.notes]
         if self.help:
-            lines.append(f"{gutter}help: {self.help}")
+            lines.append(f"{gutter}help: {one_line(self.help)}")
         return "\n".join(lines)
 
 
@@ -129,11 +132,13 @@ def _underlined(span: Span, gutter: str) -> list[str]:
     end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
     cut = max(0, start - MAX_UNDERLINED // 2) if len(text) > MAX_UNDERLINED else 0
     shown = text[cut : cut + MAX_UNDERLINED].rstrip()
-    width = max(1, min(end, cut + len(shown)) - start)
+    last = max(start, min(end, cut + len(shown)))
+    parts = text[cut:start], text[start:last], text[last : cut + len(shown)]
+    before, marked, after = map(one_line, parts)  # escapes take more room than what they stand for
     return [
         f"{gutter}|",
-        f"{span.line} | {shown}",
-        f"{gutter}| {' ' * (start - cut)}{'^' * width}",
+        f"{span.line} | {before}{marked}{after}",
+        f"{gutter}| {' ' * len(before)}{'^' * max(1, len(marked))}",
     ]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 MOST_OF_A_NAME = 50  # characters that tell a person what was being written; a whole name could grow too long
 
 
@@ -21,16 +24,22 @@ def write(path: Path, writer: Callable[[Path], object]) -> None:
         writer(beside)
         _reach_the_disk(beside)
         os.replace(beside, path)
-    except OSError as error:  # the person knows the file by its own name
-        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
+    except Exception as error:
+        refused = _refused(error)
+        if refused is None:
+            raise
+        raise WriteError(refused.errno, refused.strerror or str(refused), str(path)) from error  # by its own name
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8. Raises WriteError."""
-    write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    r"""Write text as UTF-8. Raises WriteError.
+
+    A lone surrogate, which stands for a byte of a file name that is not UTF-8, becomes `\udcff` as in JSON.
+    """
+    write(path, lambda beside: beside.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 def clean(folder: Path) -> None:
@@ -38,6 +47,30 @@ def clean(folder: Path) -> None:
     for each in folder.glob(".*.partial"):
         with suppress(OSError):
             each.unlink()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """The path for a library that only takes names in UTF-8: itself, or while it is entered a link to it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with TemporaryDirectory() as folder:
+            link = Path(folder) / f"link{path.suffix}"
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
+
+
+def _refused(error: BaseException | None) -> OSError | None:
+    """The system's refusal, also where a library failed again when it wanted to close its file."""
+    if isinstance(error, OSError):
+        return error
+    while error := error and error.__context__:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return error
+    return None
 
 
 def _beside(path: Path) -> Path:

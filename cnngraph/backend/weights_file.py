@@ -14,6 +14,7 @@ from torch import Tensor
 from cnngraph.backend.pickles import not_plain, refusal, unpickled, unwrapped
 from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
+from cnngraph.files import readable
 
 SAFETENSORS = ".safetensors"
 PREFIXES = ("module.", "_orig_mod.")  # of parallel training and of torch.compile
@@ -73,7 +74,7 @@ class Safetensors(WeightsFile):
 
     def __init__(self, path: Path, name: str) -> None:
         self._shapes: dict[str, Shape] = {}
-        with safe_open(path, framework="pt") as file:
+        with readable(path) as plain, safe_open(plain, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118
                 tensor = file.get_slice(key)
                 if not PLAIN.fullmatch(tensor.get_dtype()):
@@ -89,7 +90,8 @@ class Safetensors(WeightsFile):
     def tensors(self) -> dict[str, Tensor]:
         """Every weight."""
         try:
-            return {self._bare(key): each for key, each in load_file(self.path).items()}
+            with readable(self.path) as plain:
+                return {self._bare(key): each for key, each in load_file(plain).items()}
         except (OSError, ValueError, SafetensorError) as error:
             raise refusal(f"cannot read {self.name}: {error}") from None
 

@@ -11,7 +11,7 @@ from cnngraph.cli.check import check
 from cnngraph.cli.evaluate import evaluate
 from cnngraph.cli.experiment import experiment
 from cnngraph.cli.features import features
-from cnngraph.cli.help import Command, Group, command_name, examples
+from cnngraph.cli.help import Command, Group, command_name, examples, print_help
 from cnngraph.cli.list import list_
 from cnngraph.cli.localize import localize
 from cnngraph.cli.predict import predict
@@ -75,4 +75,4 @@ def cnngraph(
     that come along go by their names: cnngraph list.
     """
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        print_help(context)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain, count, one_line
+from cnngraph.cli.messages import complain, count, say
 from cnngraph.cli.options import (
     MAX_NODES,
     InputOption,
@@ -92,13 +92,14 @@ def build(
             raise typer.Exit(1) from None
     _print(model, graph, proved)
     if report and opened:
-        print("\n".join(map(one_line, [*_told(report), *expectations(opened, graph)])))
+        for line in (*_told(report), *expectations(opened, graph)):
+            say(line)
     if report and not report.ok:
         raise typer.Exit(1)
     if output is not None:
         _write(output, model, graph)
         if report and output.suffix.lower() == SOURCE:
-            print(f"it holds no weights: -o {output.with_suffix(WEIGHTS)} writes them, by the same keys")
+            say(f"it holds no weights: -o {output.with_suffix(WEIGHTS)} writes them, by the same keys")
 
 
 @contextmanager
@@ -130,8 +131,8 @@ def _print(model: nn.Module, graph: Graph, proved: Proof) -> None:
 
     print(model, end="\n\n")
     given = _shapes(proved.inputs)
-    print(f"eval      {given} → {_shapes(proved.eval)}")
-    print(f"training  {given} → {_shapes(proved.training)}")
+    say(f"eval      {given} → {_shapes(proved.eval)}")
+    say(f"training  {given} → {_shapes(proved.training)}")
     print(summary(graph))
 
 
@@ -147,4 +148,4 @@ def _write(output: Path, model: nn.Module, graph: Graph) -> None:
         write_text(output, model_source(graph))
     else:
         save_weights(model, output)
-    print(f"wrote {output}")
+    say(f"wrote {output}")

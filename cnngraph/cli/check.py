@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled, printable
+from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -137,4 +137,4 @@ def _print_text(found: list[_Checked]) -> None:
             print()
         style = "green" if each.ok else "red"
         facts = f", {each.facts}" if each.ok else ""
-        print_styled([[(printable(f"{each.file}: "), "bold"), (each.verdict, style), (facts, "")]])
+        print_styled([[(f"{each.file}: ", "bold"), (each.verdict, style), (facts, "")]])

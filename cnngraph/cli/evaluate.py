@@ -14,6 +14,7 @@ from cnngraph.cli.messages import complain, count, json_text, print_styled, term
 from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
 from cnngraph.cli.trained import PICTURES, DeviceOption, RunArgument, open_run, percent
 from cnngraph.numbers import loss
+from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -82,6 +83,7 @@ def evaluate(
     """
     if output:
         check_output(output, PICTURES)
+    require("matplotlib")  # which is needed at the end
     opened = open_run(run, plugins, max_nodes)
 
     from cnngraph.runs.evaluation import evaluate_run

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import print_diagnostics, print_styled, terminal_width
+from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
 from cnngraph.cli.train import DataOption, DeviceOption, QuietOption
 from cnngraph.launch import is_launched
+from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.experiment.reading import Described
@@ -66,6 +67,7 @@ def experiment(
     planned = plan(described)
     root = out or RUNS / planned.name
 
+    require("matplotlib")  # which is needed at the end
     from cnngraph.experiment.report import write_report
     from cnngraph.experiment.results import results
     from cnngraph.experiment.running import run_experiment
@@ -75,12 +77,13 @@ def experiment(
     page = write_report(planned, variants, root) if any(each.runs for each in variants) else None
     if not quiet and page:
         _print(variants)
-        print(f"\n{page}")
+        print()
+        say(str(page))
     for error in outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
     if outcome.interrupted:
         if not quiet:
-            print("stopped · the same command goes on")
+            say("stopped · the same command goes on")
         raise typer.Exit(130)
     if outcome.failed:
         raise typer.Exit(1)

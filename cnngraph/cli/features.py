@@ -12,6 +12,7 @@ from cnngraph.cli.help import examples
 from cnngraph.cli.messages import count, json_text, print_styled
 from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
 from cnngraph.cli.trained import PICTURES, AnyWeightsOption, DeviceOption, TrainedArgument, open_classifier
+from cnngraph.packages import require
 
 ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file.", show_default=False)]
 NodeOption = Annotated[
@@ -52,6 +53,7 @@ def features(
     grids that dilation leaves are seen so, and channels that are silent.
     """
     check_output(output, PICTURES)
+    require("matplotlib")  # which is needed at the end
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
     from cnngraph.numbers import sizes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typer.core import TyperCommand, TyperGroup
 
-from cnngraph.cli.messages import console
 from cnngraph.diagnostics import did_you_mean
+from cnngraph.terminal import console, unguarded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +38,10 @@ def command_name(function: Callable[..., Any]) -> str:
 class Command(TyperCommand):
     """A command whose help reads as below."""
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help, which prints in colours."""
+        return _printing(super().get_help_option(ctx))
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help text into the formatter."""
         formatter.write(_help(self, ctx))
@@ -44,6 +49,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """The program, with its commands listed in its help."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help, which prints in colours."""
+        return _printing(super().get_help_option(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help text into the formatter."""
@@ -56,6 +65,23 @@ class Group(TyperGroup):
             mend = did_you_mean(args[0], self.commands) or f"there are {', '.join(self.commands)}"
             ctx.fail(f"there is no command {args[0]}: {mend}")
         return super().resolve_command(ctx, args)
+
+
+def print_help(ctx: Any) -> None:
+    """Print the help of a command, which is all ours: its colours are no escapes of strangers."""
+    print(ctx.get_help(), file=unguarded(sys.stdout))
+
+
+def _printing(option: Any) -> Any:
+    """The option --help, made to print with `print_help`."""
+
+    def callback(ctx: Any, param: Any, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            print_help(ctx)
+            ctx.exit()
+
+    option.callback = callback
+    return option
 
 
 def _summary(command: Any) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-from cnngraph.cli.messages import Styled, printable
+from cnngraph.cli.messages import Styled
 from cnngraph.cli.table import Row
 from cnngraph.numbers import short
+from cnngraph.text import one_line
 
 HEADER = ("node", "operation", "shape", "parameters", "MACs")
 OPERATION = HEADER.index("operation")
@@ -25,7 +26,8 @@ def in_columns(
     header: Sequence[str], rows: Iterable[list[Styled]], right: Sequence[bool], elastic: int, width: int | None
 ) -> list[Styled]:
     """A header and a line for each row of cells. Columns stand left or `right`; the `elastic` one is cut to fit."""
-    cells = [[[(title, "dim")] for title in header], *rows]
+    texts = [[[(title, "dim")] for title in header], *rows]
+    cells = [[[(one_line(text), style) for text, style in cell] for cell in line] for line in texts]
     lengths = [[sum(len(text) for text, _ in cell) for cell in line] for line in cells]
     widths = [max(column) for column in zip(*lengths, strict=True)]
     if width is not None:
@@ -52,7 +54,7 @@ def _operation(row: Row) -> Styled:
         (f"← {row.reads}" if row.reads else "", "dim"),
         (f"({row.notes})" if row.notes else "", "yellow"),
     ]
-    given = [(printable(text), style) for text, style in parts if text]
+    given = [(text, style) for text, style in parts if text]
     return [(f" {text}" if number else text, style) for number, (text, style) in enumerate(given)]
 
 

@@ -18,6 +18,7 @@ from cnngraph.cli.trained import (
     open_classifier,
     percent,
 )
+from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -62,11 +63,13 @@ def localize(
 ) -> None:
     """Show where in images a network sees a class.
 
-    For a network with a pooling over the whole map before its classifier. Without the pooling the classifier gives
-    scores for every place (Zhou et al. 2016), whose mean is the class's score; nothing is trained for it. They are
-    drawn over the picture, with the smallest box around all places above the threshold (Yu et al. 2017); its corners
-    are printed in pixels of the picture: left, top, right, bottom.
+    The network must pool its whole last map before its classifier: resnet18, googlenet, densenet121 and squeezenet1_1
+    do, alexnet and vgg16 do not. Without the pooling the classifier gives scores for every place (Zhou et al. 2016),
+    whose mean is the class's score; nothing is trained for it. They are drawn over the picture, with the smallest box
+    around all places above the threshold (Yu et al. 2017); its corners are printed in pixels of the picture: left, top,
+    right, bottom.
     """
+    require("matplotlib")  # which is needed at the end
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
     from cnngraph.runs.heat import heat_figure

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.terminal import console, is_coloured
+from cnngraph.text import json_safe, one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
 
 Styled: TypeAlias = "list[tuple[str, str]]"  # a line's parts, each with rich's name of its style
@@ -25,49 +25,22 @@ PARTS = (  # of a diagnostic's lines, and their style; an empty one is the sever
     (re.compile(r" *\| *(?P<part>\^+)$"), ""),
     (re.compile(r" *(?P<part>help:)"), "bold green"),
 )
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def is_coloured(stream: TextIO) -> bool:
-    """Whether to colour what goes to the stream: a terminal, and nobody asked for plain text."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def console(*, to_stderr: bool = False, width: int | None = None) -> Console:
-    """A rich console for stdout or stderr; long lines stay whole, and text is never taken for markup."""
-    from rich.console import Console
-
-    stream = sys.stderr if to_stderr else sys.stdout
-    return Console(
-        file=stream,
-        width=width,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        soft_wrap=True,
-        no_color=not is_coloured(stream),
-    )
-
-
-def printable(text: str) -> str:
-    """The text without what would steer a terminal: a spec may come from a stranger."""
-    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def one_line(text: str) -> str:
-    """The same on a line of its own: nothing that follows may look as if it were ours."""
-    return printable(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """The value as JSON, with escapes for what would steer a terminal."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """The value as JSON, with escapes for what would steer a terminal, and for all but ASCII where stdout needs it."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")
+    return json_safe(json.dumps(value, indent=indent, ensure_ascii=not encoding.startswith("utf")))
+
+
+def say(text: str) -> None:
+    """One line on stdout."""
+    print(one_line(text))
 
 
 def complain(message: str, kind: str = "error") -> None:
     """One line on stderr: `error: …`."""
-    line = printable(f"{kind}: {message}")
+    line = one_line(f"{kind}: {message}")
     if not is_coloured(sys.stderr):
         print(line, file=sys.stderr)
         return
@@ -80,7 +53,7 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], *, to_stderr: bool) -> 
     """The diagnostics, an empty line between them; of very many the first, and how many more there are."""
     stream = sys.stderr if to_stderr else sys.stdout
     sys.stdout.flush()  # what stands there comes first, also where both go into one file
-    texts = [printable(str(each)) for each in diagnostics[:MOST_SHOWN]]
+    texts = [str(each) for each in diagnostics[:MOST_SHOWN]]
     if len(diagnostics) > MOST_SHOWN:
         texts.append(f"… and {len(diagnostics) - MOST_SHOWN:,} more")
     if not is_coloured(stream):
@@ -99,7 +72,8 @@ def terminal_width() -> int | None:
 
 
 def print_styled(lines: Iterable[Styled]) -> None:
-    """Lines on stdout, coloured on a terminal."""
+    """Lines on stdout, coloured on a terminal; a line stays one whatever is in it."""
+    lines = [[(one_line(text), style) for text, style in line] for line in lines]
     if not is_coloured(sys.stdout):
         print("\n".join("".join(text for text, _ in line) for line in lines))
         return

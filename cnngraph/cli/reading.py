@@ -63,6 +63,5 @@ def network_of(compilation: Compilation, spec: str) -> Graph:
 
 def find_plugins(plugins: Sequence[str] | None) -> None:
     """Let plugins stand in the working folder, where `python -m` would find them too."""
-    here = os.getcwd()
-    if plugins and here not in sys.path:
+    if plugins and (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cnngraph.cli.help import examples
+from cnngraph.cli.messages import say
 from cnngraph.cli.options import (
     MAX_NODES,
     InputOption,
@@ -67,4 +68,4 @@ def render(
     check_output(output, FORMATS)
     graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
     draw(graph, output, depth=depth)
-    print(f"wrote {output}")
+    say(f"wrote {output}")

@@ -5,13 +5,12 @@ Exit codes: 0; 1 for a wrong spec or a run that failed; 2 for wrong usage; 130 f
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO, TextIOWrapper
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,15 @@ import typer
 from cnngraph.cli.app import app
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.files import NO_ROOM
+from cnngraph.interrupts import INTERRUPTED, interrupts
 from cnngraph.launch import local_rank
+from cnngraph.packages import explain
+from cnngraph.terminal import guarded
 
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USAGE = 1, 2
+LONGEST_NAME = 200  # characters of a name in a message
+NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")  # in PyTorch's errors
 PATIENCE = 5.0  # seconds in which another process may speak; as soon as that one has ended, torchrun ends this one
 ClickError: type[Any] = typer.BadParameter.__mro__[2]  # typer brings a click of its own, or did not, by its version
 
@@ -32,26 +37,37 @@ def run(arguments: Sequence[str]) -> int:
 
     Of several processes on a machine (torchrun) the first one speaks; another one only if it failed alone.
     """
-    if not local_rank():
-        return _run(arguments)
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as held:
-        code = _run(arguments)
-    if code in (FAILED, WRONG_USAGE) and held.getvalue():
-        time.sleep(PATIENCE)
-        print(held.getvalue(), end="", file=sys.stderr)
-    return code
+    with guarded():
+        if not local_rank():
+            return _flushed(_run(arguments))
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as held:
+            code = _run(arguments)
+        if code in (FAILED, WRONG_USAGE) and held.getvalue():
+            time.sleep(PATIENCE)
+            print(held.getvalue(), end="", file=sys.stderr)
+        return _flushed(code)
 
 
 def _run(arguments: Sequence[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # × and ├ where the terminal knows only ASCII
+    try:
+        return _called(arguments)
+    except BrokenPipeError:
+        _silence_stdout()
+        return FAILED
+    except OSError:  # stderr itself cannot be written: there is nowhere to say so
+        return FAILED
+
+
+def _called(arguments: Sequence[str]) -> int:
+    if not _has_working_folder():  # loading PyTorch there would end the process
+        complain("the working folder does not exist any more")
+        complain("cd to another folder", "help")
+        return FAILED
     try:
         code = app(args=list(arguments), prog_name="cnngraph", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
-        return FAILED
+        raise
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except ClickError as error:
@@ -60,10 +76,23 @@ def _run(arguments: Sequence[str]) -> int:
         _tell(error)
         return FAILED
     except Exception as error:
+        if interrupts.came:  # a library made another exception of it
+            return INTERRUPTED
         if os.environ.get("CNNGRAPH_DEBUG"):
             raise
         return _failed(error)
     return code if isinstance(code, int) else 0
+
+
+def _flushed(code: int) -> int:
+    """The exit code, when all that was printed is written; else that of a failure."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _silence_stdout()
+        return code or FAILED
+    return code
 
 
 def _tell(error: SpecError) -> None:
@@ -94,14 +123,48 @@ def _usage_message(error: Any) -> str:
 
 
 def _failed(error: Exception) -> int:
-    """Tell of a file that the system refuses, or of a mistake of cnngraph's own."""
-    if isinstance(error, OSError) and error.filename is not None:
-        complain(f"{error.filename}: {error.strerror}")
-        return FAILED
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # a full disk behind `> file` has no name
-        complain(f"cannot write: {error.strerror}")
+    """Tell of what the system or another project's package refuses, or of an error in cnngraph itself."""
+    if found := explain(error):
+        complain(found.message)
+        complain(found.help, "help")
+    elif isinstance(error, OSError):
+        _say_what_system_refuses(error)
+    elif _lacks_memory(error):
+        complain("out of memory")
+    elif isinstance(error, UnicodeEncodeError):
+        complain(f"{error.object[:LONGEST_NAME]} is not valid {error.encoding}")
+        complain("rename the file or folder, or correct the name", "help")
+    else:
+        _report(error)
+    return FAILED
+
+
+def _say_what_system_refuses(error: OSError) -> None:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        complain(f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}")
+    elif error.errno in NO_ROOM:  # what stands behind `> file` has no name
+        complain(f"cannot write: {reason}")
         _silence_stdout()
-        return FAILED
+    else:
+        complain(f"the system refuses: {reason}")
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether there is no memory left, as Python or PyTorch says it."""
+    return isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY)
+
+
+def _report(error: Exception) -> None:
+    """An error of cnngraph's own, with what helps to find it."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -109,11 +172,10 @@ def _failed(error: Exception) -> int:
     first = (str(error).splitlines() or [""])[0][:300]
     complain(f"{type(error).__name__}: {first}{where}", "internal error")
     print(
-        "  This is a mistake in cnngraph, not in your spec. Please report it, with the spec and the line above.\n"
+        "  This is a bug in cnngraph, not in your spec. Please report it, with the spec and the line above.\n"
         "  CNNGRAPH_DEBUG=1 in the environment shows the whole traceback.",
         file=sys.stderr,
     )
-    return FAILED
 
 
 def _silence_stdout() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import json_text, print_diagnostics, print_styled, printable, terminal_width
+from cnngraph.cli.messages import json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -21,6 +21,7 @@ from cnngraph.cli.options import (
     number,
     reading,
 )
+from cnngraph.text import one_line
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -131,10 +132,10 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     from cnngraph.numbers import percent
 
     width = terminal_width()
-    lines: list[Styled] = [[(printable(graph.name), "bold")]]
+    lines: list[Styled] = [[(graph.name, "bold")]]
     errors = ", ".join(f"{name} {percent(error)}" for name, error in graph.published.items())
     for text, style in ((graph.about, ""), (graph.paper, "dim"), (errors and f"published error: {errors}", "dim")):
-        plain = printable(" ".join(text.split()))
+        plain = one_line(" ".join(text.split()))
         lines += [[(line, style)] for line in textwrap.wrap(plain, width or len(plain) + 1)]
     lines += [[], *lay_out(Tabulation(graph, depth).rows(), width), []]
     end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")

@@ -22,6 +22,7 @@ from cnngraph.cli.options import (
 )
 from cnngraph.cli.published import WeightsOption, expectations
 from cnngraph.launch import free_cores
+from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.ir.graph import Graph
@@ -102,6 +103,7 @@ def train(
     else:
         raise typer.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
+    require("matplotlib")  # which is needed at the end
     from cnngraph.backend import open_weights
     from cnngraph.ir.bases import base_names
     from cnngraph.train import run_training

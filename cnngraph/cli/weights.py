@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain, count, json_text, one_line, print_styled, terminal_width
+from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import (
     MAX_NODES,
     Format,
@@ -214,7 +214,7 @@ def _print_text(
     if len(rows) > MOST_ROWS:
         lines.append([(f"… {count(len(rows) - MOST_ROWS, 'more block')}", "dim")])
     lines.append([])
-    details = [one_line(each) for each in report.details()]
+    details = list(report.details())
     lines += [[(each, "")] for each in details]
     lines += [[]] if details else []
     if better:
@@ -224,7 +224,7 @@ def _print_text(
 
 def _cells(block: Block) -> list[Styled]:
     wrong = [block.missing, block.misshapen, block.unexpected]
-    cells: list[Styled] = [[(one_line(block.name), "" if block.ok else "bold")]]
+    cells: list[Styled] = [[(block.name, "" if block.ok else "bold")]]
     cells += [[(f"{each:,}" if each else "", "")] for each in (block.weights, block.fit)]
     return [*cells, *([(f"{each:,}" if each else "", "yellow")] for each in wrong)]
 
@@ -239,7 +239,7 @@ def _suggested(renames: dict[str, str], report: WeightsReport, spec: str) -> Ite
     yield "weights:", "cyan"
     yield "  renames:", "cyan"
     for old, new in renames.items():
-        yield one_line(f"    {json.dumps(old)}: {json.dumps(new)}"), "cyan"
+        yield f"    {json.dumps(old)}: {json.dumps(new)}", "cyan"
     yield "", ""
 
 
@@ -251,14 +251,14 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
     if opened.prefix:
         yield [(f"In the file every key begins with {opened.prefix} which is ignored.", "dim")]
     for each in expectations(opened, graph):
-        yield [(one_line(each), "yellow")]
+        yield [(each, "yellow")]
     facts = report.counted
     if report.fresh:
         facts += f", {', '.join(report.fresh_layers)} fresh"
     word, style = ("fits", "green") if report.ok else ("does not fit", "red")
     if report.unexpected and len(report.loaded) == report.expected:
         yield [("--save FILE writes the weights of the network without the others.", "dim")]
-    yield [(one_line(f"{report.file} "), "bold"), (word, style), (one_line(f" {graph.name}: {facts}"), "")]
+    yield [(f"{report.file} ", "bold"), (word, style), (f" {graph.name}: {facts}", "")]
 
 
 def _check_save(save: Path | None, file: str) -> None:
@@ -284,4 +284,4 @@ def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, 
     convert_weights(opened, graph, save)
     left = len(report.unexpected) + len(report.left_out)
     if not quiet:
-        print(f"wrote {save}" + (f", without {count(left, 'weight')} that the network does not have" if left else ""))
+        say(f"wrote {save}" + (f", without {count(left, 'weight')} that the network does not have" if left else ""))

@@ -27,7 +27,8 @@ settings:
 the first run, and trains them seed by seed, so that all are seen with one before the next. Each run is a folder of its
 own in `runs/<experiment>/`, as `cnngraph train` writes it. The same command again keeps what is finished and goes on
 with what is not: after Ctrl-C, after a crash, with more seeds. A folder whose run is of another network or recipe than
-the file now says is an error.
+the file now says is an error. An experiment has at most 1,000 combinations of networks, recipes and settings, and
+10,000 runs.
 
 In the end `report.md` and `report.html` (one page that needs no other file) say for each combination the mean and
 deviation over the seeds of the accuracy, its parameters, multiply-accumulates and time, with all curves in one picture.

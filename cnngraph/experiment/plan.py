@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import product
+from math import prod
 from pathlib import Path
 
 from cnngraph.api import Compilation, compile_spec, misfits
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError
 from cnngraph.document import Listing, Scalar, Table, Value
-from cnngraph.experiment.model import Entrant
+from cnngraph.experiment.model import Entrant, Experiment
 from cnngraph.experiment.reading import Described
-from cnngraph.fields import show_value
+from cnngraph.fields import fields_of, show_value
 from cnngraph.ir.graph import Graph
 from cnngraph.library import find_network, is_name
 from cnngraph.recipe import Recipe, find_recipe, load_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
 from cnngraph.runs.overview import IDLE
 from cnngraph.spec.load import Override
+from cnngraph.spec.model import Spec
 from cnngraph.spec.write import write_spec
 
 TRAIN = "train."
+MAX_VARIANTS = 1_000  # each is compiled and checked before the first run
+MAX_RUNS = 10_000
+MAX_SETTINGS = 100
+LONGEST_FOLDER = 200  # bytes; file systems take 255, and the seed follows
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,12 @@ class Trial:
     folder: str
     graph: Graph
     recipe: Recipe
-    spec_text: str
+    spec: Spec
+
+    @property
+    def spec_text(self) -> str:
+        """The spec in one piece, with the recipe in it."""
+        return write_spec(self.spec, to_dict(self.recipe))
 
 
 @dataclass(frozen=True)
@@ -56,14 +68,57 @@ def plan(described: Described) -> Plan:
 
     Raises SpecError with all that is wrong.
     """
+    if too_large := list(_over_bounds(described)):
+        raise SpecError(too_large)
     planner = _Planner(described)
     trials = list(planner.trials())
-    mistakes = list(dict.fromkeys(planner.mistakes))
+    mistakes = list(planner.mistakes)
     if not mistakes:
         mistakes = list(_same_folders(trials, described))
     if mistakes:
         raise SpecError(mistakes)
     return Plan(described.experiment.name, described.experiment.about, tuple(trials))
+
+
+def _over_bounds(described: Described) -> Iterator[Diagnostic]:
+    """What would make too many runs, told before anything is looked up, compiled or multiplied."""
+    table = described.table
+    counts = {word: _count(table, word) for word in ("specs", "recipes", "seeds")}
+    given = table.get("settings")
+    settings = given.value.entries if given and isinstance(given.value, Table) else ()
+    if len(settings) > MAX_SETTINGS:
+        message = f"an experiment has at most {MAX_SETTINGS} settings, this one has {len(settings):,}"
+        yield Diagnostic("E505", message, given.key_span if given else None)
+        return
+    counts["settings"] = prod(len(_items(each.value)) for each in settings)
+    variants = prod(counts[word] for word in counts if word != "seeds")
+    for number, most, words, what in (
+        (variants, MAX_VARIANTS, ("specs", "recipes", "settings"), "variants"),
+        (variants * counts["seeds"], MAX_RUNS, tuple(counts), "runs"),
+    ):
+        if number > most:
+            largest = max(words, key=counts.__getitem__)
+            found = table.get(largest)
+            factors = tuple(f"{counts[word]:,} from {word}" for word in words if counts[word] > 1)
+            message = f"an experiment has at most {most:,} {what}, this one would have {_large(number)}"
+            help = f"leave some {largest} out, or split it into several experiments"
+            yield Diagnostic("E505", message, found.key_span if found else table.span, notes=factors, help=help)
+            return
+
+
+def _count(table: Table, word: str) -> int:
+    """How many things a word lists, or says."""
+    given = table.get(word)
+    if given is None:
+        default = fields_of(Experiment)["seeds"].default if word == "seeds" else None
+        return default if isinstance(default, int) else 1
+    if isinstance(given.value, Scalar):
+        return given.value.value if isinstance(given.value.value, int) else 1
+    return len(_items(given.value))
+
+
+def _large(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
 
 
 def _same_folders(trials: Sequence[Trial], described: Described) -> Iterator[Diagnostic]:
@@ -79,24 +134,43 @@ def _same_folders(trials: Sequence[Trial], described: Described) -> Iterator[Dia
         seen.add(each.folder)
 
 
+@dataclass(frozen=True)
+class _Variant:
+    """What is compared with others, before it has a seed. `folder` begins the names of its runs' folders."""
+
+    name: str
+    folder: str
+    graph: Graph
+    recipe: Recipe
+    spec: Spec
+
+
 @dataclass
 class _Planner:
     """Walks the combinations and gathers what is wrong with them."""
 
     described: Described
-    mistakes: list[Diagnostic] = field(default_factory=list)
+    mistakes: Mistakes = field(default_factory=Mistakes)
     compiled: dict[tuple[int, tuple[Override, ...]], Compilation] = field(default_factory=dict)
 
     def trials(self) -> Iterator[Trial]:
-        experiment = self.described.experiment
-        recipes = self._recipes()
-        for seed, recipe, number, setting in product(
-            experiment.all_seeds, recipes, range(len(experiment.specs)), self._settings()
-        ):
+        """Every variant with every seed."""
+        variants = list(self._variants())
+        for seed, each in product(self.described.experiment.all_seeds, variants):
+            recipe = replace(each.recipe, seed=seed)
+            yield Trial(each.name, seed, f"{each.folder}-seed{seed}", each.graph, recipe, each.spec)
+
+    def note(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Note what is wrong, once. Raises SpecError where it is more than anybody reads."""
+        self.mistakes.extend(each for each in diagnostics if each not in self.mistakes)
+
+    def _variants(self) -> Iterator[_Variant]:
+        networks = range(len(self.described.experiment.specs))
+        for recipe, number, setting in product(self._recipes(), networks, self._settings()):
             try:
-                yield self._trial(seed, recipe, number, setting)
+                yield self._variant(recipe, number, setting)
             except SpecError as error:
-                self.mistakes += error.diagnostics
+                self.note(error.diagnostics)
 
     def _recipes(self) -> list[str | None]:
         """The recipes as they are found from the working folder; None for the network's own."""
@@ -109,7 +183,7 @@ class _Planner:
                 find_recipe(text, each.span)
                 found.append(text)
             except SpecError as error:
-                self.mistakes += error.diagnostics
+                self.note(error.diagnostics)
         return found if given else [None]
 
     def _settings(self) -> list[tuple[Override, ...]]:
@@ -119,12 +193,12 @@ class _Planner:
         for each in entries:
             if each.key == f"{TRAIN}seed":
                 help = "seeds: [0, 1, 2]"
-                self.mistakes.append(Diagnostic("E605", "seeds are no setting", each.key_span, help=help))
+                self.note([Diagnostic("E605", "seeds are no setting", each.key_span, help=help)])
         return list(
             product(*([Override(each.key, one, in_recipe(each.key)) for one in _items(each.value)] for each in entries))
         )
 
-    def _trial(self, seed: int, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> Trial:
+    def _variant(self, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> _Variant:
         entrant = self.described.experiment.specs[number]
         compilation = self._compile(number, tuple(each for each in setting if not each.name.startswith(TRAIN)))
         spec, graph = compilation.spec, compilation.graph
@@ -132,13 +206,11 @@ class _Planner:
         assert graph
         table, name = find_table(spec.train, recipe_name)
         changes = [replace(each, name=each.name.removeprefix(TRAIN)) for each in setting if each.name.startswith(TRAIN)]
-        changes.append(Override("seed", Scalar(seed, table.span)))
         recipe = read_changed(table, changes, name)
         found = misfits(recipe, graph, self._item(number).span)
         if found:
             raise SpecError(found)
-        variant, folder = self._names(entrant, name, setting)
-        return Trial(variant, seed, f"{folder}-seed{seed}", graph, recipe, write_spec(spec, to_dict(recipe)))
+        return _Variant(*self._names(entrant, name, setting), graph, recipe, spec)
 
     def _names(self, entrant: Entrant, recipe: str, setting: tuple[Override, ...]) -> tuple[str, str]:
         """What the report calls a combination: what differs; and what its folders begin with: all that is set."""
@@ -147,7 +219,7 @@ class _Planner:
         differing = [word for name, word in words.items() if len((experiment.settings or {})[name]) > 1]
         variant = [_title(entrant), *([recipe] if len(experiment.recipes) > 1 else []), *differing]
         folder = [_title(entrant), recipe, *(word.replace(" ", "=", 1) for word in words.values())]
-        return " · ".join(variant), _safe("-".join(folder))
+        return " · ".join(variant), _short(_safe("-".join(folder)))
 
     def _compile(self, number: int, changes: tuple[Override, ...]) -> Compilation:
         """The network of an entrant with its own params and those of the setting. Raises SpecError."""
@@ -198,6 +270,14 @@ def _title(entrant: Entrant) -> str:
 def _safe(name: str) -> str:
     """A text as a folder may be called."""
     return re.sub(r"[^\w.=-]+", "_", name).strip("._")
+
+
+def _short(name: str) -> str:
+    """A folder's name that every file system takes; what is cut off is told apart by a digest."""
+    if len(name.encode()) <= LONGEST_FOLDER:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return f"{name.encode()[: LONGEST_FOLDER - 9].decode(errors='ignore')}-{digest}"
 
 
 def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from cnngraph import files
+from cnngraph import files, text
 from cnngraph.experiment.plan import Plan
 from cnngraph.experiment.results import Variant, spread
 from cnngraph.numbers import short
@@ -114,25 +114,35 @@ def facts(plan: Plan, variants: Sequence[Variant]) -> str:
 def markdown(plan: Plan, variants: Sequence[Variant], curves: bool) -> str:
     """The report as Markdown."""
     titles = header(variants)
-    rows = [titles, ["---", *["---:"] * (len(titles) - 1)], *cells(variants)]
-    table = "".join(f"| {' | '.join(each.replace('|', chr(92) + '|') for each in row)} |\n" for row in rows)
-    parts = [f"# {plan.name}\n", f"{plan.about}\n" if plan.about else "", f"{facts(plan, variants)}\n", table]
+    rows = [titles, *cells(variants)]
+    lines = [f"| {' | '.join(map(text.markdown, row))} |\n" for row in rows]
+    lines.insert(1, f"| ---{' | ---:' * (len(titles) - 1)} |\n")
+    parts = [f"# {text.markdown(plan.name)}\n", f"{text.markdown(_unwrapped(plan.about))}\n" if plan.about else ""]
+    parts += [f"{text.markdown(facts(plan, variants))}\n", "".join(lines)]
     parts += [f"{notes(variants)}\n", f"![The curves of all runs]({CURVES})\n" if curves else ""]
     return "\n".join(each for each in parts if each)
 
 
 def page(plan: Plan, variants: Sequence[Variant], curves: str) -> str:
     """The report as one page of HTML."""
-    head = "".join(f"<th>{escape(each)}</th>" for each in header(variants))
-    body = "\n".join(f"<tr>{''.join(f'<td>{escape(each)}</td>' for each in row)}</tr>" for row in cells(variants))
+    head = "".join(f"<th>{_html(each)}</th>" for each in header(variants))
+    body = "\n".join(f"<tr>{''.join(f'<td>{_html(each)}</td>' for each in row)}</tr>" for row in cells(variants))
     return PAGE.format(
-        title=escape(plan.name),
-        about=f"<p>{escape(plan.about)}</p>" if plan.about else "",
-        facts=escape(facts(plan, variants)),
+        title=_html(plan.name),
+        about=f"<p>{_html(_unwrapped(plan.about))}</p>" if plan.about else "",
+        facts=_html(facts(plan, variants)),
         table=f"<table>\n<tr>{head}</tr>\n{body}\n</table>",
-        notes=f"<p>{escape(notes(variants))}</p>",
+        notes=f"<p>{_html(notes(variants))}</p>",
         curves=re.sub(r"^.*?(?=<svg)", "", curves, flags=re.DOTALL),
     )
+
+
+def _html(name: str) -> str:
+    return escape(text.one_line(name))
+
+
+def _unwrapped(about: str) -> str:
+    return " ".join(about.split())
 
 
 def _chosen(variants: Sequence[Variant]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-from cnngraph.experiment.plan import Plan
+from cnngraph.experiment.plan import Plan, Trial
 from cnngraph.runs.overview import RunRow, read_run
 
 
@@ -43,9 +43,11 @@ class Variant:
 
 def results(plan: Plan, root: Path) -> list[Variant]:
     """A row for each variant that has a finished run, or will have one."""
+    by_variant: dict[str, list[Trial]] = {}
+    for each in plan.trials:
+        by_variant.setdefault(each.variant, []).append(each)
     found = []
-    for name in plan.variants:
-        trials = [each for each in plan.trials if each.variant == name]
+    for name, trials in by_variant.items():
         rows = [read_run(root / each.folder) for each in trials]
         graph = trials[0].graph
         runs = tuple(each for each in rows if each.finished)

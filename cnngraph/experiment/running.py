@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-
+from cnngraph import terminal
 from cnngraph.diagnostics import SpecError
 from cnngraph.experiment.plan import Plan, Trial, other_runs
 from cnngraph.launch import free_cores
 from cnngraph.runs.overview import read_run
+from cnngraph.text import one_line
 from cnngraph.train import Result, run_training
 from cnngraph.train.progress import Bar, Silent, duration
 from cnngraph.train.records import Facts, Progress
@@ -84,11 +84,11 @@ def run_experiment(
     """
     if mistakes := other_runs(plan, root):
         raise SpecError(mistakes)
-    console = Console()
+    console = terminal.console()
 
     def say(text: str) -> None:
         if not quiet:
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            console.print(one_line(text))
 
     failed: dict[str, SpecError] = {}
     told: set[str] = set()

@@ -7,9 +7,11 @@ from typing import Literal
 
 from cnngraph.files import write
 from cnngraph.ir.graph import Graph
+from cnngraph.packages import explained
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.mermaid import mermaid
+from cnngraph.render.picture import Picture
 
 FORMATS = {
     ".svg": "svg",
@@ -43,15 +45,18 @@ def render(
     if format is None:
         raise ValueError(f"{path} must end in {', '.join(FORMATS)}")
     picture = compose(graph, depth=depth, fold=fold)
-    if format == "dot":
-        content = dot(picture, direction).encode()
-    elif format == "mermaid":
-        content = mermaid(picture, direction).encode()
-    else:
-        from cnngraph.render.graphviz import draw  # pygraphviz takes a while to load
+    write(path, lambda beside: beside.write_bytes(_drawn(picture, format, direction)))
 
-        content = draw(picture, format, direction)
-    write(path, lambda beside: beside.write_bytes(content))
+
+def _drawn(picture: Picture, format: str, direction: str) -> bytes:
+    if format == "dot":
+        return dot(picture, direction).encode()
+    if format == "mermaid":
+        return mermaid(picture, direction).encode()
+    from cnngraph.render.graphviz import draw  # pygraphviz takes a while to load
+
+    with explained():
+        return draw(picture, format, direction)
 
 
 def to_dot(

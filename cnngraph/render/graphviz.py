@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -55,7 +54,7 @@ def _quiet() -> Iterator[None]:
             kept = os.dup(2)
             stack.callback(os.close, kept)
             stack.callback(os.dup2, kept, 2)
-            os.dup2(stack.enter_context(tempfile.TemporaryFile()).fileno(), 2)
+            os.dup2(stack.enter_context(open(os.devnull, "wb")).fileno(), 2)
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         yield
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from cnngraph.fields import Field, fields_of, show_value
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import one_line
 
 MAX_LABEL = 60
 MOST_SHAPES = 4  # of one value, of which more are not all said
@@ -30,12 +30,11 @@ SILENT = frozenset(  # true of a network, but not what a figure says; the tip ha
         "init",
     }
 )
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffe\uffff]+")
 
 
 def clean(text: str, limit: int = MAX_LABEL) -> str:
-    """The text on one line, without control characters, cut to a bearable length."""
-    text = UNPRINTABLE.sub(" ", text).strip()
+    """The text on one line, escaped where it is invisible, cut to a bearable length."""
+    text = one_line(text.strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -15,6 +15,7 @@ from cnngraph.ops.merge import Mean
 from cnngraph.ops.pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool
 
 PASSED = {"flatten", "reshape", "identity", "dropout", "dropout2d", "alpha_dropout"}  # which keep numbers, in eval mode
+CAN = "resnet18"  # of the library
 ENDS = {"softmax", "log_softmax"}  # behind the scores
 
 
@@ -91,5 +92,5 @@ def _is_linear(node: Node) -> bool:
 def _refusal(graph: Graph, node: Node | None) -> SpecError:
     message = f"{graph.name} has no pooling over the whole map before its classifier"
     note = f"going back from its output, {node.path} is {node.op}" if node else "it has no pooling at all"
-    help = "a network that ends with global_avg_pool and linear layers can be asked where it sees a class"
+    help = f"use a network that ends with global_avg_pool and linear layers, for example {CAN}"
     return SpecError([Diagnostic("E651", message, node.span if node else None, notes=(note,), help=help)])

@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from cnngraph.text import one_line
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -40,5 +42,5 @@ def tick_whole_numbers(axes: Any) -> None:
 
 
 def plain(text: str) -> str:
-    """The text with dollars that matplotlib does not take for mathematics."""
-    return text.replace("$", r"\$")
+    """A name as matplotlib may draw it: dollars are no mathematics, and what is invisible is escaped."""
+    return one_line(text).replace("$", r"\$")

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cnngraph.files import clean, write, write_text
+from cnngraph.files import clean, readable, write, write_text
 from cnngraph.train.figures import save_figure
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def write_figure(path: Path, figure: Figure) -> None:
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """A state_dict from safetensors."""
-    weights: dict[str, Tensor] = load_file(str(path))
+    with readable(path) as name:
+        weights: dict[str, Tensor] = load_file(str(name))
     return weights
 
 

@@ -43,6 +43,9 @@ class Interrupt:
         if self.asked:
             if is_launched() and time.monotonic() - self.since < AT_ONCE:
                 return
+            if callable(former := self.former.get(signal.SIGINT)):
+                former(number, frame)  # the program's own, which cannot be disturbed by a third one
+                return
             raise KeyboardInterrupt
         self.asked, self.since = True, time.monotonic()
         self.note("stopping: a checkpoint is written first; Ctrl-C again stops at once")

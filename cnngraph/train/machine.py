@@ -16,15 +16,13 @@ from cnngraph.recipe import Recipe
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device of a name; `auto` is CUDA where there is one. Raises SpecError (E640) where there is none."""
+    """The device of a name; `auto` is CUDA where there is one. Raises SpecError (E640) where it is not here."""
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise SpecError([Diagnostic("E640", f"there is no device {wanted}", help="use auto, cpu or cuda")]) from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SpecError([Diagnostic("E640", "PyTorch finds no CUDA device here", help="use auto or cpu")])
+    known = devices_here()
+    if wanted not in known:
+        raise SpecError([_no_device(wanted, known)])
+    device = torch.device(wanted)
     if is_launched() and torch.cuda.is_available():
         count = torch.cuda.device_count()
         if local_rank() >= count:
@@ -53,6 +51,26 @@ def settle_threads(cores: Cores | None, before: int | None) -> str:
             why = f" (of {cores.allowed} cores, others are busy)"
     count = torch.get_num_threads()
     return f"cpu, {count} thread{'s' if count > 1 else ''}{why}"
+
+
+def devices_here() -> list[str]:
+    """The names of all devices that compute here; without a number it is the current one of its kind."""
+    found = ["cpu"]
+    for kind, module in (("cuda", torch.cuda), ("xpu", torch.xpu)):
+        if module.is_available():
+            found += [kind, *(f"{kind}:{number}" for number in range(module.device_count()))]
+    return [*found, "mps"] if torch.backends.mps.is_available() else found
+
+
+def _no_device(wanted: str, known: list[str]) -> Diagnostic:
+    kind = wanted.partition(":")[0]
+    message = f"there is no device {wanted} here"
+    if kind == "cuda" and "cuda" not in known:
+        message = "PyTorch finds no CUDA device here"
+    elif kind == "meta":
+        message = "the device meta has shapes but no values: nothing can be computed on it"
+    names = ["auto", *known]
+    return Diagnostic("E640", message, help=f"use {', '.join(names[:-1])} or {names[-1]}")
 
 
 def check_machine(recipe: Recipe, device: torch.device) -> list[Diagnostic]:

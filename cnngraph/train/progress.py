@@ -11,7 +11,9 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from cnngraph import terminal
 from cnngraph.numbers import loss
+from cnngraph.text import one_line
 from cnngraph.train.records import Epoch, Facts, Progress, Result
 
 
@@ -74,7 +76,7 @@ class Lines(Silent):
 
     def print(self, text: str) -> None:
         """Write a line at once."""
-        print(text, file=self.stream, flush=True)
+        print(one_line(text), file=self.stream, flush=True)
 
     def note(self, text: str) -> None:
         """Write it."""
@@ -100,29 +102,33 @@ class Bar(Silent):
     """A bar for the epoch at work above which the lines of finished epochs gather."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
+        self.console = console or terminal.console()
         self.epochs = 0
         self.task: TaskID | None = None
         self.bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
             console=self.console,
             transient=True,
             expand=True,
         )
 
+    def print(self, text: str, style: str = "") -> None:
+        """Write a line above the bar."""
+        self.console.print(Text(one_line(text), style=style))
+
     def note(self, text: str) -> None:
         """Write it above the bar."""
-        self.console.print(Text(text, style="dim"))
+        self.print(text, "dim")
 
     def begin(self, facts: Facts) -> None:
         """Write what is trained on what."""
         self.epochs = facts.epochs
         first, *rest = opening(facts)
-        self.console.print(Text(first, style="bold"))
+        self.print(first, "bold")
         for line in rest:
-            self.console.print(Text(line, style="dim"))
+            self.print(line, "dim")
 
     def step(self, progress: Progress) -> None:
         """Move the bar."""
@@ -146,13 +152,13 @@ class Bar(Silent):
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
         """Write its figures above the bar."""
-        self.console.print(Text(epoch_line(epoch, self.epochs, best)))
+        self.print(epoch_line(epoch, self.epochs, best))
 
     def end(self, result: Result) -> None:
         """Write what came out."""
         self.close()
         for line in closing(result):
-            self.console.print(Text(line, style="yellow" if result.interrupted else "bold"))
+            self.print(line, "yellow" if result.interrupted else "bold")
 
     def close(self) -> None:
         """Take the bar away."""
@@ -178,7 +184,7 @@ def reporter_for(quiet: bool) -> Reporter:
     """A bar on a terminal, lines elsewhere, nothing where quiet is wanted."""
     if quiet:
         return Silent()
-    console = Console()
+    console = terminal.console()
     return Bar(console) if console.is_terminal else Lines()
 
 

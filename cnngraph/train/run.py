@@ -61,7 +61,7 @@ def run_training(
     Of several processes that torchrun started each calls this, and has the same result.
     Raises SpecError for all that is wrong, before the first batch where it can be known then.
     """
-    chosen = choose_device(device or recipe.device)
+    chosen = choose_device(recipe.device if device is None else device)
     with (
         joined(chosen) as world,
         Showing(_shown(reporter, quiet, tensorboard, world)) as shown,

@@ -225,7 +225,7 @@ def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> N
     ran = cli("check", "wrong.yaml")
     assert ran.code == 1
     assert "\x1b" not in ran.out
-    assert "there is no op or block \N{REPLACEMENT CHARACTER}[31mrelu" in ran.out
+    assert "there is no op or block \\x1b[31mrelu" in ran.out
     said = cli("check", "wrong.yaml", "--format", "json").out
     assert "\x1b" not in said
     assert json.loads(said)[0]["diagnostics"][0]["message"] == "there is no op or block \x1b[31mrelu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,6 +16,8 @@ from cnngraph.experiment.manual import experiment_manual
 from cnngraph.experiment.model import experiment_schema
 from cnngraph.experiment.plan import Plan, other_runs, plan
 from cnngraph.experiment.reading import experiment_names, load_experiment, read_experiment
+from cnngraph.experiment.report import markdown, page
+from cnngraph.experiment.results import Variant
 from cnngraph.recipe import to_yaml
 
 NET = "{cnngraph: 1, input: [1, 28, 28], params: {classes: 10, width: 4}, nodes: [%s]}"
@@ -155,3 +158,103 @@ def test_the_schema() -> None:
     assert check({"specs": ["net", {"spec": "net", "params": {"a": 1}}], "seeds": [1, 2], "settings": {"a": [1]}})
     assert not check({"specs": "net"})
     assert not check({"specs": ["net"], "seed": 3})
+
+
+TIMES_40 = str(list(range(1, 41)))
+
+
+def with_settings(count: int, values: str) -> str:
+    settings = ", ".join(f"train.k{number}: {values}" for number in range(count))
+    return f"{{specs: [net.yaml], recipes: [mine.yaml], settings: {{{settings}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            with_settings(8, TIMES_40),
+            "an experiment has at most 1,000 variants, this one would have 6,553,600,000,000",
+        ),
+        (
+            with_settings(40, TIMES_40),
+            "an experiment has at most 1,000 variants, this one would have about 10^64",
+        ),
+        (
+            f"{{specs: [net.yaml], recipes: [mine.yaml], seeds: {list(range(100_000))}}}",
+            "an experiment has at most 10,000 runs, this one would have 100,000",
+        ),
+        (
+            f"{{specs: [net.yaml], recipes: {[f'missing{number}' for number in range(50_000)]}}}",
+            "an experiment has at most 1,000 variants, this one would have 50,000",
+        ),
+        (
+            f"{{specs: {['net.yaml'] * 1001}, recipes: [mine.yaml]}}",
+            "an experiment has at most 1,000 variants, this one would have 1,001",
+        ),
+        (
+            f"{{specs: [net.yaml], recipes: [mine.yaml], seeds: 1000, settings: {{train.optimizer.lr: {TIMES_40}}}}}",
+            "an experiment has at most 10,000 runs, this one would have 40,000",
+        ),
+        (
+            with_settings(101, "1"),
+            "an experiment has at most 100 settings, this one has 101",
+        ),
+    ],
+)
+def test_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    """Nothing is looked up, compiled or multiplied for an experiment that is too large."""
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise AssertionError
+
+    for each in ("product", "compile_spec", "find_recipe", "find_table"):
+        monkeypatch.setattr(f"cnngraph.experiment.plan.{each}", fail)
+    (mistake,) = refused(text, folder)
+    assert (mistake.code, mistake.message) == ("E505", message)
+
+
+def test_many_mistakes_are_a_hundred(folder: Path) -> None:
+    found = refused(f"{{specs: [net.yaml], recipes: {[f'missing{number}' for number in range(900)]}}}", folder)
+    assert [each.code for each in found] == ["E606"] * 100 + ["E504"]
+
+
+def test_one_mistake_in_all_combinations_is_one(folder: Path) -> None:
+    (mistake,) = refused(
+        "{specs: [gone.yaml], recipes: [mine.yaml], seeds: 500, settings: {train.epochs: [1, 2, 3]}}", folder
+    )
+    assert mistake.code == "E101"
+
+
+def test_long_labels_make_folders_that_a_file_system_takes(folder: Path) -> None:
+    long = "ä" * 5000
+    made = planned(
+        f"{{specs: [{{spec: net.yaml, label: {long}}}, {{spec: net.yaml, label: {long}b}}], recipes: [mine.yaml]}}",
+        folder,
+    )
+    names = {each.folder for each in made.trials}
+    assert len(names) == 6
+    for each in names:
+        (folder / each).mkdir()
+
+
+STRANGE = 'a|b `c` <script>alert(1)</script> \x1b[31m\u202e\n# forged \udcff [d](e) "q"'
+
+
+def test_reports_take_no_markup_from_names(folder: Path) -> None:
+    (trial,) = planned("{specs: [net.yaml], recipes: [mine.yaml], seeds: 1}", folder).trials
+    strange = Plan(STRANGE, STRANGE, (replace(trial, variant=STRANGE),))
+    row = Variant(STRANGE, (), 1, 10, 20)
+    text = markdown(strange, [row], curves=False)
+    assert not {"\x1b", "\u202e", "\udcff"} & set(text)
+    (line,) = [each for each in text.splitlines() if each.startswith("| a")]
+    assert line.startswith(
+        r"| a\|b \`c\` \<script\>alert(1)\</script\> \\x1b[31m\\u202e\\n# forged \\xff \[d\](e)".replace(
+            r"b[31m", r"b\[31m"
+        )
+    )
+    assert "\n# forged" not in text
+    html = page(strange, [row], "")
+    assert not {"\x1b", "\u202e", "\udcff"} & set(html)
+    assert "<script" not in html
+    assert "a|b `c` &lt;script&gt;" in html
+    assert "&quot;q&quot;" in html

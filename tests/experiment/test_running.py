@@ -87,7 +87,7 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     text = (ROOT / "report.md").read_text()
     row = f"| 8\\|wide | {spread(accuracies)} | {wide.parameters} | {wide.macs} |"
     assert row in text
-    assert "Which <width> does it take?" in text
+    assert r"Which \<width\> does it take?" in text
     assert "seeds 0, 1 · recipe mine · 2 epochs · embedded digits" in text
     assert "with the weights of the epoch that was the best one on the validation images" in text.replace("\n", " ")
     html = page.read_text()

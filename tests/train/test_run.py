@@ -27,7 +27,7 @@ from cnngraph.train import run_training
 from cnngraph.train.data import load_parts
 from cnngraph.train.files import read_weights as read_file_weights
 from cnngraph.train.images import InMemory, Part, Parts
-from cnngraph.train.machine import choose_device
+from cnngraph.train.machine import choose_device, devices_here
 from cnngraph.train.run_folder import RunFolder
 from tests.library import network
 from tests.train.support import RECIPE, Remembering
@@ -245,8 +245,13 @@ def test_a_folder_of_other_classes(graph: Graph, monkeypatch: pytest.MonkeyPatch
 def test_devices() -> None:
     assert choose_device("cpu").type == "cpu"
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(SpecError, match="there is no device tpu"):
-        choose_device("tpu")
+    for wanted in ("tpu", "meta", "cpu:3", "cuda:99", "mps" if not torch.backends.mps.is_available() else "hpu", ""):
+        with pytest.raises(SpecError) as caught:
+            choose_device(wanted)
+        (mistake,) = caught.value.diagnostics
+        assert mistake.code == "E640"
+        assert mistake.help
+        assert all(each in mistake.help for each in ("auto", *devices_here()))
     if not torch.cuda.is_available():
         with pytest.raises(SpecError, match="no CUDA device"):
             choose_device("cuda")

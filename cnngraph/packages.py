@@ -1,0 +1,127 @@
+"""Packages that are missing or broken: which one it is, and the line that installs it."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+OURS = "cnngraph"
+TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
+NEEDED = (  # modules of the packages that pyproject.toml names, or that those bring
+    "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "typer",
+    "yaml", "PIL", "scipy",
+)  # fmt: skip
+IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
+SOURCES = {  # what pip installs for a module, where that is not called as the module is
+    "torch": "torch torchvision",
+    "torchvision": "torch torchvision",  # a pair: either fits one version of the other
+    "ignite": "pytorch-ignite",
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+}
+
+
+class PackageError(ImportError):
+    """A package that is needed cannot be imported. `help` is the line to paste."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(f"{message}: {help}")
+        self.message, self.help = message, help
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an error of importing what another project wrote into PackageError."""
+    try:
+        yield
+    except Exception as error:
+        found = explain(error)
+        if found is None or found is error:
+            raise
+        raise found from error
+
+
+def require(*modules: str) -> None:
+    """Raise PackageError where one of them is not installed; before long work that needs it in the end."""
+    for each in modules:
+        if not _is_there(each):
+            raise missing(each)
+
+
+def missing(module: str) -> PackageError:
+    """The error for a module that is not installed; the line installs the others that are not, too."""
+    others = (each for each in NEEDED if each != module and not _is_there(each))
+    sources = dict.fromkeys(" ".join(map(_source, (module, *others))).split())
+    return PackageError(f"{_title(module)} is not installed", f"pip install {' '.join(sources)}")
+
+
+def _is_there(module: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except Exception:  # whatever the import system of a broken installation raises
+        return False
+
+
+def explain(error: BaseException) -> PackageError | None:
+    """The error that says what to install, where that is what helps."""
+    if isinstance(error, PackageError):
+        return error
+    importing = _imported(error.__traceback__)
+    absent = _absent(error)
+    if not isinstance(error, ImportError) and absent is None:
+        return _broken(importing, error) if importing else None
+    if absent is not None and absent != OURS and importing in (None, absent):
+        return missing(absent)
+    if importing is None:
+        importing = absent or (_root(getattr(error, "name", None) or "") or None)
+    if importing in (None, OURS):
+        return None
+    found = _broken(importing, error)
+    return found if absent is None else PackageError(found.message, f"pip install {_source(absent)}")
+
+
+def _absent(error: BaseException) -> str | None:
+    """The package that is not there, if that is what is wrong."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _root(error.name)
+    return "numpy" if isinstance(error, RuntimeError) and str(error) == "Numpy is not available" else None
+
+
+def _imported(trace: TracebackType | None) -> str | None:
+    """The package that was being imported when the error came, the innermost that we need; None outside an import."""
+    found = None
+    while trace:
+        frame = trace.tb_frame
+        ours = _root(str(frame.f_globals.get("__name__", ""))) == OURS
+        if ours or frame.f_code.co_name == "<module>":
+            statement = IMPORT.match(linecache.getline(frame.f_code.co_filename, trace.tb_lineno))
+            imported = statement[1] if statement else None
+            if ours:
+                found = None if imported == OURS else imported
+            elif found is None or imported in NEEDED:
+                found = imported or _root(str(frame.f_globals.get("__name__", "")))
+        trace = trace.tb_next
+    return found
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _broken(module: str, error: BaseException) -> PackageError:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    message = f"{_title(module)} cannot be imported ({reason[:200]})"
+    return PackageError(message, f"pip install --force-reinstall {_source(module)}")
+
+
+def _title(module: str) -> str:
+    return TITLES.get(module, module)
+
+
+def _source(module: str) -> str:
+    return SOURCES.get(module, module)

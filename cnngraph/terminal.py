@@ -1,0 +1,104 @@
+"""Writing to a terminal: the one place through which everything that is printed goes, and that makes it safe.
+
+`guarded` wraps stdout and stderr, so that `print` and the remarks of libraries are escaped as well. Colours and
+progress bars come from `console` alone, which writes past the wrapper and escapes the text between its own codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, TextIO
+
+from cnngraph.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderHook
+
+
+class _Guard:
+    """A stream that escapes what is written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, with escapes."""
+        self.stream.write(visible(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write the lines, with escapes."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Escape whatever is written to stdout and stderr, and replace what their encodings do not have."""
+    with ExitStack() as stack:
+        for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
+            stream = getattr(sys, name) or _nowhere(stack)
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")  # × and ├ where the terminal only knows ASCII
+            stack.enter_context(redirect(stream if isinstance(stream, _Guard) else _Guard(stream)))
+        yield
+
+
+def _nowhere(stack: ExitStack) -> TextIO:
+    """What stands in for a stream that was closed before the program began."""
+    return stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+
+
+def unguarded(stream: TextIO) -> TextIO:
+    """The stream itself, for text that steers the terminal and is all ours."""
+    return stream.stream if isinstance(stream, _Guard) else stream
+
+
+def is_coloured(stream: TextIO) -> bool:
+    """Whether to colour what goes to the stream: a terminal whose user did not ask for plain text."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def console(*, to_stderr: bool = False, width: int | None = None) -> Console:
+    """A rich console for stdout or stderr: long lines stay whole, text is never taken for markup, and is escaped."""
+    from rich.console import Console  # takes its time, and plain output does not need it
+
+    stream = unguarded(sys.stderr if to_stderr else sys.stdout)
+    made = Console(
+        file=stream,
+        width=width,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        soft_wrap=True,
+        no_color=not is_coloured(stream),
+    )
+    made.push_render_hook(_escaping())
+    return made
+
+
+def _escaping() -> RenderHook:
+    """A hook that escapes the text of all that a console prints, and leaves the console's own codes."""
+    from rich.console import RenderHook
+    from rich.segment import Segment
+
+    class Escaped:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+            for each in console.render(self.inner, options):
+                yield each if each.control else Segment(visible(each.text), each.style)
+
+    class Hook(RenderHook):
+        def process_renderables(self, renderables: list[Any]) -> list[Any]:
+            return [Escaped(each) for each in renderables]
+
+    return Hook()

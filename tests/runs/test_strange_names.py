@@ -1,0 +1,127 @@
+"""Classes, files and networks with names that would steer a terminal, or are not UTF-8: each command prints them."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Cli
+
+STRANGE = [
+    "\x1b[31mred", "a\rb", "a\nerror: forged", "\x9b31m", "\u202eevil", "\u200bzero", "\u2028line", "\u2066isolated",
+    "[bold red]markup[", "a|b`c<script>x<", "$x$", "\udcff\udcfe", "tab\tbed",
+]  # fmt: skip
+SPEC = r"""
+cnngraph: 1
+name: "n\e[31m\u202e[red]|`<script>x"
+about: "about\e[31m\u202e\u200b"
+input: [3, 8, 8]
+nodes: [{op: conv, out: 4, kernel: 3}, relu, global_avg_pool, {op: linear, out: 13}]
+"""
+RECIPE = "{data: folder, validation: 0.2, epochs: 1, batch_size: 26, optimizer: adam}"
+
+
+def steering(text: str) -> set[str]:
+    """Characters that no terminal should get."""
+    return {each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A spec, a recipe, a folder of classes and a picture for each, all named strangely."""
+    place = tmp_path_factory.mktemp("strange")
+    (place / "net.yaml").write_text(SPEC)
+    (place / "recipe.yaml").write_text(RECIPE)
+    for number, name in enumerate(STRANGE):
+        (place / "data" / name).mkdir(parents=True)
+        for each in range(5):
+            image = Image.new("RGB", (8, 8), (15 * number, 40 * each, 99))
+            image.save(os.fsencode(place / "data" / name / f"{each}.png").decode(errors="surrogateescape"))
+        image.save(place / f"{name}.png")
+    return place
+
+
+@pytest.fixture
+def here(photos: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Their folder as the working folder, with a run of theirs."""
+    monkeypatch.chdir(photos)
+    if not Path("run").is_dir():
+        words = ["--recipe", "recipe.yaml", "--data-dir", "data", "--out", "run", "--device", "cpu"]
+        ran = cli("train", "net.yaml", *words)
+        assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+        assert r"n\x1b[31m\u202e[red]|`<script>x" in ran.out
+    return photos
+
+
+def test_commands_for_specs(here: Path, cli: Cli) -> None:
+    for words in (["check"], ["show"], ["build"], ["show", "--format", "json"], ["render", "-o", "net.svg"]):
+        ran = cli(words[0], "net.yaml", *words[1:])
+        assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+    assert r"n\x1b[31m\u202e[red]|`<script>x" in cli("show", "net.yaml").out
+    for ending in ("svg", "dot", "mmd"):
+        assert cli("render", "net.yaml", "-o", f"net.{ending}").code == 0
+        assert not steering(Path(f"net.{ending}").read_text())
+    ElementTree.parse("net.svg")
+
+
+def test_evaluate(here: Path, cli: Cli) -> None:
+    ran = cli("evaluate", "run", "--part", "validation", "-o", "confusion.svg")
+    assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+    assert r"\x1b[31mred" in ran.out
+    assert r"\xff\xfe" in ran.out
+    assert "[bold red]markup[" in ran.out
+    ElementTree.parse("confusion.svg")
+    ran = cli("evaluate", "run", "--part", "validation", "--format", "json")
+    assert not steering(ran.out)
+    assert {each["class"] for each in json.loads(ran.out)["classes"]} == set(STRANGE)
+
+
+@pytest.mark.parametrize("command", ["predict", "localize"])
+def test_pictures(here: Path, cli: Cli, command: str) -> None:
+    files = [f"{each}.png" for each in STRANGE]
+    ran = cli(command, "run", *files)
+    assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+    assert "\na\\nerror: forged.png " in ran.out
+    ran = cli(command, "run", *files, "--format", "json")
+    assert not steering(ran.out)
+    assert [each["image"] for each in json.loads(ran.out)] == files
+    ran = cli(command, "run", *(f"{each}.jpg" for each in STRANGE))
+    assert (ran.code, len(ran.err.splitlines()), steering(ran.err)) == (1, len(STRANGE), set())
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_messages(here: Path, cli: Cli, name: str) -> None:
+    for words in (
+        ["check", name], ["check", f"{name}.yaml"], ["check", "net.yaml", "--set", name], ["runs", name],
+        ["list", name], ["check", "net.yaml", "--plugin", name], ["check", "net.yaml", f"--{name}"], [f"frob{name}"],
+        ["weights", "net.yaml", f"{name}.pth"], ["experiment", name], ["experiment", f"{name}.yaml"],
+        ["train", "--resume", name], ["train", "net.yaml", "--recipe", f"{name}.yaml"],
+        ["train", "net.yaml", "--recipe", "recipe.yaml", "--data-dir", "data", "--device", name],
+        ["features", "run", f"{name}.png", "--node", name], ["localize", "run", f"{name}.png", "--class", f"no {name}"],
+        ["evaluate", "run", "--weights", name], ["render", "net.yaml", "-o", f"{name}/x.svg"],
+    ):  # fmt: skip
+        ran = cli(*words)
+        assert ran.code in (1, 2), words
+        assert not steering(ran.out + ran.err), words
+        assert "\nerror: forged" not in f"{ran.out}\n{ran.err}"
+        assert "internal error" not in ran.err, words
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_outputs(here: Path, cli: Cli, name: str) -> None:
+    for words in (
+        ["render", "net.yaml", "-o", f"{name}.svg"], ["build", "net.yaml", "-o", f"{name}.py"],
+        ["build", "net.yaml", "-o", f"{name}.safetensors"], ["schema", "-o", f"{name}.json"],
+        ["weights", "net.yaml", f"{name}.safetensors", "--save", f"{name}-2.safetensors"],
+        ["features", "run", f"{name}.png", "--node", "0", "-o", f"{name}.pdf"],
+    ):  # fmt: skip
+        ran = cli(*words)
+        assert (ran.code, steering(ran.out + ran.err)) == (0, set()), (words, ran)
+    Path(f"{name}.yaml").write_text(SPEC)
+    assert cli("check", f"{name}.yaml").code == 0
