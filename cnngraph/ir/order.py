@@ -182,7 +182,7 @@ class _Finder:
         if child.repeat is None:
             return None
         try:
-            items = self.env.always(child.repeat.count)
+            items = self.env.watched(child.repeat.count, always=True)[0]
             items = [None] * items if type(items) is int else items
             if not isinstance(items, list | tuple) or len(items) > MAX_ITERATIONS:
                 return None
