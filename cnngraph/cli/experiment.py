@@ -66,6 +66,7 @@ def experiment(
     planned = plan(described)
     root = out or RUNS / planned.name
 
+    from cnngraph.experiment.images import different_images
     from cnngraph.experiment.report import write_report
     from cnngraph.experiment.results import results
     from cnngraph.experiment.running import run_experiment
@@ -76,6 +77,8 @@ def experiment(
     if not quiet and page:
         _print(variants)
         print(f"\n{page}")
+    if different := different_images(planned, root):
+        print_diagnostics(different, to_stderr=True)
     for error in outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
     if outcome.interrupted:

@@ -36,7 +36,7 @@ def changes(record: Identity, parts: Parts, root: Path, rows: Sequence[Row] | No
     """
     classes = _classes(record.classes, parts.classes)
     if record.rows:
-        found = _files(record.rows, rows_of(parts, root) if rows is None else rows)
+        found = changed_files(record.rows, rows_of(parts, root) if rows is None else rows)
         return Changes([*classes, *found.serious], found.added)
     return Changes([*classes, *_splits(record.splits, identity_of(parts, root).splits)])
 
@@ -97,7 +97,8 @@ def _splits(then: Mapping[str, Split], now: Mapping[str, Split]) -> list[str]:
     return lines
 
 
-def _files(then: Sequence[Row], now: Sequence[Row]) -> Changes:
+def changed_files(then: Sequence[Row], now: Sequence[Row]) -> Changes:
+    """What is different between two lists of image files, whatever split they are in."""
     old, new = {each.file: each for each in then}, {each.file: each for each in now}
     both = [(each, new[name]) for name, each in old.items() if name in new]
     added = {name: each for name, each in new.items() if name not in old}

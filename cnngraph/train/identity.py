@@ -24,7 +24,7 @@ SPLITS = ("train", "validation", "test")
 ENDS = 32_768  # bytes at each end of a file that are read for its digest
 MOST_READ = 50_000  # files of which each is read; of more, so many spread evenly, and of the others only the size
 MOST_SAMPLED = 2**22  # bytes of pixels that go into the digest of a set that is no files
-WORKERS = 16
+WORKERS = 4
 HEADER = ["split", "class", "file", "bytes", "digest"]
 
 

@@ -99,8 +99,7 @@ def run_training(
             with troubles_told(folder):
                 identity = begun.identity if begun and state else None
                 if not state:
-                    identity = world.from_leader(identity_of(parts, root) if world.leads else None)
-                    assert identity
+                    identity = identity_of(parts, root) if world.leads else None
                     folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
                     origin = _origin(weights, report)
                     folder.begin(spec_text, recipe, str(chosen), data_dir, origin, world.size)

@@ -230,9 +230,13 @@ class RunFolder:
         title: str,
         parts: Parts,
         figures: tuple[Sequence[float], Sequence[float]] | None,
-        identity: Identity,
+        identity: Identity | None,
     ) -> None:
-        """Write what whoever uses the network later must know of the images; `figures` are mean and deviation."""
+        """Write what whoever uses the network later must know of the images; `figures` are mean and deviation.
+
+        Whoever writes knows the images' `identity`.
+        """
+        assert identity
         mean, deviation = figures or (None, None)
         facts = {
             "title": title,

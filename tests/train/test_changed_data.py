@@ -239,6 +239,23 @@ def test_another_folder_of_images(cli: Cli, base: dict[str, Path], tmp_path: Pat
     assert ("W648" in ran.err) == ("train,ant,ant/0.png" in record)
 
 
+def test_runs_of_an_experiment_on_images_that_changed_in_between(cli: Cli, tmp_path: Path) -> None:
+    lay(tmp_path / "data")
+    (tmp_path / "net.yaml").write_text(SPEC)
+    arguments = [tmp_path / "all.yaml", "--data-dir", tmp_path / "data", "--out", tmp_path / "all", "-q"]
+    (tmp_path / "all.yaml").write_text("{specs: [net.yaml], seeds: 2}")
+    ran = cli("experiment", *arguments)
+    assert (ran.code, ran.err) == (0, "")  # their splits are different, their images the same
+    draw(tmp_path / "data/ant/new.png", 4321)
+    (tmp_path / "all.yaml").write_text("{specs: [net.yaml], seeds: 3}")
+    ran = cli("experiment", *arguments)
+    assert ran.code == 0
+    assert ran.err.startswith("warning[W644]: ")
+    assert "seed2 was trained on other images than" in ran.err
+    assert "1 image was added: ant/new.png" in ran.err
+    assert ran.err.count("W644") == 1
+
+
 @pytest.mark.parametrize("part", ["all", "train", "validation"])
 @pytest.mark.parametrize("present", [["ant"], ["bee", "cat"], ["cat", "emu", "gnu"], ["ant", "bee", "cat", "emu"]])
 def test_evaluate_takes_the_classes_that_are_there(
