@@ -161,6 +161,11 @@ class RunFolder:
     def data_dir(self) -> Path | None:
         """The data folder that the run was given."""
         found = self._environment().get("data_dir")
+        try:
+            if found:
+                Path(found).is_dir()
+        except (OSError, ValueError) as error:  # no folder can have such a name
+            raise damaged(self.path / "environment.json", f"$.data_dir: {error}", RESTORE) from None
         return Path(found) if found else None
 
     @property

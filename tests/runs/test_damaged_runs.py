@@ -211,6 +211,7 @@ def test_documents_of_an_older_version_are_read(cli: Cli, trained: Path, picture
         ("data.json", lambda it: it.update(std=None), "$.std: mean and std must both be given"),
         ("data.json", lambda it: it.update(image=[1, 28.0, 28]), "$.image[1]: 28.0 is not of type 'integer'"),
         ("environment.json", lambda it: it.update(data_dir="a\0b"), "$.data_dir: "),
+        ("environment.json", lambda it: it.update(data_dir="x" * 300), "$.data_dir: "),
     ],
 )
 def test_the_place_of_what_is_wrong(trained: Path, name: str, change: Any, where: str) -> None:
@@ -219,6 +220,13 @@ def test_the_place_of_what_is_wrong(trained: Path, name: str, change: Any, where
     (trained / name).write_text(json.dumps(document))
     (problem,) = read_run(trained).problems
     assert problem.message.startswith(f"{trained / name} is damaged: {where}")
+
+
+def test_a_name_that_no_folder_can_have(trained: Path) -> None:
+    document = json.loads((trained / "environment.json").read_text())
+    (trained / "environment.json").write_text(json.dumps({**document, "data_dir": "ß" * 200}))
+    with pytest.raises(SpecError, match=r"environment.json is damaged: \$.data_dir: .*File name too long"):
+        RunFolder(trained).data_dir  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -333,6 +341,15 @@ def test_a_state_that_somebody_made(trained: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(SpecError):
             run_training(graph, recipe, spec_text=spec, out=trained, resume=True, quiet=True, device="cpu")
         assert (trained / "state.pt").read_bytes() == before
+
+
+def test_damaged_weights_are_not_begun_with(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    content = (trained / "last.safetensors").read_bytes()
+    (trained / "last.safetensors").write_bytes(flipped(content, len(content) - 9, 4))
+    weights = trained / "last.safetensors"
+    ran = cli("train", trained / "spec.yaml", "--recipe", "digits", "--weights", weights, "--out", tmp_path / "new")
+    assert ran.code == 1
+    assert f"error[E704]: {weights} is damaged: its content does not match its checksum" in ran.err
 
 
 def test_weights_of_another_file_are_noticed(trained: Path) -> None:
