@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from cnngraph.backend.checksum import with_checksum
 from cnngraph.backend.fit import WeightsReport, check_weights, compare, refuse_misfit, renamed_shapes
 from cnngraph.backend.renames import Renames
 from cnngraph.backend.weights_file import WeightsFile, read_weights
@@ -69,7 +70,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def save_tensors(state: Mapping[str, Tensor], path: str | Path, facts: Mapping[str, object] | None = None) -> None:
-    """Write tensors as safetensors, whole or not at all, with facts as its metadata. Raises WriteError."""
+    """Write tensors as safetensors, whole or not at all, with a checksum, and facts as metadata. Raises WriteError."""
     metadata = {"format": "pt"} | {key: str(each) for key, each in (facts or {}).items()}
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
@@ -80,4 +81,10 @@ def save_tensors(state: Mapping[str, Tensor], path: str | Path, facts: Mapping[s
             tensor = tensor.clone()  # safetensors takes no two tensors in the same memory
         seen.add(tensor.untyped_storage().data_ptr())
         tensors[key] = tensor
-    write(Path(path), lambda beside: beside.write_bytes(save(tensors, metadata)))
+    pieces = with_checksum(save(tensors, metadata))
+
+    def save_into(beside: Path) -> None:
+        with beside.open("wb") as file:
+            file.writelines(pieces)
+
+    write(Path(path), save_into)

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cnngraph.backend.checksum import checksum_fits
 from cnngraph.backend.pickles import not_plain, refusal, unpickled, unwrapped
 from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
@@ -90,6 +91,8 @@ class Safetensors(WeightsFile):
     def tensors(self) -> dict[str, Tensor]:
         """Every weight."""
         try:
+            if checksum_fits(self.path) is False:  # cnngraph writes one into every file; other tools write none
+                raise refusal(f"{self.name} is damaged: its content does not match its checksum")
             with readable(self.path) as plain:
                 return {self._bare(key): each for key, each in load_file(plain).items()}
         except (OSError, ValueError, SafetensorError) as error:

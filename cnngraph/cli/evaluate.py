@@ -10,7 +10,7 @@ import typer
 
 from cnngraph.cli.files import check_output
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain, count, json_text, print_styled, terminal_width
+from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
 from cnngraph.cli.trained import PICTURES, DeviceOption, RunArgument, open_run, percent
 from cnngraph.numbers import loss
@@ -79,7 +79,8 @@ def evaluate(
     """Measure a trained network class by class.
 
     Loss, top-1, top-5, and for each class precision (how much of what was taken for it is it) and recall (how much of
-    it was found); the confusion matrix as a picture. Images are prepared as they were in training, without chance.
+    it was found); the confusion matrix as a picture. Images are prepared as they were in training, without chance. The
+    splits are those that the run recorded; images that were changed, removed or added since are reported.
     """
     if output:
         check_output(output, PICTURES)
@@ -96,6 +97,8 @@ def evaluate(
         device=device,
         note=lambda text: complain(text, "note"),
     )
+    if done.warnings:
+        print_diagnostics(done.warnings, to_stderr=True)
     picture = output or _beside(run, done, data_dir)
     done.draw(picture)
     if format is Format.JSON:

@@ -68,6 +68,7 @@ def experiment(
     root = out or RUNS / planned.name
 
     require("matplotlib")  # which is needed at the end
+    from cnngraph.experiment.images import different_images
     from cnngraph.experiment.report import write_report
     from cnngraph.experiment.results import results
     from cnngraph.experiment.running import run_experiment
@@ -79,6 +80,8 @@ def experiment(
         _print(variants)
         print()
         say(str(page))
+    if different := different_images(planned, root):
+        print_diagnostics(different, to_stderr=True)
     for error in outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
     if outcome.interrupted:

@@ -10,7 +10,7 @@ import typer
 
 from cnngraph.cli.files import check_output
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain, count, json_text, print_styled, terminal_width
+from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, FormatOption
 from cnngraph.cli.trained import PICTURES, percent
 
@@ -65,7 +65,8 @@ def runs(
     """List runs and compare them.
 
     Each with its network, data, parameters, epochs, the accuracy of the best epoch on the validation images and of
-    the kept weights on the test images, seconds and state; of the recipes what is not the same in all of them.
+    the kept weights on the test images, seconds and state; of the recipes what is not the same in all of them. A run
+    with a damaged file is listed without what the file says, the file is named, and the exit code is 1.
     """
     from cnngraph.runs.overview import SORTS, differences, find_runs, read_run
 
@@ -84,8 +85,13 @@ def runs(
         print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in rows) + "\n]")
     else:
         _print(rows, differences(rows))
+    problems = [problem for each in rows for problem in each.problems]
+    if problems:
+        print_diagnostics(problems, to_stderr=True)
     if output:
         _draw(rows, output)
+    if problems:
+        raise typer.Exit(1)
 
 
 def _draw(rows: list[RunRow], output: Path) -> None:
@@ -119,7 +125,7 @@ def _cells(row: RunRow, different: dict[str, Any]) -> list[Styled]:
         (percent(row.best.get("accuracy")), ""),
         (percent(row.test.get("accuracy")), "bold"),
         (f"{row.seconds:,.1f}", ""),
-        (row.state, "" if row.finished else "yellow"),
+        (row.state, "" if row.state == "finished" else "yellow"),
         (recipe, "dim"),
     ]
     return [[each] for each in texts]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnngraph.cli.messages import complain
+from cnngraph.cli.messages import complain, print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
@@ -42,7 +42,10 @@ def open_run(path: Path, plugins: list[str] | None, max_nodes: int) -> FinishedR
     from cnngraph.runs.finished import FinishedRun
 
     find_plugins(plugins)
-    return FinishedRun.open(path, plugins=tuple(plugins or ()), max_nodes=max_nodes)
+    run = FinishedRun.open(path, plugins=tuple(plugins or ()), max_nodes=max_nodes)
+    if run.warnings:
+        print_diagnostics(run.warnings, to_stderr=True)
+    return run
 
 
 def open_classifier(

@@ -52,7 +52,8 @@ file is whole at any time, and what has happened since the last checkpoint (`sav
 | file | |
 | --- | --- |
 | `spec.yaml`, `recipe.yaml` | what was run, every param and default filled in |
-| `data.json` | the images: names of the classes, size, mean and deviation, how many in each part |
+| `data.json` | the images: names of the classes, size, mean and deviation, how many in each split, digests of them |
+| `images.csv` | for image files: split, class, file, size and digest of each |
 | `skipped.txt` | the files that are no images and were skipped, where there are any (`broken: skip`) |
 | `environment.json` | versions, machine, command, the weights it began with |
 | `metrics.csv`, `metrics.json` | loss and accuracy by epoch; in JSON the best epoch and the test figures too |
@@ -63,6 +64,19 @@ file is whole at any time, and what has happened since the last checkpoint (`sav
 | `epoch-0010.safetensors` … | the weights of every so many epochs (`keep_every`) |
 | `tensorboard/` | the figures as TensorBoard reads them, with `--tensorboard` |
 | `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |
+
+**A run knows its images.** Its splits are those that it recorded, whatever is added to the folder later. When a run is
+resumed, its images are compared with the record: classes and their order, files, sizes and contents (both ends of each
+file; of more than 50,000 files those of 50,000, spread evenly, and the sizes of the others), or labels and pixels of a
+named set. Images that are missing, renamed, moved or changed, and other classes, are an error (`E644`) that names them.
+Images that were added are reported and not used, and the run ends with the same bits as without them. `cnngraph
+evaluate` reports the same changes as a warning (`W644`) and measures what is there. Of another folder it says which of
+the measured images the run was trained on (`W648`).
+
+**Nothing in a run's folder is trusted.** The JSON documents are validated by the schemas that `cnngraph schema
+--document` prints; an error (`E645`) has the file and the path in it. `state.pt` and the weights have a SHA-256 in the
+file, which is verified before anything in them is used (`E647`). Files of a newer version are refused (`E646`). A run
+of a version that wrote no checksums cannot be resumed; its weights are used with a warning (`W647`).
 
 Accuracies are parts of 1. Those of training are counted while the network learns, in training mode; all others
 afterwards, in eval mode.

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.recipe import Recipe
 from cnngraph.recipe.sets import SETS
+from cnngraph.runs.evaluated import ALL, TEST, TRAIN, VALIDATION, find_images
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.train import files
 from cnngraph.train.confusion import confusion_figure
-from cnngraph.train.data import Note, load_parts
 from cnngraph.train.evaluation import evaluate
-from cnngraph.train.images import Part, Parts
+from cnngraph.train.images import Part
 from cnngraph.train.loader import EvaluationLoader
+from cnngraph.train.loading import Note
 from cnngraph.train.machine import choose_device
 from cnngraph.train.named import EMBEDDED
 from cnngraph.train.precision import precision_of
@@ -27,7 +27,6 @@ from cnngraph.train.preparation import Preparation
 from cnngraph.train.run import title_of
 from cnngraph.train.scores import Report, Scores
 
-TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 PARTS = (TEST, VALIDATION, TRAIN, ALL)
 
 
@@ -41,6 +40,7 @@ class Evaluation:
     part: str
     report: Report
     seconds: float
+    warnings: tuple[Diagnostic, ...] = ()  # how the images differ from those of the run
 
     def to_dict(self) -> dict[str, Any]:
         """Everything by its name, for JSON."""
@@ -57,6 +57,7 @@ class Evaluation:
             "classes": [each.row() for each in self.report.by_class()],
             "confusion": self.report.confusion,
             "seconds": round(self.seconds, 3),
+            "warnings": [each.to_dict() for each in self.warnings],
         }
 
     def draw(self, path: Path) -> None:
@@ -77,45 +78,29 @@ def evaluate_run(
     """Look at every image of a part with the run's weights, as the run itself did.
 
     `data_dir` is another place of the run's data, or another folder of images of its classes; without it, the run's
-    own. The part `all` is every image that there is. Raises SpecError where images or weights are missing, and (E653)
-    where the run's images come along, so that they have no other place.
+    own. The splits of the run's own images are those that the run recorded, and what has changed since is among the
+    warnings. The part `all` is every image that there is. Raises SpecError where images or weights are missing, and
+    (E653) where the run's images are bundled, so that they have no other place.
     """
     if data_dir and run.recipe.data.name == EMBEDDED:
         message = "the data of this run come along with cnngraph: --data-dir does not apply"
         help = "cnngraph predict RUN FOLDER says what other images show"
         raise SpecError([Diagnostic("E653", message, help=help)])
     chosen, where = run.chosen(weights), choose_device(device)
-    recipe = _of_the_same_classes(run)
-    parts = load_parts(recipe, next(iter(run.graph.inputs.values())), data_dir or run.folder.data_dir, note)
+    found = find_images(run, part, data_dir, note)
+    recipe, parts = run.recipe, found.parts
     scores = Scores(parts.classes, where)
     began = time.perf_counter()
     model = run.model(chosen, where)
     preparation = Preparation.of(recipe, parts.shape[0], where)
     with precision_of(recipe.precision, where):
-        batches = _batches(_wanted(parts, part), preparation, where)
+        batches = _batches(found.wanted, preparation, where)
         evaluate(model, batches, where, scores)
     for file in parts.broken:
         note(f"skipped: {file} is no image that can be read")
     data = str(data_dir) if data_dir and recipe.data.name not in SETS else title_of(recipe)
-    return Evaluation(run, chosen, data, part, scores.read(), time.perf_counter() - began)
-
-
-def _of_the_same_classes(run: FinishedRun) -> Recipe:
-    """The recipe, for a folder with the run's classes in the run's order, whatever other folders there are."""
-    if run.data is None or run.recipe.data.name in SETS:
-        return run.recipe
-    return replace(run.recipe, data=replace(run.recipe.data, classes=run.data.classes))
-
-
-def _wanted(parts: Parts, name: str) -> list[Part]:
-    named = {TEST: parts.test, VALIDATION: parts.validation, TRAIN: parts.train}
-    there = {key: each for key, each in named.items() if each}
-    if name == ALL:
-        return list(there.values())
-    if name not in there:
-        help = f"--part {' or '.join(there)} or {ALL}"
-        raise SpecError([Diagnostic("E622", f"there are no {name} images", help=help)])
-    return [there[name]]
+    seconds = time.perf_counter() - began
+    return Evaluation(run, chosen, data, part, scores.read(), seconds, found.warnings)
 
 
 def _batches(parts: list[Part], preparation: Preparation, device: torch.device) -> Iterable[Any]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
-from cnngraph.api import compile_spec
+from cnngraph.api import compile_spec, misfits
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.ir.elaborate import MAX_NODES
 from cnngraph.ir.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
@@ -38,16 +35,20 @@ class DataFacts:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run that was trained, to its end or not. The recipe's `normalize` are the figures that were used."""
+    """A run that was trained, to its end or not. The recipe's `normalize` are the figures that were used.
+
+    An `old` one was written before its files had versions and checksums.
+    """
 
     folder: RunFolder
     graph: Graph
     recipe: Recipe
     data: DataFacts | None
+    old: bool = False
 
     @classmethod
     def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
-        """Read a run's folder. Raises SpecError (E650) where it is none, or the spec's mistakes."""
+        """Read a run's folder. Raises SpecError: E650 where it is none, E645 where it is damaged, the spec's errors."""
         for name in ("spec.yaml", "recipe.yaml"):
             if not (path / name).is_file():
                 raise refusal(f"{path} is not the folder of a run: there is no {name} in it")
@@ -55,10 +56,26 @@ class FinishedRun:
         if not compilation.ok or compilation.graph is None:
             raise SpecError(compilation.diagnostics)
         recipe = load_recipe(f"{path}/recipe.yaml")
-        facts = _read_json(path / "data.json")
+        folder = RunFolder(path)
+        facts = folder.data()
         if facts is None:
-            return cls(RunFolder(path), compilation.graph, recipe, _known(recipe))
-        return cls(RunFolder(path), compilation.graph, *_facts(path, recipe, facts))
+            return cls(folder, compilation.graph, recipe, _known(recipe), old=True)
+        figures = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
+        channels, height, width = facts["image"]
+        data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
+        recipe = replace(recipe, normalize=figures)
+        wrong = misfits(recipe, compilation.graph, shape=data.image, classes=len(data.classes))
+        if wrong:
+            raise SpecError(wrong)
+        return cls(folder, compilation.graph, recipe, data, old=not facts.get("version"))
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What cannot be verified in a run of an older version."""
+        if not self.old:
+            return ()
+        message = f"{self.folder.path} was written by an older cnngraph: its weights have no checksum to verify"
+        return (Diagnostic("W647", message, severity=Severity.WARNING),)
 
     def need_data(self) -> DataFacts:
         """The facts of the images. Raises SpecError (E650) for a run that was made before they were written down."""
@@ -85,8 +102,8 @@ class FinishedRun:
         file = self.weights_file(which)
         model = lower(replace(self.graph, init=()))  # what a rule would fill in is read from the file
         try:
-            model.load_state_dict(files.read_weights(file))
-        except (OSError, SafetensorError, RuntimeError) as error:
+            model.load_state_dict(files.read_weights(file, sealed=not self.old))
+        except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1].strip()
             raise refusal(f"the weights in {file} cannot be read into {self.graph.name}: {reason}") from None
         model.graph = self.graph  # type: ignore[assignment]
@@ -98,17 +115,6 @@ def refusal(message: str, help: str | None = None) -> SpecError:
     return SpecError([Diagnostic("E650", message, help=help)])
 
 
-def _facts(path: Path, recipe: Recipe, facts: dict[str, Any]) -> tuple[Recipe, DataFacts]:
-    """The recipe with the figures that were used, and what is known of the images."""
-    try:
-        channels, height, width = facts["image"]
-        figures = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
-        data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
-    except (KeyError, TypeError, ValueError) as error:
-        raise refusal(f"{path / 'data.json'} is damaged: {error}") from None
-    return replace(recipe, normalize=figures), data
-
-
 def _known(recipe: Recipe) -> DataFacts | None:
     """What the recipe alone says of its images: of a named set everything, of a folder nothing."""
     known = SETS.get(recipe.data.name)
@@ -117,14 +123,3 @@ def _known(recipe: Recipe) -> DataFacts | None:
     channels, *size = known.shape
     height, width = recipe.data.resize or size
     return DataFacts(title_of(recipe), recipe.data.classes or known.classes, (channels, height, width))
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON file that a run wrote; None where there is none. Raises SpecError (E650)."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise refusal(f"{path} cannot be read: {error}") from None
-    return found

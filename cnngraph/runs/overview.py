@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cnngraph.api import Compilation, compile_spec
-from cnngraph.diagnostics import SpecError
+from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
 from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
+from cnngraph.stored import read_document
 
 SPEC, RECIPE = "spec.yaml", "recipe.yaml"
 IDLE = {"about", "device", "keep_every", "save_every", "workers"}  # words of a recipe that change no figures
@@ -44,10 +45,13 @@ class RunRow:
     began: str
     recipe: Mapping[str, Any]
     measured: bool
+    problems: tuple[Diagnostic, ...] = ()  # of documents that could not be used
 
     @property
     def state(self) -> str:
         """Whether the run came to its end."""
+        if self.problems:
+            return "damaged"
         return "finished" if self.finished else "unfinished"
 
     @property
@@ -75,6 +79,7 @@ class RunRow:
             "state": self.state,
             "began": self.began,
             "recipe": dict(self.recipe),
+            "problems": [each.message for each in self.problems],
         }
 
 
@@ -91,16 +96,26 @@ def find_runs(folders: Iterable[Path]) -> list[Path]:
 
 
 def read_run(path: Path) -> RunRow:
-    """What a run's folder says; a file that is missing or damaged leaves its figures out."""
-    metrics, data, machine = (_json(path / f"{each}.json") for each in ("metrics", "data", "environment"))
+    """What a run's folder says; a document that is damaged leaves its figures out, and is among the problems."""
+    problems: list[Diagnostic] = []
+
+    def document(kind: str) -> dict[str, Any]:
+        try:
+            return read_document(path / f"{kind}.json", kind) or {}
+        except SpecError as error:
+            problems.extend(error.diagnostics)
+            return {}
+
+    metrics, data, machine = map(document, ("metrics", "data", "environment"))
     compilation = compile_spec(str(path / SPEC))
     try:
         recipe = to_dict(load_recipe(str(path / RECIPE)))
-    except SpecError:
+    except SpecError as error:
+        problems.extend(error.diagnostics)
         recipe = {}
-    epochs = tuple(each for each in metrics.get("epochs", ()) if isinstance(each, dict))
+    epochs = tuple(metrics.get("epochs", ()))
     held = "validation" if epochs and "validation_loss" in epochs[-1] else "test"
-    best = next((each for each in epochs if each.get("epoch") == metrics.get("best_epoch")), {})
+    best: Mapping[str, float] = next((each for each in epochs if each["epoch"] == metrics.get("best_epoch")), {})
     name = recipe.get("data", {}).get("name", "")
     return RunRow(
         path=path,
@@ -113,11 +128,12 @@ def read_run(path: Path) -> RunRow:
         best_epoch=metrics.get("best_epoch"),
         best={each: best[f"{held}_{each}"] for each in ("loss", "accuracy") if f"{held}_{each}" in best},
         test=metrics.get("test") or {},
-        seconds=float(metrics.get("seconds") or 0.0),
+        seconds=float(metrics.get("seconds", 0.0)),
         finished=bool(metrics.get("finished")),
-        began=str(machine.get("began") or ""),
+        began=machine.get("began", ""),
         recipe=recipe,
         measured=_is_measured(compilation),
+        problems=tuple(problems),
     )
 
 
@@ -168,11 +184,3 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any
 def _natural(path: Path) -> list[tuple[int, str]]:
     """net-2 before net-10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

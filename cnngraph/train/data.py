@@ -39,9 +39,18 @@ def default_data_dir() -> Path:
     return base / "cnngraph" / "data"
 
 
-def load_parts(recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note = print) -> Parts:
+def data_root(recipe: Recipe, data_dir: Path | None) -> Path:
+    """The folder that the names of image files are relative to."""
+    return (data_dir or Path()) / (getattr(recipe.data, "path", None) or "")
+
+
+def load_parts(
+    recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note = print, trained: bool = False
+) -> Parts:
     """The images that a recipe names, cut into parts. `wanted` is the network's input; `note` tells what takes long.
 
+    For a network that is `trained` already a folder is read as it is: nothing is put aside for validation, and it need
+    not have images of every class.
     Raises SpecError (E620 …) where images are missing, cannot be read, or leave a part empty.
     """
     match recipe.data:
@@ -50,13 +59,15 @@ def load_parts(recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: 
                 note(f"the digits come along: nothing is read from {data_dir}")
             parts = read_named(data, data_dir or default_data_dir(), note)
         case ImageFolder() as data:
-            parts = read_folder(data, recipe, wanted, data_dir, note)
+            parts = read_folder(data, recipe, wanted, data_dir, note, trained)
         case ImageNet() as data:
             parts = read_imagenet(data, recipe, wanted, data_dir, note)
+    if trained and not isinstance(recipe.data, NamedSet):
+        return parts
     if recipe.validation is None:
         return _only_reported(parts)
     if parts.validation is None:
-        parts = _with_validation(parts, recipe.validation, recipe.seed)
+        parts = cut_validation(parts, recipe.validation, recipe.seed)
     return parts
 
 
@@ -79,7 +90,7 @@ def _by_class(classes: Sequence[str], counts: Sequence[int]) -> str:
     return f"{len(told):,} classes, {told[0]} … {told[-1]} (each {min(counts):,} to {max(counts):,})"
 
 
-def _with_validation(parts: Parts, fraction: float, seed: int) -> Parts:
+def cut_validation(parts: Parts, fraction: float, seed: int) -> Parts:
     """The parts with a validation part cut from the training images."""
     train, validation = parts.train.split(fraction, seed)
     if not len(validation):

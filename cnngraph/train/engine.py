@@ -30,7 +30,7 @@ from cnngraph.train.progress import Reporter
 from cnngraph.train.records import Epoch, Figures, Progress, Result, best_of, settled
 from cnngraph.train.run_folder import RunFolder
 from cnngraph.train.scores import Scores
-from cnngraph.train.state import STATE_VERSION, check_state
+from cnngraph.train.state import STATE_VERSION, check_state, refusing_misfits
 from cnngraph.train.world import ALONE, World
 
 SHOWN_EVERY = 0.2  # seconds between two looks at the counters, which on a GPU wait for it
@@ -47,16 +47,18 @@ def train(
     reporter: Reporter,
     state: Mapping[str, Any] | None = None,
     world: World = ALONE,
+    images: str | None = None,
 ) -> Result:
     """Train a model on the images of a run, writing metrics and checkpoints to its folder.
 
     The model gives logits, or a tuple whose first item they are and whose others are auxiliary logits. With `state`
     (what the folder's state.pt holds) the run goes on where that was saved. Ctrl-C ends it after the step at work
-    with a checkpoint, and the result says so. Every process of a world calls it.
+    with a checkpoint, and the result says so. Every process of a world calls it. `images` is a digest of the images,
+    which the state keeps.
     Raises SpecError (E630) where the loss is no number any more.
     """
     keep_freed_memory()
-    run = Run(model, recipe, parts, folder, network, device, reporter, world)
+    run = Run(model, recipe, parts, folder, network, device, reporter, world, images)
     if state:
         run.restore(state)
     run.learner.observes_first = run.done == 0
@@ -92,7 +94,9 @@ class Run:
         device: torch.device,
         reporter: Reporter,
         world: World,
+        images: str | None = None,
     ) -> None:
+        self.images = images
         self.recipe, self.folder, self.network, self.reporter = recipe, folder, network, reporter
         self.world = world
         self.parts = parts.to(device)
@@ -296,6 +300,7 @@ class Run:
         state = {
             "version": STATE_VERSION,
             "recipe": to_dict(self.recipe),
+            "data": self.images,
             "steps": self.loader.steps,
             "done": self.done,
             **self.learner.state(),
@@ -325,15 +330,16 @@ class Run:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that was saved. Raises SpecError (E631) where it is another run's."""
         check_state(state, self.recipe, self.model, self.loader.steps)
-        self.learner.load(state)
-        self.counters = Counters(self.device, self.world, state["counters"])
-        self.done, self.seconds = state["done"], state["seconds"]
-        self.clock = Clock(state["clock"])
-        self.epochs = tuple(map(Epoch.of, state["epochs"]))
-        if self.world.rank < len(state["random"]):
-            set_random_state(state["random"][self.world.rank], self.device)
-        else:  # it had fewer processes then
-            torch.manual_seed(mixed(self.first_seed(), self.done))
+        with refusing_misfits(self.folder.state):
+            self.learner.load(state)
+            self.counters = Counters(self.device, self.world, state["counters"])
+            self.done, self.seconds = state["done"], state["seconds"]
+            self.clock = Clock(state["clock"])
+            self.epochs = tuple(map(Epoch.of, state["epochs"]))
+            if self.world.rank < len(state["random"]):
+                set_random_state(state["random"][self.world.rank], self.device)
+            else:  # it had fewer processes then
+                torch.manual_seed(mixed(self.first_seed(), self.done))
         self.folder.save_recipe(self.recipe)  # it may have more epochs now
         self.publish()
 

@@ -38,8 +38,13 @@ Note: TypeAlias = Callable[[str], None]
 ENDINGS_HELP = "images are recognised by their ending, such as .jpg, .png, .tif or .webp"
 
 
-def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note) -> Parts:
-    """The images of a folder, resized for the network. Raises SpecError (E621, E624, E625)."""
+def read_folder(
+    data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note, trained: bool = False
+) -> Parts:
+    """The images of a folder, resized for the network. Raises SpecError (E621, E624, E625).
+
+    For a network that is `trained` already it need not have images of each of the recipe's classes.
+    """
     root = (data_dir or Path()) / (data.path or "")
     if not data.path and not data_dir:
         message = "the recipe trains on a folder of images and names none"
@@ -49,7 +54,7 @@ def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir:
     check_place(root)
     passed = Passed()
     folders = find_splits(root, data.classes)
-    classes = _classes(folders[TRAIN], data)
+    classes = data.classes if trained and data.classes else _classes(folders[TRAIN], data)
     if not data.classes:
         _refuse_others(folders, classes)
     found = _find(root, folders, classes, passed, note)
@@ -60,7 +65,7 @@ def read_folder(data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir:
     loading = Loading.of(data, recipe, wanted, root, note)
     parts = {}
     for split, files in found.items():
-        _tell_absent(folders[split], split, files, note)
+        _tell_absent(folders[split], files, note, refuse=split == TRAIN and not trained)
         parts[split] = Part.whole(loading.images(folders[split], *labelled(files)))
         _refuse_unreadable(folders[split], parts[split], files)
     return Parts(tuple(classes), parts[TRAIN], parts.get(VALIDATION), parts.get(TEST), loading.broken)
@@ -88,10 +93,10 @@ def _find(
     return found
 
 
-def _tell_absent(folder: Path, split: str, files: dict[str, list[str]], note: Note) -> None:
-    """Raises SpecError (E621) for a class without training images; in other splits it is noted."""
+def _tell_absent(folder: Path, files: dict[str, list[str]], note: Note, refuse: bool) -> None:
+    """Note the classes without images, or `refuse` them: raises SpecError (E621)."""
     absent = [name for name, own in files.items() if not own]
-    if absent and split == TRAIN:
+    if absent and refuse:
         raise wrong(f"{folder} has no images of the class {absent[0]}", ENDINGS_HELP)
     if absent:
         note(f"{folder} has no images of the class{'es' if len(absent) > 1 else ''} {some(absent)}")

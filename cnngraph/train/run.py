@@ -19,17 +19,21 @@ from cnngraph.launch import Cores, local_rank
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
+from cnngraph.stored import is_regular_file
 from cnngraph.tensor_type import TensorType
 from cnngraph.train import files
-from cnngraph.train.data import Note, announce, load_parts
+from cnngraph.train.changes import same_images
+from cnngraph.train.data import Note, announce, data_root, load_parts
 from cnngraph.train.engine import train
+from cnngraph.train.identity import Identity, identity_of
 from cnngraph.train.images import Parts
 from cnngraph.train.machine import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.normalization import with_figures
 from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, Silent, reporter_for
 from cnngraph.train.records import Epoch, Facts, Result, settled
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.run_folder import RESTORE, RunFolder
+from cnngraph.train.state import check_form, check_recipe
 from cnngraph.train.tensorboard import with_events
 from cnngraph.train.trouble import troubles_told
 from cnngraph.train.world import FEWEST, World, joined
@@ -74,6 +78,9 @@ def run_training(
         report = _fitting(weights, graph) if weights else None
         data_dir = data_dir or (begun.data_dir if begun else None)
         parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
+        root = data_root(recipe, data_dir)
+        if begun and begun.identity:
+            parts = same_images(begun.folder.path, begun.identity, parts, root, bool(begun.state), shown.note)
         announce(parts, shown.note)
         _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes), count=len(parts.train)))
         recipe = with_figures(recipe, parts.train, shown.note)
@@ -90,8 +97,10 @@ def run_training(
             state = begun.state if begun else None
             threads = settle_threads(cores, state.get("threads") if state else None)
             with troubles_told(folder):
+                identity = begun.identity if begun and state else None
                 if not state:
-                    folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]))
+                    identity = identity_of(parts, root) if world.leads else None
+                    folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
                     origin = _origin(weights, report)
                     folder.begin(spec_text, recipe, str(chosen), data_dir, origin, world.size)
                 folder.save_broken(parts.broken)
@@ -107,6 +116,7 @@ def run_training(
                     reporter=shown,
                     state=state,
                     world=world,
+                    images=identity.sha256 if identity else None,
                 )
                 broken = {name for each in world.all(parts.broken) for name in each}
                 folder.save_broken(sorted(broken))
@@ -170,7 +180,7 @@ def first_weights(begun: Begun) -> WeightsFile | None:
     if origin is None:
         return None
     path = Path(origin["path"])
-    if not path.is_file() or _digest(path) != origin["sha256"]:
+    if not is_regular_file(path) or _digest(path) != origin["sha256"]:
         message = (
             f"the run in {begun.folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
         )
@@ -191,25 +201,29 @@ class Begun:
     data_dir: Path | None
     weights: dict[str, Any] | None
     state: dict[str, Any] | None
+    identity: Identity | None = None
 
 
 def _begun(out: Path | None, network: str, recipe: Recipe, held: ExitStack) -> Begun:
     """The run in a folder, which is held from now on. Raises SpecError (E631) where there is nothing left to do."""
     folder = RunFolder.existing(out, network)
     held.enter_context(folder.held())
-    if not folder.state.is_file():
-        return Begun(folder, folder.data_dir, folder.weights, None)
-    try:
-        state = files.read_state(folder.state)
-    except Exception:  # a broken file makes torch raise nearly anything
-        raise SpecError([Diagnostic("E631", f"the checkpoint {folder.state} is broken and cannot be read")]) from None
+    identity = folder.identity()
+    if not folder.state.exists() and not folder.last.exists():  # the state is written before any weights
+        return Begun(folder, folder.data_dir, folder.weights, None, identity)
+    state = files.read_state(folder.state)
+    check_form(state, folder.state)
+    check_recipe(state, recipe)
+    if state["data"] != (identity.sha256 if identity else None):
+        message = f"{folder.state} and {folder.path / 'data.json'} are of different runs"
+        raise SpecError([Diagnostic("E645", message, help=RESTORE)])
     stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
     if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
         help = f"--set train.epochs={2 * recipe.epochs} trains it further"
         if stopped:
             help = "--set train.early_stopping=none trains it further"
         raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])
-    return Begun(folder, folder.data_dir, folder.weights, state)
+    return Begun(folder, folder.data_dir, folder.weights, state, identity)
 
 
 def _facts(

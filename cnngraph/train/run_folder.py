@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import platform
 import re
@@ -25,19 +24,24 @@ from torch import Tensor
 from cnngraph.backend.weights import save_tensors
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_yaml
+from cnngraph.stored import damaged, is_regular_file, read_document
 from cnngraph.train import files
 from cnngraph.train.class_table import save_report
 from cnngraph.train.curves import draw_curves
+from cnngraph.train.identity import Identity, named, read_identity
 from cnngraph.train.images import Parts
 from cnngraph.train.records import Epoch, Figures, best_of
 from cnngraph.train.scores import Report
 
 RUNS = Path("runs")
+IMAGES = "images.csv"  # the image files by split, where the images are files
+RESTORE = "restore it from a copy of the run's folder, or train again"
 LOCK = ".lock"  # a file that the process at work holds
 BEFORE_IT_BEGINS = {
     LOCK,
     "data.json",
     "environment.json",
+    IMAGES,
     "recipe.yaml",
 }  # what is left of a run that died while its folder was made
 PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safetensors")
@@ -148,30 +152,57 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run in it came to its end."""
-        try:
-            return bool(json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))["finished"])
-        except (OSError, ValueError, KeyError):
-            return False
+        """Whether the run in it came to its end. Raises SpecError (E645, E646) where its metrics are damaged."""
+        help = f"delete it; cnngraph train --resume {self.path} writes it again"
+        metrics = read_document(self.path / "metrics.json", "metrics", help)
+        return bool(metrics and metrics["finished"])
 
     @property
     def data_dir(self) -> Path | None:
         """The data folder that the run was given."""
-        found = self._fact("data_dir")
+        found = self._environment().get("data_dir")
+        try:
+            if found:
+                Path(found).is_dir()
+        except (OSError, ValueError) as error:  # no folder can have such a name
+            raise damaged(self.path / "environment.json", f"$.data_dir: {error}", RESTORE) from None
         return Path(found) if found else None
 
     @property
     def weights(self) -> dict[str, Any] | None:
         """The weights that the run began with, as `begin` wrote them down."""
-        found: dict[str, Any] | None = self._fact("weights")
+        found: dict[str, Any] | None = self._environment().get("weights")
         return found
 
-    def _fact(self, name: str) -> Any:
-        """One of the facts of environment.json."""
-        try:
-            return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))[name]
-        except (OSError, ValueError, KeyError):
+    def _environment(self) -> dict[str, Any]:
+        return read_document(self.path / "environment.json", "environment", RESTORE) or {}
+
+    def data(self) -> dict[str, Any] | None:
+        """What data.json says of the images. Raises SpecError (E645, E646) where it is damaged."""
+        return read_document(self.path / "data.json", "data", RESTORE)
+
+    def identity(self) -> Identity | None:
+        """What the run's images are recognised by; None for a run of an older version, which did not write it down.
+
+        Raises SpecError (E645 …) where it is damaged.
+        """
+        data = self.data()
+        if data is None or "images" not in data:
             return None
+        table, facts = None, data["images"]
+        path = self.path / IMAGES
+        if facts["file"]:
+            if not is_regular_file(path):
+                raise damaged(path, "it is missing", RESTORE)
+            try:
+                table = path.read_bytes().decode(errors="surrogateescape")
+            except OSError as error:
+                raise damaged(path, error.strerror or str(error), RESTORE) from None
+        found = read_identity(data["classes"], facts, table)
+        if found is None:
+            both = f"{path} or {self.path / 'data.json'}" if facts["file"] else str(self.path / "data.json")
+            raise SpecError([Diagnostic("E645", f"{both} was changed after the run wrote it", help=RESTORE)])
+        return found
 
     @_by_one
     def begin(
@@ -199,18 +230,31 @@ class RunFolder:
         files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
 
     @_by_one
-    def save_data(self, title: str, parts: Parts, figures: tuple[Sequence[float], Sequence[float]] | None) -> None:
-        """Write what whoever uses the network later must know of the images; `figures` are mean and deviation."""
+    def save_data(
+        self,
+        title: str,
+        parts: Parts,
+        figures: tuple[Sequence[float], Sequence[float]] | None,
+        identity: Identity | None,
+    ) -> None:
+        """Write what whoever uses the network later must know of the images; `figures` are mean and deviation.
+
+        Whoever writes knows the images' `identity`.
+        """
+        assert identity
         mean, deviation = figures or (None, None)
-        named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
         facts = {
             "title": title,
             "classes": parts.classes,
             "image": parts.shape,
             "mean": mean,
             "std": deviation,
-            "parts": {name: len(part) for name, part in named.items() if part},
+            "parts": {name: len(part) for name, part in named(parts).items()},
+            "images": identity.to_dict(),
         }
+        if identity.rows:
+            table = identity.table().encode(errors="surrogateescape")
+            files.write(self.path / IMAGES, lambda beside: beside.write_bytes(table))
         files.write_json(self.path / "data.json", facts)
 
     @_by_one

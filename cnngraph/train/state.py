@@ -1,37 +1,81 @@
-"""The state of a run that was saved, and whether it is one to go on from."""
+"""The saved state of a run, and whether the run can be resumed from it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
+from cnngraph.stored import check_plain, damaged
 
-STATE_VERSION = 2
+STATE_VERSION = 3
+FREE = {  # what of a recipe may change between two halves of a run
+    "about", "device", "early_stopping", "epochs", "keep_every", "save_every", "strategy", "workers",
+}  # fmt: skip
+TENSORS = {"model", "optimizer", "scaler", "average", "counters", "random"}
+
+
+def check_form(state: Mapping[str, Any], path: Path) -> None:
+    """Raise SpecError where a saved state lacks something, or has it in another form (E645), or is newer (E646)."""
+    missing = sorted(TENSORS - set(state)) if isinstance(state, dict) else ["a mapping"]
+    if missing:
+        raise damaged(path, f"it lacks {missing[0]}")
+    plain = {key: each for key, each in state.items() if key not in TENSORS}
+    counters, model, random = state["counters"], state["model"], state["random"]
+    sums = counters.get("sums") if isinstance(counters, dict) else None
+    if not isinstance(sums, Tensor) or sums.shape != (2,):
+        raise damaged(path, "$.counters.sums: it must be two numbers")
+    if not isinstance(model, dict) or not all(isinstance(each, Tensor) for each in model.values()):
+        raise damaged(path, "$.model: it must be a mapping of tensors")
+    if not isinstance(random, list) or not random or not all(map(_is_random_state, random)):
+        raise damaged(path, "$.random: it must be a list of generators' states")
+    check_plain({**plain, "images": counters.get("images")}, "state", path)
+
+
+def _is_random_state(value: object) -> bool:
+    """Whether a value is the state of one process's generators."""
+    return isinstance(value, list) and bool(value) and all(isinstance(each, Tensor) for each in value)
+
+
+def check_recipe(state: Mapping[str, Any], recipe: Recipe) -> None:
+    """Raise SpecError (E631) where a saved state is of another recipe; what is still to be measured may be anything."""
+    now, then = to_dict(recipe), state["recipe"]
+    free = FREE | ({"normalize"} if recipe.measures else set())
+    changed = [each for each in now if each not in free and now[each] != then.get(each)]
+    if changed:
+        raise _another(f"its recipe has another {' and '.join(changed)}")
 
 
 def check_state(state: Mapping[str, Any], recipe: Recipe, model: nn.Module, steps: int) -> None:
     """Raise SpecError (E631) where a saved state is not of this recipe, network and data."""
-    problem = None
-    # What may change between the two halves of a run.
-    free = {"about", "device", "early_stopping", "epochs", "keep_every", "save_every", "strategy", "workers"}
-    now, then = to_dict(recipe), state.get("recipe", {})
-    changed = [each for each in now if each not in free and now[each] != then.get(each)]
+    check_recipe(state, recipe)
     ours = {key: each.shape for key, each in model.state_dict().items()}
-    theirs = {key: each.shape for key, each in state.get("model", {}).items()}
-    if state.get("version") != STATE_VERSION:
-        problem = "it was written by another version of cnngraph"
-    elif changed:
-        problem = f"its recipe has another {' and '.join(changed)}"
-    elif ours != theirs:
+    theirs = {key: each.shape for key, each in state["model"].items()}
+    if ours != theirs:
         key = next(each for each in [*ours, *theirs] if ours.get(each) != theirs.get(each))
-        problem = f"its network is another one: {key} differs"
-    elif state["steps"] != steps:
-        problem = f"its epochs had {state['steps']:,} steps, now they would have {steps:,}: the images changed"
-    if problem:
-        raise SpecError(
-            [Diagnostic("E631", f"the run cannot go on: {problem}", help="begin a new one without --resume")]
-        )
+        raise _another(f"its network is another one: {key} differs")
+    if state["steps"] != steps:
+        raise _another(f"its epochs had {state['steps']:,} steps, now they would have {steps:,}: the images changed")
+
+
+@contextmanager
+def refusing_misfits(path: Path) -> Iterator[None]:
+    """Raises SpecError (E645) for whatever PyTorch raises where a state of the right form does not fit the run."""
+    try:
+        yield
+    except (SpecError, OSError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # an optimizer's state may hold anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise damaged(path, f"it does not fit the run: {reason[:200]}") from None
+
+
+def _another(problem: str) -> SpecError:
+    message = f"the run cannot be resumed: {problem}"
+    return SpecError([Diagnostic("E631", message, help="start a new run without --resume")])

@@ -49,7 +49,7 @@ def some(*arguments: object) -> Parts:
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a tenth of the embedded digits."""
-    monkeypatch.setattr("cnngraph.runs.evaluation.load_parts", some)
+    monkeypatch.setattr("cnngraph.runs.evaluated.load_parts", some)
 
 
 def recipe() -> Recipe:

@@ -69,7 +69,9 @@ def test_what_is_missing_is_said(cli: Cli, trained: Path, tmp_path: Path) -> Non
         f"error[E650]: {tmp_path} is not the folder of a run: there is no spec.yaml in it\n",
     )
     (trained / "best.safetensors").write_bytes(b"broken")
-    assert "best.safetensors cannot be read into spots" in cli("evaluate", trained).err
+    ran = cli("evaluate", trained)
+    assert ran.err.startswith(f"error[E647]: {trained / 'best.safetensors'} is damaged: ")
+    assert ran.err.endswith("help: use other weights of the run: --weights last\n")
     (trained / "best.safetensors").unlink()
     ran = cli("evaluate", trained, "--weights", "best")
     assert ran.err == f"error[E650]: {trained} has no best weights\n  help: --weights last\n"
@@ -107,6 +109,7 @@ def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: P
             Image.new("L", (30, 30), 200 * (name == "a")).save(place / name / f"{number}.png")
     (trained / "spec.yaml").write_text((trained / "spec.yaml").read_text().replace("classes: 10", "classes: 2"))
     data = json.loads((trained / "data.json").read_text())
+    del data["version"], data["images"]  # as a run of an older version
     (trained / "data.json").write_text(json.dumps({**data, "classes": order, "title": "image folder"}))
     (trained / "recipe.yaml").write_text("{data: folder, epochs: 1, optimizer: adam, validation: 0.3}")
     from safetensors.torch import load_file, save_file
@@ -125,10 +128,9 @@ def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: P
         "{data: {name: folder, broken: skip}, epochs: 1, optimizer: adam, validation: 0.3}"
     )
     ran = cli("evaluate", trained, "--data-dir", place, "--part", "all")
-    passed = f"note: {place}: passed over folders that are no class: 1 (c)\n"
-    skipped = f"note: skipped: {place / 'a' / 'broken.png'} is no image that can be read\n"
-    assert (ran.code, ran.err) == (0, passed + skipped)
+    assert ran.code == 0
+    assert f"note: {place}: passed over folders that are no class: 1 (c)\n" in ran.err
+    assert f"note: skipped: {place / 'a' / 'broken.png'} is no image that can be read\n" in ran.err
     ran = cli("evaluate", trained, "--data-dir", place)
-    assert (ran.code, ran.err) == (
-        1, f"{passed}error[E622]: there are no test images\n  help: --part validation or train or all\n"
-    )  # fmt: skip
+    assert ran.code == 1
+    assert ran.err.endswith("error[E622]: there are no test images\n  help: --part train or all\n")

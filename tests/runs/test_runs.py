@@ -24,7 +24,7 @@ def three(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     change(worse / "metrics.json", test={"loss": 2.0, "accuracy": 0.125}, seconds=1000)
     text = (worse / "recipe.yaml").read_text()
     (worse / "recipe.yaml").write_text(text.replace("seed: 0", "seed: 7"))
-    change(cut_off / "metrics.json", finished=False, test=None, seconds=0.001)
+    change(cut_off / "metrics.json", finished=False, test=None, seconds=0.001, best_epoch=1)
     change(cut_off / "metrics.json", epochs=json.loads((cut_off / "metrics.json").read_text())["epochs"][:1])
     return tmp_path
 
@@ -111,11 +111,16 @@ def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
     (place / "metrics.json").write_text("no JSON")
     (place / "recipe.yaml").write_text("[")
     (place / "spec.yaml").write_text("cnngraph: 1\nnodes: [nothing]")
-    (row,) = json.loads(cli("runs", place, "--format", "json").out)
-    assert (row["state"], row["parameters"], row["test"], row["data"]) == ("unfinished", None, None, "embedded digits")
-    assert cli("runs", place).code == 0
+    ran = cli("runs", place, "--format", "json")
+    (row,) = json.loads(ran.out)
+    assert (row["state"], row["parameters"], row["test"], row["data"]) == ("damaged", None, None, "embedded digits")
+    assert [each.partition(" is damaged")[0] for each in row["problems"][:1]] == [str(place / "metrics.json")]
+    assert ran.code == 1
+    assert f"error[E645]: {place / 'metrics.json'} is damaged: not valid JSON" in ran.err
+    assert "recipe.yaml:2" in ran.err
     ran = cli("runs", place, "-o", "none.png")
-    assert (ran.code, ran.err) == (1, "error: no epoch of any of them is finished: there is nothing to draw\n")
+    assert ran.code == 1
+    assert ran.err.endswith("error: no epoch of any of them is finished: there is nothing to draw\n")
 
 
 @pytest.mark.usefixtures("folder")

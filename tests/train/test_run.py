@@ -85,7 +85,11 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     value, _ = parse(read_file(folder / "recipe.yaml"))
     assert isinstance(value, Table)
     assert read_recipe(value, name="again")[0] == RECIPE
-    assert json.loads((folder / "data.json").read_text()) == {
+    data = json.loads((folder / "data.json").read_text())
+    images = data.pop("images")
+    assert {name: each["images"] for name, each in images["splits"].items()} == data["parts"]
+    assert data == {
+        "version": 1,
         "title": "embedded digits",
         "classes": list("0123456789"),
         "image": [1, 28, 28],
@@ -176,7 +180,7 @@ def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
         run_training(graph, other, spec_text="another", resume=True, quiet=True)
     assert before == {each: each.read_bytes() for each in folder.iterdir()}
     (folder / "state.pt").write_bytes(b"broken")
-    with pytest.raises(SpecError, match=r"state\.pt is broken"):
+    with pytest.raises(SpecError, match=r"state\.pt is damaged"):
         run_training(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True, quiet=True)
 
 

@@ -1,0 +1,339 @@
+"""Images that change between two halves of a run, or before it is evaluated: each change is reported by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import cnngraph
+from cnngraph import SpecError
+from cnngraph.train import run as running
+from cnngraph.train import run_training
+from cnngraph.train.files import read_weights
+from cnngraph.train.images import InMemory, Parts
+from tests.cli.conftest import Cli
+from tests.train.support import RECIPE, stripe_parts
+
+SPEC = """\
+cnngraph: 1
+name: net
+input: [1, 8, 8]
+nodes:
+  conv: {op: conv, out: 4, kernel: 3}
+  act: relu
+  head: [flatten, {op: linear, out: 3}]
+train: {data: folder, epochs: 1, optimizer: adam, batch_size: 8, validation: 0.3, device: cpu}
+"""
+CLASSES = ("ant", "bee", "cat")
+COUNT = 6  # images of each class
+
+
+def draw(path: Path, seed: int) -> None:
+    """A small image of its own content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = torch.randint(0, 255, (8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy()).save(path)
+
+
+def lay(root: Path, seed: int = 0) -> Path:
+    """A folder of images."""
+    for label, name in enumerate(CLASSES):
+        for number in range(COUNT):
+            draw(root / name / f"{number}.png", 1000 * seed + 100 * label + number)
+    return root
+
+
+def trained(cli: Cli, place: Path) -> None:
+    """A run of an epoch in `place/run`, of the images in `place/data`."""
+    (place / "net.yaml").write_text(SPEC)
+    ran = cli("train", place / "net.yaml", "--data-dir", place / "data", "--out", place / "run", "-q")
+    assert ran.code == 0, ran.err
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs to copy, in one folder of images and in one with train and val."""
+    from cnngraph.cli.run import run
+
+    found = {}
+    for name in ("plain", "splits"):
+        place = found[name] = tmp_path_factory.mktemp(name)
+        lay(place / "data" if name == "plain" else place / "data" / "train")
+        if name == "splits":
+            lay(place / "data" / "val", seed=1)
+        (place / "net.yaml").write_text(SPEC)
+        arguments = [place / "net.yaml", "--data-dir", place / "data", "--out", place / "run", "-q"]
+        assert run(["train", *map(str, arguments)]) == 0
+    return found
+
+
+def copied(base: Path, place: Path) -> Path:
+    """A copy of a run and its images that knows its own place."""
+    shutil.copytree(base, place)
+    for name in ("environment.json", "data.json"):
+        file = place / "run" / name
+        file.write_text(file.read_text().replace(str(base), str(place)))
+    return place
+
+
+def resume(cli: Cli, place: Path, *arguments: object) -> tuple[int, str]:
+    ran = cli("train", "--resume", place / "run", "--set", "train.epochs=2", *arguments)
+    return ran.code, ran.out + ran.err
+
+
+# What is done to the images, and what is then said; a word in the message that ends the run, or in a warning.
+
+
+def swap(one: Path, other: Path) -> None:
+    one.rename(one.parent / "between")
+    other.rename(one)
+    (one.parent / "between").rename(other)
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
+    "a class is renamed": (
+        lambda data: (data / "ant").rename(data / "zebu"),
+        "plain",
+        ["1 class of the run not found: ant", "1 class the run does not have: zebu", "ant/0.png is now zebu/0.png"],
+    ),
+    "two classes change names": (
+        lambda data: swap(data / "ant", data / "bee"),
+        "plain",
+        ["12 images have other content", "ant/0.png (now what bee/0.png was)"],
+    ),
+    "a class is added": (
+        lambda data: draw(data / "dog" / "0.png", 99),
+        "plain",
+        ["1 class the run does not have: dog"],
+    ),
+    "a class is removed": (
+        lambda data: shutil.rmtree(data / "cat"),
+        "plain",
+        ["1 class of the run not found: cat", "6 images are missing"],
+    ),
+    "an image is removed": (lambda data: (data / "bee/3.png").unlink(), "plain", ["1 image is missing", "bee/3.png"]),
+    "an image is renamed": (
+        lambda data: (data / "bee/3.png").rename(data / "bee/x.png"),
+        "plain",
+        ["1 image was renamed or moved", "bee/3.png is now bee/x.png"],
+    ),
+    "an image is moved to another class": (
+        lambda data: (data / "bee/3.png").rename(data / "ant/x.png"),
+        "plain",
+        ["1 image was renamed or moved", "bee/3.png is now ant/x.png"],
+    ),
+    "an image has other content": (
+        lambda data: draw(data / "cat/2.png", 77),
+        "plain",
+        ["1 image has other content", "cat/2.png"],
+    ),
+    "all images are others of the same names": (
+        lambda data: lay(data, seed=5),
+        "plain",
+        ["18 images have other content", "ant/0.png, ant/1.png"],
+    ),
+    "training and validation are exchanged": (
+        lambda data: swap(data / "train", data / "val"),
+        "splits",
+        ["36 images have other content", "train/ant/0.png (now what val/ant/0.png was)"],
+    ),
+    "an image moves from validation to training": (
+        lambda data: (data / "val/ant/0.png").rename(data / "train/ant/v.png"),
+        "splits",
+        ["1 image was renamed or moved (1 validation): val/ant/0.png is now train/ant/v.png"],
+    ),
+    "the validation folder is gone": (
+        lambda data: shutil.rmtree(data / "val"),
+        "splits",
+        ["18 images are missing (18 validation): val/ant/0.png"],
+    ),
+}
+
+
+EVALUATED = {  # what `evaluate` says, where it is something else
+    "a class is renamed": ["no class: 1 (zebu)", "no images of the class ant", "6 images are missing", "ant/0.png"],
+    "a class is added": ["no class: 1 (dog)"],
+    "a class is removed": ["no images of the class cat", "6 images are missing"],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_told_by_resume_and_by_evaluate(
+    cli: Cli, base: dict[str, Path], tmp_path: Path, change: str
+) -> None:
+    act, kind, said = CHANGES[change]
+    place = copied(base[kind], tmp_path / "here")
+    before = {each: each.read_bytes() for each in (place / "run").iterdir()}
+    act(place / "data")
+    code, text = resume(cli, place)
+    assert code == 1
+    assert text.startswith("error[E644]: ")
+    for each in said:
+        assert each in text
+    assert before == {each: each.read_bytes() for each in (place / "run").iterdir()}
+    ran = cli("evaluate", place / "run", "--part", "train", "-o", place / "x.png")
+    assert ran.code == 0, ran.err
+    for each in EVALUATED.get(change, ["warning[W644]: ", *said]):
+        assert each in ran.err
+
+
+@pytest.mark.parametrize("kind", ["plain", "splits"])
+def test_images_that_are_added_do_not_move_the_others(
+    cli: Cli, base: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    one, other = copied(base[kind], tmp_path / "one"), copied(base[kind], tmp_path / "other")
+    assert resume(cli, one)[0] == 0
+    train = other / "data" if kind == "plain" else other / "data" / "train"
+    for number in range(10):
+        draw(train / "ant" / f"-{number}.png", 500 + number)
+    code, text = resume(cli, other)
+    assert code == 0
+    assert "warning: 10 images were added: " in text
+    assert "the run continues without them" in text
+    for name in ("last", "best"):
+        first, second = (read_weights(each / "run" / f"{name}.safetensors") for each in (one, other))
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    assert (one / "run/images.csv").read_text() == (other / "run/images.csv").read_text()
+    ran = cli("evaluate", other / "run", "--part", "validation", "--format", "json", "-o", tmp_path / "x.png")
+    metrics = json.loads((other / "run/metrics.json").read_text())
+    assert json.loads(ran.out)["top1"] == metrics["epochs"][metrics["best_epoch"] - 1]["validation_accuracy"]
+    assert "10 images were added" in ran.err
+
+
+def test_what_is_no_change_is_not_told(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+    place = copied(base["plain"], tmp_path / "here")
+    for each in (place / "data").rglob("*.png"):
+        os.utime(each, (1, 1))
+    code, text = resume(cli, place)
+    assert (code, "warning" in text) == (0, False)
+    ran = cli("evaluate", place / "run", "--part", "validation", "-o", place / "x.png")
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_another_place_of_the_same_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+    place = copied(base["plain"], tmp_path / "here")
+    (place / "data").rename(place / "moved")
+    code, text = resume(cli, place, "--data-dir", place / "moved")
+    assert code == 0
+    assert f"warning: the images are read from {place / 'moved'}, they were in {place / 'data'}" in text
+
+
+def test_another_folder_of_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+    place = copied(base["plain"], tmp_path / "here")
+    lay(place / "others", seed=3)
+    code, text = resume(cli, place, "--data-dir", place / "others")
+    assert code == 1
+    assert "18 images have other content" in text
+    shutil.copy(place / "data/ant/0.png", place / "others/bee/copy.png")
+    ran = cli("evaluate", place / "run", "--data-dir", place / "others", "--part", "all", "-o", place / "x.png")
+    record = (place / "run/images.csv").read_text()
+    assert ran.code == 0
+    assert ("W648" in ran.err) == ("train,ant,ant/0.png" in record)
+
+
+def test_runs_of_an_experiment_on_images_that_changed_in_between(cli: Cli, tmp_path: Path) -> None:
+    lay(tmp_path / "data")
+    (tmp_path / "net.yaml").write_text(SPEC)
+    arguments = [tmp_path / "all.yaml", "--data-dir", tmp_path / "data", "--out", tmp_path / "all", "-q"]
+    (tmp_path / "all.yaml").write_text("{specs: [net.yaml], seeds: 2}")
+    ran = cli("experiment", *arguments)
+    assert (ran.code, ran.err) == (0, "")  # their splits are different, their images the same
+    draw(tmp_path / "data/ant/new.png", 4321)
+    (tmp_path / "all.yaml").write_text("{specs: [net.yaml], seeds: 3}")
+    ran = cli("experiment", *arguments)
+    assert ran.code == 0
+    assert ran.err.startswith("warning[W644]: ")
+    assert "seed2 was trained on other images than" in ran.err
+    assert "1 image was added: ant/new.png" in ran.err
+    assert ran.err.count("W644") == 1
+
+
+@pytest.mark.parametrize("part", ["all", "train", "validation"])
+@pytest.mark.parametrize("present", [["ant"], ["bee", "cat"], ["cat", "emu", "gnu"], ["ant", "bee", "cat", "emu"]])
+def test_evaluate_takes_the_classes_that_are_there(
+    cli: Cli, base: dict[str, Path], tmp_path: Path, present: list[str], part: str
+) -> None:
+    for number, name in enumerate(present):
+        for image in range(4):
+            draw(tmp_path / "new" / name / f"{image}.png", 9000 + 10 * number + image)
+    run = base["plain"] / "run"
+    ran = cli(
+        "evaluate", run, "--data-dir", tmp_path / "new", "--part", part, "--format", "json", "-o", tmp_path / "x.png"
+    )
+    assert ran.code == 0, ran.err
+    counts = {each["class"]: each["images"] for each in json.loads(ran.out)["classes"]}
+    images = {"all": 4, "train": 3, "validation": 1}[part]
+    assert counts == {name: images if name in present else 0 for name in CLASSES}
+    strangers, absent = (
+        [each for each in present if each not in CLASSES],
+        [each for each in CLASSES if each not in present],
+    )
+    assert all(name in ran.err for name in strangers)
+    assert (f"has no images of the class{'es' if len(absent) > 1 else ''} {', '.join(absent)}" in ran.err) == bool(
+        absent
+    )
+
+
+def test_evaluate_needs_one_class_of_the_run(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
+    draw(tmp_path / "new" / "emu" / "0.png", 1)
+    ran = cli(
+        "evaluate", base["plain"] / "run", "--data-dir", tmp_path / "new", "--part", "all", "-o", tmp_path / "x.png"
+    )
+    assert ran.code == 1
+    assert f"{tmp_path / 'new'} has no images in folders of the classes ant, bee, cat" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("train.validation=0.5", "validation"),
+        ("train.data.resize=[8,8]", "data"),
+        ("train.data.classes=[bee,ant,cat]", "data"),
+        ("train.seed=3", "seed"),
+        ("train.augment.flip=true", "augment"),
+    ],
+)
+def test_another_recipe(cli: Cli, base: dict[str, Path], tmp_path: Path, setting: str, word: str) -> None:
+    code, text = resume(cli, copied(base["plain"], tmp_path / "here"), "--set", setting)
+    assert code == 1
+    assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe has another {word}\n")
+
+
+def relabelled(parts: Parts) -> Parts:
+    images = parts.train.images
+    assert isinstance(images, InMemory)
+    return replace(parts, train=replace(parts.train, images=replace(images, labels=images.labels.flip(0))))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (relabelled, "the train images have other labels"),
+        (lambda parts: stripe_parts(train=40), "there are 40 train images, there were 36"),
+        (lambda parts: replace(parts, validation=parts.test), "the validation images have other pixels"),
+        (lambda parts: replace(parts, test=None), "there are no longer any test images"),
+        (lambda parts: replace(parts, classes=tuple("abdc")), "the classes are in another order: a, b, c, d became"),
+    ],
+)
+def test_another_version_of_a_named_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Parts], Parts], said: str
+) -> None:
+    (tmp_path / "net.yaml").write_text(SPEC.replace("out: 3", "out: 4").partition("train:")[0])
+    graph = cnngraph.load(tmp_path / "net.yaml")
+    monkeypatch.setattr(running, "load_parts", lambda *arguments: stripe_parts())
+    monkeypatch.setattr(running, "_misfits", lambda *arguments, **images: [])
+    run_training(graph, replace(RECIPE, epochs=1), spec_text=SPEC, out=tmp_path / "run", quiet=True)
+    monkeypatch.setattr(running, "load_parts", lambda *arguments: change(stripe_parts()))
+    with pytest.raises(SpecError) as caught:
+        run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", resume=True, quiet=True)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "E644"
+    assert any(each.startswith(said) for each in diagnostic.notes)
