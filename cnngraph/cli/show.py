@@ -140,7 +140,7 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     lines += [[], *lay_out(Tabulation(graph, depth).rows(), width), []]
     end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")
     lines += [[(summary(graph) + end, style)]]
-    lines += [[(printable(_limit(each)), "")] for each in graph.size_limits]
+    lines += [[(_limit(each), "")] for each in graph.size_limits]
     print_styled(lines if complete else [*lines, []])
 
 

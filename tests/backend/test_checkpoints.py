@@ -190,7 +190,7 @@ def test_another_format_is_named(start: bytes, what: str, spec: Path) -> None:
 
 
 def mangled(state: State, how: str) -> State:
-    change = {
+    change: Callable[[str], str] = {
         "prefix": lambda key: f"backbone.{key}",
         "one_layer": lambda key: key.replace("conv.", "stem.convolution."),
         "all_layers": lambda key: key.replace("conv.", "all.0.").replace("bn.", "all.1.").replace("fc.", "head."),
