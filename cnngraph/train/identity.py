@@ -73,9 +73,9 @@ class Identity:
         return digest
 
     def table(self) -> str:
-        """The image files as CSV."""
+        r"""The image files as CSV (RFC 4180: with `\r\n`, so that a `\r` in a name is quoted)."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow(HEADER)
         writer.writerows(self.rows)
         return text.getvalue()
