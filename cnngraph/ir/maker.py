@@ -102,8 +102,11 @@ class Maker:
             except FieldError as error:
                 notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
                 message = f"{key} of {cls.name} {error.message}"
-                help = literal_help(error.help, given.span.text, given.value) or (
-                    f"did you mean {given.meant}?" if given.meant else None
+                others = {name: each.value for name, each in words.items()}
+                help = (
+                    cls.advice(key, given.value, others)
+                    or literal_help(error.help, given.span.text, given.value)
+                    or (f"did you mean {given.meant}?" if given.meant else None)
                 )
                 problems.append(ProblemError("E205", message, given.span, notes=notes, help=help))
         missing = [name for name, each in fields.items() if each.required and name not in words]
