@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnngraph.diagnostics import Span
+from cnngraph.diagnostics import Cause, Span
 from cnngraph.fields import fields_of, show_value
 from cnngraph.ir.environment import Given, ProblemError, Reads
 from cnngraph.ir.graph import Node, Ref
@@ -21,6 +21,7 @@ from cnngraph.tensor_type import TensorType
 
 LARGEST_STRIDE = 4  # of a shortcut that a mend suggests
 LONGEST_CHAIN = 12  # nodes looked at behind an input
+MOST_SUSPECTS = 40  # tensors behind a refused op, among whose nodes a fix is searched
 MOST_TARGETS = 8  # shapes that the odd input is tried to be given
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 HELP_SHRINK = "a smaller window, or less stride and more padding before it; global_avg_pool takes any size"
@@ -48,7 +49,43 @@ class Blame:
         if given and given.origin != given.span:
             notes = (*notes, f"{error.word} is {show_value(given.value)}, from {given.origin}")
         help = mend or error.help or (HELP_SHRINK if error.code == WINDOW_TOO_LARGE else None)
-        return ProblemError(error.code, error.message, where, notes=notes, help=help)
+        causes = (Cause(span), *self.causes(reads.refs, code=error.code, words=words))
+        return ProblemError(error.code, error.message, where, notes=notes, help=help, causes=causes)
+
+    def causes(
+        self, refs: tuple[Ref, ...], channels: object = None, code: str = "", words: Mapping[str, Given] | None = None
+    ) -> tuple[Cause, ...]:
+        """The values of a node's own `words`, then the nodes behind some tensors with theirs, nearest first.
+
+        `channels` is how many are wanted, where that is known.
+        """
+        try:
+            wanted = channels if type(channels) is int else None
+            return (*_origins(words or {}), *self.suspects(self.odd_first(code, refs), wanted))
+        except Exception:  # as above: without a cause there is still the error
+            return ()
+
+    def odd_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+        """Inputs in the order of suspicion: what differs from most of the others comes first."""
+        aspect = _channels if code == CHANNELS_DIFFER else _sizes
+        counts = Counter(aspect(self.type_of(ref)) for ref in refs)
+        return tuple(sorted(refs, key=lambda ref: counts[aspect(self.type_of(ref))]))
+
+    def suspects(self, refs: tuple[Ref, ...], channels: int | None) -> Iterator[Cause]:
+        """The same, as they are found."""
+        have = [self.type_of(ref).channels for ref in refs if self.type_of(ref).batched]
+        wanted = [channels] if channels is not None else have
+        changes = {want - each for want in wanted for each in have} - {0}
+        seen, waiting = set(refs), list(refs)
+        while waiting and len(seen) < MOST_SUSPECTS:
+            ref = waiting.pop(0)
+            if ref.node < 0:
+                continue
+            node = self.nodes[ref.node]
+            yield Cause(node.span)
+            yield from _origins(self.words[ref.node], wanted, changes)
+            waiting += [read for read in dict.fromkeys(node.reads) if read not in seen]
+            seen.update(node.reads)
 
     def explanation(self, error: OpError, op: Op, reads: Reads) -> tuple[tuple[str, ...], str | None]:
         """The facts that led to a refusal, and a fix if one was found."""
@@ -291,6 +328,15 @@ class Blame:
         if len(given) == len(change):
             return f"did you mean {text} at {given[0].origin}?"
         return f"add {text} to the {node.op} at {node.span}" if not given else f"make it {text} at {node.span}"
+
+
+def _origins(words: Mapping[str, Given], wanted: Iterable[int] = (), changes: Iterable[int] = ()) -> Iterator[Cause]:
+    """Where the values of a node's parameters were first written; `out` with what it would have to be, and by what."""
+    for key, given in words.items():
+        values: list[int] = []
+        if key == "out" and type(given.value) is int:
+            values = [*wanted, *(given.value + change for change in sorted(changes, key=abs))]
+        yield Cause(given.origin, key, tuple(dict.fromkeys(str(each) for each in values if 0 < each != given.value)))
 
 
 def _missing_sides(node: Node, before: TensorType) -> tuple[int, ...] | None:

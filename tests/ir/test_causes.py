@@ -35,7 +35,7 @@ def functions() -> list[tuple[Any, str]]:
         for name, each in inspect.getmembers(blame, inspect.isfunction)
         if each.__module__ == blame.__name__
     ]
-    skipped = ("refusal", "history", "producer")
+    skipped = ("refusal", "causes", "history", "producer")
     return [(owner, name) for owner, name in methods + others if not name.startswith("__") and name not in skipped]
 
 
