@@ -175,12 +175,8 @@ class Diagnostic:
             lines += _underlined(self.span, gutter)
         lines += [f"{gutter}= {one_line(note)}" for note in self.notes]
         if self.help:
-<<<<<<< HEAD
             lines.append(f"{gutter}help: {one_line(self.help)}")
-=======
-            lines.append(f"{gutter}help: {self.help}")
-        lines += [f"{gutter}fix: {each.title}" for each in self.fixes[:1] if each.title != self.help]
->>>>>>> 1cd54ce (fixes: tried on the whole text, as data; near names by letters; one error for what one fix removes)
+        lines += [f"{gutter}fix: {one_line(each.title)}" for each in self.fixes[:1] if each.title != self.help]
         return "\n".join(lines)
 
 
