@@ -84,6 +84,12 @@ class Fix:
     title: str
     edits: tuple[Edit, ...]
 
+    def is_told_by(self, help: str) -> bool:
+        """Whether a help says the same, so that a person need not read it twice."""
+        return self.title == help or any(
+            len(edit.text.strip()) > 1 and edit.text.strip() in help for edit in self.edits
+        )
+
     def to_dict(self) -> dict[str, object]:
         """The fix as `check --format json` prints it."""
         return {"title": self.title, "edits": [each.to_dict() for each in self.edits]}
@@ -176,7 +182,9 @@ class Diagnostic:
         lines += [f"{gutter}= {one_line(note)}" for note in self.notes]
         if self.help:
             lines.append(f"{gutter}help: {one_line(self.help)}")
-        lines += [f"{gutter}fix: {one_line(each.title)}" for each in self.fixes[:1] if each.title != self.help]
+        lines += [
+            f"{gutter}fix: {one_line(each.title)}" for each in self.fixes[:1] if not each.is_told_by(self.help or "")
+        ]
         return "\n".join(lines)
 
 

@@ -39,7 +39,7 @@ LARGEST = 60_000  # characters of a text that is searched
 LONGEST_LINE = 2_000  # characters
 EDGES = ("E301", "E303", "E304", "E312", "E315", "E316", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
-GUESSES = ("did you mean", "add ", "make it ", "write ", "say ", "docs/ops.md", "in reach:", "known here:")
+GUESSES = ("did you mean", "add ", "make it ", "docs/ops.md", "in reach:", "known here:")
 SYNTAX = ("E102", "E104", "E105")
 
 
