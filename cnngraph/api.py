@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, read_file, value_of
+from cnngraph.fixes import with_fixes
 from cnngraph.ir.bases import base_names
 from cnngraph.ir.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.ir.graph import Graph
@@ -67,7 +69,8 @@ def compile_spec(
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
         source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
-        return compile_text(source, path.parent, overrides, input, registry=registry, max_nodes=max_nodes)
+        changes = tuple(overrides)
+        return compile_text(source, path.parent, changes, input, registry=registry, max_nodes=max_nodes, fixes=True)
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
 
@@ -80,8 +83,33 @@ def compile_text(
     *,
     registry: Registry | None = None,
     max_nodes: int = MAX_NODES,
+    fixes: bool = False,
 ) -> Compilation:
-    """The same for a spec's text, which imports as if it stood in `folder`."""
+    """The same for a spec's text, which imports as if it stood in `folder`; with `fixes`, these are searched."""
+    changes = tuple(overrides)
+
+    def compiled(text: str) -> Compilation:
+        return _compile(Source(source.name, text), folder, changes, input, registry or Registry(), max_nodes)
+
+    began = process_time()
+    result = compiled(source.text)
+    seconds = process_time() - began
+    if not fixes or result.ok:
+        return result
+    nodes = len(result.graph.nodes) if result.graph else 0
+    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda text: compiled(text).diagnostics)
+    return replace(result, diagnostics=found)
+
+
+def _compile(
+    source: Source,
+    folder: Path,
+    overrides: tuple[Override, ...],
+    input: Value | None,
+    registry: Registry,
+    max_nodes: int,
+) -> Compilation:
+    """Read, check and elaborate a text."""
     try:
         with collector_paused():
             limits = _limits(max_nodes)
@@ -89,7 +117,7 @@ def compile_text(
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
             sound = all(each.severity is not Severity.ERROR for each in mistakes)
-            result = elaborate(parsed, registry or Registry(), max_nodes=max_nodes, sound=sound)
+            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=sound)
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
     told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))

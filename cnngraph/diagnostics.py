@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from itertools import islice
@@ -65,10 +64,70 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a source: the text at `span` is replaced by `text`. An empty span inserts."""
+
+    span: Span
+    text: str
+
+    def to_dict(self) -> dict[str, object]:
+        """The edit as `check --format json` prints it; lines and columns count from 1, the end is exclusive."""
+        span = self.span
+        place = {"line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
+        return {"file": span.file, **place, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that removes an error, verified: with the edits applied, it is gone and no other one has appeared."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+    def is_told_by(self, help: str) -> bool:
+        """Whether a help says the same, so that a person need not read it twice."""
+        return self.title == help or any(
+            len(edit.text.strip()) > 1 and edit.text.strip() in help for edit in self.edits
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The fix as `check --format json` prints it."""
+        return {"title": self.title, "edits": [each.to_dict() for each in self.edits]}
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits that do not overlap applied."""
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    places = []
+    for edit in edits:
+        span = edit.span
+        first, last = (min(number, len(starts)) - 1 for number in (span.line, span.end_line))
+        places.append((starts[first] + span.column - 1, starts[last] + span.end_column - 1, edit.text))
+    for start, end, new in sorted(places, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A place that may hold the cause of an error: a node, or the value of its parameter `key`.
+
+    `values` are what the value would have to be, written as in the source, as far as that is known.
+    """
+
+    span: Span
+    key: str = ""
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake, told to the person who wrote the spec.
 
-    `notes` are the facts that led to it, a line each; `node` is the path of the node it was met in.
+    `notes` are the facts that led to it, a line each; `node` is the path of the node it was met in. `fixes` are
+    verified changes of the text, likeliest first. `causes` are where a fix may be found, nearest first.
     """
 
     code: str
@@ -78,6 +137,8 @@ class Diagnostic:
     node: str | None = None
     notes: tuple[str, ...] = ()
     help: str | None = None
+    fixes: tuple[Fix, ...] = ()
+    causes: tuple[Cause, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def file(self) -> str | None:
@@ -106,6 +167,7 @@ class Diagnostic:
             "node": self.node,
             "help": self.help,
             "notes": list(self.notes),
+            "fixes": [each.to_dict() for each in self.fixes],
         }
 
     def __str__(self) -> str:
@@ -120,6 +182,9 @@ class Diagnostic:
         lines += [f"{gutter}= {one_line(note)}" for note in self.notes]
         if self.help:
             lines.append(f"{gutter}help: {one_line(self.help)}")
+        lines += [
+            f"{gutter}fix: {one_line(each.title)}" for each in self.fixes[:1] if not each.is_told_by(self.help or "")
+        ]
         return "\n".join(lines)
 
 
@@ -180,8 +245,8 @@ class Mistakes(list[Diagnostic]):
 
 def _plain(word: str) -> str:
     """A word without what different habits write differently: `AvgPool2d` and `avg_pool` are one."""
-    letters = word.lower().replace("_", "").replace("-", "")
-    return letters[:-2] if letters.endswith(("1d", "2d", "3d")) else letters
+    letters = word.lower().replace("_", "").replace("-", "").replace("2d", "")
+    return letters[:-2] if letters.endswith(("1d", "3d")) else letters
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
@@ -192,11 +257,49 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word nearest to `word`, if one is near."""
-    options = list(known)
+    return next(iter(near_words(word, known)), None)
+
+
+def near_words(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that `word` may be a misspelling of, nearest first: few letters differ, for its length."""
+    options = list(dict.fromkeys(known))
     if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
-        alike = (each for each in options if each.startswith(word[:2]) and abs(len(each) - len(word)) < 2)
+        alike = (each for each in options if each[:1] == word[:1] and abs(len(each) - len(word)) < 3)
         options = list(islice(alike, MAX_NEAR))
-    plain = _plain(word)
-    near = [each for each in options if _plain(each) == plain] or get_close_matches(word, options, n=1, cutoff=0.6)
-    near = near or get_close_matches(plain, options, n=1, cutoff=0.6)
-    return near[0] if near else None
+    plain, parts = _plain(word), _parts(word)
+    found: list[tuple[float, str]] = []
+    for each in options:
+        other = _plain(each)
+        most = _most_changes(min(len(plain), len(other)))
+        if other == plain:
+            found.append((0, each))
+        elif len(parts) > 1 and (parts <= _parts(each) or (parts >= _parts(each) != set() and len(_parts(each)) > 1)):
+            found.append((1.5, each))
+        elif abs(len(plain) - len(other)) <= most and (changes := _changes(plain, other)) <= most:
+            found.append((changes, each))
+    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
+
+
+def _parts(word: str) -> set[str]:
+    """`{global, pool}` of `global_pool`."""
+    return set(word.lower().split("_")) - {""}
+
+
+def _most_changes(length: int) -> int:
+    """How many letters of a word may be wrong for it to be recognised."""
+    return 1 if length < 5 else 2 if length < 9 else 3
+
+
+def _changes(a: str, b: str) -> int:
+    """How many letters to add, remove, replace or exchange with the next one make one word of the other."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        new = [i]
+        for j, other in enumerate(b, 1):
+            cost = min(row[j] + 1, new[j - 1] + 1, row[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, before[j - 2] + 1)
+            new.append(cost)
+        before, row = row, new
+    return row[-1]

@@ -248,7 +248,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         ("E313", "E504"),
     ),
     "near_words": (lambda: spec("nodes:\n  a:\n    op: relu\n" + each(100_000, "    word%d: 1")), ("E207", "E504")),
-    "near_nothing": (lambda: spec("nodes:\n  a:\n" + each(100_000, "    oop%d: 1")), ("E110",)),
+    "near_nothing": (lambda: spec("nodes:\n  a:\n" + each(100_000, "    oop%d: 1")), ("E109",)),
     "near_outputs": (
         lambda: (
             spec("nodes: {a: relu}\noutputs: {" + ",".join(f"output_{n}: a" for n in range(10_000)) + "}\n")

@@ -33,7 +33,7 @@ SpecsArgument = Annotated[
         autocompletion=complete_name,
     ),
 ]
-JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help")
+JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help", "notes", "fixes")
 
 
 @examples(

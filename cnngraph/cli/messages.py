@@ -23,7 +23,7 @@ MOST_SHOWN = 50  # diagnostics of one file; the rest is counted
 PARTS = (  # of a diagnostic's lines, and their style; an empty one is the severity's
     (re.compile(r" *(?P<part>-->|=|\||\d+ \|)"), "bold blue"),
     (re.compile(r" *\| *(?P<part>\^+)$"), ""),
-    (re.compile(r" *(?P<part>help:)"), "bold green"),
+    (re.compile(r" *(?P<part>help:|fix:)"), "bold green"),
 )
 
 

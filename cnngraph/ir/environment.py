@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from cnngraph.diagnostics import Diagnostic, Span, did_you_mean
+from cnngraph.diagnostics import Cause, Diagnostic, Span, did_you_mean
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.ir.graph import Ref
 from cnngraph.ir.sizes import Sized, decide, trial, watched, watched_expression
@@ -21,10 +21,17 @@ class ProblemError(Exception):
     """A mistake that ends the elaboration of one node."""
 
     def __init__(
-        self, code: str, message: str, span: Span, *, notes: Iterable[str] = (), help: str | None = None
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        notes: Iterable[str] = (),
+        help: str | None = None,
+        causes: Iterable[Cause] = (),
     ) -> None:
         super().__init__(message)
-        self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help)
+        self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help, causes=tuple(causes))
 
     def moved(self, span: Span) -> ProblemError:
         """The same error, reported where a module runs again rather than where it is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Span
+from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Severity, Span
 from cnngraph.ir.environment import ProblemError, moved
 from cnngraph.spec.model import BlockSpec
 
@@ -110,7 +110,9 @@ class Ledger:
         uses = tuple(map(str, reversed(self.chain)))
         if len(uses) > SHOWN_USES:
             uses = (*uses[: SHOWN_USES - 2], f"… {len(uses) - SHOWN_USES + 1} more", uses[-1])
-        self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses)))
+        around = tuple(Cause(each.span) for each in reversed(self.chain))
+        causes = (*found.causes, *around)
+        self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
 
     def tell(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Keep diagnostics that are complete."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnngraph.diagnostics import Span
+from cnngraph.diagnostics import Cause, Span
 from cnngraph.fields import FieldError, fields_of, literal_help
 from cnngraph.ir.blame import Blame
 from cnngraph.ir.environment import Given, ProblemError, Reads, Tensors
@@ -86,11 +86,12 @@ class Maker:
                 self.nodes[each] = replace(self.nodes[each], span=span)
                 return
 
-    def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str) -> Op:
+    def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str, reads: Reads) -> Op:
         """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""
         fields = fields_of(cls)
         values: dict[str, Any] = {}
         problems: list[ProblemError] = []
+        behind: tuple[Cause, ...] | None = None
         for key, given in words.items():
             decide(given.sized, f"{key} of {path}", given.span)
             known = fields.get(key)
@@ -100,12 +101,20 @@ class Maker:
             try:
                 values[key] = known.kind.convert(given.value)
             except FieldError as error:
+                behind = self.blame.causes(reads.refs) if behind is None else behind
                 notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
                 message = f"{key} of {cls.name} {error.message}"
-                help = literal_help(error.help, given.span.text, given.value) or (
-                    f"did you mean {given.meant}?" if given.meant else None
+                others = {name: each.value for name, each in words.items()}
+                help = (
+                    cls.advice(key, given.value, others)
+                    or literal_help(error.help, given.span.text, given.value)
+                    or (f"did you mean {given.meant}?" if given.meant else None)
                 )
-                problems.append(ProblemError("E205", message, given.span, notes=notes, help=help))
+                problems.append(
+                    ProblemError(
+                        "E205", message, given.span, notes=notes, help=help, causes=[Cause(given.origin, key), *behind]
+                    )
+                )
         missing = [name for name, each in fields.items() if each.required and name not in words]
         missing = not_meant(missing, words, fields)
         if missing:

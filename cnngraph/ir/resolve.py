@@ -149,7 +149,7 @@ class _Checker:
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
-        return found is not None and found[0].body.flat
+        return found is not None and (found[0].body.flat or found[0].body.broken)
 
     def paths(self, child: NodeSpec, names: Names) -> None:
         words = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]

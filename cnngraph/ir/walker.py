@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Span
+from cnngraph.diagnostics import Cause, Span
 from cnngraph.document import Listing, Value
 from cnngraph.fields import show_value
 from cnngraph.ir.environment import Bound, Env, Given, ProblemError, Reach, Reads, Tensors, UnknownError
@@ -323,7 +323,7 @@ class Walker:
         if cls.inputs == (0, 0) and not reads.explicit:
             reads = Reads((), (), False)
         path = place.take()
-        op = self.maker.operation(cls, words, child.span, path)
+        op = self.maker.operation(cls, words, child.span, path, reads)
         index = self.maker.add(op, words, reads, path, child.span)
         place.slot.append(index)
         node = self.maker.nodes[index]
@@ -376,7 +376,12 @@ class Walker:
             ):
                 wanted = "×".join(map(str, sizes))
                 message = f"expected {wanted}, but here it is {self.maker.type_of(ref)}"
-                raise ProblemError("E209", message, span, notes=self.maker.blame.history(ref))
+                blame = self.maker.blame
+                causes = (
+                    Cause(span, "expect", (f"[{', '.join(map(str, found))}]",)),
+                    *blame.causes((ref,), sizes[0]),
+                )
+                raise ProblemError("E209", message, span, notes=blame.history(ref), causes=causes)
 
 
 def place_name(child: NodeSpec) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Choice, Int, Pair, field
 from cnngraph.ops.kinds import padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.padding import padding_advice, same_advice
 from cnngraph.ops.shapes import need_divisible, need_map, resized_map, resolve_padding, side, slide, unless_default
 from cnngraph.tensor_type import TensorType
 
@@ -57,6 +59,11 @@ class Conv(Op):
         Example({"out": 4, "kernel": 2, "padding_mode": "replicate", "padding": "same"}, ((4, 3, 3),), (4, 3, 3)),
     )
 
+    @classmethod
+    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+        """TensorFlow's padding as a `pad`."""
+        return padding_advice(cls.name, value, words) if word == "padding" else None
+
     def infer(self, *inputs: TensorType) -> TensorType:
         """out×H'×W'."""
         (image,) = inputs
@@ -68,7 +75,7 @@ class Conv(Op):
                 "padding: same keeps the size, so the stride must be 1",
                 code="E205",
                 word="padding",
-                help="padding: half halves an even size at stride 2",
+                help=same_advice(self.name, vars(self), image.sizes[1:]),
             )
         self._check_padding_mode(image)
         if self.padding == "same":

@@ -158,7 +158,10 @@ class Mul(Op):
             TensorType(tuple(b if a == 1 else a for a, b in zip(each.sizes, sizes, strict=True)), each.axes)
             for each in wide
         )
-        need_equal_sizes(self.name, fits, axes)
+        try:
+            need_equal_sizes(self.name, fits, axes)
+        except OpError as error:
+            raise OpError(error.message, code=error.code, help=_per_channel(inputs) or error.help) from None
         return TensorType(sizes, axes, bool(images))
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -170,6 +173,15 @@ def _widened(tensor: TensorType, rank: int) -> TensorType:
     """With axes of size 1 put in front, as PyTorch broadcasts."""
     extra = rank - tensor.rank
     return TensorType((1,) * extra + tensor.sizes, (OTHER,) * extra + tensor.axes)
+
+
+def _per_channel(inputs: tuple[TensorType, ...]) -> str | None:
+    """The fix for a free parameter with a number for each channel of a map: it is matched from the last axis on."""
+    map_ = next((each for each in inputs if each.is_map), None)
+    vector = next((each for each in inputs if not each.batched and each.rank == 1), None)
+    if map_ is None or vector is None or vector.sizes != (map_.channels,):
+        return None
+    return f"give the parameter shape: [{map_.channels}, 1, 1], to scale each channel of the map"
 
 
 def _as_map(inputs: tuple[TensorType, ...]) -> str | None:

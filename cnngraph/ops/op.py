@@ -97,6 +97,11 @@ class Op(ABC):
     output_is_free: ClassVar[bool] = False  # nobody needs the output's values for the backward pass, and it's no view
     examples: ClassVar[tuple[Example, ...]] = ()
 
+    @classmethod
+    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+        """How to write what a refused value of a parameter probably means, `words` being the node's other values."""
+        return None
+
     def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
         """The type that comes out, or a tuple of types for a list of tensors. Raises OpError."""
         return inputs[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Int, Optional, Pair, field
 from cnngraph.ops.kinds import OutputSize, Positive, padding_kind
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
+from cnngraph.ops.padding import padding_advice
 from cnngraph.ops.shapes import need_map, resized_map, resolve_padding, side, slide, unless_default
 from cnngraph.tensor_type import TensorType
 
@@ -65,6 +67,11 @@ class MaxPool(Op):
         Example({"kernel": 3, "stride": 1, "padding": "half"}, ((4, 5, 5),), (4, 5, 5)),
         Example({"kernel": [1, 3], "stride": [1, 2], "dilation": [1, 2]}, ((4, 5, 9),), (4, 5, 3)),
     )
+
+    @classmethod
+    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+        """TensorFlow's padding as a `pad`."""
+        return padding_advice(cls.name, value, words) if word == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""
@@ -128,6 +135,11 @@ class AvgPool(Op):
         Example({"kernel": 3, "stride": 1, "padding": "half", "count_include_pad": False}, ((4, 5, 7),), (4, 5, 7)),
         Example({"kernel": [2, 3], "stride": 2, "ceil_mode": True, "divisor_override": 4}, ((4, 5, 8),), (4, 3, 4)),
     )
+
+    @classmethod
+    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+        """TensorFlow's padding as a `pad`."""
+        return padding_advice(cls.name, value, words) if word == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""

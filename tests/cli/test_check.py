@@ -46,6 +46,8 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
     ran = cli("check", one, "wrong.yaml", "--format", "json")
     assert ran.code == 1
     good, wrong = json.loads(ran.out)
+    place = {"line": 7, "column": 31, "end_line": 7, "end_column": 37}
+    edit = {"file": "wrong.yaml", **place, "text": "kernel"}
     assert good == {"file": "one.yaml", "ok": True, "diagnostics": []}
     assert wrong == {
         "file": "wrong.yaml",
@@ -60,6 +62,8 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
                 "column": 31,
                 "node": "conv",
                 "help": "did you mean kernel?",
+                "notes": [],
+                "fixes": [{"title": "did you mean kernel?", "edits": [edit]}],
             }
         ],
     }

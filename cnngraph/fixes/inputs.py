@@ -1,0 +1,45 @@
+"""Wrong sizes of the network's input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnngraph.diagnostics import Diagnostic, Edit
+from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.written import Written
+
+FACTORS = (2, 4, 8, 16, 32)
+
+
+def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """Other sizes for the input: a batch axis less, an axis more, or what can be halved."""
+    entry = written.document.get("input") if written.document else None
+    sizes = entry.value.plain() if entry else None
+    if entry is None or not isinstance(sizes, list) or not all(type(each) is int for each in sizes):
+        return
+    numbers = [each for each in sizes if isinstance(each, int)]
+    for cost, new in _others(numbers):
+        text = f"[{', '.join(map(str, new))}]"
+        yield Candidate(cost, f"did you mean input: {text} at {entry.key_span}?", (Edit(entry.value.span, text),))
+
+
+def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:
+    match sizes:
+        case [_, c, h, w]:
+            yield 0.5, [c, h, w]
+        case [a, b] if a == b:
+            yield 0.8, [3, a, b]
+            yield 0.9, [1, a, b]
+        case [c, side]:
+            yield 0.8, [c, side, side]
+        case [c, h, w] if min(h, w) < 1:
+            yield 0.8, [c, max(h, w), max(h, w)]
+        case [h, w, c] if c in (1, 3, 4) and h > 4:
+            yield 0.9, [c, h, w]
+        case [c, h, w]:
+            if h != w:
+                yield 1.9, [c, max(h, w), max(h, w)]
+            for rank, factor in enumerate(FACTORS):
+                if h % factor or w % factor:
+                    yield 1.9 + 0.1 * rank, [c, max(1, h // factor) * factor, max(1, w // factor) * factor]
+                    yield 2.0 + 0.1 * rank, [c, -(-h // factor) * factor, -(-w // factor) * factor]

@@ -1,0 +1,223 @@
+"""Misspelt names: the word at an error's place becomes one that is known, or the known one becomes this."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from cnngraph.diagnostics import Diagnostic, Edit, Span, near_words
+from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
+from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.written import TOKEN, Written
+from cnngraph.ops.registry import builtin_ops
+from cnngraph.spec.functions import FUNCTIONS
+from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
+from cnngraph.spec.values import SHAPE_WORDS
+
+MOST_TOKENS = 8  # of an error's place
+ELSEWHERE = {  # what other libraries call a parameter or a key
+    "filters": "out",
+    "out_channels": "out",
+    "num_filters": "out",
+    "num_output": "out",
+    "units": "out",
+    "features": "out",
+    "out_features": "out",
+    "channels": "out",
+    "kernel_size": "kernel",
+    "pool_size": "kernel",
+    "ksize": "kernel",
+    "size": "kernel",
+    "window": "kernel",
+    "strides": "stride",
+    "pad": "padding",
+    "dilation_rate": "dilation",
+    "rate": "p",
+    "prob": "p",
+    "use_bias": "bias",
+    "num_groups": "groups",
+    "epsilon": "eps",
+    "axis": "dim",
+    "inputs": "from",
+    "input": "from",
+    "bottom": "from",
+    "source": "from",
+    "type": "op",
+    "layer": "op",
+    "kind": "op",
+    "count": "repeat",
+    "times": "repeat",
+    "repeats": "repeat",
+    "if": "when",
+    "condition": "when",
+    "layers": "nodes",
+    "imports": "import",
+    "base": "extends",
+}
+
+
+@cache
+def language() -> tuple[tuple[str, ...], ...]:
+    """The words of the language, by what they are."""
+    kinds = [field.kind for op in builtin_ops().values() for field in fields_of(op).values()]
+    choices = [option for kind in kinds for option in _choices(kind)]
+    keys = [*BLOCK_WORDS, *FILE_WORDS, *(name for op in builtin_ops().values() for name in fields_of(op))]
+    others = [*choices, *SHAPE_WORDS, *FUNCTIONS, "true", "false", "null", "and", "or", "not", "if", "else", "in"]
+    groups = (list(builtin_ops()), keys, [*others, "from", "item", "last", "concat", "none"])
+    return tuple(tuple(dict.fromkeys(group)) for group in groups)
+
+
+def _choices(kind: Kind) -> Iterator[str]:
+    if isinstance(kind, Choice):
+        yield from kind.options
+    elif isinstance(kind, Either):
+        for each in kind.kinds:
+            yield from _choices(each)
+    elif isinstance(kind, Optional):
+        yield from _choices(kind.kind)
+
+
+def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """Each word at an error's place as a word that is known."""
+    assert error.span is not None
+    text = written.slice(error.span)
+    for match in list(TOKEN.finditer(text))[:MOST_TOKENS]:
+        token = match[0]
+        column = error.span.column + match.start()
+        span = written.place(error.span.line, column, column + len(token))
+        elsewhere = error.code == "E301" and any(node.name == token for node in written.nodes)
+        for cost, word in known_words(written, token):
+            cost += 0.7 if elsewhere else 0.0  # it is spelt as it should be
+            yield Candidate(cost, f"did you mean {_as_written(text, match, word)}?", (Edit(span, word),))
+        yield from _definitions(written, token, span, error.code)
+
+
+def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """The keys of the node around an error that are nearly those of the language."""
+    node = written.around(error.span) if error.span else None
+    for entry in node.entries if node is not None else ():
+        known = BLOCK_WORDS if node is not None and node.op in written.blocks else (*BLOCK_WORDS, *language()[1])
+        if entry.key not in known and written.words[entry.key] == 1:
+            for rank, word in enumerate(near_words(entry.key, BLOCK_WORDS)[:2]):
+                title = f"did you mean {word}, not {entry.key} at {entry.key_span}?"
+                yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
+
+
+def _as_written(text: str, match: re.Match[str], word: str) -> str:
+    """The word with the `$` that stands in front of it."""
+    return f"${word}" if text[: match.start()].endswith("$") else word
+
+
+def known_words(written: Written, token: str) -> Iterator[tuple[float, str]]:
+    """What a word may be a misspelling of, with the cost of thinking so."""
+    elsewhere = ELSEWHERE.get(token.lower()) or _op_elsewhere(token)
+    if elsewhere:
+        yield 1.0, elsewhere
+    own = [each for each, times in written.words.items() if each != token and (times > 1 or len(each) > 1)]
+    rare = written.words[token] == 1
+    for group in (*language(), own):
+        for rank, word in enumerate(near_words(token, [each for each in group if each != token])[:4]):
+            yield (1.0 if rare else 1.3) + 0.2 * rank + (0.1 if group is own else 0.0), word
+
+
+def _op_elsewhere(token: str) -> str | None:
+    return next((op.name for op in builtin_ops().values() if token.lower() in op.elsewhere), None)
+
+
+def _defined(written: Written, span: Span, code: str) -> tuple[dict[str, Span], dict[str, Span]]:
+    """What is defined where an error is: the nodes, and what else may have been asked for."""
+    around = written.around(span)
+    scope = around.scope if around else written.top
+    nodes = {node.name: node.start for node in reversed(scope.nodes) if node.entry is not None} if scope else {}
+    blocks = {name: block.entry.key_span for name, block in written.blocks.items()}
+    used = written.blocks.get(around.op) if around else None
+    params = {each.key: each.key_span for each in written.params}
+    for block in (scope.block if scope else None, used if code != "E402" else None):
+        params.update((each.key, each.key_span) for each in (block.params if block else ()))
+    if code in ("E301", "E304"):
+        return nodes, {}
+    return ({}, blocks) if code == "E313" else (nodes, params) if code in ("E402", "E315") else ({}, params)
+
+
+def _definitions(written: Written, token: str, span: Span, code: str) -> Iterator[Candidate]:
+    """A name that is defined, renamed to what is asked for: it may be the definition that is misspelt."""
+    nodes, others = _defined(written, span, code)
+    if token in others or (token in nodes and not others):
+        return
+    places = {**nodes, **others}
+    places.pop(token, None)
+    for rank, name in enumerate(near_words(token, places)[:3]):
+        if token in nodes and (name in nodes or written.words[name] > 1):
+            continue  # a node has this name, but a param may have been meant to
+        asked, defined = written.words[token], written.words[name]
+        cost = 0.5 if asked > 1 and defined == 1 else 1.05 if asked >= defined else 1.6
+        if asked == defined == 1:
+            cost = 0.9 if plausible(written, token) > plausible(written, name) else 1.5
+        if code == "E301" and any(node.name == token for node in written.nodes):
+            cost = 1.7  # it is the name of a node elsewhere
+        title = f"rename {name} at {places[name]} to {token}"
+        yield Candidate(cost + 0.2 * rank, title, (Edit(places[name], token),))
+
+
+def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """A key that is given twice: one of the two removed, or the second renamed to what is asked for, or numbered."""
+    assert error.span is not None
+    key = written.slice(error.span)
+    line = written.lines[error.span.line - 1]
+    for match in re.finditer(rf"(?<![\w.]){re.escape(key)}: (\[[^\]]*\]|[^,{{}}\[\]]+)", line):
+        start, end = match.start(), match.end()
+        whole = line[end:].startswith(", ") or line[:start].endswith(", ")
+        if whole:
+            first = (start, end + 2) if line[end:].startswith(", ") else (start - 2, end)
+            cost = 1.0 + (0.1 if start + 1 == error.span.column else 0.0) + (0.3 if "$" in match[1] else 0.0)
+            edit = Edit(written.place(error.span.line, first[0] + 1, first[1] + 1), "")
+            yield Candidate(cost, f"remove {match[0].strip()}", (edit,))
+    asked = [path for node in written.nodes for path in (str(each.value).partition(".")[0] for each in node.reads)]
+    names = {node.name for node in written.nodes} | {"in"}
+    for rank, name in enumerate(dict.fromkeys(each for each in asked if each not in names and TOKEN.fullmatch(each))):
+        yield Candidate(0.8 + 0.1 * rank, f"rename this {key} to {name}", (Edit(error.span, name),))
+    stem = key.rstrip("0123456789")
+    number = next(each for each in range(2, 10_000) if f"{stem}{each}" not in names)
+    yield Candidate(2.5, f"rename this {key} to {stem}{number}", (Edit(error.span, f"{stem}{number}"),))
+
+
+_COMMON = (
+    "conv bn relu pool fc layer layers features classifier branch stage up down skip shortcut downsample head "
+    "stem norm act proj concat add flatten dropout block unit in out x y a b c width depth kernel stride channels "
+    "expand reduce squeeze excite se gate scale mix split merge left right top main body first last classes units "
+    "hidden dense linear residual transition project identity chain half halve halves names rows input output "
+    "outputs logits aux maps near point depthwise pointwise basic bottleneck groups growth rate level scales base "
+    "small large path parts sum join far old new deep wide farther context guide trunk refine widen shrink eye "
+    "view fuse attend weigh encoder decoder "
+)
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Words of the field and of the language, and those of the ops' manuals."""
+    texts = [
+        text for op in builtin_ops().values() for text in (op.__doc__ or "", *(f.doc for f in fields_of(op).values()))
+    ]
+    words = {each.lower() for text in texts for each in re.findall(r"[A-Za-z]{2,}", text)}
+    return frozenset(
+        words | set(_COMMON.split()) | {part for group in language() for word in group for part in word.split("_")}
+    )
+
+
+@cache
+def _pairs() -> frozenset[str]:
+    """Every two letters that follow each other in some word."""
+    return frozenset(word[at : at + 2] for word in vocabulary() for at in range(len(word) - 1))
+
+
+def plausible(written: Written, name: str) -> float:
+    """How much a name looks like one: known words count whole, others by how many of their pairs of letters occur."""
+    parts = [each for each in re.split(r"[_\d]+", name.lower()) if each]
+    others = {part for word in written.words if word != name for part in re.split(r"[_\d]+", word.lower())}
+    scores = []
+    for part in parts:
+        pairs = [part[at : at + 2] for at in range(len(part) - 1)]
+        known = part in vocabulary() or part in others
+        scores.append(1.0 if known else 0.8 * sum(each in _pairs() for each in pairs) / max(1, len(pairs)))
+    return sum(scores) / len(scores) if scores else 1.0

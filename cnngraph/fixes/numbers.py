@@ -1,0 +1,272 @@
+"""Shapes that do not fit: other numbers for the nodes behind the error, numbers added, and numbers removed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+
+from cnngraph.diagnostics import Cause, Diagnostic, Edit
+from cnngraph.document import Entry, Listing, Table, core_scalar
+from cnngraph.fields import fields_of
+from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.values import from_params, usual
+from cnngraph.fixes.written import Written, WrittenNode, is_word
+from cnngraph.ops.registry import builtin_ops
+
+SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
+CHANNELS = ("out", "groups", "chunks", "shape", "channels", "sizes", "factor", "width", "num_groups", "bias")
+PASSED_ON = ("stride", "padding", "kernel", "groups", "out")  # parameters that an imported block probably has
+DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # what is often forgotten
+LARGEST = 12  # kernel or padding that is tried
+NUMBER = "number"  # guesses that are compared with each other
+FAR = 0.05  # what each node between a change and the error costs
+
+
+def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """Changes of single parameters of the nodes behind an error, nearest first."""
+    seen: set[tuple[object, ...]] = set()
+    if " must be " in error.message and not _is_computed(written, error):
+        return
+    distance = -1
+    for cause in (*error.causes[:1], *_read_by(written, error), *error.causes[1:]):
+        distance += not cause.key
+        if cause.span.source != written.source or (
+            " must be " in error.message and cause in (error.causes[0], Cause(error.span or cause.span, cause.key))
+        ):
+            continue
+        far = FAR * min(max(distance, 0), 20)
+        entry = written.entry_of(cause.span) if cause.key else None
+        if cause.key and entry is not None:
+            found: Iterator[Candidate] = _other_value(written, entry, cause, error, far)
+            body = written.around(entry.value.span)
+            if body is not None and body.scope.block is not None and body.entry is body.scope.block.entry:
+                found = chain(found, _of_node(written, body, error, far))  # a block that is one op
+        elif not cause.key and (node := written.at(cause.span)):
+            found = _of_node(written, node, error, far)
+        else:
+            continue
+        for candidate in found:
+            key = tuple((each.span.line, each.span.column, each.text) for each in candidate.edits)
+            if key not in seen:
+                seen.add(key)
+                yield replace(candidate, guess=NUMBER)
+
+
+def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
+    """The uses of blocks that a node reads, as far as the text shows: a block of another file is no cause itself."""
+    node = written.at(error.span) if error.span else None
+    if node is None:
+        return
+    names = {str(path.value).partition(".")[0] for path in node.reads}
+    for other in node.scope.nodes:
+        if other.name in names and other.op not in builtin_ops():
+            yield Cause(other.start)
+
+
+def _is_computed(written: Written, error: Diagnostic) -> bool:
+    """Whether the value that an error is about comes out of an expression, so that others may be to blame."""
+    spans = [each for each in (error.span, *(cause.span for cause in error.causes[:1])) if each is not None]
+    return all("$" in each.source.line(each.line)[each.column - 1 : each.end_column - 1] for each in spans)
+
+
+def _relevant(error: Diagnostic) -> tuple[str, ...]:
+    """The parameters that may be wrong."""
+    if error.code in ("E202", "E208"):
+        return CHANNELS
+    if error.code == "E209":
+        wanted, found = (
+            [each.group() for each in re.finditer(r"\d+|_", part)] for part in error.message.split(", but")
+        )
+        if len(wanted) == len(found) == 3:
+            channels, rest = (
+                wanted[0] in ("_", found[0]),
+                all(a in ("_", b) for a, b in zip(wanted[1:], found[1:], strict=True)),
+            )
+            return CHANNELS if rest else SIZES if channels else (*SIZES, *CHANNELS)
+    return SIZES if error.code in ("E203", "E204") else (*SIZES, *CHANNELS)
+
+
+def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float) -> Iterator[Candidate]:
+    """Parameters that a node has not, or should not have."""
+    op = builtin_ops().get(node.op)
+    block = written.blocks.get(node.op)
+    fields = list(fields_of(op)) if op else [each.key for each in block.params] if block else list(PASSED_ON)
+    relevant = _relevant(error)
+    for key in dict.fromkeys(fields):
+        entry = node.get(key)
+        if entry is None and (key in relevant or (block and key not in (*SIZES, *CHANNELS))):
+            for rank, text in enumerate(from_params(written, node, key) if key != "groups" else ()):
+                if edit := written.add_entry(node, key, text):
+                    title = f"add {key}: {text} to the {node.op} at {node.start}"
+                    cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param handed on under its own name
+                    yield Candidate(cost + far, title, (edit,))
+            texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
+            for rank, text in enumerate(dict.fromkeys(texts)):
+                edit = written.add_entry(node, key, text)
+                own = {each.key: written.slice(each.value.span) for each in node.entries}
+                like = likeness(written, node, {**own, key: text})
+                if edit and not (
+                    "$" in text and node.scope.block is None and "$in" not in text and "$from" not in text
+                ):
+                    title = f"add {key}: {text} to the {node.op} at {node.start}"
+                    shrinks = 0.8 if error.code == "E204" else 0.0
+                    yield Candidate(1.4 + 0.2 * rank + shrinks + far - like, title, (edit,))
+        elif entry is not None and key in relevant and (edit := written.remove_entry(entry)):
+            title = f"remove {key}: {written.slice(entry.value.span)} from the {node.op} at {node.start}"
+            left = {each.key: written.slice(each.value.span) for each in node.entries if each is not entry}
+            kept = 0.8 if key == "groups" else 0.0
+            yield Candidate(1.8 + kept + far - likeness(written, node, left), title, (edit,))
+    if "padding" in fields and node.get("padding") is None and (edit := written.add_entry(node, "padding", "half")):
+        cost = 2.2 if error.code == "E204" else 1.1
+        yield Candidate(cost + far, f"add padding: half to the {node.op} at {node.start}", (edit,))
+    if not op:
+        yield from _arguments(written, node, far)
+    for overlay in ("first", "last"):
+        found = node.get(overlay)
+        if found is not None and isinstance(found.value, Table) and (edit := written.remove_entry(found)):
+            yield Candidate(2.2 + far, f"remove {overlay} from {node.start}", (edit,))
+    if node.get("repeat") and not node.get("first"):
+        edit = written.add_entry(node, "first", "{stride: 2}")
+        if edit:
+            yield Candidate(1.6 + far, f"add first: {{stride: 2}} to the repeat at {node.start}", (edit,))
+
+
+def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic, far: float) -> Iterator[Candidate]:
+    """Other values of one parameter."""
+    if cause.key == "expect":
+        yield from _other_expect(written, entry, cause)
+        return
+    if cause.key not in _relevant(error) and entry.key not in _relevant(error):
+        return
+    span = entry.value.span
+    raw = written.slice(span)
+    node = written.around(span)
+    base = 0.7 if entry.key == "kernel" else 0.0  # a wrong kernel is a rarer slip than padding forgotten
+    if entry.key == "kernel" and error.code == "E204" and far < 2 * FAR:
+        number = core_scalar(raw) if raw else None
+        base = -0.3 if _is_odd(written, raw, number) else 0.3
+    elif entry.key == "kernel" and node and not node.get("padding") and raw and _is_odd(written, raw, core_scalar(raw)):
+        base = -0.4
+    proposals: list[tuple[float, str]] = []
+    for each in cause.values:
+        natural = error.code != "E209" or each in written.values.get(entry.key, {}) or _roundness(raw) < 3
+        proposals.append((0.9 if natural else 1.7, each))
+    proposals += [(0.9 + 0.1 * rank, each) for rank, each in enumerate(from_params(written, node, entry.key))]
+    around = written.slice(entry_.value.span) if node and (entry_ := node.get("padding")) else ""
+    if entry.key == "kernel" and around.isdecimal() and int(around):
+        proposals.append((1.3 if raw in ("1", "3") else 0.8, str(2 * int(around) + 1)))
+    exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # nothing else would do
+    siblings = usual(written, node.op if node else "", entry.key, raw) if not exact else []
+    pools = node is not None and node.op.endswith("pool")
+    if node and pools and not any(each.op == node.op and each is not node for each in written.nodes):
+        siblings = []  # windows of convolutions are no measure
+    proposals += [(base + 1.1 + 0.15 * rank, each) for rank, each in enumerate(siblings)]
+    number = core_scalar(raw) if raw else None
+    if type(number) is int and not exact:
+        proposals += [(base + 1.3, each) for each in map(str, _near(number, entry.key, node.op if node else ""))]
+    elif raw and not exact:
+        proposals += [(1.4, each) for each in _variants(raw)]
+    if entry.key == "padding":
+        proposals += [(1.0, "half"), (1.6, "0"), (1.6, "1")]
+    own = {each.key: written.slice(each.value.span) for each in node.entries} if node else {}
+    usually = likeness(written, node, own) if node else 0.0
+    for cost, text in proposals:
+        if text != raw and raw:
+            if node and own.get(entry.key) == raw:
+                cost -= likeness(written, node, {**own, entry.key: text}) - usually
+            gain = _roundness(text) - _roundness(raw)
+            cost += 0.25 if gain < 0 else -0.4 if gain > 2 and entry.key == "out" else 0.0
+            cost += 0.5 if entry.key == "groups" and _roundness(raw) > 3 else 0.0
+            cost += _kernel_cost(error, text, pools) if entry.key == "kernel" else 0.0
+            cost += 0.5 if error.code == "E204" and entry.key == "output" else 0.0
+            cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
+            title = f"did you mean {entry.key}: {text} at {entry.key_span}?"
+            yield Candidate(cost + far, title, (Edit(span, text),))
+
+
+def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
+    """Other numbers for what is given to a block."""
+    for entry in node.entries:
+        raw = written.slice(entry.value.span)
+        if is_word(entry.key) or not raw.isdecimal():
+            continue
+        siblings = usual(written, node.op, entry.key, raw)[:3]
+        for rank, text in enumerate(dict.fromkeys([*siblings, *map(str, _near(int(raw), entry.key))])):
+            gain = _roundness(text) - _roundness(raw) if entry.key == "out" else 0
+            cost = 1.5 + 0.1 * rank + far + (0.25 if gain < 0 else -0.5 if gain > 2 else 0.0)
+            title = f"did you mean {entry.key}: {text} at {entry.key_span}?"
+            yield Candidate(cost, title, (Edit(entry.value.span, text),))
+
+
+def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Candidate]:
+    """The sizes that were found, in place of those that differ."""
+    found = [each.strip() for each in cause.values[0].strip("[]").split(",")]
+    items = entry.value.items if isinstance(entry.value, Listing) else ()
+    wanted = [written.slice(each.span) for each in items]
+    if len(wanted) != len(found):
+        yield Candidate(1.5, f"did you mean expect: {cause.values[0]}?", (Edit(entry.value.span, cause.values[0]),))
+        return
+    wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
+    new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
+    alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)  # height without width: hardly the network's fault
+    text = f"[{', '.join(new)}]"
+    edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
+    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, f"did you mean expect: {text}?", edits)
+
+
+def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> float:
+    """How much a node with these entries is like another one of the file: from 0 to 0.4."""
+    mine = {(key, text) for key, text in entries.items() if key not in ("from", "out", "expect", "when")}
+    best = 0.0
+    for other in written.nodes:
+        if other is node or other.op != node.op:
+            continue
+        theirs = {
+            (each.key, written.slice(each.value.span))
+            for each in other.entries
+            if each.key not in ("from", "out", "expect", "when")
+        }
+        best = max(best, len(mine & theirs) / max(1, len(mine | theirs)))
+    return 0.4 * best
+
+
+def _is_odd(written: Written, kernel: str, number: object) -> bool:
+    """Whether a kernel is of an unusual size that stands nowhere else in the file."""
+    return type(number) is int and number not in (1, 3) and written.values["kernel"][kernel] == 1
+
+
+def _kernel_cost(error: Diagnostic, kernel: str, pools: bool) -> float:
+    """How unlikely a kernel is: even ones for a convolution, 1 for a pooling, but 1 is it for a map of 1×1."""
+    if kernel == "1":
+        return 1.0 if pools else -0.5 if "larger than the map 1×1" in error.message else 0.0
+    return 0.3 if not pools and kernel.isdecimal() and int(kernel) % 2 == 0 else 0.0
+
+
+def _roundness(text: str) -> int:
+    """How often a number can be halved: 256 looks more like a width than 272 or 255. Small ones are all alike."""
+    number = int(text) if text.isdecimal() else 0
+    return 0 if number < 4 else (number & -number).bit_length()
+
+
+def _near(number: int, key: str, op: str = "") -> list[int]:
+    """Numbers that one may be a slip for."""
+    if key in ("out", "shape", "channels"):
+        found = [number - 1, number + 1, number * 2, number // 2, number // 10, number * 10, number - 16]
+    elif key == "stride":
+        found = [1, 2]
+    elif key in ("groups", "chunks"):
+        found = [2] if key == "chunks" or op == "channel_shuffle" else []
+    else:
+        found = [2, 3, 1] if op.endswith("pool") else [1, 2, 3, 4]
+        found += [each for each in (number - 1, number + 1, number // 2, number * 2) if each < LARGEST]
+    return [each for each in dict.fromkeys(found) if each != number and (each > 0 or key == "padding")]
+
+
+def _variants(raw: str) -> Iterator[str]:
+    """An expression with one of its numbers changed."""
+    for match in list(re.finditer(r"(?<![\w.$])\d+(?![\w.])", raw))[:3]:
+        for number in _near(int(match[0]), "kernel")[:4]:
+            yield raw[: match.start()] + str(number) + raw[match.end() :]

@@ -1,0 +1,41 @@
+"""Wrong ops: another one that takes the parameters which the node has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnngraph.diagnostics import Diagnostic, Edit
+from cnngraph.document import Scalar
+from cnngraph.fields import fields_of
+from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.written import Written, WrittenNode, is_word
+from cnngraph.ops.registry import builtin_ops
+
+
+def other_ops(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """Ops that take all parameters of the node, or of the use of a block that is one op."""
+    assert error.span is not None
+    node = written.around(error.span)
+    if node is None:
+        return
+    keys = {each.key for each in node.entries if not is_word(each.key)}
+    block = written.blocks.get(node.op)
+    body = next((each for each in written.nodes if block and each.entry is block.entry), None)
+    yield from _fitting(written, node, keys)
+    if body is not None:
+        yield from _fitting(written, body, keys | {each.key for each in body.entries if not is_word(each.key)})
+
+
+def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Candidate]:
+    op = node.get("op")
+    span = op.value.span if op else node.value.span if isinstance(node.value, Scalar) else None
+    if span is None or not keys:
+        return
+    keys = keys - {"params", "inputs"}
+    for rank, (name, other) in enumerate(builtin_ops().items()):
+        fields = fields_of(other)
+        lacks = [each for each in fields.values() if each.required and each.name not in keys]
+        if name != node.op and keys <= set(fields):
+            used = written.words[name]
+            cost = 1.3 + 0.01 * rank + 0.5 * len(lacks) - 0.1 * min(used, 3)
+            yield Candidate(cost, f"did you mean the op {name} at {node.start}?", (Edit(span, name),))

@@ -1,0 +1,247 @@
+"""Wrong values: what the author may have meant by one, and what stands elsewhere for the same parameter."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from cnngraph.diagnostics import Diagnostic, Edit, Span
+from cnngraph.document import Entry, Table, core_scalar
+from cnngraph.fields import Bool, Kind, fields_of
+from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.names import _choices
+from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_word
+from cnngraph.ops.registry import builtin_ops
+from cnngraph.spec.nodes import CARRIES
+
+MOST_SIBLINGS = 5
+UNQUOTE = "write it without quotes"
+ONE_MEANING = 1.15  # what it costs at most to take a value for what it looks like
+TRUTH = {
+    "yes": "true",
+    "on": "true",
+    "1": "true",
+    "y": "true",
+    "no": "false",
+    "none": "false",
+    "off": "false",
+    "0": "false",
+    "n": "false",
+}
+NUMBERS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "none": "0", "zero": "0"}
+OPERATORS = (
+    (re.compile(r"(?<![=!<>])=(?![=!<>])"), "=="),
+    (re.compile(r"=!"), "!="),
+    (re.compile(r"=>"), ">="),
+    (re.compile(r"=<"), "<="),
+    (re.compile(r"<>"), "!="),
+    (re.compile(r"\s*&&?\s*"), " and "),
+    (re.compile(r"\s*\|\|?\s*"), " or "),
+    (re.compile(r"!(?!=)\s*"), "not "),
+    (re.compile(r"\^"), "**"),
+    (re.compile(r"(?<![/])/(?![/])"), "//"),
+    (re.compile(r"==="), "=="),
+)
+
+
+def values(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """Other values at an error's place, and where the value was first written."""
+    assert error.span is not None
+    seen: set[tuple[int, int]] = set()
+    own = [(error.span, "")] + [(cause.span, cause.key) for cause in error.causes[:1] if cause.key]
+    for span, key in own:
+        if span.source != written.source or (span.line, span.column) in seen:
+            continue
+        seen.add((span.line, span.column))
+        for place, entry in _places(written, span):
+            yield from _at(written, place, entry.key if entry else key, entry, error)
+
+
+def arguments(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """What is given to the blocks around an error, each value as it may have been meant."""
+    for cause in error.causes:
+        node = written.at(cause.span) if not cause.key else None
+        for entry in _given(node) if node is not None else ():
+            raw = written.slice(entry.value.span)
+            for cost, new in rewritten(written, raw) if raw else ():
+                if new != raw and cost <= ONE_MEANING:
+                    title = f"did you mean {entry.key}: {new} at {entry.key_span}?"
+                    yield Candidate(cost + 0.2, title, (Edit(entry.value.span, new),))
+
+
+def _given(node: WrittenNode) -> Iterator[Entry]:
+    """The parameters of a node, those of its first and last iteration too."""
+    for entry in node.entries:
+        if entry.key in ("first", "last") and isinstance(entry.value, Table):
+            yield from entry.value
+        elif not is_word(entry.key) or entry.key == "repeat":
+            yield entry
+
+
+def _places(written: Written, span: Span) -> Iterator[tuple[Span, Entry | None]]:
+    """The value at a place: that of an entry, or the scalar that the place is a part of."""
+    entry = written.entry_of(span)
+    yield (entry.value.span, entry) if entry else (span, None)
+    if entry is None:
+        for scalar in written.scalars():
+            other = scalar.span
+            if other.line == span.line == other.end_line and other.column <= span.column < other.end_column:
+                yield other, written.entry_of(other)
+                return
+
+
+def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diagnostic) -> Iterator[Candidate]:
+    raw = written.slice(span)
+    if not raw:
+        return
+    node = written.around(span)
+    for cost, new in rewritten(written, raw, "true or false" in error.message):
+        if new != raw:
+            guess = key if cost > ONE_MEANING or (key == "out" and len(new) < 2) else ""
+            yield Candidate(cost, _asked(written, span, key, new, error), (Edit(span, new),), guess)
+    for cost, new, support in (*_options(written, node, key), *_siblings(written, node, key, raw)):
+        if new != raw:
+            yield Candidate(cost, _asked(written, span, key, new, error), (Edit(span, new),), key or "value", support)
+    kind = _kind(node, key)
+    if (
+        entry is not None
+        and kind is not None
+        and raw in ("null", "none", "None")
+        and (edit := written.remove_entry(entry))
+    ):
+        yield Candidate(2.4, f"remove {entry.key}: {raw}", (edit,))
+
+
+def _asked(written: Written, span: Span, key: str, new: str, error: Diagnostic) -> str:
+    """`did you mean stride: 2 at net.yaml:7?`"""
+    if error.help == UNQUOTE and new in written.slice(span):
+        return UNQUOTE
+    place = f" at {span}" if error.span is None or error.span.line != span.line else ""
+    return f"did you mean {f'{key}: {new}' if key else new}{place}?"
+
+
+def rewritten(written: Written, raw: str, truth: bool = False) -> Iterator[tuple[float, str]]:
+    """What a value may have been meant as, by its own looks."""
+    bare = raw.strip("\"'")
+    if bare != raw:
+        yield 0.8, bare
+    value = core_scalar(bare) if bare else None
+    if bare.lower() in TRUTH and (value is bare or truth):
+        yield 0.9, TRUTH[bare.lower()]
+    if bare.lower() in NUMBERS:
+        yield 1.1, NUMBERS[bare.lower()]
+    if isinstance(value, float) and abs(value) < 1e9:
+        yield 1.1, str(int(value))
+        yield 1.2, str(int(value) + 1)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+        yield 1.0, str(-value)
+    if unit := re.fullmatch(r"(\d+)\s*[A-Za-z]+", bare):
+        yield 1.0, unit[1]
+    if isinstance(value, str) and re.fullmatch(r"[-+\d,_ ']+", bare) and any(each.isdigit() for each in bare):
+        yield 1.0, re.sub(r"[^-+\d]", "", bare)
+    if isinstance(value, str):
+        yield from _expressions(written, raw, bare)
+
+
+def _expressions(written: Written, raw: str, bare: str) -> Iterator[tuple[float, str]]:
+    """Repairs of an expression: operators of other languages, and a `$` that is missing."""
+    for pattern, right in OPERATORS:
+        if pattern.search(bare):
+            yield 1.0, raw[: raw.index(bare)] + pattern.sub(right, bare) + raw[raw.index(bare) + len(bare) :]
+    if not bare.startswith("$") and ":" not in bare:
+        yield from ((1.1, f"${bare}"), (1.3, f'"${bare}"'))
+    tokens = [each for each in TOKEN.finditer(raw) if not raw[: each.start()].endswith(("$", "."))]
+    for match in tokens[:6]:
+        yield 1.1, f"{raw[: match.start()]}${raw[match.start() :]}"
+    if len(tokens) > 1:
+        names = {*(each.key for each in written.params), "in", "from", "i", "item"}
+        for block in written.blocks.values():
+            names |= {each.key for each in block.params}
+        dollars = TOKEN.sub(lambda m: m[0] if raw[: m.start()].endswith("$") or m[0] not in names else f"${m[0]}", raw)
+        yield 1.0, dollars
+
+
+def _kind(node: WrittenNode | None, key: str) -> Kind | None:
+    op = builtin_ops().get(node.op) if node else None
+    field = fields_of(op).get(key) if op else None
+    return field.kind if field else None
+
+
+def _options(written: Written, node: WrittenNode | None, key: str) -> Iterator[tuple[float, str, int]]:
+    """The few values that a parameter can have."""
+    kind = _kind(node, key)
+    options = list(_choices(kind)) if kind else []
+    if isinstance(kind, Bool) or key in ("flat", "unused", "bias"):
+        options += ["true", "false"]
+    if key == "carry":
+        options += CARRIES
+    for each in options:
+        support = written.values.get(key, Counter())[each]
+        yield 2.2 - 0.1 * min(support, 5), each, support
+
+
+def _siblings(written: Written, node: WrittenNode | None, key: str, raw: str) -> Iterator[tuple[float, str, int]]:
+    """The values of the same parameter elsewhere: of the same op first, the most frequent first."""
+    for rank, (value, times) in enumerate(usual_counts(written, node.op if node else "", key, raw)):
+        yield 2.0 + 0.2 * rank, value, times
+
+
+def usual(written: Written, op: str, key: str, other_than: str = "") -> list[str]:
+    """The values that a parameter has elsewhere in the file, likeliest first."""
+    return [each for each, _ in usual_counts(written, op, key, other_than)]
+
+
+def usual_counts(written: Written, op: str, key: str, other_than: str = "") -> list[tuple[str, int]]:
+    """The same, with how often they stand there; those of the same op count ten times."""
+    counts = dict(written.values.get(key, {}))
+    for node in written.nodes:
+        entry = node.get(key)
+        text = written.slice(entry.value.span) if entry and node.op == op else ""
+        if text in counts:
+            counts[text] += 10
+    counts.pop(other_than, None)
+    found = [
+        (text, times) for text, times in sorted(counts.items(), key=lambda pair: -pair[1]) if text and "{" not in text
+    ]
+    return found[:MOST_SIBLINGS]
+
+
+def from_params(written: Written, node: WrittenNode | None, key: str) -> list[str]:
+    """Params that a value may come from: those that nothing uses, and those of the parameter's own name."""
+    block = node.scope.block if node else None
+    found: list[str] = []
+    if block is not None:
+        first, last = block.entry.key_span.line, block.entry.value.span.end_line
+        text = "\n".join(written.lines[first - 1 : last])
+        found += [each.key for each in block.params if each.key == key]
+        found += [each.key for each in block.params if not re.search(rf"\$\{{?{each.key}\b", text)]
+    found += [each.key for each in written.params if each.key == key]
+    found += [each.key for each in written.params if not re.search(rf"\$\{{?{each.key}\b", written.text)]
+    expressions = [f"${each}" for each in dict.fromkeys(found)]
+    if node is not None and key == "groups" and node.op != "channel_shuffle":  # depthwise
+        out = node.get("out")
+        text = written.slice(out.value.span) if out else ""
+        expressions += [text] if "$" in text else ["$from.channels"]
+    return list(dict.fromkeys(expressions))
+
+
+def missing(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """A parameter that must be given: as a param of the block that is called so, or as it is elsewhere."""
+    assert error.span is not None
+    needed = re.search(r" needs (\w+)", error.message)
+    node = written.at(error.span) or written.around(error.span)
+    if not needed or node is None:
+        return
+    key = needed[1]
+    values_: list[tuple[float, str, int]] = []
+    values_ += [(0.8 + 0.1 * rank, each, -1) for rank, each in enumerate(from_params(written, node, key))]
+    counts = usual_counts(written, node.op, key)
+    values_ += [(1.5 + 0.2 * rank, each, times) for rank, (each, times) in enumerate(counts)]
+    if key == "out":  # any number would do
+        values_ = [each for each in values_ if each[2] < 0]
+    for cost, text, times in values_:
+        edit = written.add_entry(node, key, text)
+        if edit:
+            title = f"add {key}: {text} to the {node.op or 'node'} at {node.start}"
+            yield Candidate(cost, title, (edit,), key if times >= 0 else "", times)

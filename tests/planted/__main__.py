@@ -1,0 +1,40 @@
+"""`python -m tests.planted`: plant errors in the specs of the library and the docs, and print what became of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.planted.kinds import KINDS
+from tests.planted.measure import Result, sample, table
+
+
+def main() -> None:
+    """Print the figures by kind, and with --show the plants that went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
+    parser.add_argument("kinds", nargs="*", help="kinds of error; all without")
+    parser.add_argument("--count", type=int, default=10, help="plants of each kind")
+    parser.add_argument("--all", action="store_true", help="100 plants of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--show", choices=("one", "at_line", "offered", "passes", "right", "every", "wrong"), help="plants without it"
+    )
+    arguments = parser.parse_args()
+    count = 100 if arguments.all else arguments.count
+    results = list(sample(arguments.seed, count, arguments.kinds or tuple(KINDS)))
+    for each in results if arguments.show else ():
+        wrong = each.offered and not each.right
+        if arguments.show == "every" or (wrong if arguments.show == "wrong" else not getattr(each, arguments.show)):
+            print(shown(each))
+    print(table(results))
+
+
+def shown(result: Result) -> str:
+    """A plant with its messages."""
+    head = f"== {result.plant.kind} in {result.plant.good.name}:{result.plant.line}: {result.plant.what}"
+    line = result.plant.text.splitlines()[result.plant.line - 1 : result.plant.line]
+    fixes = [f"   fix: {fix.title}: {[edit.to_dict() for edit in fix.edits]}" for fix in result.errors[0].fixes]
+    return "\n".join([head, *line, *map(str, result.errors[:4]), *fixes, ""])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What `check` makes of planted errors: how many messages, where, with which fix, and whether that is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+from cnngraph.api import Compilation, compile_text
+from cnngraph.diagnostics import Diagnostic, Severity, Source, apply_edits
+from cnngraph.ir.graph import Graph, Node
+from tests.planted.corpus import corpus
+from tests.planted.kinds import KINDS, Plant, plant
+from tests.planted.places import Good
+
+NAMELESS = ("node_named_twice",)  # kinds that leave no trace of a name that the author had in mind
+COMMUTATIVE = ("add", "mul", "maximum")
+MOST_TRIES = 30  # for a plant of a kind: many a change is no error
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one plant."""
+
+    plant: Plant
+    errors: tuple[Diagnostic, ...]
+    at_line: bool  # the first error is there, or names the line
+    offered: bool
+    passes: bool  # with the first fix applied, nothing is wrong
+    right: bool  # and the network is the original one
+
+    @property
+    def one(self) -> bool:
+        """Whether there is one error."""
+        return len(self.errors) == 1
+
+
+def compiled(good: Good, text: str, fixes: bool = False) -> Compilation:
+    """The compilation of a changed spec."""
+    return compile_text(Source(good.name, text), good.folder, fixes=fixes)
+
+
+def sample(seed: int, count: int, kinds: Iterable[str] = tuple(KINDS)) -> Iterator[Result]:
+    """So many plants of each kind in random specs, and what came of them."""
+    for name in kinds:
+        random = Random(f"{seed} {name}")
+        for _ in range(count):
+            result = _planted(name, random)
+            if result:
+                yield result
+
+
+def _planted(name: str, random: Random) -> Result | None:
+    for _ in range(MOST_TRIES):
+        good = random.choice(corpus())
+        planted = plant(name, good, random)
+        if planted is None:
+            continue
+        result = compiled(good, planted.text)
+        if not result.ok:
+            result = compiled(good, planted.text, fixes=True)
+        errors = tuple(each for each in result.diagnostics if each.severity is Severity.ERROR)
+        if errors:
+            return judged(planted, errors)
+    return None
+
+
+def judged(planted: Plant, errors: tuple[Diagnostic, ...]) -> Result:
+    """The plant with its first error looked into."""
+    first = errors[0]
+    named = [first.line, *map(int, re.findall(re.escape(planted.good.name) + r":(\d+)", str(first)))]
+    named += [line for fix in first.fixes[:1] for edit in fix.edits for line in (edit.span.line, edit.span.end_line)]
+    passes = right = False
+    if first.fixes:
+        text = apply_edits(planted.text, first.fixes[0].edits)
+        fixed = compiled(planted.good, text)
+        passes = fixed.ok
+        original = compiled(planted.good, planted.good.text)
+        right = passes and same(fixed.graph, original.graph, names=planted.kind not in NAMELESS)
+    near = any(each in (planted.line, planted.line - 1, planted.line + 1) for each in named if each)
+    if planted.kind == "node_removed":  # there is no line any more: that of a node which reads it will do
+        removed = planted.what.split()[0]
+        near = near or any(removed in planted.text.splitlines()[each - 1] for each in named if each)
+        return Result(planted, errors, near, bool(first.fixes), passes, right)
+    at_line = planted.line in named or (near and errors[0].code in ("E102", "E103"))
+    return Result(planted, errors, at_line, bool(first.fixes), passes, right)
+
+
+def same(a: Graph | None, b: Graph | None, names: bool) -> bool:
+    """Whether two graphs compute the same, with weights of the same names if `names` matter."""
+    return a is not None and b is not None and _facts(a, names) == _facts(b, names)
+
+
+def _facts(graph: Graph, names: bool) -> object:
+    nodes = [
+        (node.path if names else "", *_call(graph, node), node.types, node.shares if names else None)
+        for node in graph.nodes
+    ]
+    return nodes, graph.inputs, graph.outputs, [(rule.match, rule.values) for rule in graph.init]
+
+
+def _call(graph: Graph, node: Node) -> tuple[object, object]:
+    """What is called in PyTorch, and with what: `padding: half` is `padding: 1` for a kernel of 3, a + b is b + a."""
+    types = tuple(map(graph.type_of, node.reads))
+    arguments = tuple(f"x{number}" for number in range(len(types)))
+    reads = tuple(sorted(node.reads)) if node.op in COMMUTATIVE else node.reads
+    return node.operation.layer(*types) or node.operation.code(arguments, *types), reads
+
+
+def table(results: Iterable[Result]) -> str:
+    """The figures by kind, and over all."""
+    groups: dict[str, list[Result]] = {}
+    everything: list[Result] = []
+    for each in results:
+        groups.setdefault(each.plant.kind, []).append(each)
+        everything.append(each)
+    lines = [f"{'kind':32}{'plants':>7}{'one':>7}{'line':>7}{'fix':>7}{'passes':>8}{'right':>7}"]
+    for name, group in [*groups.items(), ("all", everything)]:
+        offered = [each for each in group if each.offered]
+        figures = (
+            share(each.one for each in group),
+            share(each.at_line for each in group),
+            share(each.offered for each in group),
+            share(each.passes for each in offered),
+            share(each.right for each in offered),
+        )
+        lines.append(f"{name:32}{len(group):7}" + "{:6.0f}%{:6.0f}%{:6.0f}%{:7.0f}%{:6.0f}%".format(*figures))
+    return "\n".join(lines)
+
+
+def share(holds: Iterable[bool]) -> float:
+    """How many of them hold, in percent; of none, 100."""
+    values = list(holds)
+    return 100 * sum(values) / len(values) if values else 100.0

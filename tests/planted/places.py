@@ -1,0 +1,120 @@
+"""Where a spec can be damaged: its values and keys with what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnngraph.diagnostics import Source, Span
+from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
+from cnngraph.spec.names import NODE_WORDS
+
+
+@dataclass(frozen=True)
+class Good:
+    """A spec without errors."""
+
+    name: str
+    text: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """A key or value of a spec: `role` says what it is, `owner` the op of the node that it belongs to."""
+
+    role: str
+    span: Span
+    value: object
+    key: str = ""
+    owner: str = ""
+    whole: Span | None = None  # of an entry with its key
+
+
+def places(good: Good) -> list[Place]:
+    """Every place of a spec, in the order of the text."""
+    document, _ = parse(Source(good.name, good.text))
+    assert isinstance(document, Table)
+    return list(_top(document))
+
+
+def _top(table: Table) -> Iterator[Place]:
+    for entry in table:
+        yield Place("top key", entry.key_span, entry.key)
+        if entry.key == "input":
+            yield Place("input", entry.value.span, entry.value.plain())
+        elif entry.key == "params" and isinstance(entry.value, Table):
+            yield from _params(entry.value)
+        elif entry.key == "blocks" and isinstance(entry.value, Table):
+            for block in entry.value:
+                yield Place("block name", block.key_span, block.key)
+                if isinstance(block.value, Table):
+                    params = block.value.get("params")
+                    yield from _params(params.value) if params and isinstance(params.value, Table) else ()
+                yield from _node(block.value, block, in_block=True)
+        elif entry.key == "nodes":
+            yield from _scope(entry.value)
+
+
+def _params(table: Table) -> Iterator[Place]:
+    for entry in table:
+        yield Place("param name", entry.key_span, entry.key)
+        if entry.value.plain() is not None:
+            yield from _value(entry.value, "param default", entry.key, "", entry)
+
+
+def _scope(value: Value) -> Iterator[Place]:
+    if isinstance(value, Listing):
+        for item in value.items:
+            yield from _node(item, None)
+    elif isinstance(value, Table):
+        for entry in value:
+            yield Place("node name", entry.key_span, entry.key, whole=_entry_span(entry))
+            yield from _node(entry.value, entry)
+
+
+def _entry_span(entry: Entry) -> Span:
+    a, b = entry.key_span, entry.value.span
+    return Span(a.source, a.line, a.column, b.end_line, b.end_column)
+
+
+def _node(value: Value, entry: Entry | None, in_block: bool = False) -> Iterator[Place]:
+    if isinstance(value, Scalar):
+        yield Place("op", value.span, value.value, owner=str(value.value))
+        return
+    if isinstance(value, Listing):
+        yield from _scope(value)
+        return
+    op = value.get("op")
+    owner = str(op.value.plain()) if op else ""
+    if entry is None:
+        yield Place("item", value.span, owner)
+    for each in value:
+        if in_block and each.key in ("params", "inputs"):
+            continue
+        if each.key == "nodes":
+            yield Place("node key", each.key_span, each.key, owner=owner)
+            yield from _scope(each.value)
+        elif each.key in ("first", "last"):
+            yield Place("node key", each.key_span, each.key, owner=owner)
+            if isinstance(each.value, Table):
+                for word in each.value:
+                    yield from _value(word.value, "word", word.key, owner, word)
+        elif each.key == "op":
+            yield Place("op key", each.key_span, each.key, owner=owner)
+            yield Place("op", each.value.span, each.value.plain(), owner=owner)
+        elif each.key in NODE_WORDS:
+            yield Place("node key", each.key_span, each.key, owner=owner, whole=_entry_span(each))
+            yield from _value(each.value, each.key, each.key, owner, each)
+        else:
+            yield Place("word key", each.key_span, each.key, owner=owner, whole=_entry_span(each))
+            yield from _value(each.value, "word", each.key, owner, each)
+
+
+def _value(value: Value, role: str, key: str, owner: str, entry: Entry) -> Iterator[Place]:
+    yield Place(role, value.span, value.plain(), key, owner, _entry_span(entry))
+    if isinstance(value, Listing):
+        for item in value.items:
+            if isinstance(item, Scalar):
+                yield Place(f"{role} item", item.span, item.value, key, owner)

@@ -1,0 +1,153 @@
+"""Fixes: data that a program can apply, verified on the whole text, and never in the way of the error itself."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Diagnostic, Source, apply_edits, near_words
+from cnngraph.fixes import edges, inputs, names, numbers, ops, search, syntax, values, written
+from cnngraph.ops.registry import builtin_ops
+
+HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
+UNIT = """\
+blocks:
+  unit:
+    params: {out: , stride: 1}
+    nodes:
+      conv: {op: conv, out: $out, kernel: 3, stride: $stride, padding: half}
+      short: {op: conv, from: in, out: $out, kernel: 1, stride: $stride}
+      add: {op: add, from: [conv, short]}
+"""
+USES = "nodes: [{op: unit, out: 8}, {op: unit, out: 16, stride: 2}, global_avg_pool]\n"
+
+
+def checked(text: str, fixes: bool = True) -> tuple[Diagnostic, ...]:
+    return compile_text(Source("net.yaml", text), Path(), fixes=fixes).diagnostics
+
+
+def fixed(text: str) -> str:
+    (found,) = checked(text)
+    return apply_edits(text, found.fixes[0].edits)
+
+
+GOOD = HEAD + UNIT + USES
+SLIPS = [  # what is written in place of what
+    ("kernel: 3", "kernal: 3"),
+    ("op: conv, out: $out, kernel: 3", "op: cnov, out: $out, kernel: 3"),
+    ("op: unit, out: 8", "op: unti, out: 8"),
+    ("[conv, short]", "[conv, shrt]"),
+    ("conv: {op: conv, out: $out", "cnov: {op: conv, out: $out"),
+    ("out: $out, kernel: 1", "out: $uot, kernel: 1"),
+    ("out: $out, kernel: 1", "out: out, kernel: 1"),
+    ("params: {out: , stride: 1}", "params: {uot: , stride: 1}"),
+    ("blocks:", "blcks:"),
+    ("nodes: [", "nods: ["),
+    ("padding: half", "padding: hafl"),
+    ("out: 16", "out: '16'"),
+    ("stride: 2", "stride: -2"),
+    ("kernel: 3, stride: $stride, padding: half", "kernel: 3, stride: $stride"),
+    ("kernel: 1, stride: $stride", "kernel: 1"),
+    ("[conv, short]", "conv"),
+    ("{op: add, from: [conv, short]}", "{op: add}"),
+    ("out: 8}", "out: 8"),
+    ("out: 16,", "out:16,"),
+    ("input: [3, 32, 32]", "input: [1, 3, 32, 32]"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), SLIPS)
+def test_a_slip_is_one_error_with_the_edit_that_takes_it_back(right: str, wrong: str) -> None:
+    damaged = GOOD.replace(right, wrong, 1)
+    assert damaged != GOOD
+    (found,) = checked(damaged)
+    assert found.to_dict()["fixes"]
+    assert checked(fixed(damaged)) == ()
+
+
+def test_a_fix_suits_all_uses_of_a_block() -> None:
+    """What would do for the use in which the error shows, a stride of 1, would break the other one."""
+    text = GOOD.replace("kernel: 1, stride: $stride", "kernel: 1")
+    assert "kernel: 1, stride: $stride" in fixed(text)
+
+
+def test_where_several_changes_would_do_none_is_offered_but_they_are_named() -> None:
+    nodes = "nodes: {a: {op: conv, out: 8, kernel: 1}, b: {op: conv, from: in, out: 9, kernel: 1},"
+    (found,) = checked(f"{HEAD}{nodes} add: {{op: add, from: [a, b]}}, c: relu}}\n")
+    assert found.fixes or any("any one of these changes" in note for note in found.notes)
+
+
+FUNCTIONS = [
+    (module, name)
+    for module in (edges, inputs, names, numbers, ops, search, syntax, values)
+    for name, each in inspect.getmembers(module, inspect.isfunction)
+    if each.__module__ == module.__name__ and name != "with_fixes"
+]
+
+
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS, ids=lambda each: getattr(each, "__name__", each))
+def test_an_exception_in_the_search_leaves_the_errors(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, name, fail)
+    for right, wrong in (SLIPS[0], SLIPS[13], SLIPS[15], SLIPS[17]):
+        damaged = GOOD.replace(right, wrong, 1)
+        told = [(each.code, each.message, each.span) for each in checked(damaged)]
+        assert (
+            told == [(each.code, each.message, each.span) for each in checked(damaged, fixes=False)] or len(told) == 1
+        )
+
+
+def test_an_exception_in_reading_leaves_the_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written.Written, "_read", None)
+    damaged = GOOD.replace(*SLIPS[0], 1)
+    assert checked(damaged) == checked(damaged, fixes=False)
+
+
+BROKEN_HEADS = [
+    (GOOD.replace("params: {out: , stride: 1}", "flat: yes\n    params: {out: , stride: 1}"), "E109"),
+    (GOOD.replace("params: {out: , stride: 1}", "repeat: 2\n    carry: 3\n    params: {out: , stride: 1}"), "E109"),
+    (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, first: 2}"), "E108"),
+    (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, a-b: 2}"), "E108"),
+    (GOOD.replace("  unit:\n", "  unit:\n    unused: true\n"), "E107"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), BROKEN_HEADS, ids=range(len(BROKEN_HEADS)))
+def test_a_block_that_is_refused_is_one_error_whatever_uses_it(text: str, code: str) -> None:
+    (found,) = checked(text, fixes=False)
+    assert found.code == code
+
+
+FAR = ["attention", "route", "max", "se", "matmul", "embedding", "lstm", "shortcut", "yolo", "crop", "tile"]
+
+
+@pytest.mark.parametrize("word", FAR)
+def test_an_op_that_does_something_else_is_not_suggested(word: str) -> None:
+    assert near_words(word, builtin_ops()) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "op"),
+    [
+        ("convv", "conv"),
+        ("cnov", "conv"),
+        ("Conv2d", "conv"),
+        ("ConvTranspose2d", "conv_transpose"),
+        ("conv2d_transpose", "conv_transpose"),
+        ("maxpool", "max_pool"),
+        ("pool_max", "max_pool"),
+        ("global_pool", "global_avg_pool"),
+        ("BatchNorm2d", "batch_norm"),
+        ("LeakyReLU", "leaky_relu"),
+        ("sofmax", "softmax"),
+        ("lineer", "linear"),
+    ],
+)
+def test_a_misspelt_op_is_recognised(word: str, op: str) -> None:
+    assert near_words(word, builtin_ops())[0] == op
