@@ -96,7 +96,7 @@ def test_another_place_of_a_named_set_keeps_its_title(cli: Cli, trained: Path, t
     (trained / "recipe.yaml").write_text(recipe.replace("name: digits", "name: mnist"))
     ran = cli("evaluate", trained, "--data-dir", tmp_path)
     assert ran.code == 0, ran.err
-    assert ran.out.splitlines()[0] == "spots · best weights · MNIST · 2 test images"
+    assert ran.out.splitlines()[0] == "spots · best weights · MNIST · 20 test images"
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
