@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from tests.fuzz.strategies import SPECS
 
 from cnngraph.api import compile_spec, compile_text
 from cnngraph.diagnostics import Severity, Source
 from cnngraph.ir.graph import Graph
-from tests.fuzz.strategies import SPECS
 from tests.library import network
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
