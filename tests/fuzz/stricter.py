@@ -32,6 +32,7 @@ STRICTER = (
     Stricter(
         "E211", (), "ops.md", "Axes keep their names: after a\npermute to H×W×C the channels are still the channels."
     ),
+    Stricter("E204", ("drop_block",), "ops.md", "side of the squares, an odd number"),
     Stricter("E210", (), "ops.md", "Reads one tensor."),
     Stricter("E205", (), "ops.md", "An axis (`dim`) goes by its name, or by PyTorch's number"),
     Stricter("E212", (), "ops.md", "A free parameter, which has none, goes into `add`, `sub`, `mul` and `maximum`."),
