@@ -21,8 +21,10 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One switch writes the golden files anew; the diff is then read by a person."""
+    """One switch writes the golden files anew; the diff is then read by a person. Two choose the random specs."""
     parser.addoption("--refresh-golden", action="store_true", help="write the golden files anew")
+    parser.addoption("--fuzz-specs", type=int, default=50_000, help="how many random specs -m fuzz tries")
+    parser.addoption("--fuzz-seed", type=int, default=1000, help="the seed of the first of them")
 
 
 @pytest.fixture

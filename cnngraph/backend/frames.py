@@ -243,6 +243,11 @@ class Layout:
                 self._carry_in(ref, frame)
                 if not nodes[index].unused or (ref.node >= 0 and nodes[ref.node].unused):
                     self._carry_out(ref, frame)
+        for frame in self.frames.values():  # a forward takes its block's inputs, those too that nothing inside reads
+            if frame.parent is not None and not frame.unused:
+                for ref in tuple(frame.arguments):
+                    self._carry_in(ref, frame.parent)
+                    self._carry_out(ref, frame.parent)
 
     def _carry_in(self, ref: Ref, reader: Frame) -> None:
         for frame in reader.around():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
@@ -27,7 +27,8 @@ type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 class Orders:
     """The order of each scope, worked out once for all the uses of a block."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads_nothing: Callable[[NodeSpec], bool]) -> None:
+        self._reads_nothing = reads_nothing
         self._known: dict[int, type_of_order] = {}
 
     def of(self, scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
@@ -36,14 +37,15 @@ class Orders:
             return list(range(len(names))), []
         known = self._known.get(id(scope))
         if known is None:
-            known = _order(scope, names, env)
+            known = _order(scope, names, env, self._reads_nothing)
             if not any("$" in word.text for child in scope.children for word in (*_paths(child), *_other_paths(child))):
                 self._known[id(scope)] = known
         return known
 
 
-def _order(scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
-    find = _Finder(scope, {name: index for index, name in enumerate(names)}, env)
+def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: Callable[[NodeSpec], bool]) -> type_of_order:
+    index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
+    find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
     perhaps = [find.perhaps(child, index) - needs[index] for index, child in enumerate(scope.children)]
     if all(each < index for index in range(len(names)) for each in needs[index] | perhaps[index]):
@@ -143,10 +145,11 @@ class _Finder:
     scope: ScopeSpec
     index_of: dict[str, int]
     env: Env
+    reads_nothing: Callable[[NodeSpec], bool]
 
     def needs(self, child: NodeSpec, index: int) -> set[int]:
         """The nodes that must be known before this one."""
-        needs = {index - 1} if child.reads is None and index else set()
+        needs = {index - 1} if child.reads is None and index and not self.reads_nothing(child) else set()
         for word in _paths(child):
             texts = self.written_out(word, child)
             if texts is not None:

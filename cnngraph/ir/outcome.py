@@ -42,7 +42,7 @@ def finish(
     if complete and _are_taps(spec):
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
     if complete and not any(each.severity is Severity.ERROR for each in told):
-        told.extend(_unread(root, nodes, live, unused, inputs, passed_over))
+        told.extend(_unread(root, nodes, live, unused, inputs, outputs.values(), passed_over))
     flagged = tuple(
         replace(node, training_only=index in live and index not in always, unused=index in unused)
         if index in unused or index not in always
@@ -144,6 +144,7 @@ def _unread(
     live: set[int],
     unused: set[int],
     inputs: Mapping[str, TensorType],
+    outputs: Iterable[Ref],
     passed_over: Mapping[int, str],
 ) -> list[Diagnostic]:
     """Nodes that nobody reads, each told once: at the outermost block whose value it is, and at its first use."""
@@ -167,9 +168,9 @@ def _unread(
         fact = passed_over.get(index)
         notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
         told.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
-    used = {ref.node for index in live for ref in nodes[index].reads}
+    used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
     for position, name in enumerate(inputs):
-        if -1 - position not in used and live:
+        if -1 - position not in used and used:
             told.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
     return told
 

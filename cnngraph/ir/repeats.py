@@ -38,7 +38,9 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     bound = Bound(None, child.span, level.path, flat=child.flat)
     bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound)
     bound.start, bound.stop = start, len(walker.maker.nodes)
-    if child.repeat.carry == "concat" and bound.value is not None:
+    if child.repeat.carry == "concat" and bound.value is not None and len(bound.value.refs) == 1:
+        bound.value = Tensors(bound.value.refs)
+    elif child.repeat.carry == "concat" and bound.value is not None:
         path = _concat_path(walker, child, level, place, bound)
         bound.value = _concat(walker, bound.value.refs, path, slot, bound, child.span)
         bound.stop = len(walker.maker.nodes)
@@ -143,6 +145,7 @@ def _run_rounds(
     carry = child.repeat.carry
     first = Tensors(reads.values[0].refs if reads.values else ())
     so_far: tuple[Ref, ...] = first.refs
+    joined: Tensors | None = None  # what there is so far, concatenated; a round that is absent leaves it to the next
     results: list[Ref] = []
     value = reads.wire
     depth = len(walker.ledger.chain)
@@ -154,8 +157,8 @@ def _run_rounds(
         walker.ledger.enter_round(number, place.peek(), child.span)
         carried = reads
         if number and carry == "concat":
-            spot = f"{place.peek()}.in"
-            carried = _carrying(reads, _concat(walker, so_far, spot, slot, around, child.span))
+            joined = joined or _concat(walker, so_far, f"{place.peek()}.in", slot, around, child.span)
+            carried = _carrying(reads, joined)
         elif number and carry == "last":
             carried = _carrying(reads, value)
         bound = _round(walker, child, once, number, item, len(items), carried, env, place)
@@ -172,10 +175,11 @@ def _run_rounds(
             results += value.refs
         if carry == "concat" and not bound.absent:
             so_far += value.refs
+            joined = None
     del walker.ledger.chain[depth:]
     if carry == "none":
         return Tensors(tuple(results), True)
-    return Tensors(so_far, True) if carry == "concat" else value
+    return (joined or Tensors(so_far, True)) if carry == "concat" else value
 
 
 def _round_name(child: NodeSpec, number: int, env: Env) -> Word | None:

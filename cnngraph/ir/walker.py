@@ -34,9 +34,12 @@ class Walker:
     maker: Maker
     home: Library
     file_params: dict[str, Given]
-    orders: Orders = field(default_factory=Orders)
+    orders: Orders = field(init=False)
     unused: set[int] = field(default_factory=set)
     passed_over: dict[int, str] = field(default_factory=dict)  # what an absent node would read, and why it does not
+
+    def __post_init__(self) -> None:
+        self.orders = Orders(self.reads_nothing)
 
     # -- scopes
 
@@ -88,7 +91,7 @@ class Walker:
         names = []
         for index, child in enumerate(scope.children):
             try:
-                names.append(env.text(child.name))
+                names.append(_own_name(env.text(child.name), child.name.span, env))
             except ProblemError as problem:
                 self.ledger.report(problem, child.name.text)
                 names.append(child.name.text)
@@ -133,7 +136,7 @@ class Walker:
         if child.reads is None:
             bound, name = above
             if bound is None:
-                if child.op is not None and self.reads_nothing(child.op, env.library):
+                if self.reads_nothing(child):
                     return Reads((), (), False)
                 message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
                 raise ProblemError("E303", message, child.span, help=f"from: {next(iter(env.inputs))}")
@@ -152,8 +155,9 @@ class Walker:
         note = f"{name} is marked at {bound.span}"
         return ProblemError("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
 
-    def reads_nothing(self, op: Word, library: Library) -> bool:
-        known = self.registry.get(op.text)
+    def reads_nothing(self, child: NodeSpec) -> bool:
+        """Whether a node's op takes no tensor, as a free parameter does."""
+        known = self.registry.get(child.op.text) if child.op is not None else None
         return known is not None and known.inputs == (0, 0)
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
@@ -382,6 +386,14 @@ class Walker:
                     *blame.causes((ref,), sizes[0]),
                 )
                 raise ProblemError("E209", message, span, notes=blame.history(ref), causes=causes)
+
+
+def _own_name(name: str, span: Span, env: Env) -> str:
+    """A node's name; raises ProblemError where a named input of the scope has it, and paths would lead to that."""
+    if name in env.inputs and name != "in":
+        message = f"{name} is an input here, so no node can have this name"
+        raise ProblemError("E305", message, span, help="give the node another name")
+    return name
 
 
 def place_name(child: NodeSpec) -> str:

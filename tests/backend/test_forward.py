@@ -14,7 +14,7 @@ from torch import nn
 
 import cnngraph
 from cnngraph.backend import lower, model_source
-from tests.backend.support import as_list, built, graph_of, inputs_of, interpret, random_graph
+from tests.backend.support import as_list, built, graph_of, inputs_of, interpret
 from tests.library import NETWORKS, network
 
 SMALL = [
@@ -474,11 +474,6 @@ def test_large_networks_compute_what_their_graphs_say() -> None:
     compare_with_interpreter(cnngraph.load(network("resnet_cifar"), depth=26, bn="before", relu="before"))
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_random_networks_compute_what_their_graphs_say(seed: int) -> None:
-    compare_with_interpreter(random_graph(seed))
-
-
 def test_a_long_dense_block_goes_on_from_the_concatenation_before() -> None:
     graph = graph_of("nodes: {dense: {repeat: 300, op: conv, out: 1, kernel: 1, carry: concat}, pool: global_avg_pool}")
     model, images = lower(graph).eval(), inputs_of(graph)
@@ -498,3 +493,20 @@ def test_taps_are_handed_out_once_each() -> None:
     """)
     model, images = lower(graph).eval(), inputs_of(graph)
     assert torch.equal(model(*images), interpret(graph, model, images)["output"])
+
+
+def test_an_input_that_a_block_does_not_read_may_come_from_inside_another_scope() -> None:
+    model = built(
+        """
+        blocks:
+          first: {inputs: [x, skip], nodes: {conv: {op: conv, from: x, out: 4, kernel: 1}, act: relu}}
+        nodes:
+          dense: {repeat: 2, op: conv, out: 4, kernel: 1, carry: concat}
+          one: {op: first, from: [dense, dense.0]}
+          other: {share: one, from: [dense, dense.1]}
+          sum: {op: add, from: [one, other]}
+        """
+    )
+    x = torch.randn(2, 4, 6, 6)
+    dense, first, _ = model.dense(x)
+    assert torch.equal(model(x), 2 * model.one(dense, first))

@@ -19,7 +19,7 @@ from cnngraph.diagnostics import Source
 from cnngraph.ops.op import Layer, Op, layer
 from cnngraph.ops.registry import Registry
 from cnngraph.tensor_type import TensorType
-from tests.backend.support import graph_of, inputs_of, random_graph
+from tests.backend.support import graph_of, inputs_of
 from tests.backend.test_modules import EVERYTHING
 from tests.library import CHOSEN, NETWORKS, ROOT, network
 
@@ -51,13 +51,39 @@ HYPHENS = """
           mul: {op: mul, from: [conv-by, scale-to]}
     nodes: {block1: {repeat: 2, name: block1-0, op: unit, out: 4 + $i}}
     """
+NESTED = """
+    blocks:
+      unit:
+        params: {out: 4}
+        nodes:
+          conv: {op: conv, out: $out, kernel: 3, padding: half}
+          halves: {op: chunk, chunks: 2}
+          gamma: {op: parameter, shape: [4, 1, 1], init: 0.5}
+          scaled: {op: mul, from: [in, gamma]}
+          concat: {op: concat, from: [halves.1, scaled, halves.0]}
+    nodes:
+      stem.0: {op: conv, out: 4, kernel: 1}
+      stem.1: batch_norm
+      dense: {repeat: 2, op: conv, out: 2, kernel: 1, carry: concat}
+      body:
+        nodes:
+          narrow: {op: conv, out: 4, kernel: 1}
+          a: unit
+          b: {op: conv, out: 4, kernel: 1}
+          tap: {op: add, from: [b, a.scaled]}
+      old: {op: conv, out: 2, kernel: 1, unused: true}
+      again: {share: stem.0, from: body.tap}
+      add: {op: add, from: [again, stem.1]}
+    outputs: {aux: body.tap, end: add}
+    training_only: [aux]
+    """
 GRAPHS = {
     "everything": graph_of(EVERYTHING),
     "initialised": graph_of(INITIALISED),
     "hyphens": graph_of(HYPHENS),
     "googlenet_mnist": cnngraph.load(network("googlenet_mnist")),
     "resnet_cifar": cnngraph.load(network("resnet_cifar"), depth=8, join="exclusive_gating"),
-    "random": random_graph(3),
+    "nested": graph_of(NESTED),
 }
 SCRIPT = """
 import runpy, sys

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from cnngraph.api import compile_spec, compile_text
 from cnngraph.diagnostics import Severity, Source
 from cnngraph.ir.graph import Graph
-from tests.fuzz.strategies import SPECS
+from tests.fuzz.cases import draw
+from tests.fuzz.checks import MAIN, compiled
+from tests.fuzz.spec_tree import spec_files
 from tests.library import network
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
@@ -153,19 +154,10 @@ def test_clashes(text: str, codes: list[str]) -> None:
     assert_one_path_each(result.graph)
 
 
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],
-)
-@given(spec=SPECS)
-def test_no_two_nodes_of_random_specs_have_one_path(spec: tuple[str, Path]) -> None:
-    text, folder = spec
-    graph = compile_text(Source("random.yaml", text), folder).graph
-    if graph is not None:
+def test_no_two_nodes_of_random_specs_have_one_path(tmp_path: Path) -> None:
+    for seed in range(100):
+        graph = compiled(spec_files(draw(seed)[1], MAIN), tmp_path).graph
+        assert graph is not None
         assert_one_path_each(graph)
 
 

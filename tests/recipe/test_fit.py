@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import cnngraph
 from cnngraph.api import WARNINGS
-from cnngraph.diagnostics import Source, Span
-from cnngraph.recipe import Recipe, check_fit, fit
+from cnngraph.diagnostics import Severity, Source, Span
+from cnngraph.recipe import Recipe, check_fit
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.fit import Norm, check_batches
@@ -190,6 +190,25 @@ def test_a_folder_that_was_looked_into() -> None:
     assert [each[:4] for each in found] == ["E605", "E605"]
 
 
-def test_every_misfit_can_be_a_warning_of_check() -> None:
-    text = Path(fit.__file__).read_text(encoding="utf-8")
-    assert set(re.findall(r'"(E\d{3})"', text)) == set(WARNINGS)
+TWO_INPUTS = "input: {a: [1, 28, 28], b: [1, 28, 28]}\nnodes: [{op: add, from: [a, b]}, flatten, {op: linear, out: 10}]"
+MISFITS = {  # by the code of the warning: a network, and what its own recipe has beside data, epochs and optimizer
+    "W605": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "loss: {class_weights: [1, 2]}"),
+    "W610": ("input: [1, 32, 32]\nnodes: [flatten, {op: linear, out: 10}]", ""),
+    "W611": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 7}]", ""),
+    "W612": (TWO_INPUTS, ""),
+    "W613": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "loss: {auxiliary: {aux: 0.3}}"),
+}
+
+
+@pytest.mark.parametrize("code", MISFITS)
+def test_a_misfit_of_a_specs_own_recipe_is_a_warning(code: str, tmp_path: Path) -> None:
+    network, more = MISFITS[code]
+    recipe = f"{{data: mnist, epochs: 1, optimizer: {{name: adam}}{', ' * bool(more)}{more}}}"
+    (tmp_path / "net.yaml").write_text(f"cnngraph: 1\n{network}\ntrain: {recipe}\n")
+    (found,) = cnngraph.check(tmp_path / "net.yaml")
+    assert found.code == code
+    assert found.severity is Severity.WARNING
+
+
+def test_every_misfit_has_its_warning() -> None:
+    assert set(MISFITS) == set(WARNINGS.values())

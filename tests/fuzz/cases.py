@@ -1,0 +1,192 @@
+"""One random case from one seed: a right spec, one with slips in it, or expressions."""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.checks import MAIN, check_files, check_refusal, check_wiring, compiled
+from tests.fuzz.drawing import WRONG, Drawer
+from tests.fuzz.expressions import Expressions, RefusedError, elements, evaluate, goes_far, plain
+from tests.fuzz.reading import Reading
+from tests.fuzz.shrinking import shrunk, smaller_specs, smaller_texts
+from tests.fuzz.slips import slip
+from tests.fuzz.spec_tree import SpecTree, spec_files, written
+from tests.library import network
+
+LIBRARY = ["googlenet_mnist", "residual_mnist", "cifar2_skip", "cifar2_deep", "resnet_cifar", "resnet_cifar_222"]
+EXPRESSIONS = 6  # in one case
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with a seed, on files as small as could be found."""
+
+    seed: int
+    error: Exception
+    files: Mapping[str, str]
+
+    def __str__(self) -> str:
+        texts = "".join(f"# {name}\n{text}" for name, text in self.files.items())
+        return f"seed {self.seed}: {type(self.error).__name__}: {self.error}\n{texts}"
+
+
+def run(seed: int, folder: Path, counts: Counter[str]) -> Failure | None:
+    """Try the case of a seed."""
+    rng = random.Random(f"case {seed}")
+    kind: Callable[..., Failure | None] = rng.choices([right, wrong, of_library, expressions], [62, 22, 4, 12])[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return kind(seed, rng, folder, counts)
+
+
+def draw(seed: int) -> tuple[Drawer, SpecTree]:
+    """The spec of a seed."""
+    for attempt in range(100):
+        drawer = Drawer(f"{seed}/{attempt}")
+        try:
+            return drawer, drawer.draw()
+        except WRONG:
+            continue
+    raise AssertionError(f"no spec could be drawn from {seed}")
+
+
+def right(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
+    """A spec that must be accepted, and be what the second reading says."""
+    drawer, spec = draw(seed)
+    try:
+        check_right(spec, folder, counts)
+    except Exception as error:  # of any kind: no traceback may come out of the compiler or of the network
+        kind = kind_of(error)
+
+        def fails(smaller: SpecTree) -> bool:
+            try:
+                check_right(smaller, folder, Counter())
+            except WRONG_SPEC:
+                return False
+            except Exception as other:
+                return kind_of(other) == kind
+            return False
+
+        return Failure(seed, error, spec_files(shrunk(spec, smaller_specs, fails), MAIN))
+    try:
+        for each in drawer.refused:
+            check_refusal(each.op, each.types, each.error)
+    except AssertionError as error:
+        return Failure(seed, error, {})
+    return None
+
+
+class WrongSpecError(Exception):
+    """A shrunk spec is no network by the second reading."""
+
+
+WRONG_SPEC = (WrongSpecError,)
+
+
+def check_right(spec: SpecTree, folder: Path, counts: Counter[str]) -> None:
+    """A spec is accepted, runs, and is what the second reading says."""
+    reading = Reading()
+    try:
+        outputs = reading.spec(spec)
+    except WRONG as error:
+        raise WrongSpecError(str(error)) from error
+    result = check_files(spec_files(spec, MAIN), folder, counts)
+    assert result.ok, next(str(each) for each in result.diagnostics if each.code.startswith("E"))
+    assert result.graph is not None
+    check_wiring(result.graph, reading.made, {name: each.name for name, each in outputs.items()})
+
+
+def wrong(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
+    """A right spec with slips in one of its files."""
+    files = spec_files(draw(seed)[1], MAIN)
+    name = rng.choice([MAIN, *files])
+    for _ in range(rng.choice([1, 1, 2])):
+        files[name] = slip(rng, files[name])
+    return try_text(seed, files, folder, counts)
+
+
+def of_library(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
+    """A network of the library with slips."""
+    path = network(rng.choice(LIBRARY))
+    text = path.read_text(encoding="utf-8").replace("depth: 110", "depth: 8").replace("depth: 10\n", "depth: 2\n")
+    for _ in range(rng.randint(1, 3)):
+        text = slip(rng, text)
+    return try_text(seed, {MAIN: text}, path.parent, counts)
+
+
+def try_text(seed: int, files: Mapping[str, str], folder: Path, counts: Counter[str]) -> Failure | None:
+    """Files that may be right or wrong."""
+
+    def error_of(files: Mapping[str, str], counts: Counter[str]) -> Exception | None:
+        try:
+            check_files(files, folder, counts)
+        except Exception as error:
+            return error
+        return None
+
+    error = error_of(files, counts)
+    if error is None:
+        return None
+    kind = kind_of(error)
+
+    def fails(smaller: Mapping[str, str]) -> bool:
+        other = error_of(smaller, Counter())
+        return other is not None and kind_of(other) == kind
+
+    return Failure(seed, error, shrunk(files, smaller_texts, fails))
+
+
+def expressions(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
+    """Expressions have the values that Python gives them, and are refused where it refuses."""
+    drawn = Expressions(rng)
+    names = {name: elements(value) for name, value in drawn.PARAMS.items()}
+    values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
+    for number in range(EXPRESSIONS):
+        text = drawn.text()
+        counts["expressions"] += 1
+        try:
+            value = plain(evaluate(text, names))
+            if goes_far(text, names):
+                continue
+            values[f"e{number}"] = value
+            texts[f"e{number}"] = text
+        except (RefusedError, ArithmeticError, LookupError, TypeError, ValueError):
+            files = {MAIN: expression_spec({"e": text})}
+            codes = {each.code for each in compiled(files, folder).diagnostics}
+            if not codes & {"E403", "E404", "E503"}:
+                return Failure(seed, AssertionError(f"Python refuses {text}, and the compiler says {codes}"), files)
+    files = {MAIN: expression_spec(texts)}
+    result = compiled(files, folder)
+    counts["accepted" if result.ok else "refused"] += 1
+    if not result.ok or result.graph is None:
+        return Failure(seed, AssertionError(str(result.diagnostics[0])), files)
+    for name, wanted in values.items():
+        found = result.graph.params[name]
+        if repr(_plain(found)) != repr(wanted):
+            message = f"{texts[name]} is {found}, by Python {wanted}"
+            return Failure(seed, AssertionError(message), files)
+    return None
+
+
+def expression_spec(texts: Mapping[str, str]) -> str:
+    """A spec whose params are expressions."""
+    lines = [f"  {name}: {written(value)}" for name, value in Expressions.PARAMS.items()]
+    lines += [f'  {name}: "{text}"' for name, text in texts.items()]
+    return "\n".join(["cnngraph: 1", "input: [3]", "params:", *lines, "nodes: [relu]", ""])
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def kind_of(error: Exception) -> str:
+    """Errors of one kind have this in common."""
+    return type(error).__name__ + re.sub(r"\S*[\d.]\S*", "#", str(error).partition("\n")[0])[:50]

@@ -1,0 +1,207 @@
+"""What names stand for while a spec is read a second time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnngraph.ops.op import Op
+from cnngraph.tensor_type import TensorType
+from tests.fuzz.expressions import elements, evaluate
+from tests.fuzz.spec_tree import Expr
+
+IN_TEXT = re.compile(r"\$\{([^}]*)\}|\$(\w+)")
+
+
+class InvalidError(Exception):
+    """The tree is no network: a draw that is thrown away."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor by its producer's path, or for an implied concatenation by what it joins."""
+
+    name: str
+    type: TensorType
+
+
+class Names(dict[str, "Value"]):
+    """The nodes of a scope by name. `flat` may bring in another of a name: then which is meant is not known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[tuple[str, Value]] = []
+
+    def put(self, name: str, value: Value) -> None:
+        """One more node."""
+        if name in self:
+            self.others.append((name, value))
+        else:
+            self[name] = value
+
+    def join(self, inner: Names) -> None:
+        """Those inside a flat node."""
+        for name, value in (*inner.items(), *inner.others):
+            self.put(name, value)
+
+    def all(self, name: str) -> list[Value]:
+        """Every node of a name."""
+        return [*([self[name]] if name in self else []), *(each for other, each in self.others if other == name)]
+
+    def copy(self) -> Names:
+        """The same names."""
+        new = Names()
+        new.update(self)
+        new.others = list(self.others)
+        return new
+
+
+@dataclass
+class Value:
+    """What a name stands for, with the names inside and how to run it again."""
+
+    tensors: tuple[Tensor, ...]
+    is_list: bool = False
+    path: str = ""
+    names: Names = field(default_factory=Names)
+    flat: bool = False
+    rounds: list[Value] = field(default_factory=list)
+    absent: bool = False
+    unused: bool = False
+    again: Callable[[list[Value], Level, str], Value] | None = None
+    made: list[Made] = field(default_factory=list)
+
+    def __getattr__(self, part: str) -> Any:
+        """Sizes in expressions, and nodes inside."""
+        if part in ("channels", "height", "width", "features"):
+            if self.is_list:
+                raise InvalidError("a list has no size")
+            (tensor,) = self.tensors
+            size = tensor.type.count if part == "features" else getattr(tensor.type, part)
+            if size is None:
+                raise InvalidError(part)
+            return size
+        if not part.startswith("__") and part in self.names:
+            return self.names[part]
+        raise AttributeError(part)
+
+    def __getitem__(self, place: int | str) -> Any:
+        return getattr(self, place) if isinstance(place, str) else Value((self.tensors[place],))
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+@dataclass
+class Made:
+    """One operation."""
+
+    path: str
+    op: Op
+    reads: tuple[str, ...]
+    outputs: tuple[Tensor, ...]
+    call: object  # the module's constructor call, or the expression that stands in a forward
+    shares: str | None
+    unused: bool = False
+    implied: bool = False  # a concatenation of `carry: concat`, whose path is not told here
+
+
+@dataclass
+class Level:
+    """The names taken in one module."""
+
+    prefix: str
+    taken: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def take(self, name: str) -> str:
+        if not name:
+            name = str(self.count)
+            self.count += 1
+        heads = [name[: match.start()] for match in re.finditer(r"\.", name)]
+        if {name, *heads} & self.taken or any(each.startswith(f"{name}.") for each in self.taken):
+            raise InvalidError(f"{name} twice")
+        self.taken.add(name)
+        return f"{self.prefix}.{name}" if self.prefix else name
+
+
+@dataclass
+class Env:
+    """Names in reach."""
+
+    params: dict[str, Any]
+    inputs: dict[str, Value]
+    names: Names = field(default_factory=Names)
+    round: tuple[int, Any] | None = None
+    reads: Value | None = None
+    home: bool = True
+
+    def lookup(self) -> Mapping[str, Any]:
+        extra: dict[str, Any] = {"from": self.reads} if self.reads is not None else {}
+        if self.round is not None:
+            extra |= {"i": self.round[0], "item": elements(self.round[1])}
+        return {**self.names, **self.inputs, **extra, **self.params}
+
+    def value(self, given: Any) -> Any:
+        if isinstance(given, Expr):
+            return evaluate(given, self.lookup())
+        if isinstance(given, list):
+            return [self.value(each) for each in given]
+        return {key: self.value(each) for key, each in given.items()} if isinstance(given, dict) else given
+
+    def text(self, text: str) -> str:
+        return IN_TEXT.sub(lambda match: str(evaluate(match[1] or f"${match[2]}", self.lookup())), text)
+
+    def find(self, path: str) -> Value:
+        """What a path stands for, however it is read."""
+        path = self.text(path)
+        found: list[Value] = []
+        for head, rest in _splits(path):
+            for value in [self.inputs[head]] if head in self.inputs else self.names.all(head):
+                found += self._inside(value, rest, head in self.inputs)
+        if len({each.tensors for each in found}) != 1:
+            raise InvalidError(f"{path} has {len(found)} meanings")
+        return found[0]
+
+    def _inside(self, value: Value, rest: str, is_input: bool) -> Iterator[Value]:
+        if not rest:
+            yield value
+            return
+        for head, more in _splits(rest):
+            for inner in value.names.all(head):
+                yield from self._inside(inner, more, False)
+        part, _, more = rest.partition(".")
+        if not part.isdecimal():
+            return
+        if value.is_list or is_input:
+            if int(part) < len(value.tensors):
+                yield from self._inside(value[int(part)], more, False)
+        elif part not in value.names and int(part) < len(value.rounds) and value.rounds[int(part)].flat:
+            yield from self._inside(value.rounds[int(part)], more, False)
+
+
+def _splits(path: str) -> Iterator[tuple[str, str]]:
+    """A name, which may have dots in it, and what follows."""
+    for match in re.finditer(r"\.|$", path):
+        yield path[: match.start()], path[match.end() :]
+
+
+def joined(values: list[Value]) -> Value:
+    """Several values as one, without the names inside."""
+    if len(values) == 1:
+        return Value(values[0].tensors, values[0].is_list)
+    return Value(tuple(each for value in values for each in value.tensors), True)
+
+
+def paths(values: Mapping[str, Value], depth: int = 3) -> Iterator[tuple[str, Value]]:
+    """Every path in reach with what it stands for."""
+    for name, value in values.items():
+        if value.absent or value.unused:
+            continue
+        yield name, value
+        if depth:
+            yield from ((f"{name}.{inner}", each) for inner, each in paths(value.names, depth - 1))
+        if value.is_list:
+            yield from ((f"{name}.{part}", value[part]) for part in range(len(value)) if str(part) not in value.names)

@@ -1,0 +1,373 @@
+"""A second, small reading of the language: which operations a spec's tree stands for, written from docs/language.md.
+
+It knows only what the drawn specs use, and takes the shapes of single operations from the ops themselves, which are
+compared with PyTorch elsewhere. What it gives is compared with the compiler's graph: paths, operations, wiring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from cnngraph.fields import FieldError
+from cnngraph.ops.op import Layer, Op, OpError, infer_types, make_op
+from cnngraph.ops.registry import builtin_ops
+from cnngraph.tensor_type import TensorType
+from tests.fuzz.expressions import elements
+from tests.fuzz.names import Env, InvalidError, Level, Made, Names, Tensor, Value, joined
+from tests.fuzz.spec_tree import BlockTree, Expr, NodeTree, ScopeTree, SpecTree
+
+OPS = builtin_ops()
+LARGEST_TENSOR = 3000
+
+
+class Reading:
+    """Runs trees, and keeps the operations that they make."""
+
+    def __init__(self) -> None:
+        self.made: list[Made] = []
+        self.blocks: dict[str, BlockTree] = {}
+        self.file_params: dict[str, Any] = {}
+        self.sharing: tuple[str, str] | None = None
+        self.using: list[str] = []
+
+    def spec(self, spec: SpecTree) -> dict[str, Tensor]:
+        """The whole network's outputs; raises InvalidError where something is left unread."""
+        self.made.clear()
+        types = {name: TensorType.of(tuple(sizes)) for name, sizes in spec.inputs.items()}
+        self.blocks, self.file_params = spec.blocks, {}
+        inputs = {name: Value((Tensor(name, type_),)) for name, type_ in types.items()}
+        env = Env(self.file_params, inputs)
+        for name, given in spec.params.items():
+            self.file_params[name] = elements(env.value(given))
+        env = Env(self.file_params, inputs)
+        last = self.scope(spec.nodes, env, Level(""))
+        found = {name: env.find(path) for name, path in spec.outputs.items()} or {"output": last}
+        if any(len(each) != 1 or not each.tensors[0].type.batched or each.unused for each in found.values()):
+            raise InvalidError("no output")
+        outputs = {name: each.tensors[0] for name, each in found.items()}
+        if self.unread(0, {each.name for each in outputs.values()}, inputs):
+            raise InvalidError("something is unread")
+        return outputs
+
+    def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Made | str]:
+        """The operations since `start`, and the inputs, that nothing reads."""
+        read = final.union(*(made.reads for made in self.made if not made.unused))
+        left: list[Made | str] = [
+            each for each in self.made[start:] if not each.unused and not any(t.name in read for t in each.outputs)
+        ]
+        return left + [name for name, each in inputs.items() if not any(t.name in read for t in each.tensors)]
+
+    def scope(self, scope: ScopeTree, env: Env, level: Level) -> Value:
+        """The value of a scope's last node; `env` gets its names."""
+        last: Value | None = None
+        for node in scope.children:
+            last = self.child(node, env, last, level)
+        if last is None:
+            raise InvalidError("no nodes")
+        return last
+
+    def child(self, node: NodeTree, env: Env, above: Value | None, level: Level) -> Value:
+        """One node of a scope, whose name is then known."""
+        if above is None and len(env.inputs) == 1:
+            (above,) = env.inputs.values()
+        name = env.text(node.name)
+        before = level.count
+        value = self.node(node, env, above, level, name)
+        if name:
+            env.names.put(name, value)
+        elif not value.absent and not value.flat:
+            env.names.put(str(before), value)
+        if value.flat:
+            env.names.join(value.names)
+        return value
+
+    def node(self, node: NodeTree, env: Env, above: Value | None, level: Level, name: str) -> Value:
+        start = len(self.made)
+        if node.reads is not None:
+            own = [each for each in node.reads if node.repeat is not None and _varies(node, each)]
+            values = [env.find(each) for each in node.reads if each not in own]
+        else:
+            own = []
+            if above is None and not node.op == "parameter":
+                raise InvalidError("reads nothing")
+            values = [above] if above is not None else []
+        if any(each.unused for each in values):
+            raise InvalidError("unused is read")
+        env = replace(env, reads=joined(values) if values else None)
+        if node.when is not None and not env.value(node.when):
+            return self.absent(node.otherwise, env, values)
+        if node.repeat is not None:
+            value = self.repeat(node, env, values, own, level, name, node.flat)
+        else:
+            value = self.body(node, {}, env, values, level, name, node.flat)
+        if node.expect is not None:
+            self.expect(node.expect, env, value)
+        if node.unused:
+            for each in self.made[start:]:
+                each.unused = True
+            _mark_unused(value)
+        return value
+
+    def expect(self, sizes: list[Any], env: Env, value: Value) -> None:
+        wanted = env.value(sizes)
+        for tensor in value.tensors:
+            found = tensor.type.sizes
+            if len(wanted) != len(found) or any(
+                one not in ("_", other) for one, other in zip(wanted, found, strict=True)
+            ):
+                raise InvalidError("expect")
+
+    def absent(self, otherwise: list[str] | None, env: Env, values: list[Value]) -> Value:
+        if otherwise is not None:
+            found = [env.find(each) for each in otherwise]
+            whole = joined(found) if found else Value((), True)
+        else:
+            whole = values[0] if values else Value((), True)
+        return Value(whole.tensors, whole.is_list, absent=True)
+
+    # -- repeats
+
+    def repeat(
+        self, node: NodeTree, env: Env, values: list[Value], own: list[str], level: Level, name: str, flat: bool
+    ) -> Value:
+        count = env.value(node.repeat)
+        if isinstance(count, int) and count < 0:
+            raise InvalidError("a negative repeat")
+        items = list(count) if isinstance(count, list) else [None] * count
+        if not items:
+            return Value(values[0].tensors, values[0].is_list, absent=True)
+        start = len(self.made)
+        inner = level if flat else Level(level.take(name))
+        so_far = list(values[0].tensors) if values else []
+        results: list[Tensor] = []
+        value: Value | None = None
+        whole = Value((), path=inner.prefix, flat=flat)
+        for number, item in enumerate(items):
+            carried = values
+            if number and node.carry == "concat" and not self.is_absent(node, number, item, len(items)):
+                carried = [self.concat(so_far), *values[1:]]
+            elif number and node.carry == "last":
+                assert value is not None
+                carried = [Value(value.tensors, value.is_list), *values[1:]]
+            value = self.round(node, env, number, item, len(items), carried, own, inner)
+            whole.rounds.append(value)
+            if value.flat:
+                whole.names.join(value.names)
+            elif value.path:
+                whole.names.put(value.path[len(inner.prefix) + 1 if inner.prefix else 0 :], value)
+            results += value.tensors
+            if not value.absent:
+                so_far += value.tensors
+        assert value is not None
+        result = {"last": value, "none": Value(tuple(results), True)}.get(node.carry) or self.concat(so_far)
+        whole.tensors, whole.is_list, whole.made = result.tensors, result.is_list, self.made[start:]
+        if not own:
+            whole.again = lambda values, level, name: self.repeat(
+                node, replace(env, reads=joined(values)), values, [], level, name, flat
+            )
+        return whole
+
+    def round(
+        self,
+        node: NodeTree,
+        env: Env,
+        number: int,
+        item: Any,
+        count: int,
+        values: list[Value],
+        own: list[str],
+        level: Level,
+    ) -> Value:
+        env = replace(env, round=(number, item), reads=joined(values) if values else None)
+        if own:
+            values = [*values, *(env.find(each) for each in own)]
+            env = replace(env, reads=joined(values))
+        overlay = dict(item) if isinstance(item, Mapping) else {}
+        for words, holds in ((node.first, number == 0), (node.last, number == count - 1)):
+            overlay |= {key: env.value(each) for key, each in words.items()} if holds else {}
+        otherwise = overlay.pop("else", None)
+        if not overlay.pop("when", True):
+            paths = [otherwise] if isinstance(otherwise, str) else otherwise
+            return self.absent(paths, env, values)
+        name = node.round_name
+        if name:
+            stem = name.rstrip("0123456789")
+            name = f"{stem}{int(name[len(stem) :]) + number}"
+        return self.body(node, overlay, env, values, level, name, False)
+
+    def is_absent(self, node: NodeTree, number: int, item: Any, count: int) -> bool:
+        rows = [item if isinstance(item, Mapping) else {}, node.first if not number else {}]
+        rows.append(node.last if number == count - 1 else {})
+        return not {"when": True, **rows[0], **rows[1], **rows[2]}["when"]
+
+    def concat(self, tensors: list[Tensor]) -> Value:
+        """What `carry: concat` implies, without a path."""
+        if len(tensors) == 1:
+            return Value((tensors[0],))
+        op = make_op(OPS["concat"], {})
+        types = tuple(each.type for each in tensors)
+        (type_,) = _inferred(op, types)[0]
+        reads = tuple(each.name for each in tensors)
+        result = Tensor(f"concat({', '.join(reads)})", type_)
+        self.made.append(Made(result.name, op, reads, (result,), _call(op, types), None, implied=True))
+        return Value((result,))
+
+    # -- bodies
+
+    def body(
+        self,
+        node: NodeTree,
+        overlay: dict[str, Any],
+        env: Env,
+        values: list[Value],
+        level: Level,
+        name: str,
+        flat: bool,
+    ) -> Value:
+        if node.nodes is not None and "op" not in overlay:
+            return self.inline(node.nodes, env, values, level, name, flat)
+        if node.share is not None:
+            return self.share(node.share, env, values, level, name)
+        words = {**{key: env.value(each) for key, each in node.words.items()}, **overlay}
+        op = words.pop("op", None) or (env.value(node.op) if isinstance(node.op, Expr) else node.op)
+        return self.use(op, words, values, level, name, flat)
+
+    def inline(self, scope: ScopeTree, env: Env, values: list[Value], level: Level, name: str, flat: bool) -> Value:
+        inside = replace(env, inputs={"in": joined(values)}, names=Names(), reads=None)
+        again = lambda values, level, name: self.inline(scope, env, values, level, name, flat)  # noqa: E731
+        return self.opened(scope, inside, level, name, flat, again)
+
+    def opened(
+        self, scope: ScopeTree, env: Env, level: Level, name: str, flat: bool, again: Callable[..., Value]
+    ) -> Value:
+        start = len(self.made)
+        inner = level if flat else Level(level.take(name))
+        last = self.scope(scope, env, inner)
+        made = self.made[start:]
+        return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, made=made)
+
+    def use(self, op: Any, words: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool) -> Value:
+        if op in self.blocks:
+            return self.block(self.blocks[op], words, values, level, name, flat)
+        if op not in OPS:
+            raise InvalidError(f"no op {op}")
+        return self.leaf(op, words, values, level, name)
+
+    def leaf(self, op_name: str, words: dict[str, Any], values: list[Value], level: Level, name: str) -> Value:
+        if OPS[op_name].inputs == (0, 0):
+            values = []
+        tensors = joined(values).tensors if values else ()
+        types = tuple(each.type for each in tensors)
+        try:
+            op = make_op(OPS[op_name], words)
+        except FieldError as error:
+            raise InvalidError(error.message) from None
+        outputs, is_list = _inferred(op, types)
+        path = level.take(name)
+        shares = self.sharing[0] + path[len(self.sharing[1]) :] if self.sharing else None
+        results = tuple(Tensor(f"{path}.{part}" if is_list else path, each) for part, each in enumerate(outputs))
+        reads = tuple(each.name for each in tensors)
+        made = Made(path, op, reads, results, _call(op, types), shares)
+        self.made.append(made)
+        again = lambda values, level, name: self.leaf(op_name, words, values, level, name)  # noqa: E731
+        return Value(results, is_list, path, again=again, made=[made])
+
+    def share(self, path: str, env: Env, values: list[Value], level: Level, name: str) -> Value:
+        owner = env.find(path)
+        if (
+            owner.absent
+            or owner.flat
+            or owner.again is None
+            or self.sharing
+            or any(each.shares or each.unused for each in owner.made)
+        ):
+            raise InvalidError("not to be shared")
+        if owner.made and owner.made[0].op.name == "parameter" and owner.made[0].path == owner.path:
+            raise InvalidError("a parameter is no module")
+        self.sharing = (owner.path, f"{level.prefix}.{name}" if level.prefix else name or str(level.count))
+        if not name and level.prefix:
+            self.sharing = (owner.path, f"{level.prefix}.{level.count}")
+        try:
+            value = owner.again(values, level, name)
+        finally:
+            self.sharing = None
+        theirs, mine = ([(each.op, each.call) for each in one.made] for one in (owner, value))
+        if theirs != mine or not any(isinstance(each.call, Layer) for each in owner.made):
+            raise InvalidError("other weights")
+        return replace(value, again=None)
+
+    def block(
+        self, block: BlockTree, words: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
+    ) -> Value:
+        if block.name in self.using:
+            raise InvalidError("a circle")
+        env = self.block_env(block, words, values)
+        rest = {key: value for key, value in words.items() if key not in block.params}
+        body = block.body
+        self.using.append(block.name)
+        try:
+            if body.when is not None and not env.value(body.when):
+                return self.absent(body.otherwise, env, values)
+            flat = flat or body.flat
+            again = lambda values, level, name: self.block(block, words, values, level, name, flat)  # noqa: E731
+            if body.repeat is not None:
+                value = self.repeat(body, env, values, [], level, name, flat)
+            elif body.nodes is not None:
+                return self.opened(body.nodes, env, level, name, flat, again)
+            else:
+                assert body.op is not None
+                return self.use(
+                    body.op, {**{k: env.value(v) for k, v in body.words.items()}, **rest}, values, level, name, flat
+                )
+        finally:
+            self.using.pop()
+        value.again = again
+        return value
+
+    def block_env(self, block: BlockTree, words: dict[str, Any], values: list[Value]) -> Env:
+        alias = block.inputs is None and block.body.op is not None and block.body.repeat is None
+        names = block.inputs or ["in"]
+        if alias:
+            values = [joined(values)] if values else []
+        elif len(values) != len(names):
+            values = [Value((each,)) for value in values for each in value.tensors]
+        if len(values) != len(names):
+            raise InvalidError("inputs")
+        base = {} if block.file else {k: v for k, v in self.file_params.items() if k not in block.params}
+        inputs = {name: joined([value]) for name, value in zip(names, values, strict=True)}
+        env = Env(base, inputs, reads=joined(values), home=not block.file)
+        for key, default in block.params.items():
+            if key not in words and default is None:
+                raise InvalidError(f"{key} is missing")
+            env.params[key] = elements(words[key] if key in words else env.value(default))
+        return env
+
+
+def _varies(node: NodeTree, path: str) -> bool:
+    return "$" in path and (node.carry == "none" or path != (node.reads or [""])[0])
+
+
+def _mark_unused(value: Value) -> None:
+    value.unused = True
+    for inner in value.names.values():
+        _mark_unused(inner)
+
+
+def _call(op: Op, types: tuple[TensorType, ...]) -> object:
+    """What a module's forward has for it: it is the same wherever the module runs."""
+    names = tuple(f"x{number}" for number in range(len(types)))
+    return op.layer(*types) or op.code(names, *types)
+
+
+def _inferred(op: Op, types: tuple[TensorType, ...]) -> tuple[tuple[TensorType, ...], bool]:
+    try:
+        result = infer_types(op, types)
+        outputs = result if isinstance(result, tuple) else (result,)
+        weights = sum(TensorType.of(shape).count for shape in op.parameters(*types).values())
+    except OpError as error:
+        raise InvalidError(error.message) from None
+    if weights > LARGEST_TENSOR or any(each.count > LARGEST_TENSOR for each in outputs):
+        raise InvalidError("too large")
+    return outputs, isinstance(result, tuple)

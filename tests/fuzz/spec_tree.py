@@ -1,0 +1,188 @@
+"""A spec as a tree of plain values, and its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+PLAIN = re.compile(r"[A-Za-z_][\w.-]*|\d+")
+SPECIAL = {"null", "true", "false", "Null", "True", "False", "NULL", "TRUE", "FALSE"}
+
+
+class Expr(str):
+    """An expression, beside strings that are none."""
+
+
+@dataclass
+class NodeTree:
+    """A node as it is written; `name` is empty in a list."""
+
+    name: str = ""
+    op: str | None = None
+    words: dict[str, Any] = field(default_factory=dict)
+    nodes: ScopeTree | None = None
+    share: str | None = None
+    reads: list[str] | None = None
+    when: Any = None
+    otherwise: list[str] | None = None
+    repeat: Any = None
+    carry: str = "last"
+    round_name: str = ""
+    first: dict[str, Any] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict)
+    flat: bool = False
+    expect: list[Any] | None = None
+    unused: bool = False
+
+    def entries(self) -> dict[str, Any]:
+        """Its keys and values, but for its nodes."""
+        pairs: list[tuple[str, Any, bool]] = [
+            ("repeat", self.repeat, self.repeat is not None),
+            ("op", self.op, self.op is not None),
+            ("share", self.share, self.share is not None),
+            ("from", self.reads[0] if self.reads and len(self.reads) == 1 else self.reads, self.reads is not None),
+            *((key, value, True) for key, value in self.words.items()),
+            ("first", self.first, bool(self.first)),
+            ("last", self.last, bool(self.last)),
+            ("carry", self.carry, self.carry != "last"),
+            ("name", self.round_name, bool(self.round_name)),
+            ("when", self.when, self.when is not None),
+            ("else", self.otherwise, self.otherwise is not None),
+            ("flat", True, self.flat),
+            ("expect", self.expect, self.expect is not None),
+            ("unused", True, self.unused),
+        ]
+        return {key: value for key, value, given in pairs if given}
+
+
+@dataclass
+class ScopeTree:
+    """Nodes, by name or in a list; `order` is that of the file, where it is another than that of execution."""
+
+    children: list[NodeTree]
+    numbered: bool
+    order: list[int] | None = None
+
+    def as_written(self) -> list[NodeTree]:
+        """The nodes in the file's order."""
+        return self.children if self.order is None else [self.children[place] for place in self.order]
+
+
+@dataclass
+class BlockTree:
+    """A block's definition; `file` is where it stands, empty for the spec's own."""
+
+    name: str
+    params: dict[str, Any]
+    inputs: list[str] | None
+    body: NodeTree
+    file: str = ""
+    examples: dict[str, Any] = field(default_factory=dict)  # values that its params are drawn for
+
+
+@dataclass
+class SpecTree:
+    """A whole network. `variant` are the params and blocks that another file says for the one it extends."""
+
+    inputs: dict[str, list[int]]
+    params: dict[str, Any]
+    blocks: dict[str, BlockTree]
+    nodes: ScopeTree
+    outputs: dict[str, str] = field(default_factory=dict)
+    training_only: list[str] = field(default_factory=list)
+    init: list[dict[str, Any]] = field(default_factory=list)
+    variant: dict[str, dict[str, Any]] | None = None
+
+
+def written(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{written(key)}: {written(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, str):
+        return value if PLAIN.fullmatch(value) and value not in SPECIAL and not value.isdecimal() else quoted(value)
+    return repr(value)
+
+
+def quoted(text: str) -> str:
+    """A string in quotes."""
+    return '"' + text + '"' if "'" in text else f"'{text}'"
+
+
+def scope_lines(scope: ScopeTree) -> Iterator[str]:
+    """A scope's nodes, a line for each and lines below it for what is inside."""
+    for node in scope.as_written():
+        head = "-" if scope.numbered else f"{node.name if PLAIN.fullmatch(node.name) else quoted(node.name)}:"
+        yield from node_lines(head, node)
+
+
+def node_lines(head: str, node: NodeTree, more: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """A node below its name (or the dash of a list)."""
+    entries = {**(more or {}), **node.entries()}
+    if node.nodes is None:
+        alone = list(entries) == ["op"] and head != "block:"
+        yield f"{head} {written(entries['op'] if alone else entries)}"
+        return
+    if head == "-":
+        yield f"- nodes:{'' if node.nodes.children else ' []'}"
+    else:
+        yield head
+        yield "  nodes:"
+    yield from (f"    {line}" for line in scope_lines(node.nodes))
+    yield from (f"  {key}: {written(value)}" for key, value in entries.items())
+
+
+def block_lines(blocks: Iterable[BlockTree]) -> Iterator[str]:
+    """The definitions of blocks."""
+    for block in blocks:
+        more: dict[str, Any] = {"params": block.params} if block.params else {}
+        if block.inputs is not None:
+            more["inputs"] = block.inputs
+        yield from node_lines(f"{block.name}:", block.body, more)
+
+
+def section(key: str, lines: Iterable[str]) -> list[str]:
+    """A key of a file with lines below it, where there are any."""
+    inner = [f"  {line}" for line in lines]
+    return [f"{key}:", *inner] if inner else []
+
+
+def spec_files(spec: SpecTree, main: str) -> dict[str, str]:
+    """The texts of all files by name: the spec's own, that of its imported blocks, and the one it extends."""
+    imported = [block for block in spec.blocks.values() if block.file]
+    files = {name: library_text(b for b in imported if b.file == name) for name in {b.file for b in imported}}
+    if spec.variant is None:
+        return {main: spec_text(spec, sorted(files)), **files}
+    other_blocks = {name: replace(block, body=NodeTree(op="relu")) for name, block in spec.variant["blocks"].items()}
+    base = replace(spec, params={**spec.params, **spec.variant["params"]}, blocks={**spec.blocks, **other_blocks})
+    head = ["cnngraph: 1", "extends: base.yaml"]
+    params = section("params", (f"{key}: {written(spec.params[key])}" for key in spec.variant["params"]))
+    blocks = section("blocks", block_lines(spec.variant["blocks"].values()))
+    return {main: "\n".join([*head, *params, *blocks]) + "\n", "base.yaml": spec_text(base, sorted(files)), **files}
+
+
+def spec_text(spec: SpecTree, imports: Iterable[str] = ()) -> str:
+    """A file of its own."""
+    lines = ["cnngraph: 1"]
+    lines += [f"import: {written(list(imports))}"] if imports else []
+    single = spec.inputs.get("in")
+    lines.append(f"input: {written(single if single is not None else spec.inputs)}")
+    lines += section("params", (f"{key}: {written(value)}" for key, value in spec.params.items()))
+    lines += section("blocks", block_lines(block for block in spec.blocks.values() if not block.file))
+    lines += section("nodes", scope_lines(spec.nodes))
+    lines += [f"outputs: {written(spec.outputs)}"] if spec.outputs else []
+    lines += [f"training_only: {written(spec.training_only)}"] if spec.training_only else []
+    lines += section("init", (f"- {written(rule)}" for rule in spec.init))
+    return "\n".join(lines) + "\n"
+
+
+def library_text(blocks: Iterable[BlockTree]) -> str:
+    """A file of blocks."""
+    return "\n".join(["cnngraph: 1", *section("blocks", block_lines(blocks))]) + "\n"
