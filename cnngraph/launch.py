@@ -12,9 +12,10 @@ from typing import NamedTuple
 FROM_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 THREADS = "OMP_NUM_THREADS"  # a person's choice, or torchrun's
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-# GNU's OpenMP, which PyTorch's wheels bring, spins 300,000 times or for some milliseconds before a thread sleeps. Where
-# another program needs the core that is a thousand times what it waits for. A short spin costs an idle machine nothing.
-SPINS, BLOCKTIME = "1000", "1"  # turns of GNU's OpenMP; milliseconds of LLVM's and Intel's
+# GNU's OpenMP, which PyTorch's wheels bring, spins 300,000 times or for some milliseconds before a thread sleeps: on a
+# busy machine it keeps a core from the thread that it waits for. On a free one 1,000 turns cost small networks 30 %,
+# 10,000 nothing (benchmarks/threads.py).
+SPINS, BLOCKTIME = "10000", "1"  # turns of GNU's OpenMP; milliseconds of LLVM's and Intel's
 NEARLY_ALL = 0.75  # of the cores: whoever has so many takes all of them
 LEAST_MEASURED = 0.3  # seconds over which the use of cores is known well enough
 CGROUPS = Path("/sys/fs/cgroup")
