@@ -128,17 +128,6 @@ WIDE = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 FREE_TEXT = frozenset({"about", "paper", "name"})  # keys whose value is for people
-SPEC, RECIPE, EXPERIMENT = "a spec", "a recipe", "an experiment"
-TELLING = {  # words by which a file is known for what it is
-    SPEC: ("cnngraph", "nodes", "blocks", "extends"),
-    EXPERIMENT: ("specs",),
-    RECIPE: ("data", "epochs", "optimizer"),
-}
-USES = {
-    SPEC: "it is trained by cnngraph train {file}",
-    EXPERIMENT: "it is run by cnngraph experiment {file}",
-    RECIPE: "a network is trained by it: cnngraph train SPEC --recipe {file}",
-}
 RAISE = "--max-nodes raises the bound, if this is meant"
 
 
@@ -400,20 +389,6 @@ TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
-
-
-def kind_of(table: Table) -> tuple[str, Span] | None:
-    """What a file is by its top words, and the first of those; None where they do not tell."""
-    found = ((kind, table.get(word)) for kind, words in TELLING.items() for word in words)
-    return next(((kind, entry.key_span) for kind, entry in found if entry), None)
-
-
-def other_kind(table: Table, wanted: str, code: str) -> Diagnostic | None:
-    """What is wrong with a file that is of another kind than is wanted."""
-    kind, span = kind_of(table) or (wanted, table.span)
-    if kind == wanted:
-        return None
-    return Diagnostic(code, f"{span.file} is {kind}, not {wanted}", span, help=USES[kind].format(file=span.file))
 
 
 def texts_in(value: Value) -> Iterator[str]:

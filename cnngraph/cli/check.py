@@ -105,7 +105,8 @@ def _checked(spec: str, how: Reading) -> _Checked:
 def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:
     """What is wrong with a file that is a recipe of its own; None for any other file."""
     from cnngraph.diagnostics import SpecError
-    from cnngraph.document import RECIPE, Table, kind_of, parse, read_file
+    from cnngraph.document import Table, parse, read_file
+    from cnngraph.file_kinds import RECIPE, kind_of
     from cnngraph.recipe import read_recipe
 
     try:

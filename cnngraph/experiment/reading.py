@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
-from cnngraph.document import EXPERIMENT, Entry, Listing, Scalar, Table, Value, other_kind, parse, read_file, value_of
+from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_file, value_of
 from cnngraph.experiment.model import Experiment
+from cnngraph.file_kinds import EXPERIMENT, other_kind
 from cnngraph.library import ENDINGS, library_root, network_files
 from cnngraph.recipe.reading import Reader
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError, did_you_mean
-from cnngraph.document import LIMITS, RECIPE, Limits, Table, Value, other_kind, parse, read_file, texts_in
+from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
+from cnngraph.file_kinds import RECIPE, other_kind
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.spec.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.spec.parse import FileSpec, parse_file

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
-from cnngraph.document import SPEC, Entry, Listing, Scalar, Table, Value, other_kind
+from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import show_value
+from cnngraph.file_kinds import SPEC, other_kind
 from cnngraph.spec.model import (
     LANGUAGE_VERSION,
     BlockSpec,
