@@ -151,3 +151,12 @@ def test_an_op_that_does_something_else_is_not_suggested(word: str) -> None:
 )
 def test_a_misspelt_op_is_recognised(word: str, op: str) -> None:
     assert near_words(word, builtin_ops())[0] == op
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(2, "1"), (4, "2"), (6, "3"), (2, "half"), (4, "half")])
+def test_an_even_kernel_that_was_to_keep_the_size_is_padded_unevenly(kernel: int, padding: str) -> None:
+    """`padding: same` is what the padding would be for an odd kernel; another kernel would be another network."""
+    conv = f"a: {{op: conv, out: 3, kernel: {kernel}, padding: {padding}}}"
+    text = f"{HEAD}nodes:\n  {conv}\n  add: {{op: add, from: [a, in]}}\n"
+    assert f"kernel: {kernel}, padding: same" in fixed(text)
+    assert not checked(fixed(text))

@@ -171,6 +171,7 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
         proposals += [(1.4, each) for each in _variants(raw)]
     if entry.key == "padding":
         proposals += [(1.0, "half"), (1.6, "0"), (1.6, "1")]
+        proposals += [(0.0, "same")] if _keeps_size(written, node, raw, error) else []
     own = {each.key: written.slice(each.value.span) for each in node.entries} if node else {}
     usually = likeness(written, node, own) if node else 0.0
     for cost, text in proposals:
@@ -185,6 +186,13 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
             cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
             title = f"did you mean {entry.key}: {text} at {entry.key_span}?"
             yield Candidate(cost + far, title, (Edit(span, text),))
+
+
+def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> bool:
+    """Whether a padding was to keep the size of the map, as it does for odd kernels, and the kernel is even."""
+    kernel = node.get("kernel") if node else None
+    half = int(raw) // 2 if kernel and (raw := written.slice(kernel.value.span)).isdecimal() else None
+    return "padding: same" in (error.help or "") and padding in ("half", str(half))
 
 
 def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
