@@ -30,8 +30,10 @@ def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:
         case [a, b] if a == b:
             yield 0.8, [3, a, b]
             yield 0.9, [1, a, b]
-        case [c, side]:
+        case [c, side] if c > 1:
             yield 0.8, [c, side, side]
+        case [1, side]:
+            yield 0.8, [1, 1, side] if side > 64 else [1, side, side]  # a signal, or the digits
         case [c, h, w] if min(h, w) < 1:
             yield 0.8, [c, max(h, w), max(h, w)]
         case [h, w, c] if c in (1, 3, 4) and h > 4:

@@ -10,51 +10,13 @@ from cnngraph.diagnostics import Diagnostic, Edit, Span, near_words
 from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
-from cnngraph.ops.registry import builtin_ops
+from cnngraph.ops.elsewhere import ELSEWHERE
+from cnngraph.ops.registry import builtin_ops, called
 from cnngraph.spec.functions import FUNCTIONS
 from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
 from cnngraph.spec.values import SHAPE_WORDS
 
 MOST_TOKENS = 8  # of an error's place
-ELSEWHERE = {  # what other libraries call a parameter or a key
-    "filters": "out",
-    "out_channels": "out",
-    "num_filters": "out",
-    "num_output": "out",
-    "units": "out",
-    "features": "out",
-    "out_features": "out",
-    "channels": "out",
-    "kernel_size": "kernel",
-    "pool_size": "kernel",
-    "ksize": "kernel",
-    "size": "kernel",
-    "window": "kernel",
-    "strides": "stride",
-    "pad": "padding",
-    "dilation_rate": "dilation",
-    "rate": "p",
-    "prob": "p",
-    "use_bias": "bias",
-    "num_groups": "groups",
-    "epsilon": "eps",
-    "axis": "dim",
-    "inputs": "from",
-    "input": "from",
-    "bottom": "from",
-    "source": "from",
-    "type": "op",
-    "layer": "op",
-    "kind": "op",
-    "count": "repeat",
-    "times": "repeat",
-    "repeats": "repeat",
-    "if": "when",
-    "condition": "when",
-    "layers": "nodes",
-    "imports": "import",
-    "base": "extends",
-}
 
 
 @cache
@@ -82,6 +44,8 @@ def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Each word at an error's place as a word that is known."""
     assert error.span is not None
     text = written.slice(error.span)
+    if error.code == "E313" and "." in text and (op := called(text)):
+        yield Candidate(0.9, f"did you mean {op}?", (Edit(error.span, op),))
     for match in list(TOKEN.finditer(text))[:MOST_TOKENS]:
         token = match[0]
         column = error.span.column + match.start()
@@ -99,7 +63,8 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     for entry in node.entries if node is not None else ():
         known = BLOCK_WORDS if node is not None and node.op in written.blocks else (*BLOCK_WORDS, *language()[1])
         if entry.key not in known and written.words[entry.key] == 1:
-            for rank, word in enumerate(near_words(entry.key, BLOCK_WORDS)[:2]):
+            other = [each for each in ELSEWHERE.get(entry.key.lower(), ()) if each in BLOCK_WORDS]
+            for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_WORDS)[:2]]):
                 title = f"did you mean {word}, not {entry.key} at {entry.key_span}?"
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
 
@@ -111,18 +76,14 @@ def _as_written(text: str, match: re.Match[str], word: str) -> str:
 
 def known_words(written: Written, token: str) -> Iterator[tuple[float, str]]:
     """What a word may be a misspelling of, with the cost of thinking so."""
-    elsewhere = ELSEWHERE.get(token.lower()) or _op_elsewhere(token)
-    if elsewhere:
-        yield 1.0, elsewhere
+    op = called(token)
+    for rank, word in enumerate((*ELSEWHERE.get(token.lower(), ()), *([op] if op and op != token else ()))):
+        yield 1.0 + 0.01 * rank, word
     own = [each for each, times in written.words.items() if each != token and (times > 1 or len(each) > 1)]
     rare = written.words[token] == 1
     for group in (*language(), own):
         for rank, word in enumerate(near_words(token, [each for each in group if each != token])[:4]):
             yield (1.0 if rare else 1.3) + 0.2 * rank + (0.1 if group is own else 0.0), word
-
-
-def _op_elsewhere(token: str) -> str | None:
-    return next((op.name for op in builtin_ops().values() if token.lower() in op.elsewhere), None)
 
 
 def _defined(written: Written, span: Span, code: str) -> tuple[dict[str, Span], dict[str, Span]]:

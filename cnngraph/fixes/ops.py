@@ -35,7 +35,12 @@ def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Ca
     for rank, (name, other) in enumerate(builtin_ops().items()):
         fields = fields_of(other)
         lacks = [each for each in fields.values() if each.required and each.name not in keys]
-        if name != node.op and keys <= set(fields):
+        if name != node.op and keys <= set(fields) and (len(keys) > 1 or _akin(name, node.op)):
             used = written.words[name]
             cost = 1.3 + 0.01 * rank + 0.5 * len(lacks) - 0.1 * min(used, 3)
             yield Candidate(cost, f"did you mean the op {name} at {node.start}?", (Edit(span, name),))
+
+
+def _akin(name: str, other: str) -> bool:
+    """Whether two ops do nearly the same, by their names: one parameter in common says too little."""
+    return bool(set(name.split("_")) & set(other.split("_")))

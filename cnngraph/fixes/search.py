@@ -6,6 +6,7 @@ errors, these were consequences of the same slip, and are not reported.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ LONGEST_LINE = 2_000  # characters
 EDGES = ("E301", "E303", "E304", "E312", "E315", "E316", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
 GUESSES = ("did you mean", "add ", "make it ", "docs/ops.md", "in reach:", "known here:")
+LISTS = re.compile(r"^(the words are|its params are|give op:,) |^(the block )?\S+ takes (?!no words|a |any )")  # of all there is
 SYNTAX = ("E102", "E104", "E105")
 
 
@@ -194,8 +196,8 @@ def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
 
 
 def _told(error: Diagnostic, fix: Fix) -> Diagnostic:
-    """The error with its fix, which is its help too: advice stays, but a guess that was not verified does not."""
-    keeps = error.help and not error.help.startswith(GUESSES)
+    """The error with its fix, which is its help too: advice stays, a guess that was not verified and a list do not."""
+    keeps = error.help and not error.help.startswith(GUESSES) and not LISTS.search(error.help)
     return replace(error, fixes=(fix,), help=error.help if keeps else fix.title)
 
 

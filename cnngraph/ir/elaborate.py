@@ -158,8 +158,10 @@ def _input_help(value: Any) -> str:
         sizes = [int(size) for size in SIZE.findall(value)]
     match sizes:
         case [_, _] if sizes is value:
-            image = f"[1, {sizes[0]}, {sizes[1]}] for a grey image"
-            return f"input: {image}; a 1-D input is a map of height 1: [{sizes[0]}, 1, {sizes[1]}]"
+            image, line = f"[1, {sizes[0]}, {sizes[1]}]", f"[{sizes[0]}, 1, {sizes[1]}]"
+            if image == line:
+                return f"input: {line} for a 1-D input, which is a map of height 1"
+            return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
         case [_, _, _] if sizes is not value:
             return f"input: [{', '.join(map(str, sizes))}]"
         case [_, _, _, _] if sizes is value and sizes[0] == 1:

@@ -126,7 +126,8 @@ def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
     left = [name for name in names if name not in nothing]
     if left and training.issuperset(left):
         message = "no output is left in eval mode: every one is training_only"
-        yield Diagnostic("E314", message, spec.training_only[0].span)
+        help = "write training_only: [] to compute it in eval mode too, or name another output"
+        yield Diagnostic("E314", message, spec.training_only[0].span, help=help)
 
 
 def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:

@@ -10,6 +10,7 @@ from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import fields_of
 from cnngraph.ir.environment import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
+from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry
 from cnngraph.spec.expressions import ExpressionError, parse_expression
 from cnngraph.spec.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
@@ -37,13 +38,19 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
             "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
         )
     takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
-    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=_meant(key, options) or takes)
+    help = _meant(key, options) or takes
+    if key in NEEDLESS:
+        help = f"remove it: {NEEDLESS[key]}"
+    elif key in NODES_OF_THEIR_OWN:
+        help = "write it as a node of its own, below this one"
+    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=help)
 
 
 def _meant(word: str, options: list[str]) -> str | None:
-    """Which word of an op was meant, PyTorch's longer form of it perhaps; or which word of any node."""
+    """Which word of an op was meant, that of another library perhaps; or which word of any node."""
     bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
-    return f"did you mean {bare}?" if bare in options else did_you_mean(word, [*options, *NODE_WORDS])
+    other = bare if bare in options else meant(word, (*options, *NODE_WORDS))
+    return f"did you mean {other}?" if other else did_you_mean(word, [*options, *NODE_WORDS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:

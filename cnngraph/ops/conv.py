@@ -26,6 +26,7 @@ class Conv(Op):
     """
 
     name: ClassVar[str] = "conv"
+    elsewhere: ClassVar[tuple[str, ...]] = ("convolution", "convolutional")
     kind: ClassVar[str] = "conv"
     output_is_free: ClassVar[bool] = True
 
@@ -138,7 +139,7 @@ class ConvTranspose(Op):
     """
 
     name: ClassVar[str] = "conv_transpose"
-    elsewhere: ClassVar[tuple[str, ...]] = ("deconv", "upconv")
+    elsewhere: ClassVar[tuple[str, ...]] = ("deconv", "deconvolution", "upconv", "transposedconv", "convolutiontranspose")
     kind: ClassVar[str] = "conv"
     output_is_free: ClassVar[bool] = True
 

@@ -36,7 +36,7 @@ class Dropout2d(Op):
     """Whole channels are dropped, each with probability p (Tompson et al. 2015). Takes C×H×W."""
 
     name: ClassVar[str] = "dropout2d"
-    elsewhere: ClassVar[tuple[str, ...]] = ("spatial_dropout",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("spatialdropout",)
     kind: ClassVar[str] = "dropout"
 
     p: float = field(Float(0, 1), "probability of dropping a channel", 0.5)
@@ -78,7 +78,7 @@ class DropPath(Op):
     """
 
     name: ClassVar[str] = "drop_path"
-    elsewhere: ClassVar[tuple[str, ...]] = ("stochastic_depth",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("stochasticdepth",)
     kind: ClassVar[str] = "dropout"
 
     p: float = field(Float(0, 1), "probability of dropping the branch")

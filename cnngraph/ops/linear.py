@@ -21,7 +21,7 @@ class Linear(Op):
     """
 
     name: ClassVar[str] = "linear"
-    elsewhere: ClassVar[tuple[str, ...]] = ("fc", "dense")
+    elsewhere: ClassVar[tuple[str, ...]] = ("fc", "dense", "fullyconnected", "innerproduct")
     kind: ClassVar[str] = "linear"
     output_is_free: ClassVar[bool] = True
 

@@ -29,7 +29,7 @@ class Concat(Op):
     """The inputs one after the other along an axis, by default the channels. All other sizes must be equal."""
 
     name: ClassVar[str] = "concat"
-    elsewhere: ClassVar[tuple[str, ...]] = ("cat", "concatenate")
+    elsewhere: ClassVar[tuple[str, ...]] = ("cat", "concatenate", "concatenation", "depthconcatenation")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     output_is_free: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class Add(Op):
     """The sum of the inputs, number by number: y = x₁ + x₂ + … All shapes must be equal; nothing broadcasts."""
 
     name: ClassVar[str] = "add"
-    elsewhere: ClassVar[tuple[str, ...]] = ("plus", "sum")
+    elsewhere: ClassVar[tuple[str, ...]] = ("plus", "sum", "addition")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     takes_parameters: ClassVar[bool] = True
@@ -93,7 +93,7 @@ class Sub(Op):
     """The first input less the second, number by number: y = x₁ − x₂. The shapes must be equal; nothing broadcasts."""
 
     name: ClassVar[str] = "sub"
-    elsewhere: ClassVar[tuple[str, ...]] = ("minus",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("minus", "subtract")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (2, 2)
     takes_parameters: ClassVar[bool] = True
@@ -123,7 +123,7 @@ class Mul(Op):
     """
 
     name: ClassVar[str] = "mul"
-    elsewhere: ClassVar[tuple[str, ...]] = ("times", "multiply")
+    elsewhere: ClassVar[tuple[str, ...]] = ("times", "mult", "multiply", "multiplication")
     kind: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     takes_parameters: ClassVar[bool] = True

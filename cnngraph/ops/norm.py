@@ -38,7 +38,7 @@ class BatchNorm(Op):
     """
 
     name: ClassVar[str] = "batch_norm"
-    elsewhere: ClassVar[tuple[str, ...]] = ("bn",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("bn", "batchnormalization")
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
@@ -112,7 +112,7 @@ class GroupNorm(Op):
     """
 
     name: ClassVar[str] = "group_norm"
-    elsewhere: ClassVar[tuple[str, ...]] = ("gn",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("gn", "groupnormalization")
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
@@ -166,7 +166,7 @@ class LayerNorm(Op):
     """
 
     name: ClassVar[str] = "layer_norm"
-    elsewhere: ClassVar[tuple[str, ...]] = ("ln",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("ln", "layernormalization")
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
@@ -222,6 +222,7 @@ class InstanceNorm(Op):
     """
 
     name: ClassVar[str] = "instance_norm"
+    elsewhere: ClassVar[tuple[str, ...]] = ("instancenormalization",)
     kind: ClassVar[str] = "norm"
 
     eps: float = field(Positive(), EPS, 1e-5)
@@ -283,7 +284,7 @@ class LocalResponseNorm(Op):
     """
 
     name: ClassVar[str] = "local_response_norm"
-    elsewhere: ClassVar[tuple[str, ...]] = ("lrn",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("lrn", "localresponsenormalization", "crosschannelnormalization")
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 

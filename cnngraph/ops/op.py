@@ -92,7 +92,7 @@ class Op(ABC):
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # fewest and most tensors read; None: any number
     input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
     takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis
-    elsewhere: ClassVar[tuple[str, ...]] = ()  # other names of it, in lower case, for who asks for it by one of them
+    elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer takes inplace=True; the backend decides where that is safe
     output_is_free: ClassVar[bool] = False  # nobody needs the output's values for the backward pass, and it's no view
     examples: ClassVar[tuple[Example, ...]] = ()

@@ -47,7 +47,7 @@ class MaxPool(Op):
     """
 
     name: ClassVar[str] = "max_pool"
-    elsewhere: ClassVar[tuple[str, ...]] = ("pool",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("pool", "maxpooling")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
@@ -114,6 +114,7 @@ class AvgPool(Op):
     """
 
     name: ClassVar[str] = "avg_pool"
+    elsewhere: ClassVar[tuple[str, ...]] = ("averagepooling", "averagepool")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
@@ -271,7 +272,7 @@ class GlobalAvgPool(Op):
     """The mean of each channel over the whole map: C×H×W gives a vector C, ready for a linear layer."""
 
     name: ClassVar[str] = "global_avg_pool"
-    elsewhere: ClassVar[tuple[str, ...]] = ("gap",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("gap", "globalaveragepooling", "globalaveragepool")
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
@@ -295,7 +296,7 @@ class GlobalMaxPool(Op):
     """The largest number of each channel in the whole map: C×H×W gives a vector C, ready for a linear layer."""
 
     name: ClassVar[str] = "global_max_pool"
-    elsewhere: ClassVar[tuple[str, ...]] = ("gmp",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("gmp", "globalmaxpooling")
     kind: ClassVar[str] = "pool"
 
     examples: ClassVar[tuple[Example, ...]] = (

@@ -7,6 +7,7 @@ Op, or one such class. They are looked up only for a name that nothing else expl
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -81,6 +82,20 @@ BUILTIN: tuple[type[Op], ...] = (
 )
 
 
+_DIMENSIONS = re.compile(r"[12]d")
+
+
+@cache
+def called(name: str) -> str | None:
+    """The built-in op that another library calls so; None for one that has no other name."""
+    plain = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower().removesuffix("layer"))
+    for wanted in dict.fromkeys((plain, _DIMENSIONS.sub("", plain))):
+        for each in BUILTIN:
+            if wanted in each.elsewhere or wanted == each.name.replace("_", ""):
+                return each.name
+    return None
+
+
 @cache
 def builtin_ops() -> Mapping[str, type[Op]]:
     """The ops that come with cnngraph, by name, in the order of the manual."""
@@ -102,8 +117,8 @@ class Registry:
         return name in builtin_ops() or name in self.plugins
 
     def called(self, name: str) -> str | None:
-        """The op that goes by this name elsewhere: `fc` is linear."""
-        return next((each.name for each in BUILTIN if name.lower() in each.elsewhere), None)
+        """The op that goes by this name elsewhere: `fc` is linear, and so are `nn.Linear` and `fullyConnectedLayer`."""
+        return None if name in builtin_ops() else called(name)
 
     def names(self) -> list[str]:
         """Every op's name."""

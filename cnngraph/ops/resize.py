@@ -48,6 +48,7 @@ class PixelShuffle(Op):
     """Channels become positions: C·r²×H×W gives C×H·r×W·r (Shi et al. 2016), with r the upscale_factor."""
 
     name: ClassVar[str] = "pixel_shuffle"
+    elsewhere: ClassVar[tuple[str, ...]] = ("depthtospace",)
     kind: ClassVar[str] = "resize"
 
     upscale_factor: int = field(Int(1), "r; its square divides the channels")
@@ -82,6 +83,7 @@ class PixelUnshuffle(Op):
     """Positions become channels: C×H·r×W·r gives C·r²×H×W, with r the downscale_factor; pixel_shuffle undone."""
 
     name: ClassVar[str] = "pixel_unshuffle"
+    elsewhere: ClassVar[tuple[str, ...]] = ("spacetodepth",)
     kind: ClassVar[str] = "resize"
 
     downscale_factor: int = field(Int(1), "r; divides height and width")
@@ -115,6 +117,7 @@ class Pad(Op):
     """
 
     name: ClassVar[str] = "pad"
+    elsewhere: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding")
     kind: ClassVar[str] = "resize"
 
     padding: tuple[int, int, int, int] = field(Sides(), "how many rows and columns")
@@ -173,7 +176,7 @@ class Upsample(Op):
     """
 
     name: ClassVar[str] = "upsample"
-    elsewhere: ClassVar[tuple[str, ...]] = ("interpolate", "resize")
+    elsewhere: ClassVar[tuple[str, ...]] = ("interpolate", "resize", "upsampling", "upscale")
     kind: ClassVar[str] = "resize"
     output_is_free: ClassVar[bool] = True
 

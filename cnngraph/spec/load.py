@@ -100,6 +100,9 @@ class _Loader:
         for word, attribute in _REPLACED_WHOLE.items():
             if word in file.given and not (word == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
+        if "outputs" in file.given and "training_only" not in file.given:  # of the extended file's, those that it keeps
+            kept = {name.text for name, _ in file.outputs}
+            changes["training_only"] = tuple(word for word in spec.training_only if word.text in kept)
         if "train" in file.given:
             changes["train"] = self.recipe(file.train, folder)
         for word, given in (("name", file.name), ("about", file.about), ("paper", file.paper)):

@@ -92,7 +92,9 @@ class NodeReader:
             self.read.error("E110", f"{rest[0].key} is not a word of a node with {bodies[0]}", rest[0].key_span, mend)
         for word in REPEAT_WORDS:
             if word in words and "repeat" not in words:
-                self.read.error("E109", f"{word} is a word of a repeat, and this node has no repeat", words[word].span)
+                message = f"{word} is a word of a repeat, and this node has no repeat"
+                key = "the node's name is its key, as in conv1: {op: conv, …}" if word == "name" else None
+                self.read.error("E109", message, words[word].span, key)
         if "else" in words and "when" not in words:
             self.read.error("E109", "else goes with when, and this node has no when", words["else"].span)
 

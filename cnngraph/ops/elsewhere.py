@@ -1,0 +1,76 @@
+"""What other libraries call parameters and keys: Keras, PyTorch, Caffe, Darknet, MATLAB."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+ELSEWHERE: dict[str, tuple[str, ...]] = {  # in lower case; the first that an op has is meant
+    "filters": ("out",),
+    "out_channels": ("out",),
+    "num_filters": ("out",),
+    "numfilters": ("out",),
+    "num_output": ("out",),
+    "units": ("out",),
+    "features": ("out",),
+    "out_features": ("out",),
+    "channels": ("out",),
+    "outputsize": ("out", "output"),
+    "kernel_size": ("kernel",),
+    "pool_size": ("kernel",),
+    "poolsize": ("kernel",),
+    "filtersize": ("kernel",),
+    "ksize": ("kernel",),
+    "size": ("kernel", "output", "scale_factor"),
+    "output_size": ("output", "size"),
+    "window": ("kernel",),
+    "strides": ("stride",),
+    "pad": ("padding",),
+    "dilation_rate": ("dilation",),
+    "rate": ("p", "dilation"),
+    "prob": ("p",),
+    "probability": ("p",),
+    "use_bias": ("bias",),
+    "num_groups": ("groups",),
+    "epsilon": ("eps",),
+    "axis": ("dim",),
+    "axes": ("dim", "dims"),
+    "sections": ("sizes", "chunks"),
+    "split_size": ("sizes",),
+    "factor": ("scale_factor", "upscale_factor", "downscale_factor"),
+    "scale": ("scale_factor", "upscale_factor"),
+    "block_size": ("upscale_factor", "downscale_factor", "block"),
+    "alpha": ("negative_slope",),
+    "slope": ("negative_slope",),
+    "depth_radius": ("size",),
+    "windowchannelsize": ("size",),
+    "interpolation": ("mode",),
+    "inputs": ("from",),
+    "input": ("from",),
+    "bottom": ("from",),
+    "source": ("from",),
+    "type": ("op",),
+    "layer": ("op",),
+    "kind": ("op",),
+    "count": ("repeat",),
+    "times": ("repeat",),
+    "repeats": ("repeat",),
+    "if": ("when",),
+    "condition": ("when",),
+    "layers": ("nodes",),
+    "imports": ("import",),
+    "base": ("extends",),
+}
+NEEDLESS = {  # what other libraries ask for and cnngraph does not
+    **dict.fromkeys(
+        ("in", "in_channels", "in_features", "num_features", "num_channels", "in_planes", "input_shape", "input_size"),
+        "how many channels come in is known",
+    ),
+    "inplace": "ops run in place where that is safe",
+    "data_format": "a map is always channels×height×width",
+}
+NODES_OF_THEIR_OWN = frozenset(("activation", "act", "activation_fn", "bn", "use_bn", "batch_normalize", "norm"))
+
+
+def meant(word: str, options: Container[str]) -> str | None:
+    """Which of the options a word of another library is."""
+    return next((each for each in ELSEWHERE.get(word.lower(), ()) if each in options), None)
