@@ -30,6 +30,7 @@ from cnngraph.syntax_errors import (
     text_slip,
 )
 
+MAX_CUT = 9  # digits behind a comma that cuts a number in two
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
 TOO_DEEP = f"nested more than {MAX_NESTING} deep"
@@ -316,7 +317,11 @@ class _Reader:
         whole: list[Entry] = []
         for entry in entries:
             before = whole[-1] if whole else None
-            if before and _continues(before.value, entry.value):
+            if before and (number := _cut_number(before, entry)):
+                whole[-1] = replace(before, value=number[0])
+                message = f"the comma ends the value of {before.key} here"
+                self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=number[1]))
+            elif before and _continues(before.value, entry.value):
                 text = f"{before.value.plain()}, {entry.key}"
                 help = f'quote it: {before.key}: "{text}"'
                 meant: Value = Scalar(text, before.value.span, True)
@@ -366,6 +371,20 @@ def _continues(value: Value, after: Value) -> bool:
     text = value.value
     opened = text.count("(") > text.count(")") or text.count("[") > text.count("]")
     return opened and after.value is None and not value.quoted
+
+
+def _cut_number(before: Entry, after: Entry) -> tuple[Value, str] | None:
+    """What `p: 0,5` and `kernel: 3,3` mean, which are two keys to YAML, and how that is written."""
+    first, span = before.value.plain(), before.value.span
+    if isinstance(first, bool) or not isinstance(first, int) or not after.key.isdecimal():
+        return None
+    if not isinstance(after.value, Scalar) or after.value.value is not None or len(after.key) > MAX_CUT:
+        return None
+    written = f"{before.key}: {first}.{after.key}"
+    if first == 0:
+        return Scalar(float(f"0.{after.key}"), span), f"write a point: {written}"
+    pair = Listing((Scalar(first, span), Scalar(int(after.key), span)), span)
+    return pair, f"write a list, {before.key}: [{first}, {after.key}], or a point: {written}"
 
 
 def core_scalar(text: str) -> str | int | float | bool | None:

@@ -25,6 +25,7 @@ WHOLE = "use // (division that rounds down), int(...) or round(...) for a whole 
 DOLLAR = "an expression has a $ in it"
 FOR_EXPRESSIONS = (WHOLE, DOLLAR)  # helps that mean nothing where there are none
 THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_']\d{3})+")
+TWO_NUMBERS = re.compile(r"[(]?(\d{1,9})\s*[x×*;, ]\s*(\d{1,9})[)]?")  # a size, as it is written in other places
 TRUTHS = {"no": "false", "off": "false", "n": "false", "yes": "true", "on": "true", "y": "true"}  # YAML 1.1's
 NOTHINGS = ("none", "nil", "n/a", "undefined")  # other languages' null
 
@@ -260,7 +261,8 @@ class Pair(Kind):
         try:
             side = one.convert(value)
         except FieldError as error:
-            raise refuse(self, value, error.help) from None
+            two = TWO_NUMBERS.fullmatch(value) if isinstance(value, str) else None
+            raise refuse(self, value, f"write [{two[1]}, {two[2]}]" if two else error.help) from None
         return side, side
 
     def schema(self) -> Json:

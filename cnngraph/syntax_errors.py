@@ -76,6 +76,8 @@ def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
     if "cannot start any token" in problem and rest[:1] in "@`%" and rest[:1]:
         help = f"quote it: {_quoted_at(source.line(span.line)[:MAX_SEARCHED], span.column)}"
         return f"a plain text cannot begin with {rest[0]}", span, help
+    if rest.startswith(",") and ("expected key" in problem or "expected '-'" in problem):
+        return "a comma behind the end of a value", span, "remove it: only between { } or [ ] do commas part values"
     for number in (span.line, span.line - 1):
         if dash := GLUED_DASH.fullmatch(source.line(number)[:MAX_SEARCHED]):
             place = Span(source, number, len(dash[1]) + 1, number, len(dash[1]) + 2)

@@ -115,6 +115,7 @@ BROKEN_HEADS = [
     (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, first: 2}"), "E108"),
     (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, a-b: 2}"), "E108"),
     (GOOD.replace("  unit:\n", "  unit:\n    unused: true\n"), "E107"),
+    (GOOD.replace("params: {out: , stride: 1}", "params: [out, stride]"), "E109"),
 ]
 
 
@@ -160,3 +161,66 @@ def test_an_even_kernel_that_was_to_keep_the_size_is_padded_unevenly(kernel: int
     text = f"{HEAD}nodes:\n  {conv}\n  add: {{op: add, from: [a, in]}}\n"
     assert f"kernel: {kernel}, padding: same" in fixed(text)
     assert not checked(fixed(text))
+
+
+@pytest.mark.parametrize(
+    ("word", "op"),
+    [
+        ("nn.Conv2d", "conv"),
+        ("torch.nn.Dropout2d", "dropout2d"),
+        ("tf.keras.layers.MaxPooling2D", "max_pool"),
+        ("GlobalAveragePooling2D", "global_avg_pool"),
+        ("BatchNormalization", "batch_norm"),
+        ("fullyConnectedLayer", "linear"),
+        ("convolution2dLayer", "conv"),
+        ("crossChannelNormalizationLayer", "local_response_norm"),
+        ("UpSampling2D", "upsample"),
+        ("Conv2DTranspose", "conv_transpose"),
+        ("convolutional", "conv"),
+        ("upscale", "upsample"),
+    ],
+)
+def test_an_op_is_known_by_its_name_in_other_libraries(word: str, op: str) -> None:
+    (found,) = checked(f"{HEAD}nodes: [{{op: {word}}}]\n", fixes=False)
+    assert found.help == f"did you mean {op}?"
+
+
+PARAMETERS = [  # as other libraries call them, and here
+    ("op: batch_norm, epsilon: 0.01", "eps: 0.01"),
+    ("op: leaky_relu, alpha: 0.1", "negative_slope: 0.1"),
+    ("op: max_pool, pool_size: 2", "kernel: 2"),
+    ("op: conv, filters: 8, kernel: 3", "out: 8"),
+    ("op: conv, out: 8, filterSize: 3", "kernel: 3"),
+    ("op: conv, out: 8, size: 3", "kernel: 3"),
+    ("op: conv, out: 8, kernel: 3, pad: 1", "padding: 1"),
+    ("op: conv, out: 8, kernel: 3, dilation_rate: 2", "dilation: 2"),
+    ("op: adaptive_avg_pool, size: 1", "output: 1"),
+    ("op: upsample, factor: 2", "scale_factor: 2"),
+    ("op: upsample, scale: 2", "scale_factor: 2"),
+    ("op: dropout, rate: 0.3", "p: 0.3"),
+    ("op: pixel_unshuffle, factor: 2", "downscale_factor: 2"),
+    ("op: local_response_norm, depth_radius: 5", "size: 5"),
+]
+
+
+@pytest.mark.parametrize(("node", "right"), PARAMETERS, ids=[right for _, right in PARAMETERS])
+def test_a_parameter_is_known_by_its_name_in_other_libraries(node: str, right: str) -> None:
+    text = f"{HEAD}nodes: [{{{node}}}]\n"
+    (found,) = checked(text)
+    assert found.help == f"did you mean {right.partition(':')[0]}?"
+    assert right in fixed(text)
+    assert not checked(fixed(text))
+
+
+@pytest.mark.parametrize("given", ["in_channels: 3, ", "in: 3, "])
+def test_channels_that_come_in_need_not_be_said(given: str) -> None:
+    text = f"{HEAD}nodes: [{{op: conv, {given}out: 8, kernel: 3}}]\n"
+    (found,) = checked(text)
+    assert found.help == "remove it: how many channels come in is known"
+    assert fixed(text) == text.replace(given, "")
+
+
+@pytest.mark.parametrize("node", ["{op: maximum, from: in, dim: channels}", "{op: tanh, p: 0.5}", "{op: share}"])
+def test_an_op_is_not_exchanged_for_one_that_does_something_else(node: str) -> None:
+    for found in checked(f"{HEAD}nodes: [{node}]\n"):
+        assert "did you mean" not in str(found)

@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Diagnostic, Edit, Span, near_words
 from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
-from cnngraph.ops.elsewhere import ELSEWHERE
+from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
 from cnngraph.ops.registry import builtin_ops, called
 from cnngraph.spec.functions import FUNCTIONS
 from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
@@ -67,6 +67,14 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_WORDS)[:2]]):
                 title = f"did you mean {word}, not {entry.key} at {entry.key_span}?"
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
+
+
+def needless(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+    """A parameter that other libraries ask for, removed."""
+    node = written.around(error.span) if error.span else None
+    for entry in node.entries if node is not None else ():
+        if entry.key in NEEDLESS and (edit := written.remove_entry(entry)):
+            yield Candidate(0.9, f"remove {entry.key} at {entry.key_span}", (edit,))
 
 
 def _as_written(text: str, match: re.Match[str], word: str) -> str:

@@ -17,7 +17,7 @@ from cnngraph.document import parse
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import edges
 from cnngraph.fixes.inputs import inputs
-from cnngraph.fixes.names import keys, repeated, spellings
+from cnngraph.fixes.names import keys, needless, repeated, spellings
 from cnngraph.fixes.numbers import NUMBER, numbers
 from cnngraph.fixes.ops import other_ops
 from cnngraph.fixes.syntax import slips
@@ -41,7 +41,9 @@ LONGEST_LINE = 2_000  # characters
 EDGES = ("E301", "E303", "E304", "E312", "E315", "E316", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
 GUESSES = ("did you mean", "add ", "make it ", "docs/ops.md", "in reach:", "known here:")
-LISTS = re.compile(r"^(the words are|its params are|give op:,) |^(the block )?\S+ takes (?!no words|a |any )")  # of all there is
+LISTS = re.compile(
+    r"^(the words are|its params are|give op:,) |^(the block )?\S+ takes (?!no words|a |any )"
+)  # of all there is
 SYNTAX = ("E102", "E104", "E105")
 
 
@@ -218,6 +220,7 @@ def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     if error.code in SLIPS and error.span.source == written.source:
         yield from slips(written, error, above=1)
     if error.code == "E207":
+        yield from needless(written, error)
         yield from other_ops(written, error)
     yield from values(written, error)
     yield from arguments(written, error)

@@ -26,6 +26,8 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     """Nothing has that name."""
     other = registry.called(op.text)
     mend = f"did you mean {other}?" if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
+    if op.text in NODE_WORDS:
+        mend = f"{op} is a key of a node, not an op: {op}: …"
     help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
     return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
 
@@ -50,7 +52,9 @@ def _meant(word: str, options: list[str]) -> str | None:
     """Which word of an op was meant, that of another library perhaps; or which word of any node."""
     bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
     other = bare if bare in options else meant(word, (*options, *NODE_WORDS))
-    return f"did you mean {other}?" if other else did_you_mean(word, [*options, *NODE_WORDS])
+    if other or len(word) == 1:  # one letter is near to any short word
+        return f"did you mean {other}?" if other else None
+    return did_you_mean(word, [*options, *NODE_WORDS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -139,7 +139,13 @@ class ConvTranspose(Op):
     """
 
     name: ClassVar[str] = "conv_transpose"
-    elsewhere: ClassVar[tuple[str, ...]] = ("deconv", "deconvolution", "upconv", "transposedconv", "convolutiontranspose")
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "deconv",
+        "deconvolution",
+        "upconv",
+        "transposedconv",
+        "convolutiontranspose",
+    )
     kind: ClassVar[str] = "conv"
     output_is_free: ClassVar[bool] = True
 

@@ -177,11 +177,11 @@ class _Parser:
         return errors
 
     def params(self, value: Value) -> tuple[ParamSpec, ...] | None:
-        table = self.read.table(value, "params")
-        if table is None:
+        entries = self.entries(value, "params")
+        if entries is None:
             return None
         params = []
-        for entry in table:
+        for entry in entries:
             self.param_name(entry.key, entry.key_span)
             default = None if is_null(entry.value) else entry.value
             params.append(ParamSpec(Word(entry.key, entry.key_span), default))  # also under a wrong name: it is used
@@ -195,16 +195,25 @@ class _Parser:
         self.read.error("E108", f"{name} cannot be a param's name: it is {reason}", span, help)
 
     def blocks(self, value: Value) -> tuple[BlockSpec, ...] | None:
-        table = self.read.table(value, "blocks")
-        if table is None:
+        entries = self.entries(value, "blocks")
+        if entries is None:
             return None
-        blocks = []
-        for entry in table:
+        for entry in entries:
             if not NAME.fullmatch(entry.key):
-                self.read.error("E108", f"{entry.key} cannot be a block's name (letters, digits and _)", entry.key_span)
-            else:
-                blocks.append(self.block(entry))
-        return tuple(blocks)
+                message = f"{entry.key} cannot be a block's name (letters, digits and _)"
+                self.read.error("E108", message, entry.key_span, f"say {better_name(entry.key)} or the like")
+        return tuple(self.block(entry) for entry in entries)  # also under a wrong name: it is used
+
+    def entries(self, value: Value, what: str) -> tuple[Entry, ...] | None:
+        """Those of a mapping. A list of mappings is refused, and read as the mapping that was meant."""
+        items = value.items if isinstance(value, Listing) else ()
+        if not items or not all(isinstance(item, Table) for item in items):
+            table = self.read.table(value, what)
+            return tuple(table) if table is not None else None
+        message = f"{what} must be a mapping (name: value), not a list"
+        self.read.error("E109", message, value.span, f"write the {what} without dashes")
+        meant = {entry.key: entry for item in items if isinstance(item, Table) for entry in item}
+        return tuple(meant.values())
 
     def block(self, entry: Entry) -> BlockSpec:
         name = Word(entry.key, entry.key_span)
@@ -213,6 +222,8 @@ class _Parser:
         if isinstance(entry.value, Table):
             given = entry.value.get("params")
             params = self.params(given.value) if given else ()
+            if params is None:  # which words it takes is not known
+                return BlockSpec(name, (), None, NodeSpec(name, name.span, broken=True))
             if named := entry.value.get("inputs"):
                 inputs = self.input_names(named.value)
         body = self.nodes.node(name, entry.value, BLOCK_WORDS, f"the block {name}")

@@ -87,6 +87,36 @@ SLIPS = {
         "nodes: [unit, {op: conv, out: 3, kernel: 1}, unit]\n",
         "E108", 4, 19, "first", "first_",
     ),
+    "decimal_comma": ("nodes: [{op: dropout, p: 0,5}]\n", "E105", 3, 26, "the comma ends the value of p", "p: 0.5"),
+    "pair_without_brackets": (
+        "nodes: [{op: conv, out: 8, kernel: 3,1, padding: half}]\n",
+        "E105", 3, 36, "the comma ends the value of kernel", "kernel: [3, 1]",
+    ),
+    "comma_behind_a_mapping": (
+        "nodes:\n  a: {op: relu},\n  b: tanh\n", "E102", 4, 16, "a comma behind", "remove it",
+    ),
+    "comma_behind_an_item": (
+        "nodes:\n  - {op: relu},\n  - tanh\n", "E102", 4, 15, "a comma behind", "remove it",
+    ),
+    "size_with_an_x": ("nodes: [{op: conv, out: 4, kernel: 3x1}]\n", "E205", 3, 36, "3x1", "write [3, 1]"),
+    "size_as_a_quoted_tuple": (
+        'nodes: [{op: conv, out: 4, kernel: "(3, 1)"}]\n', "E205", 3, 36, "(3, 1)", "write [3, 1]",
+    ),
+    "block_name": (
+        "blocks: {a unit: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}}\n"
+        "nodes: [{op: a unit, out: 4}, {op: a unit, out: 8}]\n",
+        "E108", 3, 10, "a unit", "a_unit",
+    ),
+    "blocks_as_a_list": (
+        "blocks:\n  - unit: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}\n"
+        "nodes: [{op: unit, out: 4}, {op: unit, out: 8}]\n",
+        "E109", 4, 3, "not a list", "without dashes",
+    ),
+    "params_as_a_list_of_mappings": (
+        "params:\n  - w: 4\n  - k: 1\nnodes: [{op: conv, out: $w, kernel: $k}, {op: conv, out: $w, kernel: $k}]\n",
+        "E109", 4, 3, "not a list", "without dashes",
+    ),
+    "name_as_a_key": ("nodes: [{name: c, op: relu}]\n", "E109", 3, 16, "name", "the node's name is its key"),
     "repeat_in_first": (
         "nodes: [{op: conv, repeat: 2, out: 4, kernel: 1, first: {repeat: 3}}]\n",
         "E207", 3, 58, "cannot be changed by a row", "on the node",

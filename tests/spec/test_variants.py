@@ -67,3 +67,26 @@ def test_params_may_use_each_other_thousands_deep(tmp_path: Path) -> None:
 def test_the_order_of_the_base_is_kept_where_nothing_asks_for_another(tmp_path: Path) -> None:
     graph = cnngraph.load(variant(tmp_path, "params: {more: $units, units: 4}"))
     assert dict(graph.params) == {"units": 4, "more": 4}
+
+
+HEADS = """cnngraph: 1
+input: [3, 8, 8]
+nodes:
+  stem: relu
+  aux: {op: conv, from: stem, out: 2, kernel: 1}
+  head: {op: conv, from: stem, out: 4, kernel: 1}
+outputs: {logits: head, aux: aux}
+training_only: [aux]
+"""
+
+
+@pytest.mark.parametrize(
+    ("outputs", "training_only"), [("{tap: stem}", set()), ("stem", set()), ("{tap: stem, aux: aux}", {"aux"})]
+)
+def test_other_outputs_keep_what_is_for_training_only_of_them(
+    tmp_path: Path, outputs: str, training_only: set[str]
+) -> None:
+    (tmp_path / "base.yaml").write_text(HEADS)
+    path = tmp_path / "variant.yaml"
+    path.write_text(f"cnngraph: 1\nextends: base.yaml\noutputs: {outputs}\n")
+    assert cnngraph.load(path).training_only == training_only
