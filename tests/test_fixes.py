@@ -116,6 +116,8 @@ BROKEN_HEADS = [
     (GOOD.replace("params: {out: , stride: 1}", "params: {out: , stride: 1, a-b: 2}"), "E108"),
     (GOOD.replace("  unit:\n", "  unit:\n    unused: true\n"), "E107"),
     (GOOD.replace("params: {out: , stride: 1}", "params: [out, stride]"), "E109"),
+    (GOOD.replace("params: {out: , stride: 1}", "params: {stride: 1}\n    params: {out: }"), "E103"),
+    (GOOD.replace("    nodes:\n", "    nodes: [relu]\n    nodes:\n").replace("out: , ", ""), "E103"),
 ]
 
 

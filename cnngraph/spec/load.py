@@ -66,6 +66,10 @@ def load_spec(
     return spec, loader.diagnostics
 
 
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
+TWICE = frozenset(f"{word} is given twice" for word in HEADS)  # what only one of the two says is not known then
+
+
 @dataclass(slots=True)
 class _Loader:
     root: Path
@@ -78,7 +82,7 @@ class _Loader:
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
         document, mistakes = parse(source, limits)
         self.diagnostics.extend(mistakes)
-        if document is None and mistakes:
+        if (document is None and mistakes) or any(each.message in TWICE for each in mistakes):
             return None
         spec, more = parse_file(source, document)
         self.diagnostics.extend(more)
