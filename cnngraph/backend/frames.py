@@ -215,7 +215,7 @@ class Layout:
                 if not node.training_only:
                     runs_always.update(owner.around())
         for frame in self.frames.values():
-            frame.unused = frame not in runs
+            frame.unused = frame.parent is not None and frame not in runs
             frame.training_only = frame in runs and frame not in runs_always
 
     def _take_formal_arguments(self) -> None:
@@ -234,20 +234,20 @@ class Layout:
         """Make an argument or a return of everything else that crosses a border."""
         nodes = self.graph.nodes
         for frame in self.frames.values():
-            for ref in frame.returns:
+            for ref in tuple(frame.returns):  # a list may have tensors that only its parts' insides know
                 self._carry_in(ref, frame)
-        for ref in self.root.returns:
-            self._carry_out(ref, self.root)
+                self._carry_out(ref, frame)
         for index, frame in self.owner.items():
             for ref in self.reads[index]:
                 self._carry_in(ref, frame)
                 if not nodes[index].unused or (ref.node >= 0 and nodes[ref.node].unused):
                     self._carry_out(ref, frame)
         for frame in self.frames.values():  # a forward takes its block's inputs, those too that nothing inside reads
-            if frame.parent is not None and not frame.unused:
+            if frame.parent is not None and (frame.parent.unused or not frame.unused):
                 for ref in tuple(frame.arguments):
                     self._carry_in(ref, frame.parent)
-                    self._carry_out(ref, frame.parent)
+                    if not frame.unused or (ref.node >= 0 and nodes[ref.node].unused):
+                        self._carry_out(ref, frame.parent)
 
     def _carry_in(self, ref: Ref, reader: Frame) -> None:
         for frame in reader.around():

@@ -510,3 +510,37 @@ def test_an_input_that_a_block_does_not_read_may_come_from_inside_another_scope(
     x = torch.randn(2, 4, 6, 6)
     dense, first, _ = model.dense(x)
     assert torch.equal(model(x), 2 * model.one(dense, first))
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "[{nodes: {n: batch_norm}, unused: true}, {op: mean, when: false, from: in}]",
+        "[{op: batch_norm, unused: true}, {op: relu, when: false, from: in}]",
+    ],
+)
+def test_a_network_in_which_nothing_runs_runs_nothing(nodes: str) -> None:
+    """What is built for its keys alone is not run, also where no other node is left."""
+    model = built(f"nodes: {nodes}")
+    images = torch.rand(1, 3, 1, 1)
+    assert torch.equal(model.train()(images), images)  # batch norm would refuse a single value
+    assert all(not each for key, each in model.state_dict().items() if key.endswith("num_batches_tracked"))
+
+
+def test_a_tensor_that_only_a_list_holds_is_handed_out() -> None:
+    """An `else` that reaches inside two levels: of the list only the second tensor is read outside."""
+    model = built(
+        """
+        blocks:
+          unit:
+            inputs: [x]
+            nodes:
+              inner: {nodes: {first: relu, second: tanh}}
+              last: {op: sigmoid, when: false, else: [inner.first, inner.second]}
+        nodes:
+          units: {repeat: 2, op: unit, carry: none, first: {when: false}}
+          out: {op: maximum, from: units.2}
+        """
+    )
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.equal(model(images), images.relu().tanh())
