@@ -338,3 +338,11 @@ def test_weights_are_converted_without_a_model(published: Path) -> None:
     new = load_file(published / "new.safetensors")
     assert {key: tuple(each.shape) for key, each in new.items()} == graph.state
     assert all(torch.equal(new[key], each) for key, each in tensors.items())
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pytorch_s_file_is_read_though_it_is_called_safetensors(tmp_path: Path, zipped: bool) -> None:
+    (tmp_path / "net.yaml").write_text("cnngraph: 1\ninput: [3, 8, 8]\nnodes: {conv: {op: conv, out: 2, kernel: 1}}\n")
+    model, file = cnngraph.build(tmp_path / "net.yaml"), tmp_path / "net.safetensors"
+    torch.save(model.state_dict(), file, _use_new_zipfile_serialization=zipped)
+    assert len(cnngraph.load_weights(model, file).loaded) == 2
