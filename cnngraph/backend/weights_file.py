@@ -157,7 +157,11 @@ def _is_safetensors(path: Path, name: str) -> bool:
             raise refusal(f"{name} is not a file of weights: it is {what}")
     if start and all(byte in TEXT for byte in start):
         raise refusal(f"{name} is not a file of weights: it is text")
-    return path.suffix.lower() == SAFETENSORS and not start.startswith(PYTORCH)
+    if path.suffix.lower() != SAFETENSORS:
+        return False
+    if start.startswith(PYTORCH):  # torch.load goes by the ending, too
+        raise refusal(f"{name} is a file of torch.save, not safetensors", "rename it so that it ends in .pth")
+    return True
 
 
 def _no_weight(key: str, name: str, what: str) -> SpecError:
