@@ -130,11 +130,17 @@ def text_help(value: object) -> str | None:
     return DOLLAR if any(each in value for each in "+-*/ ") else None
 
 
-def literal_help(help: str | None, text: str, value: object) -> str | None:
-    """The help for a value as it was written: `64.0` needs no `//`, it is 64."""
-    if help in FOR_EXPRESSIONS and "$" not in text:
-        return f"write {int(value)}" if isinstance(value, float) and value.is_integer() else None
-    return help
+def literal_help(help: str | None, text: str, value: object, kind: Kind) -> str | None:
+    """The help for a value as it was written: `64.0` needs no `//`, it is 64, if the kind takes that."""
+    if help not in FOR_EXPRESSIONS or "$" in text:
+        return help
+    if not isinstance(value, float) or not value.is_integer():
+        return None
+    try:
+        kind.convert(int(value))
+    except FieldError:
+        return None
+    return f"write {int(value)}"
 
 
 def _whole(value: object) -> bool:

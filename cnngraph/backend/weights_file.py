@@ -34,6 +34,7 @@ OTHER_FORMATS = {  # how files begin that are mistaken for weights
 PLAIN = re.compile(r"B?F(64|32|16)|F8_E(4M3|5M2)|[IU]\d+|BOOL")  # numbers in safetensors that torch can make weights of
 
 TEXT = frozenset(bytes(range(32, 127)) + b"\t\n\r")
+PYTORCH = (b"PK\x03\x04", b"\x80")  # what torch.save writes first: an archive, or a pickle
 MOST_HEADER = 100_000_000  # bytes: safetensors' own bound
 
 Shape = tuple[int, ...]
@@ -156,7 +157,11 @@ def _is_safetensors(path: Path, name: str) -> bool:
             raise refusal(f"{name} is not a file of weights: it is {what}")
     if start and all(byte in TEXT for byte in start):
         raise refusal(f"{name} is not a file of weights: it is text")
-    return path.suffix.lower() == SAFETENSORS
+    if path.suffix.lower() != SAFETENSORS:
+        return False
+    if start.startswith(PYTORCH):  # torch.load goes by the ending, too
+        raise refusal(f"{name} is a file of torch.save, not safetensors", "rename it so that it ends in .pth")
+    return True
 
 
 def _no_weight(key: str, name: str, what: str) -> SpecError:

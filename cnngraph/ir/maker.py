@@ -107,7 +107,7 @@ class Maker:
                 others = {name: each.value for name, each in words.items()}
                 help = (
                     cls.advice(key, given.value, others)
-                    or literal_help(error.help, given.span.text, given.value)
+                    or literal_help(error.help, given.span.text, given.value, known.kind)
                     or (f"did you mean {given.meant}?" if given.meant else None)
                 )
                 problems.append(

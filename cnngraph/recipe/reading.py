@@ -124,7 +124,7 @@ class Reader:
         try:
             return kind.convert(value.plain())
         except FieldError as error:
-            help = literal_help(error.help, "", value.plain())
+            help = literal_help(error.help, "", value.plain(), kind)
             return self.refuse("E603", f"{path} {error.message}", value.span, help or meant(kind, value, path))
 
     def records(self, kind: Record, value: Listing, path: str) -> Any:

@@ -19,7 +19,8 @@ from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.sets import SETS
 from cnngraph.train import files
 from cnngraph.train.run import title_of
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.run_folder import RESTORE, RunFolder
+from cnngraph.train.state import check_documents
 
 BEST, LAST = "best", "last"
 
@@ -98,11 +99,16 @@ class FinishedRun:
         return self.folder.path / f"{which}.safetensors"
 
     def model(self, which: str, device: torch.device) -> nn.Module:
-        """The network with its weights, in eval mode. Raises SpecError (E650) where they are not its own."""
+        """The network with its weights, in eval mode.
+
+        Raises SpecError: E650 where they are not its own, E645 where spec, recipe or data are not those of the weights.
+        """
         file = self.weights_file(which)
+        weights = files.read_weights(file, sealed=not self.old)
+        check_documents(files.read_facts(file), self.folder.path, self.recipe, RESTORE)
         model = lower(replace(self.graph, init=()))  # what a rule would fill in is read from the file
         try:
-            model.load_state_dict(files.read_weights(file, sealed=not self.old))
+            model.load_state_dict(weights)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1].strip()
             raise refusal(f"the weights in {file} cannot be read into {self.graph.name}: {reason}") from None

@@ -93,11 +93,11 @@ class _Loader:
         imports = self.imports(file, folder)
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
-        spec = base or Spec(file.source, path.stem, "", library)
+        spec = base or Spec(file.source, _name_of(path), "", library)
         changes: dict[str, object] = {
             "source": file.source,
             "library": library,
-            "name": path.stem,
+            "name": _name_of(path),
             "published": file.published,
             "base": base,
         }
@@ -361,3 +361,8 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def _name_of(path: Path) -> str:
+    r"""The name of a network by its file: bytes that are not UTF-8 as `\xff`, since a run's spec.yaml is UTF-8."""
+    return path.stem.encode(errors="surrogateescape").decode(errors="backslashreplace")

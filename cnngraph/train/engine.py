@@ -48,6 +48,7 @@ def train(
     state: Mapping[str, Any] | None = None,
     world: World = ALONE,
     images: str | None = None,
+    documents: Mapping[str, str] | None = None,
 ) -> Result:
     """Train a model on the images of a run, writing metrics and checkpoints to its folder.
 
@@ -58,7 +59,7 @@ def train(
     Raises SpecError (E630) where the loss is no number any more.
     """
     keep_freed_memory()
-    run = Run(model, recipe, parts, folder, network, device, reporter, world, images)
+    run = Run(model, recipe, parts, folder, network, device, reporter, world, images, documents or {})
     if state:
         run.restore(state)
     run.learner.observes_first = run.done == 0
@@ -94,9 +95,10 @@ class Run:
         device: torch.device,
         reporter: Reporter,
         world: World,
-        images: str | None = None,
+        images: str | None,
+        documents: Mapping[str, str],
     ) -> None:
-        self.images = images
+        self.images, self.documents = images, dict(documents)
         self.recipe, self.folder, self.network, self.reporter = recipe, folder, network, reporter
         self.world = world
         self.parts = parts.to(device)
@@ -301,6 +303,7 @@ class Run:
             "version": STATE_VERSION,
             "recipe": to_dict(self.recipe),
             "data": self.images,
+            "documents": self.documents,
             "steps": self.loader.steps,
             "done": self.done,
             **self.learner.state(),
@@ -318,13 +321,13 @@ class Run:
     def publish(self) -> None:
         """Write what follows from the state: the latest weights; after an epoch its figures and the weights to keep."""
         weights, epoch = self.learner.weights(), self.epochs[-1] if self.epochs else None
-        self.folder.save_weights(self.folder.last, weights, self.network, epoch)
+        self.folder.save_weights(self.folder.last, weights, self.network, epoch, self.documents)
         if epoch is None or self.done != epoch.number * self.loader.steps:
             return
         if best_of(self.epochs) is epoch:
-            self.folder.save_weights(self.folder.best, weights, self.network, epoch)
+            self.folder.save_weights(self.folder.best, weights, self.network, epoch, self.documents)
         if self.recipe.keep_every and epoch.number % self.recipe.keep_every == 0:
-            self.folder.save_weights(self.folder.kept(epoch.number), weights, self.network, epoch)
+            self.folder.save_weights(self.folder.kept(epoch.number), weights, self.network, epoch, self.documents)
         self.folder.save_metrics(self.epochs, seconds=self.seconds)
 
     def restore(self, state: Mapping[str, Any]) -> None:

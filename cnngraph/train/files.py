@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -29,6 +29,7 @@ __all__ = [
     "clean",
     "corrupt",
     "intact",
+    "read_facts",
     "read_state",
     "read_weights",
     "restart",
@@ -76,6 +77,12 @@ def read_weights(path: Path, *, sealed: bool = True) -> dict[str, Tensor]:
         raise corrupt(path, str(error).strip().splitlines()[-1] if str(error).strip() else "", _other(path)) from None
     problem = "it has no checksum" if fits is None else "its content does not match its checksum"
     raise corrupt(path, problem, _other(path))
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """What a readable file of weights says of itself."""
+    with readable(path) as name, safe_open(str(name), framework="pt") as file:
+        return dict(file.metadata() or {})
 
 
 def intact(path: Path) -> bool:

@@ -33,7 +33,7 @@ from cnngraph.train.patterns import check_patterns
 from cnngraph.train.progress import Reporter, Showing, Silent, reporter_for
 from cnngraph.train.records import Epoch, Facts, Result, settled
 from cnngraph.train.run_folder import RESTORE, RunFolder
-from cnngraph.train.state import check_form, check_recipe
+from cnngraph.train.state import check_documents, check_form, check_recipe, documents_of
 from cnngraph.train.tensorboard import with_events
 from cnngraph.train.trouble import troubles_told
 from cnngraph.train.world import FEWEST, World, joined
@@ -117,6 +117,7 @@ def run_training(
                     state=state,
                     world=world,
                     images=identity.sha256 if identity else None,
+                    documents=documents_of(folder.path, recipe) if world.leads else {},
                 )
                 broken = {name for each in world.all(parts.broken) for name in each}
                 folder.save_broken(sorted(broken))
@@ -217,6 +218,7 @@ def _begun(out: Path | None, network: str, recipe: Recipe, held: ExitStack) -> B
     if state["data"] != (identity.sha256 if identity else None):
         message = f"{folder.state} and {folder.path / 'data.json'} are of different runs"
         raise SpecError([Diagnostic("E645", message, help=RESTORE)])
+    check_documents(state["documents"], folder.path, recipe, RESTORE)
     stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
     if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
         help = f"--set train.epochs={2 * recipe.epochs} trains it further"

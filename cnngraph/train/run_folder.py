@@ -274,9 +274,16 @@ class RunFolder:
         save_report(self.path, network, part, report)
 
     @_by_one
-    def save_weights(self, path: Path, weights: Mapping[str, Tensor], network: str, epoch: Epoch | None) -> None:
-        """Write a checkpoint, with the figures it was saved at."""
-        facts = {"network": network} | (epoch.row() if epoch else {})
+    def save_weights(
+        self,
+        path: Path,
+        weights: Mapping[str, Tensor],
+        network: str,
+        epoch: Epoch | None,
+        documents: Mapping[str, str],
+    ) -> None:
+        """Write a checkpoint, with the figures it was saved at and the digests of the documents it belongs to."""
+        facts = {"network": network, **documents} | (epoch.row() if epoch else {})
         save_tensors(weights, path, facts)
 
     @_by_one

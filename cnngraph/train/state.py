@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +14,44 @@ from torch import Tensor, nn
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
-from cnngraph.stored import check_plain, damaged
+from cnngraph.stored import check_plain, damaged, is_regular_file, read_document
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 FREE = {  # what of a recipe may change between two halves of a run
     "about", "device", "early_stopping", "epochs", "keep_every", "save_every", "strategy", "workers",
 }  # fmt: skip
 TENSORS = {"model", "optimizer", "scaler", "average", "counters", "random"}
+
+
+def documents_of(folder: Path, recipe: Recipe) -> dict[str, str]:
+    """The SHA-256 of what each document of a run says that its weights depend on; "" for one that is missing.
+
+    Of the recipe that is what may not change between two halves of a run; `normalize` is in data.json.
+    """
+    spec, data = folder / "spec.yaml", read_document(folder / "data.json", "data")
+    fixed = {key: value for key, value in to_dict(recipe).items() if key not in FREE | {"normalize"}}
+    facts = {key: data[key] for key in ("classes", "image", "mean", "std")} | _images(data) if data else None
+    return {
+        "spec.yaml": hashlib.sha256(spec.read_bytes()).hexdigest() if is_regular_file(spec) else "",
+        "recipe.yaml": _digest(fixed),
+        "data.json": _digest(facts) if facts else "",
+    }
+
+
+def _images(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"images": data["images"]["sha256"]} if "images" in data else {}
+
+
+def _digest(plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def check_documents(recorded: Mapping[str, str], folder: Path, recipe: Recipe, help: str) -> None:
+    """Raise SpecError (E645) where a document is not the one that `recorded` has the digest of, if it has one."""
+    for name, digest in documents_of(folder, recipe).items():
+        if recorded.get(name, digest) != digest:
+            path = folder / name
+            raise damaged(path, "it is missing" if not digest else "it was changed after the run wrote it", help)
 
 
 def check_form(state: Mapping[str, Any], path: Path) -> None:

@@ -338,3 +338,15 @@ def test_weights_are_converted_without_a_model(published: Path) -> None:
     new = load_file(published / "new.safetensors")
     assert {key: tuple(each.shape) for key, each in new.items()} == graph.state
     assert all(torch.equal(new[key], each) for key, each in tensors.items())
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pytorch_s_file_that_is_called_safetensors_is_named(tmp_path: Path, zipped: bool) -> None:
+    (tmp_path / "net.yaml").write_text("cnngraph: 1\ninput: [3, 8, 8]\nnodes: {conv: {op: conv, out: 2, kernel: 1}}\n")
+    model, file = cnngraph.build(tmp_path / "net.yaml"), tmp_path / "net.safetensors"
+    torch.save(model.state_dict(), file, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(
+        SpecError, match=r"is a file of torch.save, not safetensors\n  help: rename it so that it ends in .pth"
+    ):
+        cnngraph.load_weights(model, file)
+    assert len(cnngraph.load_weights(model, file.rename(tmp_path / "net.pth")).loaded) == 2

@@ -310,3 +310,11 @@ def test_groups() -> None:
 
 def test_adamw_has_a_decay_of_its_own() -> None:
     assert good("data: digits\nepochs: 1\noptimizer: adamw").optimizer == AdamW(weight_decay=0.01)
+
+
+@pytest.mark.parametrize("number", ["1e12", "2e9", "1000001.0", "0.0", "-3.0"])
+def test_no_number_out_of_bounds_is_advised(number: str) -> None:
+    """`1.0` is meant as 1; what would be refused without its point as well is not."""
+    diagnostic, *_ = read(f"epochs: {number}")[1]
+    assert diagnostic.code == "E603"
+    assert "write" not in (diagnostic.help or "")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 import cnngraph
+from cnngraph.backend.weights import save_tensors
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.train import run as running
 from cnngraph.train import run_training
@@ -72,6 +74,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(running, "load_parts", some)
         result = run_training(graph, recipe(), spec_text=SPEC, out=place / "run", quiet=True, device="cpu")
     return result.folder
+
+
+def without_facts(weights: Path) -> None:
+    """Make weights those of an older version, which did not write which documents they belong to."""
+    save_tensors(load_file(weights), weights)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from cnngraph.train import run_training
 from cnngraph.train.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.run_folder import RunFolder
 from tests.cli.conftest import Cli
-from tests.runs.conftest import some
+from tests.runs.conftest import some, without_facts
 
 DOCUMENTS = ("metrics.json", "data.json", "environment.json", "recipe.yaml", "spec.yaml")
 DEEP: list[Any] = []
@@ -183,12 +183,55 @@ def test_a_document_of_the_future_is_refused(cli: Cli, trained: Path, name: str)
     assert ran.err.startswith(f"error[E646]: {trained / name} {message}\n  help: upgrade cnngraph")
 
 
+OTHERS: dict[str, tuple[str, Callable[[str], str]]] = {  # a change of a document that leaves it valid
+    "another activation": ("spec.yaml", lambda text: text.replace("relu1: relu", "relu1: tanh")),
+    "another pooling": ("spec.yaml", lambda text: text.replace("global_avg_pool", "global_max_pool")),
+    "another seed": ("recipe.yaml", lambda text: text.replace("seed: 0", "seed: 1")),
+    "another precision": ("recipe.yaml", lambda text: text.replace("precision: fp32", "precision: bf16")),
+    "another mean": ("data.json", lambda text: json.dumps({**json.loads(text), "mean": [0.25]})),
+    "no data.json": ("data.json", lambda text: ""),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_document_that_is_valid_and_not_the_run_s_own_is_refused(
+    cli: Cli, trained: Path, picture: Path, other: str
+) -> None:
+    name, change = OTHERS[other]
+    before = (trained / name).read_text()
+    after = change(before)
+    assert after != before
+    if after:
+        (trained / name).write_text(after)
+    else:
+        (trained / name).unlink()
+    for command in (("evaluate", trained), ("predict", trained, picture)):
+        ran = cli(*command)
+        assert (ran.code, ran.out) == (1, "")
+        assert f"error[E645]: {trained / name} is damaged: it " in ran.err
+    ran = cli("train", "--resume", trained, "--set", "train.epochs=9")
+    assert ran.code == 1
+    assert "error[E645]" in ran.err or "error[E631]: the run cannot be resumed: its recipe has another" in ran.err
+
+
+def test_weights_of_another_run_are_refused(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    """They fit the network, and are of another one."""
+    (tmp_path / "net.yaml").write_text((trained / "spec.yaml").read_text().replace("relu1: relu", "relu1: tanh"))
+    graph, other = load(tmp_path / "net.yaml"), tmp_path / "other"
+    run_training(graph, FinishedRun.open(trained).recipe, spec_text=(tmp_path / "net.yaml").read_text(), out=other)
+    shutil.copy(other / "best.safetensors", trained / "best.safetensors")
+    ran = cli("evaluate", trained)
+    assert (ran.code, ran.out) == (1, "")
+    assert f"error[E645]: {trained / 'spec.yaml'} is damaged" in ran.err
+
+
 def test_documents_of_an_older_version_are_read(cli: Cli, trained: Path, picture: Path) -> None:
     for name in ("metrics.json", "data.json", "environment.json"):
         document = json.loads((trained / name).read_text())
         document.pop("version")
         document.pop("images", None)
         (trained / name).write_text(json.dumps(document))
+    without_facts(trained / "best.safetensors")
     assert cli("runs", trained).code == 0
     ran = cli("predict", trained, picture)
     assert ran.code == 0
@@ -321,9 +364,9 @@ def test_a_run_that_lost_its_state_does_not_start_again(cli: Cli, trained: Path)
 
 def test_a_state_of_the_future_is_refused(trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
-    (trained / "state.pt").write_bytes(content.replace(b"cnngraph-state 0003", b"cnngraph-state 0012"))
+    (trained / "state.pt").write_bytes(content.replace(b"cnngraph-state 0004", b"cnngraph-state 0012"))
     with pytest.raises(
-        SpecError, match="written by a newer cnngraph: its format version is 12, this one reads up to 3"
+        SpecError, match="written by a newer cnngraph: its format version is 12, this one reads up to 4"
     ):
         read_state(trained / "state.pt")
 

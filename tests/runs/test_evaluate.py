@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from tests.cli.conftest import Cli
+from tests.runs.conftest import without_facts
 from tests.train.test_data import lay_mnist
 
 
@@ -58,6 +59,7 @@ def test_as_text(cli: Cli, trained: Path) -> None:
 
 def test_of_an_older_run_a_named_set_says_all(cli: Cli, trained: Path) -> None:
     (trained / "data.json").unlink()
+    without_facts(trained / "best.safetensors")
     told = json.loads(cli("evaluate", trained, "--format", "json").out)
     assert told["top1"] == metrics(trained)["test"]["accuracy"]  # type: ignore[index]
 
@@ -94,6 +96,7 @@ def test_another_place_of_a_named_set_keeps_its_title(cli: Cli, trained: Path, t
     lay_mnist(tmp_path, 20)
     recipe = (trained / "recipe.yaml").read_text()
     (trained / "recipe.yaml").write_text(recipe.replace("name: digits", "name: mnist"))
+    without_facts(trained / "best.safetensors")
     ran = cli("evaluate", trained, "--data-dir", tmp_path)
     assert ran.code == 0, ran.err
     assert ran.out.splitlines()[0] == "spots · best weights · MNIST · 20 test images"

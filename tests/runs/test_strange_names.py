@@ -70,6 +70,18 @@ def test_commands_for_specs(here: Path, cli: Cli) -> None:
     ElementTree.parse("net.svg")
 
 
+def test_a_network_whose_file_is_not_utf_8(here: Path, cli: Cli, tmp_path: Path) -> None:
+    """Its name comes from the file, and is written into the run's spec."""
+    spec, run, picture = tmp_path / "n\udcff.yaml", tmp_path / "run", next((here / "data").rglob("*.png"))
+    spec.write_text("".join(line for line in SPEC.splitlines(keepends=True) if not line.startswith("name:")))
+    words = ["--recipe", "recipe.yaml", "--data-dir", "data", "--out", run, "--device", "cpu"]
+    for called in (["train", spec, *words], ["evaluate", run, "--part", "validation"], ["predict", run, picture]):
+        ran = cli(*called)
+        assert (ran.code, steering(ran.out + ran.err)) == (0, set())
+    assert r"n\xff · " in cli("evaluate", run, "--part", "validation").out
+    assert cli("train", "--resume", run, "--set", "train.epochs=3").code == 0
+
+
 def test_evaluate(here: Path, cli: Cli) -> None:
     ran = cli("evaluate", "run", "--part", "validation", "-o", "confusion.svg")
     assert (ran.code, steering(ran.out + ran.err)) == (0, set())
