@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cnngraph.ir.walker import Walker
 
 
+DIGITS = "0123456789"
+
+
 def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
     """The rounds of a repeat, under a level of their own unless it is flat."""
     assert child.repeat is not None
@@ -31,8 +34,8 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     if child.flat:
         level = place.level
         place.slot.append(slot)
-        if child.repeat.carry == "concat" and place.name:
-            place.take()  # the concatenation has the node's name, so no iteration may
+        if _concat_has_its_name(child, place, env):
+            place.take()  # so no iteration may
     else:
         level = Level(place.take())
     bound = Bound(None, child.span, level.path, flat=child.flat)
@@ -41,7 +44,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     if child.repeat.carry == "concat" and bound.value is not None and len(bound.value.refs) == 1:
         bound.value = Tensors(bound.value.refs)
     elif child.repeat.carry == "concat" and bound.value is not None:
-        path = _concat_path(walker, child, level, place, bound)
+        path = _concat_path(walker, child, level, place, bound, env)
         bound.value = _concat(walker, bound.value.refs, path, slot, bound, child.span)
         bound.stop = len(walker.maker.nodes)
     if not child.flat and bound.stop > start:
@@ -85,11 +88,21 @@ def read_once(child: NodeSpec) -> NodeSpec:
     return replace(child, reads=child.reads[:-varying]) if child.reads and varying else child
 
 
-def _concat_path(walker: Walker, child: NodeSpec, level: Level, place: Place, bound: Bound) -> str:
+def _concat_has_its_name(child: NodeSpec, place: Place, env: Env) -> bool:
+    """Whether the concatenation of a flat repeat has the node's name: where an iteration may have it, too.
+
+    Else it takes none, since a flat block brings that name into the scope around it, where other nodes may have it.
+    """
+    assert child.repeat is not None
+    first = _round_name(child, 0, env) if child.repeat.carry == "concat" and place.name else None
+    return bool(first and place.name and first.text.rstrip(DIGITS) == place.name.text.rstrip(DIGITS))
+
+
+def _concat_path(walker: Walker, child: NodeSpec, level: Level, place: Place, bound: Bound, env: Env) -> str:
     """The path of the concatenation that is the value of a `carry: concat`."""
     if not child.flat:
         return f"{level.path}.concat"
-    if place.name:
+    if _concat_has_its_name(child, place, env):
         return place.take()
     last = next((each.path for each in reversed(bound.rounds) if each.path and not each.flat), None)
     return f"{last or walker.maker.nodes[-1].path}.concat"
@@ -189,7 +202,7 @@ def _round_name(child: NodeSpec, number: int, env: Env) -> Word | None:
     if word is None:
         return None
     text = env.text(word)
-    stem = text.rstrip("0123456789")
+    stem = text.rstrip(DIGITS)
     if stem == text:
         message = f"name is the first round's name and must end in a number, got {text}"
         raise ProblemError("E205", message, word.span, help=f"name: {text}1")

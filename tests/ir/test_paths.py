@@ -9,6 +9,7 @@ import pytest
 from cnngraph.api import compile_spec, compile_text
 from cnngraph.diagnostics import Severity, Source
 from cnngraph.ir.graph import Graph
+from tests.backend.support import graph_of
 from tests.fuzz.cases import draw
 from tests.fuzz.checks import MAIN, compiled
 from tests.fuzz.spec_tree import spec_files
@@ -194,3 +195,20 @@ def test_every_path_can_be_an_output(name: str, tmp_path: Path) -> None:
     assert result.graph is not None
     found = {path: tuple(result.graph.outputs[f"o{number}"]) for number, path in enumerate(wanted)}
     assert found == wanted
+
+
+def test_a_flat_block_with_a_dense_repeat_can_be_used_twice() -> None:
+    """The concatenation that `carry: concat` implies takes no name that another node may have."""
+    graph = graph_of(
+        """
+        blocks:
+          dense: {flat: true, nodes: {layers: {repeat: 2, op: conv, out: 3, kernel: 1, carry: concat, flat: true}}}
+        nodes:
+          one: {op: dense}
+          two: {op: dense}
+          layers: relu
+        """
+    )
+    paths = [node.path for node in graph.nodes]
+    assert len(set(paths)) == len(paths)
+    assert graph.output_shapes["output"][0] == graph.input_shapes["in"][0] + 4 * 3
