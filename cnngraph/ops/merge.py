@@ -213,13 +213,19 @@ class Maximum(Op):
         return _equal(self.name, inputs)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """torch.maximum, once for each further input."""
+        """torch.maximum, once for each further input; of many inputs as a tree, since Python bounds nested calls."""
         if len(arguments) == 1:
             return f"torch.clone({arguments[0]})"
+        if len(arguments) > MOST_NESTED:
+            half = len(arguments) // 2
+            return f"torch.maximum({self.code(arguments[:half])}, {self.code(arguments[half:])})"
         largest = arguments[0]
         for each in arguments[1:]:
             largest = f"torch.maximum({largest}, {each})"
         return largest
+
+
+MOST_NESTED = 50  # calls within each other: Python's parser refuses 200 parentheses
 
 
 @dataclass(frozen=True)

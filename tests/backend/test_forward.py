@@ -544,3 +544,10 @@ def test_a_tensor_that_only_a_list_holds_is_handed_out() -> None:
     )
     images = torch.rand(2, 3, 4, 4)
     assert torch.equal(model(images), images.relu().tanh())
+
+
+def test_the_maximum_of_hundreds_of_tensors() -> None:
+    """As a tree of calls: Python's parser refuses 200 parentheses within each other."""
+    model = built("nodes: [{op: conv, out: 600, kernel: 1}, {op: chunk, chunks: 600}, maximum]")
+    images = torch.rand(2, *model.graph.input_shapes["in"])
+    assert torch.equal(model(images), model[0](images).amax(1, keepdim=True))
