@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.ir.elaborate import MAX_NODES
+from cnngraph.elaborate.elaborate import MAX_NODES
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
 UNIT = """blocks:

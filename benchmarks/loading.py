@@ -29,9 +29,9 @@ from cnngraph.recipe import load_recipe
 from cnngraph.recipe.augment import Augment, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data import load_parts
-from cnngraph.train.loader import TrainingLoader
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data.open import load_parts
+from cnngraph.train.loop.loader import TrainingLoader
 
 CROP = 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

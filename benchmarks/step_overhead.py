@@ -25,16 +25,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import cnngraph
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import train
-from cnngraph.train.data import load_parts
-from cnngraph.train.engine import Run
-from cnngraph.train.images import InMemory, Parts
-from cnngraph.train.progress import Silent
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data.images import InMemory, Parts
+from cnngraph.train.data.open import load_parts
+from cnngraph.train.loop.engine import Run
+from cnngraph.train.record.progress import Silent
+from cnngraph.train.record.run_folder import RunFolder
 
 BOUND = 1.03
 CPU = torch.device("cpu")

@@ -91,10 +91,10 @@ def steps(network: str, count: int) -> Cost:
 
     import cnngraph
     from cnngraph.recipe import load_recipe
-    from cnngraph.train.images import InMemory, Part
-    from cnngraph.train.learner import Learner
-    from cnngraph.train.loader import TrainingLoader
-    from cnngraph.train.preparation import Preparation
+    from cnngraph.train.augment.preparation import Preparation
+    from cnngraph.train.data.images import InMemory, Part
+    from cnngraph.train.loop.learner import Learner
+    from cnngraph.train.loop.loader import TrainingLoader
 
     names = {
         "digits": ("googlenet_mnist", "digits", (28, 28, 1)),

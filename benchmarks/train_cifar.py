@@ -27,11 +27,11 @@ from torchvision import transforms
 
 import cnngraph
 from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_loop
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import ImageFolder
-from cnngraph.train.data import load_parts
-from cnngraph.train.images import InMemory, Part, Parts
+from cnngraph.train.data.images import InMemory, Part, Parts
+from cnngraph.train.data.open import load_parts
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 BATCH_SIZE = 100

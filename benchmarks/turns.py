@@ -20,13 +20,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import cnngraph
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
 from cnngraph.train import train
-from cnngraph.train.data import default_data_dir
-from cnngraph.train.images import Parts
-from cnngraph.train.progress import Silent
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data.images import Parts
+from cnngraph.train.data.open import default_data_dir
+from cnngraph.train.record.progress import Silent
+from cnngraph.train.record.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

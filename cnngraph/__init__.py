@@ -11,7 +11,7 @@ from cnngraph.version import __version__
 if TYPE_CHECKING:
     from cnngraph.api import build, check, load, load_weights
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
-    from cnngraph.ir.graph import Graph, Node
+    from cnngraph.graph.graph import Graph, Node
 
 __all__ = [
     "Diagnostic",
@@ -34,8 +34,8 @@ _HOMES = {
     "Diagnostic": "cnngraph.diagnostics",
     "Severity": "cnngraph.diagnostics",
     "SpecError": "cnngraph.diagnostics",
-    "Graph": "cnngraph.ir.graph",
-    "Node": "cnngraph.ir.graph",
+    "Graph": "cnngraph.graph.graph",
+    "Node": "cnngraph.graph.graph",
 }
 
 

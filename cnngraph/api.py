@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics import Diagnostic, Severity, Source, Span, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, read_file, value_of
+from cnngraph.elaborate.bases import base_names
+from cnngraph.elaborate.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.fixes import with_fixes
-from cnngraph.ir.bases import base_names
-from cnngraph.ir.elaborate import MAX_NODES, collector_paused, elaborate
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
+from cnngraph.language.load import Override, load_spec
+from cnngraph.language.model import Spec
 from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
 from cnngraph.packages import explained
 from cnngraph.recipe import Recipe, check_fit, read_recipe, recipe_table
 from cnngraph.recipe.changed import find_table, read_changed
 from cnngraph.recipe.fit import Norm, check_batches
-from cnngraph.spec.load import Override, load_spec
-from cnngraph.spec.model import Spec
 
 if TYPE_CHECKING:
     from torch import nn

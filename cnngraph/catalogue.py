@@ -13,12 +13,12 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Severity, SpecError
 from cnngraph.document import read_file
-from cnngraph.ir.elaborate import collector_paused, elaborate
-from cnngraph.ir.graph import Graph
+from cnngraph.elaborate.elaborate import collector_paused, elaborate
+from cnngraph.graph.graph import Graph
+from cnngraph.language.load import load_spec
 from cnngraph.library import Network, is_family, library_root, network_files
 from cnngraph.numbers import percent, short, sizes
 from cnngraph.ops.registry import Registry
-from cnngraph.spec.load import load_spec
 
 INTRODUCTION = """\
 # The networks that come along

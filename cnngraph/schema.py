@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from cnngraph.language.model import LANGUAGE_VERSION
+from cnngraph.language.nodes import CARRIES, REPEAT_WORDS
+from cnngraph.language.parse import DATA_SET
 from cnngraph.ops.init import init_schema
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.ops.schema import EXPRESSION, op_schema, or_expression
 from cnngraph.recipe import recipe_names, recipe_schema
-from cnngraph.spec.model import LANGUAGE_VERSION
-from cnngraph.spec.nodes import CARRIES, REPEAT_WORDS
-from cnngraph.spec.parse import DATA_SET
 
 Schema: TypeAlias = dict[str, Any]
 

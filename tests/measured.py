@@ -19,7 +19,7 @@ from typing import Any
 from cnngraph.api import compile_spec
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Value, value_of
-from cnngraph.spec.load import Override
+from cnngraph.language.load import Override
 from tests.library import ROOT
 
 ADDRESS_SPACE = 2_000_000_000  # bytes; more than a case may take, so that it is measured and not killed

@@ -15,7 +15,7 @@ from cnngraph.backend import save_weights
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError, clean, write, write_text
 from cnngraph.render import render
-from cnngraph.train.files import write_json, write_state
+from cnngraph.train.record.files import write_json, write_state
 
 
 def drawn(path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from cnngraph.api import compile_spec
 from cnngraph.diagnostics import did_you_mean
-from cnngraph.ir.graph import InitRule
+from cnngraph.graph.graph import InitRule
 
 if sys.platform == "win32":
     pytest.skip("processor time and memory are not measured here", allow_module_level=True)

@@ -22,7 +22,7 @@ class Finder:
             raise eval(error, {"name": name})
 
 sys.meta_path.insert(0, Finder())
-from cnngraph.cli.run import run
+from cnngraph.cli.process import run
 for words in commands:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as errors:
         code = run(words)

@@ -13,10 +13,10 @@ from jsonschema.exceptions import best_match
 import cnngraph
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
+from cnngraph.language.names import NODE_WORDS
+from cnngraph.language.parse import FILE_WORDS
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.schema import block_words, node_words, spec_schema
-from cnngraph.spec.names import NODE_WORDS
-from cnngraph.spec.parse import FILE_WORDS
 from tests.cli.conftest import ONE
 from tests.cli.networks import ZOO
 from tests.library import BLOCKS, DATA, LIBRARY, NETWORKS

@@ -1,11 +1,11 @@
 """PyTorch's door: graphs become modules or printed source, and weights go in and out."""
 
-from cnngraph.backend.fit import Misshapen, WeightsReport, check_weights, refuse_misfit
-from cnngraph.backend.lowering import lower
-from cnngraph.backend.published import open_weights, published_weights
-from cnngraph.backend.source import model_source
-from cnngraph.backend.weights import convert_weights, load_weights, save_weights
-from cnngraph.backend.weights_file import WeightsFile
+from cnngraph.backend.modules.build import lower
+from cnngraph.backend.source.print import model_source
+from cnngraph.backend.weights.files import WeightsFile
+from cnngraph.backend.weights.load import convert_weights, load_weights, save_weights
+from cnngraph.backend.weights.published import open_weights, published_weights
+from cnngraph.backend.weights.report import Misshapen, WeightsReport, check_weights, refuse_misfit
 
 __all__ = [
     "Misshapen",

@@ -24,7 +24,7 @@ def _main() -> int:
     from cnngraph.packages import explain  # imported here, where Ctrl-C is caught
 
     try:
-        from cnngraph.cli.run import run
+        from cnngraph.cli.process import run
     except Exception as error:  # not even the packages of the command line itself are there
         found = explain(error)
         if not found or interrupts.came:

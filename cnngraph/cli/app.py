@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 
-from cnngraph.cli.build import build
-from cnngraph.cli.check import check
-from cnngraph.cli.evaluate import evaluate
-from cnngraph.cli.experiment import experiment
-from cnngraph.cli.features import features
+from cnngraph.cli.commands.build import build
+from cnngraph.cli.commands.check import check
+from cnngraph.cli.commands.evaluate import evaluate
+from cnngraph.cli.commands.experiment import experiment
+from cnngraph.cli.commands.features import features
+from cnngraph.cli.commands.list import list_
+from cnngraph.cli.commands.localize import localize
+from cnngraph.cli.commands.predict import predict
+from cnngraph.cli.commands.render import render
+from cnngraph.cli.commands.runs import runs
+from cnngraph.cli.commands.schema import schema
+from cnngraph.cli.commands.show import show
+from cnngraph.cli.commands.train import train
+from cnngraph.cli.commands.weights import weights
 from cnngraph.cli.help import Command, Group, command_name, examples, print_help
-from cnngraph.cli.list import list_
-from cnngraph.cli.localize import localize
-from cnngraph.cli.predict import predict
-from cnngraph.cli.render import render
-from cnngraph.cli.runs import runs
-from cnngraph.cli.schema import schema
-from cnngraph.cli.show import show
-from cnngraph.cli.train import train
-from cnngraph.cli.weights import weights
 from cnngraph.version import __version__
 
 app = typer.Typer(

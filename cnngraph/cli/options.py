@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from cnngraph.document import Value
-    from cnngraph.spec.load import Override
+    from cnngraph.language.load import Override
 
 MAX_NODES = 50_000
 TRAIN = "train."
@@ -112,7 +112,7 @@ def reading(
     sets: Iterable[str] | None, inputs: Sequence[str] | None, plugins: Iterable[str] | None, max_nodes: int
 ) -> Reading:
     """The shared options' values. Raises typer.BadParameter for a text that says nothing."""
-    from cnngraph.cli.values import override, shape
+    from cnngraph.cli.overrides import override, shape
 
     overrides = [override(each) for each in sets or ()]
     return Reading(

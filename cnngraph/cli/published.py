@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile
-    from cnngraph.ir.graph import Graph
+    from cnngraph.graph.graph import Graph
 
 WeightsOption = Annotated[
     str | None,

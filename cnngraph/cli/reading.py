@@ -13,8 +13,8 @@ from cnngraph.api import Compilation, compile_spec
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.cli.options import Reading
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.ir.graph import Graph
-from cnngraph.spec.model import Spec
+from cnngraph.graph.graph import Graph
+from cnngraph.language.model import Spec
 
 
 def compile_file(spec: str, how: Reading) -> Compilation:

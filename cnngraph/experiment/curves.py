@@ -8,8 +8,8 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.experiment.results import Variant
-from cnngraph.train.curves import dress
-from cnngraph.train.figures import plain, save_figure
+from cnngraph.train.record.curves import dress
+from cnngraph.train.record.figures import plain, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from pathlib import Path
 from cnngraph.diagnostics import Diagnostic, Severity
 from cnngraph.experiment.plan import Plan
 from cnngraph.recipe import to_dict
-from cnngraph.train.changes import changed_files
-from cnngraph.train.identity import Identity
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data.changes import changed_files
+from cnngraph.train.data.identity import Identity
+from cnngraph.train.record.run_folder import RunFolder
 
 
 def different_images(plan: Plan, root: Path) -> list[Diagnostic]:

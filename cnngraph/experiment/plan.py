@@ -16,14 +16,14 @@ from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment.model import Entrant, Experiment
 from cnngraph.experiment.reading import Described
 from cnngraph.fields import fields_of, show_value
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
+from cnngraph.language.load import Override
+from cnngraph.language.model import Spec
+from cnngraph.language.write import write_spec
 from cnngraph.library import find_network, is_name
 from cnngraph.recipe import Recipe, find_recipe, load_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
 from cnngraph.runs.overview import IDLE
-from cnngraph.spec.load import Override
-from cnngraph.spec.model import Spec
-from cnngraph.spec.write import write_spec
 
 TRAIN = "train."
 MAX_VARIANTS = 1_000  # each is compiled and checked before the first run

@@ -11,7 +11,7 @@ from cnngraph import files, text
 from cnngraph.experiment.plan import Plan
 from cnngraph.experiment.results import Variant, spread
 from cnngraph.numbers import short
-from cnngraph.train.progress import duration
+from cnngraph.train.record.progress import duration
 
 CURVES = "curves.svg"
 PAGE = """\

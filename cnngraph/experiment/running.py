@@ -16,9 +16,9 @@ from cnngraph.launch import free_cores
 from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
 from cnngraph.train import Result, run_training
-from cnngraph.train.progress import Bar, Silent, duration
-from cnngraph.train.records import Facts, Progress
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.record.progress import Bar, Silent, duration
+from cnngraph.train.record.records import Facts, Progress
+from cnngraph.train.record.run_folder import RunFolder
 
 GO_ON_AFTER = {"E630", "E633"}  # the loss of one run is no number any more, or it does not fit: others may fare better
 

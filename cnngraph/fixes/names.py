@@ -10,11 +10,11 @@ from cnngraph.diagnostics import Diagnostic, Edit, Span, near_words
 from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
+from cnngraph.language.expressions.functions import FUNCTIONS
+from cnngraph.language.expressions.values import SHAPE_WORDS
+from cnngraph.language.parse import BLOCK_WORDS, FILE_WORDS
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
 from cnngraph.ops.registry import builtin_ops, called
-from cnngraph.spec.functions import FUNCTIONS
-from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
-from cnngraph.spec.values import SHAPE_WORDS
 
 MOST_TOKENS = 8  # of an error's place
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Edit, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
-from cnngraph.spec.names import NODE_WORDS
+from cnngraph.language.names import NODE_WORDS
 
 TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)

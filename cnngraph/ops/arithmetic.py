@@ -126,7 +126,9 @@ class Parameter(Op):
         return {"": self.shape}
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.layers.parameter, which gives a torch.nn.Parameter rather than a module."""
+        """cnngraph.backend.modules.layers.parameter, which gives a torch.nn.Parameter rather than a module."""
         if isinstance(self.init, InitCall):
-            return layer("cnngraph.backend.layers.parameter", self.shape, self.init.function, **self.init.kwargs)
-        return layer("cnngraph.backend.layers.parameter", self.shape, self.init)
+            return layer(
+                "cnngraph.backend.modules.layers.parameter", self.shape, self.init.function, **self.init.kwargs
+            )
+        return layer("cnngraph.backend.modules.layers.parameter", self.shape, self.init)

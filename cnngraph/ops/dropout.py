@@ -91,8 +91,8 @@ class DropPath(Op):
     )
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.layers.DropPath."""
-        return layer("cnngraph.backend.layers.DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
+        """cnngraph.backend.modules.layers.DropPath."""
+        return layer("cnngraph.backend.modules.layers.DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
 
 
 @dataclass(frozen=True)
@@ -131,5 +131,5 @@ class DropBlock(Op):
         return image
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.layers.DropBlock."""
-        return layer("cnngraph.backend.layers.DropBlock", p=self.p, block=self.block)
+        """cnngraph.backend.modules.layers.DropBlock."""
+        return layer("cnngraph.backend.modules.layers.DropBlock", p=self.p, block=self.block)

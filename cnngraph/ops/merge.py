@@ -336,9 +336,9 @@ class Gate(Op):
         return inputs[1].count * inputs[1].channels * self.kernel**2
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.layers.Gate."""
+        """cnngraph.backend.modules.layers.Gate."""
         return layer(
-            "cnngraph.backend.layers.Gate",
+            "cnngraph.backend.modules.layers.Gate",
             inputs[1].channels,
             mode=self.mode,
             **unless_default(bias=(self.bias, None), kernel=(self.kernel, 1)),

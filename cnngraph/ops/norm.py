@@ -197,7 +197,7 @@ class LayerNorm(Op):
         """torch.nn.LayerNorm where the channels are last, otherwise the same between two permutes."""
         last = inputs[0].axes[-1] == CHANNELS
         return layer(
-            "LayerNorm" if last else "cnngraph.backend.layers.ChannelLayerNorm",
+            "LayerNorm" if last else "cnngraph.backend.modules.layers.ChannelLayerNorm",
             inputs[0].channels,
             **unless_default(
                 eps=(self.eps, 1e-5),

@@ -13,8 +13,8 @@ from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.reading import read_recipe, recipe_word
 
 if TYPE_CHECKING:
-    from cnngraph.spec.load import Override
-    from cnngraph.spec.model import Word
+    from cnngraph.language.load import Override
+    from cnngraph.language.model import Word
 
 
 def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, str]:

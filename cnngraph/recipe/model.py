@@ -151,7 +151,7 @@ class Recipe:
         """Mean and deviation by channel, or None where images stay as they are, from 0 to 1.
 
         One figure serves every channel; of a colour set's figures grey images take the mean. Those that are to be
-        measured are not known before: see cnngraph.train.normalization.
+        measured are not known before: see cnngraph.train.data.normalization.
         """
         match self.normalize:
             case Normalize(mean=mean, std=std):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from cnngraph.files import write
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.packages import explained
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot

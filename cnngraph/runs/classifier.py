@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from cnngraph.api import load
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
-from cnngraph.backend.published import TORCHVISION
-from cnngraph.ir.bases import base_names
-from cnngraph.ir.graph import Graph
+from cnngraph.backend.weights.published import TORCHVISION
+from cnngraph.elaborate.bases import base_names
+from cnngraph.graph.graph import Graph
 from cnngraph.runs.finished import FinishedRun, refusal
-from cnngraph.train.decoding import upright
-from cnngraph.train.images import Cuts, decode
-from cnngraph.train.machine import choose_device
-from cnngraph.train.precision import precision_of
-from cnngraph.train.preparation import Preparation
-from cnngraph.train.resampling import shorter_side
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.augment.resampling import shorter_side
+from cnngraph.train.data.decoding import upright
+from cnngraph.train.data.images import Cuts, decode
+from cnngraph.train.loop.machine import choose_device
+from cnngraph.train.loop.precision import precision_of
 
 
 class Box(NamedTuple):

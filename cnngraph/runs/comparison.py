@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.overview import RunRow
-from cnngraph.train.curves import dress
-from cnngraph.train.figures import plain
+from cnngraph.train.record.curves import dress
+from cnngraph.train.record.figures import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

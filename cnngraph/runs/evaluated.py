@@ -10,11 +10,11 @@ from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.train.changes import changes, named_few
-from cnngraph.train.data import cut_validation, data_root, load_parts
-from cnngraph.train.identity import Identity, Row, as_recorded, digests, named, rows_of
-from cnngraph.train.images import Part, Parts
-from cnngraph.train.loading import Note
+from cnngraph.train.data.changes import changes, named_few
+from cnngraph.train.data.identity import Identity, Row, as_recorded, digests, named, rows_of
+from cnngraph.train.data.images import Part, Parts
+from cnngraph.train.data.loading import Note
+from cnngraph.train.data.open import cut_validation, data_root, load_parts
 
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 

@@ -14,18 +14,18 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.sets import SETS
 from cnngraph.runs.evaluated import ALL, TEST, TRAIN, VALIDATION, find_images
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.train import files
-from cnngraph.train.confusion import confusion_figure
-from cnngraph.train.evaluation import evaluate
-from cnngraph.train.images import Part
-from cnngraph.train.loader import EvaluationLoader
-from cnngraph.train.loading import Note
-from cnngraph.train.machine import choose_device
-from cnngraph.train.named import EMBEDDED
-from cnngraph.train.precision import precision_of
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data.images import Part
+from cnngraph.train.data.loading import Note
+from cnngraph.train.data.named import EMBEDDED
+from cnngraph.train.loop.evaluation import evaluate
+from cnngraph.train.loop.loader import EvaluationLoader
+from cnngraph.train.loop.machine import choose_device
+from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.record import files
+from cnngraph.train.record.confusion import confusion_figure
+from cnngraph.train.record.scores import Report, Scores
 from cnngraph.train.run import title_of
-from cnngraph.train.scores import Report, Scores
 
 PARTS = (TEST, VALIDATION, TRAIN, ALL)
 

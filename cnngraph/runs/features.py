@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.ir.tapping import tapped, tensor_at
 from cnngraph.numbers import sizes
+from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
-from cnngraph.train.confusion import INK
-from cnngraph.train.decoding import ImageError
-from cnngraph.train.figures import plain, tick_whole_numbers
+from cnngraph.train.data.decoding import ImageError
+from cnngraph.train.record.confusion import INK
+from cnngraph.train.record.figures import plain, tick_whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

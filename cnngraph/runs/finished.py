@@ -12,15 +12,15 @@ from torch import nn
 from cnngraph.api import compile_spec, misfits
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
-from cnngraph.ir.elaborate import MAX_NODES
-from cnngraph.ir.graph import Graph
+from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.sets import SETS
-from cnngraph.train import files
+from cnngraph.train.record import files
+from cnngraph.train.record.run_folder import RESTORE, RunFolder
+from cnngraph.train.record.state import check_documents
 from cnngraph.train.run import title_of
-from cnngraph.train.run_folder import RESTORE, RunFolder
-from cnngraph.train.state import check_documents
 
 BEST, LAST = "best", "last"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.localization import Place, enlarged
-from cnngraph.train.confusion import INK
-from cnngraph.train.decoding import upright
-from cnngraph.train.figures import plain
+from cnngraph.train.data.decoding import upright
+from cnngraph.train.record.confusion import INK
+from cnngraph.train.record.figures import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnngraph.analysis.head import find_head
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
-from cnngraph.ir.tapping import tapped
+from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
-from cnngraph.runs.head import find_head
 from cnngraph.runs.pictures import read_pictures
-from cnngraph.train.decoding import upright
+from cnngraph.train.data.decoding import upright
 
 SHARE = 0.2  # of the largest score, by which Zhou et al. cut
 NOWHERE = Box(0, 0, 0, 0)

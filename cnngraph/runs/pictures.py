@@ -10,8 +10,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from cnngraph.runs.classifier import Reader
-from cnngraph.train.decoding import ImageError
-from cnngraph.train.walking import Passed, check_place, image_files
+from cnngraph.train.data.decoding import ImageError
+from cnngraph.train.data.walking import Passed, check_place, image_files
 
 
 class Picture(NamedTuple):

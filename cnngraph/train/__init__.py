@@ -3,9 +3,9 @@
 Importing this loads PyTorch.
 """
 
-from cnngraph.train.engine import train
-from cnngraph.train.progress import Reporter
-from cnngraph.train.records import Result
+from cnngraph.train.loop.engine import train
+from cnngraph.train.record.progress import Reporter
+from cnngraph.train.record.records import Result
 from cnngraph.train.run import run_training
 
 __all__ = ["Reporter", "Result", "run_training", "train"]

@@ -12,30 +12,30 @@ import torch
 
 from cnngraph.api import misfits
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
-from cnngraph.backend.weights_file import read_weights
+from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.stored import is_regular_file
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import files
-from cnngraph.train.changes import same_images
-from cnngraph.train.data import Note, announce, data_root, load_parts
-from cnngraph.train.engine import train
-from cnngraph.train.identity import Identity, identity_of
-from cnngraph.train.images import Parts
-from cnngraph.train.machine import check_machine, choose_device, reproducible, settle_threads
-from cnngraph.train.normalization import with_figures
-from cnngraph.train.patterns import check_patterns
-from cnngraph.train.progress import Reporter, Showing, Silent, reporter_for
-from cnngraph.train.records import Epoch, Facts, Result, settled
-from cnngraph.train.run_folder import RESTORE, RunFolder
-from cnngraph.train.state import check_documents, check_form, check_recipe, documents_of
-from cnngraph.train.tensorboard import with_events
-from cnngraph.train.trouble import troubles_told
+from cnngraph.train.data.changes import same_images
+from cnngraph.train.data.identity import Identity, identity_of
+from cnngraph.train.data.images import Parts
+from cnngraph.train.data.normalization import with_figures
+from cnngraph.train.data.open import Note, announce, data_root, load_parts
+from cnngraph.train.loop.engine import train
+from cnngraph.train.loop.machine import check_machine, choose_device, reproducible, settle_threads
+from cnngraph.train.loop.patterns import check_patterns
+from cnngraph.train.record import files
+from cnngraph.train.record.progress import Reporter, Showing, Silent, reporter_for
+from cnngraph.train.record.records import Epoch, Facts, Result, settled
+from cnngraph.train.record.run_folder import RESTORE, RunFolder
+from cnngraph.train.record.state import check_documents, check_form, check_recipe, documents_of
+from cnngraph.train.record.tensorboard import with_events
+from cnngraph.train.record.trouble import troubles_told
 from cnngraph.train.world import FEWEST, World, joined
 
 

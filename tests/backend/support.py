@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnngraph.api import compile_text
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Source
-from cnngraph.ir.graph import Graph, Node, Ref
+from cnngraph.graph.graph import Graph, Node, Ref
 from tests.library import LIBRARY
 
 HEAD = "cnngraph: 1\nname: test_net\n"

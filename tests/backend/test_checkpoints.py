@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 import cnngraph
-from cnngraph.backend.weights_file import read_weights
-from cnngraph.cli.run import run
+from cnngraph.backend.weights.files import read_weights
+from cnngraph.cli.process import run
 from cnngraph.diagnostics import SpecError
 
 SPEC = """

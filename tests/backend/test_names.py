@@ -7,7 +7,7 @@ import keyword
 import pytest
 from torch import nn
 
-from cnngraph.spec.names import RESERVED_NAMES, name_problem
+from cnngraph.language.names import RESERVED_NAMES, name_problem
 from tests.backend.support import built
 
 

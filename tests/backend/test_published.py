@@ -13,8 +13,9 @@ from torchvision import models
 
 import cnngraph
 from cnngraph import Graph, SpecError
-from cnngraph.backend import WeightsFile, check_weights, open_weights, published
-from cnngraph.ir.bases import base_names
+from cnngraph.backend import WeightsFile, check_weights, open_weights
+from cnngraph.backend.weights import published
+from cnngraph.elaborate.bases import base_names
 from tests.library import network
 
 SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1

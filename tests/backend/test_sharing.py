@@ -14,7 +14,7 @@ from cnngraph.api import compile_text
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Source
 from cnngraph.fields import show_value
-from cnngraph.ir.graph import Graph, Ref
+from cnngraph.graph.graph import Graph, Ref
 from cnngraph.ops.op import Example, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType

@@ -21,7 +21,7 @@ import cnngraph
 from cnngraph.api import compile_text
 from cnngraph.backend import lower, model_source
 from cnngraph.diagnostics import Source
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from tests.backend.support import graph_of
 from tests.library import CHOSEN
 

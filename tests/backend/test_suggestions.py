@@ -14,9 +14,10 @@ from torch import Tensor
 
 import cnngraph
 from cnngraph import Graph
-from cnngraph.backend import check_weights, suggestions
-from cnngraph.backend.suggestions import suggest_renames
-from cnngraph.backend.weights_file import read_weights
+from cnngraph.backend import check_weights
+from cnngraph.backend.weights import suggestions
+from cnngraph.backend.weights.files import read_weights
+from cnngraph.backend.weights.suggestions import suggest_renames
 from tests.backend.support import graph_of
 
 Renaming: TypeAlias = Callable[[str], str]

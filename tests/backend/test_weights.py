@@ -15,7 +15,7 @@ from torch import nn
 import cnngraph
 from cnngraph import SpecError
 from cnngraph.backend import check_weights, convert_weights, load_weights, save_weights
-from cnngraph.backend.weights_file import read_weights
+from cnngraph.backend.weights.files import read_weights
 from tests.backend.support import built
 
 SPEC = """

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import pytest
 
-from cnngraph.cli.run import run
+from cnngraph.cli.process import run
 
 ONE = """\
 cnngraph: 1

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import cnngraph
-from cnngraph.backend.proof import ProofError, prove
+from cnngraph.backend.smoke_test import ProofError, prove
 from tests.cli.conftest import ONE, Cli
 from tests.cli.networks import ZOO
 
@@ -125,5 +125,5 @@ def test_a_long_build_is_announced(cli: Cli, folder: Path, monkeypatch: pytest.M
         def __init__(self, seconds: float, act: Callable[[], None]) -> None:
             self.start, self.cancel = act, lambda: None
 
-    monkeypatch.setattr("cnngraph.cli.build.Timer", Passed)
+    monkeypatch.setattr("cnngraph.cli.commands.build.Timer", Passed)
     assert cli("build", "one.yaml").err == "building and running 1 operation …\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cnngraph
-from cnngraph.cli.run import run
+from cnngraph.cli.process import run
 from cnngraph.library import catalogue
 from tests.cli.conftest import Cli
 from tests.cli.test_usage import on_a_terminal, variables
@@ -91,12 +91,12 @@ def test_a_narrow_terminal_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_elaborates_nothing(tmp_path: Path) -> None:
-    code = "import sys; from cnngraph.cli.run import run; run(['list']); print([*sys.modules], file=sys.stderr)"
+    code = "import sys; from cnngraph.cli.process import run; run(['list']); print([*sys.modules], file=sys.stderr)"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=variables(), cwd=tmp_path
     )
     assert listed(ran.stdout) == NAMES
-    for module in ("cnngraph.ir.elaborate", "cnngraph.spec.load", "torch"):
+    for module in ("cnngraph.elaborate.elaborate", "cnngraph.language.load", "torch"):
         assert f"'{module}'" not in ran.stderr
 
 

@@ -113,7 +113,7 @@ def test_a_library_of_blocks_is_no_network(cli: Cli, folder: Path, command: list
 
 
 def test_a_narrow_terminal_cuts_operations_short(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
-    monkeypatch.setattr("cnngraph.cli.show.terminal_width", lambda: 64)
+    monkeypatch.setattr("cnngraph.cli.commands.show.terminal_width", lambda: 64)
     ran = cli("show", network("googlenet_mnist"))
     assert max(map(len, ran.out.splitlines())) == 64
     golden("show/narrow.txt", ran.out)

@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from cnngraph.cli.run import run
+from cnngraph.cli.process import run
 
 ELIDED = "…"
 VARIES = (  # what differs from run to run and from machine to machine, where a network has learned

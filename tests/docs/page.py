@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cnngraph.api import Compilation
 from cnngraph.diagnostics import Diagnostic
-from cnngraph.ir.graph import Graph, Node
-from cnngraph.spec.parse import FILE_WORDS
+from cnngraph.graph.graph import Graph, Node
+from cnngraph.language.parse import FILE_WORDS
 from tests.library import ROOT
 
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$(?:\n+(?=(?P<next>```text)))?", re.MULTILINE | re.DOTALL)

@@ -11,16 +11,17 @@ from cnngraph import diagnostics, document
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import core_scalar
+from cnngraph.elaborate import budget as ledger
 from cnngraph.fields import show_value
-from cnngraph.ir import ledger
+from cnngraph.language import load, names, parse
+from cnngraph.language.expressions import values
+from cnngraph.language.expressions.evaluate import Reference, ShapeValue, evaluate, parse_expression
+from cnngraph.language.expressions.functions import FUNCTIONS
+from cnngraph.language.expressions.grammar import MAX_DEPTH, MAX_LENGTH
+from cnngraph.language.names import NODE_WORDS
+from cnngraph.language.parse import BLOCK_WORDS, FILE_WORDS
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_PARTS
-from cnngraph.spec import load, names, parse, values
-from cnngraph.spec.expressions import Reference, ShapeValue, evaluate, parse_expression
-from cnngraph.spec.functions import FUNCTIONS
-from cnngraph.spec.grammar import MAX_DEPTH, MAX_LENGTH
-from cnngraph.spec.names import NODE_WORDS
-from cnngraph.spec.parse import BLOCK_WORDS, FILE_WORDS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
 from tests.docs.page import LANGUAGE, Example, outcome, whole

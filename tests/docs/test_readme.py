@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnngraph.api import compile_text
-from cnngraph.cli.run import run
+from cnngraph.cli.process import run
 from cnngraph.diagnostics import Source
 
 ROOT = Path(__file__).parent.parent.parent

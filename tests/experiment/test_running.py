@@ -20,8 +20,8 @@ from cnngraph.experiment.results import results, spread
 from cnngraph.experiment.running import run_experiment
 from cnngraph.train import run as training
 from cnngraph.train import run_training
-from cnngraph.train.data import load_parts
-from cnngraph.train.images import Parts
+from cnngraph.train.data.images import Parts
+from cnngraph.train.data.open import load_parts
 
 NET = """
 cnngraph: 1

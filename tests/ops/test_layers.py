@@ -1,4 +1,4 @@
-"""The modules of cnngraph.backend.layers against their formulas and torchvision's, and what surrounds a module."""
+"""The modules of backend.modules.layers against their formulas and torchvision's, and what surrounds a module."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import nn
 from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import DropBlock2d, StochasticDepth
 
-from cnngraph.backend import layers
-from cnngraph.backend.layers import ChannelLayerNorm, DropBlock, DropPath, Gate, parameter
+from cnngraph.backend.modules import layers
+from cnngraph.backend.modules.layers import ChannelLayerNorm, DropBlock, DropPath, Gate, parameter
 from cnngraph.ops.op import infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
-from cnngraph.spec.names import NODE_WORDS
+from cnngraph.language.names import NODE_WORDS
 
 
 @dataclass(frozen=True)

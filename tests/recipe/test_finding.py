@@ -10,11 +10,11 @@ import pytest
 
 from cnngraph import SpecError
 from cnngraph.document import read_file
+from cnngraph.language.load import load_spec
+from cnngraph.language.model import Word
 from cnngraph.recipe import find_recipe, load_recipe, recipe_names, recipe_schema, recipe_table, to_dict
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.recipe.schedules import Step, rate_factor
-from cnngraph.spec.load import load_spec
-from cnngraph.spec.model import Word
 from tests.library import network
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source, SpecError
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 
 INCEPTION = """
 cnngraph: 1

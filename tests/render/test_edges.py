@@ -11,7 +11,7 @@ import pytest
 from cnngraph.api import compile_text, load
 from cnngraph.cli.table import Tabulation
 from cnngraph.diagnostics import Source, SpecError
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.render.compose import compose
 from cnngraph.render.dot import dot
 from cnngraph.render.mermaid import mermaid

@@ -11,13 +11,13 @@ import pytest
 from safetensors.torch import load_file
 
 import cnngraph
-from cnngraph.backend.weights import save_tensors
+from cnngraph.backend.weights.load import save_tensors
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.train import run as running
 from cnngraph.train import run_training
-from cnngraph.train.data import load_parts
-from cnngraph.train.images import Part, Parts
-from cnngraph.train.named import EMBEDDED
+from cnngraph.train.data.images import Part, Parts
+from cnngraph.train.data.named import EMBEDDED
+from cnngraph.train.data.open import load_parts
 from tests.cli.conftest import cli, folder  # noqa: F401
 
 SPEC = """

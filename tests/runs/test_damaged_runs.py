@@ -27,8 +27,8 @@ from cnngraph.runs.prediction import predict
 from cnngraph.stored import read_document, schema_of
 from cnngraph.train import run as running
 from cnngraph.train import run_training
-from cnngraph.train.files import TRAILER_LENGTH, read_state, read_weights, write_state
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
+from cnngraph.train.record.run_folder import RunFolder
 from tests.cli.conftest import Cli
 from tests.runs.conftest import some, without_facts
 
@@ -147,7 +147,7 @@ def test_what_is_no_document(trained: Path, name: str, content: bytes) -> None:
 
 
 def test_checking_a_spec_does_not_wait_for_jsonschema(trained: Path) -> None:
-    code = "import sys; from cnngraph.cli.run import run; run(sys.argv[1:]); sys.exit('jsonschema' in sys.modules)"
+    code = "import sys; from cnngraph.cli.process import run; run(sys.argv[1:]); sys.exit('jsonschema' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code, "check", str(trained / "spec.yaml")], check=False).returncode == 0
     )

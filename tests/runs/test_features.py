@@ -12,7 +12,7 @@ from PIL import Image
 from cnngraph.runs.classifier import of_run
 from cnngraph.runs.features import Features, features, features_figure
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.train.files import write_figure
+from cnngraph.train.record.files import write_figure
 from tests.cli.conftest import Cli
 
 

@@ -13,9 +13,9 @@ from torch import nn
 
 import cnngraph
 from cnngraph import SpecError
+from cnngraph.analysis.head import find_head
 from cnngraph.runs.classifier import Box, of_run
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.runs.head import find_head
 from cnngraph.runs.localization import Localizer, smallest_box
 from tests.cli.conftest import Cli
 from tests.library import network
@@ -44,7 +44,7 @@ def test_the_mean_over_places_is_the_score(tmp_path: Path, nodes: str) -> None:
     (tmp_path / "net.yaml").write_text(f"cnngraph: 1\ninput: [3, 12, 10]\n{nodes}\n")
     graph = cnngraph.load(tmp_path / "net.yaml")
     head = find_head(graph)
-    from cnngraph.ir.tapping import tapped
+    from cnngraph.passes.tap import tapped
 
     model: nn.Module = cnngraph.build(tapped(graph, {"map": head.map, "scores": head.scores})).eval()
     with torch.inference_mode():

@@ -18,10 +18,10 @@ from cnngraph.runs import prediction
 from cnngraph.runs.classifier import Box, RunReader, of_torchvision
 from cnngraph.runs.evaluation import evaluate_run
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.train.folder import files_of
-from cnngraph.train.formats import ENDINGS
-from cnngraph.train.named import _embedded
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data.folder import files_of
+from cnngraph.train.data.formats import ENDINGS
+from cnngraph.train.data.named import _embedded
 from tests.cli.conftest import Cli
 from tests.runs.conftest import without_facts
 

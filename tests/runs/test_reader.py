@@ -13,8 +13,8 @@ from torchvision.transforms import v2
 from cnngraph.recipe.augment import Augment, Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder, NamedSet
 from cnngraph.runs.classifier import RunReader
-from cnngraph.train.images import Cuts
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data.images import Cuts
 from tests.train.support import CPU, RECIPE
 
 CROP = replace(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 import cnngraph
-from cnngraph.cli.run import run
+from cnngraph.cli.process import run
 from tests.library import LIBRARY, network
 
 

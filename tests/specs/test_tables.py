@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import cnngraph
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from tests.library import network
 
 TABLES: dict[str, dict[str, tuple[int, int]]] = {

@@ -21,10 +21,11 @@ from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe
-from cnngraph.train import files, run_training
 from cnngraph.train import run as running
-from cnngraph.train import run_folder as run_folders
-from cnngraph.train.run_folder import LOCK
+from cnngraph.train import run_training
+from cnngraph.train.record import files
+from cnngraph.train.record import run_folder as run_folders
+from cnngraph.train.record.run_folder import LOCK
 from tests.train.support import stripe_parts
 
 SPEC = """\

@@ -14,11 +14,11 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Result, train
-from cnngraph.train.files import read_state
-from cnngraph.train.images import InMemory, Part, Parts
-from cnngraph.train.progress import Reporter, Silent
-from cnngraph.train.records import Epoch, Facts, Progress
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data.images import InMemory, Part, Parts
+from cnngraph.train.record.files import read_state
+from cnngraph.train.record.progress import Reporter, Silent
+from cnngraph.train.record.records import Epoch, Facts, Progress
+from cnngraph.train.record.run_folder import RunFolder
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(

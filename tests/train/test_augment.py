@@ -23,14 +23,14 @@ from cnngraph.recipe.augment import (
     RandomResizedCrop,
     TrivialAugment,
 )
-from cnngraph.train import colors
-from cnngraph.train.chances import Draws
-from cnngraph.train.images import InMemory, Part
-from cnngraph.train.loader import TrainingLoader
-from cnngraph.train.mixing import hard, mix
-from cnngraph.train.policies import changed, changes_of
-from cnngraph.train.preparation import Preparation
-from cnngraph.train.resampling import affine, middle_box, random_box, random_boxes, resized_crops, rotations
+from cnngraph.train.augment import colors
+from cnngraph.train.augment.mixing import hard, mix
+from cnngraph.train.augment.policies import changed, changes_of
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.augment.resampling import affine, middle_box, random_box, random_boxes, resized_crops, rotations
+from cnngraph.train.augment.seeds import Draws
+from cnngraph.train.data.images import InMemory, Part
+from cnngraph.train.loop.loader import TrainingLoader
 from tests.train.support import CPU, RECIPE, run, small_network, stripe_parts
 
 COUNT, HEIGHT, WIDTH = 12, 24, 32

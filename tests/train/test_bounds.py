@@ -26,7 +26,7 @@ from cnngraph.recipe.optimizers import Group, Sgd
 from cnngraph.recipe.reading import tables_in
 from cnngraph.recipe.schedules import Exponential, Step, Warmup
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import run, stripe_parts
 
 NUMBERS = (0, -1, 10**9, 10**12, 1e9, 1e12, 1e300, math.nan, math.inf, -math.inf, 1e-300, 1e-9, 1 - 1e-16)
@@ -126,7 +126,7 @@ def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pictures and checkpoints: they take longer than all else."""
     for name in ("save_curves", "save_scores", "save_state", "save_weights", "save_metrics"):
         monkeypatch.setattr(RunFolder, name, lambda *arguments, **options: None)
-    monkeypatch.setattr("cnngraph.train.files.read_weights", lambda path: None)
+    monkeypatch.setattr("cnngraph.train.record.files.read_weights", lambda path: None)
 
 
 def test_the_walk_finds_every_table() -> None:

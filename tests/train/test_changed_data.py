@@ -17,8 +17,8 @@ import cnngraph
 from cnngraph import SpecError
 from cnngraph.train import run as running
 from cnngraph.train import run_training
-from cnngraph.train.files import read_weights
-from cnngraph.train.images import InMemory, Parts
+from cnngraph.train.data.images import InMemory, Parts
+from cnngraph.train.record.files import read_weights
 from tests.cli.conftest import Cli
 from tests.train.support import RECIPE, stripe_parts
 
@@ -61,7 +61,7 @@ def trained(cli: Cli, place: Path) -> None:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Runs to copy, in one folder of images and in one with train and val."""
-    from cnngraph.cli.run import run
+    from cnngraph.cli.process import run
 
     found = {}
     for name in ("plain", "splits"):

@@ -18,8 +18,8 @@ from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train.images import Part
-from cnngraph.train.objective import Objective
+from cnngraph.train.data.images import Part
+from cnngraph.train.loop.objective import Objective
 from tests.train.mortal import RECIPE as MORTAL
 from tests.train.mortal import finished, start_together
 from tests.train.support import run, small_network, stripe_parts

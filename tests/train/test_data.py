@@ -20,12 +20,12 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageFolder, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import loading, named
-from cnngraph.train.data import default_data_dir, load_parts
-from cnngraph.train.decoding import ImageError
-from cnngraph.train.images import InMemory, OnDisk, Parts, decode
-from cnngraph.train.loader import TrainingLoader
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data import loading, named
+from cnngraph.train.data.decoding import ImageError
+from cnngraph.train.data.images import InMemory, OnDisk, Parts, decode
+from cnngraph.train.data.open import default_data_dir, load_parts
+from cnngraph.train.loop.loader import TrainingLoader
 from tests.train.support import CPU, RECIPE
 
 DIGIT, COLOUR = TensorType.map(1, 28, 28), TensorType.map(3, 8, 8)

@@ -21,14 +21,15 @@ from PIL import Image
 from cnngraph import SpecError
 from cnngraph.api import compile_text
 from cnngraph.backend import lower, save_weights
-from cnngraph.backend.weights import save_tensors
+from cnngraph.backend.weights.load import save_tensors
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
-from cnngraph.train import files, run_folder, run_training
 from cnngraph.train import run as running
-from cnngraph.train.images import OnDisk, Part, Parts
+from cnngraph.train import run_training
+from cnngraph.train.data.images import OnDisk, Part, Parts
+from cnngraph.train.record import files, run_folder
+from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Begun, first_weights
-from cnngraph.train.run_folder import RunFolder
 from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
 from tests.train.support import at_batch
 

@@ -19,10 +19,10 @@ from PIL import Image
 from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import decoding, loading
-from cnngraph.train.data import load_parts
-from cnngraph.train.decoding import ImageError, upright
-from cnngraph.train.images import OnDisk, decode
+from cnngraph.train.data import decoding, loading
+from cnngraph.train.data.decoding import ImageError, upright
+from cnngraph.train.data.images import OnDisk, decode
+from cnngraph.train.data.open import load_parts
 from tests.train.support import CPU, RECIPE
 
 pytestmark = [

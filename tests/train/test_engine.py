@@ -21,12 +21,12 @@ from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from cnngraph.recipe.schedules import Cosine, Step
 from cnngraph.train import Result
-from cnngraph.train.evaluation import evaluate
-from cnngraph.train.images import InMemory
-from cnngraph.train.loader import EvaluationLoader
-from cnngraph.train.objective import Objective
-from cnngraph.train.optimizers import make_optimizer
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data.images import InMemory
+from cnngraph.train.loop.evaluation import evaluate
+from cnngraph.train.loop.loader import EvaluationLoader
+from cnngraph.train.loop.objective import Objective
+from cnngraph.train.loop.optimizers import make_optimizer
 from tests.train.support import (
     CPU,
     RECIPE,
@@ -215,7 +215,7 @@ def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
         if len(drawn) == 1:
             press_ctrl_c()
 
-    monkeypatch.setattr("cnngraph.train.run_folder.draw_curves", draw)
+    monkeypatch.setattr("cnngraph.train.record.run_folder.draw_curves", draw)
     told = Remembering()
     half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=told, epochs=3)
     assert half.interrupted

@@ -19,14 +19,14 @@ from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
 from cnngraph.train import run_training
-from cnngraph.train.checkpointing import checkpoint_blocks
-from cnngraph.train.images import Part
-from cnngraph.train.learner import Learner
-from cnngraph.train.machine import check_machine, reproducible
-from cnngraph.train.objective import Objective, class_weights
-from cnngraph.train.patterns import check_patterns
-from cnngraph.train.progress import Silent
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data.images import Part
+from cnngraph.train.loop.checkpointing import checkpoint_blocks
+from cnngraph.train.loop.learner import Learner
+from cnngraph.train.loop.machine import check_machine, reproducible
+from cnngraph.train.loop.objective import Objective, class_weights
+from cnngraph.train.loop.patterns import check_patterns
+from cnngraph.train.record.progress import Silent
+from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes
 from tests.train.test_engine import figures, press_ctrl_c, same_weights
 
@@ -124,7 +124,7 @@ def test_balanced_weights_reach_the_run(tmp_path: Path) -> None:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn: that takes longer than all else."""
     monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
-    monkeypatch.setattr("cnngraph.train.run_folder.save_report", lambda *arguments: None)
+    monkeypatch.setattr("cnngraph.train.record.run_folder.save_report", lambda *arguments: None)
 
 
 def stepped(network: nn.Module, *batches: tuple[Tensor, Tensor, float, bool], **changes: Any) -> Learner:

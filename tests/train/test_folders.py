@@ -14,11 +14,11 @@ from PIL import Image
 from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import walking
-from cnngraph.train.data import announce, load_parts
-from cnngraph.train.formats import ENDINGS
-from cnngraph.train.images import Parts
-from cnngraph.train.layout import split_of
+from cnngraph.train.data import walking
+from cnngraph.train.data.formats import ENDINGS
+from cnngraph.train.data.images import Parts
+from cnngraph.train.data.layout import split_of
+from cnngraph.train.data.open import announce, load_parts
 from tests.train.support import RECIPE
 
 COLOUR = TensorType.map(3, 8, 8)

@@ -27,9 +27,9 @@ from cnngraph.recipe.schedules import (
     Step,
     Warmup,
 )
-from cnngraph.train.loader import TrainingLoader
-from cnngraph.train.preparation import Preparation
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.loop.loader import TrainingLoader
+from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, stripe_parts
 
 EPOCHS, STEPS, WARM = 4, 5, 7  # 36 images in batches of 8
@@ -225,4 +225,4 @@ def test_every_key_and_every_schedule_is_here() -> None:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn: that takes longer than all else."""
     monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
-    monkeypatch.setattr("cnngraph.train.run_folder.save_report", lambda *arguments: None)
+    monkeypatch.setattr("cnngraph.train.record.run_folder.save_report", lambda *arguments: None)

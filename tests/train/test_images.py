@@ -15,11 +15,11 @@ from torchvision.transforms import v2
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import Normalize
-from cnngraph.train.chances import Draws
-from cnngraph.train.decoding import ImageError
-from cnngraph.train.images import InMemory, Part, decode
-from cnngraph.train.loader import EvaluationLoader, TrainingLoader
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.augment.seeds import Draws
+from cnngraph.train.data.decoding import ImageError
+from cnngraph.train.data.images import InMemory, Part, decode
+from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE, stripes
 
 

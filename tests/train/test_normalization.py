@@ -15,9 +15,9 @@ from cnngraph import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.sets import FIGURES
-from cnngraph.train import normalization
-from cnngraph.train.images import InMemory, OnDisk, Part
-from cnngraph.train.normalization import measure, with_figures
+from cnngraph.train.data import normalization
+from cnngraph.train.data.images import InMemory, OnDisk, Part
+from cnngraph.train.data.normalization import measure, with_figures
 from tests.train.support import RECIPE
 
 

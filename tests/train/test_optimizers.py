@@ -13,8 +13,8 @@ from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe.optimizers import Group, Sgd
 from cnngraph.recipe.schedules import Step
 from cnngraph.train import run_training
-from cnngraph.train.optimizers import make_optimizer
-from cnngraph.train.patterns import check_patterns
+from cnngraph.train.loop.optimizers import make_optimizer
+from cnngraph.train.loop.patterns import check_patterns
 from tests.train.support import RECIPE, run, small_network
 
 SPEC = """

@@ -19,8 +19,8 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train.learner import Learner
-from cnngraph.train.parallel import blocks_of
+from cnngraph.train.loop.learner import Learner
+from cnngraph.train.loop.parallel import blocks_of
 from cnngraph.train.world import joined
 from tests.train.mortal import PROCESSES, RECIPE, SPEC, Death, finished, outcome, start, start_together, surroundings
 from tests.train.support import CPU

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cnngraph.train.progress import Bar, Lines, Reporter, duration
-from cnngraph.train.records import Epoch, Facts, Figures, Progress, Result
+from cnngraph.train.record.progress import Bar, Lines, Reporter, duration
+from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
 
 FACTS = Facts("net", 1234, "MNIST", {"train": 54_000, "validation": 6_000}, "cpu, 2 threads", 10, Path("runs/net-1"))
 EPOCH = Epoch(1, 0.01, Figures(0.5, 0.9), Figures(0.25, 0.95), "validation", 12.3, 4567.0)

@@ -16,7 +16,7 @@ import torch
 import cnngraph
 from cnngraph import Graph, SpecError
 from cnngraph.backend import save_weights
-from cnngraph.backend.weights_file import read_weights
+from cnngraph.backend.weights.files import read_weights
 from cnngraph.document import Table, parse, read_file
 from cnngraph.recipe import load_recipe, read_recipe
 from cnngraph.recipe.augment import Augment
@@ -24,11 +24,11 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import run as running
 from cnngraph.train import run_training
-from cnngraph.train.data import load_parts
-from cnngraph.train.files import read_weights as read_file_weights
-from cnngraph.train.images import InMemory, Part, Parts
-from cnngraph.train.machine import choose_device, devices_here
-from cnngraph.train.run_folder import RunFolder
+from cnngraph.train.data.images import InMemory, Part, Parts
+from cnngraph.train.data.open import load_parts
+from cnngraph.train.loop.machine import choose_device, devices_here
+from cnngraph.train.record.files import read_weights as read_file_weights
+from cnngraph.train.record.run_folder import RunFolder
 from tests.library import network
 from tests.train.support import RECIPE, Remembering
 

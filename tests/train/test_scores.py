@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnngraph.train import figures
-from cnngraph.train.confusion import confusion_figure
-from cnngraph.train.files import write_figure
-from cnngraph.train.scores import Report, Scores
+from cnngraph.train.record import figures
+from cnngraph.train.record.confusion import confusion_figure
+from cnngraph.train.record.files import write_figure
+from cnngraph.train.record.scores import Report, Scores
 from tests.train.support import CPU, RECIPE, run, stripe_parts
 
 

@@ -17,9 +17,9 @@ from torchvision import datasets
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import named
-from cnngraph.train.data import load_parts
-from cnngraph.train.images import InMemory, Parts
+from cnngraph.train.data import named
+from cnngraph.train.data.images import InMemory, Parts
+from cnngraph.train.data.open import load_parts
 from tests.train.support import RECIPE
 
 Array = np.ndarray[Any, Any]

@@ -22,12 +22,12 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment, Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.tensor_type import TensorType
-from cnngraph.train import loading
-from cnngraph.train.data import load_parts
-from cnngraph.train.evaluation import evaluate
-from cnngraph.train.images import InMemory, OnDisk, Parts
-from cnngraph.train.loader import EvaluationLoader, TrainingLoader
-from cnngraph.train.preparation import Preparation
+from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.data import loading
+from cnngraph.train.data.images import InMemory, OnDisk, Parts
+from cnngraph.train.data.open import load_parts
+from cnngraph.train.loop.evaluation import evaluate
+from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE
 
 SIZE = (8, 8)
@@ -160,7 +160,7 @@ def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every process of a world runs as many batches as the others, whatever its files are."""
-    monkeypatch.setattr("cnngraph.train.loader.EVALUATION_BATCH", 4)
+    monkeypatch.setattr("cnngraph.train.loop.loader.EVALUATION_BATCH", 4)
     for number in range(5):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
     recipe = replace(CUT, data=ImageFolder(broken="skip"))
@@ -197,7 +197,7 @@ def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.Monk
             os.kill(os.getpid(), signal.SIGKILL)
         return torch.empty(0)
 
-    monkeypatch.setattr("cnngraph.train.images.decode", dies)
+    monkeypatch.setattr("cnngraph.train.data.images.decode", dies)
     with pytest.raises(SpecError, match="a process that decodes images died") as caught:
         batches(training(replace(CUT, workers=1), photos), 1)
     assert caught.value.diagnostics[0].code == "E623"

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import pytest
 
 from cnngraph import SpecError
-from cnngraph.train.progress import Silent
-from cnngraph.train.records import Facts
-from cnngraph.train.tensorboard import EventWriter, with_events
+from cnngraph.train.record.progress import Silent
+from cnngraph.train.record.records import Facts
+from cnngraph.train.record.tensorboard import EventWriter, with_events
 from tests.train.support import Remembering, run
 
 

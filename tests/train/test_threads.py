@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 import cnngraph
-from cnngraph.ir.graph import Graph
+from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.train import Result, run_training
-from cnngraph.train.machine import settle_threads
-from cnngraph.train.records import Progress
+from cnngraph.train.loop.machine import settle_threads
+from cnngraph.train.record.records import Progress
 from tests.train.support import RECIPE, Remembering
 from tests.train.test_small_batches import images, written
 

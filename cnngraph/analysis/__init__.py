@@ -1,0 +1,1 @@
+"""Analyses: what is read off a `Graph`."""

@@ -1,0 +1,1 @@
+"""Lowering: a `Graph` becomes a `torch.nn.Module`."""

@@ -1,0 +1,44 @@
+"""From a graph to a network of torch.nn modules."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from cnngraph.backend.modules.classes import class_source
+from cnngraph.backend.modules.compile import compile_class, make
+from cnngraph.backend.modules.initialise import init_weights
+from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, plan
+from cnngraph.elaborate.elaborate import collector_paused
+from cnngraph.graph.graph import Graph
+
+
+def lower(graph: Graph) -> nn.Module:
+    """The network as a torch.nn.Module, with fresh weights.
+
+    Its modules stand in the hierarchy of the spec and are made in the spec's order, each drawing its weights from
+    PyTorch's generator as in a network written by hand; then the spec's own rules of initialisation are applied.
+    `model.graph` is the graph. Raises SpecError where a rule cannot be applied.
+    """
+    with collector_paused():
+        modules = plan(graph)
+        model = _build(modules)
+        init_weights(model, modules, graph.init)
+    model.graph = graph  # type: ignore[assignment]
+    return model
+
+
+def _build(group: Group) -> nn.Module:
+    children = {
+        name: _build(part) if isinstance(part, Group) else make(part.layer) for name, part in group.parts.items()
+    }
+    if group.kind == SEQUENTIAL:
+        return nn.Sequential(*children.values())
+    if group.kind == MODULE_LIST:
+        return nn.ModuleList(children.values())
+    module = compile_class(class_source(group))()
+    for name, child in children.items():
+        if isinstance(child, nn.Parameter):
+            module.register_parameter(name, child)
+        else:
+            module.add_module(name, child)
+    return module

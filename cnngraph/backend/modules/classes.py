@@ -1,0 +1,29 @@
+"""The source of a class, as it is compiled for a built network and printed for a stand-alone one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnngraph.backend.modules.forward import OUTPUTS
+from cnngraph.backend.modules.plan import Group
+
+
+def class_source(group: Group, constructor: Sequence[str] = (), base: str = "") -> str:
+    """The class of a scope; the lines of its constructor are indented already."""
+    base = base or ("Numbered" if group.is_numbered else "nn.Module")
+    parts = ["\n".join(constructor)] if constructor else []
+    parts += [group.forward.source] if group.forward else []
+    body = "\n\n".join(parts) or "    pass"
+    check = f"{group.forward.size_check}\n\n\n" if group.forward and group.forward.size_check else ""
+    return f"{outputs_source(group)}{check}class {group.kind}({base}):\n{body}\n"
+
+
+def outputs_source(group: Group) -> str:
+    """The class of the named tuple that a network with several outputs returns."""
+    if not group.forward or not group.forward.outputs:
+        return ""
+    fields = [
+        f"    {name}: Tensor | None" if name in group.forward.optional else f"    {name}: Tensor"
+        for name in group.forward.outputs
+    ]
+    return "\n".join([f"class {OUTPUTS}(NamedTuple):", *fields, "", "", ""])

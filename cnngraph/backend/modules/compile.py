@@ -1,0 +1,94 @@
+"""Classes for generated source: compiled once each, shown by inspect and debuggers, and picklable."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import linecache
+import sys
+import weakref
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnngraph.backend.modules.forward import OUTPUTS
+from cnngraph.ops.op import Layer
+
+
+class Numbered(nn.Module):
+    """A module with children that go by number: `stage[3]` is the child named "3"."""
+
+    def __getitem__(self, index: int) -> Any:
+        name = str(index)
+        if name in self._modules:
+            return self._modules[name]
+        if name in self._parameters:
+            return self._parameters[name]
+        raise IndexError(f"there is no child {name}")
+
+
+def make(layer: Layer) -> Any:
+    """The module (or free parameter) that a layer says."""
+    return find(layer.kind)(*layer.args, **layer.kwargs)
+
+
+def find(kind: str) -> Callable[..., Any]:
+    """The class or function of that name: a bare one stands in torch.nn, a dotted one is a full path."""
+    module, _, name = kind.rpartition(".")
+    found: Callable[..., Any] = getattr(importlib.import_module(module) if module else nn, name)
+    return found
+
+
+_compiled: weakref.WeakValueDictionary[str, type[nn.Module]] = weakref.WeakValueDictionary()
+
+
+def compile_class(source: str) -> type[nn.Module]:
+    """The class that a source ends with. Equal sources give the same class as long as it is in use.
+
+    Nobody else imports it: a pickle of its modules carries the source along.
+    """
+    known = _compiled.get(source)
+    if known is not None:
+        return known
+    name = f"cnngraph.built.net_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    file = f"<{name}>"
+    scope: dict[str, Any] = {"__name__": name, "torch": torch, "nn": nn, "F": F, "Tensor": Tensor}
+    scope |= {"NamedTuple": NamedTuple, "Numbered": Numbered}
+    exec(compile(source, file, "exec", dont_inherit=True), scope)
+    made: type[nn.Module] = [each for each in scope.values() if isinstance(each, type) and each.__module__ == name][-1]
+    made.__reduce_ex__ = _reduce_module  # type: ignore[method-assign, assignment]
+    made._source = source  # type: ignore[attr-defined]
+    if OUTPUTS in scope:
+        scope[OUTPUTS].__reduce__ = lambda outputs: (_outputs, (source, *outputs))
+    # For inspect and debuggers: the lines, and a module that says where they are. It does not keep the class alive.
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    stub = ModuleType(name, "A module of a network that cnngraph built.")
+    stub.__file__ = file
+    sys.modules[name] = stub
+    weakref.finalize(made, _forget, name, file)
+    _compiled[source] = made
+    return made
+
+
+def _forget(name: str, file: str) -> None:
+    sys.modules.pop(name, None)
+    linecache.cache.pop(file, None)
+
+
+def _reduce_module(module: nn.Module, protocol: int) -> tuple[Any, ...]:
+    """How a module of a generated class is pickled and copied: by its source, then its state as any module's."""
+    _, _, *state = cast(tuple[Any, ...], object.__reduce_ex__(module, max(protocol, 2)))
+    return _revive, (vars(type(module))["_source"],), *state
+
+
+def _revive(source: str) -> nn.Module:
+    cls = compile_class(source)
+    return cls.__new__(cls)
+
+
+def _outputs(source: str, *values: Any) -> Any:
+    return compile_class(source).forward.__globals__[OUTPUTS](*values)

@@ -1,0 +1,304 @@
+"""The forward of a frame as Python source that reads as a person would write it."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
+from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
+from cnngraph.backend.wrap import WIDTH, neat, quoted
+from cnngraph.graph.graph import Ref
+
+LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
+BODY = "y"  # the variable of a residual's body
+OUTPUTS = "Outputs"
+NOT_VARIABLES = frozenset(
+    {*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "self", "Tensor", "_", OUTPUTS, CHECK_SIZE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The source of a forward, indented as in a class, and the fields of the named tuple that it may return."""
+
+    source: str
+    outputs: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()  # fields that are None in eval mode
+    size_check: str = ""  # the source of a function that it calls
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    value: str
+    targets: tuple[str, ...] = ()
+    training_only: bool = False
+    absent: tuple[str, ...] = ()  # variables that are None where it does not run
+
+    @property
+    def text(self) -> str:
+        if all(each == "_" for each in self.targets):
+            return self.value
+        return f"{', '.join(self.targets)} = {self.value}"
+
+
+def write_forward(layout: Layout, frame: Frame) -> Forward:
+    """The forward of a frame."""
+    writer = _Writer(layout, frame)
+    lines = neat(writer.signature(), 4)
+    checked = writer.checked_inputs()
+    check = ""
+    if checked:
+        check = size_check_source(layout.graph, checked)
+        variables = ", ".join(variable for _, variable in checked)
+        lines += neat(f"{variables} = {CHECK_SIZE}({variables})", 8)
+    for indent, text in _grouped(writer.statements()):
+        lines += neat(text, 8 + indent)
+    if len(writer.outputs) < 2:
+        return Forward("\n".join(lines), size_check=check)
+    optional = layout.graph.training_only if len(writer.always) > 1 else frozenset()
+    return Forward("\n".join(lines), tuple(writer.outputs), optional, check)
+
+
+def _grouped(statements: Iterable[_Statement]) -> Iterator[tuple[int, str]]:
+    """The lines with their indents: neighbours that run in training mode only stand under one `if`."""
+    absent: list[str] | None = None  # what the open `if` leaves undefined
+    for statement in [*statements, None]:
+        inside = statement is not None and statement.training_only
+        if inside and absent is None:
+            absent = []
+            yield 0, "if self.training:"
+        elif absent is not None and not inside:
+            if absent:
+                yield 0, "else:"
+                yield 4, " = ".join([*dict.fromkeys(absent), "None"])
+            absent = None
+        if statement:
+            yield 4 * inside, statement.text
+            if absent is not None:
+                absent += statement.absent
+
+
+class _Names:
+    """Which variable takes which tensor.
+
+    A chain keeps its variable, a branch gets one of its own, and where branches meet the chain goes on. So `x` is what
+    flows through a module, `y` the body of a residual, and a branch has the name of its node.
+    """
+
+    def __init__(self, layout: Layout, frame: Frame) -> None:
+        self.layout = layout
+        self.frame = frame
+        self.end = len(frame.steps)
+        self.variables: dict[Ref, str] = {}
+        self.lives: list[tuple[str, Ref, int]] = []  # a variable, what it holds, since which statement
+        self._held: dict[str, Ref] = {}
+        self._parts: set[str] = set()  # variables for a part of a list, or of the inside of a module
+
+    def targets(self, position: int, step: Step) -> list[str]:
+        """The variables for what a step gives; `_` for what nobody needs or what is there already."""
+        count = len(step.gives) if step.node else len(self.layout.frames[step.path].scope.value)
+        targets: list[str] = []
+        for number, ref in enumerate(step.gives):
+            if self.last_use(ref) <= position or ref in self.variables or self.is_attribute(ref):
+                targets.append("_")
+                continue
+            if number < count == 1:
+                name = self._choose(position, step, ref)
+            else:
+                path = f"{step.path}.{number}" if number < count else self.layout.path_within(step.path, ref)
+                name = self._named_after(path)
+                self._parts.add(name)
+            self.assign(name, ref, position)
+            targets.append(name)
+        return targets
+
+    def assign(self, name: str, ref: Ref, position: int) -> None:
+        """From this statement on the variable holds the tensor."""
+        if name in self._held:
+            self.variables.pop(self._held[name], None)
+        self.variables[ref] = name
+        self._held[name] = ref
+        self.lives.append((name, ref, position))
+
+    def new(self, wanted: str) -> str:
+        """A variable that has not been in use."""
+        wanted = re.sub(r"\W|^(?=\d)", "_", wanted, flags=re.ASCII)
+        if wanted in NOT_VARIABLES:
+            wanted += "_"
+        name, number = wanted, 2
+        while name in self._held:
+            name, number = f"{wanted}_{number}", number + 1
+        return name
+
+    def is_attribute(self, ref: Ref) -> bool:
+        """Whether it is a free parameter of a module inside, which is in reach without a variable."""
+        return self.layout.is_parameter(ref) and self.frame.holds(ref)
+
+    def last_use(self, ref: Ref) -> int:
+        """The position of the last step that reads it; -1 if none does."""
+        return self.frame.uses.get(ref, [-1])[-1]
+
+    def _choose(self, position: int, step: Step, ref: Ref) -> str:
+        read = self._tensors_read(step)
+        if len(read) == 1:
+            return self._continue(position, step, ref, read[0])
+        free = [name for name in (FLOW, BODY) if read and self._is_free(name, position)]
+        return free[0] if free else self._named_after(step.path)
+
+    def _continue(self, position: int, step: Step, ref: Ref, read: Ref) -> str:
+        """The variable for what is made of one tensor: in a chain the same, at a fork the beginning of a branch."""
+        variable = self.variables[read]
+        if len(self.frame.uses[read]) == 1 and (variable == FLOW or not (variable in self._parts or self._ends(ref))):
+            return variable
+        if not self._goes_on(ref) or variable in self._parts:
+            return self._named_after(step.path)
+        if self._is_free(variable, position) and not step.training_only:
+            return variable
+        return BODY if self._is_free(BODY, position) else self._named_after(step.path)
+
+    def _ends(self, ref: Ref) -> bool:
+        """Whether a branch has come to its end: it forks, or is one of many that meet."""
+        uses = self.frame.uses[ref]
+        return len(uses) > 1 or (uses[0] != self.end and len(self._tensors_read(self.frame.steps[uses[0]])) > 2)
+
+    def _goes_on(self, ref: Ref) -> bool:
+        """Whether the branch that starts with this tensor has a second statement."""
+        uses = self.frame.uses[ref]
+        return len(uses) == 1 and uses[0] != self.end and len(self._tensors_read(self.frame.steps[uses[0]])) == 1
+
+    def _tensors_read(self, step: Step) -> list[Ref]:
+        return [ref for ref in dict.fromkeys(step.reads) if not self.is_attribute(ref)]
+
+    def _is_free(self, name: str, position: int) -> bool:
+        """Whether nobody needs what the variable holds after the statement at that position."""
+        return name not in self._held or self.last_use(self._held[name]) <= position
+
+    def _named_after(self, path: str) -> str:
+        """`branch1` for that node, `y3` for the node with the number 3."""
+        name = path[len(self.frame.scope.path) :].lstrip(".").replace(".", "_")
+        return self.new(f"{BODY}{name}" if name[0].isdecimal() else name)
+
+
+class _Writer:
+    def __init__(self, layout: Layout, frame: Frame) -> None:
+        self.layout = layout
+        self.graph = layout.graph
+        self.frame = frame
+        self.names = _Names(layout, frame)
+        self.outputs = list(self.graph.outputs) if frame.parent is None else []
+        self.always = [name for name in self.outputs if name not in self.graph.training_only]
+
+    def signature(self) -> str:
+        arguments = ["self"]
+        for ref, wanted in self.frame.arguments.items():
+            name = self.names.new(FLOW if len(self.frame.arguments) == 1 else wanted)
+            self.names.assign(name, ref, -1)
+            optional = ref.node >= 0 and self.graph.nodes[ref.node].training_only and not self.frame.training_only
+            arguments.append(f"{name}: Tensor | None" if optional else f"{name}: Tensor")
+        return f"def forward({', '.join(arguments)}) -> {self._return_type()}:"
+
+    def checked_inputs(self) -> list[tuple[str, str]]:
+        """The network's inputs that cannot have any size, each with its variable."""
+        if self.frame.parent is not None:
+            return []
+        limited = {each.input for each in self.graph.size_limits}
+        variables = [self.names.variables[ref] for ref in self.frame.arguments]
+        return [pair for pair in zip(self.graph.inputs, variables, strict=True) if pair[0] in limited]
+
+    def statements(self) -> list[_Statement]:
+        written = [self._statement(position, step) for position, step in enumerate(self.frame.steps)]
+        deleted = self._deleted()
+        statements = []
+        for position, statement in enumerate(written):
+            if statement.targets != (statement.value,):
+                statements.append(statement)
+            if position in deleted:
+                statements.append(_Statement(f"del {', '.join(reversed(deleted[position]))}"))
+        returns = [self._expression(ref) for ref in self.frame.returns]
+        if len(self.outputs) > 1:
+            return [*statements, *self._return_outputs(returns)]
+        last = statements[-1] if statements else None
+        if last and [*last.targets] == returns and len(returns) == 1 and not last.training_only:
+            return [*statements[:-1], _Statement(f"return {last.value}")]
+        return [*statements, _Statement(_returning(returns))]
+
+    def _return_outputs(self, returns: list[str]) -> Iterator[_Statement]:
+        """Everything in training mode; in eval mode without the rest, and alone if it is one."""
+        if len(self.always) < len(self.outputs):
+            yield _Statement(f"return {OUTPUTS}({', '.join(returns)})", training_only=True)
+        left = [value if name in self.always else "None" for name, value in zip(self.outputs, returns, strict=True)]
+        if len(self.always) > 1:
+            yield _Statement(f"return {OUTPUTS}({', '.join(left)})")
+        else:
+            yield _Statement(f"return {left[self.outputs.index(self.always[0])]}")
+
+    def _statement(self, position: int, step: Step) -> _Statement:
+        value = self._call(step)
+        targets = self.names.targets(position, step)
+        absent = []
+        for name, ref in zip(targets, step.gives, strict=True) if step.training_only else ():
+            if name != "_" and any(map(self._runs_always, self.frame.uses[ref])):
+                absent.append(name)
+        if step.node and step.node.is_list and len(targets) == 1:
+            targets = [f"({targets[0]},)"]
+        return _Statement(value, tuple(targets), step.training_only, tuple(absent))
+
+    def _call(self, step: Step) -> str:
+        arguments = tuple(map(self._expression, step.reads))
+        if step.node and not self.layout.layers[step.start]:
+            code = step.node.operation.code(arguments, *self.layout.types_read(step.start))
+            return code if '"' in code else code.replace("'", '"')
+        return f"{self._attribute(step.target)}({', '.join(arguments)})"
+
+    def _expression(self, ref: Ref) -> str:
+        if self.names.is_attribute(ref):
+            return self._attribute(self.layout.module(self.graph.nodes[ref.node].path))
+        return self.names.variables[ref]
+
+    def _attribute(self, module: str) -> str:
+        """`self.layer1[0].conv1`; what is no name in Python goes by `getattr(self, "block1-0")`."""
+        written = "self"
+        for part in module[len(self.frame.module) :].lstrip(".").split("."):
+            if part.isidentifier():
+                written += f".{part}"
+            else:
+                written = f"{written}[{part}]" if part.isdecimal() else f"getattr({written}, {quoted(part)})"
+        return written
+
+    def _runs_always(self, position: int) -> bool:
+        if position == len(self.frame.steps):
+            return len(self.always) == len(self.outputs)
+        return not self.frame.steps[position].training_only
+
+    def _deleted(self) -> dict[int, list[str]]:
+        """Variables to delete after a statement, so that memory is free as early as in code written by hand."""
+        deleted = defaultdict(list)
+        following: dict[str, int] = {}
+        for name, ref, position in reversed(self.names.lives):
+            last = max(position, self.names.last_use(ref))
+            made_always = position >= 0 and not self.frame.steps[position].training_only
+            if made_always and last + LINGER < following.get(name, len(self.frame.steps)):
+                deleted[last].append(name)
+            following[name] = position
+        return deleted
+
+    def _return_type(self) -> str:
+        if len(self.outputs) > 1:
+            return f"Tensor | {OUTPUTS}" if len(self.always) == 1 else OUTPUTS
+        makers = [self.frame.maker.get(ref) for ref in self.frame.returns]
+        types = ["Tensor | None" if step and step.training_only else "Tensor" for step in makers]
+        if len(types) == 1:
+            return types[0]
+        if len(types) > 3:
+            return f"tuple[{'Tensor | None' if 'Tensor | None' in types else 'Tensor'}, ...]"
+        return f"tuple[{', '.join(types)}]"
+
+
+def _returning(values: list[str]) -> str:
+    text = f"return {', '.join(values)}"
+    return text if len(text) < WIDTH - 8 else f"return ({', '.join(values)})"

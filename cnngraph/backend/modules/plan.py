@@ -1,0 +1,153 @@
+"""The modules of a network as a tree of data, of which both the built network and its printed source are made."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from cnngraph.backend.modules import layers
+from cnngraph.backend.modules.forward import OUTPUTS, Forward, write_forward
+from cnngraph.backend.modules.frames import Frame, Layout
+from cnngraph.graph.graph import Graph, Node, Scope
+from cnngraph.ops.op import Layer
+
+SEQUENTIAL, MODULE_LIST = "nn.Sequential", "nn.ModuleList"
+NOT_CLASSES = frozenset({*keyword.kwlist, *vars(layers), "Tensor", "NamedTuple", "Numbered", "ValueError", OUTPUTS})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """The module of a node, or the free parameter that it is."""
+
+    path: str
+    node: Node
+    layer: Layer
+    is_parameter: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """The module of a scope: nn.Sequential, nn.ModuleList, or a class with a forward (a container's has none)."""
+
+    path: str
+    kind: str  # the class's name
+    forward: Forward | None
+    parts: dict[str, Leaf | Group]
+    block: str = ""  # what a class for it would be called: the name of the block that it is a use of
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it has children that go by number, though it's a class of its own."""
+        return self.kind not in (SEQUENTIAL, MODULE_LIST) and any(name.isdecimal() for name in self.parts)
+
+
+def plan(graph: Graph) -> Group:
+    """The module tree of a graph."""
+    return _Planner(*_lay_out(graph)).group(graph.root)
+
+
+def _lay_out(graph: Graph) -> tuple[Layout, dict[str, Forward | None]]:
+    """The frames and their forwards; a frame without one is nn.Sequential.
+
+    A scope is run by the frame around it where it could not run alone: it calls a module outside it that it shares,
+    or it shares a module whose forward does something else.
+    """
+    dissolved: frozenset[str] = frozenset()
+    while True:
+        layout = Layout(graph, dissolved)
+        unfit = {frame.scope.path for frame in layout.blind()}
+        forwards: dict[str, Forward | None] = {}
+        if not unfit:
+            for path, frame in layout.frames.items():
+                forwards[path] = None if layout.is_chain(frame) else write_forward(layout, frame)
+            sharers = (frame for frame in layout.frames.values() if frame.module != frame.scope.path)
+            unfit = {
+                each.scope.path
+                for each in sharers
+                if each.module not in forwards or forwards[each.module] != forwards[each.scope.path]
+            }
+        if not unfit:
+            return layout, forwards
+        dissolved |= unfit
+
+
+class _Planner:
+    def __init__(self, layout: Layout, forwards: dict[str, Forward | None]) -> None:
+        self.layout = layout
+        self.graph = layout.graph
+        self.forwards = forwards
+        self.targets = frozenset(layout.shared.values())
+        self.names: dict[object, set[str]] = defaultdict(set)  # of the scopes that one place in the text makes
+        for scope in self.graph.scopes():
+            if not scope.shares:
+                self.names[_place(scope)].add(scope.name)
+
+    def group(self, scope: Scope) -> Group:
+        """The module of a scope with all that is in it."""
+        parts: dict[str, Leaf | Group] = {}
+        frame = self.layout.frames.get(scope.path)
+        in_chain = frame is not None and self.forwards[scope.path] is None
+        for child in scope.children:
+            part = self.leaf(child, in_chain) if isinstance(child, int) else self.group(child)
+            if part and self.layout.module(part.path) == part.path and (isinstance(part, Leaf) or self.holds(part)):
+                parts[part.path.rpartition(".")[2]] = part
+        if in_chain:
+            return Group(scope.path, SEQUENTIAL, None, parts, self.class_name(scope) if scope.block else "")
+        modules_only = not any(isinstance(part, Leaf) and part.is_parameter for part in parts.values())
+        if not frame and modules_only and list(parts) == [str(number) for number in range(len(parts))]:
+            return Group(scope.path, MODULE_LIST, None, parts)
+        return Group(scope.path, self.class_name(scope), self.forwards[scope.path] if frame else None, parts)
+
+    def holds(self, group: Group) -> bool:
+        """Whether a group has modules, or a forward that computes without any."""
+        frame = self.layout.frames.get(group.path)
+        return bool(group.parts) or (frame is not None and bool(frame.steps))
+
+    def leaf(self, index: int, in_chain: bool) -> Leaf | None:
+        """The module of a node, None for an expression."""
+        node = self.graph.nodes[index]
+        layer = self.layout.chain_layer(index) if in_chain else self.layout.layers[index]
+        if layer is None:
+            return None
+        if self.overwrites(index, self.layout.owner[index]):
+            layer = replace(layer, kwargs={**layer.kwargs, "inplace": True})
+        return Leaf(node.path, node, layer, "" in node.parameters)
+
+    def overwrites(self, index: int, frame: Frame) -> bool:
+        """Whether an activation may write its result over its input: nobody else needs the input's values."""
+        node = self.graph.nodes[index]
+        if not node.operation.runs_inplace or len(node.reads) != 1:
+            return False
+        (ref,) = node.reads
+        if self.layout.owner.get(ref.node) is not frame or len(frame.uses.get(ref, ())) != 1:
+            return False
+        maker = self.graph.nodes[ref.node]
+        shared = any(path in self.layout.shared or path in self.targets for path in (node.path, maker.path))
+        return maker.operation.output_is_free and not shared
+
+    def class_name(self, scope: Scope) -> str:
+        """`InceptionA` for the block inception_a; scopes without a block are called after their node."""
+        if scope.kind == "network":
+            return _camel(self.graph.name) or "Network"
+        if scope.block:
+            return _camel(scope.block)
+        parent, _, name = scope.path.rpartition(".")
+        several = len(self.names[_place(scope)]) > 1
+        if name.isdecimal():
+            around = parent.rpartition(".")[2] or self.graph.name
+            return _camel(f"{around}_item" if several else f"{around}_{name}")
+        return _camel(name.rstrip("0123456789") if several else name)
+
+
+def _place(scope: Scope) -> object:
+    return scope.span.file, scope.span.line, scope.span.column
+
+
+def _camel(name: str) -> str:
+    """`InceptionA` for inception_a."""
+    words = re.findall("[A-Za-z0-9]+", name)
+    text = "".join(word[0].upper() + word[1:] for word in words)
+    text = f"Net{text}" if text[:1].isdigit() else text
+    return f"{text}Block" if text in NOT_CLASSES else text

@@ -1,0 +1,1 @@
+"""Code generation: a `Graph` becomes stand-alone PyTorch source."""

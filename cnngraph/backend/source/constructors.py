@@ -1,0 +1,250 @@
+"""The constructors of a network's classes: what differs between the uses of a class becomes a parameter of it."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from cnngraph.backend.modules.classes import class_source
+from cnngraph.backend.modules.compile import find
+from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, Leaf
+from cnngraph.backend.wrap import literal, neat, quoted
+from cnngraph.ops.op import Layer
+
+UNSET = object()  # an argument without a default
+GENERAL = ("num_features", "num_channels", "normalized_shape")  # names that say less than in_channels
+LEADING = ("in_channels", "out_channels", "num_features")  # parameters that go without their names
+RUN = 3  # so many equal parts in a row are written as a loop
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call: a literal, the name of a parameter, or a call."""
+
+    name: str
+    value: Any
+    default: Any = UNSET
+    positional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A parameter of the constructor around."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a constructor; the class of a scope is named by its definition."""
+
+    function: str | Definition
+    arguments: tuple[Argument, ...]
+
+    def __str__(self) -> str:
+        function = self.function if isinstance(self.function, str) else self.function.name
+        if function in (SEQUENTIAL, MODULE_LIST):
+            parts = ", ".join(_parts([str(each.value) for each in self.arguments]))
+            return f"{function}({parts})" if function == SEQUENTIAL else f"{function}([{parts}])"
+        written = []
+        for each in self.arguments:
+            value = each.value.text if isinstance(each.value, Name) else literal(each.value)
+            if each.positional:
+                written.append(value)
+            elif each.default is UNSET or isinstance(each.value, Name) or not _same(each.value, each.default):
+                written.append(f"{each.name}={value}")
+        return f"{function}({', '.join(written)})"
+
+
+@dataclass(eq=False, slots=True)
+class Definition:
+    """A class to print, and all its uses in the network."""
+
+    name: str
+    first: Group
+    uses: dict[str, Group] = field(default_factory=dict)  # by path
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # by name: the value in each use
+    parts: dict[str, Call] = field(default_factory=dict)
+
+    def source(self, ending: tuple[str, ...] = ()) -> str:
+        """The class; the lines of `ending` close its constructor."""
+        arguments = ["self", *(f"{name}: {_annotation(values.values())}" for name, values in self.parameters.items())]
+        lines = neat(f"def __init__({', '.join(arguments)}) -> None:", 4)
+        if self.first.kind == SEQUENTIAL:
+            lines += neat(f"super().__init__({', '.join(_parts(map(str, self.parts.values())))})", 8)
+            return class_source(replace(self.first, kind=self.name), lines, SEQUENTIAL)
+        lines.append("        super().__init__()")
+        for name, call in self.parts.items():
+            part = self.first.parts[name]
+            if name.isidentifier():
+                lines += neat(f"self.{name} = {call}", 8)
+            elif isinstance(part, Leaf) and part.is_parameter:
+                lines += neat(f"self.register_parameter({quoted(name)}, {call})", 8)
+            else:
+                lines += neat(f"self.add_module({quoted(name)}, {call})", 8)
+        lines += [f"        {line}" for line in ending]
+        return class_source(replace(self.first, kind=self.name), lines)
+
+
+def define(root: Group) -> list[Definition]:
+    """The classes of a network, each before those that use it; the network's own is the last."""
+    definitions: dict[object, Definition] = {}
+    of_group: dict[str, Definition] = {}
+    blocks = Counter(group.block for group in _inside_out(root) if group.block)
+    for group in _inside_out(root):
+        if group.kind not in (SEQUENTIAL, MODULE_LIST) or blocks[group.block] > 1:
+            parts = tuple((name, _skeleton(part, of_group)) for name, part in group.parts.items())
+            name = group.block or group.kind
+            made = definitions.setdefault((name, group.forward, parts), Definition(name, group))
+            made.uses[group.path] = group
+            of_group[group.path] = made
+    _name(list(definitions.values()))
+    for definition in definitions.values():
+        _find_parameters(definition, of_group)
+    return list(definitions.values())
+
+
+def _inside_out(group: Group) -> Iterator[Group]:
+    for part in group.parts.values():
+        if isinstance(part, Group):
+            yield from _inside_out(part)
+    yield group
+
+
+def _skeleton(part: Leaf | Group, of_group: Mapping[str, Definition]) -> object:
+    """What two parts must have in common to be made by the same line."""
+    if isinstance(part, Leaf):
+        return part.layer.kind, tuple((each.name, each.positional) for each in _arguments(part.layer))
+    if part.path in of_group:
+        return of_group[part.path]
+    return part.kind, tuple(_skeleton(each, of_group) for each in part.parts.values())
+
+
+def _name(definitions: list[Definition]) -> None:
+    """Give every class its own name: what it has more than the first of that name, or else a number."""
+    *classes, network = definitions
+    taken = {network.name: network}
+    for each in classes:
+        wanted = each.name if each.name != network.name else f"{each.name}Block"
+        if wanted in taken:
+            more = each.first.parts.keys() - taken[wanted].first.parts.keys()
+            less = taken[wanted].first.parts.keys() - each.first.parts.keys()
+            (extra,) = more if len(more) == 1 and not less else ("",)
+            if extra.isidentifier():
+                wanted = f"{wanted}With{''.join(word.capitalize() for word in extra.split('_'))}"
+        number, each.name = 2, wanted
+        while each.name in taken:
+            each.name, number = f"{wanted}{number}", number + 1
+        taken[each.name] = each
+
+
+def _arguments(layer: Layer) -> tuple[Argument, ...]:
+    """All arguments of a layer, those left at their defaults too."""
+    parameters = inspect.signature(find(layer.kind)).parameters
+    named = [
+        name
+        for name, each in parameters.items()
+        if each.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    ]
+    given = {**dict(zip(named, layer.args, strict=False)), **layer.kwargs}
+    order = [*(name for name in named if name in given or parameters[name].default is not inspect.Parameter.empty)]
+    order += [name for name in given if name not in order]
+    arguments = []
+    for position, name in enumerate(order):
+        default = parameters[name].default if name in parameters else UNSET
+        default = UNSET if default is inspect.Parameter.empty else default
+        arguments.append(Argument(name, given.get(name, default), default, position < len(layer.args)))
+    return tuple(arguments)
+
+
+def _call(part: Leaf | Group, of_group: Mapping[str, Definition]) -> Call:
+    if isinstance(part, Leaf):
+        kind = part.layer.kind
+        return Call(kind.rpartition(".")[2] if "." in kind else f"nn.{kind}", _arguments(part.layer))
+    if part.path in of_group:
+        definition = of_group[part.path]
+        arguments: list[Argument] = []
+        for name, values in definition.parameters.items():
+            first = name in LEADING and all(each.positional for each in arguments)
+            alone = len(definition.parameters) == 1
+            arguments.append(Argument(name, values[part.path], UNSET, positional=first or alone))
+        return Call(definition, tuple(arguments))
+    return Call(part.kind, tuple(Argument(name, _call(each, of_group)) for name, each in part.parts.items()))
+
+
+def _find_parameters(definition: Definition, of_group: Mapping[str, Definition]) -> None:
+    """Lay the uses of a class over each other: where values differ, there is a parameter."""
+    calls = [{name: _call(part, of_group) for name, part in use.parts.items()} for use in definition.uses.values()]
+    slots: dict[tuple[str, ...], list[Any]] = {}
+    for use in calls:
+        for name, call in use.items():
+            for path, value in _literals(call, (name,)):
+                slots.setdefault(path, []).append(value)
+    groups: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for path, values in slots.items():
+        written = tuple(literal(value) for value in values)
+        if len(set(written)) > 1:
+            groups.setdefault(written, []).append(path)
+    names: dict[tuple[str, ...], Name] = {}
+    for paths in groups.values():
+        name = _parameter_name(paths, definition.parameters)
+        definition.parameters[name] = dict(zip(definition.uses, slots[paths[0]], strict=True))
+        names |= dict.fromkeys(paths, Name(name))
+    definition.parts = {name: _with_names(call, (name,), names) for name, call in calls[0].items()}
+
+
+def _literals(call: Call, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for each in call.arguments:
+        if isinstance(each.value, Call):
+            yield from _literals(each.value, (*path, each.name))
+        else:
+            yield (*path, each.name), each.value
+
+
+def _with_names(call: Call, path: tuple[str, ...], names: Mapping[tuple[str, ...], Name]) -> Call:
+    arguments = []
+    for each in call.arguments:
+        here = (*path, each.name)
+        value = _with_names(each.value, here, names) if isinstance(each.value, Call) else names.get(here, each.value)
+        arguments.append(replace(each, value=value))
+    return replace(call, arguments=tuple(arguments))
+
+
+def _parameter_name(paths: list[tuple[str, ...]], taken: Mapping[str, Any]) -> str:
+    """`out_channels`; `branch2_out_channels` where that name is taken."""
+    *where, name = next((path for path in paths if path[-1] not in GENERAL), paths[0])
+    if name in taken:
+        place = "_".join(where).replace("-", "_")
+        name = f"{name}_{place}" if place[0].isdecimal() else f"{place}_{name}"
+    wanted, number = f"{name}_" if keyword.iskeyword(name) or name in ("self", "nn", "torch", "F") else name, 2
+    name = wanted
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
+
+
+def _parts(texts: Iterable[str]) -> Iterator[str]:
+    """The parts of a sequence, equal neighbours as a loop."""
+    for text, run in groupby(texts):
+        count = len(list(run))
+        if count >= RUN:
+            yield f"*({text} for _ in range({count}))"
+        else:
+            yield from [text] * count
+
+
+def _annotation(values: Iterable[Any]) -> str:
+    kinds = {type(value) for value in values}
+    if kinds == {int, float}:
+        return "float"
+    names = sorted("tuple[int, ...]" if kind is tuple else kind.__name__ for kind in kinds - {type(None)})
+    return " | ".join([*names, "None"] if type(None) in kinds else names)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)

@@ -1,0 +1,178 @@
+"""Files of weights: safetensors and PyTorch's pickles, of which only tensors are read, never code."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cnngraph.backend.weights.checksum import checksum_fits
+from cnngraph.backend.weights.pickles import not_plain, refusal, unpickled, unwrapped
+from cnngraph.diagnostics import SpecError
+from cnngraph.document import no_file
+from cnngraph.files import readable
+
+SAFETENSORS = ".safetensors"
+PREFIXES = ("module.", "_orig_mod.")  # of parallel training and of torch.compile
+BOOKKEEPING = ("n_averaged", "total_ops", "total_params")  # tensors of torch's AveragedModel and of thop, no weights
+OTHER_FORMATS = {  # how files begin that are mistaken for weights
+    b"\x89HDF": "an HDF5 file, as Keras writes it",
+    b"GGUF": "a GGUF file",
+    b"\x08": "an ONNX file",
+    b"\x1f\x8b": "a gzip archive: unpack it",
+    b"\x93NUMPY": "a NumPy array",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself: git lfs pull",
+    b"<": "a web page or XML, not what was to be downloaded",
+    b"{": "JSON text",
+}
+
+PLAIN = re.compile(r"B?F(64|32|16)|F8_E(4M3|5M2)|[IU]\d+|BOOL")  # numbers in safetensors that torch can make weights of
+
+TEXT = frozenset(bytes(range(32, 127)) + b"\t\n\r")
+PYTORCH = (b"PK\x03\x04", b"\x80")  # what torch.save writes first: an archive, or a pickle
+MOST_HEADER = 100_000_000  # bytes: safetensors' own bound
+
+Shape = tuple[int, ...]
+
+
+class WeightsFile(ABC):
+    """Weights by key, their shapes known before one of them is read.
+
+    `name` is what a person knows the file by. `found_in` are the keys of the wrappers that they stand in, `prefix` is
+    what all keys began with; both are gone from the keys. `expects` are params that the network should have.
+    """
+
+    in_order = False  # whether the keys stand in the order of the modules that they were saved from
+    found_in: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, name: str, keys: Iterable[str]) -> None:
+        self.path, self.name = path, name
+        self.expects: dict[str, object] = {}
+        keys = list(keys)
+        if not keys:
+            raise refusal(f"there are no weights in {name}")
+        self.prefix = _common_prefix([key for key in keys if not is_bookkeeping(key)] or keys)
+
+    @property
+    @abstractmethod
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every weight."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Every weight. Raises SpecError (E704) where they cannot be read."""
+
+    def _bare(self, key: str) -> str:
+        return key.removeprefix(self.prefix)
+
+
+class Safetensors(WeightsFile):
+    """A safetensors file: its head has the shapes."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._shapes: dict[str, Shape] = {}
+        with readable(path) as plain, safe_open(plain, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118
+                tensor = file.get_slice(key)
+                if not PLAIN.fullmatch(tensor.get_dtype()):
+                    raise _no_weight(key, name, f"a tensor of {tensor.get_dtype()}")
+                self._shapes[key] = tuple(tensor.get_shape())
+        super().__init__(path, name, self._shapes)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every weight."""
+        return {self._bare(key): shape for key, shape in self._shapes.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every weight."""
+        try:
+            if checksum_fits(self.path) is False:  # cnngraph writes one into every file; other tools write none
+                raise refusal(f"{self.name} is damaged: its content does not match its checksum")
+            with readable(self.path) as plain:
+                return {self._bare(key): each for key, each in load_file(plain).items()}
+        except (OSError, ValueError, SafetensorError) as error:
+            raise refusal(f"cannot read {self.name}: {error}") from None
+
+
+class Pickle(WeightsFile):
+    """A pickle of PyTorch, which is mapped into memory where its format allows it and read as it is asked for."""
+
+    in_order = True
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._tensors, self.found_in = unwrapped(unpickled(path, name), name)
+        super().__init__(path, name, self._tensors)
+        for key, each in self._tensors.items():
+            if what := not_plain(each):
+                raise _no_weight(key, name, what)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every weight."""
+        return {self._bare(key): tuple(each.shape) for key, each in self._tensors.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every weight."""
+        return {self._bare(key): each for key, each in self._tensors.items()}
+
+
+def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
+    """A file of weights, opened. Raises SpecError (E704) where it is none."""
+    path = Path(path)
+    name = name or str(path)
+    if trained := next(
+        (each for each in (path / "best.safetensors", path / "last.safetensors") if each.is_file()), None
+    ):
+        raise refusal(f"cannot read {name}: it is the folder of a run", f"its weights are {trained}")
+    try:
+        if what := no_file(path.stat()):
+            raise refusal(f"cannot read {name}: it is {what}")
+        return Safetensors(path, name) if _is_safetensors(path, name) else Pickle(path, name)
+    except FileNotFoundError:
+        raise refusal(f"there is no file {name}") from None
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise refusal(f"cannot read {name}: {reason}") from None
+
+
+def is_bookkeeping(key: str) -> bool:
+    """Whether a key is a counter that a tool laid among the weights."""
+    return key.rpartition(".")[2] in BOOKKEEPING
+
+
+def _is_safetensors(path: Path, name: str) -> bool:
+    """Whether a file is one by its first bytes, whatever its ending. Raises SpecError for files of other formats."""
+    with path.open("rb") as file:
+        start = file.read(32)
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MOST_HEADER:
+        return True
+    for magic, what in OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise refusal(f"{name} is not a file of weights: it is {what}")
+    if start and all(byte in TEXT for byte in start):
+        raise refusal(f"{name} is not a file of weights: it is text")
+    if path.suffix.lower() != SAFETENSORS:
+        return False
+    if start.startswith(PYTORCH):  # torch.load goes by the ending, too
+        raise refusal(f"{name} is a file of torch.save, not safetensors", "rename it so that it ends in .pth")
+    return True
+
+
+def _no_weight(key: str, name: str, what: str) -> SpecError:
+    return refusal(f"{key} in {name} is {what}, and cannot be a weight", "save it as an ordinary dense tensor")
+
+
+def _common_prefix(keys: list[str]) -> str:
+    """What all keys begin with, of the prefixes that are nobody's name."""
+    prefix = ""
+    while True:
+        more = next((each for each in PREFIXES if all(key.startswith(prefix + each) for key in keys)), None)
+        if more is None:
+            return prefix
+        prefix += more

@@ -1,0 +1,90 @@
+"""A network's weights come in from a file, with a report on every key, and go out as safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from cnngraph.backend.weights.checksum import with_checksum
+from cnngraph.backend.weights.files import WeightsFile, read_weights
+from cnngraph.backend.weights.renames import Renames
+from cnngraph.backend.weights.report import WeightsReport, check_weights, compare, refuse_misfit, renamed_shapes
+from cnngraph.files import write
+from cnngraph.graph.graph import Graph
+
+
+def load_weights(
+    model: nn.Module,
+    file: str | Path | WeightsFile,
+    renames: Mapping[str, str] | None = None,
+    *,
+    strict: bool = False,
+) -> WeightsReport:
+    """Load what fits into the model, and report on every key.
+
+    `renames` give keys of the file the network's names; by default they are those of the network's spec. Raises
+    SpecError where the file cannot be read, or two keys become the same; if `strict`, also where it does not fit
+    (E706), and then the model stays as it was.
+    """
+    file = file if isinstance(file, WeightsFile) else read_weights(file)
+    state = model.state_dict()
+    graph = getattr(model, "graph", None)
+    if isinstance(graph, Graph):
+        renames = graph.renames if renames is None else renames
+        report = check_weights(file, graph, renames)
+    else:
+        shapes = {key: tuple(each.shape) for key, each in state.items()}
+        report = compare(file.name, renamed_shapes(file, renames or {}), shapes)
+    if strict:
+        refuse_misfit(report, graph.name if isinstance(graph, Graph) else type(model).__name__)
+    on_meta = any(each.is_meta for each in state.values())
+    tensors = renamed_tensors(file, renames or {}, report.loaded)
+    if on_meta:  # the model's own from now on, not the file's
+        tensors = {key: each.clone() for key, each in tensors.items()}
+    model.load_state_dict(tensors, strict=False, assign=on_meta)
+    return report
+
+
+def renamed_tensors(file: WeightsFile, renames: Mapping[str, str], keys: tuple[str, ...]) -> dict[str, Tensor]:
+    """Weights of the file by the keys that they have in the network."""
+    tensors = file.tensors()
+    old = Renames(renames).all(tensors, file.name)
+    return {key: tensors[old[key]] for key in keys}
+
+
+def convert_weights(file: WeightsFile, graph: Graph, path: str | Path) -> None:
+    """Write those weights of the file that the network has, by its keys, as safetensors. None may be missing."""
+    found = renamed_shapes(file, graph.renames)
+    tensors = renamed_tensors(file, graph.renames, tuple(key for key in graph.state if key in found))
+    counters = {key: torch.zeros(shape, dtype=torch.int64) for key, shape in graph.state.items() if key not in found}
+    save_tensors({key: tensors[key] if key in tensors else counters[key] for key in graph.state}, path)
+
+
+def save_weights(model: nn.Module, path: str | Path) -> None:
+    """Write the model's state_dict as safetensors: the file is the whole old one or the whole new one, never half."""
+    save_tensors(model.state_dict(), path)
+
+
+def save_tensors(state: Mapping[str, Tensor], path: str | Path, facts: Mapping[str, object] | None = None) -> None:
+    """Write tensors as safetensors, whole or not at all, with a checksum, and facts as metadata. Raises WriteError."""
+    metadata = {"format": "pt"} | {key: str(each) for key, each in (facts or {}).items()}
+    tensors: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for key, each in state.items():
+        tensor = each.detach().cpu().contiguous()
+        memory = tensor.untyped_storage()
+        if memory.data_ptr() in seen or memory.nbytes() != tensor.nbytes:
+            tensor = tensor.clone()  # safetensors takes no two tensors in the same memory
+        seen.add(tensor.untyped_storage().data_ptr())
+        tensors[key] = tensor
+    pieces = with_checksum(save(tensors, metadata))
+
+    def save_into(beside: Path) -> None:
+        with beside.open("wb") as file:
+            file.writelines(pieces)
+
+    write(Path(path), save_into)

@@ -1,0 +1,152 @@
+"""`cnngraph build`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import complain, count, say
+from cnngraph.cli.options import (
+    MAX_NODES,
+    InputOption,
+    MaxNodesOption,
+    PluginOption,
+    SetOption,
+    SpecArgument,
+    number,
+    reading,
+)
+from cnngraph.cli.published import WeightsOption, expectations
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cnngraph.backend import WeightsReport
+    from cnngraph.backend.smoke_test import Proof, Shapes
+    from cnngraph.graph.graph import Graph
+
+SOURCE, WEIGHTS = ".py", ".safetensors"
+NOTE_AFTER = 5.0  # seconds
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", metavar="N", parser=number("--seed", 0), help="What the initial weights are drawn by.")
+]
+
+
+@examples(
+    ("cnngraph build net.yaml", "does it run, and what is in it?"),
+    ("cnngraph build net.yaml -o net.py", "as Python source"),
+    ("cnngraph build net.yaml --weights theirs.pth -o ours.safetensors", "with published weights"),
+    ("cnngraph build resnet18 --weights torchvision", "with those that torchvision publishes"),
+    ("cnngraph build net.yaml --seed 1 -o net.safetensors", "initial weights"),
+)
+def build(
+    spec: SpecArgument,
+    output: OutputOption = None,
+    weights: WeightsOption = None,
+    seed: SeedOption = 0,
+    sets: SetOption = None,
+    inputs: InputOption = None,
+    plugins: PluginOption = None,
+    max_nodes: MaxNodesOption = MAX_NODES,
+) -> None:
+    """Compile a network into a PyTorch module and prove that it runs.
+
+    It is run with a batch of two random images, in eval and in training mode, and printed.
+    """
+    from cnngraph.cli.files import check_output
+    from cnngraph.cli.reading import compile_network
+
+    if output is not None:
+        check_output(output, (SOURCE, WEIGHTS))
+    graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
+
+    from cnngraph.backend import load_weights, lower, open_weights
+    from cnngraph.backend import smoke_test as proof
+    from cnngraph.elaborate.bases import base_names
+
+    opened = open_weights(weights, base_names(graph)) if weights else None
+    proof.seed(seed)
+    with _note_if_slow(f"building and running {count(len(graph.nodes), 'operation')}"):
+        model = lower(graph)
+        report = load_weights(model, opened) if opened else None
+        try:
+            proved = proof.prove(model, graph)
+        except proof.ProofError as error:
+            complain(str(error))
+            raise typer.Exit(1) from None
+    _print(model, graph, proved)
+    if report and opened:
+        for line in (*_told(report), *expectations(opened, graph)):
+            say(line)
+    if report and not report.ok:
+        raise typer.Exit(1)
+    if output is not None:
+        _write(output, model, graph)
+        if report and output.suffix.lower() == SOURCE:
+            say(f"it holds no weights: -o {output.with_suffix(WEIGHTS)} writes them, by the same keys")
+
+
+@contextmanager
+def _note_if_slow(what: str, seconds: float = NOTE_AFTER) -> Iterator[None]:
+    """Print what is being done to stderr if it takes long."""
+    timer = Timer(seconds, lambda: print(f"{what} …", file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _told(report: WeightsReport) -> list[str]:
+    """How many weights were loaded, and a line for every key that was not."""
+    lines = [f"{report.file}: {len(report.loaded):,} of {count(report.expected, 'weight')} loaded"]
+    lines += [f"  missing in the file     {key}" for key in report.missing]
+    lines += [f"  of another shape        {each}" for each in report.misshapen]
+    lines += [f"  in the file only        {key}" for key in report.unexpected]
+    lines += [f"  fresh, of other shape   {each}" for each in report.fresh]
+    lines += [f"  left in the file        {key}" for key in report.left_out]
+    return lines
+
+
+def _print(model: nn.Module, graph: Graph, proved: Proof) -> None:
+    """The modules, what they were proved with, and the totals."""
+    from cnngraph.cli.table import summary
+
+    print(model, end="\n\n")
+    given = _shapes(proved.inputs)
+    say(f"eval      {given} → {_shapes(proved.eval)}")
+    say(f"training  {given} → {_shapes(proved.training)}")
+    print(summary(graph))
+
+
+def _shapes(shapes: Shapes) -> str:
+    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in shapes.items())
+
+
+def _write(output: Path, model: nn.Module, graph: Graph) -> None:
+    from cnngraph.backend import model_source, save_weights
+    from cnngraph.files import write_text
+
+    if output.suffix.lower() == SOURCE:
+        write_text(output, model_source(graph))
+    else:
+        save_weights(model, output)
+    say(f"wrote {output}")

@@ -1,0 +1,113 @@
+"""`cnngraph experiment`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.commands.train import DataOption, DeviceOption, QuietOption
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
+from cnngraph.cli.options import number
+from cnngraph.launch import is_launched
+from cnngraph.packages import require
+
+if TYPE_CHECKING:
+    from cnngraph.experiment.reading import Described
+    from cnngraph.experiment.results import Variant
+
+RUNS = Path("runs")
+
+NamesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE | SPEC...",
+        help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
+        show_default=False,
+    ),
+]
+RecipeOption = Annotated[
+    list[str] | None,
+    typer.Option("--recipe", metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."),
+]
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", metavar="N", parser=number("--seeds", 1), help="How many seeds, of specs.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
+]
+
+
+@examples(
+    ("cnngraph experiment shortcuts_digits", "of the library: six shortcuts, in two minutes"),
+    ("cnngraph experiment mine.yaml", "a file of your own"),
+    ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "two networks by one recipe"),
+)
+def experiment(
+    names: NamesArgument,
+    recipes: RecipeOption = None,
+    seeds: SeedsOption = 3,
+    out: OutOption = None,
+    data_dir: DataOption = None,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train several networks, or one in several ways, and compare them.
+
+    Every combination of specs, recipes, seeds and settings is a run in a folder of its own. The same command goes on
+    with what is not finished, after Ctrl-C too. The table at its end is in report.md and report.html, with curves.
+    """
+    from cnngraph.experiment.plan import plan
+
+    if is_launched():
+        raise typer.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
+    described = _described(names, recipes, seeds)
+    planned = plan(described)
+    root = out or RUNS / planned.name
+
+    require("matplotlib")  # which is needed at the end
+    from cnngraph.experiment.images import different_images
+    from cnngraph.experiment.report import write_report
+    from cnngraph.experiment.results import results
+    from cnngraph.experiment.running import run_experiment
+
+    outcome = run_experiment(planned, root, data_dir=data_dir, device=device, quiet=quiet)
+    variants = results(planned, root)
+    page = write_report(planned, variants, root) if any(each.runs for each in variants) else None
+    if not quiet and page:
+        _print(variants)
+        print()
+        say(str(page))
+    if different := different_images(planned, root):
+        print_diagnostics(different, to_stderr=True)
+    for error in outcome.failed.values():
+        print_diagnostics(error.diagnostics, to_stderr=True)
+    if outcome.interrupted:
+        if not quiet:
+            say("stopped · the same command goes on")
+        raise typer.Exit(130)
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def _described(names: list[str], recipes: list[str] | None, seeds: int) -> Described:
+    """The experiment of a file or name, or one made of specs."""
+    from cnngraph.experiment.reading import is_experiment, load_experiment, of_specs
+
+    if len(names) == 1 and is_experiment(names[0]):
+        if recipes:
+            raise typer.BadParameter("an experiment names its own recipes", param_hint="--recipe")
+        return load_experiment(names[0])
+    return of_specs(names, recipes or [], seeds)
+
+
+def _print(variants: list[Variant]) -> None:
+    from cnngraph.cli.layout import in_columns
+    from cnngraph.experiment.report import cells, header
+
+    titles = header(variants)
+    rows = [[[(cell, "bold" if not number else "")] for number, cell in enumerate(row)] for row in cells(variants)]
+    print()
+    print_styled(in_columns(titles, rows, [False, *[True] * (len(titles) - 1)], 0, terminal_width()))

@@ -1,0 +1,117 @@
+"""`cnngraph localize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
+from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
+from cnngraph.cli.trained import (
+    AnyWeightsOption,
+    DeviceOption,
+    ImagesArgument,
+    TrainedArgument,
+    open_classifier,
+    percent,
+)
+from cnngraph.packages import require
+
+if TYPE_CHECKING:
+    from cnngraph.cli.messages import Styled
+    from cnngraph.runs.localization import Place
+
+HEADER = ("image", "class", "probability", "score", "box", "picture")
+RIGHT = (False, False, True, True, False)
+ClassOption = Annotated[
+    str | None, typer.Option("--class", metavar="NAME", help="Where is this class? By default the likeliest one.")
+]
+ThresholdOption = Annotated[
+    float,
+    typer.Option(
+        "--threshold",
+        metavar="SHARE",
+        parser=number("--threshold", 0.0, 1.0),
+        help="What part of the largest score a place in the box has.",
+    ),
+]
+FolderOption = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the pictures go; it is made where it is not.")
+]
+
+
+@examples(
+    ("cnngraph localize runs/net-1 cat.jpg", "where the likeliest class is seen"),
+    ("cnngraph localize runs/net-1 street.jpg --class bicycle", "where this class would be"),
+    ("cnngraph localize resnet18 photos/ --weights torchvision -o maps", "a folder, by published weights"),
+    ("cnngraph localize runs/net-1 cat.jpg --threshold 0.5 --format json", "a tighter box, for a program"),
+)
+def localize(
+    trained: TrainedArgument,
+    images: ImagesArgument,
+    name: ClassOption = None,
+    threshold: ThresholdOption = 0.2,
+    output: FolderOption = Path("localized"),
+    weights: AnyWeightsOption = None,
+    device: DeviceOption = "auto",
+    format: FormatOption = Format.TEXT,
+    plugins: PluginOption = None,
+    max_nodes: MaxNodesOption = MAX_NODES,
+) -> None:
+    """Show where in images a network sees a class.
+
+    The network must pool its whole last map before its classifier: resnet18, googlenet, densenet121 and squeezenet1_1
+    do, alexnet and vgg16 do not. Without the pooling the classifier gives scores for every place (Zhou et al. 2016),
+    whose mean is the class's score; nothing is trained for it. They are drawn over the picture, with the smallest box
+    around all places above the threshold (Yu et al. 2017); its corners are printed in pixels of the picture: left, top,
+    right, bottom.
+    """
+    require("matplotlib")  # which is needed at the end
+    classifier = open_classifier(trained, weights, device, plugins, max_nodes)
+
+    from cnngraph.runs.heat import heat_figure
+    from cnngraph.runs.localization import Localizer
+    from cnngraph.runs.pictures import find_pictures, picture_names
+    from cnngraph.train.data.walking import Passed
+    from cnngraph.train.record.files import write_figure
+
+    passed = Passed()
+    localizer = Localizer(classifier, name, threshold)
+    files = list(find_pictures(images, passed))
+    if passed.counts:
+        complain(f"passed over {passed}", "note")
+    names = picture_names(files)
+    output.mkdir(parents=True, exist_ok=True)
+    found: list[tuple[Place, Path]] = []
+    for place, picture in zip(localizer.places(files), names, strict=True):
+        found.append((place, output / picture))
+        if not place.problem:
+            write_figure(output / picture, heat_figure(place))
+    if format is Format.JSON:
+        rows = [each.to_dict() | ({} if each.problem else {"picture": str(picture)}) for each, picture in found]
+        print("[\n" + ",\n".join(f"  {json_text(each)}" for each in rows) + "\n]" if rows else "[]")
+    elif any(not each.problem for each, _ in found):
+        _print(found)
+    for each, _ in found:
+        if each.problem:
+            complain(each.problem)
+    if not found:
+        complain(f"there are no images in {', '.join(map(str, images))}")
+    if not found or any(each.problem for each, _ in found):
+        raise typer.Exit(1)
+
+
+def _print(found: list[tuple[Place, Path]]) -> None:
+    from cnngraph.cli.layout import in_columns
+
+    rows = (_cells(each, picture) for each, picture in found if not each.problem)
+    print_styled(in_columns(HEADER, rows, RIGHT, 0, terminal_width()))
+
+
+def _cells(place: Place, picture: Path) -> list[Styled]:
+    box = ", ".join(str(round(each)) for each in place.box) if place.box else "no place speaks for it"
+    texts = [str(place.file), place.name, percent(place.probability), f"{place.score:.2f}", box, str(picture)]
+    return [[(text, "bold" if column == HEADER.index("box") else "")] for column, text in enumerate(texts)]

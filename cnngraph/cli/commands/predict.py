@@ -1,0 +1,88 @@
+"""`cnngraph predict`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
+from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
+from cnngraph.cli.trained import (
+    AnyWeightsOption,
+    DeviceOption,
+    ImagesArgument,
+    TrainedArgument,
+    open_classifier,
+    percent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnngraph.cli.messages import Styled
+    from cnngraph.runs.prediction import Prediction
+
+HEADER = ("image", "class", "probability")
+TopOption = Annotated[
+    int, typer.Option("--top", metavar="N", parser=number("--top", 1), help="How many of the likeliest classes.")
+]
+
+
+@examples(
+    ("cnngraph predict runs/net-1 cat.jpg dog.png", "what two pictures show"),
+    ("cnngraph predict runs/net-1 holidays/ --top 1", "every image in a folder and below"),
+    ("cnngraph predict resnet50 cat.jpg --weights torchvision", "by published weights, without any training"),
+    ("cnngraph predict runs/net-1 cat.jpg --format json", "for a program"),
+)
+def predict(
+    trained: TrainedArgument,
+    images: ImagesArgument,
+    top: TopOption = 5,
+    weights: AnyWeightsOption = None,
+    device: DeviceOption = "auto",
+    format: FormatOption = Format.TEXT,
+    plugins: PluginOption = None,
+    max_nodes: MaxNodesOption = MAX_NODES,
+) -> None:
+    """Say what images show.
+
+    They are prepared just as the run's own images are evaluated. An image that cannot be read is named, the others
+    are answered all the same, and the exit code is 1.
+    """
+    classifier = open_classifier(trained, weights, device, plugins, max_nodes)
+
+    from cnngraph.runs.pictures import find_pictures
+    from cnngraph.runs.prediction import predict
+    from cnngraph.train.data.walking import Passed
+
+    passed = Passed()
+    found = list(predict(classifier, find_pictures(images, passed), top))
+    if passed.counts:
+        complain(f"passed over {passed}", "note")
+    if format is Format.JSON:
+        print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in found) + "\n]" if found else "[]")
+    elif any(each.guesses for each in found):
+        _print(found)
+    for each in found:
+        if each.problem:
+            complain(each.problem)
+    if not found:
+        complain(f"there are no images in {', '.join(map(str, images))}")
+    if not found or any(each.problem for each in found):
+        raise typer.Exit(1)
+
+
+def _print(found: list[Prediction]) -> None:
+    from cnngraph.cli.layout import in_columns
+
+    print_styled(in_columns(HEADER, _rows(found), (False, False, True), 0, terminal_width()))
+
+
+def _rows(found: list[Prediction]) -> Iterator[list[Styled]]:
+    for each in found:
+        for place, guess in enumerate(each.guesses):
+            style = "" if place else "bold"
+            image = "" if place else str(each.file)
+            yield [[(image, "")], [(guess.name, style)], [(percent(guess.probability), style)]]

@@ -1,0 +1,135 @@
+"""`cnngraph runs`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnngraph.cli.files import check_output
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
+from cnngraph.cli.options import Format, FormatOption
+from cnngraph.cli.trained import PICTURES, percent
+
+if TYPE_CHECKING:
+    from cnngraph.cli.messages import Styled
+    from cnngraph.runs.overview import RunRow
+
+HEADER = ("run", "network", "data", "parameters", "epochs", "best", "test", "seconds", "state", "recipe")
+RIGHT = (False, False, False, True, True, True, True, True)
+RUNS = Path("runs")
+
+
+class Sort(StrEnum):
+    """By what runs are sorted."""
+
+    NAME = "name"
+    TEST = "test"
+    BEST = "best"
+    SECONDS = "seconds"
+    PARAMETERS = "parameters"
+    BEGAN = "began"
+
+
+FoldersArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FOLDER...]", help="Runs, or folders with runs in them and below; by default runs."),
+]
+SortOption = Annotated[
+    Sort,
+    typer.Option(
+        "--sort", metavar="name|test|best|seconds|parameters|began", help="By what: the best first, the least first."
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Draw all curves into one picture: .png, .svg or .pdf."),
+]
+
+
+@examples(
+    ("cnngraph runs", "all in the folder runs"),
+    ("cnngraph runs --sort test", "the best on the test images first"),
+    ("cnngraph runs runs/net-1 runs/net-4 -o both.svg", "two of them, and their curves in one picture"),
+    ("cnngraph runs --format json", "for a program"),
+)
+def runs(
+    folders: FoldersArgument = None,
+    sort: SortOption = Sort.NAME,
+    output: OutputOption = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List runs and compare them.
+
+    Each with its network, data, parameters, epochs, the accuracy of the best epoch on the validation images and of
+    the kept weights on the test images, seconds and state; of the recipes what is not the same in all of them. A run
+    with a damaged file is listed without what the file says, the file is named, and the exit code is 1.
+    """
+    from cnngraph.runs.overview import SORTS, differences, find_runs, read_run
+
+    if output:
+        check_output(output, PICTURES)
+    places = folders or [RUNS]
+    for each in places:
+        if not each.is_dir():
+            complain(f"there is no folder {each}")
+            raise typer.Exit(1)
+    rows = SORTS[sort.value](list(map(read_run, find_runs(places))))
+    if not rows:
+        complain(f"there are no runs in {', '.join(map(str, places))}")
+        raise typer.Exit(1)
+    if format is Format.JSON:
+        print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in rows) + "\n]")
+    else:
+        _print(rows, differences(rows))
+    problems = [problem for each in rows for problem in each.problems]
+    if problems:
+        print_diagnostics(problems, to_stderr=True)
+    if output:
+        _draw(rows, output)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _draw(rows: list[RunRow], output: Path) -> None:
+    if not any(each.epochs for each in rows):
+        complain("no epoch of any of them is finished: there is nothing to draw")
+        raise typer.Exit(1)
+    from cnngraph.runs.comparison import comparison_figure
+    from cnngraph.train.record.files import write_figure
+
+    write_figure(output, comparison_figure(rows))
+
+
+def _print(rows: list[RunRow], different: list[dict[str, Any]]) -> None:
+    from cnngraph.cli.layout import cut, in_columns
+
+    width = terminal_width()
+    lines = in_columns(HEADER, map(_cells, rows, different), RIGHT, HEADER.index("recipe"), width)
+    if width is not None:
+        lines = [cut(each, width) for each in lines]
+    print_styled([*lines, [], [(count(len(rows), "run"), "bold")]])
+
+
+def _cells(row: RunRow, different: dict[str, Any]) -> list[Styled]:
+    recipe = ", ".join(f"{key} {_shown(value)}" for key, value in different.items())
+    texts = [
+        (str(row.path), "bold"),
+        (row.network, ""),
+        (row.data, ""),
+        (f"{row.parameters:,}" if row.parameters is not None else "?", ""),
+        (f"{len(row.epochs)}/{row.planned or '?'}", ""),
+        (percent(row.best.get("accuracy")), ""),
+        (percent(row.test.get("accuracy")), "bold"),
+        (f"{row.seconds:,.1f}", ""),
+        (row.state, "" if row.state == "finished" else "yellow"),
+        (recipe, "dim"),
+    ]
+    return [[each] for each in texts]
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,172 @@
+"""`cnngraph train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnngraph.cli.help import examples
+from cnngraph.cli.messages import complain
+from cnngraph.cli.options import (
+    MAX_NODES,
+    InputOption,
+    MaxNodesOption,
+    PluginOption,
+    Reading,
+    SetOption,
+    complete_name,
+    reading,
+)
+from cnngraph.cli.published import WeightsOption, expectations
+from cnngraph.launch import free_cores
+from cnngraph.packages import require
+
+if TYPE_CHECKING:
+    from cnngraph.graph.graph import Graph
+    from cnngraph.recipe import Recipe
+
+SpecOrNone = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SPEC",
+        help="The spec: a network of the library by its name, or a YAML file. With --resume it can be left out.",
+        autocompletion=complete_name,
+    ),
+]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the spec's: a name, or a .yaml file."
+    ),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", "--data", metavar="FOLDER", help="Where image sets are kept, or the folder of your own images."
+    ),
+]
+ResumeOption = Annotated[
+    Path | None, typer.Option("--resume", metavar="RUN", help="Go on with the run in this folder, where it stopped.")
+]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+TensorBoardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write the figures for TensorBoard, too, into the run's folder.")
+]
+
+
+@examples(
+    ("cnngraph train googlenet_mnist --recipe digits", "digits that come along, half a minute"),
+    ("cnngraph train net.yaml", "by the spec's own recipe"),
+    ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
+    ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "a folder of images, one folder a class"),
+    ("cnngraph train resnet18 --weights torchvision --set classes=10", "from published weights"),
+    ("cnngraph train --resume runs/net-1", "go on after Ctrl-C"),
+)
+def train(
+    spec: SpecOrNone = None,
+    recipe: RecipeOption = None,
+    out: OutOption = None,
+    data_dir: DataOption = None,
+    resume: ResumeOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+    tensorboard: TensorBoardOption = False,
+    sets: SetOption = None,
+    inputs: InputOption = None,
+    plugins: PluginOption = None,
+    max_nodes: MaxNodesOption = MAX_NODES,
+) -> None:
+    """Train a network by a recipe.
+
+    Everything about the run is kept in a folder of its own:  the resolved spec and recipe, the
+    environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
+    by the run's own spec and recipe.
+    """
+    how = reading(sets, inputs, plugins, max_nodes)
+    if resume is not None:
+        if recipe or out or weights:
+            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            raise typer.BadParameter(message, param_hint="--resume")
+        job = _resumed(resume, spec, how)
+    elif spec is not None:
+        job = _begun(spec, how, recipe)
+    else:
+        raise typer.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+
+    require("matplotlib")  # which is needed at the end
+    from cnngraph.backend import open_weights
+    from cnngraph.elaborate.bases import base_names
+    from cnngraph.train import run_training
+
+    opened = open_weights(weights, base_names(job.graph)) if weights else None
+    for each in expectations(opened, job.graph) if opened else ():
+        complain(each, "warning")
+    result = run_training(
+        job.graph,
+        job.recipe,
+        spec_text=job.spec_text,
+        out=resume or out,
+        data_dir=data_dir,
+        resume=resume is not None,
+        device=device,
+        weights=opened,
+        quiet=quiet,
+        tensorboard=tensorboard,
+        cores=free_cores(),
+    )
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is trained, and how. `spec_text` is the spec in one piece, with the recipe in it."""
+
+    graph: Graph
+    recipe: Recipe
+    spec_text: str
+
+
+def _begun(spec: str, how: Reading, given: str | None) -> _Job:
+    """A new run."""
+    from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
+    from cnngraph.language.write import write_spec
+    from cnngraph.recipe import to_dict
+    from cnngraph.recipe.changed import find_table, read_changed
+
+    compilation = compile_file(spec, replace(how, train=()))
+    refuse_mistakes(compilation)
+    graph = network_of(compilation, spec)
+    assert compilation.spec
+    table, name = find_table(compilation.spec.train, given)
+    recipe = read_changed(table, how.train, name)
+    return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
+
+
+def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
+    """A run to go on with; a spec beside it must be the run's."""
+    for name in ("spec.yaml", "recipe.yaml"):
+        if not (run / name).is_file():
+            complain(f"{run} is not the folder of a run: there is no {name} in it")
+            raise typer.Exit(1)
+    if (how.params or how.input) and spec is None:
+        raise typer.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
+    own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
+    job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
+    if spec is not None:
+        from cnngraph.cli.reading import compile_network
+
+        if compile_network(spec, replace(how, train=())).state != job.graph.state:
+            complain(f"the run in {run} is of another network than {spec}")
+            raise typer.Exit(1)
+    return job

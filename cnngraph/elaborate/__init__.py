@@ -1,0 +1,1 @@
+"""Elaboration: a `Spec` becomes a `Graph`."""

@@ -1,0 +1,130 @@
+"""What the elaboration has spent and what it has found wrong, with the chain of uses it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Severity, Span
+from cnngraph.elaborate.names import ProblemError, moved
+from cnngraph.language.model import BlockSpec
+
+MAX_NODES = 50_000
+MAX_NESTING = 60
+VISITS_PER_NODE = 3
+STEPS_PER_NODE = 60  # a dense block of hundreds of rounds has many connections; a hostile one has millions
+SHOWN_USES = 6
+
+
+class TooLargeError(Exception):
+    """The network goes over a bound; elaboration ends."""
+
+    def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        super().__init__(message)
+        self.problem = ProblemError(code, message, span, help=help)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a block, or one round of a repeat (its number), on the way to the node at hand."""
+
+    block: BlockSpec | None
+    number: int
+    path: str
+    span: Span
+
+    def __str__(self) -> str:
+        if self.block is not None:
+            return f"in block {self.block.name}, used as {self.path} at {self.span}"
+        return f"in round {self.number} of the repeat at {self.span}, {self.path}"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Bounds and diagnostics. `chain` are the uses around the node at hand, the outermost first."""
+
+    max_nodes: int
+    at: Span | None  # the place of the last visit
+    chain: list[Use] = field(default_factory=list)
+    diagnostics: Mistakes = field(default_factory=Mistakes)
+    repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
+    visits: int = 0
+    steps: int = 0
+    instead: Span | None = None  # where errors are reported while a shared module runs again
+
+    # -- bounds
+
+    def visit(self, span: Span, nodes: int, more: int = 0) -> None:
+        """Count a visit; raises TooLargeError for a network without end, or one that would have too many nodes."""
+        self.visits += 1
+        self.at = span
+        what = None
+        if nodes + more > self.max_nodes:
+            what = f"{self.max_nodes:,} nodes"
+        elif self.visits > self.max_nodes * VISITS_PER_NODE:
+            what = f"{self.max_nodes * VISITS_PER_NODE:,} nodes, blocks and rounds, absent ones counted"
+        if what:
+            help = "--max-nodes raises the bound, if this is meant"
+            raise TooLargeError("E502", f"the network has more than {what}", span, help)
+
+    def spend(self, steps: int) -> None:
+        """Count connections, params and elements of lists gone through; raises TooLargeError."""
+        self.steps += steps
+        if self.steps > self.max_nodes * STEPS_PER_NODE and self.at is not None:
+            message = f"the network takes more than {self.max_nodes * STEPS_PER_NODE:,} steps to work out"
+            raise TooLargeError("E502", message, self.at, "fewer or shorter lists, or --max-nodes")
+
+    def enter(self, block: BlockSpec, path: str, span: Span) -> None:
+        """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""
+        if any(each.block is block for each in self.chain):
+            inside = [each.block for each in self.chain if each.block is not None]
+            circle = " → ".join(each.name.text for each in (*inside[inside.index(block) :], block))
+            message = f"the block {block.name} reaches itself: {circle}"
+            raise ProblemError("E306", message, block.name.span, help="repeat: runs a block a number of times")
+        if len(self.chain) >= MAX_NESTING:
+            raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
+        self.chain.append(Use(block, 0, path, span))
+
+    def enter_round(self, number: int, path: str, span: Span) -> None:
+        """Go into a round of a repeat."""
+        self.chain.append(Use(None, number, path, span))
+
+    # -- diagnostics
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything told so far is an error."""
+        return any(each.severity is Severity.ERROR for each in self.diagnostics)
+
+    def report(self, problem: ProblemError, path: str) -> None:
+        """Keep a mistake, once: the same place in another use of a block is only counted."""
+        found = problem.diagnostic if self.instead is None else moved(problem.diagnostic, self.instead)
+        assert found.span is not None
+        key = (found.code, found.span)
+        if key in self.repeated:
+            self.repeated[key] += 1
+            return
+        self.repeated[key] = 0
+        if any(each.code == found.code and each.span == found.span for each in self.diagnostics):
+            return
+        uses = tuple(map(str, reversed(self.chain)))
+        if len(uses) > SHOWN_USES:
+            uses = (*uses[: SHOWN_USES - 2], f"… {len(uses) - SHOWN_USES + 1} more", uses[-1])
+        around = tuple(Cause(each.span) for each in reversed(self.chain))
+        causes = (*found.causes, *around)
+        self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
+
+    def tell(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Keep diagnostics that are complete."""
+        self.diagnostics.extend(diagnostics)
+
+    def told(self) -> tuple[Diagnostic, ...]:
+        """All mistakes in the order of the text, with how often a block repeats each."""
+        told = []
+        for each in self.diagnostics:
+            times = self.repeated.get((each.code, each.span), 0) if each.span else 0
+            if times:
+                more = f"and the same in {times} more {'use' if times == 1 else 'uses'}"
+                each = replace(each, notes=(*each.notes, more))
+            told.append(each)
+        return tuple(sorted(told, key=lambda each: (each.file or "", each.line or 0, each.column or 0)))

@@ -1,0 +1,277 @@
+"""Names, looked up where they stand: mistakes that need no shapes, also in blocks that nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
+from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.elaborate.names import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
+from cnngraph.fields import fields_of
+from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
+from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
+from cnngraph.language.names import NODE_WORDS, heads, key_problem
+from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
+from cnngraph.ops.registry import Registry
+
+INDICES = frozenset({"i", "item"})
+OVERLAY_WORDS = ("op", "when", "else", "expect")
+MAX_NESTING = 60  # of blocks that are another block with words filled in
+MAX_MEANT = 10  # unknown words of a node that may be missing ones, misspelt
+
+
+def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
+    """Nothing has that name."""
+    other = registry.called(op.text)
+    mend = f"did you mean {other}?" if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
+    if op.text in NODE_WORDS:
+        mend = f"{op} is a key of a node, not an op: {op}: …"
+    help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
+    return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
+
+
+def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
+    """A word that the op or block does not take."""
+    options = list(known)
+    if key in NODE_WORDS:
+        return ProblemError(
+            "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
+        )
+    takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
+    help = _meant(key, options) or takes
+    if key in NEEDLESS:
+        help = f"remove it: {NEEDLESS[key]}"
+    elif key in NODES_OF_THEIR_OWN:
+        help = "write it as a node of its own, below this one"
+    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=help)
+
+
+def _meant(word: str, options: list[str]) -> str | None:
+    """Which word of an op was meant, that of another library perhaps; or which word of any node."""
+    bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
+    other = bare if bare in options else meant(word, (*options, *NODE_WORDS))
+    if other or len(word) == 1:  # one letter is near to any short word
+        return f"did you mean {other}?" if other else None
+    return did_you_mean(word, [*options, *NODE_WORDS])
+
+
+def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """What is missing, less what an unknown word was meant to be: one mistake is one message."""
+    if not missing:
+        return []
+    options = list(known)
+    strange = [word for word in given if word not in options]
+    meant = {_meant(word, options) for word in strange[:MAX_MEANT]}
+    return [name for name in missing if f"did you mean {name}?" not in meant]
+
+
+def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
+    """Every unknown op, word, param and name in the file's own blocks and nodes."""
+    checker = _Checker(spec.library, registry, Mistakes(), [spec.nodes] if spec.nodes else [])
+    for block in spec.library.blocks.values():
+        checker.block(block)
+    if spec.nodes is not None:
+        inputs = frozenset(each.key for each in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
+        checker.scope(spec.nodes, Names(spec.library.params.keys(), inputs))
+    return checker.diagnostics
+
+
+@dataclass(frozen=True)
+class Names:
+    """What may stand behind a `$`, and what a path may begin with."""
+
+    params: Set[str]
+    inputs: frozenset[str]
+    own: Set[str] = frozenset()  # the block's params
+    later: Set[str] = frozenset()  # those of its params that stand further down: they hide the file's
+    nodes: frozenset[str] = frozenset()
+    containers: frozenset[str] = frozenset()
+    indices: frozenset[str] = frozenset()
+
+    def __contains__(self, name: str) -> bool:
+        return name == "from" or (name not in self.later and any(name in each for each in self._sets))
+
+    @cached_property
+    def all(self) -> list[str]:
+        """Every name that may stand behind a `$`, sorted."""
+        return sorted(set().union(*self._sets) - self.later)
+
+    @cached_property
+    def readable(self) -> list[str]:
+        """Every name that a path may begin with, sorted."""
+        return sorted(self.inputs | self.nodes)
+
+    @property
+    def _sets(self) -> tuple[Set[str], ...]:
+        return self.params, self.own, self.inputs, self.nodes, self.containers, self.indices
+
+
+@dataclass(frozen=True)
+class _Checker:
+    library: Library
+    registry: Registry
+    diagnostics: Mistakes
+    outer: list[ScopeSpec]
+    words: dict[str, dict[str, None] | None] = field(default_factory=dict)
+
+    def tell(self, problem: ProblemError, node: str) -> None:
+        self.diagnostics.append(replace(problem.diagnostic, node=node))
+
+    def block(self, block: BlockSpec) -> None:
+        name = block.name.text
+        if self.registry.reserves(name):
+            message = f"{name} is the name of an op"
+            self.tell(ProblemError("E308", message, block.name.span, help="give the block another name"), name)
+        inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
+        own: set[str] = set()
+        later = {param.name.text for param in block.params}
+        names = Names(self.library.params.keys(), inputs, own, later=later)
+        for param in block.params:
+            if param.default is not None:
+                self.value(param.default, replace(names), name)  # a copy: it remembers what is known by now
+            own.add(param.name.text)
+            later.discard(param.name.text)
+        self.node(block.body, names, outer=True)
+
+    def scope(self, scope: ScopeSpec, names: Names) -> None:
+        own = frozenset() if scope.numbered else frozenset(child.name.text for child in scope.children)
+        containers = frozenset(name.partition(".")[0] for name in own if "." in name)
+        inner = replace(names, nodes=own, containers=containers)
+        loose = scope.numbered or any(child.flat or "$" in child.name.text for child in scope.children)
+        loose = loose or any(self.is_flat_block(child) for child in scope.children)
+        if not scope.numbered:
+            for child in scope.children:
+                self.name(child.name)
+        if not loose:
+            for child in scope.children:
+                self.paths(child, inner)
+        self.outer.append(scope)
+        for child in scope.children:
+            self.node(child, inner)
+        self.outer.pop()
+
+    def name(self, word: Word) -> None:
+        """A node's name must do as a module's."""
+        problem = None if "$" in word.text else key_problem(word.text)
+        if problem:
+            self.tell(bad_name(*problem, word.span), word.text)
+
+    def is_flat_block(self, child: NodeSpec) -> bool:
+        found = self.library.find(child.op.text) if child.op else None
+        return found is not None and (found[0].body.flat or found[0].body.broken)
+
+    def paths(self, child: NodeSpec, names: Names) -> None:
+        words = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
+        for word in words:
+            known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
+            if "$" not in word.text and not known:
+                problem = self.no_such_node(word.text.partition(".")[0], word.span, names)
+                self.tell(problem, child.name.text)
+
+    def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
+        """A path that begins with no name in reach, though perhaps with one further out."""
+        outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
+        if outside:
+            message = f"{name} is outside: a body sees its own nodes and what it reads"
+            help = "read it where the block is used, and name it in the block: inputs: [x, skip]"
+            return ProblemError("E301", message, span, notes=(f"{name} is at {outside[0].span}",), help=help)
+        help = did_you_mean(name, names.readable) or in_reach(names.readable)
+        if name == "in":
+            help = f"say which input: {' or '.join(sorted(names.inputs))}"
+        return ProblemError("E301", f"there is no node {name} here", span, help=help)
+
+    def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
+        label = child.name.text
+        if child.broken:
+            return
+        if child.when is not None:
+            self.expression(child.when, names, label)
+        rounds = names
+        if child.repeat is not None:
+            self.expression(child.repeat.count, names, label)
+            rounds = replace(names, indices=names.indices | INDICES)
+            for entry in (*child.repeat.first, *child.repeat.last):
+                self.value(entry.value, rounds, label)
+        for entry in child.words:
+            self.value(entry.value, rounds, label)
+        if child.op is not None:
+            self.op(child.op, child, rounds, label)
+        if child.nodes is not None:
+            inputs = names.inputs if outer and child.repeat is None else frozenset({"in"})
+            self.scope(child.nodes, replace(rounds, inputs=inputs))
+
+    def op(self, op: Word, child: NodeSpec, names: Names, label: str) -> None:
+        if "$" in op.text:
+            self.text(op.text, op.span, False, names, label)
+            return
+        if self.library.find(op.text) is None and self.registry.get(op.text) is None:
+            if self.library.incomplete:
+                return
+            self.tell(no_such_op(op, self.library, self.registry), label)
+            return
+        known = self.words_here(op.text)
+        if known is None:
+            return
+        entries: list[Entry] = list(child.words)
+        if child.repeat is not None:
+            overlays = (*child.repeat.first, *child.repeat.last)
+            if any(each.key == "op" for each in overlays):
+                return
+            entries += [each for each in overlays if each.key not in OVERLAY_WORDS]
+        owner = f"the block {op}" if self.library.find(op.text) else op.text
+        for entry in entries:
+            if entry.key not in known:
+                self.tell(unknown_word(entry.key, owner, known, entry.key_span), label)
+
+    def words_here(self, op: str) -> dict[str, None] | None:
+        """The words that an op or block takes; None where that cannot be known."""
+        if op not in self.words:
+            words = self.words_of(op)
+            self.words[op] = None if words is None else dict.fromkeys(words)
+        return self.words[op]
+
+    def words_of(self, op: str) -> list[str] | None:
+        known: list[str] = []
+        library = self.library
+        for _ in range(MAX_NESTING):
+            found = library.find(op)
+            if found is None:
+                cls = self.registry.get(op)
+                return [*known, *fields_of(cls)] if cls else None
+            block, library = found
+            if block.body.broken:
+                return None
+            known += [param.name.text for param in block.params]
+            if block.body.op is None or block.body.repeat is not None:
+                return known
+            op = block.body.op.text
+        return None
+
+    # -- expressions
+
+    def value(self, value: Value, names: Names, label: str) -> None:
+        if isinstance(value, Scalar):
+            if isinstance(value.value, str) and "$" in value.value:
+                self.text(value.value, value.span, value.quoted, names, label)
+            return
+        inner: Iterator[Value]
+        inner = iter(value.items) if isinstance(value, Listing) else (each.value for each in value)
+        for each in inner:
+            self.value(each, names, label)
+
+    def expression(self, value: Value, names: Names, label: str) -> None:
+        """A word that is always an expression."""
+        if isinstance(value, Scalar) and isinstance(value.value, str):
+            self.text(value.value, value.span, value.quoted, names, label)
+        else:
+            self.value(value, names, label)
+
+    def text(self, text: str, span: Span, quoted: bool, names: Names, label: str) -> None:
+        try:
+            for reference in parse_expression(text).references:
+                if reference.name not in names:
+                    raise unknown_name(reference, names.all, in_round="i" in names.indices)
+        except ExpressionError as error:
+            self.tell(wrong_expression(error, text, span, quoted, names.all), label)

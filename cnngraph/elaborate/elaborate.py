@@ -1,0 +1,184 @@
+"""Elaboration: a Spec becomes a Graph in one walk in topological order.
+
+Blocks and repeats are expanded, expressions evaluated and shapes inferred together, since an expression may ask for a
+shape. A node that fails has an unknown shape, and what reads it stays silent: one mistake is one message.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnngraph.diagnostics import Diagnostic, Span
+from cnngraph.document import Table
+from cnngraph.elaborate.budget import MAX_NODES, Ledger, TooLargeError
+from cnngraph.elaborate.check_names import check_names
+from cnngraph.elaborate.finish import finish
+from cnngraph.elaborate.module_paths import Level, module_tree, type_of_slot
+from cnngraph.elaborate.names import Bound, Env, Given, ProblemError, Reach, Tensors, UnknownError
+from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.walk import Walker
+from cnngraph.fields import FieldError, Int, show_value
+from cnngraph.graph import sizes
+from cnngraph.graph.graph import Graph, Input, Scope
+from cnngraph.language.expressions.values import meter
+from cnngraph.language.model import Spec
+from cnngraph.language.names import NAME
+from cnngraph.ops.registry import Registry
+from cnngraph.tensor_type import TensorType
+
+SIZE = re.compile(r"\d{1,9}")
+__all__ = ["MAX_NODES", "Elaboration", "collector_paused", "elaborate"]
+
+
+@dataclass(frozen=True)
+class Elaboration:
+    """The graph, or the part of it that stands where `diagnostics` has errors."""
+
+    graph: Graph | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sound: bool = True) -> Elaboration:
+    """Expand, evaluate and infer. A library of blocks has no graph, and only its names are checked.
+
+    A spec that is not `sound` had mistakes in its text; what nobody reads may then be a consequence of these.
+    """
+    ledger = Ledger(max_nodes, spec.nodes.span if spec.nodes else None)
+    ledger.tell(check_names(spec, registry))
+    counting = meter.set(ledger.spend)
+    watching = sizes.log.set(sizes.SizeLog())
+    try:
+        graph = _network(spec, registry, ledger, sound) if spec.nodes is not None else None
+    finally:
+        meter.reset(counting)
+        sizes.log.reset(watching)
+    return Elaboration(graph, ledger.told())
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep Python from looking for garbage among what is being made: it is half of a large network's time."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Graph | None:
+    """The whole graph; in part where something failed, None where there is not even an input."""
+    assert spec.nodes is not None
+    kept = sizes.log.get()
+    assert kept is not None
+    maker = Maker(ledger, kept)
+    env = Env(spec.library, {}, {}, Reach(), maker.type_of)
+    try:
+        _bind_params(spec, env)
+        env = env.inside(_inputs(spec, env, maker))
+    except ProblemError as problem:
+        ledger.report(problem, "")
+        return None
+    except UnknownError:
+        return None
+    except TooLargeError as bound:
+        ledger.report(bound.problem, "")
+        return None
+    walker = Walker(registry, ledger, maker, spec.library, env.params)
+    slot: type_of_slot = []
+    last = None
+    try:
+        last = walker.children(spec.nodes, env, Level(""), slot)
+    except TooLargeError as bound:
+        ledger.chain.clear()
+        ledger.report(bound.problem, "")
+    root = Scope(
+        path="",
+        kind="network",
+        block=None,
+        inputs=tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items()),
+        value=last.value.refs if last and last.value else (),
+        children=module_tree("", slot, maker.nodes, maker.implicit),
+        start=0,
+        stop=len(maker.nodes),
+        span=spec.nodes.span,
+    )
+    complete = sound and not ledger.has_errors
+    try:
+        graph, more = finish(
+            spec, env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over, complete=complete
+        )
+    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
+        if last is not None:
+            ledger.report(bound.problem, "")
+        return None
+    ledger.tell(more)
+    complete = sound and not ledger.has_errors
+    rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
+    return replace(graph, plugins=registry.plugins, size_rules=rules)
+
+
+def _bind_params(spec: Spec, env: Env) -> None:
+    """The file's params, in order: a default may use earlier ones."""
+    for param in spec.library.params.values():
+        if param.default is None:
+            message = f"the param {param.name} has no default and is not given"
+            raise ProblemError("E206", message, param.name.span, help=f"say --set {param.name}=…, or give a default")
+        given: Given = env.given(param.name.span, param.default)
+        env.params[param.name.text] = given
+
+
+def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
+    """What `in`, or each named input, stands for."""
+    value = spec.input
+    if value is None:
+        raise UnknownError
+    entries = [(each.key, each.value) for each in value] if isinstance(value, Table) else [("in", value)]
+    bounds = {}
+    for name, each in entries:
+        if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
+            raise ProblemError("E108", f"{name} cannot be an input's name", each.span)
+        ref = maker.add_input(name, _input_type(env.evaluate(each), each.span))
+        bounds[name] = Bound(Tensors((ref,)), each.span)
+    if not bounds:
+        raise ProblemError("E107", "the network has no input", value.span)
+    return bounds
+
+
+def _input_help(value: Any) -> str:
+    """How the input that somebody means is written."""
+    sizes = value
+    if isinstance(value, str):
+        sizes = [int(size) for size in SIZE.findall(value)]
+    match sizes:
+        case [_, _] if sizes is value:
+            image, line = f"[1, {sizes[0]}, {sizes[1]}]", f"[{sizes[0]}, 1, {sizes[1]}]"
+            if image == line:
+                return f"input: {line} for a 1-D input, which is a map of height 1"
+            return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
+        case [_, _, _] if sizes is not value:
+            return f"input: [{', '.join(map(str, sizes))}]"
+        case [_, _, _, _] if sizes is value and sizes[0] == 1:
+            return f"the batch is implied: input: {show_value(sizes[1:])}"
+        case [_, _, _, _] if sizes is value:
+            return "3-D inputs are not supported; the batch is implied, as in input: [3, 224, 224]"
+        case int():
+            return f"input: [{sizes}] for a vector, input: [3, 224, 224] for an image"
+    return "input: [3, 224, 224]  # channels, height, width"
+
+
+def _input_type(value: Any, span: Span) -> TensorType:
+    """The network's input: [channels, height, width] or [features]."""
+    if not isinstance(value, list) or len(value) not in (1, 3):
+        message = f"input must be [channels, height, width] or [features], got {show_value(value)}"
+        raise ProblemError("E107", message, span, help=_input_help(value))
+    try:
+        return TensorType.of(tuple(Int(1, 1_000_000).convert(each) for each in value))
+    except FieldError as error:
+        raise ProblemError("E205", f"a size of the input {error.message}", span, help=error.help) from None

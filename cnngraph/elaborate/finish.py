@@ -1,0 +1,255 @@
+"""The end of elaboration: outputs found, what is never read told, rules of initialisation read, the Graph made."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, did_you_mean
+from cnngraph.document import Entry
+from cnngraph.elaborate.names import Bound, Env, ProblemError, UnknownError
+from cnngraph.elaborate.paths import find
+from cnngraph.fields import FieldError
+from cnngraph.graph.graph import Graph, InitRule, Node, Ref, Scope
+from cnngraph.language.model import InitSpec, Spec, Word
+from cnngraph.ops.init import InitCall, read_init
+from cnngraph.tensor_type import TensorType
+
+DEFAULT_OUTPUT = "output"
+
+
+def finish(
+    spec: Spec,
+    env: Env,
+    root: Scope,
+    last: Bound | None,
+    nodes: list[Node],
+    inputs: Mapping[str, TensorType],
+    unused: set[int],
+    passed_over: Mapping[int, str],
+    *,
+    complete: bool,
+) -> tuple[Graph, list[Diagnostic]]:
+    """The graph and what is still wrong with it; of a graph that is not complete only the part is handed on."""
+    told = Mistakes()
+    outputs, nothing = _outputs(spec, env, last, told)
+    training = frozenset(word.text for word in spec.training_only) - nothing
+    told.extend(_training_mistakes(spec, nothing))
+    rules = _init_rules(spec, env, nodes, told, complete)
+    always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
+    live = always | _live(nodes, outputs.values())
+    if complete and _are_taps(spec):
+        unused = unused.union(index for index in range(len(nodes)) if index not in live)
+    if complete and not any(each.severity is Severity.ERROR for each in told):
+        told.extend(_unread(root, nodes, live, unused, inputs, outputs.values(), passed_over))
+    flagged = tuple(
+        replace(node, training_only=index in live and index not in always, unused=index in unused)
+        if index in unused or index not in always
+        else node
+        for index, node in enumerate(nodes)
+    )
+    params = {name: given.value for name, given in env.params.items()}
+    graph = Graph(
+        name=spec.name,
+        about=spec.about,
+        inputs=dict(inputs),
+        outputs=outputs,
+        training_only=training,
+        nodes=flagged,
+        root=root,
+        init=rules,
+        renames=spec.renames,
+        params=params,
+        paper=spec.paper,
+        published=spec.published,
+        base=spec.base,
+    )
+    return graph, told
+
+
+def _are_taps(spec: Spec) -> bool:
+    """Whether a variant has other outputs than the network it extends: what these do not need is kept, and not run."""
+    return bool(spec.outputs) and spec.nodes is not None and spec.outputs[0][0].span.source != spec.nodes.span.source
+
+
+def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[dict[str, Ref], set[str]]:
+    """The outputs, and the names of those that are left out since they are nothing: absent nodes with `else: []`."""
+    assert spec.nodes is not None
+    outputs: dict[str, Ref] = {}
+    nothing: set[str] = set()
+    wanted: list[tuple[str, Word | None]] = [(name.text, path) for name, path in spec.outputs]
+    for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
+        try:
+            bound = find(env, path) if path else last
+            if bound is None:
+                continue
+            if path and not bound.tensors().refs:
+                nothing.add(name)
+            else:
+                outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
+        except ProblemError as problem:
+            told.append(problem.diagnostic)
+        except UnknownError:
+            pass
+    if len(nothing) == len(wanted) > 0:
+        message = "no output is left: every one is absent here, with nothing in its place"
+        told.append(Diagnostic("E304", message, spec.outputs[0][1].span))
+    return outputs, nothing
+
+
+def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
+    """The one tensor that an output is; `path` is how the author names it, None for the last node, called `name`."""
+    what, span = (path.text, path.span) if path else (name, bound.span)
+    if bound.unused:
+        message = f"{what} is marked unused, so it cannot be an output"
+        raise ProblemError("E312", message, span, help=None if path else "say outputs: {logits: …}")
+    refs = bound.tensors().refs
+    if not refs:
+        message = f"there is no output: {what} is absent here, with nothing in its place"
+        raise ProblemError("E304", message, span, help="name the outputs: outputs: {logits: …}")
+    if len(refs) != 1:
+        message = f"an output is one tensor, but {what} is a list of {len(refs)}"
+        raise ProblemError("E304", message, span, help=f"name a part ({what}.0), or concat them")
+    if not env.type_of(refs[0]).batched:
+        raise ProblemError("E212", f"an output is made of images, and {what} is a free parameter", span)
+    return refs[0]
+
+
+def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
+    names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
+    training = {word.text for word in spec.training_only}
+    for word in spec.training_only:
+        if word.text not in names:
+            help = did_you_mean(word.text, names) or f"the outputs are {', '.join(names)}"
+            yield Diagnostic("E314", f"training_only names no output: {word}", word.span, help=help)
+    left = [name for name in names if name not in nothing]
+    if left and training.issuperset(left):
+        message = "no output is left in eval mode: every one is training_only"
+        help = "write training_only: [] to compute it in eval mode too, or name another output"
+        yield Diagnostic("E314", message, spec.training_only[0].span, help=help)
+
+
+def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
+    """The nodes that outputs hang on."""
+    live = {ref.node for ref in outputs if ref.node >= 0}
+    for index in range(max(live, default=-1), -1, -1):  # a node reads what is made before it
+        if index in live:
+            live.update(ref.node for ref in nodes[index].reads)
+    return {index for index in live if index >= 0}
+
+
+def _unread(
+    root: Scope,
+    nodes: list[Node],
+    live: set[int],
+    unused: set[int],
+    inputs: Mapping[str, TensorType],
+    outputs: Iterable[Ref],
+    passed_over: Mapping[int, str],
+) -> list[Diagnostic]:
+    """Nodes that nobody reads, each told once: at the outermost block whose value it is, and at its first use."""
+    told = [
+        Diagnostic("E312", f"{nodes[index].path} is marked unused, yet it is read", nodes[index].span)
+        for index in sorted(live & unused)
+    ]
+    read = {ref.node for index, node in enumerate(nodes) if index not in unused for ref in node.reads}
+    dead = [index for index in range(len(nodes)) if index not in live and index not in unused and index not in read]
+    outermost: dict[int, Scope] = {}
+    for scope in _all_scopes(root) if dead else ():
+        for ref in scope.value:
+            outermost.setdefault(ref.node, scope)
+    seen: dict[object, int] = {}
+    for index in dead:
+        where = outermost.get(index, nodes[index])
+        path, span = where.path, where.span
+        if span in seen:
+            continue
+        seen[span] = index
+        fact = passed_over.get(index)
+        notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
+        told.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
+    used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
+    for position, name in enumerate(inputs):
+        if -1 - position not in used and used:
+            told.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
+    return told
+
+
+PASSED_OVER_HELP = "an absent node hands on its first input: name this one first in its from, or as its else"
+UNREAD_HELP = "read it with from:, remove it, or mark it unused: true (built for its weights' keys, never run)"
+
+
+def _all_scopes(root: Scope) -> Iterable[Scope]:
+    waiting = deque(each for each in root.children if isinstance(each, Scope))
+    while waiting:
+        scope = waiting.popleft()
+        yield scope
+        waiting += [each for each in scope.children if isinstance(each, Scope)]
+
+
+def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complete: bool) -> tuple[InitRule, ...]:
+    rules = []
+    for each in spec.init:
+        try:
+            rule = _init_rule(each, env)
+        except ProblemError as problem:
+            told.append(problem.diagnostic)
+            continue
+        rules.append(rule)
+        if complete:  # else the modules that a rule fits may be among those that failed
+            own = each.match.span.source == spec.source
+            told.extend(_rule_mistakes(each, rule, nodes, own))
+    return tuple(rules)
+
+
+def _init_rule(spec: InitSpec, env: Env) -> InitRule:
+    values = {}
+    for entry in spec.values:
+        given = env.given(entry.key_span, entry.value)
+        try:
+            values[entry.key] = read_init(given.value)
+        except FieldError as error:
+            raise ProblemError("E702", f"{entry.key} {error.message}", given.span, help=error.help) from None
+    return InitRule(spec.match.text, values)
+
+
+def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[Diagnostic]:
+    """A function that cannot fill a tensor of the shape that one of the modules has."""
+    value = rule.values.get(entry.key)
+    if not isinstance(value, InitCall):
+        return
+    for node in fitting:
+        shape = node.parameters.get(entry.key)
+        reason = value.refusal(shape) if shape is not None else None
+        if reason:
+            note = f"{node.path}.{entry.key} is {'×'.join(map(str, shape or ()))}"
+            yield Diagnostic("E703", reason, entry.key_span, notes=(note,))
+            return
+
+
+def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node], own: bool) -> Iterable[Diagnostic]:
+    """A rule that fits nothing, or a parameter that none of its modules has.
+
+    What an extended spec's rule fits may be what its variant does without: only the spec's own rules are told then.
+    """
+    fitting = [node for node in nodes if rule.fits(node.op, node.path)]
+    if not fitting and not own:
+        return
+    if not fitting:
+        ops = {node.op for node in nodes}
+        help = did_you_mean(rule.match, ops) or "match: an op's name, or a path with * (one part) and ** (any)"
+        severity = Severity.WARNING
+        message = f"this rule fits no module: {rule.match}"
+        yield Diagnostic("W701", message, spec.match.span, severity, help=help)
+        return
+    if all(node.op == "parameter" for node in fitting):
+        message = "a free parameter is initialised by its own word, not by a rule"
+        yield Diagnostic("E702", message, spec.match.span, help="{op: parameter, shape: …, init: 0.1}")
+        return
+    known = {name for node in fitting for name in node.parameters} | {"weight", "bias"}
+    for entry in spec.values:
+        yield from _unfillable(entry, rule, fitting)
+        if entry.key not in known:
+            message = f"{rule.match} has no parameter {entry.key}"
+            yield Diagnostic("E702", message, entry.key_span, help=did_you_mean(entry.key, known))

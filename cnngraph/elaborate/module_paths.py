@@ -1,0 +1,127 @@
+"""A module under construction: the names its children take, and the scope that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnngraph.diagnostics import Span
+from cnngraph.elaborate.names import ProblemError, bad_name
+from cnngraph.graph.graph import Node, Scope
+from cnngraph.language.model import Word
+from cnngraph.language.names import MAX_PATH, heads, key_problem
+
+type_of_slot = list[Any]  # scopes, node indices, and inner slots, in module order
+
+
+@dataclass(slots=True)
+class Level:
+    """The children's names of one module."""
+
+    path: str
+    taken: dict[str, Span] = field(default_factory=dict)
+    containers: dict[str, Span] = field(default_factory=dict)
+    count: int = 0
+
+    def within(self, name: str) -> str:
+        """A child's path."""
+        return f"{self.path}.{name}" if self.path else name
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a node's module goes: into a level, under a name (None: the next number), at a slot."""
+
+    level: Level
+    slot: type_of_slot
+    name: Word | None
+    span: Span
+    path: str | None = None
+
+    def peek(self) -> str:
+        """The path that `take` will give."""
+        if self.path is None:
+            return self.level.within(self.name.text if self.name else str(self.level.count))
+        return self.path
+
+    def take(self) -> str:
+        """The path, now taken. Raises ProblemError at a clash of names."""
+        level = self.level
+        if self.path is not None:
+            return self.path
+        name = self.name.text if self.name else str(level.count)
+        if not self.name:
+            level.count += 1
+        self.check(name)
+        level.taken[name] = self.span
+        self.path = level.within(name)
+        if len(self.path) > MAX_PATH:
+            raise ProblemError("E503", f"the path of a node has more than {MAX_PATH:,} characters", self.span)
+        return self.path
+
+    def skip(self) -> str:
+        """The path that a node would have had which failed before it took one."""
+        path = self.peek()
+        self.level.count += self.name is None
+        return path
+
+    def check(self, name: str) -> None:
+        level = self.level
+        if problem := key_problem(name):
+            raise bad_name(*problem, self.span)
+        *around, _ = heads(name)
+        clash = next((level.taken[each] for each in (name, *around) if each in level.taken), level.containers.get(name))
+        if clash is not None:
+            message = f"two modules would be called {level.within(name)}"
+            raise ProblemError(
+                "E305", message, self.span, notes=(f"the first is at {clash}",), help="give one another name"
+            )
+        for head in around:
+            level.containers.setdefault(head, self.span)
+
+
+def flattened(slot: type_of_slot) -> Iterator[Scope | int]:
+    """A slot's scopes and nodes, inner slots opened."""
+    waiting = [iter(slot)]
+    while waiting:
+        for each in waiting[-1]:
+            if isinstance(each, list):
+                waiting.append(iter(each))
+                break
+            yield each
+        else:
+            waiting.pop()
+
+
+def module_tree(path: str, slot: type_of_slot, nodes: list[Node], implicit: set[int]) -> tuple[Scope | int, ...]:
+    """The children of a module in order; dotted names grouped into containers at their first mention."""
+    children = list(flattened(slot))
+    skip = len(path) + 1 if path else 0
+    names = [None if each in implicit else _name(each, nodes)[skip:] for each in children]
+    if not any(name and "." in name for name in names):
+        return tuple(children)
+    groups: dict[str, list[Scope | int]] = {}
+    order: list[Scope | int | str] = []
+    for child, name in zip(children, names, strict=True):
+        head = name.partition(".")[0] if name and "." in name else None
+        if head is None:
+            order.append(child)
+        else:
+            if head not in groups:
+                groups[head] = []
+                order.append(head)
+            groups[head].append(child)
+    return tuple(_container(path, each, groups[each], nodes) if isinstance(each, str) else each for each in order)
+
+
+def _container(path: str, head: str, children: list[Scope | int], nodes: list[Node]) -> Scope:
+    inner = f"{path}.{head}" if path else head
+    first = children[0]
+    span = first.span if isinstance(first, Scope) else nodes[first].span
+    grouped = module_tree(inner, list(children), nodes, set())
+    return Scope(inner, "container", None, (), (), grouped, 0, 0, span)
+
+
+def _name(child: Scope | int, nodes: list[Node]) -> str:
+    return child.path if isinstance(child, Scope) else nodes[child].path

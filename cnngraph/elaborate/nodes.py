@@ -1,0 +1,234 @@
+"""Single operations: words typed, shapes inferred, nodes made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnngraph.diagnostics import Cause, Span
+from cnngraph.elaborate.budget import Ledger
+from cnngraph.elaborate.check_names import not_meant, unknown_word
+from cnngraph.elaborate.module_paths import type_of_slot
+from cnngraph.elaborate.names import Given, ProblemError, Reads, Tensors
+from cnngraph.elaborate.repairs import Blame
+from cnngraph.fields import FieldError, fields_of, literal_help
+from cnngraph.graph.graph import Node, Ref, Scope
+from cnngraph.graph.sizes import SizeLog, decide
+from cnngraph.ops.merge import Concat
+from cnngraph.ops.op import Op, OpError, infer_types
+from cnngraph.tensor_type import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an op says of itself for the types that it reads."""
+
+    types: tuple[TensorType, ...]
+    is_list: bool
+    parameters: Mapping[str, tuple[int, ...]]
+    buffers: Mapping[str, tuple[int, ...]]
+    macs: int
+
+
+class Maker:
+    """Makes the nodes of a graph, in order of execution."""
+
+    def __init__(self, ledger: Ledger, log: SizeLog) -> None:
+        self.ledger = ledger
+        self.log = log
+        self.inputs: dict[str, TensorType] = {}
+        self.input_names: list[str] = []
+        self.input_types: list[TensorType] = []
+        self.nodes: list[Node] = []
+        self.words: dict[int, Mapping[str, Given]] = {}
+        self.implicit: set[int] = set()
+        self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
+        self.blame = Blame(self.nodes, self.words, self.type_of, Counter())
+        self._facts: dict[object, Facts] = {}
+        self._paths: set[str] = set()
+        self._last_concat: int | None = None
+
+    def add_input(self, name: str, type_: TensorType) -> Ref:
+        """One more input of the network."""
+        self.inputs[name] = type_
+        self.input_names.append(name)
+        self.input_types.append(type_)
+        return Ref(-len(self.input_types))
+
+    def type_of(self, ref: Ref) -> TensorType:
+        """A tensor's type."""
+        return self.nodes[ref.node].types[ref.part] if ref.node >= 0 else self.input_types[-1 - ref.node]
+
+    def name_of(self, ref: Ref) -> str:
+        """A tensor's name: its node's path, with the part's number behind it where the value is a list."""
+        if ref.node < 0:
+            return self.input_names[-1 - ref.node]
+        node = self.nodes[ref.node]
+        return f"{node.path}.{ref.part}" if node.is_list else node.path
+
+    def owner(self, path: str) -> str | None:
+        """The path of the node whose module runs here again; None where the node has its own."""
+        if self.sharing is None:
+            return None
+        owner, sharer = self.sharing
+        return owner + path[len(sharer) :]
+
+    def place_at(self, span: Span, path: str, slot: type_of_slot) -> None:
+        """Say where a shared module's use is written, which is not where its owner is."""
+        for position in range(len(slot) - 1, -1, -1):  # it is one of the last: a repeat shares thousands of times
+            each = slot[position]
+            if isinstance(each, Scope) and each.path == path:
+                slot[position] = replace(each, span=span)
+                return
+            if isinstance(each, int) and self.nodes[each].path == path:
+                self.nodes[each] = replace(self.nodes[each], span=span)
+                return
+
+    def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str, reads: Reads) -> Op:
+        """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""
+        fields = fields_of(cls)
+        values: dict[str, Any] = {}
+        problems: list[ProblemError] = []
+        behind: tuple[Cause, ...] | None = None
+        for key, given in words.items():
+            decide(given.sized, f"{key} of {path}", given.span)
+            known = fields.get(key)
+            if known is None:
+                problems.append(unknown_word(key, cls.name, fields, given.key_span))
+                continue
+            try:
+                values[key] = known.kind.convert(given.value)
+            except FieldError as error:
+                behind = self.blame.causes(reads.refs) if behind is None else behind
+                notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
+                message = f"{key} of {cls.name} {error.message}"
+                others = {name: each.value for name, each in words.items()}
+                help = (
+                    cls.advice(key, given.value, others)
+                    or literal_help(error.help, given.span.text, given.value, known.kind)
+                    or (f"did you mean {given.meant}?" if given.meant else None)
+                )
+                problems.append(
+                    ProblemError(
+                        "E205", message, given.span, notes=notes, help=help, causes=[Cause(given.origin, key), *behind]
+                    )
+                )
+        missing = [name for name, each in fields.items() if each.required and name not in words]
+        missing = not_meant(missing, words, fields)
+        if missing:
+            message = f"{cls.name} needs {' and '.join(missing)}"
+            problems.append(ProblemError("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))
+        for problem in problems[:-1]:
+            self.ledger.report(problem, path)
+        if problems:
+            raise problems[-1]
+        return cls(**values)
+
+    def add(self, op: Op, words: Mapping[str, Given], reads: Reads, path: str, span: Span) -> int:
+        """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
+        refs = reads.refs
+        self.ledger.visit(span, len(self.nodes), 1)
+        self.ledger.spend(2 * len(refs))
+        types = tuple(self.type_of(ref) for ref in refs)
+        try:
+            facts = self.facts(op, types)
+        except OpError as error:
+            raise self.blame.refusal(error, op, reads, words, span) from None
+        names = tuple(self.name_of(ref) for ref in refs)
+        self.blame.readers.update({ref.node for ref in refs})
+        return self.append(op, words, refs, names, facts, path, span)
+
+    def append(
+        self,
+        op: Op,
+        words: Mapping[str, Given],
+        refs: tuple[Ref, ...],
+        names: tuple[str, ...],
+        facts: Facts,
+        path: str,
+        span: Span,
+    ) -> int:
+        """One more node. Raises ProblemError where another has its path."""
+        self.ledger.spend(len(facts.types))
+        if path in self._paths:
+            raise ProblemError("E305", f"two nodes would be called {path}", span, help="give one another name")
+        self._paths.add(path)
+        node = Node(
+            path=path,
+            operation=op,
+            reads=refs,
+            inputs=names,
+            types=facts.types,
+            is_list=facts.is_list,
+            span=span,
+            shares=self.owner(path),
+            parameters=facts.parameters,
+            buffers=facts.buffers,
+            macs=facts.macs,
+        )
+        self.nodes.append(node)
+        self.log.made(len(self.nodes) - 1, op, refs)
+        self.words[len(self.nodes) - 1] = words
+        return len(self.nodes) - 1
+
+    def facts(self, op: Op, types: tuple[TensorType, ...]) -> Facts:
+        """What comes out, and its cost; the rounds of a repeat ask again and again. Raises OpError."""
+        key = (op, types)
+        try:
+            known = self._facts.get(key)
+        except TypeError:  # an op with a table in it has no hash
+            return _facts(op, types)
+        if known is None:
+            known = self._facts[key] = _facts(op, types)
+        return known
+
+    def concat(self, refs: tuple[Ref, ...], path: str, slot: type_of_slot, span: Span) -> Tensors:
+        """The concatenation that `carry: concat` implies; of one tensor it is that tensor."""
+        if len(refs) == 1:
+            return Tensors(refs)
+        index = self.extend_concat(refs, self.free_path(path), span)
+        if index is None:
+            reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
+            index = self.add(Concat(), {}, reads, self.free_path(path), span)
+        self._last_concat = index
+        self.implicit.add(index)
+        slot.append(index)
+        return Tensors((Ref(index),))
+
+    def extend_concat(self, refs: tuple[Ref, ...], path: str, span: Span) -> int | None:
+        """A concatenation that extends the previous one, in time proportional to what is new.
+
+        None where it does not extend it, or where the new tensors do not fit: `add` reports that in full.
+        """
+        if self._last_concat is None:
+            return None
+        last = self.nodes[self._last_concat]
+        more = refs[len(last.reads) :]
+        if refs[: len(last.reads)] != last.reads:
+            return None
+        self.ledger.visit(span, len(self.nodes), 1)
+        self.ledger.spend(2 * len(refs))
+        try:
+            facts = self.facts(last.operation, (*last.types, *map(self.type_of, more)))
+        except OpError:
+            return None
+        self.blame.readers.update({ref.node for ref in refs})
+        names = (*last.inputs, *map(self.name_of, more))
+        return self.append(last.operation, {}, refs, names, facts, path, span)
+
+    def free_path(self, path: str) -> str:
+        """The path, with a number appended where a node has it already; only nodes without a module need this."""
+        number = 2
+        found = path
+        while found in self._paths:
+            found = f"{path}_{number}"
+            number += 1
+        return found
+
+
+def _facts(op: Op, types: tuple[TensorType, ...]) -> Facts:
+    result = infer_types(op, types)
+    outputs = result if isinstance(result, tuple) else (result,)
+    return Facts(outputs, isinstance(result, tuple), op.parameters(*types), op.buffers(*types), op.macs(*types))

@@ -1,0 +1,134 @@
+"""Where a path leads: through the names of a scope, the nodes inside a node, and the tensors of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cnngraph.diagnostics import did_you_mean
+from cnngraph.elaborate.names import NOT_KNOWN_YET, Bound, Env, ProblemError, Tensors, UnknownError, in_reach
+from cnngraph.language.model import Word
+from cnngraph.language.names import heads
+
+MAX_MEANINGS = 50  # of one path; two different ones are an error
+
+
+def find(env: Env, word: Word) -> Bound:
+    """What a path stands for. Raises ProblemError where it leads nowhere, or to different tensors."""
+    text = env.text(word)
+    search = _Search(env, word, text)
+    for head in heads(text):
+        rest = text[len(head) + 1 :].split(".") if len(head) < len(text) else []
+        for bound in [env.inputs[head]] if head in env.inputs else env.names.all(head):
+            search.walk(bound, rest, head)
+    return search.result()
+
+
+@dataclass(slots=True)
+class _Search:
+    """Follows a path in every way that it can be read.
+
+    A number in it is a node inside, or else a tensor of the list that a node gives.
+    """
+
+    env: Env
+    word: Word
+    text: str
+    found: list[tuple[Bound, str]] = field(default_factory=list)  # each with its description in a message
+    problems: list[ProblemError] = field(default_factory=list)
+    unknown: bool = False  # a node on the way failed
+
+    def result(self) -> Bound:
+        """The one thing that was found."""
+        if not self.found:
+            if self.unknown:
+                raise UnknownError
+            raise self.problems[0] if self.problems else self.no_node()
+        (first, _), *others = self.found
+        for bound, _ in others:
+            if first.value is not None and bound.value is not None and bound.value.refs != first.value.refs:
+                raise self.ambiguous()
+        return first
+
+    def walk(self, bound: Bound, rest: list[str], reached: str) -> None:
+        """The path's remaining parts, through names inside nodes and numbers of lists."""
+        if len(self.found) == MAX_MEANINGS:
+            return
+        if not rest:
+            kind = "the value of the flat node" if bound.flat else "the node"
+            self.found.append((bound, f"{kind} {reached if bound.flat else bound.path or reached} at {bound.span}"))
+            return
+        before = len(self.found), len(self.problems), self.unknown
+        for length in range(len(rest), 0, -1):
+            name = ".".join(rest[:length])
+            for inner in bound.names.all(name):
+                self.walk(inner, rest[length:], f"{reached}.{name}")
+        part = rest[0]
+        if part.isdecimal():
+            self.number(bound, int(part), rest, reached)
+        if (len(self.found), len(self.problems), self.unknown) == before:
+            self.nothing(bound, part, reached)
+
+    def number(self, bound: Bound, number: int, rest: list[str], reached: str) -> None:
+        """A tensor of a list, or of an input, which is a list of one where it is no other."""
+        if bound.value is None:
+            self.unknown = self.unknown or rest[0] not in bound.names
+            return
+        tensors = bound.value
+        if tensors.is_list or reached in self.env.inputs:
+            if number < len(tensors.refs):
+                part = Bound(Tensors((tensors.refs[number],)), self.word.span)
+                if len(rest) == 1:
+                    self.found.append((part, f"tensor {number} of the list {reached}"))
+                else:
+                    self.walk(part, rest[1:], f"{reached}.{number}")
+            elif rest[0] not in bound.names and not (bound.absent and not tensors.refs):
+                self.problems.append(self.out_of_range(len(tensors.refs), reached))
+        elif rest[0] not in bound.names and number < len(bound.rounds) and bound.rounds[number].flat:
+            self.walk(bound.rounds[number], rest[1:], f"{reached}.{number}")  # it took no number of its own
+
+    def nothing(self, bound: Bound, part: str, reached: str) -> None:
+        """Nothing inside the node has the next part's name."""
+        span = self.word.span
+        if bound.absent:
+            message = f"{reached} is absent here, so there is nothing inside it to read"
+            problem = ProblemError("E304", message, span, notes=(f"its when at {bound.span} is false",))
+        elif bound.value is None:
+            self.unknown = True
+            return
+        elif not bound.names:
+            problem = ProblemError("E301", f"{reached} is a single node, there is no {part} inside", span)
+        else:
+            mend = did_you_mean(part, bound.names)
+            problem = ProblemError("E301", f"there is no {part} in {reached}", span, help=mend or in_reach(bound.names))
+        self.problems.append(problem)
+
+    def out_of_range(self, count: int, reached: str) -> ProblemError:
+        parts = {0: "no parts", 1: f"one part, {reached}.0"}.get(count, f"{count} parts, 0 to {count - 1}")
+        return ProblemError("E301", f"{reached} has {parts}", self.word.span)
+
+    def no_node(self) -> ProblemError:
+        """The path begins with nothing that is in reach."""
+        head = self.text.partition(".")[0]
+        if later := next((each for each in heads(self.text) if each in self.env.names.later), None):
+            message = f"{later} is not known yet where this node reads it"
+            return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
+        options = [*self.env.inputs, *self.env.names]
+        mend = did_you_mean(head, options)
+        if head == "in" and self.env.inputs:
+            mend = f"say which input: {' or '.join(self.env.inputs)}"
+        return ProblemError("E301", f"there is no node {head} here", self.word.span, help=mend or in_reach(options))
+
+    def ambiguous(self) -> ProblemError:
+        """The path can be read in two ways, and each gives something else."""
+        (first, what), *others = self.found
+        other = next(each for bound, each in others if bound.value and first.value and bound.value != first.value)
+        help = "give one of these nodes another name"
+        if other.startswith("tensor "):
+            base = self.text.rpartition(".")[0]
+            help = (
+                f"give the nodes in {base} names (in a repeat, name: path1), or list its tensors under another name: "
+            )
+            help += f"{{op: identity, from: {base}}}"
+        return ProblemError(
+            "E319", f"{self.text} is ambiguous", self.word.span, notes=(f"it is {what}", f"and {other}"), help=help
+        )

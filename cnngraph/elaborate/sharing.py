@@ -1,0 +1,71 @@
+"""Modules that run again: what can be shared, and whether it runs on other inputs as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cnngraph.elaborate.names import Bound, ProblemError, UnknownError
+from cnngraph.elaborate.nodes import Maker
+from cnngraph.graph.graph import Node
+from cnngraph.language.model import Word
+from cnngraph.ops.op import Op
+from cnngraph.tensor_type import TensorType
+
+
+def shareable(word: Word, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:
+    """How a node runs again. Raises ProblemError where it has no module that could."""
+    notes = (f"{word} is at {owner.span}",)
+    if owner.value is None:
+        raise UnknownError
+    if owner.unused or (owner.start < owner.stop and unused.issuperset(range(owner.start, owner.stop))):
+        message = f"{word} is marked unused, so its module never runs, and nothing can share it"
+        raise ProblemError("E312", message, word.span, notes=notes, help="drop unused there")
+    if owner.flat:
+        message = f"{word} is flat, so it has no module of its own that could be shared"
+        raise ProblemError("E307", message, word.span, notes=notes, help="share its nodes one by one, or drop flat")
+    if owner.shares:
+        message = f"{word} shares {owner.shares}, and has no module of its own"
+        raise ProblemError("E307", message, word.span, notes=notes, help=f"share: {owner.shares}")
+    inside = next((node for node in nodes[owner.start : owner.stop] if node.shares), None)
+    if inside is not None:
+        message = f"{word} cannot be shared: inside, {inside.path} shares {inside.shares}"
+        raise ProblemError("E307", message, word.span, notes=notes)
+    if owner.absent or owner.again is None:
+        raise ProblemError("E307", f"{word} is no module that could be shared", word.span)
+    return owner.again
+
+
+def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, str] | None:
+    """What the nodes made since `start` need that the owner's modules do not have, and the first place of it."""
+    mine, theirs = maker.nodes[start:], maker.nodes[owner.start : owner.stop]
+    whole = len(theirs) != 1 or theirs[0].path != owner.path
+    for a, b in zip(mine, theirs, strict=False):
+        if a.path[len(path) :] != b.path[len(owner.path) :] or a.op != b.op:
+            return "other operations", f"{a.path} would be {a.op}, where {owner.path} has {b.path}, {b.op}"
+        if a.operation != b.operation:
+            return "other parameters", f"the parameters of {b.path} would differ"
+        for name, shape in {**a.parameters, **a.buffers}.items():
+            have = {**b.parameters, **b.buffers}.get(name)
+            if have != shape:
+                wanted, found = ("×".join(map(str, each or ())) for each in (shape, have))
+                return "other weights", f"{name} would be {wanted}, but {b.path}.{name} is {found}"
+        here, there = ([maker.type_of(ref) for ref in each.reads] for each in (a, b))
+        if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
+            made, wanted = (_written(a.operation, types)[0] for types in (there, here))
+            return "another module", f"{b.path} is {made}, and would be {wanted}"
+    if len(mine) != len(theirs):
+        return "other operations", f"it would have {len(mine)} operations, but {owner.path} has {len(theirs)}"
+    return None
+
+
+def fits_in_scope(op: Op, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
+    """The same as `Op.fits` for a part of a module, whose expressions are shared as its modules are."""
+    return op.fits(made_for, inputs) and (not op.is_stateless or _written(op, made_for) == _written(op, inputs))
+
+
+def _written(op: Op, types: Sequence[TensorType]) -> tuple[str, ...]:
+    """What an operation is in generated code: a constructor call, or an expression and its module in nn.Sequential."""
+    if (made := op.layer(*types)) is not None:
+        return (str(made),)
+    code = op.code(tuple(f"x{number}" for number in range(len(types))), *types)
+    return code, str(op.chain_layer(*types))

@@ -1,0 +1,1 @@
+"""The compiled network as a value."""

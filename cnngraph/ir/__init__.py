@@ -1,1 +1,0 @@
-"""The compiler's middle: a Spec is elaborated into a Graph."""

@@ -1,0 +1,1 @@
+"""The language of specs: from YAML values to a `Spec`."""

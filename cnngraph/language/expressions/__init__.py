@@ -1,0 +1,1 @@
+"""Expressions in specs: grammar, syntax tree, values and functions."""

@@ -1,0 +1,130 @@
+"""The functions of expressions: `min`, `ceil`, `make_divisible` …"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnngraph.language.expressions.values import (
+    MAX_ELEMENTS,
+    NUMBERS,
+    Fault,
+    ShapeValue,
+    Value,
+    bounded,
+    length,
+    number_mend,
+    shown,
+    spend,
+)
+
+
+def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]:
+    """The function of a number, which takes lists element by element too."""
+
+    def apply(value: Value) -> Value:
+        if type(value) in NUMBERS:
+            return bounded(function(bounded(value)))
+        if isinstance(value, list | tuple):
+            spend(len(value))
+            return [apply(each) for each in value]
+        raise Fault("E403", f"{name} needs a number or a list of numbers, got {shown(value)}", number_mend(value))
+
+    return apply
+
+
+def _numbers(name: str, values: Value) -> list[Any]:
+    spend(len(values))
+    for each in values:
+        if type(each) not in NUMBERS:
+            raise Fault("E403", f"{name} needs numbers, got {shown(each)}", number_mend(each))
+    return [bounded(each) for each in values]
+
+
+def _extreme(name: str, function: Callable[[list[Any]], Any]) -> Callable[..., Value]:
+    def apply(*values: Value) -> Value:
+        if len(values) == 1:
+            if not isinstance(values[0], list | tuple):
+                message = f"{name} of one value needs a list, got {shown(values[0])}"
+                raise Fault("E403", message, f"give it a list or several numbers: {name}(…, …)")
+            values = tuple(values[0])
+        if not values:
+            raise Fault("E404", f"{name} of an empty list")
+        return function(_numbers(name, values))
+
+    return apply
+
+
+def _sum(values: Value) -> Value:
+    if not isinstance(values, list | tuple):
+        raise Fault("E403", f"sum needs a list, got {shown(values)}")
+    return bounded(sum(_numbers("sum", values)))
+
+
+def _len(value: Value) -> int:
+    if isinstance(value, ShapeValue):
+        return length(value)
+    if isinstance(value, list | tuple | str | Mapping):
+        return len(value)
+    raise Fault("E403", f"len needs a list, got {shown(value)}")
+
+
+def _range(*bounds: Value) -> list[int]:
+    for each in bounds:
+        if type(each) is not int:
+            mend = "use //, which gives a whole number" if isinstance(each, float) else None
+            raise Fault("E403", f"range needs whole numbers, got {shown(each)}", mend)
+    if len(bounds) == 3 and bounds[2] == 0:
+        raise Fault("E404", "the step of range must not be 0")
+    numbers = range(*map(bounded, bounds))
+    if len(numbers) > MAX_ELEMENTS:
+        raise Fault("E503", f"range gives {len(numbers):,} elements: at most {MAX_ELEMENTS:,}")
+    spend(len(numbers))
+    return list(numbers)
+
+
+def _make_divisible(value: Value, divisor: Value = 8) -> Value:
+    """The multiple of `divisor` nearest to the number and not more than a tenth below it (Sandler et al. 2018)."""
+    if type(divisor) is not int or divisor < 1:
+        raise Fault("E403", f"make_divisible needs a whole divisor of at least 1, got {shown(divisor)}")
+
+    bounded(divisor)
+
+    def nearest(number: float) -> int:
+        rounded = max(divisor, int(number + divisor / 2) // divisor * divisor)
+        return rounded + divisor if rounded < 0.9 * number else rounded
+
+    return _each("make_divisible", nearest)(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the language: how many values it takes, and what it gives."""
+
+    least: int
+    most: int
+    apply: Callable[..., Value]
+
+    @property
+    def takes(self) -> str:
+        """How many values it takes, in words."""
+        if self.most > 3:
+            return "one list or several numbers"
+        return f"{self.least} value" if self.least == self.most else f"{self.least} to {self.most} values"
+
+
+FUNCTIONS: dict[str, Function] = {
+    "min": Function(1, 1000, _extreme("min", min)),
+    "max": Function(1, 1000, _extreme("max", max)),
+    "abs": Function(1, 1, _each("abs", abs)),
+    "round": Function(1, 1, _each("round", round)),
+    "floor": Function(1, 1, _each("floor", math.floor)),
+    "ceil": Function(1, 1, _each("ceil", math.ceil)),
+    "int": Function(1, 1, _each("int", int)),
+    "len": Function(1, 1, _len),
+    "sum": Function(1, 1, _sum),
+    "range": Function(1, 3, _range),
+    "make_divisible": Function(1, 2, _make_divisible),
+}

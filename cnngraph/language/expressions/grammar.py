@@ -1,0 +1,399 @@
+"""The grammar of expressions: text to tree, by operator precedence.
+
+From weakest to strongest: `… if … else …`; `or`; `and`; `not`; the comparisons, which chain; `+ -`; `* / // %`; the
+sign; `**`, from right to left; and what follows a value: `.name`, `.0`, `[…]`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, NoReturn
+
+from cnngraph.diagnostics import did_you_mean
+from cnngraph.fields import NOTHINGS, TRUTHS
+from cnngraph.language.expressions.functions import FUNCTIONS
+from cnngraph.language.expressions.syntax import (
+    Arithmetic,
+    Both,
+    Call,
+    Choice,
+    Comparison,
+    Either,
+    ExpressionError,
+    Index,
+    Items,
+    Literal,
+    Member,
+    Name,
+    Negative,
+    Node,
+    Not,
+    Reference,
+    Slice,
+)
+from cnngraph.language.expressions.values import Fault, bounded
+
+MAX_LENGTH = 2_000
+MAX_DEPTH = 50
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<reference>\$[A-Za-z_][A-Za-z0-9_]*(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))*)
+    | (?P<member>(?<=[\])])(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+))+)
+    | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+    | (?P<text>'[^']*'|"[^"]*")
+    | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<symbol>\*\*|//|===|!==|[=!<>]=|<>|&&|\|\||[-+*/%<>()\[\],:=!^&|?])
+    )""",
+    re.VERBOSE,
+)
+_CONSTANTS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_KEYWORDS = frozenset({"and", "or", "not", "if", "else"})
+_RANKS = {"or": 1, "and": 2}  # 3 is `not`
+_RANKS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4)
+_RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
+_NOT = 3
+OTHER_WORDS = {**TRUTHS, **dict.fromkeys(NOTHINGS, "null")}
+_MENDS = {
+    "&&": "write and",
+    "&": "write and",
+    "||": "write or",
+    "|": "write or",
+    "!": "write not",
+    "=": "write == to compare",
+    "===": "write ==",
+    "!==": "write !=",
+    "<>": "write !=",
+    "^": "write ** for a power",
+    "?": "write: a if condition else b",
+    "in": "write $x == 'a' or $x == 'b'",
+    "is": "write ==",
+    "×": "write *",
+    "·": "write *",
+    "÷": "write /",
+    "−": "write -",
+    "≤": "write <=",
+    "≥": "write >=",
+    "≠": "write !=",
+}
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def read(text: str, start: int, end: int) -> Node:
+    """The tree of `text[start:end]`; places count from the start of the text. Raises ExpressionError."""
+    check_length(text)
+    return _Parser(text, start, end).whole()
+
+
+def check_length(text: str) -> None:
+    """Refuse a text that is too long to be an expression."""
+    if len(text) > MAX_LENGTH:
+        message = f"the expression has {len(text):,} characters: at most {MAX_LENGTH:,}"
+        raise ExpressionError(message, 0, len(text), "give its parts names as params", "E503")
+
+
+def _tokens(text: str, start: int, end: int) -> list[_Token]:
+    tokens = []
+    while start < end:
+        found = _TOKEN.match(text, start, end)
+        if found is None or found.lastgroup is None:
+            blank = len(text[start:end]) - len(text[start:end].lstrip())
+            if start + blank == end:
+                break
+            _unreadable(text, start + blank, end)
+        tokens.append(_Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup), found.end()))
+        start = found.end()
+    tokens.append(_Token("end", "", end, end))
+    return tokens
+
+
+def _unreadable(text: str, start: int, end: int) -> NoReturn:
+    char = text[start]
+    if char in "'\"":
+        raise ExpressionError(f"the text has no closing {char}", start, end, f"end it with {char}")
+    if text.startswith("${", start):
+        mend = "write $name here; ${…} is for names and paths"
+        raise ExpressionError("${…} is not needed in an expression", start, start + 2, mend)
+    if char == "$":
+        raise ExpressionError("a name must follow $", start, start + 1, "write $name")
+    if char in "{}":
+        raise ExpressionError("an expression has no tables", start, start + 1, "make the table a param")
+    if char == ".":
+        message = "a dot belongs between a name and a part of it"
+        raise ExpressionError(message, start, start + 1, "write $name.channels, without spaces")
+    raise ExpressionError(f"{char} has no meaning in an expression", start, start + 1, _MENDS.get(char))
+
+
+class _Parser:
+    """Reads tokens from left to right, each method one construct."""
+
+    def __init__(self, source: str, start: int, end: int) -> None:
+        self.source = source
+        self.start, self.end = start, end
+        self.tokens = _tokens(source, start, end)
+        self.at = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.at]
+
+    def next(self) -> _Token:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def is_at(self, text: str) -> bool:
+        return self.token.text == text and self.token.kind in ("symbol", "word")
+
+    def take(self, text: str) -> bool:
+        if self.is_at(text):
+            self.at += 1
+            return True
+        return False
+
+    @property
+    def previous_end(self) -> int:
+        return self.tokens[self.at - 1].end
+
+    def deeper(self) -> None:
+        """One bracket, or one operator within another, more. `shallower` ends it; after an error nobody reads on."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.too_deep()
+
+    def shallower(self) -> None:
+        self.depth -= 1
+
+    def too_deep(self) -> NoReturn:
+        message = f"the expression is nested more than {MAX_DEPTH} deep"
+        raise ExpressionError(message, self.start, self.end, "give its parts names as params", "E503")
+
+    def whole(self) -> Node:
+        if self.token.kind == "end":
+            raise ExpressionError("the expression is empty", self.start, self.end)
+        node = self.expression()
+        if self.token.kind != "end":
+            self.refuse("an operator")
+        if node.height() > MAX_DEPTH:
+            self.too_deep()
+        return node
+
+    def expression(self) -> Node:
+        self.deeper()
+        start = self.token.start
+        node = self.binary(1)
+        if self.take("if"):
+            node = self.choice(start, node)
+        self.shallower()
+        return node
+
+    def choice(self, start: int, node: Node) -> Node:
+        """The rest of `node if condition else other`."""
+        condition = self.binary(1)
+        if not self.take("else"):
+            at = self.token
+            if at.kind == "end":
+                raise ExpressionError("if has no else", start, at.end, "write: a if condition else b")
+            self.refuse("else")
+        other = self.expression()
+        return Choice(self.source, start, self.previous_end, (node, condition, other))
+
+    def binary(self, least: int) -> Node:
+        """Operators of rank `least` and above."""
+        start = self.token.start
+        node = self.unary(least)
+        while (rank := self.rank()) >= least:
+            symbols, parts = [], [node]
+            while self.rank() == rank:
+                symbols.append(self.next().text)
+                self.deeper()
+                parts.append(self.binary(rank + 1))
+                self.shallower()
+            place = (self.source, start, self.previous_end, tuple(parts))
+            if rank <= 2:
+                node = Either(*place) if rank == 1 else Both(*place)
+            else:
+                node = (Comparison if rank == 4 else Arithmetic)(*place, tuple(symbols))
+        return node
+
+    def rank(self) -> int:
+        return _RANKS.get(self.token.text, 0) if self.token.kind in ("symbol", "word") else 0
+
+    def unary(self, least: int) -> Node:
+        start = self.token.start
+        if self.is_at("not") or self.is_at("-"):
+            return self.signed(start, least)
+        base = self.postfix()
+        if not self.take("**"):
+            return base
+        self.deeper()
+        exponent = self.unary(_NOT + 1)
+        self.shallower()
+        return Arithmetic(self.source, start, self.previous_end, (base, exponent), ("**",))
+
+    def signed(self, start: int, least: int) -> Node:
+        """`not` or a minus, and what they stand before."""
+        self.deeper()
+        node: Node
+        if self.is_at("not"):
+            if least > _NOT:
+                self.refuse("a value", "put (not …) in brackets")
+            self.next()
+            operand = self.binary(_NOT)
+            node = Not(self.source, start, self.previous_end, (operand,))
+        else:
+            self.next()
+            operand = self.unary(_NOT + 1)
+            node = Negative(self.source, start, self.previous_end, (operand,))
+        self.shallower()
+        return node
+
+    def postfix(self) -> Node:
+        start = self.token.start
+        node = self.atom()
+        parts = 0
+        while parts <= MAX_DEPTH:
+            if self.token.kind == "member":
+                parts += self.token.text.count(".")
+                node = self.members(node, start)
+            elif self.is_at("["):
+                parts += 1
+                node = self.subscript(node, start)
+            else:
+                return node
+        self.too_deep()
+
+    def members(self, node: Node, start: int) -> Node:
+        """What follows a bracket: `.rows.0.out`."""
+        token = self.next()
+        end = token.start
+        for name in token.text[1:].split(".")[: MAX_DEPTH + 1]:
+            end += 1 + len(name)
+            node = Member(self.source, start, end, (node,), name)
+        return node
+
+    def subscript(self, base: Node, start: int) -> Node:
+        opening = self.next()
+        bounds = [self.bound()]
+        while len(bounds) < 3 and self.take(":"):
+            bounds.append(self.bound())
+        self.close("]", opening)
+        end = self.previous_end
+        if len(bounds) > 1:
+            bounds += [Literal(self.source, end, end)] * (3 - len(bounds))
+            return Slice(self.source, start, end, (base, *bounds))
+        if isinstance(bounds[0], Literal) and not bounds[0].text:
+            raise ExpressionError("[] asks for no element", opening.start, end, "write [0] for the first")
+        return Index(self.source, start, end, (base, *bounds))
+
+    def bound(self) -> Node:
+        """What stands between two colons, null for nothing."""
+        if self.is_at("]") or self.is_at(":"):
+            return Literal(self.source, self.token.start, self.token.start)
+        return self.expression()
+
+    def atom(self) -> Node:
+        token = self.token
+        place = (self.source, token.start, token.end)
+        if token.kind == "reference":
+            self.next()
+            name, *trail = token.text[1:].split(".")
+            return Name(*place, (), Reference(name, token.start, token.end, tuple(trail)))
+        if token.kind == "number":
+            self.next()
+            return Literal(*place, (), self.number(token))
+        if token.kind == "text":
+            self.next()
+            return Literal(*place, (), token.text[1:-1])
+        if token.kind == "word" and token.text in _CONSTANTS:
+            self.next()
+            return Literal(*place, (), _CONSTANTS[token.text])
+        if token.kind == "word" and token.text not in _KEYWORDS:
+            return self.call()
+        if self.take("("):
+            node = self.expression()
+            self.close(")", token)
+            return node
+        if self.take("["):
+            return Items(self.source, token.start, *self.listed("]", token))
+        self.refuse("a value")
+
+    def number(self, token: _Token) -> int | float:
+        if self.token.kind == "word" and self.token.start == token.end:
+            end = self.token.end
+            mend = "write 1000 for 1_000" if self.token.text.startswith("_") else "write * to multiply"
+            message = f"{self.source[token.start : end]} is neither a number nor a name"
+            raise ExpressionError(message, token.start, end, mend)
+        value = int(token.text) if token.text.isdecimal() else float(token.text)
+        try:
+            bounded(value)
+        except Fault as fault:
+            raise ExpressionError(fault.message, token.start, token.end, fault.help, fault.code) from None
+        return value
+
+    def call(self) -> Node:
+        word = self.next()
+        name = word.text
+        if not self.is_at("("):
+            self.bare_word(word)
+        function = FUNCTIONS.get(name)
+        if function is None:
+            mend = did_you_mean(name, FUNCTIONS) or f"there are {', '.join(FUNCTIONS)}"
+            raise ExpressionError(f"there is no function {name}", word.start, word.end, mend, "E402")
+        end, parts = self.listed(")", self.next())
+        if not function.least <= len(parts) <= function.most:
+            message = f"{name} takes {function.takes}, got {len(parts)}"
+            raise ExpressionError(message, word.start, end)
+        return Call(self.source, word.start, end, parts, name)
+
+    def bare_word(self, word: _Token) -> NoReturn:
+        name = word.text
+        if name in FUNCTIONS:
+            raise ExpressionError(f"{name} is a function", word.start, word.end, f"write {name}(…), or '{name}'")
+        message = f"{name} is neither a number nor a quoted text"
+        if meant := OTHER_WORDS.get(name.lower()):
+            raise ExpressionError(message, word.start, word.end, f"write {meant}")
+        raise ExpressionError(message, word.start, word.end, f"did you mean ${name} or '{name}'?")
+
+    def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
+        """Expressions with commas between them up to the closing bracket, and where it ends."""
+        parts: list[Node] = []
+        while not self.is_at(closing):
+            named = self.token.kind == "word" and self.tokens[self.at + 1].text == "="
+            if named and closing == ")":
+                mend = "give the values in order, without names"
+                raise ExpressionError("a function's values have no names", self.token.start, self.token.end, mend)
+            parts.append(self.expression())
+            if not self.take(","):
+                break
+        self.close(closing, opening)
+        return self.previous_end, tuple(parts)
+
+    def close(self, closing: str, opening: _Token) -> None:
+        if self.take(closing):
+            return
+        if self.token.kind == "end":
+            message = f"{opening.text} is never closed"
+            raise ExpressionError(message, opening.start, opening.end, f"add the missing {closing}")
+        self.refuse(closing)
+
+    def refuse(self, expected: str, help: str | None = None) -> NoReturn:
+        """Something else than `expected` stands here."""
+        token = self.token
+        if token.kind == "end":
+            start = self.previous_end - 1 if self.at else token.start
+            raise ExpressionError(f"the expression breaks off: {expected} is missing", start, token.end, help)
+        mend = help or _MENDS.get(token.text)
+        value = token.kind in ("reference", "number", "text") or token.text in ("(", "[")
+        if expected == "an operator" and value and not mend:
+            what = "an operator is missing before"
+            raise ExpressionError(f"{what} {token.text}", token.start, token.end, "write * to multiply")
+        if token.text == "+" and expected == "a value":
+            mend = "drop the +"
+        raise ExpressionError(f"expected {expected}, found {token.text}", token.start, token.end, mend)

@@ -1,0 +1,323 @@
+"""The tree of a parsed expression: each node knows its place in the text and computes its value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from cnngraph.language.expressions.functions import FUNCTIONS
+from cnngraph.language.expressions.values import (
+    MAX_INT,
+    Fault,
+    ShapeValue,
+    Value,
+    arithmetic,
+    bounded_list,
+    compare,
+    index,
+    member,
+    negative,
+    part,
+    truth,
+)
+
+
+class ExpressionError(Exception):
+    """An expression is wrong: the place counts characters of its text from 0, the end is exclusive.
+
+    Codes: E401 it cannot be read, E402 an unknown name, E403 a value of the wrong kind, E404 a value that will not
+    do (a division by zero, an element that is not there), E503 a bound on sizes is passed.
+    """
+
+    def __init__(self, message: str, start: int, end: int, help: str | None = None, code: str = "E401") -> None:
+        super().__init__(message, start, end, help, code)
+        self.message, self.start, self.end, self.help, self.code = message, start, end, help, code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A `$name` in a text, with the dotted parts after it: `$block.conv.channels` has the trail (conv, channels)."""
+
+    name: str
+    start: int
+    end: int
+    trail: tuple[str, ...] = ()
+
+    def end_of(self, parts: int) -> int:
+        """Where the name and so many parts of its trail end."""
+        return self.start + 1 + len(self.name) + sum(1 + len(each) for each in self.trail[:parts])
+
+    def __str__(self) -> str:
+        return "$" + ".".join((self.name, *self.trail))
+
+
+# Gives the value of a reference's name, and how many parts of its trail that took (a path to a node takes some).
+Lookup: TypeAlias = Callable[[Reference], tuple[object, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of an expression: `source[start:end]`, made of `parts`."""
+
+    source: str
+    start: int
+    end: int
+    parts: tuple[Node, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """How the author wrote it."""
+        return self.source[self.start : self.end]
+
+    def value(self, lookup: Lookup) -> Value:
+        """Its value. Raises ExpressionError, and whatever `lookup` raises."""
+        raise NotImplementedError
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all in it, in the order of the text for references."""
+        yield self
+        for each in self.parts:
+            yield from each.walk()
+
+    def certain(self) -> Iterator[Node]:
+        """This node and those parts of it that are computed whatever their values are."""
+        yield self
+        for each in self.always():
+            yield from each.certain()
+
+    def always(self) -> tuple[Node, ...]:
+        """The parts that are computed whatever their values are."""
+        return self.parts
+
+    def height(self) -> int:
+        """How many nodes stand on one another."""
+        return 1 + max((each.height() for each in self.parts), default=0)
+
+    def end_at(self, part: Node) -> int:
+        """Where a part ends; for the last with the brackets around it."""
+        return self.end if part is self.parts[-1] else part.end
+
+    def blame(self, fault: Fault, *operands: tuple[Node, Value], end: int | None = None) -> NoReturn:
+        """Raise the fault with its place: an operand that is a tensor, or this node (up to `end`)."""
+        for node, value in operands:
+            if isinstance(value, ShapeValue):
+                raise shape_error(node, value) from None
+        raise ExpressionError(fault.message, self.start, end or self.end, fault.help, fault.code) from None
+
+
+def shape_error(node: Node, value: ShapeValue) -> ExpressionError:
+    """A tensor stands where a plain value is needed."""
+    first = "" if not isinstance(value.type, tuple) else ".0"
+    mend = f"write {node.text}{first}.channels (or .height, .width, .features)"
+    return ExpressionError(f"{node.text} is {value}, not a number", node.start, node.end, mend, "E403")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    """A number, a text, true, false or null."""
+
+    constant: Any = None
+
+    def value(self, lookup: Lookup) -> Value:
+        return self.constant
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    """`$name`, with its trail."""
+
+    reference: Reference = Reference("", 0, 0)
+
+    def value(self, lookup: Lookup) -> Value:
+        reference = self.reference
+        value, taken = lookup(reference)
+        for count in range(taken, len(reference.trail)):
+            what = self.source[self.start : reference.end_of(count)]
+            try:
+                value = member(value, reference.trail[count], what)
+            except Fault as fault:
+                self.blame(fault, end=reference.end_of(count + 1))
+        if type(value) is int and not -MAX_INT <= value <= MAX_INT:
+            self.blame(Fault("E503", f"{self.text} is too large: at most 2**53, about 9e15"))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Node):
+    """Operators of one rank, from left to right: `$a * $b // 2`."""
+
+    symbols: tuple[str, ...] = ()
+
+    def value(self, lookup: Lookup) -> Value:
+        first, *rest = self.parts
+        value = first.value(lookup)
+        for symbol, operand in zip(self.symbols, rest, strict=True):
+            right = operand.value(lookup)
+            try:
+                value = arithmetic(symbol, value, right)
+            except Fault as fault:
+                self.blame(fault, (first, value), (operand, right), end=self.end_at(operand))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Negative(Node):
+    """`-$a`."""
+
+    def value(self, lookup: Lookup) -> Value:
+        (operand,) = self.parts
+        value = operand.value(lookup)
+        try:
+            return negative(value)
+        except Fault as fault:
+            self.blame(fault, (operand, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Node):
+    """`$a == $b`, or a chain: `0 < $a < 9`."""
+
+    symbols: tuple[str, ...] = ()
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[:2]
+
+    def value(self, lookup: Lookup) -> Value:
+        before = self.parts[0]
+        left = before.value(lookup)
+        for symbol, operand in zip(self.symbols, self.parts[1:], strict=True):
+            right = operand.value(lookup)
+            try:
+                if not compare(symbol, left, right):
+                    return False
+            except Fault as fault:
+                self.blame(fault, (before, left), (operand, right), end=self.end_at(operand))
+            before, left = operand, right
+        return True
+
+
+def _holds(node: Node, lookup: Lookup) -> bool:
+    value = node.value(lookup)
+    if value is True or value is False:
+        return value
+    try:
+        return truth(value, node.text)
+    except Fault as fault:
+        node.blame(fault, (node, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Node):
+    """`$a or $b`: true as soon as one is."""
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[:1]
+
+    def value(self, lookup: Lookup) -> Value:
+        return any(_holds(each, lookup) for each in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Both(Node):
+    """`$a and $b`: false as soon as one is."""
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[:1]
+
+    def value(self, lookup: Lookup) -> Value:
+        return all(_holds(each, lookup) for each in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    """`not $a`."""
+
+    def value(self, lookup: Lookup) -> Value:
+        return not _holds(self.parts[0], lookup)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Node):
+    """`$a if $condition else $b`: only what is chosen is computed."""
+
+    def always(self) -> tuple[Node, ...]:
+        return self.parts[1:2]
+
+    def value(self, lookup: Lookup) -> Value:
+        chosen, condition, other = self.parts
+        return chosen.value(lookup) if _holds(condition, lookup) else other.value(lookup)
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Node):
+    """`[$a, $b]`."""
+
+    def value(self, lookup: Lookup) -> Value:
+        values = [each.value(lookup) for each in self.parts]
+        for node, value in zip(self.parts, values, strict=True):
+            if isinstance(value, ShapeValue):
+                raise shape_error(node, value)
+        try:
+            return bounded_list(values)
+        except Fault as fault:
+            self.blame(fault)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """`max($a, $b)`."""
+
+    function: str = ""
+
+    def value(self, lookup: Lookup) -> Value:
+        values = [each.value(lookup) for each in self.parts]
+        try:
+            return FUNCTIONS[self.function].apply(*values)
+        except Fault as fault:
+            self.blame(fault, *zip(self.parts, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Node):
+    """`….name` or `….0` after a bracket."""
+
+    name: str = ""
+
+    def value(self, lookup: Lookup) -> Value:
+        (base,) = self.parts
+        value = base.value(lookup)
+        try:
+            return member(value, self.name, base.text)
+        except Fault as fault:
+            self.blame(fault)
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Node):
+    """`$list[2]`."""
+
+    def value(self, lookup: Lookup) -> Value:
+        base, position = self.parts
+        value, asked = base.value(lookup), position.value(lookup)
+        try:
+            return index(value, asked, base.text)
+        except Fault as fault:
+            self.blame(fault, (position, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Node):
+    """`$list[start:stop:step]`."""
+
+    def value(self, lookup: Lookup) -> Value:
+        base, *bounds = self.parts
+        value = base.value(lookup)
+        start, stop, step = asked = [each.value(lookup) for each in bounds]
+        try:
+            return part(value, start, stop, step, base.text)
+        except Fault as fault:
+            self.blame(fault, *zip(bounds, asked, strict=True))

@@ -1,0 +1,150 @@
+"""Nodes and the bodies of blocks, as they are written: structure only, nothing looked up or evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnngraph.diagnostics import did_you_mean
+from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
+from cnngraph.language.names import NODE_WORDS
+from cnngraph.language.reader import Reader
+
+REPEAT_WORDS = ("carry", "name", "first", "last")
+BODIES = ("op", "nodes", "share")
+CARRIES = ("last", "concat", "none")
+MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
+
+
+class NodeReader:
+    """Reads nodes; what is wrong with them goes to the reader's mistakes."""
+
+    def __init__(self, read: Reader) -> None:
+        self.read = read
+
+    def scope(self, value: Value, what: str) -> ScopeSpec | None:
+        """`nodes`: a mapping of names to nodes, or a list of them."""
+        if isinstance(value, Listing):
+            items = [(Word(str(index), item.span), item) for index, item in enumerate(value.items)]
+        elif isinstance(value, Table):
+            items = [(Word(entry.key, entry.key_span), entry.value) for entry in value]
+        else:
+            self.read.error("E109", f"{what} must be a mapping of names to nodes, or a list of nodes", value.span)
+            return None
+        if not items:
+            self.read.error("E109", f"{what} is empty", value.span, "remove it, or write identity")
+            return None
+        children = [
+            self.node(name, each, NODE_WORDS, f"node {name}") or NodeSpec(name, name.span, broken=True)
+            for name, each in items
+        ]
+        return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
+
+    def node(self, name: Word, value: Value, known: Iterable[str], what: str) -> NodeSpec | None:
+        """A node, or the body of a block, in any of its forms."""
+        if isinstance(value, Listing):
+            nodes = self.scope(value, what)
+            return NodeSpec(name, name.span, nodes=nodes) if nodes else None
+        if isinstance(value, Scalar):
+            op = self.read.word(value, what, "an op's name, a mapping with op: or nodes:, or a list of nodes")
+            return NodeSpec(name, name.span, op=op) if op else None
+        return self._node_table(name, value, tuple(known), what)
+
+    def _node_table(self, name: Word, table: Table, known: tuple[str, ...], what: str) -> NodeSpec | None:
+        words = {entry.key: entry.value for entry in table if entry.key in known}
+        rest = tuple(entry for entry in table if entry.key not in known)
+        mistakes = len(self.read.mistakes)
+        node = NodeSpec(
+            name,
+            name.span,
+            op=self.read.word(words["op"], "op", "an op's or block's name") if "op" in words else None,
+            nodes=self.scope(words["nodes"], f"nodes of {what}") if "nodes" in words else None,
+            share=self.read.word(words["share"], "share", "a node's path") if "share" in words else None,
+            reads=self.read.words(words["from"], "from") if "from" in words else None,
+            when=self.read.scalar(words["when"], "when") if "when" in words else None,
+            otherwise=self.read.words(words["else"], "else") if "else" in words else None,
+            repeat=self._repeat(words),
+            flat=self.read.truth(words, "flat"),
+            unused=self.read.truth(words, "unused"),
+            expect=words.get("expect"),
+            words=rest,
+        )
+        if len(self.read.mistakes) > mistakes:
+            return None
+        self._check_node(node, words, rest, what, known)
+        return node if len(self.read.mistakes) == mistakes else None
+
+    def _check_node(
+        self, node: NodeSpec, words: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]
+    ) -> None:
+        bodies = [word for word in BODIES if word in words]
+        if not bodies:
+            near = _misspelt_body(rest[:MAX_NEAR], known)
+            if near:
+                self.read.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
+            else:
+                help = _mend(rest[0], what) if len(rest) == 1 and not words else None
+                self.read.error("E109", f"{what} says nothing to do", node.span, help or "give op:, nodes: or share:")
+        elif len(bodies) > 1:
+            self.read.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, "keep one of the two")
+        elif rest and not node.op:
+            mend = did_you_mean(rest[0].key, known)
+            self.read.error("E110", f"{rest[0].key} is not a word of a node with {bodies[0]}", rest[0].key_span, mend)
+        for word in REPEAT_WORDS:
+            if word in words and "repeat" not in words:
+                message = f"{word} is a word of a repeat, and this node has no repeat"
+                key = "the node's name is its key, as in conv1: {op: conv, …}" if word == "name" else None
+                self.read.error("E109", message, words[word].span, key)
+        if "else" in words and "when" not in words:
+            self.read.error("E109", "else goes with when, and this node has no when", words["else"].span)
+
+    def _repeat(self, words: dict[str, Value]) -> RepeatSpec | None:
+        if "repeat" not in words:
+            return None
+        carry = self.read.word(words["carry"], "carry") if "carry" in words else None
+        if carry and carry.text not in CARRIES:
+            self.read.error(
+                "E109", f"carry must be one of {', '.join(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
+            )
+        return RepeatSpec(
+            count=words["repeat"],
+            name=self.read.word(words["name"], "name") if "name" in words else None,
+            carry=carry.text if carry else "last",
+            first=self._overlay(words, "first"),
+            last=self._overlay(words, "last"),
+        )
+
+    def _overlay(self, words: dict[str, Value], word: str) -> tuple[Entry, ...]:
+        if word not in words:
+            return ()
+        table = self.read.table(words[word], word)
+        return table.entries if table else ()
+
+
+def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:
+    """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
+    for entry in rest:
+        if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
+            return entry, f"did you mean {body}?"
+    return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
+
+
+def _one_letter_apart(one: str, two: str) -> bool:
+    """Whether one letter was typed wrong, left out, doubled or exchanged with the next; of two letters one is right."""
+    if len(one) == len(two):
+        wrong = [index for index in range(len(one)) if one[index] != two[index]]
+        return len(wrong) == 1 or (len(wrong) == 2 and sorted(one) == sorted(two))
+    short, long = sorted((one, two), key=len)
+    return len(long) - len(short) == 1 and any(long[:index] + long[index + 1 :] == short for index in range(len(long)))
+
+
+def _mend(only: Entry, what: str) -> str | None:
+    """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
+    value = only.value
+    named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
+    if isinstance(value, Table):
+        named = any(value.get(word) for word in BODIES)
+    if not named:
+        return f"an op goes behind op, and its arguments beside it: {{op: {only.key}, …}}"
+    listed = what.rpartition(" ")[2].isdigit()
+    return f"nodes of a list have no names: give {only.key} none, or make it a mapping" if listed else None

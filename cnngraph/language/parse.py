@@ -1,0 +1,290 @@
+"""One file's document to the words of the language: structure only, nothing looked up or evaluated."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.fields import show_value
+from cnngraph.file_kinds import SPEC, other_kind
+from cnngraph.language.model import (
+    LANGUAGE_VERSION,
+    BlockSpec,
+    InitSpec,
+    NodeSpec,
+    ParamSpec,
+    ScopeSpec,
+    Word,
+)
+from cnngraph.language.names import NAME, NODE_WORDS, better_name
+from cnngraph.language.nodes import NodeReader
+from cnngraph.language.reader import Reader, is_null
+
+FILE_WORDS = (
+    "cnngraph",
+    "name",
+    "about",
+    "paper",
+    "published",
+    "input",
+    "params",
+    "import",
+    "extends",
+    "blocks",
+    "nodes",
+    "outputs",
+    "training_only",
+    "init",
+    "weights",
+    "train",
+)
+MAY_BE_NONE = ("train", "init", "outputs", "training_only", "weights")  # empty: without what the extended file says
+BLOCK_WORDS = (*NODE_WORDS, "params", "inputs")
+MAX_ABOUT = 10_000
+MAX_RULES = 100  # of init
+MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename, whose stars are tried in every way
+DATA_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """What one file says, before `extends` and `import` are followed."""
+
+    source: Source
+    span: Span
+    given: frozenset[str]
+    name: Word | None = None
+    about: Word | None = None
+    paper: Word | None = None
+    published: dict[str, float] = field(default_factory=dict)
+    input: Value | None = None
+    params: tuple[ParamSpec, ...] = ()
+    imports: tuple[Word, ...] = ()
+    extends: Word | None = None
+    blocks: tuple[BlockSpec, ...] = ()
+    nodes: ScopeSpec | None = None
+    outputs: tuple[tuple[Word, Word], ...] = ()
+    training_only: tuple[Word, ...] = ()
+    init: tuple[InitSpec, ...] = ()
+    renames: dict[str, str] = field(default_factory=dict)
+    train: Table | Word | None = None
+
+
+def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None, list[Diagnostic]]:
+    """The file's words, and all that is wrong with its structure."""
+    parser = _Parser()
+    if not isinstance(document, Table):
+        span = document.span if document else None
+        help = "begin with: cnngraph: 1"
+        what = "it is empty" if document is None or is_null(document) else "it must be a mapping"
+        return None, [Diagnostic("E106", f"{source.name} is not a spec: {what}", span, help=help)]
+    if wrong := other_kind(document, SPEC, "E106"):
+        return None, [wrong]
+    return parser.file(source, document), parser.read.mistakes
+
+
+class _Parser:
+    def __init__(self) -> None:
+        self.read = Reader()
+        self.nodes = NodeReader(self.read)
+
+    def file(self, source: Source, table: Table) -> FileSpec:
+        words = self.read.known_words(table, FILE_WORDS, "a spec")
+        self.version(table, words.get("cnngraph"))
+        spec = FileSpec(source, table.span, frozenset(words))
+        readers: dict[str, tuple[str, Callable[[Value], object]]] = {
+            "name": ("name", lambda value: self.read.word(value, "name")),
+            "about": ("about", lambda value: self.read.word(value, "about", most=MAX_ABOUT)),
+            "paper": ("paper", lambda value: self.read.word(value, "paper", most=MAX_ABOUT)),
+            "published": ("published", self.published),
+            "input": ("input", lambda value: value),
+            "params": ("params", self.params),
+            "import": ("imports", lambda value: self.read.words(value, "import")),
+            "extends": ("extends", lambda value: self.read.word(value, "extends")),
+            "blocks": ("blocks", self.blocks),
+            "nodes": ("nodes", lambda value: self.nodes.scope(value, "nodes")),
+            "outputs": ("outputs", self.outputs),
+            "training_only": ("training_only", lambda value: self.read.words(value, "training_only")),
+            "init": ("init", self.init),
+            "weights": ("renames", self.renames),
+            "train": ("train", self.train),
+        }
+        for word, (attribute, read) in readers.items():
+            if word in MAY_BE_NONE and word in words and is_null(words[word].value):
+                continue
+            if word in words and (value := read(words[word].value)) is not None:
+                spec = replace(spec, **{attribute: value})  # type: ignore[arg-type]  # each reader gives its attribute's type
+        self.needs_nodes(spec, table)
+        return spec
+
+    def version(self, table: Table, entry: Entry | None) -> None:
+        if entry is None:
+            where = table.entries[0].key_span if table.entries else table.span
+            self.read.error(
+                "E106", "the language's version is missing", where, f"begin with: cnngraph: {LANGUAGE_VERSION}"
+            )
+        elif entry.value.plain() != LANGUAGE_VERSION:
+            found = show_value(entry.value.plain())
+            message = f"version {found} of the language is not known, this is version {LANGUAGE_VERSION}"
+            quoted = entry.value.plain() == str(LANGUAGE_VERSION)
+            help = f"write {LANGUAGE_VERSION} without quotes" if quoted else f"write cnngraph: {LANGUAGE_VERSION}"
+            self.read.error("E106", message, entry.value.span, help)
+
+    def needs_nodes(self, spec: FileSpec, table: Table) -> None:
+        if spec.extends and spec.extends.text == Path(spec.source.name).name:
+            return  # a circle, which is all that is wrong
+        if spec.extends and "nodes" in spec.given:
+            entry = table.get("nodes")
+            span = entry.key_span if entry else spec.span
+            help = "change it by params or blocks, or write the nodes without extends and import the blocks"
+            self.read.error("E107", "a file that extends another takes its nodes from there", span, help)
+        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.mistakes:
+            where = table.entries[0].key_span if table.entries else table.span
+            self.read.error("E107", "there is no network here", where, "give nodes: (a network) or blocks: (a library)")
+        if "nodes" in spec.given and not spec.extends and "input" not in spec.given:
+            entry = table.get("nodes")
+            span = entry.key_span if entry else spec.span
+            self.read.error(
+                "E107", "the network has no input", span, "add: input: [3, 224, 224]  # channels, height, width"
+            )
+
+    def published(self, value: Value) -> dict[str, float] | None:
+        help = "name the data set, and the share of its images that are classified wrong: published: {imagenet: 23.85}"
+        if not isinstance(value, Table):
+            if not is_null(value):
+                found = show_value(value.plain())
+                self.read.error(
+                    "E109", f"published must be a mapping of data sets to errors, got {found}", value.span, help
+                )
+            return None
+        errors: dict[str, float] = {}
+        for entry in value:
+            error = entry.value.plain()
+            if not DATA_SET.fullmatch(entry.key):
+                self.read.error(
+                    "E109", f"{entry.key} cannot be a data set's name (letters, digits and _.+-)", entry.key_span
+                )
+            elif isinstance(error, bool) or not isinstance(error, int | float) or not 0 <= error <= 100:
+                message = f"the error on {entry.key} must be a number from 0 to 100 (percent), got {show_value(error)}"
+                self.read.error("E109", message, entry.value.span)
+            else:
+                errors[entry.key] = error
+        return errors
+
+    def params(self, value: Value) -> tuple[ParamSpec, ...] | None:
+        entries = self.entries(value, "params")
+        if entries is None:
+            return None
+        params = []
+        for entry in entries:
+            self.param_name(entry.key, entry.key_span)
+            default = None if is_null(entry.value) else entry.value
+            params.append(ParamSpec(Word(entry.key, entry.key_span), default))  # also under a wrong name: it is used
+        return tuple(params)
+
+    def param_name(self, name: str, span: Span) -> None:
+        if NAME.fullmatch(name) and name not in (*BLOCK_WORDS, "in", "from", "i", "item"):
+            return
+        reason = "a word of the language" if NAME.fullmatch(name) else "not a name (letters, digits and _)"
+        help = f"say {better_name(name)} or the like"
+        self.read.error("E108", f"{name} cannot be a param's name: it is {reason}", span, help)
+
+    def blocks(self, value: Value) -> tuple[BlockSpec, ...] | None:
+        entries = self.entries(value, "blocks")
+        if entries is None:
+            return None
+        for entry in entries:
+            if not NAME.fullmatch(entry.key):
+                message = f"{entry.key} cannot be a block's name (letters, digits and _)"
+                self.read.error("E108", message, entry.key_span, f"say {better_name(entry.key)} or the like")
+        return tuple(self.block(entry) for entry in entries)  # also under a wrong name: it is used
+
+    def entries(self, value: Value, what: str) -> tuple[Entry, ...] | None:
+        """Those of a mapping. A list of mappings is refused, and read as the mapping that was meant."""
+        items = value.items if isinstance(value, Listing) else ()
+        if not items or not all(isinstance(item, Table) for item in items):
+            table = self.read.table(value, what)
+            return tuple(table) if table is not None else None
+        message = f"{what} must be a mapping (name: value), not a list"
+        self.read.error("E109", message, value.span, f"write the {what} without dashes")
+        meant = {entry.key: entry for item in items if isinstance(item, Table) for entry in item}
+        return tuple(meant.values())
+
+    def block(self, entry: Entry) -> BlockSpec:
+        name = Word(entry.key, entry.key_span)
+        params: tuple[ParamSpec, ...] | None = ()
+        inputs: tuple[Word, ...] | None = None
+        if isinstance(entry.value, Table):
+            given = entry.value.get("params")
+            params = self.params(given.value) if given else ()
+            if params is None:  # which words it takes is not known
+                return BlockSpec(name, (), None, NodeSpec(name, name.span, broken=True))
+            if named := entry.value.get("inputs"):
+                inputs = self.input_names(named.value)
+        body = self.nodes.node(name, entry.value, BLOCK_WORDS, f"the block {name}")
+        if body and (body.reads is not None or body.unused or body.expect or body.share):
+            wrong = "from" if body.reads is not None else "unused, expect or share"
+            self.read.error("E107", f"{wrong} is said where the block is used, not in its definition", name.span)
+        return BlockSpec(name, params or (), inputs, body or NodeSpec(name, name.span, broken=True))
+
+    def input_names(self, value: Value) -> tuple[Word, ...] | None:
+        words = self.read.words(value, "inputs")
+        for word in words or ():
+            if not NAME.fullmatch(word.text) or word.text == "from":
+                self.read.error("E108", f"{word} cannot be an input's name", word.span)
+        return words
+
+    def outputs(self, value: Value) -> tuple[tuple[Word, Word], ...] | None:
+        if isinstance(value, Scalar):
+            word = self.read.word(value, "outputs")
+            return ((Word("output", word.span), word),) if word else None
+        table = self.read.table(value, "outputs")
+        if table is None:
+            return None
+        pairs = []
+        for entry in table:
+            path = self.read.word(entry.value, f"the output {entry.key}")
+            if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
+                self.read.error("E108", f"{entry.key} cannot be an output's name", entry.key_span)
+            elif path:
+                pairs.append((Word(entry.key, entry.key_span), path))
+        return tuple(pairs)
+
+    def init(self, value: Value) -> tuple[InitSpec, ...] | None:
+        rules = []
+        items = value.items if isinstance(value, Listing) else (value,)
+        if len(items) > MAX_RULES:
+            self.read.error("E501", f"init has {len(items):,} rules: at most {MAX_RULES}", value.span)
+        for item in items[:MAX_RULES]:
+            match = item.get("match") if isinstance(item, Table) else None
+            word = self.read.word(match.value, "match") if match else None
+            if isinstance(item, Table) and match and word:
+                rules.append(InitSpec(word, tuple(each for each in item if each.key != "match")))
+            elif not match:
+                help = "write {match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}"
+                self.read.error("E107", "a rule of init needs match: an op's name, or a path with *", item.span, help)
+        return tuple(rules)
+
+    def renames(self, value: Value) -> dict[str, str] | None:
+        table = self.read.table(value, "weights")
+        if table is None:
+            return None
+        words = self.read.known_words(table, ("renames",), "weights")
+        renames = self.read.table(words["renames"].value, "renames") if "renames" in words else None
+        found: dict[str, str] = {}
+        for entry in renames or ():
+            new = self.read.word(entry.value, f"the new name of {entry.key}")
+            if entry.key.count("**") > MAX_OPEN_STARS or entry.key.count("*") > MAX_STARS:
+                message = f"a rename has at most {MAX_STARS} stars, and ** at most {MAX_OPEN_STARS} times"
+                self.read.error("E501", message, entry.key_span)
+            elif new:
+                found[entry.key] = new.text
+        return found
+
+    def train(self, value: Value) -> Table | Word | None:
+        return value if isinstance(value, Table) else self.read.word(value, "train")

@@ -1,0 +1,1 @@
+"""Passes: a `Graph` becomes another `Graph`."""

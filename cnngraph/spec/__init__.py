@@ -1,1 +1,0 @@
-"""The language: a file's text to a Spec, and its expressions."""

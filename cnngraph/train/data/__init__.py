@@ -1,0 +1,1 @@
+"""Data sets: finding, reading and identifying images."""

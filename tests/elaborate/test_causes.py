@@ -1,0 +1,131 @@
+"""The search for causes and fixes: what it names, and that it never stands in the way of the error itself."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from cnngraph.api import compile_text
+from cnngraph.diagnostics import Diagnostic, Source
+from cnngraph.elaborate import repairs as blame
+
+DIFFERENT_SIZES = """\
+up: {op: conv_transpose, out: 8, kernel: 2, stride: 2}
+down: {op: max_pool, kernel: 2, padding: 1, stride: 1}
+scaled: {op: add, from: [up, down]}
+"""
+DIFFERENT_CHANNELS = "wide: {op: conv, out: 4, kernel: 1}\nsum: {op: add, from: [in, wide]}"
+WINDOW = "a: {op: max_pool, kernel: 2}\nb: {op: max_pool, kernel: 2}\nc: {op: max_pool, kernel: 9}"
+
+
+def only_error(nodes: str, input: str = "[8, 8, 8]") -> Diagnostic:
+    lines = "".join(f"  {line}\n" for line in nodes.splitlines())
+    (found,) = compile_text(Source("net.yaml", f"cnngraph: 1\ninput: {input}\nnodes:\n{lines}"), Path()).diagnostics
+    return found
+
+
+def functions() -> list[tuple[Any, str]]:
+    """Everything in the search but its guarded entrance."""
+    methods = [(blame.Blame, name) for name, _ in inspect.getmembers(blame.Blame, inspect.isfunction)]
+    others = [
+        (blame, name)
+        for name, each in inspect.getmembers(blame, inspect.isfunction)
+        if each.__module__ == blame.__name__
+    ]
+    skipped = ("refusal", "causes", "history", "producer")
+    return [(owner, name) for owner, name in methods + others if not name.startswith("__") and name not in skipped]
+
+
+@pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(
+    ("nodes", "code"), [(DIFFERENT_SIZES, "E203"), (DIFFERENT_CHANNELS, "E202"), (WINDOW, "E204")], ids=str
+)
+def test_an_exception_in_the_search_leaves_the_error(
+    owner: Any, name: str, nodes: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    plain = only_error(nodes)
+    monkeypatch.setattr(owner, name, fail)
+    found = only_error(nodes)
+    assert (found.code, found.message, found.span, found.node) == (code, plain.message, plain.span, plain.node)
+
+
+@pytest.mark.parametrize("other", ["parameter, shape: [8]", "parameter, shape: [7]", "global_avg_pool, from: in"])
+@pytest.mark.parametrize("op", ["add", "mul", "maximum", "concat", "sub"])
+@pytest.mark.parametrize("map_", ["conv_transpose, out: 8, kernel: 2, stride: 2", "upsample, scale_factor: 2"])
+def test_inputs_of_different_rank_are_an_error_like_any_other(op: str, other: str, map_: str) -> None:
+    found = only_error(f"up: {{op: {map_}}}\nother: {{op: {other}}}\nsum: {{op: {op}, from: [up, other]}}")
+    assert found.code in ("E202", "E203", "E211", "E212")
+
+
+def test_a_parameter_for_each_channel_needs_two_more_axes() -> None:
+    found = only_error(
+        "up: {op: conv_transpose, out: 8, kernel: 2, stride: 2}\n"
+        "gamma: {op: parameter, shape: [8]}\nscaled: {op: mul, from: [up, gamma]}"
+    )
+    assert found.code == "E203"
+    assert "shape: [8, 1, 1]" in str(found.help)
+
+
+CONV = "add: {op: add, from: [in, a]}"
+
+
+@pytest.mark.parametrize("size", [8, 13, 14, 31])
+@pytest.mark.parametrize(
+    ("node", "fact", "help"),
+    [
+        ("conv, out: 8, kernel: 2, padding: 1", "one row too many", "padding: same"),
+        ("conv, out: 8, kernel: 4, padding: 2", "one row too many", "padding: same"),
+        ("conv, out: 8, kernel: 4, padding: 1", "one row too few", "padding: same"),
+        ("conv, out: 8, kernel: 2, padding: half", "", "padding: same"),
+        ("max_pool, kernel: 2, stride: 1, padding: 1", "one row too many", "[0, 1, 0, 1], mode: replicate"),
+        ("max_pool, kernel: 4, stride: 1, padding: 2", "one row too many", "[1, 2, 1, 2], mode: replicate"),
+        ("avg_pool, kernel: 2, stride: 1, padding: 1", "one row too many", "{op: pad, padding: [0, 1, 0, 1]}"),
+        ("avg_pool, kernel: [2, 1], stride: 1, padding: [1, 0]", "too many", "{op: pad, padding: [0, 0, 0, 1]}"),
+    ],
+)
+def test_an_even_window_with_padding_is_named_as_the_cause(node: str, fact: str, help: str, size: int) -> None:
+    found = only_error(f"a: {{op: {node}}}\n{CONV}", f"[8, {size}, {size}]")
+    assert found.code == "E203"
+    assert "divi" not in str(found)
+    assert fact in str(found)
+    assert help in str(found.help)
+
+
+def test_only_what_was_made_smaller_is_said_not_to_divide() -> None:
+    nodes = "down: {op: max_pool, kernel: 2}\nup: {op: upsample, scale_factor: 2}\nsum: {op: add, from: [in, up]}"
+    found = only_error(nodes, "[8, 31, 31]")
+    assert "31×31 is not divisible by 2" in str(found.help)
+
+
+@pytest.mark.parametrize(
+    ("node", "size", "help"),
+    [
+        ("conv, out: 8, kernel: 3, stride: 2, padding: [0, 1, 0, 1]", 224, "{op: pad, padding: [0, 1, 0, 1]} before"),
+        ("conv, out: 8, kernel: 3, stride: 2, padding: same", 224, "{op: pad, padding: [0, 1, 0, 1]} before"),
+        ("conv, out: 8, kernel: 3, stride: 2, padding: same", 225, "{op: pad, padding: [1, 1, 1, 1]} before"),
+        ("conv, out: 8, kernel: 7, stride: 2, padding: SAME", 224, "{op: pad, padding: [2, 3, 2, 3]} before"),
+        ("conv, out: 8, kernel: 3, padding: SAME", 224, "did you mean same?"),
+        ("conv, out: 8, kernel: 3, padding: VALID", 224, "did you mean valid?"),
+        ("conv, out: 8, kernel: [3, 5], dilation: 2, stride: 2, padding: same", 224, "[3, 4, 1, 2]"),
+        ("max_pool, kernel: 2, stride: 1, padding: same", 13, "[0, 1, 0, 1], mode: replicate} before"),
+        ("max_pool, kernel: 3, stride: 2, padding: SAME", 13, "[0, 1, 0, 1], mode: replicate} before"),
+        ("max_pool, kernel: 3, stride: 1, padding: same", 13, "did you mean half?"),
+        ("avg_pool, kernel: 2, padding: same", 13, "remove the padding"),
+        ("avg_pool, kernel: 3, padding: valid", 13, "did you mean 0?"),
+    ],
+)
+def test_padding_of_tensorflow_is_written_as_a_pad(node: str, size: int, help: str) -> None:
+    found = only_error(f"a: {{op: {node}}}", f"[8, {size}, {size}]")
+    assert found.code == "E205"
+    assert help in str(found.help)
+
+
+def test_expect_of_the_input_names_it() -> None:
+    found = only_error("a: {nodes: [{op: relu, when: false}], expect: [3, 8, 8]}\nb: relu")
+    assert "8×8×8 is the network's input" in found.notes

@@ -1,0 +1,89 @@
+"""Tensors from inside a network: those of its modules, by the paths of nodes, blocks and parts of lists."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import cnngraph
+from cnngraph import Graph, SpecError
+from cnngraph.graph.graph import Ref
+from cnngraph.passes.tap import tapped, tensor_at
+from tests.library import network
+
+PATHS = {
+    "googlenet_mnist": ["inception1.wide.0", "inception1.deep", "inception2", "relu1", "classifier.1"],
+    "resnet_cifar_222": ["bn", "layer1.0.add", "layer2.0.downsample", "layer2", "layer3.1.conv2"],
+    "googlenet": ["inception3a.branch2", "maxpool4", "conv1.bn"],
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_they_are_what_the_modules_give(name: str) -> None:
+    graph = cnngraph.load(network(name))
+    model = cnngraph.build(graph).eval()
+    images = torch.randn(2, *next(iter(graph.inputs.values())).sizes)
+    for path in PATHS[name]:
+        given: list[torch.Tensor] = []
+        inner = cnngraph.build(tapped(graph, {"x": tensor_at(graph, path)})).eval()
+        assert list(inner.state_dict()) == list(model.state_dict())
+        inner.load_state_dict(model.state_dict())
+        with torch.inference_mode():
+            found = inner(images)
+            try:
+                module = model.get_submodule(path)
+            except AttributeError:  # an expression, such as add
+                continue
+            module.register_forward_hook(lambda *call, given=given: given.append(call[2].clone()))
+            model(images)
+        torch.testing.assert_close(found, given[0])
+        assert tuple(found.shape[1:]) == graph.type_of(tensor_at(graph, path)).sizes
+
+
+@pytest.fixture
+def lists(tmp_path: object) -> Graph:
+    from pathlib import Path
+
+    file = Path(str(tmp_path)) / "lists.yaml"
+    file.write_text(
+        """
+cnngraph: 1
+input: [4, 8, 8]
+outputs: {logits: head, extra: aux}
+training_only: [extra]
+nodes:
+  halves: {op: chunk, chunks: 2}
+  join: {op: add, from: [halves.0, halves.1]}
+  aux: {from: join, nodes: [global_avg_pool, {op: linear, out: 3}]}
+  head: {from: join, nodes: [flatten, {op: linear, out: 3}]}
+"""
+    )
+    return cnngraph.load(file)
+
+
+def test_parts_of_lists_and_the_input(lists: Graph) -> None:
+    images = torch.randn(1, 4, 8, 8)
+    outputs = {name: tensor_at(lists, name) for name in ("halves.1", "in")}
+    assert outputs["in"] == Ref(-1)
+    with torch.inference_mode():
+        second, whole = cnngraph.build(tapped(lists, {"a": outputs["halves.1"], "b": outputs["in"]})).eval()(images)
+    assert torch.equal(second, images[:, 2:])
+    assert torch.equal(whole, images)
+
+
+@pytest.mark.parametrize(
+    ("path", "help"),
+    [
+        ("halves", "it is several: halves.0, halves.1"),
+        ("jion", "did you mean join?"),
+        ("head.7", "did you mean head.0?"),
+        ("aux.0", None),
+        ("nothing.at.all", "there are in, join, head"),
+    ],
+)
+def test_what_is_not_there(lists: Graph, path: str, help: str | None) -> None:
+    with pytest.raises(SpecError, match=f"lists has no node {path} that runs") as caught:
+        tensor_at(lists, path)
+    (told,) = caught.value.diagnostics
+    assert told.code == "E652"
+    assert help is None or told.help == help

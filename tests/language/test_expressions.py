@@ -1,0 +1,484 @@
+"""Expressions: what they compute, what they refuse and where, and that no text does harm."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnngraph.language.expressions.evaluate import (
+    ExpressionError,
+    Reference,
+    ShapeValue,
+    evaluate,
+    is_expression,
+    parse_expression,
+    substitute,
+)
+from cnngraph.tensor_type import TensorType
+
+VALUES: dict[str, Any] = {
+    "i": 3,
+    "x": 3,
+    "half": 0.5,
+    "zero": 0,
+    "stride": 1,
+    "out": 64,
+    "flag": True,
+    "off": False,
+    "nothing": None,
+    "act": "relu",
+    "huge": 10**4000,
+    "endless": float("inf"),
+    "widths": [64, 128, 256],
+    "empty": [],
+    "item": {"width": 3, "kernel": 5},
+    "rows": [{"out": 16}, {"out": 24}],
+    "in": ShapeValue(TensorType.map(64, 56, 28)),
+    "vector": ShapeValue(TensorType.vector(512)),
+    "halves": ShapeValue((TensorType.map(32, 8, 8), TensorType.map(32, 8, 4))),
+}
+
+
+def lookup(reference: Reference) -> tuple[object, int]:
+    """The test's params and nodes; `$block.conv` is a path to a node."""
+    if reference.name == "block" and reference.trail[:1] == ("conv",):
+        return ShapeValue(TensorType.map(7, 5, 3)), 1
+    if reference.name not in VALUES:
+        raise ExpressionError(f"${reference.name} is not known", reference.start, reference.end, code="E402")
+    return VALUES[reference.name], 0
+
+
+def run(text: str) -> Any:
+    """The value of an expression over the test's names."""
+    return evaluate(parse_expression(text), lookup)
+
+
+def refusal(text: str, use: Callable[[str], object] = run) -> ExpressionError | None:
+    """The error that a text raises, if it does."""
+    try:
+        use(text)
+    except ExpressionError as error:
+        return error
+    return None
+
+
+def same(value: Any, expected: Any) -> bool:
+    """Equal and of one type."""
+    return type(value) is type(expected) and bool(value == expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$x", 3),
+        ("  $x\n", 3),
+        ("4 * $x", 12),
+        ("$x + 1 - 2", 2),
+        ("2 + 3 * 4", 14),
+        ("(2 + 3) * 4", 20),
+        ("7 / 2", 3.5),
+        ("7 // 2", 3),
+        ("-7 // 2", -4),
+        ("7 // 2.0", 3.0),
+        ("-7 % 3", 2),
+        ("2 ** 3 ** 2", 512),
+        ("-2 ** 2", -4),
+        ("2 ** -1", 0.5),
+        ("- -$x", 3),
+        ("1e-3 + .5 + 1.", 1.501),
+        ("$in.channels // 2", 32),
+        ("$in.height * $in.width", 56 * 28),
+        ("$in.features", 64 * 56 * 28),
+        ("($in).channels", 64),
+        ("$vector.channels", 512),
+        ("$vector.features", 512),
+        ("$halves.1.width", 4),
+        ("$halves[0].channels", 32),
+        ("len($halves)", 2),
+        ("len($in)", 1),
+        ("$in.0.channels + $in[-1].height", 120),
+        ("$block.conv.channels + $block.conv.width", 10),
+        ("$widths.0", 64),
+        ("$widths[-1]", 256),
+        ("$widths[$x - 1]", 256),
+        ("$widths[1:]", [128, 256]),
+        ("$widths[:-1]", [64, 128]),
+        ("$widths[::2]", [64, 256]),
+        ("$widths[:]", [64, 128, 256]),
+        ("$widths[5:]", []),
+        ("[1, $x, [2]]", [1, 3, [2]]),
+        ("[1, 2,]", [1, 2]),
+        ("[]", []),
+        ("$item.width", 3),
+        ("$item['kernel']", 5),
+        ("$rows.1.out", 24),
+        ("$rows[0].out", 16),
+        ("2 * $widths", [128, 256, 512]),
+        ("$widths / 64", [1.0, 2.0, 4.0]),
+        ("1 - [1, [2, 3]]", [0, [-1, -2]]),
+        ("-$widths", [-64, -128, -256]),
+        ("$widths + [1]", [64, 128, 256, 1]),
+        ("'a' + \"b\"", "ab"),
+        ("""'say "no"' + "it's" """, 'say "no"it\'s'),
+        ("ceil(1.1 * [1, 2, 3])", [2, 3, 4]),
+        ("[floor(2.7), ceil(2.1), int(-2.7), round(2.5), round(3.5), abs(-2)]", [2, 3, -2, 2, 4, 2]),
+        ("floor([2.7, [3.2]])", [2, [3]]),
+        ("min(3, 1, 2) + max($widths)", 257),
+        ("sum($widths[:2]) + sum([])", 192),
+        ("range(3) + range(2, 8, 3)", [0, 1, 2, 2, 5]),
+        ("len($widths) + len('ab') + len($item)", 7),
+        ("make_divisible(32 * 1.4)", 48),
+        ("make_divisible([10, 11, 12, 3])", [16, 16, 16, 8]),
+        ("make_divisible(33, 16)", 32),
+        ("1 if $flag else 1 / 0", 1),
+        ("1 if $off else 2 if $off else 3", 3),
+        ("$off and 1 / 0", False),
+        ("$flag or 1 / 0", True),
+        ("not $off and $flag", True),
+        ("not not $flag", True),
+        ("$nothing or $flag", True),
+        ("$stride != 1 or $in.channels != $out", False),
+        ("0 < $x <= 3 == 3.0", True),
+        ("1 < 3 < 2", False),
+        ("$act == 'relu'", True),
+        ("$act != 'relu'", False),
+        ("$nothing == null", True),
+        ("$act == None", False),
+        ("$widths == [64, 128, 256]", True),
+        ("[1] == [true]", False),
+        ("$flag == True and $off == False", True),
+        ("$endless", float("inf")),
+    ],
+)
+def test_value(text: str, expected: object) -> None:
+    assert same(run(text), expected)
+
+
+# The place is between « and ».
+@pytest.mark.parametrize(
+    ("marked", "code", "message", "help"),
+    [
+        # what cannot be read
+        ("«»", "E401", "the expression is empty", None),
+        ("1 «+»", "E401", "breaks off: a value is missing", None),
+        ("1 + «*» 2", "E401", "expected a value, found *", None),
+        ("«(»1 + 2", "E401", "( is never closed", "add the missing )"),
+        ("[1, 2«)»", "E401", "expected ], found )", None),
+        ("«'abc»", "E401", "no closing '", "end it with '"),
+        ("$x «$out»", "E401", "an operator is missing before $out", "write * to multiply"),
+        ("«2x»", "E401", "2x is neither a number nor a name", "write * to multiply"),
+        ("«1_000»", "E401", "1_000", "write 1000"),
+        ("$x «&&» $flag", "E401", "found &&", "write and"),
+        ("$x «||» $flag", "E401", "found ||", "write or"),
+        ("«!»$flag", "E401", "found !", "write not"),
+        ("$x «=» 3", "E401", "found =", "write == to compare"),
+        ("$x «===» 3", "E401", "found ===", "write =="),
+        ("$x «^» 2", "E401", "found ^", "write ** for a power"),
+        ("$flag «?» 1 : 2", "E401", "found ?", "write: a if condition else b"),
+        ("$x «in» $widths", "E401", "found in", "write $x == 'a' or $x == 'b'"),
+        ("$x «≥» 3", "E401", "≥ has no meaning", "write >="),
+        ("$x «;» 3", "E401", "; has no meaning", None),
+        ("«+»3", "E401", "found +", "drop the +"),
+        ("1 + «not» $flag", "E401", "found not", "put (not …) in brackets"),
+        ("«1 if $flag»", "E401", "if has no else", "write: a if condition else b"),
+        ("«relu» if $flag else silu", "E401", "relu is neither", "did you mean $relu or 'relu'?"),
+        ("$act == «original»", "E401", "original is neither", "did you mean $original or 'original'?"),
+        ("«max»", "E401", "max is a function", "write max(…)"),
+        ("«min()»", "E401", "min takes one list or several numbers, got 0", None),
+        ("«abs(1, 2)»", "E401", "abs takes 1 value, got 2", None),
+        ("make_divisible(3, «divisor»=8)", "E401", "have no names", "in order"),
+        ("«${»x}", "E401", "not needed", "write $name here"),
+        ("1 + «$»", "E401", "a name must follow $", "write $name"),
+        ("$in«.»", "E401", "a dot belongs between", "write $name.channels"),
+        ("«{»a: 1}", "E401", "no tables", "make the table a param"),
+        ("$widths«[]»", "E401", "[] asks for no element", "write [0] for the first"),
+        ("$widths[1:2:3«:»4]", "E401", "expected ], found :", None),
+        # names that are no functions
+        ("1 + «ciel»(3)", "E402", "there is no function ciel", "did you mean ceil?"),
+        ("«__import__»('os')", "E402", "there is no function __import__", "there are min, max"),
+        # values of the wrong kind
+        ("«$in»", "E403", "$in is a tensor of 64×56×28, not a number", "write $in.channels"),
+        ("2 * «$in»", "E403", "$in is a tensor of 64×56×28, not a number", "write $in.channels"),
+        ("[1, «$in»]", "E403", "$in is a tensor", "write $in.channels"),
+        ("max(«$in», 3)", "E403", "$in is a tensor", "write $in.channels"),
+        ("«$in» == $out", "E403", "$in is a tensor", "write $in.channels"),
+        ("«$halves»", "E403", "$halves is a list of 2 tensors", "write $halves.0.channels"),
+        ("«$halves.channels»", "E403", "$halves is a list of 2 tensors: it has no channels", "$halves.0.channels"),
+        ("2 * «$vector.height»", "E403", "$vector has no height: it is a vector of 512", "$vector.features"),
+        ("«$in.chanels»", "E403", "$in is a tensor of 64×56×28: it has no chanels", "did you mean channels?"),
+        ("«$x.channels»", "E403", "$x is 3, not a tensor: it has no channels", None),
+        ("«$x[0]» + 1", "E403", "$x is 3, a number: it has no elements", None),
+        ("«$widths.width».x", "E403", "$widths is [64, 128, 256]", ".0 is the first"),
+        ("«$widths[0.5 * 2]»", "E403", "a whole number, got 1.0", "use //"),
+        ("«$widths[:$half]»", "E403", "whole numbers, got 0.5", "use //"),
+        ("«range($half)»", "E403", "whole numbers, got 0.5", "use //"),
+        ("1 + («'same' * 2»)", "E403", "'same' is a text, not a number", None),
+        ("«'3' * 2»", "E403", "'3' is a text", "write 3 without quotes"),
+        ("«2 * $flag» * 3", "E403", "true is a truth value, not a number", "for a number write 1 if … else 0"),
+        ("-«$huge»", "E503", "$huge is too large", None),
+        ("«$widths * [1, 2, 3]»", "E403", "both are lists", "+ joins two lists"),
+        ("«$x == 'x'»", "E403", "cannot compare 3 with 'x': a number and a text", None),
+        ("«$x == '3'»", "E403", "cannot compare 3 with '3'", "write 3 without quotes"),
+        ("«$act < 'z'»", "E403", "< compares numbers", None),
+        ("not «$x»", "E403", "$x is 3, not true or false", "compare it: $x != 0"),
+        ("1 if «$act» else 2", "E403", "$act is 'relu', not true or false", "compare it: $act == 'relu'"),
+        ("$off or «$widths»", "E403", "not true or false", "compare it: len($widths) > 0"),
+        ("«sum($x)»", "E403", "sum needs a list, got 3", None),
+        ("«max($x)»", "E403", "max of one value needs a list, got 3", "max(…, …)"),
+        # values that will not do
+        ("$x + «1 / $zero»", "E404", "division by zero: 1 / 0", None),
+        ("«5 % 0»", "E404", "division by zero", None),
+        ("«(-8) ** $half»", "E404", "no fractional power", None),
+        ("1 + «$widths[3]»", "E404", "$widths has 3 elements, [3] asks for the fourth", "from 0 to 2"),
+        ("«$widths.3»", "E404", "$widths has 3 elements, .3 asks for the fourth", "from 0 to 2"),
+        ("«$widths[-4]»", "E404", "[-4] asks for the fourth from the end", None),
+        ("«$empty[-1]»", "E404", "$empty is empty, [-1] asks for the last", None),
+        ("«$item.widht»", "E404", "$item has no widht: it has {width, kernel}", "did you mean width?"),
+        ("«$widths[::$zero]»", "E404", "must not be 0", None),
+        ("«min([])»", "E404", "min of an empty list", None),
+        # bounds
+        ("«9**9**9»", "E503", "9 ** 387420489 is too large", None),
+        ("«1e308 * 10»", "E503", "too large", None),
+        ("«$endless - 1»", "E503", "too large", None),
+        ("«99999999999999999999»", "E503", "too large", None),
+        ("«range(10**9)»", "E503", "1,000,000,000 elements: at most 10,000", None),
+        ("«range(10000) + [1]»", "E503", "at most 10,000 elements in all", None),
+    ],
+)
+def test_refusal(marked: str, code: str, message: str, help: str | None) -> None:
+    start, end = marked.index("«"), marked.index("»") - 1
+    with pytest.raises(ExpressionError) as caught:
+        run(marked.replace("«", "").replace("»", ""))
+    error = caught.value
+    assert (error.code, error.start, error.end) == (code, start, end)
+    assert message in error.message
+    assert (help in error.help) if help and error.help else (error.help or None) == help
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 60 + "1" + ")" * 60,
+        "[" * 60 + "]" * 60,
+        "-" * 60 + "1",
+        "not " * 60 + "true",
+        "$widths" + "[0]" * 60,
+        "2" + "** 1" * 60,
+        "1 if true else " * 60 + "1",
+        "abs(" * 60 + "1" + ")" * 60,
+        "max(0 or 1 and 1<1+1*" * 48 + "1" + ")" * 48,
+        "1 + " * 600 + "1",
+        "'" + "a" * 3000 + "'",
+    ],
+)
+def test_texts_are_bounded(text: str) -> None:
+    """Long before Python's own stack is, of which the caller needs its part."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 450)
+    try:
+        error = refusal(text)
+    finally:
+        sys.setrecursionlimit(before)
+    assert error
+    assert error.code == "E503"
+
+
+def test_long_chains_are_no_nesting() -> None:
+    assert run("1" + "+1" * 900) == 901
+    assert run("true" + " and true" * 200) is True
+
+
+def test_fifty_brackets_are_enough_for_anybody() -> None:
+    assert run("(" * 49 + "1" + ")" * 49) == 1
+
+
+def again_and_again(text: str, value: object, times: int) -> None:
+    """Params that each use the one before: `a1: [$a0, $a0]`, `a2: [$a1, $a1]` …"""
+    parsed = parse_expression(text)
+    for _ in range(times):
+        value = evaluate(parsed, lambda _, value=value: (value, 0))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "message"),
+    [
+        ("[$a, $a]", [1], "elements in all"),
+        ("$a + $a", [1], "elements in all"),
+        ("[$a]", [1], "lists within lists"),
+        ("$a + $a", "text", "at most 10,000 characters"),
+        ("$a * $a", 3, "too large"),
+        ("$a * $a", 3.0, "too large"),
+    ],
+)
+def test_growth_over_params_is_bounded(text: str, value: object, message: str) -> None:
+    before = time.perf_counter()
+    with pytest.raises(ExpressionError, match=message):
+        again_and_again(text, value, 5000)
+    assert time.perf_counter() - before < 1
+
+
+def test_references_in_the_order_of_the_text() -> None:
+    text = "$widths[$i] if $layer1.0.conv.channels > 2 else '$no'"
+    first, second, third = parse_expression(text).references
+    assert (first.name, text[first.start : first.end], first.trail) == ("widths", "$widths", ())
+    assert second == Reference("i", 8, 10)
+    assert (third.name, third.trail) == ("layer1", ("0", "conv", "channels"))
+    assert str(third) == text[third.start : third.end] == "$layer1.0.conv.channels"
+
+
+def test_bare_reference() -> None:
+    assert parse_expression(" $unit ").bare_reference == Reference("unit", 1, 6)
+    assert parse_expression("$item.op").bare_reference == Reference("item", 0, 8, ("op",))
+    assert parse_expression("$x + 1").bare_reference is None
+    assert parse_expression("'text'").bare_reference is None
+
+
+def test_errors_of_the_lookup_pass_through() -> None:
+    def unknown(reference: Reference) -> tuple[object, int]:
+        raise LookupError(reference.name)
+
+    with pytest.raises(LookupError, match="nobody"):
+        evaluate(parse_expression("max(1, -$nobody[0])"), unknown)
+
+
+def test_only_what_is_chosen_is_looked_up() -> None:
+    seen: list[str] = []
+
+    def watch(reference: Reference) -> tuple[object, int]:
+        seen.append(reference.name)
+        return lookup(reference)
+
+    assert evaluate(parse_expression("$x if $flag or $off else $gone"), watch) == 3
+    assert seen == ["flag", "x"]
+
+
+def test_expressions_are_values() -> None:
+    parsed = parse_expression("$x + 1")
+    assert parsed == parse_expression("$x + 1") != parse_expression("$x+1")
+    again = pickle.loads(pickle.dumps(parsed))
+    assert again == parsed
+    assert hash(again) == hash(parsed)
+    assert evaluate(again, lookup) == 4
+
+
+def test_errors_survive_pickling() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        run("1 / 0")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.start, again.end, again.code) == ("division by zero: 1 / 0", 0, 5, "E404")
+
+
+def test_is_expression() -> None:
+    assert is_expression("$x")
+    assert is_expression("branches.$i")
+    assert not is_expression("half")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("conv1", "conv1"),
+        ("branches.$i", "branches.3"),
+        ("branches.$i.conv", "branches.3.conv"),
+        ("stage${$i + 1}", "stage4"),
+        ("${$act}_${$widths.0}", "relu_64"),
+        ("${'a' if $flag else '}'}", "a"),
+        ("layer*.$i", "layer*.3"),
+    ],
+)
+def test_substitute(text: str, expected: str) -> None:
+    assert substitute(text, lookup) == expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "code", "help"),
+    [
+        ("a.«$»", "E401", "write ${…}"),
+        ("a«$»{$i", "E401", "write ${…}"),
+        ("«a.$i + 1»", "E401", "write ${…} around it"),
+        ("a${$i +«+» 1}", "E401", "drop the +"),
+        ("a${«i»}", "E401", "did you mean $i or 'i'?"),
+        ("a${«$half»}", "E403", "use //, int(…) or round(…) for a whole number"),
+        ("a${«$flag»}", "E403", None),
+        ("a.«$widths»", "E403", None),
+        ("a.${1 + «$in»}", "E403", "write $in.channels (or .height, .width, .features)"),
+    ],
+)
+def test_substitute_refuses(marked: str, code: str, help: str | None) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        substitute(marked.replace("«", "").replace("»", ""), lookup)
+    error = caught.value
+    assert (error.code, error.start, error.end, error.help) == (code, marked.index("«"), marked.index("»") - 1, help)
+
+
+_SOUP = """
+    $x $half $flag $act $widths $in $in.channels $halves.0 $item.width $rows[0].out $huge $empty 0 1 2.5 1e3 9 'a' true
+    null ( ) [ ] , : + - * / // % ** == != < <= > >= and or not if else min( max( abs( round( floor( int( len( sum(
+    range( make_divisible( relu && ! = ^ ? $ ${ } . ' \" é [1,2] [0] [:1] .0 .channels
+"""
+_VALUES = (
+    "$x $half $flag $act $widths $in $in.width $halves $halves.0 $item $rows[0] $huge $empty 0 -1 9 1e9 'a' null [[1]]"
+)
+_OPERATORS = "+ - * / // % ** == != < <= > >= and or"
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(_SOUP.split()), max_size=20).map("".join) | st.text(max_size=60))
+def test_no_text_raises_anything_else(text: str) -> None:
+    for use in (run, lambda text: substitute(text, lookup)):
+        error = refusal(text, use)
+        assert error is None or (error.message and 0 <= error.start <= error.end <= len(text))
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(_VALUES.split()), st.sampled_from(_OPERATORS.split())), min_size=1, max_size=8)
+)
+def test_no_values_raise_anything_else(pairs: list[tuple[str, str]]) -> None:
+    text = " ".join(f"{value} {symbol}" for value, symbol in pairs) + " $x"
+    error = refusal(text)
+    assert error is None or (error.code != "E401" and 0 <= error.start < error.end <= len(text))
+
+
+def _numbers() -> st.SearchStrategy[str]:
+    """Texts that mean a number here and in Python, given x and y; brackets are rare, so that ranks matter."""
+    leaves = st.sampled_from(["$x", "$y", "0", "1", "2", "7", "0.5", "1e2", "[3, 1, 2][1]", "len([4, 5][1:])"])
+
+    def grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        operators = st.sampled_from([" + ", " - ", " * ", " / ", " // ", " % ", " ** ", "-", "*"])
+        comparisons = st.sampled_from([" == ", " != ", " < ", " <= ", " > ", " >= "])
+        plain = st.one_of(
+            st.tuples(inner, operators, inner).map("".join),
+            inner.map("-{}".format),
+            inner.map("({})".format),
+            inner.map("round(({}) * 0.5)".format),
+            inner.map("abs({})".format),
+            st.tuples(inner, inner).map(lambda pair: f"max({pair[0]}, min({pair[1]}, 3))"),
+            st.tuples(inner, inner).map(lambda pair: f"sum([{pair[0]}, {pair[1]}])"),
+        )
+        condition = st.tuples(inner, comparisons, inner).map("".join)
+        tests = st.lists(st.tuples(st.sampled_from(["", "not "]), condition).map("".join), min_size=1, max_size=3)
+        joined = st.tuples(tests, st.sampled_from([" and ", " or "])).map(lambda pair: pair[1].join(pair[0]))
+        return plain | st.tuples(inner, joined, inner).map(lambda three: f"({three[0]} if {three[1]} else {three[2]})")
+
+    return st.recursive(leaves, grow, max_leaves=15)
+
+
+@settings(max_examples=600, deadline=None)
+@given(_numbers(), st.integers(-9, 9), st.integers(-9, 9) | st.floats(-9, 9))
+def test_agrees_with_python(text: str, x: int, y: float) -> None:
+    values = {"x": x, "y": y}
+    error = refusal(text, lambda text: evaluate(parse_expression(text), lambda each: (values[each.name], 0)))
+    if error is None:
+        value = evaluate(parse_expression(text), lambda each: (values[each.name], 0))
+        assert same(value, eval(text.replace("$", ""), values))
+    else:  # what Python refuses as well or answers with a complex number, and what is too large
+        assert error.code in ("E404", "E503")

@@ -1,0 +1,93 @@
+"""`paper` and `published`: read, inherited or not, refused where they are wrong, and handed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cnngraph
+from cnngraph.api import Compilation, compile_spec, compile_text
+from cnngraph.diagnostics import Source, Span
+from cnngraph.document import value_of
+from cnngraph.language.write import write_spec
+
+HEAD = "cnngraph: 1\n"
+TAIL = "input: [1, 4, 4]\nparams: {classes: 2}\nnodes: [flatten, {op: linear, out: $classes}]\n"
+WHOLE = f"{HEAD}about: Small.\npaper: Somebody 1990, A Title\npublished: {{mnist: 4.7, cifar10+: 30}}\n{TAIL}"
+
+
+def compiled(text: str, folder: Path) -> Compilation:
+    return compile_text(Source("spec.yaml", text), folder)
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    path = tmp_path / "whole.yaml"
+    path.write_text(WHOLE)
+    return path
+
+
+def test_they_stand_on_the_spec_and_on_the_graph(whole: Path) -> None:
+    compilation = compile_spec(whole)
+    assert compilation.graph
+    assert compilation.spec
+    for each in (compilation.graph, compilation.spec):
+        assert each.paper == "Somebody 1990, A Title"
+        assert each.published == {"mnist": 4.7, "cifar10+": 30}
+
+
+def test_without_them_there_is_nothing(tmp_path: Path) -> None:
+    graph = compiled(HEAD + TAIL, tmp_path).graph
+    assert graph
+    assert (graph.paper, graph.published) == ("", {})
+
+
+def test_who_extends_takes_the_paper_and_not_the_error(whole: Path, tmp_path: Path) -> None:
+    graph = compiled(f"{HEAD}extends: whole.yaml\n", tmp_path).graph
+    assert graph
+    assert (graph.about, graph.paper, graph.published) == ("Small.", "Somebody 1990, A Title", {})
+    graph = compiled(f"{HEAD}extends: whole.yaml\npaper: Another\npublished: {{mnist: 3}}\n", tmp_path).graph
+    assert graph
+    assert (graph.paper, graph.published) == ("Another", {"mnist": 3})
+
+
+def test_a_changed_network_has_no_published_error(whole: Path) -> None:
+    assert cnngraph.load(whole, classes=3).published == {}
+    sizes = value_of([1, 5, 5], Span(Source("test", ""), 1, 1, 1, 1))
+    graph = compile_spec(whole, input=sizes).graph
+    assert graph
+    assert graph.published == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "column", "said"),
+    [
+        ("paper: [a, b]", 8, "paper must be a text, got [a, b]"),
+        ("paper:", 7, "paper must be a text, got null"),
+        (f"paper: {'x' * 10_001}", 8, "paper has 10,001 characters: at most 10,000"),
+        ("published: 30.2", 12, "published must be a mapping of data sets to errors, got 30.2"),
+        ("published: [imagenet, 3]", 12, "published must be a mapping of data sets to errors, got [imagenet, 3]"),
+        ("published: {imagenet: a third}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
+        ("published: {imagenet: $x}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
+        ("published: {imagenet: true}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got true"),
+        ("published: {imagenet: 100.5}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
+        ("published: {imagenet: -1}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got -1"),
+        ("published: {imagenet: .nan}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
+        ("published: {imagenet: [3]}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got [3]"),
+        ("published: {image net: 3}", 13, "image net cannot be a data set's name (letters, digits and _.+-)"),
+        ("publised: {imagenet: 3}", 1, "publised is not a word of a spec"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place(words: str, column: int, said: str, tmp_path: Path) -> None:
+    (mistake,) = compiled(f"{HEAD}{words}\n{TAIL}", tmp_path).diagnostics
+    assert mistake.message.startswith(said)
+    assert (mistake.line, mistake.span and mistake.span.column) == (2, column)
+
+
+def test_a_spec_written_as_one_text_keeps_them(whole: Path, tmp_path: Path) -> None:
+    spec = compile_spec(whole).spec
+    assert spec
+    again = compiled(write_spec(spec), tmp_path).spec
+    assert again
+    assert (again.paper, again.published) == (spec.paper, spec.published)

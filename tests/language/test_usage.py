@@ -1,0 +1,137 @@
+"""A param that nothing uses is a warning, wherever it is given; what is used anywhere is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnngraph.api import compile_spec
+from cnngraph.diagnostics import Source, Span
+from cnngraph.document import value_of
+from cnngraph.language.load import Override
+from tests.library import LIBRARY
+
+HEAD = "cnngraph: 1\ninput: [3, 8, 8]\n"
+BASE = HEAD + "params: {activation: relu, spare: 1}\nnodes: [{op: conv, out: 4, kernel: 1}, $activation]\n"
+
+
+def told(tmp_path: Path, text: str, **given: object) -> list[tuple[str, int | None, str]]:
+    """Each diagnostic of a file beside base.yaml: its code, line and message."""
+    (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    overrides = []
+    for name, value in given.items():
+        shown = f"--set {name}={value}"
+        overrides.append(Override(name, value_of(value, Span(Source("command line", shown), 1, 1, 1, len(shown) + 1))))
+    compilation = compile_spec(path, overrides)
+    assert compilation.ok
+    return [(each.code, each.line, each.message) for each in compilation.diagnostics]
+
+
+USED = {
+    "in a parameter": "params: {x: 4}\nnodes: [{op: conv, out: $x, kernel: 1}]",
+    "as an op": "params: {x: relu}\nnodes: [$x]",
+    "in when": "params: {x: true}\nnodes: [relu, {op: tanh, when: $x}]",
+    "in else": "params: {x: 0}\nnodes: {n0: relu, b: {op: tanh, when: false, else: n$x}, c: relu}",
+    "in repeat": "params: {x: 2}\nnodes: [{op: relu, repeat: $x}]",
+    "in a row": "params: {x: 2}\nnodes: [{op: conv, kernel: 1, repeat: [{out: $x}]}]",
+    "in first": "params: {x: 2}\nnodes: [{op: conv, kernel: 1, out: 4, repeat: 2, first: {out: $x}}]",
+    "in a name": "params: {x: 2}\nnodes: {conv$x: relu}",
+    "in the name of iterations": "params: {x: 2}\nnodes: [{op: relu, repeat: 2, name: 'r$x'}]",
+    "in from": 'params: {x: 2}\nnodes: {n2: relu, b: {op: tanh, from: "n${$x}"}}',
+    "in share": 'params: {x: 2}\nnodes: {n2: prelu, b: {share: "n${$x}"}}',
+    "in expect": "params: {x: 8}\nnodes: [{op: relu, expect: [_, $x, _]}]",
+    "in another param": "params: {x: 8, y: $x * 2}\nnodes: [{op: conv, out: $y, kernel: 1}]",
+    "in init": "params: {x: 0.1}\nnodes: [prelu]\ninit: [{match: prelu, weight: {normal: {std: $x}}}]",
+    "in outputs": "params: {x: 0}\nnodes: [relu]\noutputs: {y: $x}",
+    "in a block": "params: {x: 4}\nblocks: {b: {op: conv, out: $x, kernel: 1}}\nnodes: [b]",
+    "in a block's param": "params: {x: 4}\nblocks: {b: {params: {o: $x}, op: conv, out: $o, kernel: 1}}\nnodes: [b]",
+    "in inline nodes": "params: {x: 4}\nnodes: [[{op: conv, out: $x, kernel: 1}]]",
+}
+
+
+@pytest.mark.parametrize("text", USED.values(), ids=USED)
+def test_what_is_used_is_no_warning(tmp_path: Path, text: str) -> None:
+    assert told(tmp_path, HEAD + text) == []
+
+
+def test_a_param_in_the_input_is_used(tmp_path: Path) -> None:
+    assert told(tmp_path, "cnngraph: 1\ninput: [3, $x, 8]\nparams: {x: 8}\nnodes: [relu]\n") == []
+
+
+UNUSED = {
+    "of a network": "params: {x: 4}\nnodes: [relu]",
+    "of a block": "blocks: {b: {params: {x: 4}, nodes: [relu]}}\nnodes: [b]",
+    "hidden by a block's": "params: {x: 4}\nblocks: {b: {params: {x: 2}, op: conv, out: $x, kernel: 1}}\nnodes: [b]",
+    "used without its $": "params: {x: 4}\nnodes: {x: relu}",
+}
+
+
+@pytest.mark.parametrize("text", UNUSED.values(), ids=UNUSED)
+def test_what_nothing_uses_is_a_warning(tmp_path: Path, text: str) -> None:
+    ((code, line, _),) = told(tmp_path, HEAD + text)
+    assert (code, line) == ("W320", 3)
+
+
+def test_a_variants_param_that_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
+    (tmp_path / "net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nparams: {act: silu}\n", encoding="utf-8")
+    (found,) = compile_spec(tmp_path / "net.yaml").diagnostics
+    assert (found.code, found.line, found.help) == ("W320", 3, "did you mean activation?")
+    assert found.notes == ("the file that this one extends has no param of that name to replace",)
+
+
+def test_a_param_that_only_a_variant_uses(tmp_path: Path) -> None:
+    assert told(tmp_path, "cnngraph: 1\nextends: base.yaml\nparams: {activation: 'relu', spare: 2}\n") == [
+        ("W320", 3, "nothing uses the param spare")
+    ]
+    assert [each.code for each in compile_spec(tmp_path / "base.yaml").diagnostics] == ["W320"]
+    variant = "cnngraph: 1\nextends: base.yaml\nparams: {activation: \"'relu' if $spare == 1 else 'tanh'\"}\n"
+    assert told(tmp_path, variant) == []
+    assert compile_spec(tmp_path / "base.yaml").diagnostics == ()
+
+
+def test_a_value_from_outside_that_changes_nothing(tmp_path: Path) -> None:
+    variant = "cnngraph: 1\nextends: base.yaml\n"
+    assert told(tmp_path, variant) == []
+    assert told(tmp_path, variant, spare=2) == [("W320", 1, "spare is set, and nothing uses it")]
+    assert told(tmp_path, variant, activation="tanh") == []
+
+
+def test_no_spec_of_the_library_is_warned_of() -> None:
+    for path in sorted(LIBRARY.rglob("*.yaml")):
+        if not {"recipes", "experiments"} & set(path.parts):
+            assert [each.code for each in compile_spec(path).diagnostics] == [], path
+
+
+# -- blocks that an import would lose
+
+LIBRARIES = {"lib.yaml": "blocks: {unit: tanh}", "other.yaml": "blocks: {unit: sigmoid}"}
+
+
+@pytest.mark.parametrize(
+    ("base", "variant", "codes"),
+    [
+        ("blocks: {unit: relu}", "import: [lib.yaml]", ["E308"]),
+        ("blocks: {unit: relu}", "import: [lib.yaml]\nblocks: {unit: sigmoid}", []),
+        ("import: [lib.yaml]", "import: [lib.yaml]", []),
+        ("import: [lib.yaml]", "import: [other.yaml]", ["E308"]),
+        ("import: [lib.yaml]", "blocks: {unit: relu}", ["E308"]),
+        ("blocks: {unit: relu}", "blocks: {unit: tanh}", []),
+    ],
+)
+def test_extends_and_import_of_one_block(tmp_path: Path, base: str, variant: str, codes: list[str]) -> None:
+    for name, text in LIBRARIES.items():
+        (tmp_path / name).write_text(f"cnngraph: 1\n{text}\n", encoding="utf-8")
+    (tmp_path / "base.yaml").write_text(f"{HEAD}{base}\nnodes: [unit]\n", encoding="utf-8")
+    (tmp_path / "net.yaml").write_text(f"cnngraph: 1\nextends: base.yaml\n{variant}\n", encoding="utf-8")
+    assert [each.code for each in compile_spec(tmp_path / "net.yaml").diagnostics] == codes
+
+
+def test_a_value_from_outside_may_take_the_place_of_what_uses_a_param(tmp_path: Path) -> None:
+    text = HEAD + "params: {width: 2, out: 2 * $width}\nnodes: [{op: conv, out: $out, kernel: 1}]\n"
+    assert told(tmp_path, text) == []
+    assert told(tmp_path, text, out=3) == []
+    assert told(tmp_path, text, out=3, width=4) == [("W320", 1, "width is set, and nothing uses it")]
