@@ -227,10 +227,17 @@ class _Parser:
             if named := entry.value.get("inputs"):
                 inputs = self.input_names(named.value)
         body = self.nodes.node(name, entry.value, BLOCK_WORDS, f"the block {name}")
-        if body and (body.reads is not None or body.unused or body.expect or body.share):
-            wrong = "from" if body.reads is not None else "unused, expect or share"
-            self.read.error("E107", f"{wrong} is said where the block is used, not in its definition", name.span)
+        if body and isinstance(entry.value, Table):
+            body = self.without_use(entry.value, body)
         return BlockSpec(name, params or (), inputs, body or NodeSpec(name, name.span, broken=True))
+
+    def without_use(self, table: Table, body: NodeSpec) -> NodeSpec | None:
+        """The body of a block, unless it has nothing to run but a module of the network around it."""
+        for key in ("from", "unused", "expect", "share"):
+            if found := table.get(key):
+                message = f"{key} belongs where the block is used, not in its definition"
+                self.read.error("E107", message, found.key_span)
+        return None if body.share else body
 
     def input_names(self, value: Value) -> tuple[Word, ...] | None:
         words = self.read.words(value, "inputs")

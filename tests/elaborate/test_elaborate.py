@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cnngraph
 from cnngraph.api import compile_text
 from cnngraph.diagnostics import Source
 
@@ -271,3 +272,18 @@ def test_steps_are_bounded_to_the_end(text: str) -> None:
     (told,) = compile_text(source, Path(), max_nodes=100 if "repeat" not in text else 345).diagnostics
     assert told.code == "E502"
     assert not told.notes
+
+
+@pytest.mark.parametrize("use", ["b", "{op: b}", "{repeat: 2, op: b}"])
+@pytest.mark.parametrize("body", ["op: relu", "nodes: [relu]", ""])
+@pytest.mark.parametrize("key", ["from: in", "unused: true", "expect: [3, 8, 8]", "share: a"])
+def test_what_belongs_to_the_use_of_a_block_is_refused_in_its_definition(
+    tmp_path: Path, key: str, body: str, use: str
+) -> None:
+    words = ", ".join(filter(None, (body, key)))
+    spec = tmp_path / "net.yaml"
+    spec.write_text(f"cnngraph: 1\ninput: [3, 8, 8]\nblocks:\n  b: {{{words}}}\nnodes:\n  a: relu\n  c: {use}\n")
+    diagnostics = cnngraph.check(spec)
+    assert diagnostics
+    assert {each.line for each in diagnostics} == {4}
+    assert {each.code for each in diagnostics} <= {"E107", "E109"}
