@@ -11,7 +11,8 @@ from cnngraph.version import __version__
 if TYPE_CHECKING:
     from cnngraph.api import build, check, load, load_weights
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
-    from cnngraph.graph.graph import Graph, Node
+    from cnngraph.graph.graph import Graph
+    from cnngraph.graph.nodes import Node
 
 __all__ = [
     "Diagnostic",
@@ -35,7 +36,7 @@ _HOMES = {
     "Severity": "cnngraph.diagnostics",
     "SpecError": "cnngraph.diagnostics",
     "Graph": "cnngraph.graph.graph",
-    "Node": "cnngraph.graph.graph",
+    "Node": "cnngraph.graph.nodes",
 }
 
 

@@ -11,14 +11,10 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from cnngraph.diagnostics import Severity, SpecError
-from cnngraph.document import read_file
-from cnngraph.elaborate.elaborate import collector_paused, elaborate
-from cnngraph.graph.graph import Graph
-from cnngraph.language.load import load_spec
+from cnngraph.compilation import compile_spec
+from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.library import Network, is_family, library_root, network_files
 from cnngraph.numbers import percent, short, sizes
-from cnngraph.ops.registry import Registry
 
 INTRODUCTION = """\
 # The networks that come along
@@ -76,7 +72,8 @@ def _section(folder: str, networks: Iterable[Network], root: Path) -> Section:
 
 
 def _network(path: Path, root: Path) -> Network | None:
-    graph = _graph(path)
+    compilation = compile_spec(path)
+    graph = compilation.graph if compilation.ok else None
     file = path.relative_to(root)
     if graph is None:
         print(f"{file} has mistakes and is left out", file=sys.stderr)
@@ -92,17 +89,6 @@ def _network(path: Path, root: Path) -> Network | None:
         about=" ".join(graph.about.split()),
         paper=" ".join(graph.paper.split()),
     )
-
-
-def _graph(path: Path) -> Graph | None:
-    """The graph of a spec without mistakes; as in `cnngraph.api`, which knows the way to PyTorch, too."""
-    try:
-        spec, mistakes = load_spec(read_file(path), path.parent)
-        result = elaborate(spec, Registry()) if spec and not mistakes else None
-    except SpecError:
-        return None
-    wrong = result is None or any(each.severity is Severity.ERROR for each in result.diagnostics)
-    return None if wrong or result is None else result.graph
 
 
 def _in_order(networks: Iterable[Network]) -> tuple[Network, ...]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span, SpecError, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Span, SpecError
+from cnngraph.nearest import did_you_mean
 
 ENDINGS = (".yaml", ".yml")  # of the names of files
 NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders, and files, that hold something else

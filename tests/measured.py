@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnngraph.api import compile_spec
+from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Value, value_of
 from cnngraph.language.load import Override

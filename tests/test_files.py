@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnngraph.api import compile_text
 from cnngraph.backend import save_weights
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError, clean, write, write_text
 from cnngraph.render import render

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cnngraph.api import compile_text
-from cnngraph.diagnostics import Diagnostic, Source, apply_edits, near_words
+from cnngraph.compilation import compile_text
+from cnngraph.diagnostics import Diagnostic, Source, apply_edits
 from cnngraph.fixes import edges, inputs, names, numbers, ops, search, syntax, values, written
+from cnngraph.nearest import near_words
 from cnngraph.ops.registry import builtin_ops
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import networkx
 import pytest
 
-from tests.library import BLOCKS, NETWORKS
+from tests.library import BLOCKS, NETWORKS, ROOT
 
+PACKAGE = ROOT / "cnngraph"
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
 TRAINING_LIBRARIES = ["torch", "torchvision", "ignite", "matplotlib", "tensorboard"]
 
 RUN = """
@@ -57,3 +64,21 @@ def test_loading_a_graph_leaves_torch_alone() -> None:
         "print(json.dumps(list(sys.modules)), file=sys.stderr)"
     )
     assert loaded(code, str(NETWORKS[0])) == set()
+
+
+def imported_by(path: Path) -> set[str]:
+    """The modules of cnngraph that a module imports anywhere in it, under TYPE_CHECKING and in functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("cnngraph"):
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                found.add(inner if inner in MODULES else node.module)
+        elif isinstance(node, ast.Import):
+            found.update(name.name for name in node.names if name.name in MODULES)
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = networkx.DiGraph((module, other) for module, path in MODULES.items() for other in imported_by(path))
+    assert [sorted(each) for each in networkx.strongly_connected_components(graph) if len(each) > 1] == []

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from cnngraph.api import compile_spec
-from cnngraph.diagnostics import did_you_mean
-from cnngraph.graph.graph import InitRule
+from cnngraph.compilation import compile_spec
+from cnngraph.graph.path_patterns import InitRule
+from cnngraph.nearest import did_you_mean
 
 if sys.platform == "win32":
     pytest.skip("processor time and memory are not measured here", allow_module_level=True)

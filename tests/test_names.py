@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import cnngraph
-from cnngraph.api import compile_spec, compile_text
 from cnngraph.cli.options import complete_name
+from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Diagnostic, Source, SpecError
 from cnngraph.library import is_family, is_name, network_files, shown
 from tests.library import BLOCKS, LIBRARY, NETWORKS, ROOT

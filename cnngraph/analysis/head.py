@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
-from torch.nn import functional as F
-
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.graph.graph import Graph, Node, Ref
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.linear import Linear
 from cnngraph.ops.merge import Mean
@@ -25,16 +23,6 @@ class Head(NamedTuple):
     map: Ref
     scores: Ref
     layers: tuple[str, ...]
-
-    def over_places(self, model: nn.Module, features: Tensor) -> Tensor:
-        """The scores at every place of the map, N×classes×H×W: each layer as a 1×1 convolution."""
-        for path in self.layers:
-            layer = model.get_submodule(path)
-            if isinstance(layer, nn.Linear):
-                features = F.conv2d(features, layer.weight[:, :, None, None], layer.bias)
-            else:
-                features = layer(features)
-        return features
 
 
 def find_head(graph: Graph) -> Head:

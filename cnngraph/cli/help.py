@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from typer.core import TyperCommand, TyperGroup
 
-from cnngraph.diagnostics import did_you_mean
+from cnngraph.nearest import did_you_mean
 from cnngraph.terminal import console, unguarded
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import typer
 
-from cnngraph.api import Compilation, compile_spec
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.cli.options import Reading
+from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.language.model import Spec

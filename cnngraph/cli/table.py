@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cnngraph.graph.graph import Graph, Node, Ref, Scope
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.numbers import short, sizes
 from cnngraph.render.label import op_label
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.elaborate.names import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
 from cnngraph.language.names import NODE_WORDS, heads, key_problem
+from cnngraph.nearest import did_you_mean
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry
 

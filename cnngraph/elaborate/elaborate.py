@@ -24,7 +24,8 @@ from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.walk import Walker
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph import sizes
-from cnngraph.graph.graph import Graph, Input, Scope
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Input, Scope
 from cnngraph.language.expressions.values import meter
 from cnngraph.language.model import Spec
 from cnngraph.language.names import NAME

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnngraph.diagnostics import Span
 from cnngraph.elaborate.names import ProblemError, bad_name
-from cnngraph.graph.graph import Node, Scope
+from cnngraph.graph.nodes import Node, Scope
 from cnngraph.language.model import Word
 from cnngraph.language.names import MAX_PATH, heads, key_problem
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from cnngraph.diagnostics import Cause, Diagnostic, Span, did_you_mean
+from cnngraph.diagnostics import Cause, Diagnostic, Span
 from cnngraph.document import Listing, Scalar, Table, Value
-from cnngraph.graph.graph import Ref
+from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
 from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
 from cnngraph.language.model import Library, Word
 from cnngraph.language.names import better_name
+from cnngraph.nearest import did_you_mean
 from cnngraph.tensor_type import TensorType
 
 

@@ -14,7 +14,7 @@ from cnngraph.elaborate.module_paths import type_of_slot
 from cnngraph.elaborate.names import Given, ProblemError, Reads, Tensors
 from cnngraph.elaborate.repairs import Blame
 from cnngraph.fields import FieldError, fields_of, literal_help
-from cnngraph.graph.graph import Node, Ref, Scope
+from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cnngraph.diagnostics import did_you_mean
 from cnngraph.elaborate.names import NOT_KNOWN_YET, Bound, Env, ProblemError, Tensors, UnknownError, in_reach
 from cnngraph.language.model import Word
 from cnngraph.language.names import heads
+from cnngraph.nearest import did_you_mean
 
 MAX_MEANINGS = 50  # of one path; two different ones are an error
 

@@ -11,7 +11,7 @@ from typing import Any
 from cnngraph.diagnostics import Cause, Span
 from cnngraph.elaborate.names import Given, ProblemError, Reads
 from cnngraph.fields import fields_of, show_value
-from cnngraph.graph.graph import Node, Ref
+from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.ops.padding import pad_before, same_sides

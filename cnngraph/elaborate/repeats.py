@@ -4,23 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
+from cnngraph.elaborate.budget import Ledger
 from cnngraph.elaborate.module_paths import Level, Place, module_tree, type_of_slot
 from cnngraph.elaborate.names import Bound, Env, Given, ProblemError, Reads, Row, Tensors
+from cnngraph.elaborate.nodes import Maker
 from cnngraph.fields import FieldError, Int, show_value
-from cnngraph.graph.graph import Input, Ref, Scope
+from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import spend
 from cnngraph.language.model import BlockSpec, NodeSpec, Word
 
-if TYPE_CHECKING:
-    from cnngraph.elaborate.walk import Walker
-
-
 DIGITS = "0123456789"
+
+
+class Walker(Protocol):
+    """What a repeat needs of the walk around it."""
+
+    ledger: Ledger
+    maker: Maker
+
+    def reads(self, child: NodeSpec, env: Env, before: tuple[Bound | None, str]) -> Reads:
+        """What a node reads."""
+
+    def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
+        """What a node is whose `when` is false."""
+
+    def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
+        """The op, block or nodes of a node."""
+
+    def compare_expect(self, value: Value, bound: Bound, span: Span) -> None:
+        """Compare an `expect` with what a node gives."""
 
 
 def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cnngraph.elaborate.names import Bound, ProblemError, UnknownError
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.graph.graph import Node
+from cnngraph.graph.nodes import Node
 from cnngraph.language.model import Word
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType

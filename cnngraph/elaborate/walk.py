@@ -17,7 +17,7 @@ from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_by_rounds, read_once, repeat
 from cnngraph.elaborate.sharing import difference, shareable
 from cnngraph.fields import show_value
-from cnngraph.graph.graph import Input, Ref, Scope
+from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import spend
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word

@@ -10,7 +10,7 @@ from itertools import product
 from math import prod
 from pathlib import Path
 
-from cnngraph.api import Compilation, compile_spec, misfits
+from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment.model import Entrant, Experiment
@@ -21,6 +21,7 @@ from cnngraph.language.load import Override
 from cnngraph.language.model import Spec
 from cnngraph.language.write import write_spec
 from cnngraph.library import find_network, is_name
+from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, find_recipe, load_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
 from cnngraph.runs.overview import IDLE

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from cnngraph.diagnostics import Diagnostic, Edit, Span, near_words
+from cnngraph.diagnostics import Diagnostic, Edit, Span
 from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.values import SHAPE_WORDS
 from cnngraph.language.parse import BLOCK_WORDS, FILE_WORDS
+from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
 from cnngraph.ops.registry import builtin_ops, called
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Span
-from cnngraph.graph.graph import Node, Ref, SizeLimit
+from cnngraph.graph.nodes import Node, Ref, SizeLimit
 from cnngraph.language.expressions import syntax
 from cnngraph.language.expressions.values import COUNT, size_read
 from cnngraph.ops.op import Op, OpError, infer_types

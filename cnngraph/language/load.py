@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
 from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used, unused_params
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
+from cnngraph.nearest import did_you_mean
 
 MAX_FILES = 100
 MAX_EXTENDS = 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnngraph.diagnostics import did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.names import NODE_WORDS
 from cnngraph.language.reader import Reader
+from cnngraph.nearest import did_you_mean
 
 REPEAT_WORDS = ("carry", "name", "first", "last")
 BODIES = ("op", "nodes", "share")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span, nearest
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import TRUTHS, show_value
 from cnngraph.language.model import Word
+from cnngraph.nearest import nearest
 
 MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
 

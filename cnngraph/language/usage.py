@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 
-from cnngraph.diagnostics import Diagnostic, Severity, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Severity
 from cnngraph.document import Value, texts_in
 from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
+from cnngraph.nearest import did_you_mean
 
 MAX_TOLD = 50  # of one file
 USED = re.compile(r"\$(\w+)")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnngraph.diagnostics import did_you_mean
 from cnngraph.fields import REQUIRED, Choice, Field, FieldError, Float, Int, Json, Kind, show_value
+from cnngraph.nearest import did_you_mean
 from cnngraph.ops.kinds import Positive
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span, SpecError, did_you_mean, nearest
+from cnngraph.diagnostics import Diagnostic, Span, SpecError
 from cnngraph.document import Table, parse, read_file
 from cnngraph.file_kinds import RECIPE, kind_of, other_kind
 from cnngraph.library import ENDINGS, library_root
+from cnngraph.nearest import did_you_mean, nearest
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.reading import read_recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span, did_you_mean
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
     Bool,
@@ -20,6 +20,7 @@ from cnngraph.fields import (
     literal_help,
     show_value,
 )
+from cnngraph.nearest import did_you_mean
 from cnngraph.recipe.checks import CHECKS
 from cnngraph.recipe.kinds import Named, OrNone, Record
 from cnngraph.recipe.model import Recipe

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.graph.graph import Ref
+from cnngraph.graph.nodes import Ref
 from cnngraph.render.label import shapes_label
 from cnngraph.render.picture import Arrow, Look, Shape
 from cnngraph.render.tree import Tree

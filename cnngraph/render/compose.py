@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic
-from cnngraph.graph.graph import Graph, Node
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.label import clean, count_label, op_label, shapes_label, tip_words
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from cnngraph.fields import fields_of
-from cnngraph.graph.graph import Graph, Ref, Scope
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Ref, Scope
 from cnngraph.ops.op import Op
 
 READS_OUTSIDE = -1  # a reader that is no node: the network's output

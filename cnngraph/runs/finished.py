@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cnngraph.api import compile_spec, misfits
 from cnngraph.backend import lower
+from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
+from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.sets import SETS

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnngraph.analysis.head import find_head
+from cnngraph.analysis.head import Head, find_head
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.nearest import did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.pictures import read_pictures
@@ -86,7 +87,7 @@ class Localizer:
         features, logits = self.classifier.run(self.model, [tensor])
         logits = logits.flatten().float()
         label = int(logits.argmax()) if self.label is None else self.label
-        scores = self.head.over_places(self.model, features.float())[0, label].cpu()
+        scores = scores_over_places(self.head, self.model, features.float())[0, label].cpu()
         size = upright(file, "RGB").size
         seen = self.classifier.reader.seen(*size)
         return Place(
@@ -99,6 +100,17 @@ class Localizer:
             box=smallest_box(scores, self.share, seen),
             size=size,
         )
+
+
+def scores_over_places(head: Head, model: nn.Module, features: Tensor) -> Tensor:
+    """The scores at every place of the map, N×classes×H×W: each layer of the head as a 1×1 convolution."""
+    for path in head.layers:
+        layer = model.get_submodule(path)
+        if isinstance(layer, nn.Linear):
+            features = F.conv2d(features, layer.weight[:, :, None, None], layer.bias)
+        else:
+            features = layer(features)
+    return features
 
 
 def smallest_box(scores: Tensor, share: float, seen: Box) -> Box | None:

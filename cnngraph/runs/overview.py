@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnngraph.api import Compilation, compile_spec
+from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
 from cnngraph.recipe import load_recipe, to_dict

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from cnngraph.api import misfits
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
+from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnngraph.api import compile_text
 from cnngraph.backend import lower
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.graph.graph import Graph, Node, Ref
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Ref
 from tests.library import LIBRARY
 
 HEAD = "cnngraph: 1\nname: test_net\n"

@@ -12,7 +12,7 @@ from torch import nn
 
 from cnngraph import SpecError
 from cnngraph.backend import lower, model_source
-from cnngraph.graph.graph import InitRule
+from cnngraph.graph.path_patterns import InitRule
 from cnngraph.ops.init import InitCall
 from tests.backend.support import built, graph_of
 

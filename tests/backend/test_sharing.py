@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from cnngraph.api import compile_text
 from cnngraph.backend import lower
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.fields import show_value
-from cnngraph.graph.graph import Graph, Ref
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Ref
 from cnngraph.ops.op import Example, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType

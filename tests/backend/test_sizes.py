@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import cnngraph
-from cnngraph.api import compile_text
 from cnngraph.backend import lower, model_source
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.graph.graph import Graph
 from tests.backend.support import graph_of

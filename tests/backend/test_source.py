@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import cnngraph
-from cnngraph.api import compile_text
 from cnngraph.backend import lower, model_source, save_weights
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.ops.op import Layer, Op, layer
 from cnngraph.ops.registry import Registry

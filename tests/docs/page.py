@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnngraph.api import Compilation
+from cnngraph.compilation import Compilation
 from cnngraph.diagnostics import Diagnostic
-from cnngraph.graph.graph import Graph, Node
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node
 from cnngraph.language.parse import FILE_WORDS
 from tests.library import ROOT
 

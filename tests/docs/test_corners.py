@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
 from tests.docs.page import LANGUAGE, outcome, whole

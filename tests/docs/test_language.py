@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnngraph import diagnostics, document
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import core_scalar
 from cnngraph.elaborate import budget as ledger

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import compile_text
 from cnngraph.cli.process import run
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.elaborate import repairs as blame
 

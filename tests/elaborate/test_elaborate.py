@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnngraph
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import compile_spec, compile_text
+from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Severity, Source
 from cnngraph.graph.graph import Graph
 from tests.backend.support import graph_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from tests.backend.support import graph_of
 from tests.library import LIBRARY

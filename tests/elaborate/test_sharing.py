@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"

@@ -7,7 +7,7 @@ import torch
 
 import cnngraph
 from cnngraph import Graph, SpecError
-from cnngraph.graph.graph import Ref
+from cnngraph.graph.nodes import Ref
 from cnngraph.passes.tap import tapped, tensor_at
 from tests.library import network
 

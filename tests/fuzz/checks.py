@@ -14,11 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnngraph.api import Compilation, compile_text
 from cnngraph.backend import lower, model_source
+from cnngraph.compilation import Compilation, compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.elaborate import nodes as maker
-from cnngraph.graph.graph import Graph, Node, Ref
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
 from tests.backend.support import evaluated

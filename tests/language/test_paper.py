@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnngraph
-from cnngraph.api import Compilation, compile_spec, compile_text
+from cnngraph.compilation import Compilation, compile_spec, compile_text
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import value_of
 from cnngraph.language.write import write_spec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import compile_spec
+from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import value_of
 from cnngraph.language.load import Override

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnngraph
-from cnngraph.api import compile_spec
+from cnngraph.compilation import compile_spec
 
 BASE = """cnngraph: 1
 input: [3, 8, 8]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cnngraph.api import Compilation, compile_spec, compile_text
+from cnngraph.compilation import Compilation, compile_spec, compile_text
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import value_of
 from cnngraph.language.load import Override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from tests.docs.page import LANGUAGE, TUTORIAL, whole
 from tests.library import BLOCKS, NETWORKS

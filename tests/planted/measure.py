@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from cnngraph.api import Compilation, compile_text
+from cnngraph.compilation import Compilation, compile_text
 from cnngraph.diagnostics import Diagnostic, Severity, Source, apply_edits
-from cnngraph.graph.graph import Graph, Node
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node
 from tests.planted.corpus import corpus
 from tests.planted.kinds import KINDS, Plant, plant
 from tests.planted.places import Good

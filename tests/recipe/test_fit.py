@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import cnngraph
-from cnngraph.api import WARNINGS
 from cnngraph.diagnostics import Severity, Source, Span
+from cnngraph.lint.training import WARNINGS
 from cnngraph.recipe import Recipe, check_fit
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import compile_text, load
+from cnngraph.api import load
 from cnngraph.cli.table import Tabulation
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.render.compose import compose

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.render.compose import compose
 from cnngraph.render.forks import with_forks

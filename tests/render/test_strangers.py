@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from cnngraph.diagnostics import SpecError
-from cnngraph.graph.graph import Graph, Scope
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Scope
 from cnngraph.render import render, to_dot, to_mermaid
 from tests.render.networks import INCEPTION, graph_of
 

@@ -16,7 +16,7 @@ from cnngraph import SpecError
 from cnngraph.analysis.head import find_head
 from cnngraph.runs.classifier import Box, of_run
 from cnngraph.runs.finished import FinishedRun
-from cnngraph.runs.localization import Localizer, smallest_box
+from cnngraph.runs.localization import Localizer, scores_over_places, smallest_box
 from tests.cli.conftest import Cli
 from tests.library import network
 
@@ -49,7 +49,7 @@ def test_the_mean_over_places_is_the_score(tmp_path: Path, nodes: str) -> None:
     model: nn.Module = cnngraph.build(tapped(graph, {"map": head.map, "scores": head.scores})).eval()
     with torch.inference_mode():
         features, scores = model(torch.randn(4, 3, 12, 10))
-        places = head.over_places(model, features)
+        places = scores_over_places(head, model, features)
     assert places.shape == (4, 5, 10, 8)
     torch.testing.assert_close(places.mean((2, 3)), scores)
 

@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 
 import cnngraph.files
-from cnngraph.api import compile_text
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe

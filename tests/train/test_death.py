@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 
 from cnngraph import SpecError
-from cnngraph.api import compile_text
 from cnngraph.backend import lower, save_weights
 from cnngraph.backend.weights.load import save_tensors
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
 from cnngraph.train import run as running

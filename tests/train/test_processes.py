@@ -12,8 +12,9 @@ from typing import Any, cast
 import pytest
 from torch.distributed.tensor import DTensor
 
-from cnngraph.api import build, compile_text
+from cnngraph.api import build
 from cnngraph.backend import lower
+from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment

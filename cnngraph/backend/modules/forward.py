@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
 from cnngraph.backend.wrap import WIDTH, neat, quoted
-from cnngraph.graph.graph import Ref
+from cnngraph.graph.nodes import Ref
 
 LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
 BODY = "y"  # the variable of a residual's body

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cnngraph.graph.graph import Graph, Node, Ref, Scope
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Layer
 from cnngraph.tensor_type import TensorType

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cnngraph.backend.modules.plan import Group, Leaf
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.graph.graph import InitRule
+from cnngraph.graph.path_patterns import InitRule
 from cnngraph.ops.init import InitCall
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from cnngraph.backend.modules import layers
 from cnngraph.backend.modules.forward import OUTPUTS, Forward, write_forward
 from cnngraph.backend.modules.frames import Frame, Layout
-from cnngraph.graph.graph import Graph, Node, Scope
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Scope
 from cnngraph.ops.op import Layer
 
 SEQUENTIAL, MODULE_LIST = "nn.Sequential", "nn.ModuleList"

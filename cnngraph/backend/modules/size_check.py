@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cnngraph.backend.wrap import neat
-from cnngraph.graph.graph import Graph, SizeLimit
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import SizeLimit
 
 CHECK_SIZE = "check_size"
 PLACES = {"height": -2, "width": -1}

@@ -9,7 +9,7 @@ from cnngraph.backend.modules.compile import find
 from cnngraph.backend.modules.initialise import rules_by_module
 from cnngraph.backend.modules.plan import Group, Leaf
 from cnngraph.backend.wrap import WIDTH, literal, neat, quoted
-from cnngraph.graph.graph import InitRule
+from cnngraph.graph.path_patterns import InitRule
 from cnngraph.ops.init import InitCall
 
 HEAD = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']

@@ -9,7 +9,8 @@ from cnngraph.backend.weights.files import Shape, WeightsFile, is_bookkeeping
 from cnngraph.backend.weights.renames import Renames
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.elaborate.bases import bases
-from cnngraph.graph.graph import Graph, Node
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node
 
 COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and nothing hangs on it
 SHOWN = 8  # keys of a kind that a report shows

@@ -88,8 +88,8 @@ class _Checked:
 
 
 def _checked(spec: str, how: Reading) -> _Checked:
-    from cnngraph.api import own_recipe_misfits
     from cnngraph.cli.reading import compile_file
+    from cnngraph.lint.training import own_recipe_misfits
 
     compilation = compile_file(spec, how)
     graph = compilation.graph

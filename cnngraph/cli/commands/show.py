@@ -25,7 +25,8 @@ from cnngraph.text import one_line
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
-    from cnngraph.graph.graph import Graph, SizeLimit
+    from cnngraph.graph.graph import Graph
+    from cnngraph.graph.nodes import SizeLimit
 
 DepthOption = Annotated[
     int | None,

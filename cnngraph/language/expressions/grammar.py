@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn
 
-from cnngraph.diagnostics import did_you_mean
 from cnngraph.fields import NOTHINGS, TRUTHS
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.syntax import (
@@ -32,6 +31,7 @@ from cnngraph.language.expressions.syntax import (
     Slice,
 )
 from cnngraph.language.expressions.values import Fault, bounded
+from cnngraph.nearest import did_you_mean
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 50

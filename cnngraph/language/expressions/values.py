@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from cnngraph.diagnostics import did_you_mean
+from cnngraph.nearest import did_you_mean
 from cnngraph.tensor_type import CHANNELS, TensorType
 
 MAX_INT = 2**53  # beyond it a float would lose digits

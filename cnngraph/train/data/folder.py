@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.nearest import did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.images import Part, Parts

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from cnngraph.graph.graph import InitRule
+from cnngraph.graph.path_patterns import InitRule
 
 
 def checkpoint_blocks(model: nn.Module, matches: Sequence[str]) -> list[str]:

@@ -1,0 +1,130 @@
+"""Compilation: from a spec's name, file or text to its graph and all that is wrong. Needs no PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import process_time
+
+from cnngraph.diagnostics import Diagnostic, Severity, Source, SpecError
+from cnngraph.document import LIMITS, Limits, Table, Value, read_file
+from cnngraph.elaborate.elaborate import MAX_NODES, collector_paused, elaborate
+from cnngraph.fixes import with_fixes
+from cnngraph.graph.graph import Graph
+from cnngraph.language.load import Override, load_spec
+from cnngraph.language.model import Spec
+from cnngraph.library import find_file, find_network, is_name, shown
+from cnngraph.ops.registry import Registry, load_ops
+from cnngraph.recipe import read_recipe, recipe_table
+
+FOLLOWING = {"W320"}  # warnings that an error may be the reason for: a param is unused where its use is misspelt
+WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A spec, the graph that came of it, and all that is wrong.
+
+    With errors, `graph` is the part that stands, if any does. A library of blocks has no graph.
+    """
+
+    spec: Spec | None
+    graph: Graph | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+
+
+def compile_spec(
+    spec: str | Path,
+    overrides: Iterable[Override] = (),
+    input: Value | None = None,
+    *,
+    max_nodes: int = MAX_NODES,
+    plugins: Iterable[str] = (),
+) -> Compilation:
+    """Read, check and elaborate a spec: a name of the library, or a file.
+
+    A file has a separator in its path, or ends in .yaml or .yml. Never raises for what is wrong: see `diagnostics`.
+    """
+    text = os.fspath(spec)
+    try:
+        registry = Registry(load_ops(plugins))
+        path = find_network(text) if is_name(text) else find_file(text)
+        source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
+        changes = tuple(overrides)
+        return compile_text(source, path.parent, changes, input, registry=registry, max_nodes=max_nodes, fixes=True)
+    except SpecError as error:
+        return Compilation(None, None, error.diagnostics)
+
+
+def compile_text(
+    source: Source,
+    folder: Path,
+    overrides: Iterable[Override] = (),
+    input: Value | None = None,
+    *,
+    registry: Registry | None = None,
+    max_nodes: int = MAX_NODES,
+    fixes: bool = False,
+) -> Compilation:
+    """The same for a spec's text, which imports as if it stood in `folder`; with `fixes`, these are searched."""
+    changes = tuple(overrides)
+
+    def compiled(text: str) -> Compilation:
+        return _compile(Source(source.name, text), folder, changes, input, registry or Registry(), max_nodes)
+
+    began = process_time()
+    result = compiled(source.text)
+    seconds = process_time() - began
+    if not fixes or result.ok:
+        return result
+    nodes = len(result.graph.nodes) if result.graph else 0
+    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda text: compiled(text).diagnostics)
+    return replace(result, diagnostics=found)
+
+
+def _compile(
+    source: Source,
+    folder: Path,
+    overrides: tuple[Override, ...],
+    input: Value | None,
+    registry: Registry,
+    max_nodes: int,
+) -> Compilation:
+    """Read, check and elaborate a text."""
+    try:
+        with collector_paused():
+            limits = _limits(max_nodes)
+            parsed, mistakes = load_spec(source, folder, overrides, input, limits)
+            if parsed is None:
+                return Compilation(None, None, tuple(mistakes))
+            sound = all(each.severity is not Severity.ERROR for each in mistakes)
+            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=sound)
+    except SpecError as error:
+        return Compilation(None, None, error.diagnostics)
+    told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))
+    if any(each.severity is Severity.ERROR for each in told):
+        told = tuple(each for each in told if each.code not in FOLLOWING)
+    return Compilation(parsed, result.graph, told)
+
+
+def _limits(max_nodes: int) -> Limits:
+    """How large the text may be. Who raises the bound on nodes may write every one of them out."""
+    return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
+
+
+def _recipe_mistakes(spec: Spec) -> tuple[Diagnostic, ...]:
+    """What is wrong with the recipe that a spec names or holds."""
+    if spec.train is None:
+        return ()
+    try:
+        table = spec.train if isinstance(spec.train, Table) else recipe_table(spec.train.text, spec.train.span)
+    except SpecError as error:
+        return error.diagnostics
+    return tuple(read_recipe(table, name=spec.name)[1])

@@ -1,0 +1,47 @@
+"""Sources and places in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text with the name a person knows it by: a file's path as given, or `--set out=3`."""
+
+    name: str
+    text: str = field(repr=False, compare=False)
+
+    def line(self, number: int) -> str:
+        """The line of that number (from 1), or an empty string past the end."""
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a source: lines and columns count from 1, the end is exclusive."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    @property
+    def file(self) -> str:
+        """The source's name."""
+        return self.source.name
+
+    @property
+    def text(self) -> str:
+        """The text of the place, up to the end of its line."""
+        line = self.source.line(self.line)[self.column - 1 :]
+        return line[: self.end_column - self.column] if self.line == self.end_line else line
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"

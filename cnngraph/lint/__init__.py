@@ -1,0 +1,1 @@
+"""Lint: what is legal and yet likely wrong."""
