@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from cnngraph.fields import REQUIRED, FieldError, fields_of
+from cnngraph.frozen import Frozen
 from cnngraph.nearest import did_you_mean
 from cnngraph.tensor_type import OTHER, TensorType
 
@@ -29,8 +30,7 @@ class OpError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Frozen):
     """A constructor call as data: the backend makes a module of it or prints it as source.
 
     `kind` is an importable class: a bare name stands in torch.nn, a dotted one is a full path. An op of a plugin
@@ -51,8 +51,7 @@ def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
     return Layer(kind, args, kwargs)
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Frozen):
     """One use of an op: its words as YAML would give them, its input shapes, and the shape that comes out.
 
     It is a test (built with PyTorch and compared) and a line of the manual. `axes` names the axes of the inputs
@@ -79,8 +78,7 @@ class Example:
         )
 
 
-@dataclass(frozen=True)
-class Op(ABC):
+class Op(Frozen, ABC):
     """An operation with its words filled in.
 
     Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the
