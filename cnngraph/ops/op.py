@@ -33,8 +33,8 @@ class OpError(Exception):
 class Layer:
     """A constructor call as data: the backend makes a module of it or prints it as source.
 
-    `kind` is an importable class: a bare name stands in torch.nn, a dotted one is a full path. An op of a plugin
-    names a class of its own package.
+    `kind` names its class: a bare name is one of torch.nn or of backend/modules/layers.py; the op of a plugin gives
+    the full path of a class of its own package, `package.module.Class`.
     """
 
     kind: str
@@ -95,6 +95,7 @@ class Op(ABC):
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer takes inplace=True; the backend decides where that is safe
     output_is_free: ClassVar[bool] = False  # nobody needs the output's values for the backward pass, and it's no view
+    mixes_sizes: ClassVar[bool] = False  # its channels, or number of outputs, may depend on height and width
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @classmethod

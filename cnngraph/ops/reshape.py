@@ -24,6 +24,7 @@ class Flatten(Op):
 
     name: ClassVar[str] = "flatten"
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     start_dim: int | str = field(Axis(), "first axis to take", 1)
     end_dim: int | str = field(Axis(), "last axis to take", -1)
@@ -100,6 +101,7 @@ class Reshape(Op):
     name: ClassVar[str] = "reshape"
     elsewhere: ClassVar[tuple[str, ...]] = ("view",)
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "the new sizes, without the batch")
     axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the new axes", None)
@@ -217,6 +219,7 @@ class Split(Op):
 
     name: ClassVar[str] = "split"
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     sizes: tuple[int, ...] | int = field(
         Either((Int(1), ListOf(Int(1)))), "the parts' sizes, or one size for all but perhaps a smaller last"
@@ -318,3 +321,6 @@ class Identity(Op):
     def chain_layer(self, *inputs: TensorType) -> Layer | None:
         """torch.nn.Identity, of one input."""
         return layer("Identity") if len(inputs) == 1 else None
+
+
+OPS: tuple[type[Op], ...] = (Flatten, Reshape, Permute, Chunk, Split, Slice, Identity)
