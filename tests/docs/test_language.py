@@ -18,8 +18,7 @@ from cnngraph.language.expressions import values
 from cnngraph.language.expressions.evaluate import Reference, ShapeValue, evaluate, parse_expression
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.grammar import MAX_DEPTH, MAX_LENGTH
-from cnngraph.language.names import NODE_WORDS
-from cnngraph.language.parse import BLOCK_WORDS, FILE_WORDS
+from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_PARTS
 from cnngraph.tensor_type import TensorType
@@ -101,16 +100,10 @@ def words(title: str, header: str) -> list[str]:
     return [word for row in rows(title, header) for word in re.findall(r"`([^`]+)`", row[0])]
 
 
-def test_every_word_of_a_file_is_explained() -> None:
-    assert words("The file", "word") == list(FILE_WORDS)
-
-
-def test_every_word_of_a_node_is_explained() -> None:
-    assert sorted(words("Words at a glance", "word")) == sorted(NODE_WORDS)
-
-
-def test_every_word_of_a_block_is_explained() -> None:
-    assert sorted(words("Words at a glance", "word of a block")) == sorted(set(BLOCK_WORDS) - set(NODE_WORDS))
+def test_every_key_leads_to_its_section() -> None:
+    titles = re.findall(r"^#+ (.*)$", (ROOT / "docs" / "language.md").read_text(encoding="utf-8"), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert {key.section for key in (*FILE_KEYS.values(), *BLOCK_KEYS.values())} <= anchors
 
 
 def test_every_function_is_explained() -> None:
