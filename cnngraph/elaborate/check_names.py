@@ -8,7 +8,7 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.elaborate.names import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
+from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word

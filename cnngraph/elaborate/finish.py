@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Severity
 from cnngraph.document import Entry
-from cnngraph.elaborate.names import Bound, Env, ProblemError, UnknownError
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.paths import find
+from cnngraph.elaborate.values import Bound
 from cnngraph.fields import FieldError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope

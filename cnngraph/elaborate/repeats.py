@@ -8,10 +8,13 @@ from typing import Any, Protocol
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
-from cnngraph.elaborate.budget import Ledger
-from cnngraph.elaborate.module_paths import Level, Place, module_tree, type_of_slot
-from cnngraph.elaborate.names import Bound, Env, Given, ProblemError, Reads, Row, Tensors
+from cnngraph.elaborate.budget import Budget
+from cnngraph.elaborate.expect import compare_sizes
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError
+from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.values import Bound, Given, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
@@ -24,7 +27,7 @@ DIGITS = "0123456789"
 class Walker(Protocol):
     """What a repeat needs of the walk around it."""
 
-    ledger: Ledger
+    budget: Budget
     maker: Maker
 
     def reads(self, child: NodeSpec, env: Env, before: tuple[Bound | None, str]) -> Reads:
@@ -36,9 +39,6 @@ class Walker(Protocol):
     def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
         """The op, block or nodes of a node."""
 
-    def compare_expect(self, value: Value, bound: Bound, span: Span) -> None:
-        """Compare an `expect` with what a node gives."""
-
 
 def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
     """The rounds of a repeat, under a level of their own unless it is flat."""
@@ -47,7 +47,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     if not items:
         return Bound(reads.wire, child.span, absent=True)
     start = len(walker.maker.nodes)
-    slot: type_of_slot = []
+    slot: Slot = []
     if child.flat:
         level = place.level
         place.slot.append(slot)
@@ -125,7 +125,7 @@ def _concat_path(walker: Walker, child: NodeSpec, level: Level, place: Place, bo
     return f"{last or walker.maker.nodes[-1].path}.concat"
 
 
-def _concat(walker: Walker, refs: tuple[Ref, ...], path: str, slot: type_of_slot, around: Bound, span: Span) -> Tensors:
+def _concat(walker: Walker, refs: tuple[Ref, ...], path: str, slot: Slot, around: Bound, span: Span) -> Tensors:
     """The concatenation that `carry: concat` implies, which can be read by its path as any node."""
     before = len(walker.maker.nodes)
     value = walker.maker.concat(refs, path, slot, span)
@@ -154,9 +154,9 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
             message = f"repeat {error.message}"
             help = error.help or "repeat: 4, or a list of rows"
             raise ProblemError("E205", message, count.span, help=help) from None
-        walker.ledger.visit(count.span, len(walker.maker.nodes), number)
+        walker.budget.visit(count.span, len(walker.maker.nodes), number)
         items = [None] * number
-    walker.ledger.visit(count.span, len(walker.maker.nodes), len(items))
+    walker.budget.visit(count.span, len(walker.maker.nodes), len(items))
     return items
 
 
@@ -167,7 +167,7 @@ def _run_rounds(
     env: Env,
     reads: Reads,
     level: Level,
-    slot: type_of_slot,
+    slot: Slot,
     around: Bound,
 ) -> Tensors | None:
     """Each round in turn, reading what `carry` says; the value of the whole, None if a round failed."""
@@ -178,13 +178,13 @@ def _run_rounds(
     joined: Tensors | None = None  # what there is so far, concatenated; a round that is absent leaves it to the next
     results: list[Ref] = []
     value = reads.wire
-    depth = len(walker.ledger.chain)
+    depth = len(walker.budget.chain)
     once = replace(child, repeat=None, flat=False, when=None)
     for number, item in enumerate(items):
-        walker.ledger.visit(child.span, len(walker.maker.nodes))
-        del walker.ledger.chain[depth:]
+        walker.budget.visit(child.span, len(walker.maker.nodes))
+        del walker.budget.chain[depth:]
         place = Place(level, slot, _round_name(child, number, env), child.span)
-        walker.ledger.enter_round(number, place.peek(), child.span)
+        walker.budget.enter_round(number, place.peek(), child.span)
         carried = reads
         if number and carry == "concat":
             joined = joined or _concat(walker, so_far, f"{place.peek()}.in", slot, around, child.span)
@@ -206,7 +206,7 @@ def _run_rounds(
         if carry == "concat" and not bound.absent:
             so_far += value.refs
             joined = None
-    del walker.ledger.chain[depth:]
+    del walker.budget.chain[depth:]
     if carry == "none":
         return Tensors(tuple(results), True)
     return (joined or Tensors(so_far, True)) if carry == "concat" else value
@@ -260,7 +260,7 @@ def _round(
         return walker.absent(replace(child, otherwise=words), env, reads)
     bound = walker.body(once, overlay, reads, env, place)
     if expect is not None:
-        walker.compare_expect(expect.value, bound, expect.span)
+        compare_sizes(expect.value, bound, expect.span, walker.maker)
     return bound
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cnngraph.elaborate.names import Bound, ProblemError, UnknownError
+from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.values import Bound
 from cnngraph.graph.nodes import Node
 from cnngraph.language.model import Word
 from cnngraph.ops.op import Op

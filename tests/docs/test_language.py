@@ -11,7 +11,7 @@ from cnngraph import diagnostics, document
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import core_scalar
-from cnngraph.elaborate import budget as ledger
+from cnngraph.elaborate import budget
 from cnngraph.fields import show_value
 from cnngraph.language import load, names, parse
 from cnngraph.language.expressions import values
@@ -146,15 +146,15 @@ def test_expressions_give_what_the_table_says() -> None:
 
 
 BOUNDS: dict[str, int] = {
-    "single operations": ledger.MAX_NODES,
-    "steps": ledger.MAX_NODES * ledger.STEPS_PER_NODE,
+    "single operations": budget.MAX_NODES,
+    "steps": budget.MAX_NODES * budget.STEPS_PER_NODE,
     "characters of a path": names.MAX_PATH,
     "characters of a name": names.MAX_NAME,
     "parts of a dotted name": names.MAX_PARTS,
     "characters in all imported and extended files": load.MAX_IMPORTED,
     "rules of `init`": parse.MAX_RULES,
     "stars in the old name of a rename": parse.MAX_STARS,
-    "uses of blocks within each other": ledger.MAX_NESTING,
+    "uses of blocks within each other": budget.MAX_NESTING,
     "numbers in one tensor": ops.MAX_ELEMENTS,
     "parts of a tensor": MAX_PARTS,
     "bytes in a file": document.LIMITS.bytes,
