@@ -17,7 +17,7 @@ from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
-from cnngraph.elaborate.finish import finish
+from cnngraph.elaborate.finish import Walked, finish
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Slot, module_tree
@@ -77,22 +77,43 @@ def collector_paused() -> Iterator[None]:
 
 def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Graph | None:
     """The whole graph; in part where something failed, None where there is not even an input."""
-    assert spec.nodes is not None
     kept = sizes.log.get()
     assert kept is not None
     maker = Maker(budget, kept)
+    env = _environment(spec, maker, budget)
+    if env is None:
+        return None
+    walked = _walk(spec, registry, env, maker, budget)
+    try:
+        graph, more = finish(spec, walked, complete=sound and not budget.has_errors)
+    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
+        if walked.last is not None:
+            budget.report(bound.problem, "")
+        return None
+    budget.extend(more)
+    complete = sound and not budget.has_errors
+    rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
+    return replace(graph, plugins=registry.plugins, size_rules=rules)
+
+
+def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
+    """The network's params and inputs; None where one of them is wrong."""
     env = Env(spec.library, {}, {}, Reach(), maker.type_of)
     try:
         _bind_params(spec, env)
-        env = env.inside(_inputs(spec, env, maker))
+        return env.inside(_inputs(spec, env, maker))
     except ProblemError as problem:
         budget.report(problem, "")
-        return None
     except UnknownError:
-        return None
+        pass
     except TooLargeError as bound:
         budget.report(bound.problem, "")
-        return None
+    return None
+
+
+def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> Walked:
+    """All nodes of the network, or those up to the one that goes over a bound."""
+    assert spec.nodes is not None
     walker = Walker(registry, budget, maker, spec.library, env.params)
     slot: Slot = []
     last = None
@@ -112,19 +133,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    complete = sound and not budget.has_errors
-    try:
-        graph, more = finish(
-            spec, env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over, complete=complete
-        )
-    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
-        if last is not None:
-            budget.report(bound.problem, "")
-        return None
-    budget.extend(more)
-    complete = sound and not budget.has_errors
-    rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
-    return replace(graph, plugins=registry.plugins, size_rules=rules)
+    return Walked(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
 
 
 def _bind_params(spec: Spec, env: Env) -> None:
