@@ -10,7 +10,7 @@ import pytest
 from cnngraph import diagnostics, document
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.document import core_scalar
+from cnngraph.document import core_scalar, yaml_text
 from cnngraph.elaborate import budget
 from cnngraph.fields import show_value
 from cnngraph.language import load, names, parse
@@ -158,9 +158,9 @@ BOUNDS: dict[str, int] = {
     "numbers in one tensor": ops.MAX_ELEMENTS,
     "parts of a tensor": MAX_PARTS,
     "bytes in a file": document.LIMITS.bytes,
-    "levels of YAML": document.MAX_NESTING,
+    "levels of YAML": yaml_text.MAX_NESTING,
     "values in a file": document.LIMITS.values,
-    "characters of a key": document.MAX_KEY,
+    "characters of a key": yaml_text.MAX_KEY,
     "mistakes that are told": diagnostics.MAX_MISTAKES,
     "files that are opened": load.MAX_FILES,
     "files that extend each other": load.MAX_EXTENDS,
