@@ -66,7 +66,8 @@ class _Repeat:
 
     def run(self, block: BlockSpec | None) -> Bound:
         """All iterations, and the node or scope that they make."""
-        child, maker, start = self.child, self.walker.maker, len(self.walker.maker.nodes)
+        child, maker = self.child, self.walker.maker
+        start = len(maker.nodes)
         if child.flat:
             self.level = self.place.level
             self.place.slot.append(self.slot)
@@ -74,12 +75,12 @@ class _Repeat:
                 self.place.take()  # so no iteration may
         else:
             self.level = Level(self.place.take())
-        self.bound = Bound(None, child.span, self.level.path, flat=child.flat)
+        self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
         self.bound.value = self.iterations()
         if self.carry == "concat" and self.bound.value is not None:
             refs = self.bound.value.refs
             self.bound.value = Tensors(refs) if len(refs) == 1 else self.concat(refs, self.concat_path())
-        self.bound.start, self.bound.stop = start, len(maker.nodes)
+        self.bound.stop = len(maker.nodes)
         if not child.flat and self.bound.stop > start:
             self.place.slot.append(self.scope(block))
         walker, env = self.walker, self.env
@@ -178,7 +179,9 @@ class _Repeat:
         if self.concat_has_its_name:
             return self.place.take()
         last = next((bound.path for bound in reversed(self.bound.rounds) if bound.path and not bound.flat), None)
-        return f"{last or self.walker.maker.nodes[-1].path}.concat"
+        if last is None and self.bound.start < len(self.walker.maker.nodes):
+            last = self.walker.maker.nodes[-1].path
+        return f"{last or self.place.peek()}.concat"  # place.peek(): every iteration passed its input through
 
     @property
     def concat_has_its_name(self) -> bool:
