@@ -11,6 +11,7 @@ from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Bound
 from cnngraph.fields import show_value
+from cnngraph.numbers import show_sizes
 
 
 def check_expect(value: Value, bound: Bound, env: Env, maker: Maker) -> None:
@@ -32,8 +33,7 @@ def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
         found = maker.type_of(ref).sizes
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
             continue
-        wanted = "×".join(map(str, sizes))
-        message = f"expected {wanted}, but here it is {maker.type_of(ref)}"
+        message = f"expected {show_sizes(sizes)}, but here it is {maker.type_of(ref)}"
         causes = (
             Cause(span, "expect", (f"[{', '.join(map(str, found))}]",)),
             *maker.blame.causes((ref,), sizes[0]),

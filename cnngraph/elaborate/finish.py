@@ -18,6 +18,7 @@ from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.language.model import InitSpec, Spec, Word
 from cnngraph.nearest import did_you_mean
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
 
@@ -226,7 +227,7 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
         shape = node.parameters.get(entry.key)
         reason = value.refusal(shape) if shape is not None else None
         if reason:
-            note = f"{node.path}.{entry.key} is {'×'.join(map(str, shape or ()))}"
+            note = f"{node.path}.{entry.key} is {show_sizes(shape or ())}"
             yield Diagnostic("E703", reason, entry.key_span, notes=(note,))
             return
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from cnngraph.fields import REQUIRED, FieldError, fields_of
 from cnngraph.nearest import did_you_mean
+from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import OTHER, TensorType
 
 MAX_ELEMENTS = 2**31 - 1  # of one tensor for one image, and of one weight
@@ -179,8 +180,9 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
             raise OpError(f"the result {each} has more than {MAX_ELEMENTS:,} numbers for one image", code="E502")
     for name, shape in op.parameters(*inputs).items():
         if TensorType.of(shape).count > MAX_ELEMENTS:
-            sizes = "×".join(map(str, shape))
-            raise OpError(f"the {name or 'parameter'} {sizes} has more than {MAX_ELEMENTS:,} numbers", code="E502")
+            raise OpError(
+                f"the {name or 'parameter'} {show_sizes(shape)} has more than {MAX_ELEMENTS:,} numbers", code="E502"
+            )
     return result
 
 

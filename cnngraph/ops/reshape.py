@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, field, show_value
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import AXIS_LIMIT, Axis, Index
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index, describe, need_divisible, unless_default
@@ -120,7 +121,7 @@ class Reshape(Op):
         if any(size < 1 and size != -1 for size in self.shape) or self.shape.count(-1) > 1:
             raise OpError("shape takes sizes of at least 1, and a single -1", code="E205", word="shape")
         if tensor.count % known or (-1 not in self.shape and tensor.count != known):
-            wanted = "×".join(map(str, self.shape))
+            wanted = show_sizes(self.shape)
             raise OpError(
                 f"{describe(tensor)} has {tensor.count} numbers, which do not fill {wanted}", code="E203", word="shape"
             )

@@ -24,6 +24,7 @@ from cnngraph.cli.options import (
     reading,
 )
 from cnngraph.cli.published import WeightsOption, expectations
+from cnngraph.numbers import show_sizes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -138,7 +139,7 @@ def _print(model: nn.Module, graph: Graph, proved: Proof) -> None:
 
 
 def _shapes(shapes: Shapes) -> str:
-    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in shapes.items())
+    return ", ".join(f"{name} {show_sizes(shape)}" for name, shape in shapes.items())
 
 
 def _write(output: Path, model: nn.Module, graph: Graph) -> None:

@@ -23,7 +23,7 @@ from cnngraph.cli.options import (
     reading,
 )
 from cnngraph.diagnostics import Diagnostic, Severity
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 
 SpecsArgument = Annotated[
     list[str],
@@ -96,7 +96,7 @@ def _checked(spec: str, how: Reading) -> _Checked:
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
         return _Checked(spec, mistakes, "a recipe")
     if graph is not None:
-        facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
+        facts = f"{count(graph.num_params, 'parameter')}, {show_count(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
     return _Checked(spec, compilation.diagnostics + own_recipe_misfits(compilation, how.train), facts)
