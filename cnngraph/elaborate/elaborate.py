@@ -15,6 +15,7 @@ from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
+from cnngraph.document.flow import write_flow
 from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
 from cnngraph.elaborate.finish import Walked, finish
@@ -175,7 +176,7 @@ def _input_help(value: Any) -> str:
                 return f"input: {line} for a 1-D input, which is a map of height 1"
             return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
         case [_, _, _] if sizes is not value:
-            return f"input: [{', '.join(map(str, sizes))}]"
+            return f"input: {write_flow(sizes)}"
         case [_, _, _, _] if sizes is value and sizes[0] == 1:
             return f"the batch is implied: input: {show_value(sizes[1:])}"
         case [_, _, _, _] if sizes is value:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnngraph.diagnostics import Cause, Span
 from cnngraph.document import Listing, Value
+from cnngraph.document.flow import write_flow
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.nodes import Maker
@@ -35,7 +36,7 @@ def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
             continue
         message = f"expected {show_sizes(sizes)}, but here it is {maker.type_of(ref)}"
         causes = (
-            Cause(span, "expect", (f"[{', '.join(map(str, found))}]",)),
+            Cause(span, "expect", (write_flow(found),)),
             *maker.blame.causes((ref,), sizes[0]),
         )
         raise ProblemError("E209", message, span, notes=maker.blame.history(ref), causes=causes)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cnngraph.diagnostics import Diagnostic, Span
+from cnngraph.document.flow import write_flow
 from cnngraph.numbers import show_sizes
 from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.model import Recipe
@@ -113,7 +114,7 @@ def _check_inputs(
         size = wanted.sizes[1] if wanted.sizes[1] == wanted.sizes[2] else list(wanted.sizes[1:])
         help = f"--set train.{table}.{word}={size} makes the images fit, --input {said.replace('×', 'x')} the network"
     elif wanted.rank == 3:
-        help = f"a network for these images has the input [{', '.join(map(str, given))}]"
+        help = f"a network for these images has the input {write_flow(given)}"
     return [Diagnostic("E610", f"the network takes images of {wanted}, {title} has {said}", span, help=help)]
 
 

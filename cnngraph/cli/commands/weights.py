@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from cnngraph.cli.options import (
     SpecArgument,
     reading,
 )
+from cnngraph.document.flow import quoted
 from cnngraph.library import is_name
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def _suggested(renames: dict[str, str], report: WeightsReport, spec: str) -> Ite
     yield "weights:", "cyan"
     yield "  renames:", "cyan"
     for old, new in renames.items():
-        yield f"    {json.dumps(old)}: {json.dumps(new)}", "cyan"
+        yield f"    {quoted(old)}: {quoted(new)}", "cyan"
     yield "", ""
 
 
