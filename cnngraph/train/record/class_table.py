@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+from cnngraph import run_files
 from cnngraph.train.record import files
 from cnngraph.train.record.confusion import confusion_figure
 from cnngraph.train.record.scores import Report
@@ -13,8 +14,8 @@ from cnngraph.train.record.scores import Report
 
 def save_report(folder: Path, network: str, part: str, report: Report) -> None:
     """Write classes_<part>.csv and confusion_<part>.png."""
-    files.write_text(folder / f"classes_{part}.csv", class_table(report))
-    files.write_figure(folder / f"confusion_{part}.png", confusion_figure(f"{network}, {part} images", report))
+    files.write_text(run_files.classes_file(folder, part), class_table(report))
+    files.write_figure(run_files.confusion_file(folder, part), confusion_figure(f"{network}, {part} images", report))
 
 
 def class_table(report: Report) -> str:
