@@ -17,8 +17,7 @@ from cnngraph.numbers import show_sizes
 from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.record.confusion import INK
-from cnngraph.train.record.figures import plain, tick_whole_numbers
+from cnngraph.train.record.plots import INK, plain, tick_whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -29,10 +29,9 @@ from cnngraph.stored import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named, read_identity
 from cnngraph.train.data.images import Parts
 from cnngraph.train.record import files
-from cnngraph.train.record.class_table import save_report
-from cnngraph.train.record.curves import draw_curves
+from cnngraph.train.record.plots import confusion_figure, draw_curves
 from cnngraph.train.record.records import Epoch, Figures, best_of
-from cnngraph.train.record.scores import Report
+from cnngraph.train.record.scores import Report, class_table
 
 RUNS = Path("runs")
 RESTORE = "restore it from a copy of the run's folder, or train again"
@@ -270,7 +269,9 @@ class RunFolder:
     @_by_one
     def save_scores(self, network: str, part: str, report: Report) -> None:
         """Write how each class fares."""
-        save_report(self.path, network, part, report)
+        files.write_text(run_files.classes_file(self.path, part), class_table(report))
+        picture = confusion_figure(f"{network}, {part} images", report)
+        files.write_figure(run_files.confusion_file(self.path, part), picture)
 
     @_by_one
     def save_weights(
