@@ -220,3 +220,6 @@ class ConvTranspose(Op):
                 dilation=(side(self.dilation), 1),
             ),
         )
+
+
+OPS: tuple[type[Op], ...] = (Conv, ConvTranspose)

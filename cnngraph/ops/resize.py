@@ -220,3 +220,6 @@ class Upsample(Op):
                 align_corners=(self.align_corners or None, None),
             ),
         )
+
+
+OPS: tuple[type[Op], ...] = (ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, Upsample)
