@@ -55,6 +55,11 @@ def require(*modules: str) -> None:
             raise missing(each)
 
 
+def require_extra(extra: str) -> None:
+    """Raise PackageError where a module of an extra is not installed."""
+    require(*EXTRAS[extra])
+
+
 def missing(module: str) -> PackageError:
     """The error for a module that is not installed, with the line that installs it."""
     return PackageError(f"{_title(module)} is not installed", _line(module))

@@ -55,7 +55,7 @@ RUNNING = [
 ]  # fmt: skip
 TRAIN_EXTRA = "'cnngraph[train]'"
 TRAINING = [TRAIN, EXPERIMENT, *RUNNING]
-PICTURES = [TRAIN, EXPERIMENT, RUNNING[0], *RUNNING[2:]]
+PICTURES = [*TRAINING, ["runs", "-o", "runs.png"]]
 SVHN = [*TRAIN, "--input", "3x32x32", "--set", "train.data=svhn", "--data-dir", "data"]
 NEVER = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
 

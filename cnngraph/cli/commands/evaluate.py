@@ -13,7 +13,7 @@ from cnngraph.cli.messages import complain, count, json_text, print_diagnostics,
 from cnngraph.cli.options import Format, format_option, max_nodes_option, plugin_option
 from cnngraph.cli.trained import PICTURES, device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -75,7 +75,7 @@ def evaluate(
     """
     if output:
         check_output(output, PICTURES)
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     opened = open_run(run, plugins, max_nodes)
 
     from cnngraph.runs.evaluation import evaluate_run

@@ -14,7 +14,7 @@ from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal
 from cnngraph.cli.options import number
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import is_launched
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.experiment.reading import Described
@@ -65,7 +65,7 @@ def experiment(
     planned = plan(described)
     root = out or RUNS / planned.name
 
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     from cnngraph.experiment.images import different_images
     from cnngraph.experiment.report import write_report
     from cnngraph.experiment.results import results

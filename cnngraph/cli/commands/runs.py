@@ -13,6 +13,7 @@ from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
 from cnngraph.cli.trained import PICTURES, percent
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -55,6 +56,7 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
 
     if output:
         check_output(output, PICTURES)
+        require_extra("train")  # matplotlib, at the end
     places = list(folders) or [RUNS]
     for each in places:
         if not each.is_dir():

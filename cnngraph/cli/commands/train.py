@@ -17,7 +17,7 @@ from cnngraph.cli.options import Reading, reading_options
 from cnngraph.cli.published import expectations, weights_option
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import free_cores
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
@@ -78,7 +78,7 @@ def train(
     else:
         raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
     from cnngraph.train import run_training
