@@ -36,6 +36,11 @@ PUBLISHED: Schema = {
     "additionalProperties": {"type": "number", "minimum": 0, "maximum": 100},
     "propertyNames": {"pattern": f"^{DATA_SET.pattern}$"},
 }
+IGNORE: Schema = {
+    "type": ["object", "null"],
+    "additionalProperties": {"type": "string", "pattern": "\\S"},
+    "propertyNames": {"pattern": "^W[0-9]{3}$"},
+}
 OVERLAY: Schema = {"type": ["object", "null"]}
 
 
@@ -97,6 +102,7 @@ def _file_words() -> Schema:
             {"anyOf": [_ref("recipe"), {"enum": recipe_names()}, TEXT]},
             "The training recipe, or the name of a recipe's file.",
         ),
+        "ignore": (IGNORE, "Warnings that are not reported for this file, each with the reason: {W401: why}."),
     }
     return _described(words)
 
@@ -127,6 +133,7 @@ def node_words() -> Schema:
         ),
         "share": (PATH, "Runs the module of that node again, weights included."),
         "unused": ({"type": "boolean"}, "Built for its keys and never run."),
+        "ignore": (IGNORE, "Warnings that are not reported for this node, each with the reason: {W401: why}."),
     }
     return _described(words)
 

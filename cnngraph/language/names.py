@@ -28,6 +28,7 @@ NODE_WORDS = (
     "expect",
     "share",
     "unused",
+    "ignore",
 )
 
 # Attributes of torch.nn.Module (a test compares with the installed one), of a built network, and of generated source.

@@ -15,6 +15,7 @@ from cnngraph.file_kinds import SPEC, other_kind
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
+    Ignore,
     InitSpec,
     NodeSpec,
     ParamSpec,
@@ -42,6 +43,7 @@ FILE_WORDS = (
     "init",
     "weights",
     "train",
+    "ignore",
 )
 MAY_BE_NONE = ("train", "init", "outputs", "training_only", "weights")  # empty: without what the extended file says
 BLOCK_WORDS = (*NODE_WORDS, "params", "inputs")
@@ -73,6 +75,7 @@ class FileSpec:
     init: tuple[InitSpec, ...] = ()
     renames: dict[str, str] = field(default_factory=dict)
     train: Table | Word | None = None
+    ignore: tuple[Ignore, ...] = ()
 
 
 def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None, list[Diagnostic]]:
@@ -113,6 +116,7 @@ class _Parser:
             "init": ("init", self.init),
             "weights": ("renames", self.renames),
             "train": ("train", self.train),
+            "ignore": ("ignore", lambda value: self.read.ignores(value, None)),
         }
         for word, (attribute, read) in readers.items():
             if word in MAY_BE_NONE and word in words and is_null(words[word].value):

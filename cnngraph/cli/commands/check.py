@@ -89,9 +89,9 @@ class _Checked:
 
 def _checked(spec: str, how: Reading) -> _Checked:
     from cnngraph.cli.reading import compile_file
-    from cnngraph.lint.training import own_recipe_misfits
+    from cnngraph.lint.run import Lint
 
-    compilation = compile_file(spec, how)
+    compilation = compile_file(spec, how, Lint(own=True, changes=how.train))
     graph = compilation.graph
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
         return _Checked(spec, mistakes, "a recipe")
@@ -99,7 +99,7 @@ def _checked(spec: str, how: Reading) -> _Checked:
         facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
-    return _Checked(spec, compilation.diagnostics + own_recipe_misfits(compilation, how.train), facts)
+    return _Checked(spec, compilation.diagnostics, facts)
 
 
 def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:
