@@ -12,6 +12,7 @@ from cnngraph.language.model import Ignore, Word
 from cnngraph.nearest import nearest
 
 MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
+MAX_IGNORED = 1_000  # entries of `ignore` in one file
 HOW_TO_IGNORE = "write ignore: {W401: why it is right here}"
 
 
@@ -20,6 +21,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.mistakes = Mistakes()
+        self.ignored = 0  # entries of `ignore` so far
 
     def error(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         """One mistake more."""
@@ -87,6 +89,12 @@ class Reader:
     def ignores(self, value: Value, within: Span | None) -> tuple[Ignore, ...]:
         """Codes of warnings that are not to be reported, each with its reason."""
         table = self.table(value, "ignore")
+        before = self.ignored
+        self.ignored += len(table.entries) if table else 0
+        if self.ignored > MAX_IGNORED:
+            if before <= MAX_IGNORED:
+                self.error("E501", f"ignore has more than {MAX_IGNORED:,} entries in this file", value.span)
+            return ()
         found = []
         for entry in table or ():
             reason = entry.value.plain()

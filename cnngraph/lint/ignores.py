@@ -34,9 +34,14 @@ class Ignores:
 
     def about(self, warning: Diagnostic) -> Iterator[Ignore]:
         """The entries by which a warning is not reported."""
+        return (entry for entry in self._by_code.get(warning.code, ()) if self._reaches(entry, warning))
+
+    @cached_property
+    def _by_code(self) -> dict[str, list[Ignore]]:
+        found: dict[str, list[Ignore]] = {}
         for entry in self.entries:
-            if entry.code.text == warning.code and self._reaches(entry, warning):
-                yield entry
+            found.setdefault(entry.code.text, []).append(entry)
+        return found
 
     def cover(self, diagnostic: Diagnostic) -> bool:
         """Whether a diagnostic is not reported."""

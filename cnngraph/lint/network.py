@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span
+from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.fixes.written import Written
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.language.model import Ignore, Library, NodeSpec, Spec
 from cnngraph.recipe import Recipe
+
+LARGEST = 60_000  # characters of a text that is fixed
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ class Network:
 
     @cached_property
     def text(self) -> Written:
-        """The text of the spec's own file, for fixes."""
-        return Written(self.spec.source)
+        """The text of the spec's own file, for fixes; an empty one where it is too large to be fixed."""
+        source = self.spec.source
+        return Written(source if len(source.text) <= LARGEST else Source(source.name, ""))
 
 
 def nodes_of(spec: Spec) -> Iterator[NodeSpec]:

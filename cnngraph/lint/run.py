@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from time import process_time
 
 from cnngraph.compilation import Compilation
@@ -16,10 +17,11 @@ from cnngraph.lint.rule import all_rules
 from cnngraph.lint.selection import EVERYTHING, Selection
 from cnngraph.recipe import Recipe
 
+MOST_OF_A_RULE = 1_000  # warnings, ignored ones among them
+MOST_REPORTED = 50  # warnings with one code
 MOST_FIXED = 8  # warnings for which fixes are verified
 MOST_TRIES = 3  # fixes that are tried for one warning
 LONGEST = 1.0  # seconds for all of them
-LARGEST = 60_000  # characters of a text that is fixed
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,15 @@ class Lint:
         if network is None:
             return found
         rules = [rule for rule in all_rules() if wants(rule.code)]
-        found += [warning for rule in rules if not rule.is_last for warning in rule.check(network)]
+        for rule in rules:
+            found += islice(rule.check(network), MOST_OF_A_RULE) if not rule.is_last else ()
         ignores = Ignores.of(network)
         if ignores.entries:
             network = replace(network, unused_ignores=ignores.unused(found, self.selection))
             found = [each for each in found if not ignores.cover(each)]
-            found += [warning for rule in rules if rule.is_last for warning in rule.check(network)]
-        return found
+            for rule in rules:
+                found += islice(rule.check(network), MOST_OF_A_RULE) if rule.is_last else ()
+        return _first_of_each(found)
 
     def _network(self, compilation: Compilation) -> Network | None:
         """What the rules are given; None where there is an error."""
@@ -96,7 +100,7 @@ class Lint:
     def _removes(self, compilation: Compilation, found: Iterable[Diagnostic], warning: Diagnostic, fix: Fix) -> bool:
         """Whether the text with a fix lacks the warning and has no other error or warning."""
         spec, recompile = compilation.spec, compilation.recompile
-        if spec is None or recompile is None or len(spec.source.text) > LARGEST:
+        if spec is None or recompile is None:
             return False
         if any(edit.span.source != spec.source for edit in fix.edits):
             return False
@@ -104,6 +108,17 @@ class Lint:
         after = Counter(map(_key, self._found(changed)))
         before = Counter(map(_key, found))
         return not after - before and after[_key(warning)] < before[_key(warning)]
+
+
+def _first_of_each(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics, of the warnings with one code only the first: more than that nobody reads."""
+    counts: Counter[str] = Counter()
+    found = []
+    for diagnostic in diagnostics:
+        counts[diagnostic.code] += 1
+        if diagnostic.is_error or counts[diagnostic.code] <= MOST_REPORTED:
+            found.append(diagnostic)
+    return found
 
 
 def _key(diagnostic: Diagnostic) -> tuple[str, str]:

@@ -6,18 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cnngraph.lint.rule import all_rules
-from cnngraph.nearest import nearest
+from cnngraph.nearest import did_you_mean
 
 OF_THE_COMPILER = ("W318",)  # a warning that may explain an error, so that no rule gives it
 
 
 class UnknownCodeError(Exception):
-    """No warning has this code, or a code that begins so."""
+    """No warning about specs has this code, or a code that begins so."""
 
-    def __init__(self, code: str, near: str | None) -> None:
+    def __init__(self, code: str, help: str) -> None:
         self.code = code
-        self.near = near
-        super().__init__(f"no warning has the code {code}")
+        super().__init__(f"no warning about specs has the code {code}: {help}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,12 @@ def select(chosen: Iterable[str], ignored: Iterable[str]) -> Selection:
     known = known_codes()
     selection = Selection(tuple(chosen), tuple(ignored))
     for code in (*selection.select, *selection.ignore):
-        if not code or not any(each.startswith(code) for each in known):
-            raise UnknownCodeError(code, nearest(code, known))
+        if not any(each.startswith(code) for each in known):
+            raise UnknownCodeError(code, _help(code, known))
     return selection
+
+
+def _help(code: str, known: tuple[str, ...]) -> str:
+    if code.startswith("E"):
+        return "errors are always reported"
+    return did_you_mean(code, known) or f"the codes are {', '.join(known)}"

@@ -17,7 +17,6 @@ from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.nearest import near_words
 
-MOST = 50  # warnings for one file
 MAX_VARIANTS = 200  # files that may extend one whose params nothing uses
 EXTENDED = re.compile(r"^extends: *['\"]?([^\s'\"#]+)", re.MULTILINE)
 
@@ -74,7 +73,7 @@ class UnusedParam(Rule):
         for block in network.spec.library.blocks.values():
             if block.name.span.source == network.spec.source:
                 warnings += self._of_a_block(network, block)
-        yield from warnings[:MOST]
+        yield from warnings
 
     def _of_the_file(self, network: Network) -> Iterator[tuple[str, Diagnostic]]:
         spec, params = network.spec, network.spec.library.params
