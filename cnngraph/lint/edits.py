@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnngraph.diagnostics import Edit, Span
 from cnngraph.document import Listing, Table
-from cnngraph.fixes.written import Written, WrittenNode
+
+if TYPE_CHECKING:
+    from cnngraph.fixes.written import Written, WrittenNode
 
 
 def set_entry(text: Written, node: WrittenNode, key: str, value: str) -> Edit | None:

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
-from cnngraph.fixes.written import Written
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.language.model import Ignore, Library, NodeSpec, Spec
 from cnngraph.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnngraph.fixes.written import Written
 
 LARGEST = 60_000  # characters of a text that is fixed
 
@@ -68,6 +71,8 @@ class Network:
     @cached_property
     def text(self) -> Written:
         """The text of the spec's own file, for fixes; an empty one where it is too large to be fixed."""
+        from cnngraph.fixes.written import Written  # seldom needed
+
         source = self.spec.source
         return Written(source if len(source.text) <= LARGEST else Source(source.name, ""))
 

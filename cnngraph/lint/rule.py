@@ -26,7 +26,7 @@ class Rule(ABC):
     """
 
     code: ClassVar[str]  # W and three digits
-    title: ClassVar[str]  # one clause, in lower case: "a merge of a single tensor"
+    title: ClassVar[str]  # a noun phrase in lower case: "merge of a single tensor"
     bad: ClassVar[tuple[str, ...]]
     good: ClassVar[tuple[str, ...]]
     needs_recipe: ClassVar[bool] = False  # it has nothing to say where `network.recipe` is None

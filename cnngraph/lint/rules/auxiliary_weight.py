@@ -17,7 +17,7 @@ class AuxiliaryWeight(Misfit):
     """
 
     code: ClassVar[str] = "W613"
-    title: ClassVar[str] = "the loss weighs an output that the network does not have"
+    title: ClassVar[str] = "weight in the loss for an output that is not there"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

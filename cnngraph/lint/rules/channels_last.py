@@ -23,7 +23,7 @@ class ChannelsLast(Rule):
     """
 
     code: ClassVar[str] = "W403"
-    title: ClassVar[str] = "an input whose channels seem to be last"
+    title: ClassVar[str] = "input whose channels seem to be last"
     smallest: ClassVar[int] = 8
     ratio: ClassVar[int] = 4
     bad: ClassVar[tuple[str, ...]] = (

@@ -17,7 +17,7 @@ class ClassCount(Misfit):
     """
 
     code: ClassVar[str] = "W611"
-    title: ClassVar[str] = "an output is not a vector with one number for each class"
+    title: ClassVar[str] = "output that is not one number for each class of the spec's recipe"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

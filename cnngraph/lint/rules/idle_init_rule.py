@@ -22,7 +22,7 @@ class IdleInitRule(Rule):
     """
 
     code: ClassVar[str] = "W701"
-    title: ClassVar[str] = "a rule of init that fits no module"
+    title: ClassVar[str] = "init rule that fits no module"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [3, 8, 8]

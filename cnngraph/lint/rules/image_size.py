@@ -17,7 +17,7 @@ class ImageSize(Misfit):
     """
 
     code: ClassVar[str] = "W610"
-    title: ClassVar[str] = "the input has another size than the images of the recipe"
+    title: ClassVar[str] = "input of another size than the images of the spec's recipe"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 32, 32]

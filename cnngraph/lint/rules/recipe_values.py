@@ -17,7 +17,7 @@ class RecipeValues(Misfit):
     """
 
     code: ClassVar[str] = "W605"
-    title: ClassVar[str] = "a value of the recipe that does not go with the network or the images"
+    title: ClassVar[str] = "value of the spec's recipe that does not fit the network or the images"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

@@ -16,7 +16,7 @@ class SeveralInputs(Misfit):
     """
 
     code: ClassVar[str] = "W612"
-    title: ClassVar[str] = "a network with several inputs cannot be trained on images"
+    title: ClassVar[str] = "recipe for a network with several inputs"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: {a: [1, 28, 28], b: [1, 28, 28]}

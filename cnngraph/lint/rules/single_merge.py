@@ -23,7 +23,7 @@ class SingleMerge(Rule):
     """
 
     code: ClassVar[str] = "W401"
-    title: ClassVar[str] = "a merge of a single tensor"
+    title: ClassVar[str] = "merge of a single tensor"
     ops: ClassVar[frozenset[str]] = frozenset({"add", "concat", "mul", "maximum"})
     bad: ClassVar[tuple[str, ...]] = (
         """

@@ -23,7 +23,7 @@ class UnusedIgnore(Rule):
     """
 
     code: ClassVar[str] = "W400"
-    title: ClassVar[str] = "an ignore that suppresses nothing"
+    title: ClassVar[str] = "ignore that suppresses nothing"
     is_last: ClassVar[bool] = True
     bad: ClassVar[tuple[str, ...]] = (
         """

@@ -31,7 +31,7 @@ class UnusedParam(Rule):
     """
 
     code: ClassVar[str] = "W320"
-    title: ClassVar[str] = "a param that nothing uses"
+    title: ClassVar[str] = "unused param"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [3, 8, 8]
