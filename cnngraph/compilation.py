@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import process_time
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
 from cnngraph.document import LIMITS, Limits, Value, read_file
 from cnngraph.elaborate.elaborate import MAX_NODES, collector_paused, elaborate
-from cnngraph.fixes import with_fixes
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override, load_spec
 from cnngraph.language.model import Spec
 from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
-from cnngraph.recipe import Recipe, read_recipe
-from cnngraph.recipe.changed import find_table
+
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
 
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
@@ -89,6 +90,9 @@ def compile_text(
     result = replace(result, folder=folder, recompile=compiled)
     if not fixes or result.ok:
         return result
+
+    from cnngraph.fixes import with_fixes  # imported where they are needed: most specs are fine, and name no recipe
+
     nodes = len(result.graph.nodes) if result.graph else 0
     found = with_fixes(source, result.diagnostics, nodes, seconds, lambda text: compiled(text).diagnostics)
     return replace(result, diagnostics=found)
@@ -125,6 +129,10 @@ def _own_recipe(spec: Spec) -> tuple[Recipe | None, Sequence[Diagnostic]]:
     """The recipe that a spec names or holds, and what is wrong with it."""
     if spec.train is None:
         return None, ()
+
+    from cnngraph.recipe import read_recipe
+    from cnngraph.recipe.changed import find_table
+
     try:
         table, name = find_table(spec.train, None)
     except SpecError as error:

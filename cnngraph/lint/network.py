@@ -12,10 +12,10 @@ from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.language.model import Ignore, Library, NodeSpec, Spec
-from cnngraph.recipe import Recipe
 
 if TYPE_CHECKING:
     from cnngraph.fixes.written import Written
+    from cnngraph.recipe import Recipe
 
 LARGEST = 60_000  # characters of a text that is fixed
 

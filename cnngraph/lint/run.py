@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from time import process_time
+from typing import TYPE_CHECKING
 
 from cnngraph.compilation import Compilation
 from cnngraph.diagnostics import Diagnostic, Fix, apply_edits
@@ -15,7 +16,9 @@ from cnngraph.lint.ignores import Ignores
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import all_rules
 from cnngraph.lint.selection import EVERYTHING, Selection
-from cnngraph.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
 
 MOST_OF_A_RULE = 1_000  # warnings, ignored ones among them
 MOST_REPORTED = 50  # warnings with one code

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.graph.graph import Graph
-from cnngraph.recipe import Recipe, check_fit
-from cnngraph.recipe.fit import Norm, check_batches
+
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
 
 
 def misfits(
@@ -18,6 +19,9 @@ def misfits(
     `count` is the number of training images, if known. Errors are reported at `span`, or else at the network and its
     outputs.
     """
+    from cnngraph.recipe import check_fit
+    from cnngraph.recipe.fit import Norm, check_batches
+
     outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
     places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0 and not span}
     place = span or graph.root.span
