@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Diagnostic, Source, apply_edits
 from cnngraph.lint.rule import Rule, all_rules, example_text
-from cnngraph.lint.run import Lint
+from cnngraph.lint.run import MOST_REPORTED, Lint
 
 BAD = [(rule, text) for rule in all_rules() for text in rule.bad]
 GOOD = [(rule, text) for rule in all_rules() for text in rule.good]
@@ -69,3 +71,13 @@ FIXED = ["W320", "W400", "W401", "W402", "W403", "W701"]
 def test_some_bad_example_has_a_verified_fix(code: str) -> None:
     (rule,) = (each for each in all_rules() if each.code == code)
     assert any(warning.fixes for example in rule.bad for warning in linted(example_text(example)))
+
+
+def test_rules_are_imported_only_where_they_are_run() -> None:
+    script = "import sys, cnngraph.compilation, cnngraph.lint.run; print([n for n in sys.modules if '.rules.' in n])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_of_very_many_warnings_the_first_are_reported() -> None:
+    text = f"cnngraph: 1\ninput: [8]\nnodes: [{', '.join(['add'] * 2_000)}]\n"
+    assert len(linted(text)) == MOST_REPORTED
