@@ -13,7 +13,7 @@ from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, selection_options
 from cnngraph.diagnostics import Diagnostic, has_errors
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 
 if TYPE_CHECKING:
     from cnngraph.lint.selection import Selection
@@ -84,7 +84,7 @@ def _checked(spec: str, how: Reading, selection: Selection) -> _Checked:
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
         return _Checked(spec, mistakes, "a recipe")
     if graph is not None:
-        facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
+        facts = f"{count(graph.num_params, 'parameter')}, {show_count(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
     return _Checked(spec, compilation.diagnostics, facts)
