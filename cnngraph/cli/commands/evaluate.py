@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnngraph.cli.command import command
+from cnngraph.cli.complete import complete_weights
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option, max_nodes_option, plugin_option
@@ -39,7 +40,10 @@ RIGHT = (False, True, True, True)
     help="Which images.",
 )
 @click.option(
-    "--weights", metavar="best|last|epoch-N", help="Which weights; by default the best, where one was chosen."
+    "--weights",
+    metavar="best|last|epoch-N",
+    help="Which weights; by default the best, where one was chosen.",
+    shell_complete=complete_weights,
 )
 @click.option(
     "--data-dir",

@@ -10,6 +10,7 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_experiments, complete_recipes
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
@@ -34,9 +35,15 @@ RUNS = Path("runs")
     required=True,
     metavar="FILE | SPEC...",
     help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
+    shell_complete=complete_experiments,
 )
 @click.option(
-    "--recipe", "recipes", multiple=True, metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Train the specs by this recipe. May be repeated.",
+    shell_complete=complete_recipes,
 )
 @click.option("--seeds", type=number(1), default=3, metavar="N", help="How many seeds, of specs.")
 @click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_nodes
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import count, json_text, print_styled
 from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
@@ -21,7 +22,13 @@ from cnngraph.packages import require_extra
 )
 @trained_argument
 @argument("image", type=Path, metavar="IMAGE", help="The image file.")
-@click.option("--node", required=True, metavar="NAME", help="A node or a block by its path, as cnngraph show has it.")
+@click.option(
+    "--node",
+    required=True,
+    metavar="NAME",
+    help="A node or a block by its path, as cnngraph show has it.",
+    shell_complete=complete_nodes,
+)
 @click.option(
     "--most",
     type=number(1, 256),

@@ -9,6 +9,7 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_runs
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
@@ -36,6 +37,7 @@ RUNS = Path("runs")
     nargs=-1,
     metavar="[FOLDER...]",
     help="Runs, or folders with runs in them and below; by default runs.",
+    shell_complete=complete_runs,
 )
 @click.option(
     "--sort",
