@@ -1,0 +1,21 @@
+"""The table of codes: what each one means, with a wrong and a right example. Loaded by explain, docs and tests only."""
+
+from __future__ import annotations
+
+from cnngraph.diagnostics.codes.entry import Code, Example, Group
+from cnngraph.diagnostics.codes.expressions import BOUNDS, EXPRESSIONS
+from cnngraph.diagnostics.codes.files import FILES
+from cnngraph.diagnostics.codes.nodes import NODES
+from cnngraph.diagnostics.codes.reading import READING
+from cnngraph.diagnostics.codes.recipes import FIT, RECIPES
+from cnngraph.diagnostics.codes.shapes import SHAPES
+
+__all__ = ["CODES", "GROUPS", "Code", "Example", "Group", "find"]
+
+GROUPS = (READING, SHAPES, NODES, FILES, EXPRESSIONS, BOUNDS, RECIPES, FIT)
+CODES = {entry.code: entry for group in GROUPS for entry in group.codes}
+
+
+def find(code: str) -> Code | None:
+    """The entry of a code, whatever the case of its letter."""
+    return CODES.get(code.upper())
