@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from cnngraph.diagnostics.codes.data import DATA
 from cnngraph.diagnostics.codes.entry import Code, Example, Group
 from cnngraph.diagnostics.codes.expressions import BOUNDS, EXPRESSIONS
 from cnngraph.diagnostics.codes.files import FILES
 from cnngraph.diagnostics.codes.nodes import NODES
 from cnngraph.diagnostics.codes.reading import READING
 from cnngraph.diagnostics.codes.recipes import FIT, RECIPES
+from cnngraph.diagnostics.codes.runs import EXPERIMENTS, RUNS
 from cnngraph.diagnostics.codes.shapes import SHAPES
+from cnngraph.diagnostics.codes.training import TRAINING
+from cnngraph.diagnostics.codes.weights import WEIGHTS
 
 __all__ = ["CODES", "GROUPS", "Code", "Example", "Group", "find"]
 
-GROUPS = (READING, SHAPES, NODES, FILES, EXPRESSIONS, BOUNDS, RECIPES, FIT)
+GROUPS = (READING, SHAPES, NODES, FILES, EXPRESSIONS, BOUNDS, RECIPES, FIT, DATA, TRAINING, RUNS, EXPERIMENTS, WEIGHTS)
 CODES = {entry.code: entry for group in GROUPS for entry in group.codes}
 
 
