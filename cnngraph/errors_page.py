@@ -14,11 +14,23 @@ from io import StringIO
 from pathlib import Path
 from shlex import split
 from tempfile import TemporaryDirectory
+from textwrap import wrap
 
 from cnngraph.cli.process import run
-from cnngraph.diagnostics.codes import GROUPS, Code, Example, find
+from cnngraph.diagnostics.codes import GROUPS, Code, Example, Group
 
-REPORTED = re.compile(r"^(?P<severity>error|warning)\[(?P<code>[EW]\d{3})\]: .*(?:\n(?! *$).*)*", re.MULTILINE)
+WIDTH = 120
+REPORTED = re.compile(r"^(?:error|warning)\[(?P<code>[EW]\d{3})\]: .*(?:\n(?: |\d+ \|).*)*", re.MULTILINE)
+INTRODUCTION = """\
+# Errors and warnings
+
+Every message has a code in brackets. `cnngraph explain E203` prints what stands here about a code, `cnngraph explain`
+lists all of them. Codes that begin with E are errors and end a command with exit code 1; those that begin with W are
+warnings and end nothing.
+
+This page is generated from `cnngraph/diagnostics/codes` by `python -m cnngraph.generate`. All examples are run: below
+each wrong one is what cnngraph prints, and the right one is free of the error.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +50,20 @@ class Outcome:
         return next(found[0] for found in REPORTED.finditer(self.output) if found["code"] == code)
 
 
+def outcome(example: Example) -> Outcome:
+    """Run an example in a temporary folder; the same one is run once."""
+    return _outcome(tuple(example.files.items()), example.commands)
+
+
 @cache
-def outcome(code: str, wrong: bool) -> Outcome:
-    """Run one of the examples of a code in a temporary folder."""
-    entry = find(code)
-    assert entry
-    example = entry.wrong if wrong else entry.right
-    assert example
+def _outcome(files: tuple[tuple[str, str | bytes], ...], commands: tuple[str, ...]) -> Outcome:
     with TemporaryDirectory() as name, chdir(name):
-        _write(example, Path())
-        done = [_called(command) for command in example.commands]
+        for file, content in files:
+            path = Path(file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        done = [_called(command) for command in commands]
     return Outcome(tuple(exit_code for exit_code, _ in done), done[-1][1])
-
-
-def _write(example: Example, folder: Path) -> None:
-    for name, content in example.files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _called(command: str) -> tuple[int, str]:
@@ -69,3 +77,46 @@ def _called(command: str) -> tuple[int, str]:
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
         exit_code = run(arguments)
     return exit_code, out.getvalue()
+
+
+def errors_page() -> str:
+    """The whole page."""
+    return "\n".join((INTRODUCTION, *(line for group in GROUPS for line in _group(group))))
+
+
+def _group(group: Group) -> Iterator[str]:
+    """The codes of a group in a table, then each of them."""
+    yield from (f"## {group.title}", "", "| code | what it is |", "| --- | --- |")
+    yield from (f"| [`{entry.code}`](#{entry.code.lower()}) | {entry.title} |" for entry in group.codes)
+    yield ""
+    for entry in group.codes:
+        yield from _entry(entry)
+
+
+def _entry(entry: Code) -> Iterator[str]:
+    yield from (f"### {entry.code}", "", f"**{entry.title[0].upper()}{entry.title[1:]}** ({entry.severity})", "")
+    for paragraph in entry.explanation:
+        yield from (*wrap(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False), "")
+    if not entry.wrong or not entry.right:
+        yield from (f"There is no example: {entry.without_example[0].lower()}{entry.without_example[1:]}", "")
+        return
+    commands = tuple(f"$ {command}" for command in entry.wrong.commands)
+    yield from _example("Wrong", entry.wrong, entry.wrong.texts)
+    yield from ("```console", *commands, outcome(entry.wrong).message(entry.code), "```", "")
+    changed = entry.right.changed_from(entry.wrong)
+    yield from _example("Right", entry.right, changed)
+    if entry.right.commands != entry.wrong.commands or not changed:
+        yield from ("```console", *(f"$ {command}" for command in entry.right.commands), "```", "")
+
+
+def _example(title: str, example: Example, texts: dict[str, str]) -> Iterator[str]:
+    """The files of an example; of those that are no text only the names."""
+    binary = [name for name in example.files if name not in example.texts]
+    if binary:
+        yield from (f"{title}, with {len(binary)} images, from `{binary[0]}` to `{binary[-1]}`:", "")
+    for number, (name, content) in enumerate(texts.items()):
+        language = {".yaml": "yaml", ".py": "python"}.get(Path(name).suffix, "text")
+        yield from (f"`{name}`:" if number or binary else f"{title}, `{name}`:", "", f"```{language}")
+        yield from (content.rstrip("\n"), "```", "")
+    if not binary and not texts:
+        yield from (f"{title}:", "")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnngraph.catalogue import library_page, library_text
+from cnngraph.errors_page import errors_page
 from cnngraph.experiment.manual import experiment_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
@@ -25,6 +26,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/ops.md": manual,
     "docs/recipes.md": recipe_manual,
     "docs/experiments.md": experiment_manual,
+    "docs/errors.md": errors_page,
     "cnngraph/schema.json": schema_text,
     "cnngraph/library.json": library_text,
     "specs/README.md": library_page,

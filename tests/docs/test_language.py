@@ -25,7 +25,6 @@ from cnngraph.ops.reshape import MAX_PARTS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
 from tests.docs.page import LANGUAGE, Example, outcome, whole
-from tests.library import ROOT
 
 SPECS = [each for each in LANGUAGE.examples() if each.language == "yaml"]
 CONSOLES = [each for each in LANGUAGE.examples() if each.language == "console"]
@@ -115,16 +114,6 @@ def test_every_word_of_a_block_is_explained() -> None:
 
 def test_every_function_is_explained() -> None:
     assert {each.partition("(")[0] for each in words("Functions", "function")} == set(FUNCTIONS)
-
-
-def test_every_code_is_explained_and_no_other() -> None:
-    package = ROOT / "cnngraph"
-    used = {
-        code
-        for path in package.rglob("*.py")
-        for code in re.findall(r'"([EW]\d{3})"', path.read_text(encoding="utf-8"))
-    }
-    assert words("All codes", "code") == sorted(used, key=lambda code: (code[1:], code))
 
 
 def test_scalars_are_read_as_the_table_says() -> None:

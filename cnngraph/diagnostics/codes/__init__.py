@@ -6,20 +6,16 @@ from cnngraph.diagnostics.codes.data import DATA
 from cnngraph.diagnostics.codes.entry import Code, Example, Group
 from cnngraph.diagnostics.codes.expressions import BOUNDS, EXPRESSIONS
 from cnngraph.diagnostics.codes.files import FILES
+from cnngraph.diagnostics.codes.fit import FIT
 from cnngraph.diagnostics.codes.nodes import NODES
 from cnngraph.diagnostics.codes.reading import READING
-from cnngraph.diagnostics.codes.recipes import FIT, RECIPES
+from cnngraph.diagnostics.codes.recipes import RECIPES
 from cnngraph.diagnostics.codes.runs import EXPERIMENTS, RUNS
 from cnngraph.diagnostics.codes.shapes import SHAPES
 from cnngraph.diagnostics.codes.training import TRAINING
 from cnngraph.diagnostics.codes.weights import WEIGHTS
 
-__all__ = ["CODES", "GROUPS", "Code", "Example", "Group", "find"]
+__all__ = ["CODES", "GROUPS", "Code", "Example", "Group"]
 
 GROUPS = (READING, SHAPES, NODES, FILES, EXPRESSIONS, BOUNDS, RECIPES, FIT, DATA, TRAINING, RUNS, EXPERIMENTS, WEIGHTS)
 CODES = {entry.code: entry for group in GROUPS for entry in group.codes}
-
-
-def find(code: str) -> Code | None:
-    """The entry of a code, whatever the case of its letter."""
-    return CODES.get(code.upper())

@@ -38,7 +38,7 @@ DATA = Group(
             wrong=project(
                 "mkdir -p data/cifar-10-batches-py",
                 "for n in 1 2 3 4 5; do echo broken > data/cifar-10-batches-py/data_batch_$n; done",
-                "echo broken > data/cifar-10-batches-py/test_batch; echo broken > data/cifar-10-batches-py/batches.meta",
+                "for name in test_batch batches.meta; do echo broken > data/cifar-10-batches-py/$name; done",
                 "cnngraph train network.yaml --data-dir data --quiet",
                 network_yaml="""
                 cnngraph: 1
@@ -101,7 +101,7 @@ DATA = Group(
             Use fewer workers, `--set train.workers=1`, or none with 0, and continue the run with `--resume`.
             """,
             without_example="The system has to end a process.",
-            test="tests/train/test_streaming.py::test_a_worker_that_dies_is_told",
+            test="tests/train/test_streaming.py::test_a_worker_that_dies_has_a_message",
         ),
         code(
             "E624",

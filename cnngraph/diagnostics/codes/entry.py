@@ -24,6 +24,14 @@ class Example:
         """The files that can be shown."""
         return {name: content for name, content in self.files.items() if isinstance(content, str)}
 
+    def changed_from(self, other: Example) -> dict[str, str]:
+        """The files that can be shown and are not the same in another example."""
+        return {name: content for name, content in self.texts.items() if other.files.get(name) != content}
+
+    def to_dict(self) -> dict[str, object]:
+        """What `cnngraph explain --format json` prints; files that cannot be shown are left out."""
+        return {"files": self.texts, "commands": list(self.commands)}
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -46,6 +54,17 @@ class Code:
     def severity(self) -> str:
         """`error` or `warning`: the code's first letter."""
         return "warning" if self.code.startswith("W") else "error"
+
+    def to_dict(self) -> dict[str, object]:
+        """What `cnngraph explain --format json` prints."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "title": self.title,
+            "explanation": list(self.explanation),
+            "wrong": self.wrong.to_dict() if self.wrong else None,
+            "right": self.right.to_dict() if self.right else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,9 @@ BOUNDS = Group(
             "E501",
             "file or drawing over a limit",
             """
-            A file is too long, too deeply nested, has too many values or a number of too many digits, or a drawing would
-            have more elements than anything can display. The limits, listed in the language's reference, are far above
-            what a network needs; they keep a spec from a stranger from using up memory.
+            A file is too long or too deeply nested, has too many values or a number of too many digits, or a drawing
+            would have more elements than anything can display. The limits, listed in the language's reference, are far
+            above what a network needs; they keep a spec from a stranger from using up memory.
 
             Write repeated structure with blocks and `repeat`. Draw a large network with a smaller `--depth`.
             """,
@@ -160,22 +160,14 @@ BOUNDS = Group(
                 """
                 cnngraph: 1
                 input: [16, 32, 32]
-                params: {depth: 100}
-                blocks:
-                  unit: {nodes: {conv: {repeat: $depth, op: conv, out: 16, kernel: 3, padding: same}}}
-                  stage: {nodes: {units: {repeat: $depth, op: unit}}}
-                nodes: {stages: {repeat: $depth, op: stage}}
+                nodes: {convs: {repeat: 1000000, op: conv, out: 16, kernel: 3, padding: same}}
                 """
             ),
             right=spec(
                 """
                 cnngraph: 1
                 input: [16, 32, 32]
-                params: {depth: 10}
-                blocks:
-                  unit: {nodes: {conv: {repeat: $depth, op: conv, out: 16, kernel: 3, padding: same}}}
-                  stage: {nodes: {units: {repeat: $depth, op: unit}}}
-                nodes: {stages: {repeat: $depth, op: stage}}
+                nodes: {convs: {repeat: 10, op: conv, out: 16, kernel: 3, padding: same}}
                 """
             ),
         ),
@@ -215,7 +207,7 @@ BOUNDS = Group(
             Fix the first ones and check again.
             """,
             without_example="It comes with a hundred other errors.",
-            test="tests/experiment/test_plan.py::test_more_mistakes_than_anybody_reads",
+            test="tests/experiment/test_plan.py::test_many_mistakes_are_a_hundred",
         ),
     ),
 )

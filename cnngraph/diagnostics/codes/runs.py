@@ -66,7 +66,9 @@ RUNS = Group(
 
             Upgrade cnngraph.
             """,
-            wrong=trained("sed 's/\"version\": [0-9]*/\"version\": 99/' run/data.json > new; mv new run/data.json", EVALUATE),
+            wrong=trained(
+                'sed \'s/"version": [0-9]*/"version": 99/\' run/data.json > new; mv new run/data.json', EVALUATE
+            ),
             right=trained(EVALUATE),
         ),
         code(
@@ -235,7 +237,9 @@ EXPERIMENTS = Group(
             Correct the name or path. To compare specs without a file, name them all:
             `cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar`.
             """,
-            wrong=compared("{specs: [network.yaml], recipes: [recipe.yaml], seeds: 1}", "cnngraph experiment shortcut_digits"),
+            wrong=compared(
+                "{specs: [network.yaml], recipes: [recipe.yaml], seeds: 1}", "cnngraph experiment shortcut_digits"
+            ),
             right=compared("{specs: [network.yaml], recipes: [recipe.yaml], seeds: 1}"),
         ),
         code(

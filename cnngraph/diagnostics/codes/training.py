@@ -22,8 +22,12 @@ TRAINING = Group(
             Divide the learning rate by ten, add a `warmup`, clip gradients with `clip: {norm: 1}`, or put batch norm
             after the convolutions.
             """,
-            wrong=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE.replace("adam, lr: 0.002", "sgd, lr: 1e30")),
-            right=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE.replace("adam, lr: 0.002", "sgd, lr: 0.1")),
+            wrong=project(
+                TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE.replace("adam, lr: 0.002", "sgd, lr: 1e30")
+            ),
+            right=project(
+                TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE.replace("adam, lr: 0.002", "sgd, lr: 0.1")
+            ),
         ),
         code(
             "E631",
@@ -64,11 +68,11 @@ TRAINING = Group(
             and with the square of the image's side.
 
             Halve `batch_size`, and set `accumulate: 2` to keep the effective batch; compute in `precision: bf16`;
-            recompute activations with `checkpoint`; or use smaller images. See with `nvidia-smi` whether another process
+            recompute activations with `checkpoint`; or use smaller images. `nvidia-smi` shows whether another process
             holds memory.
             """,
             without_example="A GPU's memory has to be full.",
-            test="tests/train/test_engine.py",
+            test="tests/train/test_engine.py::test_a_gpu_without_memory_ends_the_run",
         ),
         code(
             "E635",
@@ -80,7 +84,7 @@ TRAINING = Group(
             Look for the error of the other process, which is the cause; it is usually printed just before.
             """,
             without_example="It takes several processes, one of which fails.",
-            test="tests/train/test_processes.py",
+            test="tests/train/test_processes.py::test_the_end_of_another_process_is_reported",
         ),
         code(
             "E636",
@@ -92,7 +96,7 @@ TRAINING = Group(
             Raise `batch_size`, which counts the images of all processes together, or start fewer processes.
             """,
             without_example="It takes several processes.",
-            test="tests/cli/test_train.py",
+            test="tests/cli/test_train.py::test_of_two_processes_one_tells_what_is_wrong",
         ),
         code(
             "E637",
@@ -104,7 +108,7 @@ TRAINING = Group(
             that holds it, even where that was killed.
             """,
             without_example="It takes two processes at the same time.",
-            test="tests/train/test_run.py",
+            test="tests/train/test_run.py::test_one_process_at_a_time_writes_into_a_folder",
         ),
         code(
             "E640",
@@ -132,7 +136,7 @@ TRAINING = Group(
             Use `precision: bf16`, which has the exponents of fp32 and needs no loss scaling, or fp32.
             """,
             without_example="It depends on the machine.",
-            test="tests/train/test_features.py",
+            test="tests/train/test_features.py::test_what_the_machine_cannot_do",
         ),
         code(
             "E642",
@@ -144,7 +148,7 @@ TRAINING = Group(
             Install them, or train without: `--set train.compile=false`. The result is the same, only slower.
             """,
             without_example="It depends on the compilers that are installed.",
-            test="tests/train/test_features.py",
+            test="tests/train/test_features.py::test_what_the_machine_cannot_do",
         ),
         code(
             "E643",
@@ -155,7 +159,7 @@ TRAINING = Group(
             Install it with the line that the message gives.
             """,
             without_example="It depends on the packages that are installed.",
-            test="tests/train/test_tensorboard.py",
+            test="tests/train/test_tensorboard.py::test_without_the_package_there_is_a_message",
         ),
     ),
 )
