@@ -26,7 +26,7 @@ from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
 from cnngraph.train import run as running
 from cnngraph.train import run_training
-from cnngraph.train.data.images import OnDisk, Part, Parts
+from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Begun, first_weights
@@ -199,4 +199,4 @@ def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
     goes_on = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
-    assert diagnostic.help == f"often memory was short: --set train.workers=1 takes less; {goes_on}"
+    assert diagnostic.help == f"{FEWER_WORKERS}; {goes_on}"

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.files import WriteError
 from cnngraph.train.data.images import FEWER_WORKERS, WORKER_DIED, worker_death
 from cnngraph.train.record.run_folder import RunFolder
@@ -32,4 +32,4 @@ def troubles_told(folder: RunFolder) -> Iterator[None]:
 def _trouble(code: str, message: str, help: str, folder: RunFolder) -> SpecError:
     goes_on = f"cnngraph train --resume {folder.path} then goes on" if folder.begun else "then begin again"
     kept = (f"{folder.best.name} is as it was",) if folder.best.is_file() else ()
-    return SpecError([Diagnostic(code, message, notes=kept, help=f"{help}; {goes_on}")])
+    return SpecError.of(code, message, notes=kept, help=f"{help}; {goes_on}")
