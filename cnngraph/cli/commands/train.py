@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
+from cnngraph import run_files
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import complain
@@ -129,14 +130,14 @@ def _begun(spec: str, how: Reading, given: str | None) -> _Job:
 
 def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
     """A run to go on with; a spec beside it must be the run's."""
-    for name in ("spec.yaml", "recipe.yaml"):
+    for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
             complain(f"{run} is not the folder of a run: there is no {name} in it")
             raise Exit(1)
     if (how.params or how.input) and spec is None:
         raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
     own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
+    job = _begun(str(run / run_files.SPEC), own, str(run / run_files.RECIPE))
     if spec is not None:
         from cnngraph.cli.reading import compile_network
 
