@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
@@ -100,23 +100,27 @@ def _entry(entry: Code) -> Iterator[str]:
     if not entry.wrong or not entry.right:
         yield from (f"There is no example: {entry.without_example[0].lower()}{entry.without_example[1:]}", "")
         return
-    commands = tuple(f"$ {command}" for command in entry.wrong.commands)
-    yield from _example("Wrong", entry.wrong, entry.wrong.texts)
-    yield from ("```console", *commands, outcome(entry.wrong).message(entry.code), "```", "")
-    changed = entry.right.changed_from(entry.wrong)
-    yield from _example("Right", entry.right, changed)
-    if entry.right.commands != entry.wrong.commands or not changed:
-        yield from ("```console", *(f"$ {command}" for command in entry.right.commands), "```", "")
+    wrong, right = entry.wrong, entry.right
+    yield from _example("Wrong", wrong.texts, wrong.images)
+    yield from _console(wrong.commands, outcome(wrong).message(entry.code))
+    changed = right.changed_from(wrong)
+    images = right.images if right.images != wrong.images else {}
+    yield from _example("Right", changed, images)
+    if right.commands != wrong.commands or not (changed or images):
+        yield from _console(right.commands)
 
 
-def _example(title: str, example: Example, texts: dict[str, str]) -> Iterator[str]:
-    """The files of an example; of those that are no text only the names."""
-    binary = [name for name in example.files if name not in example.texts]
-    if binary:
-        yield from (f"{title}, with {len(binary)} images, from `{binary[0]}` to `{binary[-1]}`:", "")
-    for number, (name, content) in enumerate(texts.items()):
+def _example(title: str, texts: Mapping[str, str], images: Mapping[str, int]) -> Iterator[str]:
+    """The files of an example; of images only how many there are in each folder."""
+    for name, content in texts.items():
         language = {".yaml": "yaml", ".py": "python"}.get(Path(name).suffix, "text")
-        yield from (f"`{name}`:" if number or binary else f"{title}, `{name}`:", "", f"```{language}")
-        yield from (content.rstrip("\n"), "```", "")
-    if not binary and not texts:
+        yield from (f"{title}, `{name}`:", "", f"```{language}", content.rstrip("\n"), "```", "")
+    if images:
+        folders = ", ".join(f"{count} in `{folder}`" for folder, count in images.items())
+        yield from (f"{title}, images: {folders}.", "")
+    if not texts and not images:
         yield from (f"{title}:", "")
+
+
+def _console(commands: Iterable[str], *printed: str) -> Iterator[str]:
+    yield from ("```console", *(f"$ {command}" for command in commands), *printed, "```", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from cnngraph.cli.options import Format, format_option
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
-    from cnngraph.diagnostics.codes import Code, Example
+    from cnngraph.diagnostics.codes import Code
 
 WIDEST = 100
 
@@ -35,9 +35,10 @@ WIDEST = 100
 )
 @format_option
 def explain(codes: tuple[str, ...], format: Format) -> None:
-    """Explain the code of an error or warning, with a wrong and a right example.
+    """Explain the code of an error or warning.
 
-    Says what the code means, why it is an error and how to fix it. The same for all codes is in docs/errors.md.
+    Prints what the code means, why it is an error and how to fix it, with a wrong and a right example. docs/errors.md
+    has the same for all codes.
     """
     from cnngraph.diagnostics.codes import CODES
 
@@ -84,22 +85,29 @@ def _explained(entry: Code, width: int) -> Iterator[Styled]:
         yield []
         yield from ([(line, "dim")] for line in wrap(f"No example: {entry.without_example}", width))
         return
-    yield from _example("Wrong", entry.wrong.texts, entry.wrong)
-    yield from _example("Right", entry.right.changed_from(entry.wrong), entry.right)
+    wrong, right = entry.wrong, entry.right
+    changed = right.changed_from(wrong)
+    yield from _example("Wrong", wrong.texts, wrong.images, wrong.commands)
+    images = right.images if right.images != wrong.images else {}
+    commands = right.commands if right.commands != wrong.commands or not (changed or images) else ()
+    yield from _example("Right", changed, images, commands)
 
 
-def _example(title: str, files: dict[str, str], example: Example) -> Iterator[Styled]:
+def _example(
+    title: str, files: Mapping[str, str], images: Mapping[str, int], commands: Sequence[str]
+) -> Iterator[Styled]:
     """The files of an example, then its commands."""
     for name, content in files.items():
-        yield []
-        yield [(f"{title}, {name}:", "bold")]
-        yield []
+        yield from ([], [(f"{title}, {name}:", "bold")], [])
         yield from ([(f"    {line}" if line else "", "")] for line in content.splitlines())
-    yield []
-    if not files:
-        yield [(f"{title}:", "bold")]
+    if images:
+        yield from ([], [(f"{title}, folders of images:", "bold")], [])
+        yield from ([(f"    {folder}: {count}", "")] for folder, count in images.items())
+    if commands and not files and not images:
+        yield from ([], [(f"{title}:", "bold")])
+    if commands:
         yield []
-    yield from ([(f"    $ {line}", "cyan")] for line in example.commands)
+        yield from ([(f"    $ {line}", "cyan")] for line in commands)
 
 
 def _style(entry: Code) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cnngraph.diagnostics.codes.entry import Example, Group, code, project, text
 from cnngraph.diagnostics.codes.pictures import pictures
 from cnngraph.diagnostics.codes.recipes import CLASSIFIER, RECIPE, TRAIN
@@ -17,7 +19,7 @@ TALKING = "cnngraph train network.yaml --data-dir photos --out run"
 ANIMALS = pictures("photos", 4, "cat", "dog")
 
 
-def photos(images: dict[str, bytes], *commands: str, network: str = NETWORK) -> Example:
+def photos(images: Mapping[str, str | bytes], *commands: str, network: str = NETWORK) -> Example:
     """A network that is trained on a folder of images."""
     return Example({"network.yaml": text(network), **images}, commands or (PHOTOS,))
 
@@ -74,7 +76,7 @@ DATA = Group(
             Repair or delete the file, or set `data: {name: folder, broken: skip}` to train without such files; a run
             lists them in `skipped.txt`.
             """,
-            wrong=photos({**ANIMALS, "photos/cat/4.png": b"no image"}),
+            wrong=photos({**ANIMALS, "photos/cat/4.png": "no image\n"}),
             right=photos(ANIMALS),
         ),
         code(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import cleandoc
@@ -13,7 +14,7 @@ SPEC_FILE, RECIPE_FILE, EXPERIMENT_FILE = "network.yaml", "recipe.yaml", "experi
 class Example:
     """Files in an empty folder and the commands that are run there in order; the last one makes the point.
 
-    A command is a line for the shell. Bytes are files that are not shown, such as images.
+    A command is a line for the shell. Bytes are images, which are counted rather than shown.
     """
 
     files: Mapping[str, str | bytes]
@@ -24,13 +25,18 @@ class Example:
         """The files that can be shown."""
         return {name: content for name, content in self.files.items() if isinstance(content, str)}
 
+    @property
+    def images(self) -> dict[str, int]:
+        """How many images there are in each folder."""
+        return Counter(name.rpartition("/")[0] for name, content in self.files.items() if isinstance(content, bytes))
+
     def changed_from(self, other: Example) -> dict[str, str]:
         """The files that can be shown and are not the same in another example."""
         return {name: content for name, content in self.texts.items() if other.files.get(name) != content}
 
     def to_dict(self) -> dict[str, object]:
-        """What `cnngraph explain --format json` prints; files that cannot be shown are left out."""
-        return {"files": self.texts, "commands": list(self.commands)}
+        """What `cnngraph explain --format json` prints; of images only how many there are in each folder."""
+        return {"files": self.texts, "images": self.images, "commands": list(self.commands)}
 
 
 @dataclass(frozen=True, slots=True)
