@@ -62,7 +62,7 @@ DATA = Group(
             Open some of the files. Often masks or thumbnails were taken for the images, or 16-bit images were saved
             with small values.
             """,
-            wrong=photos(pictures("photos", 4, "cat", "dog", flat=True), TALKING),
+            wrong=photos(pictures("masks", 4, "cat", "dog", flat=True), TALKING.replace("photos", "masks")),
             right=photos(ANIMALS, TALKING),
         ),
         code(
