@@ -17,10 +17,11 @@ from tempfile import TemporaryDirectory
 from textwrap import wrap
 
 from cnngraph.cli.process import run
-from cnngraph.diagnostics.codes import GROUPS, Code, Example, Group
+from cnngraph.diagnostics.codes import Code, Example, Group
+from cnngraph.lint.codes import all_groups
 
 WIDTH = 120
-REPORTED = re.compile(r"^(?:error|warning)\[(?P<code>[EW]\d{3})\]: .*(?:\n(?: |\d+ \|).*)*", re.MULTILINE)
+REPORTED = re.compile(r"^(?:error\[(?=E)|warning\[(?=W))(?P<code>[EW]\d{3})\]: .*(?:\n(?: |\d+ \|).*)*", re.MULTILINE)
 INTRODUCTION = """\
 # Errors and warnings
 
@@ -28,8 +29,9 @@ Every message has a code in brackets. `cnngraph explain E203` prints what stands
 lists all of them. Codes that begin with E are errors and end a command with exit code 1; those that begin with W are
 warnings and end nothing.
 
-This page is generated from `cnngraph/diagnostics/codes` by `python -m cnngraph.generate`. All examples are run: below
-each wrong one is what cnngraph prints, and the right one is free of the error.
+This page is generated from `cnngraph/diagnostics/codes` and the lint rules by `python -m cnngraph.generate`. All
+examples are run: below each wrong one is what cnngraph prints, and the right one is free of the error. [Lint
+rules](lint.md) has more examples of the rules.
 """
 
 
@@ -81,7 +83,7 @@ def _called(command: str) -> tuple[int, str]:
 
 def errors_page() -> str:
     """The whole page."""
-    return "\n".join((INTRODUCTION, *(line for group in GROUPS for line in _group(group))))
+    return "\n".join((INTRODUCTION, *(line for group in all_groups() for line in _group(group))))
 
 
 def _group(group: Group) -> Iterator[str]:

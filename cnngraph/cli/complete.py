@@ -19,9 +19,9 @@ def complete_networks(ctx: Any, param: Any, incomplete: str) -> list[CompletionI
 
 def complete_codes(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     """The codes of errors and warnings."""
-    from cnngraph.diagnostics.codes import CODES
+    from cnngraph.lint.codes import all_codes
 
-    return _beginning(CODES, incomplete.upper())
+    return _beginning(all_codes(), incomplete.upper())
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cnngraph.diagnostics.codes import CODES
+from cnngraph.lint.codes import all_codes
 from tests.cli.conftest import Cli
+
+CODES = all_codes()
 
 
 def test_one_code(cli: Cli, golden: Callable[[str, str], None]) -> None:

@@ -40,9 +40,9 @@ def explain(codes: tuple[str, ...], format: Format) -> None:
     Prints what the code means, why it is an error and how to fix it, with a wrong and a right example. docs/errors.md
     has the same for all codes.
     """
-    from cnngraph.diagnostics.codes import CODES
+    from cnngraph.lint.codes import all_codes
 
-    entries = [_found(name) for name in codes] or list(CODES.values())
+    entries = [_found(name) for name in codes] or list(all_codes().values())
     if format == "json":
         print(json_text([entry.to_dict() for entry in entries], indent=2))
     elif codes:
@@ -55,20 +55,20 @@ def explain(codes: tuple[str, ...], format: Format) -> None:
 
 def _found(name: str) -> Code:
     """The entry of a code. Raises click.BadParameter where there is none."""
-    from cnngraph.diagnostics.codes import CODES
+    from cnngraph.lint.codes import all_codes
     from cnngraph.nearest import did_you_mean
 
-    if entry := CODES.get(name.upper()):
+    if entry := all_codes().get(name.upper()):
         return entry
-    help = did_you_mean(name.upper(), CODES) or "cnngraph explain lists all codes"
+    help = did_you_mean(name.upper(), all_codes()) or "cnngraph explain lists all codes"
     raise click.UsageError(f"there is no code {name}: {help}")
 
 
 def _listed() -> Iterator[Styled]:
     """All codes by group."""
-    from cnngraph.diagnostics.codes import GROUPS
+    from cnngraph.lint.codes import all_groups
 
-    for number, group in enumerate(GROUPS):
+    for number, group in enumerate(all_groups()):
         if number:
             yield []
         yield [(group.title, "bold")]

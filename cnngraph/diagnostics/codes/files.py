@@ -308,31 +308,5 @@ FILES = Group(
                 """,
             ),
         ),
-        code(
-            "W320",
-            "unused param",
-            """
-            Nothing uses the param, so changing it has no effect. Often a number was written where the param was meant,
-            or the name in an expression is another one.
-
-            Use it, as `$name`, or remove it.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                params: {classes: 10}
-                nodes: [global_avg_pool, {op: linear, out: 10}]
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                params: {classes: 10}
-                nodes: [global_avg_pool, {op: linear, out: $classes}]
-                """
-            ),
-        ),
     ),
 )

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from cnngraph.diagnostics.codes.entry import Group, code, project, spec
+from cnngraph.diagnostics.codes.entry import Group, code, project
 from cnngraph.diagnostics.codes.recipes import CLASSIFIER, RECIPE, TRAIN
 
 FIT = Group(
     "Networks, recipes and images that do not fit",
     (
-        code(
-            "W605",
-            "spec's recipe that contradicts the network or the images",
-            """
-            The recipe that the spec itself holds cannot train this network: a crop is larger than the images, or
-            batches are so small that batch norm has one value for each channel, whose variance is zero. It is a warning
-            of `check`, as another recipe may suit the network; `train` reports it as E605.
-
-            Change the recipe under `train:`, or train with `--recipe`.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: [1, 28, 28]
-                nodes: [global_avg_pool, {op: linear, out: 16}, batch_norm, relu, {op: linear, out: 10}]
-                train: {data: mnist, epochs: 10, batch_size: 1, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: [1, 28, 28]
-                nodes: [global_avg_pool, {op: linear, out: 16}, batch_norm, relu, {op: linear, out: 10}]
-                train: {data: mnist, epochs: 10, batch_size: 32, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
-        ),
         code(
             "E610",
             "images of another shape than the network's input",
@@ -54,32 +27,6 @@ FIT = Group(
             ),
         ),
         code(
-            "W610",
-            "spec's recipe with images of another shape",
-            """
-            The images of the recipe that the spec holds are not of the shape of its input. It is a warning of `check`,
-            as another recipe may suit the network; `train` reports it as E610.
-
-            Change `input`, or `data` in the recipe.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                nodes: [{op: conv, out: 16, kernel: 3}, relu, global_avg_pool, {op: linear, out: 10}]
-                train: {data: mnist, epochs: 10, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                nodes: [{op: conv, out: 16, kernel: 3}, relu, global_avg_pool, {op: linear, out: 10}]
-                train: {data: cifar10, epochs: 10, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
-        ),
-        code(
             "E611",
             "output that is no vector of class scores",
             """
@@ -91,32 +38,6 @@ FIT = Group(
             """,
             wrong=project(TRAIN, network_yaml=CLASSIFIER.replace("out: 10", "out: 100"), recipe_yaml=RECIPE),
             right=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
-        ),
-        code(
-            "W611",
-            "spec's recipe with another number of classes",
-            """
-            An output of the network is no vector with a number for each class of the data set in the spec's own recipe.
-            It is a warning of `check`, as another recipe may suit the network; `train` reports it as E611.
-
-            Give the last layer as many outputs as the data set has classes.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                nodes: [{op: conv, out: 16, kernel: 3}, relu, global_avg_pool, {op: linear, out: 10}]
-                train: {data: cifar100, epochs: 10, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                nodes: [{op: conv, out: 16, kernel: 3}, relu, global_avg_pool, {op: linear, out: 100}]
-                train: {data: cifar100, epochs: 10, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
         ),
         code(
             "E612",
@@ -140,35 +61,6 @@ FIT = Group(
                 recipe_yaml=RECIPE,
             ),
             right=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
-        ),
-        code(
-            "W612",
-            "spec's recipe for a network with several inputs",
-            """
-            The spec holds a recipe, and its network has several inputs, which `cnngraph train` cannot feed. It is a
-            warning of `check`; `train` reports it as E612.
-
-            Remove `train:` and train the built module in a loop of your own.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: {left: [1, 28, 28], right: [1, 28, 28]}
-                nodes:
-                  concat: {op: concat, from: [left, right]}
-                  head: [global_avg_pool, {op: linear, out: 10}]
-                train: {data: mnist, epochs: 10, optimizer: {name: sgd, lr: 0.1}}
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: {left: [1, 28, 28], right: [1, 28, 28]}
-                nodes:
-                  concat: {op: concat, from: [left, right]}
-                  head: [global_avg_pool, {op: linear, out: 10}]
-                """
-            ),
         ),
         code(
             "E613",
@@ -206,32 +98,6 @@ FIT = Group(
                 training_only: [aux]
                 """,
                 recipe_yaml=RECIPE + "loss: {auxiliary: {aux: 0.3}}",
-            ),
-        ),
-        code(
-            "W613",
-            "spec's recipe with a weight for a missing output",
-            """
-            The recipe that the spec holds weights an auxiliary output that its network does not have. It is a warning
-            of `check`; `train` reports it as E613.
-
-            Correct the name under `loss.auxiliary`, or name the output under `outputs`.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: [1, 28, 28]
-                nodes: [flatten, {op: linear, out: 10}]
-                train: {data: mnist, epochs: 10, optimizer: {name: sgd, lr: 0.1}, loss: {auxiliary: {aux: 0.3}}}
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: [1, 28, 28]
-                nodes: [flatten, {op: linear, out: 10}]
-                train: {data: mnist, epochs: 10, optimizer: {name: sgd, lr: 0.1}}
-                """
             ),
         ),
         code(

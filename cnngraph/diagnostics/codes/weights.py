@@ -15,32 +15,6 @@ WEIGHTS = Group(
     "Weights",
     (
         code(
-            "W701",
-            "init rule that matches no module",
-            """
-            A rule under `init` selects modules by op, or by path with `*` for any part of one name and `**` for any
-            names. It matches none, so it has no effect and the modules keep PyTorch's default initialisation.
-
-            Correct the op or the path, or remove the rule.
-            """,
-            wrong=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                nodes: {conv1: {op: conv, out: 16, kernel: 3}, relu: relu}
-                init: [{match: convs.*, weight: {kaiming_normal: {nonlinearity: relu}}}]
-                """
-            ),
-            right=spec(
-                """
-                cnngraph: 1
-                input: [3, 32, 32]
-                nodes: {conv1: {op: conv, out: 16, kernel: 3}, relu: relu}
-                init: [{match: conv*, weight: {kaiming_normal: {nonlinearity: relu}}}]
-                """
-            ),
-        ),
-        code(
             "E702",
             "invalid init rule",
             """
