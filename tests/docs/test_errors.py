@@ -70,8 +70,8 @@ def test_a_code_without_an_example_has_a_reason_and_a_test(code: str) -> None:
 @pytest.mark.parametrize("entry", CODES.values(), ids=lambda entry: entry.code)
 def test_a_title_is_a_phrase_and_an_explanation_sentences(entry: Code) -> None:
     assert not entry.title.endswith(".")
-    assert len(entry.title) < 70
-    assert len(entry.explanation) >= 2
+    assert len(entry.title) <= 70
+    assert len(re.findall(r"\.(?: |$)", "\n".join(entry.explanation), re.MULTILINE)) >= 2
     assert all(paragraph.endswith((".", ":")) for paragraph in entry.explanation)
 
 
