@@ -18,11 +18,15 @@ RUNS = "runs"  # where runs are, unless another folder is named
 
 
 def completer(names: Callable[[Any, str], Iterable[str]], otherwise: str = "file") -> Completer:
-    """A completer of the names that begin so; where none does, of files, of folders (`dir`) or of nothing (`plain`)."""
+    """A completer of the names that begin as typed, in either case.
+
+    Where none does, the shell completes files (`file`), folders (`dir`) or nothing (`plain`).
+    """
 
     def complete(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        typed = incomplete.lower()
         try:
-            found = [CompletionItem(name) for name in names(ctx, incomplete) if name.startswith(incomplete)]
+            found = [CompletionItem(name) for name in names(ctx, incomplete) if name.lower().startswith(typed)]
         except Exception:  # a wrong spec, a missing package: the shell that asks cannot show an error
             found = []
         return found or [CompletionItem(incomplete, type=otherwise)] * (otherwise != "plain")
@@ -82,6 +86,12 @@ def _parameters(ctx: Any, incomplete: str) -> Iterable[str]:
     return [*(f"{name}=" for name in (spec.library.params if spec else ())), *keys]
 
 
+def _codes(ctx: Any, incomplete: str) -> Iterable[str]:
+    from cnngraph.lint.codes import all_codes
+
+    return all_codes()
+
+
 def _devices(ctx: Any, incomplete: str) -> Iterable[str]:
     return ("auto", "cpu", "cuda")
 
@@ -122,3 +132,4 @@ complete_nodes = completer(_nodes, "plain")
 complete_parameters = completer(_parameters, "plain")
 complete_devices = completer(_devices, "plain")
 complete_weights = completer(_weights)
+complete_codes = completer(_codes, "plain")

@@ -53,6 +53,7 @@ def run(folder: Path) -> str:
         (["train", "--resume", "ru"], ["plain,runs/net-1"]),
         (["train", "one.yaml", "--device", "cu"], ["plain,cuda"]),
         (["experiment", "shortcuts_"], ["plain,shortcuts_digits"]),
+        (["explain", "e203"], ["plain,E203"]),
         (["evaluate", "ru"], ["plain,runs/net-1"]),
         (["evaluate", "elsewhere/"], ["dir,elsewhere/"]),
         (["evaluate", "runs/net-1", "--weights", "ep"], ["plain,epoch-0010"]),
