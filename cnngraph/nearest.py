@@ -14,12 +14,6 @@ def _plain(word: str) -> str:
     return letters[:-2] if letters.endswith(("1d", "3d")) else letters
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
-    near = nearest(word, known)
-    return f"did you mean {near}?" if near else None
-
-
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word nearest to `word`, if one is near."""
     return next(iter(near_words(word, known)), None)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from typer.core import TyperCommand, TyperGroup
 
-from cnngraph.nearest import did_you_mean
 from cnngraph.terminal import console, unguarded
 
 if TYPE_CHECKING:
@@ -62,6 +61,8 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments name; the one that may have been meant is told where there is none."""
         if args[0] not in self.commands:
+            from cnngraph.diagnostics import did_you_mean
+
             mend = did_you_mean(args[0], self.commands) or f"there are {', '.join(self.commands)}"
             ctx.fail(f"there is no command {args[0]}: {mend}")
         return super().resolve_command(ctx, args)

@@ -18,11 +18,10 @@ import typer
 
 from cnngraph.cli.app import app
 from cnngraph.cli.messages import complain, print_diagnostics
-from cnngraph.diagnostics import SpecError
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.files import NO_ROOM
 from cnngraph.interrupts import INTERRUPTED, interrupts
 from cnngraph.launch import local_rank
-from cnngraph.nearest import did_you_mean
 from cnngraph.packages import explain
 from cnngraph.terminal import guarded
 

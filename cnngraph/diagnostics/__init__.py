@@ -2,6 +2,7 @@
 
 from cnngraph.diagnostics.diagnostic import MAX_MISTAKES, Diagnostic, Mistakes, Severity, SpecError
 from cnngraph.diagnostics.edits import Cause, Edit, Fix, apply_edits
+from cnngraph.diagnostics.help import Guess, Known, Question, Suggestion, did_you_mean
 from cnngraph.diagnostics.source import Source, Span
 
 __all__ = [
@@ -10,10 +11,15 @@ __all__ = [
     "Diagnostic",
     "Edit",
     "Fix",
+    "Guess",
+    "Known",
     "Mistakes",
+    "Question",
     "Severity",
     "Source",
     "Span",
     "SpecError",
+    "Suggestion",
     "apply_edits",
+    "did_you_mean",
 ]

@@ -59,9 +59,11 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
 class Cause:
     """A place that may hold the cause of an error: a node, or the value of its parameter `key`.
 
-    `values` are what the value would have to be, written as in the source, as far as that is known.
+    `values` are what the value would have to be, written as in the source, as far as that is known. Where it is a list
+    of sizes, `differs` are the positions of those that are not as they should be; none where even their number is not.
     """
 
     span: Span
     key: str = ""
     values: tuple[str, ...] = ()
+    differs: tuple[int, ...] = ()

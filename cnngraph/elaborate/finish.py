@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity
+from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, did_you_mean
 from cnngraph.document import Entry
 from cnngraph.elaborate.names import Bound, Env, ProblemError, UnknownError
 from cnngraph.elaborate.paths import find
@@ -15,7 +15,6 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.language.model import InitSpec, Spec, Word
-from cnngraph.nearest import did_you_mean
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
 

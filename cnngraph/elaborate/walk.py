@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Cause, Span
+from cnngraph.diagnostics import Cause, Guess, Span
 from cnngraph.document import Listing, Value
 from cnngraph.elaborate.budget import Ledger, TooLargeError
 from cnngraph.elaborate.check_names import no_such_op, not_meant, unknown_word
@@ -304,7 +304,7 @@ class Walker:
             help = (
                 "name them in the block: inputs: [x, skip]" if block.inputs is None else f"from: [{', '.join(names)}]"
             )
-            raise ProblemError("E210", message, child.span, notes=self.maker.blame.facts(reads), help=help)
+            raise ProblemError("E210", message, child.span, notes=self.maker.trace.facts(reads), help=help)
         return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 
     def check_use(self, block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> None:
@@ -318,7 +318,7 @@ class Walker:
                 raise unknown_word(key, f"the block {block.name}", known, given.key_span)
         if missing:
             message = f"{block.name} needs {' and '.join(missing)}"
-            raise ProblemError("E206", message, child.span, help=f"add {missing[0]}: …")
+            raise ProblemError("E206", message, child.span, help=Guess(f"add {missing[0]}: …"), key=missing[0])
 
     # -- single operations
 
@@ -354,7 +354,7 @@ class Walker:
         spend(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
             what, fact = found
-            notes = (f"{word} is at {owner.span}", fact, *self.maker.blame.facts(reads))
+            notes = (f"{word} is at {owner.span}", fact, *self.maker.trace.facts(reads))
             raise ProblemError("E307", f"{word} would need {what} for this input", word.span, notes=notes)
         bound.again, bound.shares = None, word.text
         return bound
@@ -380,12 +380,12 @@ class Walker:
             ):
                 wanted = "×".join(map(str, sizes))
                 message = f"expected {wanted}, but here it is {self.maker.type_of(ref)}"
-                blame = self.maker.blame
-                causes = (
-                    Cause(span, "expect", (f"[{', '.join(map(str, found))}]",)),
-                    *blame.causes((ref,), sizes[0]),
-                )
-                raise ProblemError("E209", message, span, notes=blame.history(ref), causes=causes)
+                trace = self.maker.trace
+                pairs = zip(sizes, found, strict=True) if len(found) == len(sizes) else ()
+                differs = tuple(axis for axis, (want, have) in enumerate(pairs) if want not in ("_", have))
+                cause = Cause(span, "expect", (f"[{', '.join(map(str, found))}]",), differs)
+                causes = (cause, *trace.causes((ref,), sizes[0]))
+                raise ProblemError("E209", message, span, notes=trace.history(ref), causes=causes)
 
 
 def _own_name(name: str, span: Span, env: Env) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnngraph.diagnostics import Edit, Fix
+from cnngraph.diagnostics import Edit, Fix, Question
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Candidate:
     edits: tuple[Edit, ...]
     guess: str = ""
     support: int = 0
+
+    @property
+    def change(self) -> str:
+        """What would be changed, to be named beside other changes."""
+        return self.title.meant if isinstance(self.title, Question) else self.title
 
     @property
     def fix(self) -> Fix:

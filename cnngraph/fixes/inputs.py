@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnngraph.diagnostics import Diagnostic, Edit
+from cnngraph.diagnostics import Diagnostic, Edit, Question
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written
 
@@ -20,7 +20,7 @@ def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     numbers = [each for each in sizes if isinstance(each, int)]
     for cost, new in _others(numbers):
         text = f"[{', '.join(map(str, new))}]"
-        yield Candidate(cost, f"did you mean input: {text} at {entry.key_span}?", (Edit(entry.value.span, text),))
+        yield Candidate(cost, Question(f"input: {text} at {entry.key_span}"), (Edit(entry.value.span, text),))
 
 
 def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:

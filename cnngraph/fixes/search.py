@@ -6,13 +6,12 @@ errors, these were consequences of the same slip, and are not reported.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import process_time
 
-from cnngraph.diagnostics import Diagnostic, Fix, Severity, Source, apply_edits
+from cnngraph.diagnostics import Diagnostic, Fix, Guess, Known, Severity, Source, apply_edits
 from cnngraph.document import parse
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import edges
@@ -20,6 +19,7 @@ from cnngraph.fixes.inputs import inputs
 from cnngraph.fixes.names import keys, needless, repeated, spellings
 from cnngraph.fixes.numbers import NUMBER, numbers
 from cnngraph.fixes.ops import other_ops
+from cnngraph.fixes.repaired import edits_of, repaired
 from cnngraph.fixes.syntax import slips
 from cnngraph.fixes.values import arguments, missing, values
 from cnngraph.fixes.written import Written
@@ -40,10 +40,6 @@ LARGEST = 60_000  # characters of a text that is searched
 LONGEST_LINE = 2_000  # characters
 EDGES = ("E301", "E303", "E304", "E312", "E315", "E316", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
-GUESSES = ("did you mean", "add ", "make it ", "docs/ops.md", "in reach:", "known here:")
-LISTS = re.compile(
-    r"^(the words are|its params are|give op:,) |^(the block )?\S+ takes (?!no words|a |any )"
-)  # of all there is
 SYNTAX = ("E102", "E104", "E105")
 
 
@@ -93,7 +89,9 @@ class Search:
 
     def weighed(self, error: Diagnostic, candidate: Candidate) -> Candidate:
         """The change, likelier where the op's own search for a cause came to it as well."""
-        agreed = candidate.guess == NUMBER and candidate.title == error.help
+        agreed = candidate.guess == NUMBER and candidate.edits in [
+            edits_of(self.written, each) for each in error.repairs
+        ]
         return replace(candidate, cost=candidate.cost - AGREED) if agreed else candidate
 
     def applied(self, candidate: Candidate) -> str:
@@ -193,14 +191,14 @@ def _position(diagnostics: tuple[Diagnostic, ...], error: Diagnostic) -> int:
 
 def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
     """The error with changes of which each would remove it."""
-    shown = [each.title.removeprefix("did you mean ").rstrip("?") for each in either[:3]]
+    shown = [each.change for each in either[:3]]
     return replace(error, notes=(*error.notes, f"any one of these changes removes the error: {' · '.join(shown)}"))
 
 
 def _told(error: Diagnostic, fix: Fix) -> Diagnostic:
     """The error with its fix, which is its help too: advice stays, a guess that was not verified and a list do not."""
-    keeps = error.help and not error.help.startswith(GUESSES) and not LISTS.search(error.help)
-    return replace(error, fixes=(fix,), help=error.help if keeps else fix.title)
+    replaces = error.help is None or isinstance(error.help, Guess | Known)
+    return replace(error, fixes=(fix,), help=fix.title if replaces else error.help)
 
 
 def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
@@ -231,3 +229,4 @@ def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         yield from edges(written, error)
     if error.code.startswith("E2"):
         yield from numbers(written, error)
+        yield from repaired(written, error)

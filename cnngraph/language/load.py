@@ -12,14 +12,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError
+from cnngraph.diagnostics import (
+    Diagnostic,
+    Known,
+    Mistakes,
+    Severity,
+    Source,
+    Span,
+    SpecError,
+    Suggestion,
+    did_you_mean,
+)
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
 from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used, unused_params
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
-from cnngraph.nearest import did_you_mean
 
 MAX_FILES = 100
 MAX_EXTENDS = 20
@@ -67,8 +76,7 @@ def load_spec(
     return spec, loader.diagnostics
 
 
-HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
-TWICE = frozenset(f"{word} is given twice" for word in HEADS)  # what only one of the two says is not known then
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # given twice, what only one says is not known
 
 
 @dataclass(slots=True)
@@ -83,7 +91,7 @@ class _Loader:
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
         document, mistakes = parse(source, limits)
         self.diagnostics.extend(mistakes)
-        if (document is None and mistakes) or any(each.message in TWICE for each in mistakes):
+        if (document is None and mistakes) or any(each.code == "E103" and each.key in HEADS for each in mistakes):
             return None
         spec, more = parse_file(source, document)
         self.diagnostics.extend(more)
@@ -264,7 +272,7 @@ class _Loader:
             if each.name in params:
                 params[each.name] = replace(params[each.name], default=each.value)
             else:
-                known = f"did you mean {each.elsewhere}?" if each.elsewhere else did_you_mean(each.name, params)
+                known = Suggestion(each.elsewhere) if each.elsewhere else did_you_mean(each.name, params)
                 message = f"the spec has no param {each.name}"
                 self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known or _listing(params)))
         return replace(library, params=params)
@@ -283,7 +291,7 @@ class _Loader:
             if each.key in names:
                 input = input.replaced([each.key], each.value)
             else:
-                help = did_you_mean(each.key, names) or f"its inputs are {', '.join(names)}"
+                help = did_you_mean(each.key, names) or Known.listed("its inputs are", names)
                 message = f"the spec has no input {each.key}"
                 self.diagnostics.append(Diagnostic("E303", message, each.key_span, help=help))
         return input
@@ -342,7 +350,7 @@ _REPLACED_WHOLE = {
 
 
 def _listing(params: Mapping[str, ParamSpec]) -> str:
-    return f"its params are {', '.join(params)}" if params else "it has no params at all"
+    return Known.listed("its params are", params) if params else "it has no params at all"
 
 
 def _specs_below(root: Path) -> list[Path]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cnngraph.diagnostics import Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.names import NODE_WORDS
 from cnngraph.language.reader import Reader
-from cnngraph.nearest import did_you_mean
 
 REPEAT_WORDS = ("carry", "name", "first", "last")
 BODIES = ("op", "nodes", "share")
@@ -125,7 +125,7 @@ def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Ent
     """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
     for entry in rest:
         if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
-            return entry, f"did you mean {body}?"
+            return entry, Suggestion(body)
     return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
 
 

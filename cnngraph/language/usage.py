@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 
-from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.diagnostics import Diagnostic, Severity, Suggestion, did_you_mean
 from cnngraph.document import Value, texts_in
 from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
-from cnngraph.nearest import did_you_mean
 
 MAX_TOLD = 50  # of one file
 USED = re.compile(r"\$(\w+)")
@@ -65,7 +64,7 @@ def _of_a_block(block: BlockSpec) -> Iterator[Diagnostic]:
 def _warning(message: str, word: Word, options: Iterable[str], notes: tuple[str, ...]) -> Diagnostic:
     names = sorted(options)
     longer = [each for each in names if len(word.text) > 2 and each.startswith(word.text)]
-    mend = did_you_mean(word.text, names) or (f"did you mean {longer[0]}?" if len(longer) == 1 else None)
+    mend = did_you_mean(word.text, names) or (Suggestion(longer[0]) if len(longer) == 1 else None)
     help = mend or f"remove it, or use it: ${word}"
     return Diagnostic("W320", message, word.span, Severity.WARNING, notes=notes, help=help)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
+from cnngraph.diagnostics import did_you_mean
 from cnngraph.fields import REQUIRED, FieldError, fields_of
-from cnngraph.nearest import did_you_mean
 from cnngraph.tensor_type import OTHER, TensorType
 
 MAX_ELEMENTS = 2**31 - 1  # of one tensor for one image, and of one weight
