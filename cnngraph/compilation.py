@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
@@ -76,16 +76,17 @@ def compile_text(
     """The same for a spec's text, which imports as if it stood in `folder`; with `fixes`, these are searched."""
     changes = tuple(overrides)
 
-    def compiled(text: str) -> Compilation:
-        return _compile(Source(source.name, text), folder, changes, input, registry or Registry(), max_nodes)
+    def compiled(texts: Mapping[str, str]) -> Compilation:
+        changed = replace(source, text=texts.get(source.name, source.text))
+        return _compile(changed, folder, changes, input, registry or Registry(), max_nodes, texts)
 
     began = process_time()
-    result = compiled(source.text)
+    result = compiled({})
     seconds = process_time() - began
     if not fixes or result.ok:
         return result
     nodes = len(result.graph.nodes) if result.graph else 0
-    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda text: compiled(text).diagnostics)
+    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda texts: compiled(texts).diagnostics)
     return replace(result, diagnostics=found)
 
 
@@ -96,12 +97,13 @@ def _compile(
     input: Value | None,
     registry: Registry,
     max_nodes: int,
+    texts: Mapping[str, str],
 ) -> Compilation:
-    """Read, check and elaborate a text."""
+    """Read, check and elaborate a text; `texts` are read in place of other files."""
     try:
         with collector_paused():
             limits = _limits(max_nodes)
-            parsed, mistakes = load_spec(source, folder, overrides, input, limits)
+            parsed, mistakes = load_spec(source, folder, overrides, input, limits, texts)
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
             sound = all(each.severity is not Severity.ERROR for each in mistakes)

@@ -1,7 +1,7 @@
 """Diagnostics: what is wrong with a source, where, why, and how to fix it."""
 
 from cnngraph.diagnostics.diagnostic import MAX_MISTAKES, Diagnostic, Mistakes, Severity, SpecError
-from cnngraph.diagnostics.edits import Cause, Edit, Fix, apply_edits
+from cnngraph.diagnostics.edits import Cause, Edit, Fix, apply_edits, compose_edits
 from cnngraph.diagnostics.help import Guess, Known, Question, Suggestion, did_you_mean
 from cnngraph.diagnostics.source import Source, Span
 
@@ -21,5 +21,6 @@ __all__ = [
     "SpecError",
     "Suggestion",
     "apply_edits",
+    "compose_edits",
     "did_you_mean",
 ]

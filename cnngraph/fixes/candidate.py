@@ -12,7 +12,8 @@ class Candidate:
     """A change that may be a fix; those that cost less are tried first.
 
     Changes of one `guess` are values that the error itself does not speak for: where several of them would do, none is
-    offered, unless the author's own use elsewhere, `support`, clearly favours one.
+    offered, unless the author's own use elsewhere, `support`, clearly favours one. `setting` is what the change gives a
+    node, `padding: half`, where that may be what several nodes lack.
     """
 
     cost: float
@@ -20,6 +21,7 @@ class Candidate:
     edits: tuple[Edit, ...]
     guess: str = ""
     support: int = 0
+    setting: str = ""
 
     @property
     def change(self) -> str:

@@ -30,6 +30,7 @@ from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used, unused_params
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 
+NOTHING: Mapping[str, str] = {}
 MAX_FILES = 100
 MAX_EXTENDS = 20
 MAX_MISSPELT = 50  # new names of a variant that are compared with those it could replace
@@ -55,9 +56,13 @@ def load_spec(
     params: Iterable[Override] = (),
     input: Value | None = None,
     limits: Limits = LIMITS,
+    texts: Mapping[str, str] = NOTHING,
 ) -> tuple[Spec | None, list[Diagnostic]]:
-    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files."""
-    loader = _Loader(folder.resolve())
+    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files.
+
+    `texts` are read in place of other files, by the names of their sources.
+    """
+    loader = _Loader(folder.resolve(), texts)
     file = loader.file(source, limits)
     if file is None:
         return None, loader.diagnostics
@@ -82,6 +87,7 @@ HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # given tw
 @dataclass(slots=True)
 class _Loader:
     root: Path
+    texts: Mapping[str, str]
     diagnostics: Mistakes = field(default_factory=Mistakes)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
@@ -241,6 +247,7 @@ class _Loader:
             raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
         try:
             source = read_file(path, shown(path))
+            source = replace(source, text=self.texts.get(source.name, source.text))
         except SpecError as error:
             self.diagnostics.extend(replace(each, span=word.span) for each in error.diagnostics)
             return None
