@@ -20,6 +20,7 @@ from cnngraph.ops.registry import Registry, load_ops
 from cnngraph.recipe import read_recipe, recipe_table
 
 FOLLOWING = {"W320"}  # warnings that an error may be the reason for: a param is unused where its use is misspelt
+UNCHANGED: Mapping[str, str] = {}
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
 
@@ -47,18 +48,29 @@ def compile_spec(
     *,
     max_nodes: int = MAX_NODES,
     plugins: Iterable[str] = (),
+    texts: Mapping[str, str] = UNCHANGED,
 ) -> Compilation:
     """Read, check and elaborate a spec: a name of the library, or a file.
 
-    A file has a separator in its path, or ends in .yaml or .yml. Never raises for what is wrong: see `diagnostics`.
+    A file has a separator in its path, or ends in .yaml or .yml. `texts` are read in place of files, by the names of
+    their sources. Never raises for what is wrong: see `diagnostics`.
     """
     text = os.fspath(spec)
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
         source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
-        changes = tuple(overrides)
-        return compile_text(source, path.parent, changes, input, registry=registry, max_nodes=max_nodes, fixes=True)
+        source = replace(source, text=texts.get(source.name, source.text))
+        return compile_text(
+            source,
+            path.parent,
+            overrides,
+            input,
+            registry=registry,
+            max_nodes=max_nodes,
+            fixes=True,
+            texts=texts,
+        )
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
 
@@ -72,13 +84,14 @@ def compile_text(
     registry: Registry | None = None,
     max_nodes: int = MAX_NODES,
     fixes: bool = False,
+    texts: Mapping[str, str] = UNCHANGED,
 ) -> Compilation:
     """The same for a spec's text, which imports as if it stood in `folder`; with `fixes`, these are searched."""
     changes = tuple(overrides)
 
-    def compiled(texts: Mapping[str, str]) -> Compilation:
-        changed = replace(source, text=texts.get(source.name, source.text))
-        return _compile(changed, folder, changes, input, registry or Registry(), max_nodes, texts)
+    def compiled(tried: Mapping[str, str]) -> Compilation:
+        changed = replace(source, text=tried.get(source.name, source.text))
+        return _compile(changed, folder, changes, input, registry or Registry(), max_nodes, {**texts, **tried})
 
     began = process_time()
     result = compiled({})
@@ -86,7 +99,7 @@ def compile_text(
     if not fixes or result.ok:
         return result
     nodes = len(result.graph.nodes) if result.graph else 0
-    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda texts: compiled(texts).diagnostics)
+    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda tried: compiled(tried).diagnostics)
     return replace(result, diagnostics=found)
 
 
