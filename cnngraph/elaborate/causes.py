@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnngraph.diagnostics import Cause
-from cnngraph.elaborate.names import Given, Reads
+from cnngraph.elaborate.values import Given, Reads
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.tensor_type import TensorType

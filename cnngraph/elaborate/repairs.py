@@ -20,7 +20,8 @@ from cnngraph.elaborate.causes import (
     map_of,
     sizes_of,
 )
-from cnngraph.elaborate.names import Given, ProblemError, Reads
+from cnngraph.elaborate.messages import ProblemError
+from cnngraph.elaborate.values import Given, Reads
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
