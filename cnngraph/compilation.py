@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Severity, Source, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, read_file
@@ -20,6 +21,10 @@ from cnngraph.ops.registry import Registry, load_ops
 FOLLOWING = {"W320"}  # warnings that an error may be the reason for: a param is unused where its use is misspelt
 UNCHANGED: Mapping[str, str] = {}
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
+
+
+if TYPE_CHECKING:
+    from cnngraph.fixes.apply import Fixed
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,28 @@ def compile_spec(
         )
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
+
+
+def fix_spec(
+    spec: str | Path,
+    overrides: Iterable[Override] = (),
+    input: Value | None = None,
+    *,
+    max_nodes: int = MAX_NODES,
+    plugins: Iterable[str] = (),
+) -> Fixed:
+    """Search verified fixes of a spec, of a library of blocks, and of the author's files that it reads.
+
+    Nothing is written: see `Fixed.write` and `Fixed.diff`. A file of the library is never changed.
+    """
+    from cnngraph.fixes.apply import fixed
+
+    changes, names = tuple(overrides), tuple(plugins)
+
+    def check(texts: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+        return compile_spec(spec, changes, input, max_nodes=max_nodes, plugins=names, texts=texts).diagnostics
+
+    return fixed(check)
 
 
 def compile_text(

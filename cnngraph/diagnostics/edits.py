@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cnngraph.diagnostics.source import Source, Span
 
@@ -46,40 +47,57 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return _replaced(text, _places(text, edits))
 
 
-Place = tuple[int, int, str]  # where a text is replaced, from and to which character, and by what
+Place: TypeAlias = tuple[int, int, str]  # where a text is replaced, from and to which character, and by what
 
 
 def compose_edits(source: Source, first: Iterable[Edit], second: Iterable[Edit]) -> tuple[Edit, ...]:
     """Edits of a source that do what the first ones do, and then the second ones, whose places are in the text then."""
     text = source.text
     places = _places(text, first)
-    between = _replaced(text, places)
-    for start, end, new in reversed(_places(between, second)):
-        places = _composed(places, between, (start, end, new))
-    return tuple(Edit(_span(source, start, end), new) for start, end, new in places)
+    between = _pieces(text, places)
+    final: list[Piece] = []
+    at = 0
+    for start, end, new in _places(_replaced(text, places), second):
+        final += [*_between(between, at, start), new]
+        at = end
+    final += _between(between, at, None)
+    return tuple(Edit(_span(source, start, end), new) for start, end, new in _differing(final, len(text)))
 
 
-def _composed(places: list[Place], between: str, later: Place) -> list[Place]:
-    """The places with one more change, of the text `between`; changes that touch become one."""
-    start, end, new = later
-    kept: list[Place] = []
-    touched: list[tuple[Place, int, int]] = []
-    shift = before = 0
-    for place in places:
-        first, last = place[0] + shift, place[0] + shift + len(place[2])
-        shift += len(place[2]) - (place[1] - place[0])
-        if start <= last and end >= first:
-            touched.append((place, first, last))
+Piece: TypeAlias = "tuple[int, int] | str"  # of a changed text: characters of the text before, or new ones
+
+
+def _pieces(text: str, places: list[Place]) -> list[Piece]:
+    """What the text with these places replaced consists of."""
+    pieces: list[Piece] = []
+    at = 0
+    for start, end, new in places:
+        pieces += [(at, start), new]
+        at = end
+    return [*pieces, (at, len(text))]
+
+
+def _between(pieces: list[Piece], start: int, end: int | None) -> Iterator[Piece]:
+    """The pieces from one character on to another, or to the end."""
+    at = 0
+    for piece in pieces:
+        length = len(piece) if isinstance(piece, str) else piece[1] - piece[0]
+        low, high = max(0, start - at), length if end is None else min(length, end - at)
+        if low < high:
+            yield piece[low:high] if isinstance(piece, str) else (piece[0] + low, piece[0] + high)
+        at += length
+
+
+def _differing(pieces: list[Piece], length: int) -> Iterator[Place]:
+    """Where a text of these pieces is not the text of that length which they are taken from."""
+    at, new = 0, ""
+    for piece in [*pieces, (length, length)]:
+        if isinstance(piece, str):
+            new += piece
         else:
-            kept.append(place)
-            before = shift if last < start else before
-    if not touched:
-        return sorted([*kept, (start - before, end - before, new)])
-    (first_place, low, _), (last_place, _, high) = touched[0], touched[-1]
-    text = between[low:start] + new + between[end:high]
-    old_start = first_place[0] - max(0, low - start)
-    old_end = last_place[1] + max(0, end - high)
-    return sorted([*kept, (old_start, old_end, text)])
+            if new or piece[0] > at:
+                yield at, piece[0], new
+            at, new = piece[1], ""
 
 
 def _places(text: str, edits: Iterable[Edit]) -> list[Place]:

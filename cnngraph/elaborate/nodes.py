@@ -15,7 +15,7 @@ from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
 from cnngraph.elaborate.repairs import Repairs
 from cnngraph.elaborate.values import Given, Reads, Tensors
-from cnngraph.fields import FieldError, fields_of, literal_help
+from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
@@ -32,6 +32,12 @@ class Facts:
     parameters: Mapping[str, tuple[int, ...]]
     buffers: Mapping[str, tuple[int, ...]]
     macs: int
+
+
+def _how_to_add(field: Field) -> Guess:
+    """What a parameter that is missing is for; where it is one of a few words, which."""
+    words = f"{field.kind.describe()}; it says " if isinstance(field.kind, Choice) else ""
+    return Guess(f"add {field.name}: {words}{field.doc}")
 
 
 class Maker:
@@ -120,7 +126,7 @@ class Maker:
         missing = not_meant(missing, words, fields)
         if missing:
             message = f"{cls.name} needs {' and '.join(missing)}"
-            help = Guess(f"add {missing[0]}: {fields[missing[0]].doc}")
+            help = _how_to_add(fields[missing[0]])
             problems.append(ProblemError("E206", message, span, help=help, key=missing[0]))
         for problem in problems[:-1]:
             self.budget.report(problem, path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix, Severity, Source, apply_edits, compose_edits
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, Question, Severity, Source, apply_edits, compose_edits
 from cnngraph.files import WriteError, write
 from cnngraph.fixes.trials import Texts
 from cnngraph.library import library_root
@@ -49,7 +49,7 @@ class FileFix:
 
     def diff(self) -> str:
         """The edits as a unified diff. Raises OSError."""
-        before, after = (_decoded(data)[1].splitlines(keepends=True) for data in self._data())
+        before, after = (_plain(_decoded(data)[1]).splitlines(keepends=True) for data in self._data())
         lines = unified_diff(before, after, self.source.name, self.source.name)
         return "".join(each if each.endswith("\n") else f"{each}\n\\ No newline at end of file\n" for each in lines)
 
@@ -70,7 +70,7 @@ class FileFix:
         """The file's bytes before and after. Raises WriteError where its text is not the one that was checked."""
         before = self.path.read_bytes()
         start, text = _decoded(before)
-        if text.replace("\r\n", "\n").replace("\r", "\n") != self.source.text:
+        if _plain(text) != self.source.text:
             raise WriteError(errno.EBUSY, "cannot fix it: the file has changed since it was read", self.source.name)
         newline = min(
             ((text.index(each), -len(each), each) for each in NEWLINES if each in text), default=(0, 0, "\n")
@@ -127,7 +127,7 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
     applied = list(result.applied)
     for fix in fixes:
         first = min(fix.edits, key=lambda edit: (edit.span.line, edit.span.column))
-        applied.append(Applied(first.span.file, first.span.line, fix.title))
+        applied.append(Applied(first.span.file, first.span.line, _said(fix)))
     for name in dict.fromkeys(edit.span.file for fix in fixes for edit in fix.edits):
         edits = [edit for fix in fixes for edit in fix.edits if edit.span.file == name]
         old = files.get(name, FileFix(edits[0].span.source, ()))
@@ -135,6 +135,15 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
     found = Fixed(result.diagnostics, applied, files)
     found.diagnostics = check(found.texts)
     return found if _errors(found) < _errors(result) else None
+
+
+def _said(fix: Fix) -> str:
+    """What a fix does, once it is done: `kernal → kernel` where its title asks."""
+    if not isinstance(fix.title, Question):
+        return fix.title
+    pairs = [(edit.span.text, edit.text) for edit in fix.edits if edit.span.line == edit.span.end_line]
+    is_short = len(pairs) == len(fix.edits) and all(old and new and "\n" not in new for old, new in pairs)
+    return ", ".join(f"{old} → {new}" for old, new in pairs) if is_short else fix.title.meant
 
 
 def _errors(result: Fixed) -> int:
@@ -165,6 +174,11 @@ def may_change(source: Source) -> bool:
     if source.path is None:
         return False
     return not Path(os.path.realpath(source.path)).is_relative_to(os.path.realpath(library_root()))
+
+
+def _plain(text: str) -> str:
+    """The text as a source has it: a line ends in a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decoded(data: bytes) -> tuple[bytes, str]:

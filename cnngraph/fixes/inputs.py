@@ -15,6 +15,8 @@ def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Other sizes for the input: a batch axis less, an axis more, or what can be halved."""
     entry = written.document.get("input") if written.document else None
     sizes = entry.value.plain() if entry else None
+    if isinstance(sizes, list) and len(sizes) == 4 and type(sizes[0]) is not int:
+        sizes = [1, *sizes[1:]]  # a batch of any size
     if entry is None or not isinstance(sizes, list) or not all(type(each) is int for each in sizes):
         return
     numbers = [each for each in sizes if isinstance(each, int)]
