@@ -13,7 +13,7 @@ class Candidate:
 
     Changes of one `guess` are values that the error itself does not speak for: where several of them would do, none is
     offered, unless the author's own use elsewhere, `support`, clearly favours one. `setting` is what the change gives a
-    node, `padding: half`, where that may be what several nodes lack.
+    node, `conv padding: half`, where that may be what several nodes of an op lack.
     """
 
     cost: float

@@ -100,7 +100,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
                 if edit := written.add_entry(node, key, text):
                     title = f"add {key}: {text} to the {node.op} at {node.start}"
                     cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param handed on under its own name
-                    yield Candidate(cost + far, title, (edit,), setting=f"{key}: {text}")
+                    yield Candidate(cost + far, title, (edit,), setting=_setting(node, key, text))
             texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
             for rank, text in enumerate(dict.fromkeys(texts)):
                 edit = written.add_entry(node, key, text)
@@ -112,7 +112,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
                     title = f"add {key}: {text} to the {node.op} at {node.start}"
                     shrinks = 0.8 if error.code == "E204" else 0.0
                     cost = 1.4 + 0.2 * rank + shrinks + far - like
-                    yield Candidate(cost, title, (edit,), setting=f"{key}: {text}")
+                    yield Candidate(cost, title, (edit,), setting=_setting(node, key, text))
         elif entry is not None and key in relevant and (edit := written.remove_entry(entry)):
             title = f"remove {key}: {written.slice(entry.value.span)} from the {node.op} at {node.start}"
             left = {each.key: written.slice(each.value.span) for each in node.entries if each is not entry}
@@ -121,7 +121,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
     if "padding" in fields and node.get("padding") is None and (edit := written.add_entry(node, "padding", "half")):
         cost = 2.2 if error.code == "E204" else 1.1
         title = f"add padding: half to the {node.op} at {node.start}"
-        yield Candidate(cost + far, title, (edit,), setting="padding: half")
+        yield Candidate(cost + far, title, (edit,), setting=_setting(node, "padding", "half"))
     if not op:
         yield from _arguments(written, node, far)
     for overlay in ("first", "last"):
@@ -132,6 +132,11 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
         edit = written.add_entry(node, "first", "{stride: 2}")
         if edit:
             yield Candidate(1.6 + far, f"add first: {{stride: 2}} to the repeat at {node.start}", (edit,))
+
+
+def _setting(node: WrittenNode, key: str, text: str) -> str:
+    """What several nodes of an op may lack alike: padding, or a param that is handed on; other values mean little."""
+    return f"{node.op} {key}: {text}" if key == "padding" or text.startswith("$") else ""
 
 
 def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic, far: float) -> Iterator[Candidate]:
