@@ -49,7 +49,7 @@ def _parts(word: str) -> set[str]:
 
 
 def _agree_in_parts(word: str, other: str) -> bool:
-    """Whether each part is near its counterpart: few letters make `input_size` of `output_size`, but it means another."""
+    """Whether each part is near its counterpart: `input_size` is few letters from `output_size`, but no slip."""
     parts, others = (each.lower().split("_") for each in (word, other))
     if len(parts) == 1 or len(parts) != len(others):
         return True

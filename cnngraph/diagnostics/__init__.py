@@ -1,6 +1,14 @@
 """Diagnostics: what is wrong with a source, where, why, and how to fix it."""
 
-from cnngraph.diagnostics.diagnostic import MAX_MISTAKES, Diagnostic, Mistakes, Severity, SpecError
+from cnngraph.diagnostics.diagnostic import (
+    MAX_MISTAKES,
+    Diagnostic,
+    Mistakes,
+    Severity,
+    SpecError,
+    has_errors,
+    warnings_of,
+)
 from cnngraph.diagnostics.edits import Cause, Edit, Fix, apply_edits, compose_edits
 from cnngraph.diagnostics.help import Guess, Known, Question, Suggestion, did_you_mean
 from cnngraph.diagnostics.source import Source, Span
@@ -23,4 +31,6 @@ __all__ = [
     "apply_edits",
     "compose_edits",
     "did_you_mean",
+    "has_errors",
+    "warnings_of",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix, Question, Severity, Source, apply_edits, compose_edits
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, Question, Source, apply_edits, compose_edits, has_errors
 from cnngraph.files import WriteError, write
 from cnngraph.fixes.trials import Texts
 from cnngraph.library import library_root
@@ -90,7 +90,7 @@ class Fixed:
     @property
     def ok(self) -> bool:
         """Whether no error is left."""
-        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+        return not has_errors(self.diagnostics)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -147,7 +147,7 @@ def _said(fix: Fix) -> str:
 
 
 def _errors(result: Fixed) -> int:
-    return sum(each.severity is Severity.ERROR for each in result.diagnostics)
+    return sum(each.is_error for each in result.diagnostics)
 
 
 def _compatible(fixes: Iterable[Fix]) -> list[Fix]:

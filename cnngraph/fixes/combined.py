@@ -16,7 +16,6 @@ from cnngraph.diagnostics import (
     Edit,
     Fix,
     Question,
-    Severity,
     Source,
     Suggestion,
     apply_edits,
@@ -117,7 +116,7 @@ def _shown(error: Diagnostic, outcome: Outcome, before: Errors) -> list[Diagnost
     if after[key_of(error)] >= before[key_of(error)]:
         return []
     new = [each for each in outcome.errors if key_of(each) in after - before]
-    return new if len(new) == 1 and new[0].severity is Severity.ERROR and new[0].span else []
+    return new if len(new) == 1 and new[0].is_error and new[0].span else []
 
 
 def _seconds(trials: Trials, texts: dict[str, str], error: Diagnostic) -> list[Candidate]:

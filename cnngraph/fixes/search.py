@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Diagnostic, Fix, Guess, Known, Severity, Source
+from cnngraph.diagnostics import Diagnostic, Fix, Guess, Known, Source
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.candidates import candidates
 from cnngraph.fixes.combined import Outcome, combined
@@ -147,7 +147,7 @@ def _searched(
     trials = Trials(Written(source), diagnostics, compile, price, others=others)
     left = list(diagnostics)
     fixed: list[Diagnostic] = []
-    errors = [each for each in diagnostics if each.severity is Severity.ERROR and each.span]
+    errors = [each for each in diagnostics if each.is_error and each.span]
     for error in errors[:MOST_ERRORS]:
         if error not in left:
             continue

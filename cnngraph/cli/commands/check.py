@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
@@ -11,9 +12,12 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
-from cnngraph.cli.options import Format, Reading, format_option, reading_options
-from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.cli.options import Format, Reading, format_option, reading_options, selection_options
+from cnngraph.diagnostics import Diagnostic, has_errors
 from cnngraph.numbers import show_count
+
+if TYPE_CHECKING:
+    from cnngraph.lint.selection import Selection
 
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help", "notes", "fixes")
 
@@ -34,10 +38,13 @@ JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", 
     shell_complete=complete_networks,
 )
 @format_option
-@click.option("--fix", is_flag=True, help="Apply the verified fixes to the files, and print what was changed.")
+@click.option("--fix", is_flag=True, help="Apply the verified fixes of errors, and print what was changed.")
 @click.option("--diff", is_flag=True, help="Print the changes that --fix would make, and change nothing.")
+@selection_options
 @reading_options
-def check(specs: tuple[str, ...], format: Format, fix: bool, diff: bool, reading: Reading) -> None:
+def check(
+    specs: tuple[str, ...], format: Format, fix: bool, diff: bool, selection: Selection, reading: Reading
+) -> None:
     """Find every mistake in a spec.
 
     Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
@@ -56,7 +63,7 @@ def check(specs: tuple[str, ...], format: Format, fix: bool, diff: bool, reading
         from cnngraph.cli.fixing import apply_fixes
 
         apply_fixes(specs, reading, to_stderr=format == "json")
-    found = [_checked(spec, reading) for spec in specs]
+    found = [_checked(spec, reading, selection) for spec in specs]
     if format == "json":
         _print_json(found)
     else:
@@ -76,7 +83,7 @@ class _Checked:
     @property
     def ok(self) -> bool:
         """Whether there is no error."""
-        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+        return not has_errors(self.diagnostics)
 
     @property
     def verdict(self) -> str:
@@ -85,11 +92,11 @@ class _Checked:
         return (f"fine but for {counted}" if counted else "fine") if self.ok else counted
 
 
-def _checked(spec: str, how: Reading) -> _Checked:
+def _checked(spec: str, how: Reading, selection: Selection) -> _Checked:
     from cnngraph.cli.reading import compile_file
-    from cnngraph.lint.training import own_recipe_misfits
+    from cnngraph.lint.run import Lint
 
-    compilation = compile_file(spec, how)
+    compilation = compile_file(spec, how, Lint(own=True, changes=how.train, selection=selection))
     graph = compilation.graph
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
         return _Checked(spec, mistakes, "a recipe")
@@ -97,7 +104,7 @@ def _checked(spec: str, how: Reading) -> _Checked:
         facts = f"{count(graph.num_params, 'parameter')}, {show_count(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
-    return _Checked(spec, compilation.diagnostics + own_recipe_misfits(compilation, how.train), facts)
+    return _Checked(spec, compilation.diagnostics, facts)
 
 
 def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,17 +114,20 @@ class _Job:
 
 def _begun(spec: str, how: Reading, given: str | None) -> _Job:
     """A new run."""
-    from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
+    from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
     from cnngraph.language.write import write_spec
+    from cnngraph.lint.run import Lint
     from cnngraph.recipe import to_dict
     from cnngraph.recipe.changed import find_table, read_changed
 
-    compilation = compile_file(spec, replace(how, train=()))
-    refuse_mistakes(compilation)
+    compilation = compile_unlinted(spec, how)
+    if not compilation.ok:
+        refuse_mistakes(compilation)
     graph = network_of(compilation, spec)
     assert compilation.spec
     table, name = find_table(compilation.spec.train, given)
     recipe = read_changed(table, how.train, name)
+    refuse_mistakes(Lint(recipe).run(compilation))
     return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
 
 
@@ -139,9 +142,12 @@ def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
     own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     job = _begun(str(run / run_files.SPEC), own, str(run / run_files.RECIPE))
     if spec is not None:
-        from cnngraph.cli.reading import compile_network
+        from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
 
-        if compile_network(spec, replace(how, train=())).state != job.graph.state:
+        beside = compile_unlinted(spec, how)
+        if not beside.ok:
+            refuse_mistakes(beside)
+        if network_of(beside, spec).state != job.graph.state:
             complain(f"the run in {run} is of another network than {spec}")
             raise Exit(1)
     return job
