@@ -16,7 +16,7 @@ from cnngraph.fixes.syntax import slips
 from cnngraph.fixes.values import arguments, missing, values
 from cnngraph.fixes.written import Written
 
-EDGES = ("E301", "E303", "E304", "E312", "E315", "E316", "E402")
+EDGES = ("E301", "E304", "E312", "E315", "E316", "E321", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
 SUGGESTED = 0.99  # what it costs to take the name that the error itself suggests, by all that is known at its place
 
