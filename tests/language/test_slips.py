@@ -186,8 +186,8 @@ def test_another_encoding_is_named(encoding: str, tmp_path: Path) -> None:
         ("[32, 32]", "input: [1, 32, 32] for a grey image; a 1-D input is a map of height 1: [32, 1, 32]"),
         ("(3, 32, 32)", "input: [3, 32, 32]"),
         ("3x32x32", "input: [3, 32, 32]"),
-        ("[1, 3, 32, 32]", "the batch is implied: input: [3, 32, 32]"),
-        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch is implied, as in input: [3, 224, 224]"),
+        ("[1, 3, 32, 32]", "leave out the batch: input: [3, 32, 32]"),
+        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch is left out, as in input: [3, 224, 224]"),
         ("784", "input: [784] for a vector, input: [3, 224, 224] for an image"),
     ],
 )
