@@ -50,7 +50,7 @@ class Diagnostic:
 
     @property
     def suggestions(self) -> tuple[str, ...]:
-        """What may have been meant by the text at `span`, likeliest first."""
+        """What the wrong name at `span`, or the one that begins there, may have been meant as, likeliest first."""
         return self.help.names if isinstance(self.help, Suggestion) else ()
 
     @property

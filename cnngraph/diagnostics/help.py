@@ -32,7 +32,7 @@ class Question(Guess):
 
 
 class Suggestion(Question):
-    """`did you mean kernel?`: `names` may stand in place of what is wrong, likeliest first."""
+    """`did you mean kernel?`: `names` are what the wrong name may have been meant as, likeliest first."""
 
     names: tuple[str, ...]
 
