@@ -15,7 +15,7 @@ from cnngraph.experiment.plan import Plan, Trial, other_runs
 from cnngraph.launch import free_cores
 from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
-from cnngraph.train import Result, run_training
+from cnngraph.train import Request, Result, run_training
 from cnngraph.train.record.progress import Bar, Silent, duration
 from cnngraph.train.record.records import Facts, Progress
 from cnngraph.train.record.run_folder import RunFolder
@@ -117,17 +117,17 @@ def run_experiment(
 
 def _train(trial: Trial, folder: RunFolder, data_dir: Path | None, device: str | None, lines: Lines) -> bool:
     """Train one run, or go on with it; whether Ctrl-C ended it."""
-    return run_training(
+    request = Request(
         trial.graph,
         trial.recipe,
-        spec_text=trial.spec_text,
+        trial.spec_text,
         out=folder.path,
         data_dir=data_dir,
         resume=folder.begun,
         device=device,
-        reporter=lines,
         cores=free_cores(),
-    ).interrupted
+    )
+    return run_training(request, lines).interrupted
 
 
 def _label(trial: Trial, plan: Plan) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
 from cnngraph.lint.training import misfits
@@ -132,11 +132,17 @@ class Start:
     def check(self) -> None:
         """Raise SpecError for what can be known before anything is read."""
         graph, recipe = self.request.graph, self.request.recipe
-        _refuse(
-            self.tools.misfits(graph, recipe)
-            or check_machine(recipe, self.device)
-            or _too_small(recipe, self.world)
+        self.refuse(
+            self.tools.misfits(graph, recipe) or check_machine(recipe, self.device) or _too_small(recipe, self.world)
         )
+
+    def refuse(self, found: list[Diagnostic]) -> None:
+        """Raise SpecError for errors. Warnings are reported, and keep nothing from being trained."""
+        errors = [diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR]
+        if errors:
+            raise SpecError(errors)
+        for warning in found:
+            self.reporter.note(f"warning[{warning.code}]: {warning.message}")
 
     def resumed(self, locked: ExitStack) -> Begun | None:
         """The run to resume, None for a new one."""
@@ -159,7 +165,7 @@ class Start:
         refuse_misfit(report, self.request.graph.name)
         return weights, report
 
-    def images(self, resumed: Begun | None) -> tuple[Parts, Path | None]:
+    def images(self, resumed: Begun | None) -> tuple[Parts, Path]:
         """The images, and the folder that they are in. Raises SpecError where they are not what they have to be.
 
         On each machine one process looks for them first, since it may have to download them.
@@ -176,7 +182,7 @@ class Start:
             parts = same_images(resumed.folder.path, resumed.identity, parts, root, bool(resumed.state), note)
         announce(parts, note)
         found = {"shape": parts.shape, "classes": len(parts.classes), "count": len(parts.train)}
-        _refuse(self.tools.misfits(graph, recipe, **found))
+        self.refuse(self.tools.misfits(graph, recipe, **found))
         return parts, root
 
     def data_dir(self, resumed: Begun | None) -> Path | None:
@@ -207,10 +213,10 @@ class Start:
         folder: RunFolder,
         recipe: Recipe,
         parts: Parts,
-        root: Path | None,
+        root: Path,
         origin: dict[str, Any] | None,
     ) -> str | None:
-        """Write what the run is about, where it has no state yet. The digest of its images, if this process knows it."""
+        """Write what the run is about, unless it has a state. Returns the digest of the images, if it is known here."""
         identity = resumed.identity if resumed else None
         if not resumed or not resumed.state:
             identity = identity_of(parts, root) if self.world.leads else None
@@ -278,9 +284,3 @@ def title_of(recipe: Recipe) -> str:
         case ImageNet():
             return "ImageNet"
     return "image folder"
-
-
-def _refuse(diagnostics: list[Diagnostic]) -> None:
-    """Raise SpecError for errors; warnings are no reason not to train."""
-    if diagnostics:
-        raise SpecError(diagnostics)

@@ -21,11 +21,11 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe
-from cnngraph.train import run as running
-from cnngraph.train import run_training
+from cnngraph.train import Request, run_training
 from cnngraph.train.record import files
 from cnngraph.train.record import run_folder as run_folders
 from cnngraph.train.record.run_folder import LOCK
+from cnngraph.train.run import Tools
 from tests.train.support import stripe_parts
 
 SPEC = """\
@@ -105,11 +105,11 @@ def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC) -> None:
     torch.set_num_threads(1)
     graph = compile_text(Source("mortal.yaml", spec), folder).graph
     assert graph
-    running.load_parts = lambda *arguments: stripe_parts()  # type: ignore[attr-defined]
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
     files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
     begun = (folder / "spec.yaml").is_file()
-    run_training(graph, recipe, spec_text=spec, out=folder, resume=begun, quiet=True)
+    tools = Tools(load_images=lambda *arguments: stripe_parts())
+    run_training(Request(graph, recipe, spec, out=folder, resume=begun), tools=tools)
 
 
 def _live_and_die(folder: Path, recipe: Recipe, death: Death | None, spec: str, variables: dict[str, str]) -> None:

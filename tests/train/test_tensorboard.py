@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from cnngraph.train.record.tensorboard import EventWriter, with_events
 
 from cnngraph import SpecError
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.records import Facts
-from cnngraph.train.record.tensorboard import EventWriter, with_events
 from tests.train.support import Remembering, run
 
 

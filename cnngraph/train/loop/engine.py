@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -76,7 +75,8 @@ class Run:
         )  # fmt: skip
         self.position = Position(self.loader.steps, Counters(job.device, job.world))
         self.saver = Saver(job, self.learner, self.position)
-        self.trainer = Trainer(self.step)
+        self.batches = Batches(self.loader, self.position)
+        self.trainer = Trainer(self.iterate)
         splits = {"validation": parts.validation, "test": parts.test}
         self.evaluators = {
             split: Evaluator(self.learner.judged, job.device, job.world, self.learner.precision)
@@ -88,6 +88,8 @@ class Run:
         self.is_simple = job.world.size == 1 and job.recipe.accumulate == 1  # each batch is a whole step
         self.show_at = 0.0  # when progress is shown next, by the monotonic clock
         self.interrupt = Interrupt(job.reporter.note)
+        self.iterations = 0  # of ignite's in the epoch at work
+        self.is_open = False  # whether a step has not ended
         self.stopped = False  # with a checkpoint, to be resumed
         self.result: Result | None = None
         torch.manual_seed(first_seed(job))
@@ -105,19 +107,19 @@ class Run:
                 }
             )
             if position.done < position.steps * epochs and not settled(position.epochs, self.recipe.early_stopping):
-                self.trainer.run(Batches(self.loader, position))
+                self.trainer.run(self.batches)
             else:  # all that is left is the end
                 self.trainer.fire_event(Events.COMPLETED)
             return self.interrupted() if self.stopped else self.result or self.finish()
 
     def attach(self, opened: ExitStack) -> None:
-        """Attach what happens at each event. Other handlers are called in the midst: they see metrics, and are saved."""
+        """Attach what happens at each event. Other handlers come in between: they find metrics, and are saved too."""
         on = self.trainer.add_event_handler
         on(Events.EPOCH_STARTED, self.begin_epoch)
         on(Events.EPOCH_COMPLETED, self.end_epoch)
         on(Events.COMPLETED, self.finish)
         attach_handlers(self.job.handlers, self.training(opened))
-        on(Events.ITERATION_COMPLETED, self.end_step)
+        on(Events.ITERATION_COMPLETED, self.end_iteration)
         on(Events.EPOCH_COMPLETED, self.save_epoch)
         on(Events.TERMINATE_SINGLE_EPOCH, self.skip_rest)
 
@@ -126,23 +128,38 @@ class Run:
     def begin_epoch(self) -> None:
         """Switch to training mode. Counters begin at 0, unless the epoch was begun by a run that was interrupted."""
         self.model.train()
+        self.iterations = self.position.step
         if not self.position.step:
             self.position.counters = Counters(self.device, self.world)
             self.position.clock = Clock()
         self.position.clock.start()
         self.show_at = time.monotonic() + SHOWN_EVERY
 
-    def step(self, engine: Engine, batch: Batch) -> dict[str, Tensor]:
-        """Learn from the next batch."""
+    def iterate(self, engine: Engine, batch: Batch) -> dict[str, Tensor]:
+        """Learn from the next batch; and while no handler listens to steps, from all others of the epoch.
+
+        ignite's events cost some ten microseconds a step, which is much for a small network.
+        """
+        self.iterations += 1
+        loss, logits = self.step(batch)
+        if not self.trainer.is_listened_to():
+            while self.position.step + 1 < self.position.steps and self.end_step():
+                batch = next(self.batches.current)
+                loss, logits = self.step(batch)
+            engine.state.batch = batch  # type: ignore[assignment]  # ignite says that it is an integer
+        return {"loss": loss, "logits": logits.detach(), "labels": batch[1]}
+
+    def step(self, batch: Batch) -> Batch:
+        """Learn from a batch; its loss and logits."""
         images, labels = batch
+        self.is_open = True
         if not self.learner.is_steady:
             self.set_rate(self.position.step)
-        if self.is_simple:
-            loss, logits = self.learner.learn(images, labels)
-            self.position.counters.add(loss, logits, labels)
-        else:
-            loss, logits = self.learn_share(images, labels)
-        return {"loss": loss, "logits": logits.detach(), "labels": labels}
+        if not self.is_simple:
+            return self.learn_share(images, labels)
+        loss, logits = self.learner.learn(images, labels)
+        self.position.counters.add(loss, logits, labels)
+        return loss, logits
 
     def learn_share(self, images: Tensor, labels: Tensor) -> Batch:
         """Learn from a batch that is a part of the optimizer's step, or this process's share of it."""
@@ -154,27 +171,35 @@ class Run:
             self.position.counters.add(loss, logits, labels)
         return loss, logits
 
-    def end_step(self) -> None:
-        """Show progress now and then; save, or end, where that is due and the optimizer's step is complete."""
+    def end_iteration(self) -> None:
+        """End the iteration's last step. An epoch ends with it when ignite has counted as many iterations."""
+        if self.is_open and self.end_step() and not self.position.step:
+            self.trainer.state.epoch_length = self.iterations  # `end_epoch` restores it
+
+    def end_step(self) -> bool:
+        """Show progress now and then; save, or end, where that is due and the optimizer's step is complete.
+
+        Returns whether the run continues.
+        """
         step = self.position.step
+        self.is_open = False
         self.position.done += 1
+        self.trainer.state.iteration = self.position.done
         now = time.monotonic()
         ends = step + 1 == self.position.steps
-        ending, due, shown = self.world.agree(
-            self.asked(), now > self.saver.due_at, ends or now > self.show_at
-        )
-        if not (ending or due or shown):
-            return
+        asked, due, shown = self.world.agree(self.asked(), now > self.saver.due_at, ends or now > self.show_at)
+        if not (asked or due or shown):
+            return True
         if shown:
             self.show_at = now + SHOWN_EVERY
             self.show(step + 1)
-        if ends or not self.turn(step)[1]:
-            return
-        if ending or due:
-            self.show(step + 1)  # which refuses a loss that is NaN
-            if ending not in (Ending.EPOCH, Ending.EPOCH_SILENTLY):
-                self.saver.save()
-            self.obey(Ending(ending))
+        if ends or not (asked or due) or not self.turn(step)[1]:
+            return True
+        self.show(step + 1)  # which refuses a loss that is NaN
+        if asked not in (Ending.EPOCH, Ending.EPOCH_SILENTLY):
+            self.saver.save()
+        self.obey(Ending(asked))
+        return not asked
 
     def skip_rest(self, iter_counter: int) -> None:
         """A handler ended the epoch early: its other batches are skipped."""
@@ -187,6 +212,7 @@ class Run:
     def end_epoch(self) -> None:
         """Evaluate, and add up the epoch's metrics."""
         position = self.position
+        self.trainer.state.epoch_length = position.steps
         trained = position.clock.seconds()
         split = "test" if self.parts.validation is None else "validation"
         held = self.evaluate(split)
@@ -323,9 +349,7 @@ class Run:
         seconds = position.clock.seconds()
         left = position.steps * self.recipe.epochs - position.done
         seconds_left = left * seconds / step + (self.recipe.epochs - epochs) * self.evaluation
-        self.job.reporter.step(
-            Progress(epochs + 1, step, position.steps, figures, images / seconds, seconds_left)
-        )
+        self.job.reporter.step(Progress(epochs + 1, step, position.steps, figures, images / seconds, seconds_left))
 
     def diverged(self, where: str) -> SpecError:
         """The loss is NaN or infinite. All processes call it."""
@@ -334,18 +358,19 @@ class Run:
         return diverged(where, self.recipe, self.job.folder.path, self.position.epochs, problems)
 
 
-@dataclass(frozen=True, eq=False)
 class Batches:
     """The batches from the step on at which a run is, without end; an epoch has as many as it is long."""
 
-    loader: TrainingLoader
-    position: Position
+    def __init__(self, loader: TrainingLoader, position: Position) -> None:
+        self.loader, self.position = loader, position
+        self.current: Iterator[Batch] = iter(())
 
     def __len__(self) -> int:
         return self.position.steps
 
     def __iter__(self) -> Iterator[Batch]:
-        return self.loader.batches(self.position.done)
+        self.current = self.loader.batches(self.position.done)
+        return self.current
 
 
 def _out_of_memory(recipe: Recipe, error: Exception) -> SpecError:

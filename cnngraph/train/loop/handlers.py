@@ -10,10 +10,12 @@ A handler is one of these:
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias
@@ -24,15 +26,17 @@ from ignite.handlers.base_logger import BaseLogger
 
 import cnngraph
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.nearest import did_you_mean
 from cnngraph.train.loop.loggers import log_to
 from cnngraph.train.loop.training import Training
 from cnngraph.train.record.run_folder import RunFolder
 
 Event: TypeAlias = Events | CallableEventWithFilter | EventsList
-Handler: TypeAlias = Callable[[Training], object] | tuple[Event, Callable[..., object]] | Any  # an object that attaches
+Handler: TypeAlias = Any  # of the kinds above, which Python's types cannot tell from others
 
 CODE = "E648"
 KINDS = "a handler is a function of the training, an object with attach(engine), or a pair (event, function)"
+IN_A_FUNCTION = "attach it in a function of the training"
 OURS = Path(cnngraph.__file__).parent
 ENGINE = Path(ignite.__file__).parent / "engine"
 
@@ -40,9 +44,34 @@ ENGINE = Path(ignite.__file__).parent / "engine"
 def check_handlers(handlers: Iterable[Handler]) -> None:
     """Raise SpecError (E648) where one of them is no handler."""
     for handler in handlers:
-        problem, help = _problem(handler)
-        if problem:
+        if found := _problem(handler):
+            problem, help = found
             raise SpecError([Diagnostic(CODE, f"{_name(handler)} is not a handler: {problem}", help=help)])
+
+
+def load_handlers(names: Iterable[str]) -> tuple[Handler, ...]:
+    """The handlers that `module:name` names, their modules imported. Raises SpecError (E648) where one is not there."""
+    return tuple(map(_load, names))
+
+
+def _load(name: str) -> Handler:
+    module, _, path = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except Exception as error:  # whatever its own code raises
+        if not isinstance(error, ModuleNotFoundError) or error.name not in (module, module.partition(".")[0]):
+            raise _failure(f"the handler {name} cannot be imported", error) from error
+        help = "name an installed module, or a file of the working folder"
+        if module.endswith(".py"):
+            help = f"leave out the ending: {module.removesuffix('.py')}:{path}"
+        raise SpecError([Diagnostic(CODE, f"there is no module {module} for the handler {name}", help=help)]) from None
+    for part in path.split("."):
+        if not hasattr(found, part):
+            near = did_you_mean(part, (word for word in dir(found) if not word.startswith("_")))
+            raise SpecError([Diagnostic(CODE, f"{module} has no {path}", help=near)])
+        found = getattr(found, part)
+    check_handlers([found])
+    return found
 
 
 def attach_handlers(handlers: Iterable[Handler], training: Training) -> None:
@@ -69,27 +98,26 @@ def _attach(handler: Handler, training: Training) -> None:
         handler(training)
 
 
-def _problem(handler: Handler) -> tuple[str | None, str]:
+def _problem(handler: Handler) -> tuple[str, str] | None:
     """Why something is no handler, and what helps; None where it is one."""
-    if isinstance(handler, tuple):
-        if len(handler) != 2 or not isinstance(handler[0], Event) or not callable(handler[1]):
-            return "a pair is an event of ignite and a function", "(Events.EPOCH_COMPLETED, function)"
-        return None, ""
-    if isinstance(handler, type):
-        return "it is a class", f"create an object of it: {handler.__name__}(…)"
+    name = type(handler).__name__
     attach = getattr(handler, "attach", None)
+    match handler:
+        case (event, function) if isinstance(event, Event) and callable(function):
+            return None
+        case tuple():
+            return "a pair is an event of ignite and a function", "(Events.EPOCH_COMPLETED, function)"
+        case type():
+            return "it is a class", f"create an object of it: {handler.__name__}(…)"
+        case BaseLogger():
+            return None
     if attach is not None:
-        if _takes_one(attach) or isinstance(handler, BaseLogger):
-            return None, ""
-        return "its attach() needs more than the engine", "attach it in a function of the training"
+        return None if _takes_one(attach) else ("its attach() needs more than the engine", IN_A_FUNCTION)
     if not callable(handler):
-        return f"it is of type {type(handler).__name__}", KINDS
+        return f"it is of type {name}", KINDS
     if type(handler).__module__.startswith("ignite."):
-        name = type(handler).__name__
         return "ignite calls it at an event", f"name the event: (Events.EPOCH_COMPLETED, {name}(…))"
-    if not _takes_one(handler):
-        return "it must accept the training as its only argument", KINDS
-    return None, ""
+    return None if _takes_one(handler) else ("it must accept the training as its only argument", KINDS)
 
 
 def _takes_one(function: Any) -> bool:
@@ -122,8 +150,7 @@ def failures_named(folder: RunFolder) -> Iterator[None]:
 def _failed(error: BaseException) -> str | None:
     """The handler that raised an exception: what ignite's engine called last, if that is none of cnngraph's."""
     called = None
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for caller, frame in zip(frames, frames[1:], strict=False):
+    for caller, frame in pairwise(frame for frame, _ in traceback.walk_tb(error.__traceback__)):
         if _is_in(caller, ENGINE) and not _is_in(frame, ENGINE):
             called = None if _is_in(frame, OURS) else frame.f_code.co_qualname.replace("<locals>.", "")
     return called
@@ -149,4 +176,6 @@ def _name(handler: Handler) -> str:
     if isinstance(handler, tuple):
         return _name(handler[1]) if len(handler) == 2 else repr(handler)[:80]
     name = getattr(handler, "__qualname__", None)
-    return str(name or (type(handler).__name__ if callable(handler) or hasattr(handler, "attach") else repr(handler)[:80]))
+    return str(
+        name or (type(handler).__name__ if callable(handler) or hasattr(handler, "attach") else repr(handler)[:80])
+    )

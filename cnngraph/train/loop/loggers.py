@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ignite import handlers
@@ -66,15 +67,15 @@ def log_to(logger: BaseLogger, training: Training, every: int | None = None) -> 
         """Where the weights are from that were tested; W&B takes nothing that is earlier than what it has."""
         if isinstance(logger, handlers.WandBLogger) or "best_epoch" not in metrics:
             return now(engine, event)
-        return int(metrics["best_epoch"]) * (trainer.state.epoch_length if every else 1)
+        return int(metrics["best_epoch"]) * ((trainer.state.epoch_length or 1) if every else 1)
 
     def log(event: Any, tag: str, values: Callable[[Any], Mapping[str, Any]], at: Callable[..., int] = now) -> None:
         logger.attach_output_handler(trainer, event, tag=tag, output_transform=values, global_step_transform=at)
 
     for name in METRICS:
-        log(Events.EPOCH_COMPLETED, name, lambda _, name=name: _by_split(metrics, name))
+        log(Events.EPOCH_COMPLETED, name, partial(_by_split, metrics, name))
         if "test" in training.evaluators:
-            log(Events.COMPLETED, name, lambda _, name=name: {"test": metrics[f"test_{name}"]}, best)
+            log(Events.COMPLETED, name, partial(_of_test, metrics, name), best)
     log(Events.EPOCH_COMPLETED, "epoch", lambda _: {name: metrics[name] for name in RATES})
     if every:
         rates = training.optimizer.param_groups
@@ -82,10 +83,15 @@ def log_to(logger: BaseLogger, training: Training, every: int | None = None) -> 
         log(Events.ITERATION_COMPLETED(every=every), "step", values)
 
 
-def _by_split(metrics: Mapping[str, float], name: str) -> dict[str, float]:
-    """A metric of the splits that were evaluated at the end of an epoch."""
+def _by_split(metrics: Mapping[str, float], name: str, _: object) -> dict[str, float]:
+    """A metric on the splits of an epoch."""
     splits = ("train", "validation" if f"validation_{name}" in metrics else "test")
     return {split: metrics[f"{split}_{name}"] for split in splits}
+
+
+def _of_test(metrics: Mapping[str, float], name: str, _: object) -> dict[str, float]:
+    """A metric on the test images at the end of a run."""
+    return {"test": metrics[f"test_{name}"]}
 
 
 # What differs from logger to logger.

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
+
+OF_STEPS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED)
 
 
 class StrictEngine(Engine):
@@ -39,7 +41,7 @@ class Ending(IntEnum):
 
 
 class Trainer(StrictEngine):
-    """The engine that trains: an iteration is a step, which learns from one batch.
+    """The engine that trains. An iteration is a step, which learns from one batch, where any handler listens to it.
 
     `terminate`, `terminate_epoch` and `interrupt` are requests here. They are obeyed after the step in which they are
     made, as soon as the optimizer's step is complete, in all processes at once: the run can be saved then.
@@ -48,6 +50,11 @@ class Trainer(StrictEngine):
     def __init__(self, process_function: Callable[[Engine, Any], Any]) -> None:
         super().__init__(process_function)
         self.asked = Ending.NOTHING
+
+    def is_listened_to(self) -> bool:
+        """Whether a handler is called at steps, beside the one that the run has itself."""
+        listening = self._event_handlers  # which ignite's own profilers write into
+        return len(listening[Events.ITERATION_COMPLETED]) > 1 or any(listening[event] for event in OF_STEPS)
 
     def terminate(self, skip_completed: bool = False) -> None:
         """Ask the run to end, as if by early stopping."""
