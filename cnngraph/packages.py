@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from types import TracebackType
 
 OURS = "cnngraph"
-TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
+TITLES = {
+    "torch": "PyTorch",
+    "mlflow": "MLflow",
+    "wandb": "W&B",
+    "tensorboard": "TensorBoard",
+    "ignite": "PyTorch-Ignite",
+    "numpy": "NumPy",
+    "PIL": "Pillow",
+    "yaml": "PyYAML",
+}
 NEEDED = (  # modules of the packages that pyproject.toml names, or that those bring
     "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "click",
     "yaml", "PIL", "scipy",

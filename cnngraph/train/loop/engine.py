@@ -97,15 +97,12 @@ class Run:
     def run(self) -> Result:
         """Attach everything that listens, and let the engine fire its events until the run ends."""
         position, epochs = self.position, self.recipe.epochs
+        longest = max(epochs, len(position.epochs))
+        self.trainer.load_state_dict(
+            {"iteration": position.done, "epoch_length": position.steps, "max_epochs": longest}
+        )
         with ExitStack() as opened:
             self.attach(opened)
-            self.trainer.load_state_dict(
-                {
-                    "iteration": position.done,
-                    "epoch_length": position.steps,
-                    "max_epochs": max(epochs, len(position.epochs)),
-                }
-            )
             if position.done < position.steps * epochs and not settled(position.epochs, self.recipe.early_stopping):
                 self.trainer.run(self.batches)
             else:  # all that is left is the end
@@ -141,6 +138,8 @@ class Run:
         ignite's events cost some ten microseconds a step, which is much for a small network.
         """
         self.iterations += 1
+        self.trainer.keep_last(Events.ITERATION_COMPLETED, self.end_iteration)
+        self.trainer.keep_last(Events.EPOCH_COMPLETED, self.save_epoch)
         loss, logits = self.step(batch)
         if not self.trainer.is_listened_to():
             while self.position.step + 1 < self.position.steps and self.end_step():

@@ -38,15 +38,25 @@ def check_loggers(names: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Logging:
-    """The handler that logs a run by the logger of a name; with `every` also each so-manieth step."""
+    """The handler that logs a run by the logger of a name; with `every` also every so many steps."""
 
     name: str
     every: int | None = None
 
     def __call__(self, training: Training) -> None:
-        """Open the logger, and attach it. Of several processes the leader logs."""
-        if training.leads:
+        """Open the logger, and attach it. Of several processes the leader logs. Raises SpecError (E649)."""
+        if not training.leads:
+            return
+        try:
             log_to(training.enter(LOGGERS[self.name].open(training, self.every)), training, self.every)
+        except Exception as error:  # whatever its package raises: no server answers, nobody is logged in
+            reason = (str(error).strip().splitlines() or [""])[0][:300]
+            message = (
+                f"the logger {self.name} cannot be opened: {type(error).__name__}{f': {reason}' if reason else ''}"
+            )
+            raise SpecError(
+                [Diagnostic("E649", message, help=f"check its settings, or leave out {self.name}")]
+            ) from error
 
 
 def log_to(logger: BaseLogger, training: Training, every: int | None = None) -> None:

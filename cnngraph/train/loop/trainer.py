@@ -56,6 +56,15 @@ class Trainer(StrictEngine):
         listening = self._event_handlers  # which ignite's own profilers write into
         return len(listening[Events.ITERATION_COMPLETED]) > 1 or any(listening[event] for event in OF_STEPS)
 
+    def keep_last(self, event: Events, handler: Callable[[], object]) -> None:
+        """Let an attached handler be called after those that were attached to the event later.
+
+        One that a profiler of ignite's has wrapped stays where it is.
+        """
+        if self._event_handlers[event][-1][0] != handler and self.has_event_handler(handler, event):
+            self.remove_event_handler(handler, event)
+            self.add_event_handler(event, handler)
+
     def terminate(self, skip_completed: bool = False) -> None:
         """Ask the run to end, as if by early stopping."""
         self._ask(Ending.RUN_SILENTLY if skip_completed else Ending.RUN)
