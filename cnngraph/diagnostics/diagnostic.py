@@ -41,6 +41,11 @@ class Diagnostic:
     causes: tuple[Cause, ...] = field(default=(), repr=False, compare=False)
 
     @property
+    def is_error(self) -> bool:
+        """Whether it ends the compilation; a warning does not."""
+        return self.severity is Severity.ERROR
+
+    @property
     def file(self) -> str | None:
         """The file's name, as the person gave it."""
         return self.span.file if self.span else None
@@ -88,6 +93,11 @@ class Diagnostic:
         return "\n".join(lines)
 
 
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether one of them is an error: errors stop what a command does, warnings are printed and it continues."""
+    return any(diagnostic.is_error for diagnostic in diagnostics)
+
+
 def _underlined(span: Span, gutter: str) -> list[str]:
     """The source line with its place underlined; long lines are shown around the place."""
     text = span.source.line(span.line).replace("\t", " ")
@@ -119,8 +129,23 @@ class SpecError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n\n".join(str(each) for each in self.diagnostics))
 
+    @classmethod
+    def of(
+        cls, code: str, message: str, span: Span | None = None, *, notes: tuple[str, ...] = (), help: str | None = None
+    ) -> SpecError:
+        """The exception for a single error."""
+        return cls([Diagnostic(code, message, span, notes=notes, help=help)])
+
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
+
+
+def warnings_of(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The diagnostics, where all of them are warnings. Raises SpecError with all of them where there is an error."""
+    found = tuple(diagnostics)
+    if has_errors(found):
+        raise SpecError(found)
+    return found
 
 
 class Mistakes(list[Diagnostic]):

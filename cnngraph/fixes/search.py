@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import process_time
 
-from cnngraph.diagnostics import Diagnostic, Fix, Severity, Source, apply_edits
+from cnngraph.diagnostics import Diagnostic, Fix, Source, apply_edits
 from cnngraph.document import parse
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import edges
@@ -38,7 +38,7 @@ LONGEST = 1.5  # seconds, whatever the budget
 SLOWEST = 0.3  # seconds for one try
 LARGEST = 60_000  # characters of a text that is searched
 LONGEST_LINE = 2_000  # characters
-EDGES = ("E301", "E303", "E304", "E312", "E315", "E316", "E402")
+EDGES = ("E301", "E304", "E312", "E315", "E316", "E321", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
 GUESSES = ("did you mean", "add ", "make it ", "docs/ops.md", "in reach:", "known here:")
 LISTS = re.compile(
@@ -162,7 +162,7 @@ def _searched(
     search = Search(written, diagnostics, compile, len(source.text) + NODE * nodes, began=process_time())
     left = list(diagnostics)
     fixed: list[Diagnostic] = []
-    errors = [each for each in diagnostics if each.severity is Severity.ERROR and each.span]
+    errors = [each for each in diagnostics if each.is_error and each.span]
     for error in errors[:MOST_ERRORS]:
         if error not in left:
             continue

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnngraph.backend import WeightsFile, WeightsReport
 from cnngraph.backend.weights.files import read_weights
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.stored import is_regular_file
 from cnngraph.train.data.identity import Identity
@@ -43,14 +43,14 @@ def begun_in(out: Path | None, network: str, recipe: Recipe, held: ExitStack) ->
     check_recipe(state, recipe)
     if state["data"] != (identity.sha256 if identity else None):
         message = f"{folder.state} and {folder.path / 'data.json'} are of different runs"
-        raise SpecError([Diagnostic("E645", message, help=RESTORE)])
+        raise SpecError.of("E645", message, help=RESTORE)
     check_documents(state["documents"], folder.path, recipe, RESTORE)
     stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
     if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
         help = f"--set train.epochs={2 * recipe.epochs} trains it further"
         if stopped:
             help = "--set train.early_stopping=none trains it further"
-        raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])
+        raise SpecError.of("E631", f"the run in {folder.path} is finished", help=help)
     return Begun(folder, folder.data_dir, folder.weights, state, identity)
 
 
@@ -64,7 +64,7 @@ def first_weights(begun: Begun) -> WeightsFile | None:
         message = (
             f"the run in {begun.folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
         )
-        raise SpecError([Diagnostic("E631", message, help="begin a new one without --resume")])
+        raise SpecError.of("E631", message, help="begin a new one without --resume")
     return read_weights(path, origin["file"])
 
 

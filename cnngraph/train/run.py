@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
-from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph.diagnostics import Diagnostic, warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
 from cnngraph.lint.training import misfits
@@ -132,17 +132,13 @@ class Start:
     def check(self) -> None:
         """Raise SpecError for what can be known before anything is read."""
         graph, recipe = self.request.graph, self.request.recipe
-        self.refuse(
-            self.tools.misfits(graph, recipe) or check_machine(recipe, self.device) or _too_small(recipe, self.world)
-        )
+        misfits, machine = self.tools.misfits(graph, recipe), check_machine(recipe, self.device)
+        self.refuse([*misfits, *machine, *_too_small(recipe, self.world)])
 
-    def refuse(self, found: list[Diagnostic]) -> None:
-        """Raise SpecError for errors. Warnings are reported, and keep nothing from being trained."""
-        errors = [diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR]
-        if errors:
-            raise SpecError(errors)
-        for warning in found:
-            self.reporter.note(f"warning[{warning.code}]: {warning.message}")
+    def refuse(self, found: Iterable[Diagnostic]) -> None:
+        """Raise SpecError where there is an error. Warnings are reported, and keep nothing from being trained."""
+        for warning in warnings_of(found):
+            self.reporter.note(str(warning))
 
     def resumed(self, locked: ExitStack) -> Begun | None:
         """The run to resume, None for a new one."""
@@ -182,7 +178,8 @@ class Start:
             parts = same_images(resumed.folder.path, resumed.identity, parts, root, bool(resumed.state), note)
         announce(parts, note)
         found = {"shape": parts.shape, "classes": len(parts.classes), "count": len(parts.train)}
-        self.refuse(self.tools.misfits(graph, recipe, **found))
+        known = self.tools.misfits(graph, recipe)
+        self.refuse(each for each in self.tools.misfits(graph, recipe, **found) if each not in known)
         return parts, root
 
     def data_dir(self, resumed: Begun | None) -> Path | None:

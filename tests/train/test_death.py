@@ -24,7 +24,7 @@ from cnngraph.backend.weights.load import save_tensors
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
-from cnngraph.train.data.images import OnDisk, Part, Parts
+from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import Begun, first_weights
@@ -197,7 +197,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", tools=tools)
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.notes) == ("E634", ("best.safetensors is as it was",))
-    assert diagnostic.message == "a process that reads images died, of the signal Killed"
+    assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
+    assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
     goes_on = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
-    assert diagnostic.help == f"often memory was short: --set train.workers=1 takes less; {goes_on}"
+    assert diagnostic.help == f"{FEWER_WORKERS}; {goes_on}"

@@ -151,7 +151,7 @@ def test_a_logger_that_is_unknown() -> None:
     with pytest.raises(SpecError, match="there is no logger tensorbord") as caught:
         check_loggers(["tensorbord"])
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.help) == ("E649", "did you mean tensorboard?")
+    assert (diagnostic.code, diagnostic.help) == ("E643", "did you mean tensorboard?")
 
 
 @pytest.mark.parametrize("name", LOGGERS)
@@ -161,5 +161,5 @@ def test_a_logger_that_fails_is_named(tmp_path: Path, name: str, monkeypatch: py
     with pytest.raises(SpecError, match=f"the logger {name} cannot be opened: ") as caught:
         run(tmp_path, handlers=(Logging(name),))
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.help) == ("E649", f"check its settings, or leave out {name}")
+    assert (diagnostic.code, diagnostic.help) == ("E643", f"check its settings, or leave out {name}")
     assert not list(tmp_path.iterdir())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
+from cnngraph import run_files
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import complain
@@ -94,7 +95,7 @@ def train(
     else:
         raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
     if log_every and not log:
-        raise click.BadParameter("it needs a logger: --log tensorboard", param_hint="--log-every")
+        raise click.UsageError("--log-every needs a logger: --log tensorboard")
 
     require("matplotlib")  # which is needed at the end
     from cnngraph.backend import open_weights
@@ -130,9 +131,7 @@ def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         module, _, attribute = name.partition(":")
         if not module or not attribute:
-            raise click.BadParameter(
-                f"name a module and what is in it, as in my_module:my_function, got {name}", param_hint="--handler"
-            )
+            raise click.UsageError(f"--handler must be MODULE:NAME, as in my_handlers:log_rate, got {name}")
     find_plugins(names)
     return names
 
@@ -148,34 +147,40 @@ class _Job:
 
 def _begun(spec: str, how: Reading, given: str | None) -> _Job:
     """A new run."""
-    from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
+    from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
     from cnngraph.language.write import write_spec
+    from cnngraph.lint.run import Lint
     from cnngraph.recipe import to_dict
     from cnngraph.recipe.changed import find_table, read_changed
 
-    compilation = compile_file(spec, replace(how, train=()))
-    refuse_mistakes(compilation)
+    compilation = compile_unlinted(spec, how)
+    if not compilation.ok:
+        refuse_mistakes(compilation)
     graph = network_of(compilation, spec)
     assert compilation.spec
     table, name = find_table(compilation.spec.train, given)
     recipe = read_changed(table, how.train, name)
+    refuse_mistakes(Lint(recipe).run(compilation))
     return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
 
 
 def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
     """A run to go on with; a spec beside it must be the run's."""
-    for name in ("spec.yaml", "recipe.yaml"):
+    for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
             complain(f"{run} is not the folder of a run: there is no {name} in it")
             raise Exit(1)
     if (how.params or how.input) and spec is None:
         raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
     own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
+    job = _begun(str(run / run_files.SPEC), own, str(run / run_files.RECIPE))
     if spec is not None:
-        from cnngraph.cli.reading import compile_network
+        from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
 
-        if compile_network(spec, replace(how, train=())).state != job.graph.state:
+        beside = compile_unlinted(spec, how)
+        if not beside.ok:
+            refuse_mistakes(beside)
+        if network_of(beside, spec).state != job.graph.state:
             complain(f"the run in {run} is of another network than {spec}")
             raise Exit(1)
     return job

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.train.record.records import Epoch, best_of
 
@@ -71,7 +71,7 @@ def diverged(
     note = f"{folder} keeps the weights of epoch {kept.number}" if kept else "no epoch was finished"
     problem, help = next(filter(None, problems), (None, rate_help(recipe)))
     notes = (problem, note) if problem else (note,)
-    return SpecError([Diagnostic("E630", f"the loss is not a number any more {where}", notes=notes, help=help)])
+    return SpecError.of("E630", f"the loss is not a number any more {where}", notes=notes, help=help)
 
 
 def rate_help(recipe: Recipe) -> str:

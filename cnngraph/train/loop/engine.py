@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.loop.divergence import diverged
@@ -374,4 +374,4 @@ class Batches:
 
 def _out_of_memory(recipe: Recipe, error: Exception) -> SpecError:
     help = f"halve the batch: --set train.batch_size={max(1, recipe.batch_size // 2)}"
-    return SpecError([Diagnostic("E633", "the GPU's memory is full", notes=(str(error).splitlines()[0],), help=help)])
+    return SpecError.of("E633", "the GPU's memory is full", notes=(str(error).splitlines()[0],), help=help)

@@ -25,7 +25,7 @@ from ignite.engine.events import CallableEventWithFilter, Events, EventsList
 from ignite.handlers.base_logger import BaseLogger
 
 import cnngraph
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.nearest import did_you_mean
 from cnngraph.train.loop.loggers import log_to
 from cnngraph.train.loop.training import Training
@@ -46,7 +46,7 @@ def check_handlers(handlers: Iterable[Handler]) -> None:
     for handler in handlers:
         if found := _problem(handler):
             problem, help = found
-            raise SpecError([Diagnostic(CODE, f"{_name(handler)} is not a handler: {problem}", help=help)])
+            raise SpecError.of(CODE, f"{_name(handler)} is not a handler: {problem}", help=help)
 
 
 def load_handlers(names: Iterable[str]) -> tuple[Handler, ...]:
@@ -64,11 +64,11 @@ def _load(name: str) -> Handler:
         help = "name an installed module, or a file of the working folder"
         if module.endswith(".py"):
             help = f"leave out the ending: {module.removesuffix('.py')}:{path}"
-        raise SpecError([Diagnostic(CODE, f"there is no module {module} for the handler {name}", help=help)]) from None
+        raise SpecError.of(CODE, f"there is no module {module} for the handler {name}", help=help) from None
     for part in path.split("."):
         if not hasattr(found, part):
             near = did_you_mean(part, (word for word in dir(found) if not word.startswith("_")))
-            raise SpecError([Diagnostic(CODE, f"{module} has no {path}", help=near)])
+            raise SpecError.of(CODE, f"{module} has no {path}", help=near)
         found = getattr(found, part)
     check_handlers([found])
     return found
@@ -168,7 +168,7 @@ def _failure(message: str, error: Exception, folder: RunFolder | None = None) ->
     help = "correct the handler"
     if folder and folder.state.is_file():
         help += f"; cnngraph train --resume {folder.path} continues from the last checkpoint"
-    return SpecError([Diagnostic(CODE, text, notes=(f"raised at {last.filename}:{last.lineno}",), help=help)])
+    return SpecError.of(CODE, text, notes=(f"raised at {last.filename}:{last.lineno}",), help=help)
 
 
 def _name(handler: Handler) -> str:

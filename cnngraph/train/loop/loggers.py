@@ -13,7 +13,8 @@ from ignite import handlers
 from ignite.engine import Engine, Events
 from ignite.handlers.base_logger import BaseLogger
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph import run_files
+from cnngraph.diagnostics import SpecError
 from cnngraph.nearest import did_you_mean
 from cnngraph.packages import require
 from cnngraph.recipe import to_dict, to_yaml
@@ -28,11 +29,11 @@ RATES = ("learning_rate", "images_per_second")
 
 
 def check_loggers(names: Iterable[str]) -> None:
-    """Raise SpecError (E649) for a name that no logger has, and PackageError where the package of one is missing."""
+    """Raise SpecError (E643) for a name that no logger has, and PackageError where the package of one is missing."""
     for name in names:
         if name not in LOGGERS:
             help = did_you_mean(name, LOGGERS) or f"use {', '.join(LOGGERS)}"
-            raise SpecError([Diagnostic("E649", f"there is no logger {name}", help=help)])
+            raise SpecError.of("E643", f"there is no logger {name}", help=help)
         require(LOGGERS[name].package)
 
 
@@ -44,7 +45,7 @@ class Logging:
     every: int | None = None
 
     def __call__(self, training: Training) -> None:
-        """Open the logger, and attach it. Of several processes the leader logs. Raises SpecError (E649)."""
+        """Open the logger, and attach it. Of several processes the leader logs. Raises SpecError (E643)."""
         if not training.leads:
             return
         try:
@@ -54,9 +55,7 @@ class Logging:
             message = (
                 f"the logger {self.name} cannot be opened: {type(error).__name__}{f': {reason}' if reason else ''}"
             )
-            raise SpecError(
-                [Diagnostic("E649", message, help=f"check its settings, or leave out {self.name}")]
-            ) from error
+            raise SpecError.of("E643", message, help=f"check its settings, or leave out {self.name}") from error
 
 
 def log_to(logger: BaseLogger, training: Training, every: int | None = None) -> None:
@@ -130,7 +129,7 @@ def _tensorboard(training: Training, every: int | None) -> BaseLogger:
     """Events in the run's folder; what an earlier half logged of steps that are learned again is void."""
     state = training.trainer.state
     first = (state.iteration if every else state.epoch) + 1
-    return handlers.TensorboardLogger(log_dir=str(training.folder / "tensorboard"), purge_step=first)
+    return handlers.TensorboardLogger(log_dir=str(training.folder / run_files.TENSORBOARD), purge_step=first)
 
 
 def _mlflow(training: Training, every: int | None) -> BaseLogger:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from cnngraph import terminal
+from cnngraph import run_files, terminal
 from cnngraph.numbers import loss
 from cnngraph.text import one_line
 from cnngraph.train.record.records import Epoch, Facts, Progress, Result
@@ -79,8 +79,9 @@ class Lines(Silent):
         print(one_line(text), file=self.stream, flush=True)
 
     def note(self, text: str) -> None:
-        """Write it."""
-        self.print(text)
+        """Write it; a warning has several lines."""
+        for line in text.splitlines():
+            self.print(line)
 
     def begin(self, facts: Facts) -> None:
         """Write what is trained on what."""
@@ -119,8 +120,9 @@ class Bar(Silent):
         self.console.print(Text(one_line(text), style=style))
 
     def note(self, text: str) -> None:
-        """Write it above the bar."""
-        self.print(text, "dim")
+        """Write it above the bar; a warning has several lines."""
+        for line in text.splitlines():
+            self.print(line, "dim")
 
     def begin(self, facts: Facts) -> None:
         """Write what is trained on what."""
@@ -211,7 +213,7 @@ def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
 def closing(result: Result) -> list[str]:
     """What came out."""
     if result.interrupted:
-        saved = (result.folder / "state.pt").exists()
+        saved = (result.folder / run_files.STATE).exists()
         return [f"stopped · cnngraph train --resume {result.folder} {'goes on' if saved else 'begins again'}"]
     facts = []
     if result.best:
