@@ -13,6 +13,15 @@ batch_size: 2700
 optimizer: {name: sgd, lr: 0.1}
 """  # two steps: where training diverges does not depend on the machine
 
+RATES = """
+from ignite.engine import Events
+
+def print_rate(training):
+    @training.trainer.on(Events.EPOCH_STARTED)
+    def print_it(engine):
+        print(training.optimizer.param_groups[0]["lr"])
+"""
+
 TRAINING = Group(
     "Training",
     (
@@ -177,9 +186,17 @@ TRAINING = Group(
             Correct the handler. What is wrong with it before the first step keeps anything from being trained; later,
             the run can be resumed from its last checkpoint.
             """,
-            wrong=project(f"{TRAIN} --handler statistics:fmaen", network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
+            wrong=project(
+                f"{TRAIN} --handler my_rates:print_rat",
+                network_yaml=CLASSIFIER,
+                recipe_yaml=RECIPE,
+                my_rates_py=RATES,
+            ),
             right=project(
-                f"{TRAIN} --handler ignite.contrib.handlers:ProgressBar", network_yaml=CLASSIFIER, recipe_yaml=RECIPE
+                f"{TRAIN} --handler my_rates:print_rate",
+                network_yaml=CLASSIFIER,
+                recipe_yaml=RECIPE,
+                my_rates_py=RATES,
             ),
         ),
     ),
