@@ -271,7 +271,7 @@ def test_a_handler_that_fails_is_named(tmp_path: Path, event: Any) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, handlers=((event, fails),))
     (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.code == "E648"
+    assert diagnostic.code == "E649"
     assert diagnostic.message == "the handler fails failed: KeyError: 'no such metric'"
     assert diagnostic.notes[0].startswith(f"raised at {__file__}:")
     assert isinstance(caught.value.__cause__, KeyError)
@@ -299,7 +299,7 @@ def test_a_handler_that_cannot_be_attached(tmp_path: Path) -> None:
 
     with pytest.raises(SpecError, match="attach cannot be attached: KeyError: 'nothing'") as caught:
         run(tmp_path, handlers=(attach,))
-    assert caught.value.diagnostics[0].code == "E648"
+    assert caught.value.diagnostics[0].code == "E649"
     assert not (tmp_path / "state.pt").exists()
 
 
@@ -321,7 +321,7 @@ def test_what_is_not_a_handler(tmp_path: Path, handler: Handler, message: str) -
     with pytest.raises(SpecError, match=message.replace("(", r"\(").replace(")", r"\)")) as caught:
         run(tmp_path, handlers=(handler,))
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, bool(diagnostic.help)) == ("E648", True)
+    assert (diagnostic.code, bool(diagnostic.help)) == ("E649", True)
 
 
 @pytest.mark.parametrize("make", [BasicTimeProfiler, HandlersTimeProfiler])
@@ -464,6 +464,6 @@ def test_handlers_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(SpecError) as caught:
             load_handlers([name])
         (diagnostic,) = caught.value.diagnostics
-        assert diagnostic.code == "E648"
+        assert diagnostic.code == "E649"
         assert message in diagnostic.message
         assert (diagnostic.help or "").startswith(help)

@@ -175,7 +175,7 @@ TRAINING = Group(
             test="tests/train/test_loggers.py::test_a_logger_that_fails_is_named",
         ),
         code(
-            "E648",
+            "E649",
             "handler that cannot be used, or that failed",
             """
             `--handler MODULE:NAME`, or `handlers=` in Python, names something that is not there or is not a handler, or

@@ -41,7 +41,7 @@ def train(job: Job, state: Mapping[str, Any] | None = None) -> Result:
 
     With `state` (what the folder's state.pt holds) the run is resumed. Ctrl-C ends it after the step at work with a
     checkpoint, and the result says so.
-    Raises SpecError: E630 where the loss becomes NaN or infinite, E648 where a handler fails.
+    Raises SpecError: E630 where the loss becomes NaN or infinite, E649 where a handler fails.
     """
     keep_freed_memory()
     run = Run(job)

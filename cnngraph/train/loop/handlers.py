@@ -25,8 +25,7 @@ from ignite.engine.events import CallableEventWithFilter, Events, EventsList
 from ignite.handlers.base_logger import BaseLogger
 
 import cnngraph
-from cnngraph.diagnostics import SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.train.loop.loggers import log_to
 from cnngraph.train.loop.training import Training
 from cnngraph.train.record.run_folder import RunFolder
@@ -34,7 +33,7 @@ from cnngraph.train.record.run_folder import RunFolder
 Event: TypeAlias = Events | CallableEventWithFilter | EventsList
 Handler: TypeAlias = Any  # of the kinds above, which Python's types cannot tell from others
 
-CODE = "E648"
+CODE = "E649"
 KINDS = "a handler is a function of the training, an object with attach(engine), or a pair (event, function)"
 IN_A_FUNCTION = "attach it in a function of the training"
 OURS = Path(cnngraph.__file__).parent
@@ -42,7 +41,7 @@ ENGINE = Path(ignite.__file__).parent / "engine"
 
 
 def check_handlers(handlers: Iterable[Handler]) -> None:
-    """Raise SpecError (E648) where one of them is no handler."""
+    """Raise SpecError (E649) where one of them is no handler."""
     for handler in handlers:
         if found := _problem(handler):
             problem, help = found
@@ -50,7 +49,7 @@ def check_handlers(handlers: Iterable[Handler]) -> None:
 
 
 def load_handlers(names: Iterable[str]) -> tuple[Handler, ...]:
-    """The handlers that `module:name` names, their modules imported. Raises SpecError (E648) where one is not there."""
+    """The handlers that `module:name` names, their modules imported. Raises SpecError (E649) where one is not there."""
     return tuple(map(_load, names))
 
 
@@ -75,7 +74,7 @@ def _load(name: str) -> Handler:
 
 
 def attach_handlers(handlers: Iterable[Handler], training: Training) -> None:
-    """Attach them in order. Raises SpecError (E648) where one of them fails."""
+    """Attach them in order. Raises SpecError (E649) where one of them fails."""
     check_handlers(handlers)
     for handler in handlers:
         try:
@@ -135,7 +134,7 @@ def _takes_one(function: Any) -> bool:
 
 @contextmanager
 def failures_named(folder: RunFolder) -> Iterator[None]:
-    """Raises SpecError (E648) for an exception that a handler raised at an event; others pass."""
+    """Raises SpecError (E649) for an exception that a handler raised at an event; others pass."""
     try:
         yield
     except SpecError:

@@ -14,8 +14,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers.base_logger import BaseLogger
 
 from cnngraph import run_files
-from cnngraph.diagnostics import SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.packages import require
 from cnngraph.recipe import to_dict, to_yaml
 from cnngraph.train.loop.training import Training
