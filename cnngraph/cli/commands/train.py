@@ -85,15 +85,7 @@ def train(
     environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
     by the run's own spec and recipe.
     """
-    if resume is not None:
-        if recipe or out or weights:
-            message = "a run goes on by its own recipe, in its own folder, with its own weights"
-            raise click.BadParameter(message, param_hint="--resume")
-        job = _resumed(resume, spec, reading)
-    elif spec is not None:
-        job = _begun(spec, reading, recipe)
-    else:
-        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
     if log_every and not log:
         raise click.UsageError("--log-every needs a logger: --log tensorboard")
 
@@ -143,6 +135,18 @@ class _Job:
     graph: Graph
     recipe: Recipe
     spec_text: str
+
+
+def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> _Job:
+    """The new run, or the one to resume, of which only single fields of the recipe may be `changed`."""
+    if resume is not None:
+        if changed:
+            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            raise click.BadParameter(message, param_hint="--resume")
+        return _resumed(resume, spec, reading)
+    if spec is None:
+        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    return _begun(spec, reading, recipe)
 
 
 def _begun(spec: str, how: Reading, given: str | None) -> _Job:

@@ -16,6 +16,7 @@ optimizer: {name: sgd, lr: 0.1}
 RATES = """
 from ignite.engine import Events
 
+
 def print_rate(training):
     @training.trainer.on(Events.EPOCH_STARTED)
     def print_it(engine):

@@ -24,6 +24,7 @@ from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.loop.memory import keep_freed_memory
 from cnngraph.train.loop.objective import class_weights
 from cnngraph.train.loop.saving import Saver, first_seed
+from cnngraph.train.loop.steps import Steps
 from cnngraph.train.loop.trainer import Ending, Trainer
 from cnngraph.train.loop.training import Training
 from cnngraph.train.record import files
@@ -74,6 +75,7 @@ class Run:
             job.world,
         )  # fmt: skip
         self.position = Position(self.loader.steps, Counters(job.device, job.world))
+        self.steps = Steps(job, self.learner, self.loader, self.position)
         self.saver = Saver(job, self.learner, self.position)
         self.batches = Batches(self.loader, self.position)
         self.trainer = Trainer(self.iterate)
@@ -85,7 +87,6 @@ class Run:
         }
         self.scores: dict[str, Scores] = {}  # of the latest evaluation of each split
         self.evaluation = 0.0  # seconds that the last one took
-        self.is_simple = job.world.size == 1 and job.recipe.accumulate == 1  # each batch is a whole step
         self.show_at = 0.0  # when progress is shown next, by the monotonic clock
         self.interrupt = Interrupt(job.reporter.note)
         self.iterations = 0  # of ignite's in the epoch at work
@@ -140,35 +141,18 @@ class Run:
         self.iterations += 1
         self.trainer.keep_last(Events.ITERATION_COMPLETED, self.end_iteration)
         self.trainer.keep_last(Events.EPOCH_COMPLETED, self.save_epoch)
-        loss, logits = self.step(batch)
+        loss, logits = self.learn(batch)
         if not self.trainer.is_listened_to():
             while self.position.step + 1 < self.position.steps and self.end_step():
                 batch = next(self.batches.current)
-                loss, logits = self.step(batch)
+                loss, logits = self.learn(batch)
             engine.state.batch = batch  # type: ignore[assignment]  # ignite says that it is an integer
         return {"loss": loss, "logits": logits.detach(), "labels": batch[1]}
 
-    def step(self, batch: Batch) -> Batch:
-        """Learn from a batch; its loss and logits."""
-        images, labels = batch
+    def learn(self, batch: Batch) -> Batch:
+        """Make a step, which `end_step` ends; its loss and logits."""
         self.is_open = True
-        if not self.learner.is_steady:
-            self.set_rate(self.position.step)
-        if not self.is_simple:
-            return self.learn_share(images, labels)
-        loss, logits = self.learner.learn(images, labels)
-        self.position.counters.add(loss, logits, labels)
-        return loss, logits
-
-    def learn_share(self, images: Tensor, labels: Tensor) -> Batch:
-        """Learn from a batch that is a part of the optimizer's step, or this process's share of it."""
-        step = self.position.step
-        part, last = self.turn(step)
-        mine = self.loader.share(step)
-        loss, logits = self.learner.learn(images, labels, part * mine.weight, last)
-        if mine.counted:
-            self.position.counters.add(loss, logits, labels)
-        return loss, logits
+        return self.steps.learn(*batch)
 
     def end_iteration(self) -> None:
         """End the iteration's last step. An epoch ends with it when ignite has counted as many iterations."""
@@ -192,7 +176,7 @@ class Run:
         if shown:
             self.show_at = now + SHOWN_EVERY
             self.show(step + 1)
-        if ends or not (asked or due) or not self.turn(step)[1]:
+        if ends or not (asked or due) or not self.steps.completes(step):
             return True
         self.show(step + 1)  # which refuses a loss that is NaN
         if asked not in (Ending.EPOCH, Ending.EPOCH_SILENTLY):
@@ -321,23 +305,6 @@ class Run:
         if split == "validation" or split not in self.scores:  # the latest were those of the last epoch, not the best
             self.evaluate(split)
         self.job.folder.save_scores(self.job.network, split, self.scores[split].read())
-
-    def set_rate(self, step: int) -> None:
-        """Set the schedule's learning rate for a step of the epoch at work."""
-        epochs = self.position.epochs
-        turns = -(-self.position.steps // self.recipe.accumulate)  # of the optimizer in an epoch
-        done = len(epochs) + step // self.recipe.accumulate / turns
-        self.learner.set_rate(done, turns, [epoch.held.loss for epoch in epochs])
-
-    def turn(self, step: int) -> tuple[float, bool]:
-        """A batch's fraction of the images of an optimizer's step, and whether it is the last one of them."""
-        each, size, count = self.recipe.accumulate, self.recipe.batch_size, len(self.parts.train)
-        if each == 1:
-            return 1.0, True
-        first = step - step % each
-        stop = min(first + each, self.position.steps)
-        images = min(stop * size, count) - first * size
-        return (min(step * size + size, count) - step * size) / images, step + 1 == stop
 
     def show(self, step: int) -> None:
         """Report how far the epoch is. Raises SpecError where the loss is NaN or infinite."""
