@@ -248,5 +248,5 @@ def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterabl
     for entry in spec.values:
         yield from _unfillable(entry, rule, fitting)
         if entry.key not in known:
-            message = f"`{rule.match}` has no weight `{entry.key}`"
+            message = f"`{rule.match}` has no parameter `{entry.key}`"
             yield Diagnostic("E702", message, entry.key_span, help=did_you_mean(entry.key, known))

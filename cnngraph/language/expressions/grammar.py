@@ -125,8 +125,8 @@ def _unreadable(text: str, start: int, end: int) -> NoReturn:
     if char in "{}":
         raise ExpressionError("an expression cannot contain a mapping", start, start + 1, "make the mapping a param")
     if char == ".":
-        message = "a dot must directly follow a name"
-        raise ExpressionError(message, start, start + 1, "write `$name.channels` without spaces")
+        mend = "write `$name.channels` without spaces"
+        raise ExpressionError("a dot must directly follow a name", start, start + 1, mend)
     raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _MENDS.get(char))
 
 
@@ -355,9 +355,8 @@ class _Parser:
     def bare_word(self, word: _Token) -> NoReturn:
         name = word.text
         if name in FUNCTIONS:
-            raise ExpressionError(
-                f"`{name}` is a function", word.start, word.end, f"write `{name}(…)`, or `'{name}'` for the string"
-            )
+            mend = f"write `{name}(…)`, or `'{name}'` for the string"
+            raise ExpressionError(f"`{name}` is a function", word.start, word.end, mend)
         message = f"`{name}` is neither a number nor a quoted string"
         if meant := OTHER_WORDS.get(name.lower()):
             raise ExpressionError(message, word.start, word.end, f"write `{meant}`")
@@ -394,8 +393,8 @@ class _Parser:
         mend = help or _MENDS.get(token.text)
         value = token.kind in ("reference", "number", "text") or token.text in ("(", "[")
         if expected == "an operator" and value and not mend:
-            message = f"an operator is missing before `{token.text}`"
-            raise ExpressionError(message, token.start, token.end, "write `*` to multiply")
+            message, mend = f"an operator is missing before `{token.text}`", "write `*` to multiply"
+            raise ExpressionError(message, token.start, token.end, mend)
         if token.text == "+" and expected == "a value":
             mend = "remove the `+`"
         raise ExpressionError(f"expected {expected}, found `{token.text}`", token.start, token.end, mend)
