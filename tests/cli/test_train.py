@@ -310,7 +310,7 @@ def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder
         (
             ["--handler", "train_handlers:cuont"],
             1,
-            "error[E649]: train_handlers has no cuont\n  help: did you mean count?",
+            "error[E649]: train_handlers has no cuont\n  help: did you mean `count`?",
         ),
         (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
         (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),
