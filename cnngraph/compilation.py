@@ -63,6 +63,15 @@ def compile_spec(
         return Compilation(None, None, error.diagnostics)
 
 
+def network_of(compilation: Compilation, name: str) -> Graph:
+    """The whole graph of the spec that is called so. Raises SpecError: its errors, or E107 for a library of blocks."""
+    if not compilation.ok:
+        raise SpecError(compilation.diagnostics)
+    if compilation.graph is None:
+        raise SpecError([Diagnostic("E107", f"{name} is a library of blocks: there is no network in it")])
+    return compilation.graph
+
+
 def compile_text(
     source: Source,
     folder: Path,

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,7 +43,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(graph=graph, recipe=recipe, **options)
         return SimpleNamespace(interrupted=False)
 
-    monkeypatch.setattr("cnngraph.train.run_training", run_training)
+    monkeypatch.setattr(import_module("cnngraph.train"), "run_training", run_training)
     return asked
 
 
@@ -155,7 +156,7 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err == f"error[E704]: {tiny} is not a file of weights: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
-    assert ran.err.startswith("error: with --weights torchvision the first word is a network's name, and run is a")
+    assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
 
 
 def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:

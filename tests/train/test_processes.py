@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from torch.distributed.tensor import DTensor
 
-from cnngraph.api import build
+from cnngraph import build
 from cnngraph.backend import lower
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source

@@ -11,14 +11,12 @@ from cnngraph.cli.commands.train import DataOption, DeviceOption, QuietOption
 from cnngraph.cli.help import examples
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
-from cnngraph.launch import is_launched
+from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.experiment.reading import Described
     from cnngraph.experiment.results import Variant
-
-RUNS = Path("runs")
 
 NamesArgument = Annotated[
     list[str],
@@ -65,30 +63,25 @@ def experiment(
         raise typer.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
     described = _described(names, recipes, seeds)
     planned = plan(described)
-    root = out or RUNS / planned.name
 
     require("matplotlib")  # which is needed at the end
-    from cnngraph.experiment.images import different_images
-    from cnngraph.experiment.report import write_report
-    from cnngraph.experiment.results import results
-    from cnngraph.experiment.running import run_experiment
+    from cnngraph.experiment.conducting import conduct
+    from cnngraph.experiment.running import Printed
 
-    outcome = run_experiment(planned, root, data_dir=data_dir, device=device, quiet=quiet)
-    variants = results(planned, root)
-    page = write_report(planned, variants, root) if any(each.runs for each in variants) else None
-    if not quiet and page:
-        _print(variants)
+    done = conduct(planned, out, data_dir=data_dir, device=device, shown=Printed(quiet), cores=free_cores)
+    if not quiet and done.page:
+        _print(done.variants)
         print()
-        say(str(page))
-    if different := different_images(planned, root):
-        print_diagnostics(different, to_stderr=True)
-    for error in outcome.failed.values():
+        say(str(done.page))
+    if done.different:
+        print_diagnostics(done.different, to_stderr=True)
+    for error in done.outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
-    if outcome.interrupted:
+    if done.outcome.interrupted:
         if not quiet:
             say("stopped · the same command goes on")
         raise typer.Exit(130)
-    if outcome.failed:
+    if done.outcome.failed:
         raise typer.Exit(1)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnngraph.cli.help import examples
-from cnngraph.cli.messages import complain
+from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.cli.options import (
     MAX_NODES,
     InputOption,
@@ -25,8 +25,7 @@ from cnngraph.launch import free_cores
 from cnngraph.packages import require
 
 if TYPE_CHECKING:
-    from cnngraph.graph.graph import Graph
-    from cnngraph.recipe import Recipe
+    from cnngraph.api.jobs import Job
 
 SpecOrNone = Annotated[
     str | None,
@@ -99,10 +98,12 @@ def train(
             raise typer.BadParameter(message, param_hint="--resume")
         job = _resumed(resume, spec, how)
     elif spec is not None:
-        job = _begun(spec, how, recipe)
+        job = _new(spec, how, recipe)
     else:
         raise typer.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
+    if job.warnings:
+        print_diagnostics(job.warnings, to_stderr=True)
     require("matplotlib")  # which is needed at the end
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
@@ -128,45 +129,23 @@ def train(
         raise typer.Exit(130)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What is trained, and how. `spec_text` is the spec in one piece, with the recipe in it."""
-
-    graph: Graph
-    recipe: Recipe
-    spec_text: str
-
-
-def _begun(spec: str, how: Reading, given: str | None) -> _Job:
+def _new(spec: str, how: Reading, recipe: str | None) -> Job:
     """A new run."""
-    from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
-    from cnngraph.language.write import write_spec
-    from cnngraph.recipe import to_dict
-    from cnngraph.recipe.changed import find_table, read_changed
+    from cnngraph.api.jobs import new_job
+    from cnngraph.cli.reading import compile_file
 
-    compilation = compile_file(spec, replace(how, train=()))
-    refuse_mistakes(compilation)
-    graph = network_of(compilation, spec)
-    assert compilation.spec
-    table, name = find_table(compilation.spec.train, given)
-    recipe = read_changed(table, how.train, name)
-    return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
+    return new_job(compile_file(spec, replace(how, train=())), spec, recipe, how.train)
 
 
-def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
-    """A run to go on with; a spec beside it must be the run's."""
-    for name in ("spec.yaml", "recipe.yaml"):
-        if not (run / name).is_file():
-            complain(f"{run} is not the folder of a run: there is no {name} in it")
-            raise typer.Exit(1)
+def _resumed(run: Path, spec: str | None, how: Reading) -> Job:
+    """A run to resume; a spec beside it must be the run's."""
+    from cnngraph.api.jobs import resumed_job, same_network
+    from cnngraph.cli.reading import compile_file, find_plugins
+
     if (how.params or how.input) and spec is None:
         raise typer.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
-    own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
+    find_plugins(how.plugins)
+    job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:
-        from cnngraph.cli.reading import compile_network
-
-        if compile_network(spec, replace(how, train=())).state != job.graph.state:
-            complain(f"the run in {run} is of another network than {spec}")
-            raise typer.Exit(1)
+        same_network(job, compile_file(spec, replace(how, train=())), spec, run)
     return job

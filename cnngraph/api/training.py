@@ -1,0 +1,128 @@
+"""`train`: a network, a recipe and a folder for the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnngraph.api.arguments import (
+    InputShape,
+    Params,
+    Plugins,
+    RecipeArgument,
+    input_value,
+    overrides,
+    plugin_names,
+    recipe_changes,
+    recipe_value,
+)
+from cnngraph.api.jobs import Job, new_job, resumed_job, same_network
+from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
+from cnngraph.api.results import TrainResult
+from cnngraph.compilation import compile_spec
+from cnngraph.elaborate.bases import base_names
+from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.packages import explained, require
+
+if TYPE_CHECKING:
+    pass
+
+
+def train(
+    spec: str | Path | None = None,
+    /,
+    *,
+    recipe: RecipeArgument | None = None,
+    params: Params | None = None,
+    changes: Params | None = None,
+    seed: int | None = None,
+    input: InputShape | None = None,
+    weights: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    device: str | None = None,
+    tensorboard: bool = False,
+    progress: ProgressCallback = ignore_progress,
+    plugins: Plugins = (),
+    max_nodes: int = MAX_NODES,
+) -> TrainResult:
+    """Train a network by a recipe, and keep everything about the run in a folder of its own.
+
+    `spec` is a network of the library by its name, or a YAML file by its path; `params` replace its params, `input` its
+    input. `recipe` is a recipe of the library by its name, a file, or a mapping as a recipe file has it; by default it
+    is the spec's own. `changes` replace single keys of it, by dotted names: `{"epochs": 3, "optimizer.lr": 0.01}`;
+    `seed` is one of them.
+
+    `weights` are initial weights, as in `load_weights`. `data_dir` is the folder of image sets, or the folder of your
+    own images. `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten.
+    `resume` is the folder of a run to resume, by its own spec and recipe; only `changes` apply then. `device` is
+    `auto`, `cpu` or `cuda`, by default what the recipe says. `tensorboard` writes the metrics for TensorBoard, too.
+
+    `progress` is called with an event for everything that happens; `cnngraph.print_progress` prints a line for each
+    epoch. Ctrl-C ends the run with a checkpoint: the result is `interrupted`.
+
+    Raises SpecError for all that is wrong, before the first batch where it can be known then; TypeError for arguments
+    that do not go together; PackageError, an ImportError, for a package that is missing.
+    """
+    names, shape, modules = overrides(params), input_value(input), plugin_names(plugins)
+    text, keys = recipe_value(recipe), recipe_changes(changes, seed)
+    if resume is not None:
+        if recipe is not None or out is not None or weights is not None:
+            raise TypeError("a resumed run has its own recipe, folder and weights: leave recipe, out and weights out")
+        if spec is None and (names or shape):
+            raise TypeError("a resumed run has its own network: params and input need the spec that they apply to")
+        job = resumed_job(Path(resume), keys, plugins=modules, max_nodes=max_nodes)
+        if spec is not None:
+            compilation = compile_spec(spec, names, shape, max_nodes=max_nodes, plugins=modules)
+            same_network(job, compilation, str(spec), Path(resume))
+    elif spec is not None:
+        compilation = compile_spec(spec, names, shape, max_nodes=max_nodes, plugins=modules)
+        job = new_job(compilation, str(spec), text, keys)
+    else:
+        raise TypeError("train needs a spec, or resume= with the folder of a run")
+    folder = resume if resume is not None else out
+    return run_job(
+        job,
+        folder=None if folder is None else Path(folder),
+        resume=resume is not None,
+        data_dir=None if data_dir is None else Path(data_dir),
+        weights=None if weights is None else str(weights),
+        device=device,
+        tensorboard=tensorboard,
+        progress=progress,
+    )
+
+
+def run_job(
+    job: Job,
+    *,
+    folder: Path | None,
+    resume: bool,
+    data_dir: Path | None,
+    weights: str | None,
+    device: str | None,
+    tensorboard: bool,
+    progress: ProgressCallback,
+) -> TrainResult:
+    """Train what a job says; see `train`."""
+    require("matplotlib")  # for the curves at the end
+    with explained():
+        from cnngraph.api.reporting import Callback, train_result
+        from cnngraph.backend import open_weights
+        from cnngraph.train import run_training
+    for warning in job.warnings:
+        progress(Note(str(warning)))
+    result = run_training(
+        job.graph,
+        job.recipe,
+        spec_text=job.spec_text,
+        out=folder,
+        data_dir=data_dir,
+        resume=resume,
+        device=device,
+        weights=open_weights(weights, base_names(job.graph)) if weights else None,
+        tensorboard=tensorboard,
+        reporter=Callback(job.graph.name, progress),
+    )
+    return train_result(job.graph.name, result)
