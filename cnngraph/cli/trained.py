@@ -3,60 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from cnngraph.cli.command import argument
 from cnngraph.cli.messages import print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
     from cnngraph.runs.finished import FinishedRun
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
-TrainedArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name.", show_default=False
-    ),
-]
-ImagesArgument = Annotated[
-    list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False)
-]
-AnyWeightsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--weights",
-        metavar="best|last|torchvision",
-        help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
-        "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
-    ),
-]
-DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where the network runs.")]
+run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.")
+trained_argument = argument(
+    "trained", metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name."
+)
+images_argument = argument(
+    "images", type=Path, nargs=-1, required=True, metavar="IMAGE...", help="Image files, or folders of them."
+)
+any_weights_option = click.option(
+    "--weights",
+    metavar="best|last|torchvision",
+    help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
+    "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
+)
+device_option = click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where the network runs.")
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def open_run(path: Path, plugins: list[str] | None, max_nodes: int) -> FinishedRun:
+def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> FinishedRun:
     """The run in a folder. Raises SpecError where there is none."""
     from cnngraph.cli.reading import find_plugins
     from cnngraph.runs.finished import FinishedRun
 
     find_plugins(plugins)
-    run = FinishedRun.open(path, plugins=tuple(plugins or ()), max_nodes=max_nodes)
+    run = FinishedRun.open(path, plugins=plugins, max_nodes=max_nodes)
     if run.warnings:
         print_diagnostics(run.warnings, to_stderr=True)
     return run
 
 
 def open_classifier(
-    trained: str, weights: str | None, device: str, plugins: list[str] | None, max_nodes: int
+    trained: str, weights: str | None, device: str, plugins: tuple[str, ...], max_nodes: int
 ) -> Classifier:
     """The network of a run, or one with published weights. Raises SpecError."""
     from cnngraph.cli.reading import find_plugins
     from cnngraph.runs import classifier
 
     find_plugins(plugins)
-    opened = classifier.open_classifier(trained, weights, device, plugins=tuple(plugins or ()), max_nodes=max_nodes)
+    opened = classifier.open_classifier(trained, weights, device, plugins=plugins, max_nodes=max_nodes)
     if opened.warnings:
         print_diagnostics(opened.warnings, to_stderr=True)
     return opened

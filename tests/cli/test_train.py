@@ -197,14 +197,14 @@ def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, fo
 
 def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
-    assert (ran.code, ran.err) == (1, "error: run is not the folder of a run: there is no spec.yaml in it\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
     (folder / "run").mkdir()
     (folder / "run" / "spec.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     (folder / "run" / "recipe.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}")
     assert cli("train", "--resume", "run").code == 0
     assert (told["resume"], told["out"], told["recipe"].optimizer.name) == (True, Path("run"), "adam")
     ran = cli("train", tiny, "--resume", "run", "--set", "classes=3")
-    assert (ran.code, ran.err) == (1, "error: the run in run is of another network than tiny.yaml\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: the run in run trains another network than tiny.yaml\n")
     assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
     assert cli("train", "--resume", "run", "--out", "other").code == 2
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2
