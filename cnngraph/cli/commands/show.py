@@ -36,7 +36,8 @@ def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None
     row above. Where the spec is wrong, the table has the part that stands, and the mistakes follow on stderr.
     """
     from cnngraph.cli.overrides import COMMAND_LINE
-    from cnngraph.cli.reading import compile_file, network_of
+    from cnngraph.cli.reading import compile_file
+    from cnngraph.compilation import network_of
 
     if format == "json" and depth is not None:
         raise click.BadParameter("--depth goes with text: JSON has every node")
