@@ -54,7 +54,7 @@ def compile_spec(
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
-        source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
+        source = read_file(path, text if path == Path(text) else shown(path), _limits(max_nodes))
         changes = tuple(overrides)
         return compile_text(source, path.parent, changes, input, registry=registry, max_nodes=max_nodes, fixes=True)
     except SpecError as error:

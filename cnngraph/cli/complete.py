@@ -17,6 +17,13 @@ def complete_networks(ctx: Any, param: Any, incomplete: str) -> list[CompletionI
     return _beginning(network_files(), incomplete)
 
 
+def complete_ops(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+    """The built-in ops."""
+    from cnngraph.ops.registry import builtin_ops
+
+    return [CompletionItem(name) for name in builtin_ops() if name.startswith(incomplete)]
+
+
 def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """The names that begin so, or what makes the shell complete files."""
     found = [CompletionItem(name) for name in names if name.startswith(incomplete)]

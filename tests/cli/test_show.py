@@ -105,7 +105,7 @@ def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
     assert ran.err.startswith("error[E102]")
 
 
-@pytest.mark.parametrize("command", [["show"], ["build"], ["render", "-o", "x.svg"], ["train"]])
+@pytest.mark.parametrize("command", [["build"], ["render", "-o", "x.svg"], ["train"]])
 def test_a_library_of_blocks_is_no_network(cli: Cli, folder: Path, command: list[str]) -> None:
     ran = cli(*command, BLOCKS[0])
     assert (ran.code, ran.out) == (1, "")
