@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.fields import REQUIRED, fields_of, show_value
+from cnngraph.document.flow import write_flow
+from cnngraph.fields import REQUIRED, fields_of
 from cnngraph.language.model import BlockSpec, Spec
 from cnngraph.library import block_files, library_root
 from cnngraph.ops.registry import find_op
@@ -76,7 +77,7 @@ def _place(spec: Spec) -> Path:
 
 def _described(block: BlockSpec, library: str, folder: Path) -> Block:
     params = {
-        param.name.text: None if param.default is None else show_value(param.default.plain()) for param in block.params
+        param.name.text: None if param.default is None else write_flow(param.default.plain()) for param in block.params
     }
     inputs = tuple(word.text for word in block.inputs or ())
     op = block.body.op.text if block.body.op else None
@@ -90,10 +91,10 @@ def _example(block: BlockSpec, library: str, folder: Path) -> Example | None:
     tries = product(INPUTS, counts, product(VALUES, repeat=len(needed)))
     for shape, count, values in islice(tries, MOST_TRIED):
         reads = [] if count == 1 else [f"from: [{', '.join(['x'] * count)}]"]
-        given = [f"{name}: {show_value(value)}" for name, value in zip(needed, values, strict=True)]
+        given = [f"{name}: {write_flow(value)}" for name, value in zip(needed, values, strict=True)]
         node = f"{{{', '.join([f'op: {block.name.text}', *reads, *given])}}}"
         nodes = f"{{x: identity, y: {node}}}"
-        text = f"{{cnngraph: 1, input: {list(shape)}, import: [{show_value(library)}], nodes: {nodes}}}"
+        text = f"{{cnngraph: 1, input: {list(shape)}, import: [{write_flow(library)}], nodes: {nodes}}}"
         made = compile_text(Source("example.yaml", text), folder)
         if made.ok and made.graph:
             return Example(node, shape, tuple(made.graph.output_shapes.values()), made.graph.num_params)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cnngraph.catalogue import library_page, library_text
 from cnngraph.experiment.manual import experiment_manual
+from cnngraph.language.words import keys_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema
@@ -22,6 +23,7 @@ def schema_text() -> str:
 
 
 FILES: dict[str, Callable[[], str]] = {
+    "docs/keys.md": keys_manual,
     "docs/ops.md": manual,
     "docs/recipes.md": recipe_manual,
     "docs/experiments.md": experiment_manual,

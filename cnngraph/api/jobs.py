@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
@@ -43,12 +44,12 @@ def resumed_job(
     run: Path, changes: Iterable[Override], *, plugins: Iterable[str] = (), max_nodes: int = MAX_NODES
 ) -> Job:
     """The run in a folder, by its own spec and recipe. Raises SpecError (E631 where there is none)."""
-    for name in ("spec.yaml", "recipe.yaml"):
+    for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
             raise SpecError([Diagnostic("E631", f"{run} is not the folder of a run: there is no {name} in it")])
-    spec = str(run / "spec.yaml")
+    spec = str(run / run_files.SPEC)
     compilation = compile_spec(spec, plugins=plugins, max_nodes=max_nodes)
-    return new_job(compilation, spec, str(run / "recipe.yaml"), changes)
+    return new_job(compilation, spec, str(run / run_files.RECIPE), changes)
 
 
 def same_network(job: Job, compilation: Compilation, name: str, run: Path) -> None:

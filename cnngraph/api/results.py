@@ -214,7 +214,7 @@ class EvaluationResult(Readable):
         require("matplotlib")
         with explained():
             from cnngraph.train.record import files
-            from cnngraph.train.record.confusion import confusion_figure
+            from cnngraph.train.record.plots import confusion_figure
             from cnngraph.train.record.scores import Report
         report = Report(tuple(row.name for row in self.classes), self.confusion, self.loss, self.top5)
         title = f"{self.network}, {self.weights} weights, {self.split} images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,11 @@ from cnngraph.api.arguments import (
 from cnngraph.api.jobs import Job, new_job, resumed_job, same_network
 from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import TrainResult
-from cnngraph.compilation import compile_spec
+from cnngraph.compilation import Compilation, compile_spec
+from cnngraph.document import Table, Value
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.language.load import Override
 from cnngraph.packages import explained, require
 
 if TYPE_CHECKING:
@@ -65,25 +68,20 @@ def train(
     Raises SpecError for all that is wrong, before the first batch where it can be known then; TypeError for arguments
     that do not go together; PackageError, an ImportError, for a package that is missing.
     """
-    names, shape, modules = overrides(params), input_value(input), plugin_names(plugins)
-    text, keys = recipe_value(recipe), recipe_changes(changes, seed)
-    if resume is not None:
-        if recipe is not None or out is not None or weights is not None:
-            raise TypeError("a resumed run has its own recipe, folder and weights: leave recipe, out and weights out")
-        if spec is None and (names or shape):
-            raise TypeError("a resumed run has its own network: params and input need the spec that they apply to")
-        job = resumed_job(Path(resume), keys, plugins=modules, max_nodes=max_nodes)
-        if spec is not None:
-            compilation = compile_spec(spec, names, shape, max_nodes=max_nodes, plugins=modules)
-            same_network(job, compilation, str(spec), Path(resume))
-    elif spec is not None:
-        compilation = compile_spec(spec, names, shape, max_nodes=max_nodes, plugins=modules)
-        job = new_job(compilation, str(spec), text, keys)
-    else:
-        raise TypeError("train needs a spec, or resume= with the folder of a run")
+    asked = _Asked(
+        spec=None if spec is None else str(spec),
+        recipe=recipe_value(recipe),
+        params=overrides(params),
+        changes=recipe_changes(changes, seed),
+        input=input_value(input),
+        plugins=plugin_names(plugins),
+        max_nodes=max_nodes,
+    )
+    if resume is not None and (recipe is not None or out is not None or weights is not None):
+        raise TypeError("a resumed run has its own recipe, folder and weights: leave recipe, out and weights out")
     folder = resume if resume is not None else out
     return run_job(
-        job,
+        asked.new_job() if resume is None else asked.resumed_job(Path(resume)),
         folder=None if folder is None else Path(folder),
         resume=resume is not None,
         data_dir=None if data_dir is None else Path(data_dir),
@@ -92,6 +90,37 @@ def train(
         tensorboard=tensorboard,
         progress=progress,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What to train, as `train` was asked."""
+
+    spec: str | None
+    recipe: str | Table | None
+    params: tuple[Override, ...]
+    changes: tuple[Override, ...]
+    input: Value | None
+    plugins: tuple[str, ...]
+    max_nodes: int
+
+    def new_job(self) -> Job:
+        """A new run. Raises SpecError, or TypeError without a spec."""
+        if self.spec is None:
+            raise TypeError("train needs a spec, or resume= with the folder of a run")
+        return new_job(self._compilation(self.spec), self.spec, self.recipe, self.changes)
+
+    def resumed_job(self, run: Path) -> Job:
+        """The run in a folder. Raises SpecError, or TypeError where params or an input have no spec to apply to."""
+        if self.spec is None and (self.params or self.input):
+            raise TypeError("a resumed run has its own network: params and input need the spec that they apply to")
+        job = resumed_job(run, self.changes, plugins=self.plugins, max_nodes=self.max_nodes)
+        if self.spec is not None:
+            same_network(job, self._compilation(self.spec), self.spec, run)
+        return job
+
+    def _compilation(self, spec: str) -> Compilation:
+        return compile_spec(spec, self.params, self.input, max_nodes=self.max_nodes, plugins=self.plugins)
 
 
 def run_job(

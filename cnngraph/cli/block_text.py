@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.cli.messages import count
-from cnngraph.numbers import sizes
+from cnngraph.numbers import show_sizes
 from cnngraph.text import one_line
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def _block_lines(block: Block) -> Iterator[Styled]:
 
 
 def _outcome(example: Example) -> str:
-    gives = ", ".join(map(sizes, example.gives))
-    return f"{sizes(example.reads)} → {gives}, {count(example.num_params, 'parameter')}"
+    gives = ", ".join(map(show_sizes, example.gives))
+    return f"{show_sizes(example.reads)} → {gives}, {count(example.num_params, 'parameter')}"
 
 
 def _param(name: str, default: str | None) -> str:

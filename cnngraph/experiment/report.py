@@ -10,7 +10,7 @@ from pathlib import Path
 from cnngraph import files, text
 from cnngraph.experiment.plan import Plan
 from cnngraph.experiment.results import Variant, spread
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 from cnngraph.train.record.progress import duration
 
 CURVES = "curves.svg"
@@ -66,7 +66,7 @@ def cells(variants: Sequence[Variant]) -> list[list[str]]:
             spread(each.accuracies) or "none finished",
             *([] if chosen else [spread(each.highest)]),
             f"{each.parameters:,}",
-            short(each.macs),
+            show_count(each.macs),
             duration(each.seconds) if each.runs else "",
             str(each.planned) if len(each.runs) == each.planned else f"{len(each.runs)} of {each.planned}",
         ]

@@ -308,3 +308,23 @@ class LogSoftmax(Op):
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.LogSoftmax."""
         return layer("LogSoftmax", dim=axis_index(self.name, inputs[0], self.dim) + 1)
+
+
+OPS: tuple[type[Op], ...] = (
+    Relu,
+    Relu6,
+    LeakyRelu,
+    PRelu,
+    Elu,
+    Selu,
+    Gelu,
+    Silu,
+    Mish,
+    Sigmoid,
+    Tanh,
+    Softmax,
+    LogSoftmax,
+    Hardswish,
+    Hardsigmoid,
+    Softplus,
+)

@@ -126,9 +126,10 @@ class Parameter(Op):
         return {"": self.shape}
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.parameter, which gives a torch.nn.Parameter rather than a module."""
+        """`parameter` of backend/modules/layers.py, which gives a torch.nn.Parameter rather than a module."""
         if isinstance(self.init, InitCall):
-            return layer(
-                "cnngraph.backend.modules.layers.parameter", self.shape, self.init.function, **self.init.kwargs
-            )
-        return layer("cnngraph.backend.modules.layers.parameter", self.shape, self.init)
+            return layer("parameter", self.shape, self.init.function, **self.init.kwargs)
+        return layer("parameter", self.shape, self.init)
+
+
+OPS: tuple[type[Op], ...] = (Scale, Abs, Parameter)

@@ -223,3 +223,6 @@ class ConvTranspose(Op):
                 dilation=(side(self.dilation), 1),
             ),
         )
+
+
+OPS: tuple[type[Op], ...] = (Conv, ConvTranspose)

@@ -91,8 +91,8 @@ class DropPath(Op):
     )
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.DropPath."""
-        return layer("cnngraph.backend.modules.layers.DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
+        """DropPath of backend/modules/layers.py."""
+        return layer("DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
 
 
 @dataclass(frozen=True)
@@ -131,5 +131,8 @@ class DropBlock(Op):
         return image
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.DropBlock."""
-        return layer("cnngraph.backend.modules.layers.DropBlock", p=self.p, block=self.block)
+        """DropBlock of backend/modules/layers.py."""
+        return layer("DropBlock", p=self.p, block=self.block)
+
+
+OPS: tuple[type[Op], ...] = (Dropout, Dropout2d, AlphaDropout, DropPath, DropBlock)

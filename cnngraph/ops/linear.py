@@ -58,3 +58,6 @@ class Linear(Op):
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.Linear."""
         return layer("Linear", inputs[0].sizes[-1], self.out, **unless_default(bias=(self.bias, True)))
+
+
+OPS: tuple[type[Op], ...] = (Linear,)

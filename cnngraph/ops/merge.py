@@ -336,10 +336,13 @@ class Gate(Op):
         return inputs[1].count * inputs[1].channels * self.kernel**2
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.Gate."""
+        """Gate of backend/modules/layers.py."""
         return layer(
-            "cnngraph.backend.modules.layers.Gate",
+            "Gate",
             inputs[1].channels,
             mode=self.mode,
             **unless_default(bias=(self.bias, None), kernel=(self.kernel, 1)),
         )
+
+
+OPS: tuple[type[Op], ...] = (Concat, Add, Sub, Mul, Maximum, Mean, Gate)

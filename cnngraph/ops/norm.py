@@ -197,7 +197,7 @@ class LayerNorm(Op):
         """torch.nn.LayerNorm where the channels are last, otherwise the same between two permutes."""
         last = inputs[0].axes[-1] == CHANNELS
         return layer(
-            "LayerNorm" if last else "cnngraph.backend.modules.layers.ChannelLayerNorm",
+            "LayerNorm" if last else "ChannelLayerNorm",
             inputs[0].channels,
             **unless_default(
                 eps=(self.eps, 1e-5),
@@ -310,3 +310,6 @@ class LocalResponseNorm(Op):
             self.size,
             **unless_default(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0)),
         )
+
+
+OPS: tuple[type[Op], ...] = (BatchNorm, GroupNorm, LayerNorm, InstanceNorm, LocalResponseNorm)

@@ -312,3 +312,6 @@ class GlobalMaxPool(Op):
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """The maximum over height and width; its gradient goes to one place, as that of nn.AdaptiveMaxPool2d does."""
         return f"torch.flatten(F.adaptive_max_pool2d({arguments[0]}, 1), 1)"
+
+
+OPS: tuple[type[Op], ...] = (MaxPool, AvgPool, LpPool, AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool)

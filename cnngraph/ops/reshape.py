@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, field, show_value
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import AXIS_LIMIT, Axis, Index
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index, describe, need_divisible, unless_default
@@ -24,6 +25,7 @@ class Flatten(Op):
 
     name: ClassVar[str] = "flatten"
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     start_dim: int | str = field(Axis(), "first axis to take", 1)
     end_dim: int | str = field(Axis(), "last axis to take", -1)
@@ -100,6 +102,7 @@ class Reshape(Op):
     name: ClassVar[str] = "reshape"
     elsewhere: ClassVar[tuple[str, ...]] = ("view",)
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "the new sizes, without the batch")
     axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the new axes", None)
@@ -118,7 +121,7 @@ class Reshape(Op):
         if any(size < 1 and size != -1 for size in self.shape) or self.shape.count(-1) > 1:
             raise OpError("shape takes sizes of at least 1, and a single -1", code="E205", word="shape")
         if tensor.count % known or (-1 not in self.shape and tensor.count != known):
-            wanted = "×".join(map(str, self.shape))
+            wanted = show_sizes(self.shape)
             raise OpError(
                 f"{describe(tensor)} has {tensor.count} numbers, which do not fill {wanted}", code="E203", word="shape"
             )
@@ -217,6 +220,7 @@ class Split(Op):
 
     name: ClassVar[str] = "split"
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     sizes: tuple[int, ...] | int = field(
         Either((Int(1), ListOf(Int(1)))), "the parts' sizes, or one size for all but perhaps a smaller last"
@@ -318,3 +322,6 @@ class Identity(Op):
     def chain_layer(self, *inputs: TensorType) -> Layer | None:
         """torch.nn.Identity, of one input."""
         return layer("Identity") if len(inputs) == 1 else None
+
+
+OPS: tuple[type[Op], ...] = (Flatten, Reshape, Permute, Chunk, Split, Slice, Identity)

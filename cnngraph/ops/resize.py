@@ -226,3 +226,6 @@ class Upsample(Op):
                 align_corners=(self.align_corners or None, None),
             ),
         )
+
+
+OPS: tuple[type[Op], ...] = (ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, Upsample)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cnngraph import run_files
 from cnngraph.backend import lower
 from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
@@ -22,8 +23,6 @@ from cnngraph.train.record import files
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.record.state import check_documents
 from cnngraph.train.run import title_of
-
-BEST, LAST = "best", "last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,13 @@ class FinishedRun:
     @classmethod
     def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
         """Read a run's folder. Raises SpecError: E650 where it is none, E645 where it is damaged, the spec's errors."""
-        for name in ("spec.yaml", "recipe.yaml"):
+        for name in (run_files.SPEC, run_files.RECIPE):
             if not (path / name).is_file():
                 raise refusal(f"{path} is not the folder of a run: there is no {name} in it")
-        compilation = compile_spec(f"{path}/spec.yaml", plugins=plugins, max_nodes=max_nodes)
+        compilation = compile_spec(f"{path}/{run_files.SPEC}", plugins=plugins, max_nodes=max_nodes)
         if not compilation.ok or compilation.graph is None:
             raise SpecError(compilation.diagnostics)
-        recipe = load_recipe(f"{path}/recipe.yaml")
+        recipe = load_recipe(f"{path}/{run_files.RECIPE}")
         folder = RunFolder(path)
         facts = folder.data()
         if facts is None:
@@ -88,16 +87,16 @@ class FinishedRun:
 
     def chosen(self, which: str | None) -> str:
         """Which weights: as asked for, or the best where a best epoch was chosen. Raises SpecError (E650)."""
-        which = which or (BEST if self.folder.best.is_file() else LAST)
+        which = which or (run_files.BEST if self.folder.best.is_file() else run_files.LAST)
         if "/" in which or not self.weights_file(which).is_file():
-            there = sorted(each.stem for each in self.folder.path.glob("*.safetensors"))
+            there = run_files.kept_weights(self.folder.path)
             help = f"--weights {' or '.join(there)}" if there else "no epoch of the run was finished"
             raise refusal(f"{self.folder.path} has no {which} weights", help)
         return which
 
     def weights_file(self, which: str) -> Path:
         """The file of the best or the last weights, or of those that were kept on the way: `epoch-0010`."""
-        return self.folder.path / f"{which}.safetensors"
+        return run_files.weights_file(self.folder.path, which)
 
     def model(self, which: str, device: torch.device) -> nn.Module:
         """The network with its weights, in eval mode.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cnngraph.backend.wrap import neat
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import SizeLimit
+from cnngraph.numbers import show_sizes
 
 CHECK_SIZE = "check_size"
 PLACES = {"height": -2, "width": -1}
@@ -44,7 +45,7 @@ def _refusal(graph: Graph, limit: SizeLimit, variable: str) -> Iterator[str]:
     option = f"{_plain(limit.input)}=" if several else ""
     yield from neat(f"if {_condition(limit, size)}:", 4)
     yield "        raise ValueError("
-    yield f'            "this network was built for {inputs} of {"×".join(map(str, shape))}, "'
+    yield f'            "this network was built for {inputs} of {show_sizes(shape)}, "'
     yield f'            f"got {shape[0]}×{height}×{width}: "'
     yield f'            "{cause}; "'
     yield f'            f"rebuild it with --input {option}{shape[0]}x{height}x{width}"'

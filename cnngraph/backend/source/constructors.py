@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from cnngraph.backend.modules.classes import class_source
-from cnngraph.backend.modules.compile import find
+from cnngraph.backend.modules.compile import find, name_in_source
 from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, Leaf
 from cnngraph.backend.wrap import literal, neat, quoted
 from cnngraph.ops.op import Layer
@@ -164,8 +164,7 @@ def _arguments(layer: Layer) -> tuple[Argument, ...]:
 
 def _call(part: Leaf | Group, of_group: Mapping[str, Definition]) -> Call:
     if isinstance(part, Leaf):
-        kind = part.layer.kind
-        return Call(kind.rpartition(".")[2] if "." in kind else f"nn.{kind}", _arguments(part.layer))
+        return Call(name_in_source(part.layer.kind), _arguments(part.layer))
     if part.path in of_group:
         definition = of_group[part.path]
         arguments: list[Argument] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from cnngraph.backend.modules.compile import find
+from cnngraph.backend.modules.compile import find, name_in_source
 from cnngraph.backend.modules.initialise import rules_by_module
 from cnngraph.backend.modules.plan import Group, Leaf
 from cnngraph.backend.wrap import WIDTH, literal, neat, quoted
@@ -84,8 +84,7 @@ def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]
             if isinstance(part, Leaf) and issubclass(find(part.layer.kind), classes)  # type: ignore[arg-type]
         ]
         if set(filter(_has_parameters, alike)) == set(wanted):
-            names = [kind.rpartition(".")[2] if "." in kind else f"nn.{kind}" for kind in kinds]
-            return f"{CLASS}{' | '.join(names)})", alike
+            return f"{CLASS}{' | '.join(map(name_in_source, kinds))})", alike
     if "*" in rule.match:
         fitting = [part for path, part in left.items() if re.fullmatch(rule.pattern, path)]
         alone = set(filter(_has_parameters, fitting)) == set(wanted)

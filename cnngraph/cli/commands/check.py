@@ -12,7 +12,7 @@ from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
 from cnngraph.cli.options import Format, Reading, format_option, reading_options
 from cnngraph.diagnostics import Diagnostic, Severity
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help", "notes", "fixes")
 
@@ -79,7 +79,7 @@ def _checked(spec: str, how: Reading) -> _Checked:
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
         return _Checked(spec, mistakes, "a recipe")
     if graph is not None:
-        facts = f"{count(graph.num_params, 'parameter')}, {short(graph.macs)} MACs"
+        facts = f"{count(graph.num_params, 'parameter')}, {show_count(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
     return _Checked(spec, compilation.diagnostics + own_recipe_misfits(compilation, how.train), facts)

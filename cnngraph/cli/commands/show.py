@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     ("cnngraph show net.yaml --depth 1", "only the top level"),
     ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "with other values"),
     ("cnngraph show net.yaml --format json", "for a program"),
-    ("cnngraph show blocks/residual", "a library of blocks: their params, and an example of each"),
+    ("cnngraph show blocks/residual", "a library of blocks"),
 )
 @spec_argument
 @click.option("--depth", type=number(1), metavar="N", help="Show N levels of names; what is deeper is summed up.")
