@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Int, field
@@ -11,7 +10,6 @@ from cnngraph.ops.shapes import describe, unless_default
 from cnngraph.tensor_type import CHANNELS, TensorType
 
 
-@dataclass(frozen=True)
 class Linear(Op):
     """A fully connected layer: y = W·x + b over the channels, which must be the last axis.
 

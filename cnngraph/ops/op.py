@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from cnngraph.fields import REQUIRED, FieldError, fields_of
+from cnngraph.frozen import Frozen
 from cnngraph.nearest import did_you_mean
 from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import OTHER, TensorType
@@ -30,8 +31,7 @@ class OpError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Frozen):
     """A constructor call as data: the backend makes a module of it or prints it as source.
 
     `kind` names its class: a bare name is one of torch.nn or of backend/modules/layers.py; the op of a plugin gives
@@ -52,8 +52,7 @@ def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
     return Layer(kind, args, kwargs)
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Frozen):
     """One use of an op: its words as YAML would give them, its input shapes, and the shape that comes out.
 
     It is a test (built with PyTorch and compared) and a line of the manual. `axes` names the axes of the inputs
@@ -80,8 +79,7 @@ class Example:
         )
 
 
-@dataclass(frozen=True)
-class Op(ABC):
+class Op(Frozen, ABC):
     """An operation with its words filled in.
 
     Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the

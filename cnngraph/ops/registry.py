@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.frozen import Frozen
 from cnngraph.ops import activation, arithmetic, conv, dropout, linear, merge, norm, pool, reshape, resize
 from cnngraph.ops.op import Op
 
@@ -46,8 +47,7 @@ def builtin_ops() -> Mapping[str, type[Op]]:
     return MappingProxyType({each.name: each for each in BUILTIN})
 
 
-@dataclass(frozen=True)
-class Registry:
+class Registry(Frozen):
     """The ops that a spec may use: the built-in ones, those of plugins, and those of installed packages."""
 
     plugins: Mapping[str, type[Op]] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, field, show_value
@@ -16,7 +15,6 @@ from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
 MAX_PARTS = 10_000  # that a split or chunk makes
 
 
-@dataclass(frozen=True)
 class Flatten(Op):
     """Some axes in a row become one, by default all of them: C×H×W gives a vector of C·H·W features.
 
@@ -70,7 +68,6 @@ class Flatten(Op):
         return layer("Flatten", **unless_default(start_dim=(start + 1, 1), end_dim=(last, -1)))
 
 
-@dataclass(frozen=True, slots=True)
 class AxisLetters(Kind):
     """Names of axes, a letter for each: C, H, W, or _ for a nameless one. Held as a tuple."""
 
@@ -92,7 +89,6 @@ class AxisLetters(Kind):
         return "a letter for each axis: C, H, W, or _ for one without a name"
 
 
-@dataclass(frozen=True)
 class Reshape(Op):
     """The same numbers in the same order under other sizes, the batch not counted; one size may be -1, what is left.
 
@@ -137,7 +133,6 @@ class Reshape(Op):
         return f"{arguments[0]}.reshape({arguments[0]}.shape[0], {', '.join(map(str, self.shape))})"
 
 
-@dataclass(frozen=True)
 class Permute(Op):
     """The axes in another order; each keeps its name, so `.channels` stays right.
 
@@ -184,7 +179,6 @@ def _resized(tensor: TensorType, place: int, size: int) -> TensorType:
     return TensorType((*tensor.sizes[:place], size, *tensor.sizes[place + 1 :]), tensor.axes)
 
 
-@dataclass(frozen=True)
 class Chunk(Op):
     """Equal parts along an axis, by default the channels: a list of tensors. The parts of `halves` are `halves.0`, …"""
 
@@ -214,7 +208,6 @@ class Chunk(Op):
         return f"torch.chunk({arguments[0]}, {self.chunks}, {axis_index(self.name, inputs[0], self.dim) + 1})"
 
 
-@dataclass(frozen=True)
 class Split(Op):
     """Parts of given sizes along an axis, by default the channels: a list of tensors."""
 
@@ -254,7 +247,6 @@ class Split(Op):
         return f"torch.split({arguments[0]}, {sizes}, {axis_index(self.name, inputs[0], self.dim) + 1})"
 
 
-@dataclass(frozen=True)
 class Slice(Op):
     """A part along an axis, by default the channels: from `start` up to, not with, `stop`, every `step`-th.
 
@@ -297,7 +289,6 @@ class Slice(Op):
         return f"{arguments[0]}[{':, ' * (place + 1)}{self.start or ''}:{stop}{step}]"
 
 
-@dataclass(frozen=True)
 class Identity(Op):
     """The input itself; of several inputs the list of them. It names a tensor, or gathers tensors under one name."""
 

@@ -8,12 +8,12 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+from cnngraph.backend.formatting import format_statement
 from cnngraph.backend.modules import compile as modules
 from cnngraph.backend.modules import layers
 from cnngraph.backend.modules.plan import Group, Leaf, plan
 from cnngraph.backend.source.constructors import define
 from cnngraph.backend.source.initial_source import init_weights_source
-from cnngraph.backend.wrap import neat
 from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.graph.graph import Graph
 from cnngraph.version import __version__
@@ -95,7 +95,7 @@ def _narrow(source: str) -> str:
     lines = []
     for line in source.splitlines():
         text = line.lstrip()
-        lines += neat(text, len(line) - len(text)) if text.endswith((":", ")", "]")) else [line]
+        lines += format_statement(text, len(line) - len(text)) if text.endswith((":", ")", "]")) else [line]
     return "\n".join(lines)
 
 
