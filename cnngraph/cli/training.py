@@ -12,7 +12,7 @@ data_dir_option = click.option(
     "data_dir",
     type=Path,
     metavar="FOLDER",
-    help="Where image sets are kept, or the folder of your own images.",
+    help="Where image sets are kept, or the folder of your own images; by default the variable CNNGRAPH_DATA_DIR.",
 )
 device_option = click.option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")

@@ -25,7 +25,7 @@ from cnngraph.train.data.changes import same_images
 from cnngraph.train.data.identity import Identity, identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import Note, announce, data_root, load_parts
+from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, load_parts
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.machine import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.loop.patterns import check_patterns
@@ -76,7 +76,7 @@ def run_training(
         if begun and not begun.state:  # it died before its first checkpoint, and begins as it began
             weights = first_weights(begun)
         report = _fitting(weights, graph) if weights else None
-        data_dir = data_dir or (begun.data_dir if begun else None)
+        data_dir = data_dir_of(data_dir, begun.data_dir if begun else None)
         parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
         root = data_root(recipe, data_dir)
         if begun and begun.identity:

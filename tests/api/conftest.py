@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import cnngraph
+from cnngraph.recipe import Recipe
 from cnngraph.train.data.images import Part, Parts
+from cnngraph.train.data.named import EMBEDDED
 from cnngraph.train.data.open import load_parts
 
 SPEC = """
@@ -27,9 +29,11 @@ def tenth(part: Part | None) -> Part | None:
     return replace(part, indices=part.indices[::10]) if part else None
 
 
-def some(*arguments: Any) -> Parts:
-    """A tenth of each split."""
-    parts = load_parts(*arguments)
+def some(recipe: Recipe, *arguments: Any) -> Parts:
+    """A tenth of each split of the digits; of other data all images."""
+    parts = load_parts(recipe, *arguments)
+    if recipe.data.name != EMBEDDED:
+        return parts
     train = tenth(parts.train)
     assert train
     return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))

@@ -214,3 +214,33 @@ def test_an_experiment_of_specs(spec: str) -> None:
     done = cnngraph.experiment([spec], seeds=1, out="one")
     assert (done.folder, len(done.variants), done.variants[0].std) == (Path("one"), 1, None)
     assert "accuracy" in str(done)
+
+
+def photos(folder: Path) -> Path:
+    """A folder of images of two classes, six each."""
+    for label, shade in (("dark", 20), ("light", 220)):
+        (folder / label).mkdir(parents=True)
+        for number in range(6):
+            Image.new("L", (28, 28), shade + number).save(folder / label / f"{number}.png")
+    return folder
+
+
+def test_the_environment_names_the_data_folder(
+    spec: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, other = (photos(tmp_path_factory.mktemp(name) / "photos") for name in ("ours", "other"))
+    recipe = {"data": "folder", "epochs": 1, "batch_size": 4, "validation": 0.3, "optimizer": "adam", "device": "cpu"}
+    monkeypatch.delenv("CNNGRAPH_DATA_DIR", raising=False)
+    with pytest.raises(cnngraph.SpecError, match="E62"):
+        cnngraph.train(spec, recipe=recipe, params={"classes": 2})
+    monkeypatch.setenv("CNNGRAPH_DATA_DIR", str(ours))
+    result = cnngraph.train(spec, recipe=recipe, params={"classes": 2}, out="run")
+    recorded = json.loads(Path("run/environment.json").read_text())["data_dir"]
+    assert Path(recorded) == ours
+    monkeypatch.setenv("CNNGRAPH_DATA_DIR", str(other))
+    again = cnngraph.evaluate(
+        result, "validation", device="cpu"
+    )  # the run's own images, whatever the variable says now
+    assert (again.images, again.warnings) == (4, ())
+    named = cnngraph.train(spec, recipe=recipe, params={"classes": 2}, data_dir=ours, out="named")
+    assert Path(json.loads((named.folder / "environment.json").read_text())["data_dir"]) == ours
