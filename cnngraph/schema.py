@@ -36,6 +36,11 @@ PUBLISHED: Schema = {
     "additionalProperties": {"type": "number", "minimum": 0, "maximum": 100},
     "propertyNames": {"pattern": f"^{DATA_SET.pattern}$"},
 }
+IGNORE: Schema = {
+    "type": ["object", "null"],
+    "additionalProperties": {"type": "string", "pattern": "\\S"},
+    "propertyNames": {"pattern": "^W[0-9]{3}$"},
+}
 OVERLAY: Schema = {"type": ["object", "null"]}
 
 
@@ -82,6 +87,7 @@ def _file_words() -> Schema:
         "init": _init(),
         "weights": _weights(),
         "train": {"anyOf": [_ref("recipe"), {"enum": recipe_names()}, TEXT]},
+        "ignore": IGNORE,
     }
     return _described(FILE_KEYS, words)
 
@@ -103,6 +109,7 @@ def node_words() -> Schema:
         "expect": {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},
         "share": PATH,
         "unused": {"type": "boolean"},
+        "ignore": IGNORE,
     }
     return _described(NODE_KEYS, words)
 

@@ -11,7 +11,7 @@ from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
-from cnngraph.lint.training import own_recipe_misfits
+from cnngraph.lint.run import Lint
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check(
     Raises nothing for what is wrong with the spec: ask the result whether it is `ok`. Needs no PyTorch.
     """
     compilation = _compile(spec, input, plugins, max_nodes, params, more_params)
-    return CheckResult(str(spec), (*compilation.diagnostics, *own_recipe_misfits(compilation)))
+    return CheckResult(str(spec), tuple(Lint(own=True).run(compilation).diagnostics))
 
 
 def build(

@@ -69,7 +69,7 @@ def experiment(
         report=done.page,
         failed=done.outcome.failed,
         interrupted=done.outcome.interrupted,
-        warnings=tuple(done.different),
+        warnings=(*done.plan.warnings, *done.different),
     )
 
 

@@ -8,19 +8,23 @@ from pathlib import Path
 
 from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec, network_of
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, SpecError, warnings_of
 from cnngraph.document import Table
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
 from cnngraph.language.write import write_spec
+from cnngraph.lint.run import Lint
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.recipe.changed import find_table, read_changed
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A network and the recipe to train it by. `spec_text` is the spec in one file, with the recipe in it."""
+    """A network and the recipe to train it by, with what is likely wrong with them.
+
+    `spec_text` is the spec in one file, with the recipe in it.
+    """
 
     graph: Graph
     recipe: Recipe
@@ -37,7 +41,8 @@ def new_job(compilation: Compilation, name: str, recipe: str | Table | None, cha
     assert compilation.spec
     table, title = (recipe, "recipe") if isinstance(recipe, Table) else find_table(compilation.spec.train, recipe)
     made = read_changed(table, changes, title)
-    return Job(graph, made, write_spec(compilation.spec, to_dict(made)), compilation.diagnostics)
+    warnings = warnings_of(Lint(made).run(compilation).diagnostics)
+    return Job(graph, made, write_spec(compilation.spec, to_dict(made)), warnings)
 
 
 def resumed_job(

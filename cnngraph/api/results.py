@@ -305,7 +305,8 @@ class ExperimentResult(Readable):
     """An experiment's runs and their comparison.
 
     `report` is its page report.html, None where no run is finished; `failed` has the errors of the runs that did not
-    reach their end, by folder; `warnings` are runs that saw different images.
+    reach their end, by folder; `warnings` are about its networks, and about runs that
+    were trained on different images.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Severity, Span
+from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
 from cnngraph.language.model import BlockSpec
 
@@ -94,7 +94,7 @@ class Budget:
     @property
     def has_errors(self) -> bool:
         """Whether any diagnostic so far is an error."""
-        return any(each.severity is Severity.ERROR for each in self.diagnostics)
+        return has_errors(self.diagnostics)
 
     def report(self, problem: ProblemError, path: str) -> None:
         """Keep a mistake, once: the same place in another use of a block is only counted."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity
+from cnngraph.diagnostics import Diagnostic, Mistakes, has_errors
 from cnngraph.document import Entry
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
@@ -49,7 +49,7 @@ def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[D
     live = always | _live(nodes, outputs.values())
     if complete and _are_taps(spec):
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
-    if complete and not any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+    if complete and not has_errors(found):
         found.extend(_unread(walked, live, unused, outputs.values()))
     graph = Graph(
         name=spec.name,
@@ -202,8 +202,7 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complet
             continue
         rules.append(rule)
         if complete:  # else the modules that a rule fits may be among those that failed
-            own = each.match.span.source == spec.source
-            told.extend(_rule_mistakes(each, rule, nodes, own))
+            told.extend(_rule_mistakes(each, rule, nodes))
     return tuple(rules)
 
 
@@ -232,20 +231,10 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
             return
 
 
-def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node], own: bool) -> Iterable[Diagnostic]:
-    """A rule that fits nothing, or a parameter that none of its modules has.
-
-    What an extended spec's rule fits may be what its variant does without: only the spec's own rules are told then.
-    """
+def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
+    """A parameter that none of the modules has which a rule fits."""
     fitting = [node for node in nodes if rule.fits(node.op, node.path)]
-    if not fitting and not own:
-        return
     if not fitting:
-        ops = {node.op for node in nodes}
-        help = did_you_mean(rule.match, ops) or "match: an op's name, or a path with * (one part) and ** (any)"
-        severity = Severity.WARNING
-        message = f"this rule fits no module: {rule.match}"
-        yield Diagnostic("W701", message, spec.match.span, severity, help=help)
         return
     if all(node.op == "parameter" for node in fitting):
         message = "a free parameter is initialised by its own word, not by a rule"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec
-from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError
+from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError, has_errors, warnings_of
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment.model import Entrant, Experiment
 from cnngraph.experiment.reading import Described
@@ -22,6 +22,7 @@ from cnngraph.language.load import Override
 from cnngraph.language.model import Spec
 from cnngraph.language.write import write_spec
 from cnngraph.library import find_network, is_name
+from cnngraph.lint.run import Lint
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, find_recipe, load_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
@@ -53,11 +54,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of an experiment, in the order in which they are made."""
+    """All runs of an experiment, in the order in which they are made, and what is likely wrong with their networks."""
 
     name: str
     about: str
     trials: tuple[Trial, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def variants(self) -> list[str]:
@@ -75,11 +77,9 @@ def plan(described: Described) -> Plan:
     planner = _Planner(described)
     trials = list(planner.trials())
     mistakes = list(planner.mistakes)
-    if not mistakes:
-        mistakes = list(_same_folders(trials, described))
-    if mistakes:
-        raise SpecError(mistakes)
-    return Plan(described.experiment.name, described.experiment.about, tuple(trials))
+    if not has_errors(mistakes):
+        mistakes += _same_folders(trials, described)
+    return Plan(described.experiment.name, described.experiment.about, tuple(trials), warnings_of(mistakes))
 
 
 def _over_bounds(described: Described) -> Iterator[Diagnostic]:
@@ -209,9 +209,8 @@ class _Planner:
         table, name = find_table(spec.train, recipe_name)
         changes = [replace(each, name=each.name.removeprefix(TRAIN)) for each in setting if each.name.startswith(TRAIN)]
         recipe = read_changed(table, changes, name)
-        found = misfits(recipe, graph, self._item(number).span)
-        if found:
-            raise SpecError(found)
+        self.note(warnings_of(misfits(recipe, graph, self._item(number).span)))
+        self.note(Lint(recipe, verify=False).run(compilation).diagnostics)
         return _Variant(*self._names(entrant, name, setting), graph, recipe, spec)
 
     def _names(self, entrant: Entrant, recipe: str, setting: tuple[Override, ...]) -> tuple[str, str]:

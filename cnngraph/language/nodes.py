@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from cnngraph.diagnostics import Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.reader import Reader
@@ -65,6 +67,7 @@ class NodeReader:
             unused=self.read.truth(words, "unused"),
             expect=words.get("expect"),
             words=rest,
+            ignore=self.read.ignores(words["ignore"], _extent(name.span, table.span)) if "ignore" in words else (),
         )
         if len(self.read.mistakes) > mistakes:
             return None
@@ -116,6 +119,11 @@ class NodeReader:
             return ()
         table = self.read.table(words[word], word)
         return table.entries if table else ()
+
+
+def _extent(first: Span, last: Span) -> Span:
+    """From the beginning of one place to the end of another."""
+    return replace(first, end_line=last.end_line, end_column=last.end_column)
 
 
 def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:

@@ -15,6 +15,7 @@ from cnngraph.file_kinds import SPEC, other_kind
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
+    Ignore,
     InitSpec,
     NodeSpec,
     ParamSpec,
@@ -54,6 +55,7 @@ class FileSpec:
     init: tuple[InitSpec, ...] = ()
     renames: dict[str, str] = field(default_factory=dict)
     train: Table | Word | None = None
+    ignore: tuple[Ignore, ...] = ()
 
 
 def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None, list[Diagnostic]]:
@@ -94,6 +96,7 @@ class _Parser:
             "init": ("init", self.init),
             "weights": ("renames", self.renames),
             "train": ("train", self.train),
+            "ignore": ("ignore", lambda value: self.read.ignores(value, None)),
         }
         for key in FILE_KEYS.values():
             if key.name not in words or key.name == "cnngraph":

@@ -64,6 +64,7 @@ FILE_KEYS = _keys(
         True,
     ),
     Key("train", "The training recipe, or the name of one.", "the-recipe", True),
+    Key("ignore", "Warnings that are not reported, each with the reason: `{W401: why it is right}`.", "warnings"),
 )
 
 NODE_KEYS = _keys(
@@ -98,6 +99,7 @@ NODE_KEYS = _keys(
     ),
     Key("share", "The path of a node whose module runs again, weights included.", "weights-used-twice"),
     Key("unused", "`true` builds the node for its weights' names and never runs it.", "weights-never-used"),
+    Key("ignore", "Warnings that are not reported about the node, each with the reason.", "warnings"),
 )
 
 OWN_BLOCK_KEYS = _keys(

@@ -49,6 +49,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "init": [{"match": each.match.text, **main.table(each.values)} for each in spec.init],
         "weights": {"renames": dict(spec.renames)} if spec.renames else None,
         "train": train,
+        "ignore": {each.code.text: each.reason for library in reversed(libraries) for each in library.ignore},
     }
     lines = [line for key, value in document.items() if value for line in _entry(key, value, 0)]
     return "\n".join(lines) + "\n"
@@ -139,6 +140,7 @@ class _Writer:
             "flat": node.flat or None,
             "unused": node.unused or None,
             "expect": node.expect.plain() if node.expect else None,
+            "ignore": {each.code.text: each.reason for each in node.ignore} or None,
             "nodes": self.scope(node.nodes) if node.nodes else None,
         }
         own = {each.key for each in node.words}

@@ -76,7 +76,8 @@ def check_fit(
     weights = recipe.loss.class_weights
     if classes and isinstance(weights, tuple) and len(weights) != classes:
         message = f"loss.class_weights has {len(weights)} weights, and {title} has {classes} classes"
-        found.append(Diagnostic("E605", message, recipe.places.get("loss.class_weights")))
+        help = f"give {classes} weights, in the order of the classes, or balanced"
+        found.append(Diagnostic("E605", message, recipe.places.get("loss.class_weights"), help=help))
     return found + _check_auxiliary(recipe, list(outputs)[1:])
 
 
@@ -89,9 +90,8 @@ def _check_inputs(
 ) -> list[Diagnostic]:
     if len(inputs) != 1:
         names = ", ".join(inputs)
-        return [
-            Diagnostic("E612", f"training needs a network with one input, this one has {len(inputs)}: {names}", span)
-        ]
+        message = f"training needs a network with one input, this one has {len(inputs)}: {names}"
+        return [Diagnostic("E612", message, span, help="build it, and write the training loop in Python")]
     if not shape:
         return []
     given, wanted = image_shape(recipe, shape), next(iter(inputs.values()))

@@ -12,9 +12,10 @@ from torch import nn
 from cnngraph import run_files
 from cnngraph.backend import lower
 from cnngraph.compilation import compile_spec
-from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError, warnings_of
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
+from cnngraph.lint.run import Lint
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
@@ -38,7 +39,7 @@ class DataFacts:
 class FinishedRun:
     """A run that was trained, to its end or not. The recipe's `normalize` are the figures that were used.
 
-    An `old` one was written before its files had versions and checksums.
+    An `old` one was written before its files had versions and checksums. `notices` are warnings about the network.
     """
 
     folder: RunFolder
@@ -46,6 +47,7 @@ class FinishedRun:
     recipe: Recipe
     data: DataFacts | None
     old: bool = False
+    notices: tuple[Diagnostic, ...] = ()
 
     @classmethod
     def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
@@ -54,29 +56,28 @@ class FinishedRun:
             if not (path / name).is_file():
                 raise refusal(f"{path} is not the folder of a run: there is no {name} in it")
         compilation = compile_spec(f"{path}/{run_files.SPEC}", plugins=plugins, max_nodes=max_nodes)
-        if not compilation.ok or compilation.graph is None:
-            raise SpecError(compilation.diagnostics)
+        notices = warnings_of(Lint(verify=False).run(compilation).diagnostics)
+        if compilation.graph is None:
+            raise refusal(f"{path}/{run_files.SPEC} is a library of blocks: there is no network in it")
         recipe = load_recipe(f"{path}/{run_files.RECIPE}")
         folder = RunFolder(path)
         facts = folder.data()
         if facts is None:
-            return cls(folder, compilation.graph, recipe, _known(recipe), old=True)
+            return cls(folder, compilation.graph, recipe, _known(recipe), True, notices)
         figures = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
         channels, height, width = facts["image"]
         data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
         recipe = replace(recipe, normalize=figures)
-        wrong = misfits(recipe, compilation.graph, shape=data.image, classes=len(data.classes))
-        if wrong:
-            raise SpecError(wrong)
-        return cls(folder, compilation.graph, recipe, data, old=not facts.get("version"))
+        notices += warnings_of(misfits(recipe, compilation.graph, shape=data.image, classes=len(data.classes)))
+        return cls(folder, compilation.graph, recipe, data, not facts.get("version"), notices)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What cannot be verified in a run of an older version."""
+        """What is likely wrong with the network, and what cannot be verified in a run of an older version."""
         if not self.old:
-            return ()
+            return self.notices
         message = f"{self.folder.path} was written by an older cnngraph: its weights have no checksum to verify"
-        return (Diagnostic("W647", message, severity=Severity.WARNING),)
+        return (*self.notices, Diagnostic("W647", message, severity=Severity.WARNING))
 
     def need_data(self) -> DataFacts:
         """The facts of the images. Raises SpecError (E650) for a run that was made before they were written down."""

@@ -13,12 +13,13 @@ from cnngraph.diagnostics import Source
 from cnngraph.document import core_scalar, yaml_text
 from cnngraph.elaborate import budget
 from cnngraph.fields import show_value
-from cnngraph.language import load, names, parse
+from cnngraph.language import load, names, parse, reader
 from cnngraph.language.expressions import values
 from cnngraph.language.expressions.evaluate import Reference, ShapeValue, evaluate, parse_expression
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.grammar import MAX_DEPTH, MAX_LENGTH
 from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
+from cnngraph.lint.run import Lint
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_PARTS
 from cnngraph.tensor_type import TensorType
@@ -62,7 +63,8 @@ def refresh(request: pytest.FixtureRequest) -> bool:
 
 @pytest.mark.parametrize("example", SPECS, ids=lambda each: each.name)
 def test_example(example: Example, folder: Path, refresh: bool) -> None:
-    compilation = compile_text(Source(example.file or "example.yaml", whole(example.text)), folder)
+    source = Source(example.file or "example.yaml", whole(example.text))
+    compilation = Lint().run(compile_text(source, folder, fixes=False))
     compare(example, outcome(compilation), refresh)
     if example.below is None:
         assert compilation.ok
@@ -153,6 +155,7 @@ BOUNDS: dict[str, int] = {
     "parts of a dotted name": names.MAX_PARTS,
     "characters in all imported and extended files": load.MAX_IMPORTED,
     "rules of `init`": parse.MAX_RULES,
+    "entries of `ignore` in a file": reader.MAX_IGNORED,
     "stars in the old name of a rename": parse.MAX_STARS,
     "uses of blocks within each other": budget.MAX_NESTING,
     "numbers in one tensor": ops.MAX_ELEMENTS,

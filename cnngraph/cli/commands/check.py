@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
-from cnngraph.cli.options import Format, Reading, format_option, reading_options
-from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.cli.options import Format, Reading, format_option, reading_options, selection_options
+from cnngraph.diagnostics import Diagnostic, has_errors
 from cnngraph.numbers import show_count
+
+if TYPE_CHECKING:
+    from cnngraph.lint.selection import Selection
 
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help", "notes", "fixes")
 
@@ -32,8 +36,9 @@ JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", 
     shell_complete=complete_networks,
 )
 @format_option
+@selection_options
 @reading_options
-def check(specs: tuple[str, ...], format: Format, reading: Reading) -> None:
+def check(specs: tuple[str, ...], format: Format, selection: Selection, reading: Reading) -> None:
     """Find every mistake in a spec.
 
     Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
@@ -41,7 +46,7 @@ def check(specs: tuple[str, ...], format: Format, reading: Reading) -> None:
 
     The exit code is 1 where there is an error, with --format json too.
     """
-    found = [_checked(spec, reading) for spec in specs]
+    found = [_checked(spec, reading, selection) for spec in specs]
     if format == "json":
         _print_json(found)
     else:
@@ -61,7 +66,7 @@ class _Checked:
     @property
     def ok(self) -> bool:
         """Whether there is no error."""
-        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+        return not has_errors(self.diagnostics)
 
     @property
     def verdict(self) -> str:
@@ -70,11 +75,11 @@ class _Checked:
         return (f"fine but for {counted}" if counted else "fine") if self.ok else counted
 
 
-def _checked(spec: str, how: Reading) -> _Checked:
+def _checked(spec: str, how: Reading, selection: Selection) -> _Checked:
     from cnngraph.cli.reading import compile_file
-    from cnngraph.lint.training import own_recipe_misfits
+    from cnngraph.lint.run import Lint
 
-    compilation = compile_file(spec, how)
+    compilation = compile_file(spec, how, Lint(own=True, changes=how.train, selection=selection))
     graph = compilation.graph
     if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
         return _Checked(spec, mistakes, "a recipe")
@@ -82,7 +87,7 @@ def _checked(spec: str, how: Reading) -> _Checked:
         facts = f"{count(graph.num_params, 'parameter')}, {show_count(graph.macs)} MACs"
     else:
         facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
-    return _Checked(spec, compilation.diagnostics + own_recipe_misfits(compilation, how.train), facts)
+    return _Checked(spec, compilation.diagnostics, facts)
 
 
 def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:

@@ -61,6 +61,8 @@ def experiment(
         raise click.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
     described = _described(names, recipes, seeds)
     planned = plan(described)
+    if planned.warnings:
+        print_diagnostics(planned.warnings, to_stderr=True)
 
     require("matplotlib")  # which is needed at the end
     from cnngraph.experiment.conducting import conduct

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,20 +105,20 @@ def train(
 def _new(spec: str, how: Reading, recipe: str | None) -> Job:
     """A new run."""
     from cnngraph.api.jobs import new_job
-    from cnngraph.cli.reading import compile_file
+    from cnngraph.cli.reading import compile_unlinted
 
-    return new_job(compile_file(spec, replace(how, train=())), spec, recipe, how.train)
+    return new_job(compile_unlinted(spec, how), spec, recipe, how.train)
 
 
 def _resumed(run: Path, spec: str | None, how: Reading) -> Job:
     """A run to resume; a spec beside it must be the run's."""
     from cnngraph.api.jobs import resumed_job, same_network
-    from cnngraph.cli.reading import compile_file, find_plugins
+    from cnngraph.cli.reading import compile_unlinted, find_plugins
 
     if (how.params or how.input) and spec is None:
         raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
     find_plugins(how.plugins)
     job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:
-        same_network(job, compile_file(spec, replace(how, train=())), spec, run)
+        same_network(job, compile_unlinted(spec, how), spec, run)
     return job
