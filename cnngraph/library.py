@@ -71,7 +71,7 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
         return known[name]
     if f"blocks/{name}.yaml" in block_files():
         meant = f"did you mean blocks/{name}, the library of blocks?"
-        raise SpecError([Diagnostic("E311", f"there is no network {name} in the library", span, help=meant)])
+        raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
     help = help or "cnngraph list prints what there is; a file of your own is named with its ending"
     raise SpecError([Diagnostic("E311", f"there is no network {name} in the library", span, help=help)])

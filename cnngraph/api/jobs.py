@@ -51,7 +51,7 @@ def resumed_job(
     """The run in a folder, by its own spec and recipe. Raises SpecError (E631 where there is none)."""
     for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
-            raise SpecError([Diagnostic("E631", f"{run} is not the folder of a run: there is no {name} in it")])
+            raise SpecError.of("E631", f"{run} is not the folder of a run: there is no {name} in it")
     spec = str(run / run_files.SPEC)
     compilation = compile_spec(spec, plugins=plugins, max_nodes=max_nodes)
     return new_job(compilation, spec, str(run / run_files.RECIPE), changes)
@@ -60,4 +60,4 @@ def resumed_job(
 def same_network(job: Job, compilation: Compilation, name: str, run: Path) -> None:
     """Raise SpecError (E631) where a spec that is given beside a resumed run is not the run's network."""
     if network_of(compilation, name).state != job.graph.state:
-        raise SpecError([Diagnostic("E631", f"the run in {run} trains another network than {name}")])
+        raise SpecError.of("E631", f"the run in {run} trains another network than {name}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from cnngraph.api.arguments import Plugins, plugin_names
 from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import ClassMetrics, EvaluationResult, Guess, Prediction, TrainResult
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.packages import explained, require
 
@@ -109,7 +109,7 @@ def predict(
     found = []
     for answer in predict(classifier, given_images(images), top):
         if answer.problem and strict:
-            raise SpecError([Diagnostic("E621", answer.problem)])
+            raise SpecError.of("E621", answer.problem)
         guesses = tuple(Guess(guess.name, guess.probability) for guess in answer.guesses)
         found.append(Prediction(answer.file, guesses, answer.problem))
     return found

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
 from cnngraph.backend.weights.published import TORCHVISION
 from cnngraph.compilation import compile_spec, network_of
-from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
 from cnngraph.document import value_of
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
-from cnngraph.runs.finished import FinishedRun, refusal
+from cnngraph.runs.finished import FinishedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.resampling import shorter_side
 from cnngraph.train.data.decoding import upright
@@ -129,11 +129,11 @@ def open_classifier(
     if weights and is_published(weights):
         if is_folder:
             message = f"{trained} is a folder: {weights} weights belong to a network that is given by its name"
-            raise refusal(message, "a run has weights of its own: leave the weights out")
+            raise SpecError.of("E650", message, help="a run has weights of its own: leave the weights out")
         return of_torchvision(trained, weights, device)
     if not is_folder and (trained.endswith(ENDINGS) or (is_name(trained) and trained in network_files())):
         help = "torchvision's published weights are used by --weights torchvision; cnngraph train makes a run of it"
-        raise refusal(f"{trained} is a network, not the folder of a run", help)
+        raise SpecError.of("E650", f"{trained} is a network, not the folder of a run", help=help)
     return of_run(FinishedRun.open(Path(trained), plugins=plugins, max_nodes=max_nodes), weights, device)
 
 
@@ -163,7 +163,9 @@ def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
     classes = tuple(published.meta["categories"])
     (output, *_) = graph.outputs.values()
     if graph.type_of(output).sizes != (len(classes),):
-        raise refusal(f"{graph.name} has no output of the {len(classes):,} classes that {opened.name} tells apart")
+        raise SpecError.of(
+            "E650", f"{graph.name} has no output of the {len(classes):,} classes that {opened.name} tells apart"
+        )
     model = lower(graph)
     load_weights(model, opened)
     model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

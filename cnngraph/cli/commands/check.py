@@ -44,7 +44,8 @@ def check(specs: tuple[str, ...], format: Format, selection: Selection, reading:
     Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
     loading PyTorch. Each message has the place, the facts that led to it, and one likely mend.
 
-    The exit code is 1 where there is an error, with --format json too.
+    The exit code is 1 where there is an error, with --format json too. cnngraph explain CODE explains a message's code
+    with examples.
     """
     found = [_checked(spec, reading, selection) for spec in specs]
     if format == "json":
