@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span, SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import Diagnostic, Question, Span, SpecError, Suggestion, did_you_mean
 
 ENDINGS = (".yaml", ".yml")  # of the names of files
 NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders, and files, that hold something else
@@ -95,7 +94,7 @@ def find_file(text: str) -> Path:
         if found := blocks.get(name) or blocks.get(f"{name}.yaml"):
             return found
     if not os.path.lexists(path) and path.stem in network_files():
-        help = f"did you mean {path.stem}, the network of the library?"
+        help = Question(f"{path.stem}, the network of the library")
         raise SpecError([Diagnostic("E101", f"cannot read {text}: there is no such file", help=help)])
     return path
 
@@ -103,7 +102,7 @@ def find_file(text: str) -> Path:
 def _file_meant(name: str, folder: Path) -> str | None:
     for ending in (*ENDINGS, ""):
         if os.path.isfile(folder / f"{name}{ending}"):
-            return f"did you mean ./{name}{ending}?"
+            return Suggestion(f"./{name}{ending}")
     return f"{name} is a folder here; name its files: {name}/*.yaml" if os.path.isdir(folder / name) else None
 
 

@@ -61,6 +61,7 @@ def check(
     return CheckResult(str(spec), tuple(Lint(own=True).run(compilation).diagnostics))
 
 
+@explained()
 def build(
     spec_or_graph: str | Path | Graph,
     /,
@@ -78,12 +79,12 @@ def build(
     Raises SpecError for all that is wrong; TypeError where a graph is given params; PackageError, an ImportError,
     where PyTorch is not installed or is broken.
     """
-    with explained():
-        from cnngraph.backend import lower
+    from cnngraph.backend import lower
 
     return lower(graph_of(spec_or_graph, input, plugins, max_nodes, params, more_params))
 
 
+@explained()
 def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) -> WeightsReport:
     """Load weights into a network that was built here, and report on every key.
 
@@ -92,8 +93,7 @@ def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) 
     spec are applied. Everything must fit but a classifier whose number of classes a param changes, which keeps its
     fresh weights; else SpecError is raised, and the model is unchanged. Without `strict`, what fits is loaded.
     """
-    with explained():
-        from cnngraph.backend import load_weights, open_weights
+    from cnngraph.backend import load_weights, open_weights
 
     graph = getattr(model, "graph", None)
     names = base_names(graph) if isinstance(graph, Graph) else [type(model).__name__]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from cnngraph.api.progress import ProgressCallback, ignore_progress
 from cnngraph.api.results import ExperimentResult, VariantResult
 from cnngraph.launch import is_launched
-from cnngraph.packages import explained, require
+from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
     from cnngraph.experiment.reading import Described
 
 
+@explained()
 def experiment(
     file_or_specs: str | Path | Sequence[str | Path],
     /,
@@ -38,11 +39,11 @@ def experiment(
     """
     if is_launched():
         raise RuntimeError("torchrun trains one network in several processes: call cnngraph.train in them")
-    require("matplotlib", "torch", "torchvision")
-    with explained():
-        from cnngraph.api.experiment_reporting import Reported
-        from cnngraph.experiment.conducting import conduct
-        from cnngraph.experiment.plan import plan
+    require_extra("train")  # some of it is needed at the end only
+    from cnngraph.api.experiment_reporting import Reported
+    from cnngraph.experiment.conducting import conduct
+    from cnngraph.experiment.plan import plan
+
     done = conduct(
         plan(_described(file_or_specs, recipes, seeds)),
         None if out is None else Path(out),

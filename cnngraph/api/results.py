@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
-from cnngraph.packages import explained, require
+from cnngraph.packages import explained
 
 if TYPE_CHECKING:
     from torch import nn
@@ -144,14 +144,15 @@ class TrainResult(Readable):
             return self.test.accuracy
         return self.best.validation.accuracy if self.best and self.best.validation else None
 
+    @explained()
     def load_model(self, weights: str | None = None, device: str = "cpu") -> nn.Module:
         """The trained network in eval mode, with its `best` (the default), `last` or `epoch-0010` weights.
 
         Raises SpecError (E645, E650) where the run's folder is damaged or lacks them.
         """
-        with explained():
-            from cnngraph.runs.finished import FinishedRun
-            from cnngraph.train.loop.machine import choose_device
+        from cnngraph.runs.finished import FinishedRun
+        from cnngraph.train.loop.machine import choose_device
+
         run = FinishedRun.open(self.folder)
         return run.model(run.chosen(weights), choose_device(device))
 
@@ -206,16 +207,16 @@ class EvaluationResult(Readable):
     seconds: float
     warnings: tuple[Diagnostic, ...] = ()
 
+    @explained()
     def draw(self, path: str | Path) -> Path:
         """Draw the confusion matrix into a file: .png, .svg or .pdf. Raises ValueError for another ending."""
         file = Path(path)
         if file.suffix.lower() not in PICTURES:
             raise ValueError(f"{file} must end in {', '.join(PICTURES)}")
-        require("matplotlib")
-        with explained():
-            from cnngraph.train.record import files
-            from cnngraph.train.record.plots import confusion_figure
-            from cnngraph.train.record.scores import Report
+        from cnngraph.train.record import files
+        from cnngraph.train.record.plots import confusion_figure
+        from cnngraph.train.record.scores import Report
+
         report = Report(tuple(row.name for row in self.classes), self.confusion, self.loss, self.top5)
         title = f"{self.network}, {self.weights} weights, {self.split} images"
         files.write_figure(file, confusion_figure(title, report))

@@ -11,7 +11,7 @@ from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import ClassMetrics, EvaluationResult, Guess, Prediction, TrainResult
 from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.elaborate import MAX_NODES
-from cnngraph.packages import explained, require
+from cnngraph.packages import explained
 
 if TYPE_CHECKING:
     from cnngraph.runs.finished import FinishedRun
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Run: TypeAlias = "str | Path | TrainResult"
 
 
+@explained()
 def evaluate(
     run: Run,
     split: str = "test",
@@ -42,8 +43,7 @@ def evaluate(
     Raises SpecError where the folder holds no run, the run is damaged, or weights or images are missing; PackageError,
     an ImportError, for a package that is missing.
     """
-    with explained():
-        from cnngraph.runs.evaluation import evaluate_run
+    from cnngraph.runs.evaluation import evaluate_run
 
     def note(text: str) -> None:
         progress(Note(text))
@@ -74,6 +74,7 @@ def evaluate(
     )
 
 
+@explained()
 def predict(
     run_or_network: Run,
     images: ImageLike | Iterable[ImageLike],
@@ -98,11 +99,10 @@ def predict(
     """
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
-    require("torch", "torchvision")
-    with explained():
-        from cnngraph.runs.classifier import open_classifier
-        from cnngraph.runs.given import given_images
-        from cnngraph.runs.prediction import predict
+    from cnngraph.runs.classifier import open_classifier
+    from cnngraph.runs.given import given_images
+    from cnngraph.runs.prediction import predict
+
     classifier = open_classifier(
         str(_place(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
     )
@@ -116,8 +116,8 @@ def predict(
 
 
 def _open(run: Run, plugins: Plugins, max_nodes: int) -> FinishedRun:
-    with explained():
-        from cnngraph.runs.finished import FinishedRun
+    from cnngraph.runs.finished import FinishedRun
+
     return FinishedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
 
 

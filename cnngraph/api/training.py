@@ -25,12 +25,13 @@ from cnngraph.document import Table, Value
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.language.load import Override
-from cnngraph.packages import explained, require
+from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
     pass
 
 
+@explained()
 def train(
     spec: str | Path | None = None,
     /,
@@ -135,11 +136,11 @@ def run_job(
     progress: ProgressCallback,
 ) -> TrainResult:
     """Train what a job says; see `train`."""
-    require("matplotlib")  # for the curves at the end
-    with explained():
-        from cnngraph.api.reporting import Callback, train_result
-        from cnngraph.backend import open_weights
-        from cnngraph.train import run_training
+    require_extra("train")  # some of it is needed at the end only
+    from cnngraph.api.reporting import Callback, train_result
+    from cnngraph.backend import open_weights
+    from cnngraph.train import run_training
+
     for warning in job.warnings:
         progress(Note(str(warning)))
     result = run_training(

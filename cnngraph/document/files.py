@@ -45,7 +45,7 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         if about.st_size > limits.bytes:
             message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
             raise SpecError([Diagnostic("E501", message, help=RAISE)])
-        return _decoded(name, path.read_bytes())
+        return _decoded(name, path, path.read_bytes())
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
@@ -53,7 +53,7 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
 
 
-def _decoded(name: str, data: bytes) -> Source:
+def _decoded(name: str, path: Path, data: bytes) -> Source:
     """A file's bytes as text. Raises SpecError where they are not UTF-8."""
     wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
@@ -70,7 +70,7 @@ def _decoded(name: str, data: bytes) -> Source:
         message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
         span = Span(source, line, column, line, column + 1)
         raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
-    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path)
 
 
 def no_file(about: os.stat_result) -> str | None:

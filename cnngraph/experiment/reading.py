@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_file, value_of
 from cnngraph.experiment.model import Experiment
 from cnngraph.file_kinds import EXPERIMENT, other_kind
 from cnngraph.library import ENDINGS, library_root, network_files
-from cnngraph.nearest import did_you_mean
 from cnngraph.recipe.reading import Reader
 
 ITEMS = {"specs": "network", "recipes": "recipe", "seeds": "seed"}  # the lists that make runs, and what is in them

@@ -8,9 +8,9 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
+from cnngraph.diagnostics import did_you_mean
 from cnngraph.fields import REQUIRED, FieldError, fields_of
 from cnngraph.frozen import Frozen
-from cnngraph.nearest import did_you_mean
 from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import OTHER, TensorType
 
@@ -82,8 +82,9 @@ class Example(Frozen):
 class Op(Frozen, ABC):
     """An operation with its words filled in.
 
-    Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the
-    manual. `layer` or `code` must be given: an op with a module gives `layer`, one without gives `code`.
+    Subclasses are frozen dataclasses, without a decorator, whose fields are declared with `cnngraph.fields.field`; the
+    docstring is the manual. `layer` or `code` must be given: an op with a module gives `layer`, one without gives
+    `code`.
     """
 
     name: ClassVar[str]

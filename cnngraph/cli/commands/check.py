@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
@@ -25,6 +26,7 @@ JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", 
     ("cnngraph check net.yaml", "find every mistake"),
     ("cnngraph check specs/*.yaml", "many files at once"),
     ("cnngraph check net.yaml --set classes=4 --input 3x320x320", "with other values"),
+    ("cnngraph check net.yaml --fix", "apply the fixes that were verified, and say what is left"),
     ("cnngraph check net.yaml --format json", "for a program"),
 )
 @argument(
@@ -36,17 +38,32 @@ JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", 
     shell_complete=complete_networks,
 )
 @format_option
+@click.option("--fix", is_flag=True, help="Apply the verified fixes of errors, and print what was changed.")
+@click.option("--diff", is_flag=True, help="Print the changes that --fix would make, and change nothing.")
 @selection_options
 @reading_options
-def check(specs: tuple[str, ...], format: Format, selection: Selection, reading: Reading) -> None:
+def check(
+    specs: tuple[str, ...], format: Format, fix: bool, diff: bool, selection: Selection, reading: Reading
+) -> None:
     """Find every mistake in a spec.
 
     Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
     loading PyTorch. Each message has the place, the facts that led to it, and one likely mend.
 
-    The exit code is 1 where there is an error, with --format json too. cnngraph explain CODE explains a message's code
-    with examples.
+    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies fixes until none is left,
+    also to the files that a spec imports, but never to the library's.
+
+    The exit code is 1 where there is an error, with --format json too; with --diff also where there is a fix.
+    cnngraph explain CODE explains a message's code with examples.
     """
+    if diff:
+        from cnngraph.cli.fixing import show_fixes
+
+        raise Exit(0 if show_fixes(specs, reading) else 1)
+    if fix:
+        from cnngraph.cli.fixing import apply_fixes
+
+        apply_fixes(specs, reading, to_stderr=format == "json")
     found = [_checked(spec, reading, selection) for spec in specs]
     if format == "json":
         _print_json(found)

@@ -51,7 +51,7 @@ def ops(names: Sequence[str], plugins: tuple[str, ...]) -> None:
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
-    from cnngraph.nearest import did_you_mean
+    from cnngraph.diagnostics import did_you_mean
     from cnngraph.ops.registry import called
 
     other = called(name)

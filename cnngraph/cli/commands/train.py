@@ -9,13 +9,13 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
-from cnngraph.cli.complete import complete_networks
+from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.cli.options import Reading, reading_options
 from cnngraph.cli.published import expectations, weights_option
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import free_cores
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.api.jobs import Job
@@ -37,11 +37,20 @@ if TYPE_CHECKING:
     shell_complete=complete_networks,
 )
 @click.option(
-    "--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the spec's: a name, or a .yaml file."
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Train by this recipe instead of the spec's: a name, or a .yaml file.",
+    shell_complete=complete_recipes,
 )
 @click.option("--out", type=Path, metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
 @data_dir_option
-@click.option("--resume", type=Path, metavar="RUN", help="Go on with the run in this folder, where it stopped.")
+@click.option(
+    "--resume",
+    type=Path,
+    metavar="RUN",
+    help="Go on with the run in this folder, where it stopped.",
+    shell_complete=complete_runs,
+)
 @weights_option
 @device_option
 @quiet_option
@@ -77,7 +86,7 @@ def train(
 
     if job.warnings:
         print_diagnostics(job.warnings, to_stderr=True)
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
     from cnngraph.train import run_training

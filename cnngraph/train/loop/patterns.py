@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import nn
 
-from cnngraph.diagnostics import Diagnostic
+from cnngraph.diagnostics import Diagnostic, did_you_mean
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.path_patterns import matches_path
-from cnngraph.nearest import did_you_mean
 from cnngraph.recipe import Recipe
 
 
