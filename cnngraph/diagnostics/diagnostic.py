@@ -175,5 +175,5 @@ class Mistakes(list[Diagnostic]):
     def check(self) -> None:
         """Raise SpecError if there are too many."""
         if len(self) > MAX_MISTAKES:
-            message = f"there are more than {MAX_MISTAKES} mistakes, of which these are some"
+            message = f"more than {MAX_MISTAKES} errors; the first {MAX_MISTAKES} are shown"
             raise SpecError([*self[:MAX_MISTAKES], Diagnostic("E504", message)])

@@ -77,7 +77,7 @@ def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, tol
 def test_a_network_of_the_library_by_its_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
     assert cli("train", "googlenet_mnist", "--recipe", "digits").code == 0
     assert (told["graph"].name, told["recipe"].name) == ("googlenet_mnist", "digits")
-    assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean googlenet_mnist?\n")
+    assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean `googlenet_mnist`?\n")
 
 
 @pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
@@ -107,7 +107,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--recipe", "digit"], "error[E606]: there is no recipe digit\n  help: did you mean digits?\n"),
+        (["--recipe", "digit"], "error[E606]: there is no recipe digit\n  help: did you mean `digits`?\n"),
         (["--recipe", "nowhere.yaml"], "error[E606]: there is no recipe file nowhere.yaml\n"),
         (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: epochs must be an integer"),
         (["--set", "train.epoch=3"], "error[E602]: a recipe has no word epoch\n"),
@@ -116,7 +116,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
         (["--recipe", "under.yaml"], "error[E601]: in a file of its own a recipe has no word train\n --> under.yaml:2"),
         (
             ["--recipe", "undre.yaml"],
-            "error[E606]: there is no recipe file undre.yaml\n  help: did you mean under.yaml?",
+            "error[E606]: there is no recipe file undre.yaml\n  help: did you mean `under.yaml`?",
         ),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> N
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
     assert ran.err.startswith(f"error[E303]: the spec has no param {name}\n")
-    assert ran.err.endswith(f"  help: did you mean train.{word}?\n")
+    assert ran.err.endswith(f"  help: did you mean `train.{word}`?\n")
 
 
 @pytest.mark.parametrize("command", ["train", "experiment"])

@@ -30,7 +30,7 @@ def variant(folder: Path, text: str) -> Path:
 def test_a_name_that_replaces_nothing_is_a_warning(tmp_path: Path, text: str, meant: str) -> None:
     compilation = compile_spec(variant(tmp_path, text))
     (told,) = compilation.diagnostics
-    assert (told.code, told.line, told.help) == ("W318", 3, f"did you mean {meant}?")
+    assert (told.code, told.line, told.help) == ("W318", 3, f"did you mean `{meant}`?")
     assert compilation.ok
     assert compilation.graph
 

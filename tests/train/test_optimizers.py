@@ -107,7 +107,7 @@ def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
     recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=groups), places={"optimizer.groups.0.match": place})
     first, second = check_patterns(recipe, graph)
     assert (first.code, first.message) == ("E614", "optimizer.groups.0.match fits no parameter of grouped: layer3.*")
-    assert second.help == "did you mean batch_norm?"
+    assert second.help == "did you mean `batch_norm`?"
     assert (first.span, second.span) == (place, None)
 
 

@@ -263,7 +263,7 @@ def test_flat_validation_images_have_their_labels(tmp_path: Path, beside: Callab
     assert some.test.images.labels.tolist() == [0, 1, 0]
     with pytest.raises(SpecError, match="no class tenhc here") as caught:
         load(replace(IMAGENET, data=ImageNet(classes=("tenhc", "n03126707"))), tmp_path)
-    assert caught.value.diagnostics[0].help == "did you mean tench?"
+    assert caught.value.diagnostics[0].help == "did you mean `tench`?"
 
 
 def test_folders_and_no_names(tmp_path: Path) -> None:
