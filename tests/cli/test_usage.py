@@ -73,7 +73,7 @@ def test_version(cli: Cli) -> None:
         (["chek"], "error: there is no command chek: did you mean `check`?\n  Try cnngraph --help\n"),
         (
             ["frobnicate"],
-            "error: there is no command frobnicate: there are check, show, list, build, weights, ",
+            "error: there is no command frobnicate: there are check, show, list, ops, build, weights, ",
         ),
         (["check"], "error: missing argument 'SPEC...'\n  Try cnngraph check --help\n"),
         (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean `--depth`?\n"),
