@@ -87,6 +87,6 @@ def _foreign_letters(text: str, name: bool) -> Iterator[int]:
     """Where letters of another script stand in a word that would be Latin with the letters they look like."""
     for word in WORD.finditer(text):
         foreign = [index for index in range(*word.span()) if text[index] in LATIN]
-        others = [each for each in word[0] if each not in LATIN]
-        if foreign and all(each.isascii() for each in others) and (others or name):
+        others = [letter for letter in word[0] if letter not in LATIN]
+        if foreign and all(other.isascii() for other in others) and (others or name):
             yield from foreign

@@ -31,7 +31,7 @@ NOTHINGS = ("none", "nil", "n/a", "undefined")  # other languages' null
 
 
 class FieldError(Exception):
-    """A value does not suit its field: what is wrong, in the author's words, and perhaps a mend."""
+    """A value does not suit its field: what is wrong, in the author's words, and perhaps a help."""
 
     def __init__(self, message: str, help: str | None = None) -> None:
         super().__init__(message)
@@ -81,9 +81,14 @@ def fields_of(cls: type[Any]) -> dict[str, Field]:
     """The declared fields of a dataclass by name, in order; worked out once, so not to be changed."""
     if cls not in _FIELDS:
         _FIELDS[cls] = {
-            each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
-            for each in dataclass_fields(cls)
-            if "kind" in each.metadata
+            item.name: Field(
+                item.name,
+                item.metadata["kind"],
+                item.metadata["doc"],
+                item.default,
+            )
+            for item in dataclass_fields(cls)
+            if "kind" in item.metadata
         }
     return _FIELDS[cls]
 
@@ -99,15 +104,17 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
         if not depth:
             return f"{start}…{end}"
         shown = [
-            f"{each}: {show_value(value[each], depth - 1)}"
+            f"{item}: {show_value(value[item], depth - 1)}"
             if isinstance(value, Mapping)
-            else show_value(each, depth - 1)
-            for each in islice(value, SHOWN_ITEMS)
+            else show_value(item, depth - 1)
+            for item in islice(value, SHOWN_ITEMS)
         ]
         return start + ", ".join(shown) + (", …" if len(value) > SHOWN_ITEMS else "") + end
     text = str(value)
     if isinstance(value, str) and (not value.isprintable() or not isinstance(core_scalar(value), str)):
-        text = '"' + "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value) + '"'
+        text = (
+            '"' + "".join(character if character.isprintable() else ascii(character)[1:-1] for character in value) + '"'
+        )
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -120,13 +127,13 @@ def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
 
 def text_help(value: object) -> str | None:
     """Why a text that looks like a number is none."""
-    if not isinstance(value, str) or not any(each.isdigit() for each in value):
+    if not isinstance(value, str) or not any(character.isdigit() for character in value):
         return None
     if THOUSANDS.fullmatch(value):
         return f"write `{re.sub('[^-+0-9]', '', value)}`"
     if not isinstance(core_scalar(value), str):
         return "write it without quotes"
-    return DOLLAR if any(each in value for each in "+-*/ ") else None
+    return DOLLAR if any(operator in value for operator in "+-*/ ") else None
 
 
 def literal_help(help: str | None, text: str, value: object, kind: Kind) -> str | None:
@@ -284,7 +291,7 @@ class ListOf(Kind):
             raise refuse(self, value)
         if self.most is not None and len(value) > self.most:
             raise FieldError(f"must be a list of at most {self.most:,} elements, got {len(value):,}")
-        return tuple(self.item.convert(each) for each in value)
+        return tuple(self.item.convert(element) for element in value)
 
     def schema(self) -> Json:
         bound = {"maxItems": self.most} if self.most is not None else {}

@@ -47,15 +47,17 @@ def network_files(root: Path | None = None) -> dict[str, Path]:
 
 def is_family(path: Path) -> bool:
     """Whether a network stands for others: it is called like its folder, or two beside it are called after it."""
-    beside = [each.stem for each in path.parent.glob("*.yaml") if each != path and each.stem not in NO_NETWORKS]
-    called_after = [each for each in beside if each.startswith(f"{path.stem}_")]
+    beside = [other.stem for other in path.parent.glob("*.yaml") if other != path and other.stem not in NO_NETWORKS]
+    called_after = [name for name in beside if name.startswith(f"{path.stem}_")]
     return (bool(beside) and path.stem == path.parent.name) or len(called_after) > 1
 
 
 def is_name(text: str) -> bool:
     """Whether a text names a network of the library: a file has a separator in its path, or an ending."""
-    separators = [each for each in (os.sep, os.altsep) if each]
-    is_path = text in ("", ".", "..") or text.lower().endswith(ENDINGS) or any(each in text for each in separators)
+    separators = [separator for separator in (os.sep, os.altsep) if separator]
+    is_path = (
+        text in ("", ".", "..") or text.lower().endswith(ENDINGS) or any(separator in text for separator in separators)
+    )
     return not is_path
 
 
@@ -102,4 +104,4 @@ def catalogue() -> list[Network]:
     """The library's networks without its families, as they were when cnngraph/library.json was generated."""
     import json
 
-    return [Network(**each) for each in json.loads(CATALOGUE.read_text(encoding="utf-8"))]
+    return [Network(**entry) for entry in json.loads(CATALOGUE.read_text(encoding="utf-8"))]

@@ -23,24 +23,26 @@ def near_words(word: str, known: Iterable[str]) -> list[str]:
     """The known words that `word` may be a misspelling of, nearest first: few letters differ, for its length."""
     options = list(dict.fromkeys(known))
     if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
-        alike = (each for each in options if each[:1] == word[:1] and abs(len(each) - len(word)) < 3)
+        alike = (option for option in options if option[:1] == word[:1] and abs(len(option) - len(word)) < 3)
         options = list(islice(alike, MAX_NEAR))
     plain, parts = _plain(word), _parts(word)
     found: list[tuple[float, str]] = []
-    for each in options:
-        other = _plain(each)
+    for option in options:
+        other = _plain(option)
         most = _most_changes(min(len(plain), len(other)))
         if other == plain:
-            found.append((0, each))
-        elif len(parts) > 1 and (parts <= _parts(each) or (parts >= _parts(each) != set() and len(_parts(each)) > 1)):
-            found.append((1.5, each))
+            found.append((0, option))
+        elif len(parts) > 1 and (
+            parts <= _parts(option) or (parts >= _parts(option) != set() and len(_parts(option)) > 1)
+        ):
+            found.append((1.5, option))
         elif (
             abs(len(plain) - len(other)) <= most
             and (changes := _changes(plain, other)) <= most
-            and _agree_in_parts(word, each)
+            and _agree_in_parts(word, option)
         ):
-            found.append((changes, each))
-    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
+            found.append((changes, option))
+    return [name for _, name in sorted(found, key=lambda pair: pair[0])]
 
 
 def _parts(word: str) -> set[str]:
@@ -50,7 +52,7 @@ def _parts(word: str) -> set[str]:
 
 def _agree_in_parts(word: str, other: str) -> bool:
     """Whether each part is near its counterpart: `input_size` is few letters from `output_size`, but no slip."""
-    parts, others = (each.lower().split("_") for each in (word, other))
+    parts, others = (name.lower().split("_") for name in (word, other))
     if len(parts) == 1 or len(parts) != len(others):
         return True
     pairs = [(a, b) for a, b in zip(parts, others, strict=True) if a != b]

@@ -55,8 +55,8 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     found = _misplaced(source, span, problem)
     if began is not None:
         found = found or _unfinished(source, context, problem, _at(source, began), span)
-    message, place, mend = found or (f"invalid YAML: {problem}", span, None)
-    return Diagnostic("E102", message, place, help=mend)
+    message, place, advice = found or (f"invalid YAML: {problem}", span, None)
+    return Diagnostic("E102", message, place, help=advice)
 
 
 type_of_complaint = tuple[str, Span, str | None] | None
@@ -84,7 +84,9 @@ def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
             return DASH, place, f"write `- {dash[2]}`"
     if "mapping values" not in problem and "expected ':'" not in problem:
         return None
-    glued = next((each for each in (span.line, span.line - 1) if GLUED.match(source.line(each)[:MAX_SEARCHED])), None)
+    glued = next(
+        (number for number in (span.line, span.line - 1) if GLUED.match(source.line(number)[:MAX_SEARCHED])), None
+    )
     if glued:
         name, value = source.line(glued)[:MAX_SEARCHED].split(":", 1)
         place = Span(source, glued, 1 + len(name), glued, 2 + len(name))
@@ -242,7 +244,7 @@ def _unfinished(source: Source, context: str, problem: str, began: Span, span: S
     if began.column == span.column and listed != item:
         message = "list item among named entries" if item else "named entry among the items of a list"
         return message, span, "name all entries, or start all of them with `-`"
-    above = next((each for each in range(span.line - 1, 0, -1) if source.line(each).strip()), 1)
+    above = next((index for index in range(span.line - 1, 0, -1) if source.line(index).strip()), 1)
     other = source.line(above)[:MAX_SHOWN]
     name, indent = other.split(":")[0].strip(" -"), len(other) - len(other.lstrip())
     help = f"entries of one mapping must line up: `{name}` on line {above} is indented by {indent} spaces"

@@ -83,7 +83,7 @@ class Diagnostic:
             "help": self.help,
             "suggestions": list(self.suggestions),
             "notes": list(self.notes),
-            "fixes": [each.to_dict() for each in self.fixes],
+            "fixes": [fix.to_dict() for fix in self.fixes],
         }
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Diagnostic:
         if self.help:
             lines.append(f"{gutter}help: {one_line(self.help)}")
         lines += [
-            f"{gutter}fix: {one_line(each.title)}" for each in self.fixes[:1] if not each.is_told_by(self.help or "")
+            f"{gutter}fix: {one_line(fix.title)}" for fix in self.fixes[:1] if not fix.is_told_by(self.help or "")
         ]
         return "\n".join(lines)
 
@@ -138,7 +138,7 @@ class SpecError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n\n".join(str(each) for each in self.diagnostics))
+        super().__init__("\n\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
     @classmethod
     def of(
@@ -162,9 +162,9 @@ def warnings_of(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 class Mistakes(list[Diagnostic]):
     """What is wrong so far. Raises SpecError with all of it where there is more than anybody reads at once."""
 
-    def append(self, each: Diagnostic) -> None:
+    def append(self, diagnostic: Diagnostic) -> None:
         """Add one."""
-        super().append(each)
+        super().append(diagnostic)
         self.check()
 
     def extend(self, more: Iterable[Diagnostic]) -> None:

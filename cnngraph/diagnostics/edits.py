@@ -39,7 +39,7 @@ class Fix:
 
     def to_dict(self) -> dict[str, object]:
         """The fix as `check --format json` prints it."""
-        return {"title": self.title, "edits": [each.to_dict() for each in self.edits]}
+        return {"title": self.title, "edits": [edit.to_dict() for edit in self.edits]}
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:

@@ -37,7 +37,7 @@ class ParameterRepair:
     def title(self) -> str:
         """`did you mean stride: 1 at spec.yaml:16?`"""
         text = ", ".join(map(str, self.settings))
-        origins = [each.origin for each in self.settings if each.origin is not None]
+        origins = [setting.origin for setting in self.settings if setting.origin is not None]
         if len(origins) == len(self.settings):
             return Question(f"`{text}` at {origins[0]}")
         verb = "change" if origins else "add"

@@ -41,4 +41,4 @@ def write_key(key: str) -> str:
 def quoted(text: str) -> str:
     """The text in double quotes; what YAML or a terminal would not take as it is is escaped."""
     written = json.dumps(text, ensure_ascii=False)
-    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in written)
+    return "".join(character if character.isprintable() else f"\\U{ord(character):08x}" for character in written)

@@ -33,7 +33,7 @@ class Listing:
 
     def plain(self) -> Plain:
         """The value without its place."""
-        return [each.plain() for each in self.items]
+        return [item.plain() for item in self.items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Table:
 
     def get(self, key: str) -> Entry | None:
         """The entry of that key."""
-        return next((each for each in self.entries if each.key == key), None)
+        return next((entry for entry in self.entries if entry.key == key), None)
 
     def plain(self) -> Plain:
         """The value without its place."""
-        return {each.key: each.value.plain() for each in self.entries}
+        return {entry.key: entry.value.plain() for entry in self.entries}
 
     def replaced(self, path: list[str], value: Value) -> Table:
         """A table with the value at a path of keys laid in; tables on the way are made where they are missing."""
@@ -71,7 +71,7 @@ class Table:
             inner = old.value if old and isinstance(old.value, Table) else Table((), value.span)
             value = inner.replaced(rest, value)
         if old:
-            entries = tuple(replace(each, value=value) if each is old else each for each in self.entries)
+            entries = tuple(replace(entry, value=value) if entry is old else entry for entry in self.entries)
         else:
             entries = (*self.entries, Entry(key, value.span, value))
         return replace(self, entries=entries)
@@ -86,8 +86,8 @@ def texts_in(value: Value) -> Iterator[str]:
         if isinstance(value.value, str):
             yield value.value
         return
-    for each in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from texts_in(each)
+    for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
+        yield from texts_in(item)
 
 
 def value_of(plain: object, span: Span) -> Value:
@@ -95,7 +95,7 @@ def value_of(plain: object, span: Span) -> Value:
     if plain is None or isinstance(plain, str | bool | int | float):
         return Scalar(plain, span, quoted=True)
     if isinstance(plain, list | tuple):
-        return Listing(tuple(value_of(each, span) for each in plain), span)
+        return Listing(tuple(value_of(item, span) for item in plain), span)
     if isinstance(plain, dict):
-        return Table(tuple(Entry(str(key), span, value_of(each, span)) for key, each in plain.items()), span)
+        return Table(tuple(Entry(str(key), span, value_of(item, span)) for key, item in plain.items()), span)
     raise TypeError(f"a spec consists of numbers, strings, lists and mappings, not {type(plain).__name__}")

@@ -93,10 +93,10 @@ class _Reader:
             return self.scalar(event, key)
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Value] = []
-            for each in self.events:
-                if isinstance(each, yaml.SequenceEndEvent):
-                    return Listing(self.separated(items), self.span(event, each))
-                items.append(self.value(each, depth + 1, key))
+            for inner in self.events:
+                if isinstance(inner, yaml.SequenceEndEvent):
+                    return Listing(self.separated(items), self.span(event, inner))
+                items.append(self.value(inner, depth + 1, key))
         return self.table(event, depth)
 
     def scalar(self, event: yaml.ScalarEvent, key: str) -> Scalar:
@@ -190,8 +190,8 @@ class _Reader:
                 meant: Value = Scalar(text, before.value.span, True)
                 if text.startswith("(") and text.endswith(")") and "$" not in text:  # as Python writes a list
                     help = f"write a list: `{before.key}: [{text[1:-1]}]`"
-                    parts = [core_scalar(each.strip()) for each in text[1:-1].split(",")]
-                    meant = Listing(tuple(Scalar(each, before.value.span) for each in parts), before.value.span)
+                    parts = [core_scalar(part.strip()) for part in text[1:-1].split(",")]
+                    meant = Listing(tuple(Scalar(part, before.value.span) for part in parts), before.value.span)
                 message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
                 whole[-1] = replace(before, value=meant)

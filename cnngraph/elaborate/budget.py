@@ -78,9 +78,9 @@ class Budget:
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
         """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""
-        if any(each.block is block for each in self.chain):
-            inside = [each.block for each in self.chain if each.block is not None]
-            circle = " → ".join(each.name.text for each in (*inside[inside.index(block) :], block))
+        if any(use.block is block for use in self.chain):
+            inside = [use.block for use in self.chain if use.block is not None]
+            circle = " → ".join(outer.name.text for outer in (*inside[inside.index(block) :], block))
             message = f"the block `{block.name}` contains itself: {circle}"
             raise ProblemError("E306", message, block.name.span, help="use `repeat` to run a block several times")
         if len(self.chain) >= MAX_NESTING:
@@ -107,12 +107,12 @@ class Budget:
             self.repeated[key] += 1
             return
         self.repeated[key] = 0
-        if any(each.code == found.code and each.span == found.span for each in self.diagnostics):
+        if any(diagnostic.code == found.code and diagnostic.span == found.span for diagnostic in self.diagnostics):
             return
         uses = tuple(map(str, reversed(self.chain)))
         if len(uses) > SHOWN_USES:
             uses = (*uses[: SHOWN_USES - 2], f"… {len(uses) - SHOWN_USES + 1} more", uses[-1])
-        around = tuple(Cause(each.span) for each in reversed(self.chain))
+        around = tuple(Cause(use.span) for use in reversed(self.chain))
         causes = (*found.causes, *around)
         self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
 

@@ -55,7 +55,7 @@ class Trace:
         """The same, as they are found."""
         have = [self.type_of(ref).channels for ref in refs if self.type_of(ref).batched]
         wanted = [channels] if channels is not None else have
-        changes = {want - each for want in wanted for each in have} - {0}
+        changes = {want - count for want in wanted for count in have} - {0}
         seen, waiting = set(refs), list(refs)
         while waiting and len(seen) < MOST_SUSPECTS:
             ref = waiting.pop(0)
@@ -143,8 +143,8 @@ class Trace:
         found: set[Ref] = set()
         waiting = [ref]
         while waiting and len(found) < 20 * LONGEST_CHAIN:
-            each = waiting.pop(0)
-            reads = self.nodes[each.node].reads if each.node >= 0 else ()
+            tensor = waiting.pop(0)
+            reads = self.nodes[tensor.node].reads if tensor.node >= 0 else ()
             waiting += [read for read in reads if read not in found]
             found.update(reads)
         return found
@@ -156,7 +156,7 @@ def origins(words: Mapping[str, Given], wanted: Iterable[int] = (), changes: Ite
         values: list[int] = []
         if key == "out" and type(given.value) is int:
             values = [*wanted, *(given.value + change for change in sorted(changes, key=abs))]
-        yield Cause(given.origin, key, tuple(dict.fromkeys(str(each) for each in values if 0 < each != given.value)))
+        yield Cause(given.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != given.value)))
 
 
 def channels_of(type_: TensorType) -> Any:

@@ -77,7 +77,7 @@ def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     for block in spec.library.blocks.values():
         checker.block(block)
     if spec.nodes is not None:
-        inputs = frozenset(each.key for each in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
+        inputs = frozenset(entry.key for entry in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
         checker.scope(spec.nodes, Names(spec.library.params.keys(), inputs))
     return checker.diagnostics
 
@@ -95,7 +95,7 @@ class Names:
     indices: frozenset[str] = frozenset()
 
     def __contains__(self, name: str) -> bool:
-        return name == "from" or (name not in self.later and any(name in each for each in self._sets))
+        return name == "from" or (name not in self.later and any(name in known for known in self._sets))
 
     @cached_property
     def all(self) -> list[str]:
@@ -128,7 +128,7 @@ class _Checker:
         if self.registry.reserves(name):
             message = f"`{name}` is the name of an op"
             self.tell(ProblemError("E308", message, block.name.span, help="rename the block"), name)
-        inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
+        inputs = frozenset(input_.text for input_ in block.inputs) if block.inputs is not None else frozenset({"in"})
         own: set[str] = set()
         later = {param.name.text for param in block.params}
         names = Names(self.library.params.keys(), inputs, own, later=later)
@@ -176,7 +176,7 @@ class _Checker:
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
         """A path that begins with no name in reach, though perhaps with one further out."""
-        outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
+        outside = [child for scope in self.outer for child in scope.children if child.name.text == name]
         if outside:
             message = f"`{name}` is defined outside this block; a block sees only its own nodes and inputs"
             help = "pass it to the block with `from`, and name it in the block's inputs: `inputs: [x, skip]`"
@@ -221,9 +221,9 @@ class _Checker:
         entries: list[Entry] = list(child.words)
         if child.repeat is not None:
             overlays = (*child.repeat.first, *child.repeat.last)
-            if any(each.key == "op" for each in overlays):
+            if any(overlay.key == "op" for overlay in overlays):
                 return
-            entries += [each for each in overlays if each.key not in OVERLAY_WORDS]
+            entries += [overlay for overlay in overlays if overlay.key not in OVERLAY_WORDS]
         owner = f"the block `{op}`" if self.library.find(op.text) else f"`{op}`"
         for entry in entries:
             if entry.key not in known:
@@ -261,9 +261,9 @@ class _Checker:
                 self.text(value.value, value.span, value.quoted, names, label)
             return
         inner: Iterator[Value]
-        inner = iter(value.items) if isinstance(value, Listing) else (each.value for each in value)
-        for each in inner:
-            self.value(each, names, label)
+        inner = iter(value.items) if isinstance(value, Listing) else (entry.value for entry in value)
+        for item in inner:
+            self.value(item, names, label)
 
     def expression(self, value: Value, names: Names, label: str) -> None:
         """A word that is always an expression."""

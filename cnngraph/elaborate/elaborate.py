@@ -127,7 +127,7 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget
         path="",
         kind="network",
         block=None,
-        inputs=tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items()),
+        inputs=tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items()),
         value=last.value.refs if last and last.value else (),
         children=module_tree("", slot, maker.nodes, maker.implicit),
         start=0,
@@ -154,13 +154,13 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     value = spec.input
     if value is None:
         raise UnknownError
-    entries = [(each.key, each.value) for each in value] if isinstance(value, Table) else [("in", value)]
+    entries = [(entry.key, entry.value) for entry in value] if isinstance(value, Table) else [("in", value)]
     bounds = {}
-    for name, each in entries:
+    for name, entry in entries:
         if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
-            raise ProblemError("E108", f"`{name}` is not a valid input name", each.span)
-        ref = maker.add_input(name, _input_type(env.evaluate(each), each.span))
-        bounds[name] = Bound(Tensors((ref,)), each.span)
+            raise ProblemError("E108", f"`{name}` is not a valid input name", entry.span)
+        ref = maker.add_input(name, _input_type(env.evaluate(entry), entry.span))
+        bounds[name] = Bound(Tensors((ref,)), entry.span)
     if not bounds:
         raise ProblemError("E107", "the network has no `input`", value.span)
     return bounds
@@ -195,6 +195,6 @@ def _input_type(value: Any, span: Span) -> TensorType:
         message = f"`input` must be [channels, height, width] or [features], got `{show_value(value)}`"
         raise ProblemError("E107", message, span, help=_input_help(value))
     try:
-        return TensorType.of(tuple(Int(1, 1_000_000).convert(each) for each in value))
+        return TensorType.of(tuple(Int(1, 1_000_000).convert(size) for size in value))
     except FieldError as error:
         raise ProblemError("E205", f"a size in `input` {error.message}", span, help=error.help) from None

@@ -189,24 +189,24 @@ UNREAD_HELP = "read it with `from`, remove it, or mark it `unused: true` (built 
 
 
 def _all_scopes(root: Scope) -> Iterable[Scope]:
-    waiting = deque(each for each in root.children if isinstance(each, Scope))
+    waiting = deque(child for child in root.children if isinstance(child, Scope))
     while waiting:
         scope = waiting.popleft()
         yield scope
-        waiting += [each for each in scope.children if isinstance(each, Scope)]
+        waiting += [child for child in scope.children if isinstance(child, Scope)]
 
 
 def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complete: bool) -> tuple[InitRule, ...]:
     rules = []
-    for each in spec.init:
+    for init in spec.init:
         try:
-            rule = _init_rule(each, env)
+            rule = _init_rule(init, env)
         except ProblemError as problem:
             told.append(problem.diagnostic)
             continue
         rules.append(rule)
         if complete:  # else the modules that a rule fits may be among those that failed
-            told.extend(_rule_mistakes(each, rule, nodes))
+            told.extend(_rule_mistakes(init, rule, nodes))
     return tuple(rules)
 
 

@@ -53,7 +53,7 @@ class Env:
                 return self.expression(value.value, value.span, value.quoted)[0]
             return value.value
         if isinstance(value, Listing):
-            elements = [self.evaluate(each) for each in value.items[: MAX_ELEMENTS + 1]]
+            elements = [self.evaluate(item) for item in value.items[: MAX_ELEMENTS + 1]]
             _check_size(elements, value.span)
             return elements
         row = self.row(value)
@@ -62,8 +62,8 @@ class Env:
 
     def row(self, table: Table) -> Row:
         """A table's values with their places."""
-        given = {each.key: self.given(each.key_span, each.value) for each in table}
-        row = Row({key: each.value for key, each in given.items()})
+        given = {entry.key: self.given(entry.key_span, entry.value) for entry in table}
+        row = Row({key: item.value for key, item in given.items()})
         row.given = given
         return row
 
@@ -81,8 +81,8 @@ class Env:
         if isinstance(value, Listing):
             elements, sized = watched(lambda: self.evaluate(value))
             if sized is not None:
-                inner = (self.watched(each)[1] for each in value.items)
-                sized.parts = tuple(each for each in inner if each is not None)
+                inner = (self.watched(item)[1] for item in value.items)
+                sized.parts = tuple(part for part in inner if part is not None)
             return elements, sized
         if not (isinstance(value, Scalar) and isinstance(value.value, str) and (always or "$" in value.value)):
             return watched(lambda: self.evaluate(value))
@@ -163,8 +163,8 @@ class Env:
             if name in self.names.later:
                 raise ExpressionError(*too_late(name, reference.start, reference.end))
             raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
-        readable = [each for each in found if _has_sizes(*each, reference)] or found[:1]
-        if any(each != readable[0] for each in readable):
+        readable = [match for match in found if _has_sizes(*match, reference)] or found[:1]
+        if any(match != readable[0] for match in readable):
             raise ambiguous_shape(reference)
         return readable[0]
 

@@ -64,7 +64,7 @@ class UnknownError(Exception):
 
 def wrong_expression(error: ExpressionError, text: str, span: Span, quoted: bool, names: Iterable[str]) -> ProblemError:
     """What is wrong with an expression, at its place; `names` are those of the nodes in reach."""
-    hyphened = next((each for each in names if "-" in each and f"${each}" in text), None)
+    hyphened = next((name for name in names if "-" in name and f"${name}" in text), None)
     help = f"a hyphen means minus here: list `{hyphened}` in `from` and write `$from`" if hyphened else error.help
     return ProblemError(error.code, error.message, _part_of(span, error, quoted), help=help)
 

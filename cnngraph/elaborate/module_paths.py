@@ -71,7 +71,7 @@ class Place:
         if problem := key_problem(name):
             raise bad_name(*problem, self.span)
         *around, _ = heads(name)
-        clash = next((level.taken[each] for each in (name, *around) if each in level.taken), level.containers.get(name))
+        clash = next((level.taken[head] for head in (name, *around) if head in level.taken), level.containers.get(name))
         if clash is not None:
             message = f"two modules would be named `{level.within(name)}`"
             raise ProblemError(
@@ -85,11 +85,11 @@ def flattened(slot: Slot) -> Iterator[Scope | int]:
     """A slot's scopes and nodes, inner slots opened."""
     waiting = [iter(slot)]
     while waiting:
-        for each in waiting[-1]:
-            if isinstance(each, list):
-                waiting.append(iter(each))
+        for child in waiting[-1]:
+            if isinstance(child, list):
+                waiting.append(iter(child))
                 break
-            yield each
+            yield child
         else:
             waiting.pop()
 
@@ -98,7 +98,7 @@ def module_tree(path: str, slot: Slot, nodes: list[Node], implicit: set[int]) ->
     """The children of a module in order; dotted names grouped into containers at their first mention."""
     children = list(flattened(slot))
     skip = len(path) + 1 if path else 0
-    names = [None if each in implicit else _name(each, nodes)[skip:] for each in children]
+    names = [None if module in implicit else _name(module, nodes)[skip:] for module in children]
     if not any(name and "." in name for name in names):
         return tuple(children)
     groups: dict[str, list[Scope | int]] = {}
@@ -112,7 +112,7 @@ def module_tree(path: str, slot: Slot, nodes: list[Node], implicit: set[int]) ->
                 groups[head] = []
                 order.append(head)
             groups[head].append(child)
-    return tuple(_container(path, each, groups[each], nodes) if isinstance(each, str) else each for each in order)
+    return tuple(_container(path, child, groups[child], nodes) if isinstance(child, str) else child for child in order)
 
 
 def _container(path: str, head: str, children: list[Scope | int], nodes: list[Node]) -> Scope:

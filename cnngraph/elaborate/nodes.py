@@ -87,12 +87,12 @@ class Maker:
     def place_at(self, span: Span, path: str, slot: Slot) -> None:
         """Say where a shared module's use is written, which is not where its owner is."""
         for position in range(len(slot) - 1, -1, -1):  # it is one of the last: a repeat shares thousands of times
-            each = slot[position]
-            if isinstance(each, Scope) and each.path == path:
-                slot[position] = replace(each, span=span)
+            child = slot[position]
+            if isinstance(child, Scope) and child.path == path:
+                slot[position] = replace(child, span=span)
                 return
-            if isinstance(each, int) and self.nodes[each].path == path:
-                self.nodes[each] = replace(self.nodes[each], span=span)
+            if isinstance(child, int) and self.nodes[child].path == path:
+                self.nodes[child] = replace(self.nodes[child], span=span)
                 return
 
     def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str, reads: Reads) -> Op:
@@ -114,7 +114,7 @@ class Maker:
                 notes = (f"the value comes from {given.origin}",) if given.origin != given.span else ()
                 message = f"`{key}` of `{cls.name}` {error.message}"
                 causes = (Cause(given.origin, key), *behind)
-                others = {name: each.value for name, each in words.items()}
+                others = {name: item.value for name, item in words.items()}
                 help = (
                     cls.advice(key, given.value, others)
                     or literal_help(error.help, given.span.text, given.value, known.kind)
@@ -123,7 +123,7 @@ class Maker:
                 problems.append(
                     ProblemError("E205", message, given.span, notes=notes, help=help, key=key, causes=causes)
                 )
-        missing = [name for name, each in fields.items() if each.required and name not in words]
+        missing = [name for name, item in fields.items() if item.required and name not in words]
         missing = not_meant(missing, words, fields)
         if missing:
             message = f"`{cls.name}` requires {in_backticks(missing, ' and ')}"

@@ -51,7 +51,7 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
     find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
     perhaps = [find.perhaps(child, index) - needs[index] for index, child in enumerate(scope.children)]
-    if all(each < index for index in range(len(names)) for each in needs[index] | perhaps[index]):
+    if all(need < index for index in range(len(names)) for need in needs[index] | perhaps[index]):
         return list(range(len(names))), []
     order: list[int] = []
     circles: list[tuple[ProblemError, list[int]]] = []
@@ -76,22 +76,22 @@ def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
         if not others:
             continue
         behind = _readers(needs, index)
-        needs[index] |= {each for each in others if each not in behind}
+        needs[index] |= {other for other in others if other not in behind}
 
 
 def _readers(needs: list[set[int]], start: int) -> set[int]:
     """The nodes that cannot be known before this one, itself among them."""
     readers: dict[int, list[int]] = {}
     for index, need in enumerate(needs):
-        for each in need:
-            readers.setdefault(each, []).append(index)
+        for needed in need:
+            readers.setdefault(needed, []).append(index)
     found = {start}
     waiting = [start]
     while waiting:
-        for each in readers.get(waiting.pop(), ()):
-            if each not in found:
-                found.add(each)
-                waiting.append(each)
+        for reader in readers.get(waiting.pop(), ()):
+            if reader not in found:
+                found.add(reader)
+                waiting.append(reader)
     spend(len(needs))
     return found
 
@@ -101,8 +101,8 @@ def _sorted(needs: list[set[int]], done: set[int]) -> list[int]:
     waiting = {index: len(need - done) for index, need in enumerate(needs) if index not in done}
     readers: dict[int, list[int]] = {}
     for index in waiting:
-        for each in needs[index]:
-            readers.setdefault(each, []).append(index)
+        for needed in needs[index]:
+            readers.setdefault(needed, []).append(index)
     ready = [index for index, count in waiting.items() if count == 0]
     heapify(ready)
     order = []
@@ -125,7 +125,7 @@ def _circle(needs: list[set[int]], start: int, done: set[int]) -> list[int]:
     while index not in seen:
         seen[index] = len(walk)
         walk.append(index)
-        index = min(each for each in needs[index] if each not in done)
+        index = min(need for need in needs[index] if need not in done)
     return walk[seen[index] :]
 
 
@@ -135,7 +135,7 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     span = scope.children[first].span
     pairs = pairwise([*circle, circle[0]])
     notes = [f"`{names[a]}` reads `{names[b]}` at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
-    shown = " → ".join([*(names[each] for each in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
+    shown = " → ".join([*(names[index] for index in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
     message = f"the nodes form a cycle: {shown}" if len(circle) > 1 else f"`{names[first]}` reads itself"
     help = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
     return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
@@ -210,14 +210,14 @@ class _Finder:
                 return {self.index_of[head]}
             if head in self.env.inputs:
                 return set()
-        return {each for each in range(index) if flat and self.scope.children[each].flat}
+        return {above for above in range(index) if flat and self.scope.children[above].flat}
 
     def guessed(self, text: str, index: int) -> set[int]:
         """The nodes that a path may begin with whose `$` is not known yet."""
         stem = text.partition("$")[0]
         if not stem:
             return set(range(index))  # it may be anything: it reads upward
-        return {each for name, each in self.index_of.items() if each != index and name.startswith(stem)}
+        return {item for name, item in self.index_of.items() if item != index and name.startswith(stem)}
 
 
 def _paths(child: NodeSpec) -> Iterator[Word]:
@@ -250,8 +250,8 @@ def _names_of(child: NodeSpec, certain: bool) -> set[str]:
     if child.repeat is not None:
         (always if child.when is None else sometimes).append(child.repeat.count)
         sometimes += [entry.value for entry in (*child.repeat.first, *child.repeat.last)]
-    texts = [(each, True) for value in always for each in texts_in(value) if "$" in each]
-    texts += [(each, False) for value in sometimes for each in texts_in(value) if "$" in each]
+    texts = [(text, True) for value in always for text in texts_in(value) if "$" in text]
+    texts += [(text, False) for value in sometimes for text in texts_in(value) if "$" in text]
     texts += [(child.op.text, child.when is None)] if child.op and "$" in child.op.text else []
     found: set[str] = set()
     for text, computed in texts:
@@ -267,8 +267,8 @@ def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
         parsed = parse_expression(text)
     except ExpressionError:
         return frozenset(), frozenset()
-    sure = frozenset(str(each).removeprefix("$") for each in parsed.certain_references)
-    return frozenset(str(each).removeprefix("$") for each in parsed.references), sure
+    sure = frozenset(str(reference).removeprefix("$") for reference in parsed.certain_references)
+    return frozenset(str(reference).removeprefix("$") for reference in parsed.references), sure
 
 
 def _names_in_path(text: str) -> frozenset[str]:

@@ -101,9 +101,9 @@ class _Search:
         elif not bound.names:
             problem = ProblemError("E301", f"`{reached}` is a single operation, it contains no `{part}`", span)
         else:
-            mend = did_you_mean(part, bound.names)
+            help = did_you_mean(part, bound.names)
             problem = ProblemError(
-                "E301", f"`{reached}` contains no `{part}`", span, help=mend or in_reach(bound.names)
+                "E301", f"`{reached}` contains no `{part}`", span, help=help or in_reach(bound.names)
             )
         self.problems.append(problem)
 
@@ -114,7 +114,7 @@ class _Search:
     def no_node(self) -> ProblemError:
         """The path begins with nothing that is in reach."""
         head = self.text.partition(".")[0]
-        if later := next((each for each in heads(self.text) if each in self.env.names.later), None):
+        if later := next((name for name in heads(self.text) if name in self.env.names.later), None):
             message = f"`{later}` is not known yet when this node reads it"
             return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
@@ -126,7 +126,7 @@ class _Search:
     def ambiguous(self) -> ProblemError:
         """The path can be read in two ways, and each gives something else."""
         (first, what), *others = self.found
-        other = next(each for bound, each in others if bound.value and first.value and bound.value != first.value)
+        other = next(meaning for bound, meaning in others if bound.value and first.value and bound.value != first.value)
         help = "rename one of these nodes"
         if other.startswith("tensor "):
             base = self.text.rpartition(".")[0]

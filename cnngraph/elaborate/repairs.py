@@ -83,15 +83,15 @@ class Repairs:
         named = list(self.trace.named(reads))
         counts = Counter(aspect(self.trace.type_of(ref)) for _, ref in named)
         usual = counts.most_common(1)[0][0]
-        even = [each for each in named if aspect(self.trace.type_of(each[1])) == usual]
-        odd = [each for each in named if aspect(self.trace.type_of(each[1])) != usual]
+        even = [pair for pair in named if aspect(self.trace.type_of(pair[1])) == usual]
+        odd = [pair for pair in named if aspect(self.trace.type_of(pair[1])) != usual]
         if len(even) == 1:  # nothing says which of them is meant
             even, odd = [], named
         notes = [" · ".join(f"`{name}` {self.trace.type_of(ref)}" for name, ref in row) for row in in_rows(even)]
         for name, ref in odd[:6]:
             cause = self.trace.cause(ref, aspect)
             notes.append(f"`{name}` {self.trace.type_of(ref)}{f', because of {cause}' if cause else ''}")
-        maps = [each for each in named if self.trace.type_of(each[1]).is_map]
+        maps = [pair for pair in named if self.trace.type_of(pair[1]).is_map]
         found: Found = None
         if aspect is sizes_of and len(maps) > 1:
             facts, found = self.off_by_one(op, named)
@@ -111,7 +111,7 @@ class Repairs:
                 if sides is None:
                     continue
                 before, after = self.trace.type_of(node.reads[0]), node.types[0]
-                types = [self.trace.type_of(each) for _, each in named]
+                types = [self.trace.type_of(read) for _, read in named]
                 types[place] = types[place].with_sizes(H=before.sizes[1], W=before.sizes[2])
                 if not _accepts(op, types):
                     continue
@@ -178,7 +178,7 @@ class Repairs:
                 continue
             shrunk = tuple((size - 1) // stride + 1 for size in short.sizes[1:])
             projected = short.with_sizes(C=long.channels, H=shrunk[0], W=shrunk[1])
-            types = [projected if each == ref else self.trace.type_of(each) for _, each in named]
+            types = [projected if read == ref else self.trace.type_of(read) for _, read in named]
             if _accepts(op, types):
                 strided = f", stride: {stride}" if stride > 1 else ""
                 conv = f"{{op: conv, from: {name}, out: {long.channels}, kernel: 1{strided}}}"

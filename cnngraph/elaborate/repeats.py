@@ -286,7 +286,7 @@ def _row_words(item: Any, child: NodeSpec) -> dict[str, Given]:
         return dict(item.given)
     if isinstance(item, Mapping):
         span = child.span
-        return {key: Given(span, span, each, span) for key, each in item.items()}
+        return {key: Given(span, span, cell, span) for key, cell in item.items()}
     return {}
 
 
@@ -294,7 +294,7 @@ def _paths(given: Given) -> tuple[Word, ...]:
     """The paths of an `else` in a row: one, or a list."""
     decide(given.sized, "else", given.span)
     values = given.value if isinstance(given.value, list) else [given.value]
-    return tuple(Word(str(each), given.span) for each in values)
+    return tuple(Word(str(value), given.span) for value in values)
 
 
 def _row_truth(when: Given, env: Env) -> bool:

@@ -52,9 +52,9 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
-                wanted, found = (show_sizes(each) if each is not None else "missing" for each in (shape, have))
+                wanted, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
                 return "other weights", f"`{name}` would be {wanted}, but `{b.path}.{name}` is {found}"
-        here, there = ([maker.type_of(ref) for ref in each.reads] for each in (a, b))
+        here, there = ([maker.type_of(ref) for ref in node.reads] for node in (a, b))
         if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
             made, wanted = (_written(a.operation, types)[0] for types in (there, here))
             return "another module", f"`{b.path}` is `{made}`, but would be `{wanted}`"

@@ -122,8 +122,8 @@ class Reads(NamedTuple):
         """All tensors, lists spread."""
         if len(self.values) == 1:
             return self.values[0].refs
-        spend(sum(len(each.refs) for each in self.values))
-        return tuple(ref for each in self.values for ref in each.refs)
+        spend(sum(len(value.refs) for value in self.values))
+        return tuple(ref for value in self.values for ref in value.refs)
 
     @property
     def joined(self) -> Tensors:

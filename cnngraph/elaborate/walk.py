@@ -209,7 +209,7 @@ class Walker:
             raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
         if child.share is not None:
             return self.share(child.share, reads, env, place)
-        words = {each.key: env.given(each.key_span, each.value) for each in child.words}
+        words = {word.key: env.given(word.key_span, word.value) for word in child.words}
         words.update(overlay)
         other = words.pop("op", None)
         if other is not None:
@@ -246,7 +246,7 @@ class Walker:
         last = self.children(scope, env, Level(path), slot)
         bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
-            inputs = tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items())
+            inputs = tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items())
             value = last.value.refs if last.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
             name = block.name.text if block else None
@@ -297,7 +297,7 @@ class Walker:
             bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
         else:
             assert body.op is not None
-            inner = {each.key: env.given(each.key_span, each.value) for each in body.words}
+            inner = {word.key: env.given(word.key_span, word.value) for word in body.words}
             use = replace(child, flat=flat) if flat else child
             return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, use)
         bound.again = lambda reads, place: self.block(block, library, words, reads, place, child)

@@ -51,7 +51,7 @@ class FileFix:
         """The edits as a unified diff. Raises OSError."""
         before, after = (_plain(_decoded(data)[1]).splitlines(keepends=True) for data in self._data())
         lines = unified_diff(before, after, self.source.name, self.source.name)
-        return "".join(each if each.endswith("\n") else f"{each}\n\\ No newline at end of file\n" for each in lines)
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
     def write(self) -> None:
         """Change the file. Raises WriteError where it is read-only or has changed, and where it cannot be written."""
@@ -73,7 +73,7 @@ class FileFix:
         if _plain(text) != self.source.text:
             raise WriteError(errno.EBUSY, "cannot fix it: the file has changed since it was read", self.source.name)
         newline = min(
-            ((text.index(each), -len(each), each) for each in NEWLINES if each in text), default=(0, 0, "\n")
+            ((text.index(ending), -len(ending), ending) for ending in NEWLINES if ending in text), default=(0, 0, "\n")
         )[2]
         edits = [Edit(edit.span, edit.text.replace("\n", newline)) for edit in self.edits]
         return before, start + apply_edits(text, edits).encode("utf-8")
@@ -111,7 +111,7 @@ def fixed(check: Check) -> Fixed:
     """Apply verified fixes, pass after pass, in memory. `check` gives the diagnostics of changed texts, with fixes."""
     result = Fixed(check({}))
     for _ in range(MOST_PASSES):
-        fixes = _compatible(each.fixes[0] for each in result.diagnostics if each.fixes)
+        fixes = _compatible(diagnostic.fixes[0] for diagnostic in result.diagnostics if diagnostic.fixes)
         for chosen in (fixes, fixes[:1]):  # together they may do what none of them does alone
             if chosen and (better := _applied(result, chosen, check)):
                 result = better
@@ -147,7 +147,7 @@ def _said(fix: Fix) -> str:
 
 
 def _errors(result: Fixed) -> int:
-    return sum(each.is_error for each in result.diagnostics)
+    return sum(diagnostic.is_error for diagnostic in result.diagnostics)
 
 
 def _compatible(fixes: Iterable[Fix]) -> list[Fix]:

@@ -51,9 +51,9 @@ def combined(
 
 def title_of(changes: tuple[Candidate, ...]) -> str:
     """What is said of several changes: `did you mean conv, not cnov, and kernel, not kernal?`"""
-    if all(isinstance(each.title, Suggestion) for each in changes):
-        return Question(", and ".join(f"{each.change}, not `{each.edits[0].span.text}`" for each in changes))
-    shown = [f"write {each.change}" if isinstance(each.title, Question) else each.title for each in changes]
+    if all(isinstance(change.title, Suggestion) for change in changes):
+        return Question(", and ".join(f"{change.change}, not `{change.edits[0].span.text}`" for change in changes))
+    shown = [f"write {change.change}" if isinstance(change.title, Question) else change.title for change in changes]
     return ", and ".join(shown)
 
 
@@ -64,7 +64,7 @@ def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple
     for changes in list(_combinations(options))[:MOST_ALIKE]:
         if trials.spent:
             return None
-        edits = tuple(edit for each in changes for edit in each.edits)
+        edits = tuple(edit for change in changes for edit in change.edits)
         after = trials.after(error, trials.texts(edits))
         if after is not None:
             return Fix(title_of(changes), edits), after
@@ -74,18 +74,18 @@ def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple
 def _combinations(options: list[Candidate]) -> Iterator[tuple[Candidate, ...]]:
     """Changes of several nodes that give them the same value for the same parameter, likeliest first."""
     groups: dict[str, list[Candidate]] = {}
-    for each in options:
-        if each.setting:
-            group = groups.setdefault(each.setting, [])
-            if all(each.edits != other.edits for other in group):
-                group.append(each)
+    for option in options:
+        if option.setting:
+            group = groups.setdefault(option.setting, [])
+            if all(option.edits != other.edits for other in group):
+                group.append(option)
     found = [
         changes
         for group in groups.values()
         for size in range(2, LARGEST + 1)
         for changes in combinations(group[:MOST_NODES], size)
     ]
-    yield from sorted(found, key=lambda changes: (len(changes), sum(each.cost for each in changes)))
+    yield from sorted(found, key=lambda changes: (len(changes), sum(change.cost for change in changes)))
 
 
 # -- a slip that hides another one
@@ -93,8 +93,8 @@ def _combinations(options: list[Candidate]) -> Iterator[tuple[Candidate, ...]]:
 
 def _hidden(trials: Trials, error: Diagnostic, outcomes: list[Outcome]) -> tuple[Fix, Errors] | None:
     before = Counter(map(key_of, trials.errors))
-    firsts = [each for each in outcomes if not each.candidate.guess and each.candidate.cost <= CERTAIN]
-    firsts = [each for each in firsts if _shown(error, each, before)]
+    firsts = [outcome for outcome in outcomes if not outcome.candidate.guess and outcome.candidate.cost <= CERTAIN]
+    firsts = [outcome for outcome in firsts if _shown(error, outcome, before)]
     for first in firsts[:MOST_FIRST]:
         texts = trials.texts(first.candidate.edits)
         for second in _seconds(trials, texts, _shown(error, first, before)[0]):
@@ -115,7 +115,7 @@ def _shown(error: Diagnostic, outcome: Outcome, before: Errors) -> list[Diagnost
     after = Counter(map(key_of, outcome.errors))
     if after[key_of(error)] >= before[key_of(error)]:
         return []
-    new = [each for each in outcome.errors if key_of(each) in after - before]
+    new = [found for found in outcome.errors if key_of(found) in after - before]
     return new if len(new) == 1 and new[0].is_error and new[0].span else []
 
 
@@ -127,7 +127,7 @@ def _seconds(trials: Trials, texts: dict[str, str], error: Diagnostic) -> list[C
         return []
     written = Written(Source(name, texts[name])) if name in texts else trials.written_of(name)
     found = sorted(candidates(written, error), key=lambda candidate: candidate.cost)
-    return [each for each in found if not each.guess and each.cost <= CERTAIN][:MOST_SECOND]
+    return [candidate for candidate in found if not candidate.guess and candidate.cost <= CERTAIN][:MOST_SECOND]
 
 
 def _applied(trials: Trials, texts: dict[str, str], edits: tuple[Edit, ...]) -> dict[str, str]:

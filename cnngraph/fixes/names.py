@@ -35,8 +35,8 @@ def _choices(kind: Kind) -> Iterator[str]:
     if isinstance(kind, Choice):
         yield from kind.options
     elif isinstance(kind, Either):
-        for each in kind.kinds:
-            yield from _choices(each)
+        for option in kind.kinds:
+            yield from _choices(option)
     elif isinstance(kind, Optional):
         yield from _choices(kind.kind)
 
@@ -64,7 +64,7 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     for entry in node.entries if node is not None else ():
         known = BLOCK_KEYS if node is not None and node.op in written.blocks else (*BLOCK_KEYS, *language()[1])
         if entry.key not in known and written.words[entry.key] == 1:
-            other = [each for each in ELSEWHERE.get(entry.key.lower(), ()) if each in BLOCK_KEYS]
+            other = [word for word in ELSEWHERE.get(entry.key.lower(), ()) if word in BLOCK_KEYS]
             for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
                 title = Question(f"`{word}`, not `{entry.key}` at {entry.key_span}")
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
@@ -88,10 +88,10 @@ def known_words(written: Written, token: str) -> Iterator[tuple[float, str]]:
     op = called(token)
     for rank, word in enumerate((*ELSEWHERE.get(token.lower(), ()), *([op] if op and op != token else ()))):
         yield 1.0 + 0.01 * rank, word
-    own = [each for each, times in written.words.items() if each != token and (times > 1 or len(each) > 1)]
+    own = [item for item, times in written.words.items() if item != token and (times > 1 or len(item) > 1)]
     rare = written.words[token] == 1
     for group in (*language(), own):
-        for rank, word in enumerate(near_words(token, [each for each in group if each != token])[:4]):
+        for rank, word in enumerate(near_words(token, [known for known in group if known != token])[:4]):
             yield (1.0 if rare else 1.3) + 0.2 * rank + (0.1 if group is own else 0.0), word
 
 
@@ -102,9 +102,9 @@ def _defined(written: Written, span: Span, code: str) -> tuple[dict[str, Span], 
     nodes = {node.name: node.start for node in reversed(scope.nodes) if node.entry is not None} if scope else {}
     blocks = {name: block.entry.key_span for name, block in written.blocks.items()}
     used = written.blocks.get(around.op) if around else None
-    params = {each.key: each.key_span for each in written.params}
+    params = {param.key: param.key_span for param in written.params}
     for block in (scope.block if scope else None, used if code != "E402" else None):
-        params.update((each.key, each.key_span) for each in (block.params if block else ()))
+        params.update((param.key, param.key_span) for param in (block.params if block else ()))
     if code in ("E301", "E304"):
         return nodes, {}
     return ({}, blocks) if code == "E313" else (nodes, params) if code in ("E402", "E315") else ({}, params)
@@ -143,12 +143,12 @@ def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             cost = 1.0 + (0.1 if start + 1 == error.span.column else 0.0) + (0.3 if "$" in match[1] else 0.0)
             edit = Edit(written.place(error.span.line, first[0] + 1, first[1] + 1), "")
             yield Candidate(cost, f"remove `{match[0].strip()}`", (edit,))
-    asked = [path for node in written.nodes for path in (str(each.value).partition(".")[0] for each in node.reads)]
+    asked = [path for node in written.nodes for path in (str(read.value).partition(".")[0] for read in node.reads)]
     names = {node.name for node in written.nodes} | {"in"}
-    for rank, name in enumerate(dict.fromkeys(each for each in asked if each not in names and TOKEN.fullmatch(each))):
+    for rank, name in enumerate(dict.fromkeys(path for path in asked if path not in names and TOKEN.fullmatch(path))):
         yield Candidate(0.8 + 0.1 * rank, f"rename this `{key}` to `{name}`", (Edit(error.span, name),))
     stem = key.rstrip("0123456789")
-    number = next(each for each in range(2, 10_000) if f"{stem}{each}" not in names)
+    number = next(index for index in range(2, 10_000) if f"{stem}{index}" not in names)
     yield Candidate(2.5, f"rename this `{key}` to `{stem}{number}`", (Edit(error.span, f"{stem}{number}"),))
 
 
@@ -169,7 +169,7 @@ def vocabulary() -> frozenset[str]:
     texts = [
         text for op in builtin_ops().values() for text in (op.__doc__ or "", *(f.doc for f in fields_of(op).values()))
     ]
-    words = {each.lower() for text in texts for each in re.findall(r"[A-Za-z]{2,}", text)}
+    words = {word.lower() for text in texts for word in re.findall(r"[A-Za-z]{2,}", text)}
     return frozenset(
         words | set(_COMMON.split()) | {part for group in language() for word in group for part in word.split("_")}
     )
@@ -183,11 +183,11 @@ def _pairs() -> frozenset[str]:
 
 def plausible(written: Written, name: str) -> float:
     """How much a name looks like one: known words count whole, others by how many of their pairs of letters occur."""
-    parts = [each for each in re.split(r"[_\d]+", name.lower()) if each]
+    parts = [part for part in re.split(r"[_\d]+", name.lower()) if part]
     others = {part for word in written.words if word != name for part in re.split(r"[_\d]+", word.lower())}
     scores = []
     for part in parts:
         pairs = [part[at : at + 2] for at in range(len(part) - 1)]
         known = part in vocabulary() or part in others
-        scores.append(1.0 if known else 0.8 * sum(each in _pairs() for each in pairs) / max(1, len(pairs)))
+        scores.append(1.0 if known else 0.8 * sum(pair in _pairs() for pair in pairs) / max(1, len(pairs)))
     return sum(scores) / len(scores) if scores else 1.0

@@ -51,7 +51,7 @@ def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         else:
             continue
         for candidate in found:
-            key = tuple((each.span.line, each.span.column, each.text) for each in candidate.edits)
+            key = tuple((edit.span.line, edit.span.column, edit.text) for edit in candidate.edits)
             if key not in seen:
                 seen.add(key)
                 yield replace(candidate, guess=NUMBER)
@@ -70,8 +70,8 @@ def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
 
 def _is_computed(written: Written, error: Diagnostic) -> bool:
     """Whether the value that an error is about comes out of an expression, so that others may be to blame."""
-    spans = [each for each in (error.span, *(cause.span for cause in error.causes[:1])) if each is not None]
-    return all("$" in each.source.line(each.line)[each.column - 1 : each.end_column - 1] for each in spans)
+    spans = [span for span in (error.span, *(cause.span for cause in error.causes[:1])) if span is not None]
+    return all("$" in span.source.line(span.line)[span.column - 1 : span.end_column - 1] for span in spans)
 
 
 def _relevant(error: Diagnostic) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
     """Parameters that a node has not, or should not have."""
     op = builtin_ops().get(node.op)
     block = written.blocks.get(node.op)
-    fields = list(fields_of(op)) if op else [each.key for each in block.params] if block else list(PASSED_ON)
+    fields = list(fields_of(op)) if op else [param.key for param in block.params] if block else list(PASSED_ON)
     relevant = _relevant(error)
     for key in dict.fromkeys(fields):
         entry = node.get(key)
@@ -104,7 +104,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
             texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
             for rank, text in enumerate(dict.fromkeys(texts)):
                 edit = written.add_entry(node, key, text)
-                own = {each.key: written.slice(each.value.span) for each in node.entries}
+                own = {other.key: written.slice(other.value.span) for other in node.entries}
                 like = likeness(written, node, {**own, key: text})
                 if edit and not (
                     "$" in text and node.scope.block is None and "$in" not in text and "$from" not in text
@@ -115,7 +115,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
                     yield Candidate(cost, title, (edit,), setting=_setting(node, key, text))
         elif entry is not None and key in relevant and (edit := written.remove_entry(entry)):
             title = f"remove `{key}: {written.slice(entry.value.span)}` from the `{node.op}` at {node.start}"
-            left = {each.key: written.slice(each.value.span) for each in node.entries if each is not entry}
+            left = {other.key: written.slice(other.value.span) for other in node.entries if other is not entry}
             kept = 0.8 if key == "groups" else 0.0
             yield Candidate(1.8 + kept + far - likeness(written, node, left), title, (edit,))
     if "padding" in fields and node.get("padding") is None and (edit := written.add_entry(node, "padding", "half")):
@@ -156,28 +156,30 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
     elif entry.key == "kernel" and node and not node.get("padding") and raw and _is_odd(written, raw, core_scalar(raw)):
         base = -0.4
     proposals: list[tuple[float, str]] = []
-    for each in cause.values:
-        natural = error.code != "E209" or each in written.values.get(entry.key, {}) or _roundness(raw) < 3
-        proposals.append((0.9 if natural else 1.7, each))
-    proposals += [(0.9 + 0.1 * rank, each) for rank, each in enumerate(from_params(written, node, entry.key))]
+    for value in cause.values:
+        natural = error.code != "E209" or value in written.values.get(entry.key, {}) or _roundness(raw) < 3
+        proposals.append((0.9 if natural else 1.7, value))
+    proposals += [
+        (0.9 + 0.1 * rank, from_param) for rank, from_param in enumerate(from_params(written, node, entry.key))
+    ]
     around = written.slice(entry_.value.span) if node and (entry_ := node.get("padding")) else ""
     if entry.key == "kernel" and around.isdecimal() and int(around):
         proposals.append((1.3 if raw in ("1", "3") else 0.8, str(2 * int(around) + 1)))
     exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # nothing else would do
     siblings = usual(written, node.op if node else "", entry.key, raw) if not exact else []
     pools = node is not None and node.op.endswith("pool")
-    if node and pools and not any(each.op == node.op and each is not node for each in written.nodes):
+    if node and pools and not any(other.op == node.op and other is not node for other in written.nodes):
         siblings = []  # windows of convolutions are no measure
-    proposals += [(base + 1.1 + 0.15 * rank, each) for rank, each in enumerate(siblings)]
+    proposals += [(base + 1.1 + 0.15 * rank, sibling) for rank, sibling in enumerate(siblings)]
     number = core_scalar(raw) if raw else None
     if type(number) is int and not exact:
-        proposals += [(base + 1.3, each) for each in map(str, _near(number, entry.key, node.op if node else ""))]
+        proposals += [(base + 1.3, text) for text in map(str, _near(number, entry.key, node.op if node else ""))]
     elif raw and not exact:
-        proposals += [(1.4, each) for each in _variants(raw)]
+        proposals += [(1.4, variant) for variant in _variants(raw)]
     if entry.key == "padding":
         proposals += [(1.0, "half"), (1.6, "0"), (1.6, "1")]
         proposals += [(0.0, "same")] if _keeps_size(written, node, raw, error) else []
-    own = {each.key: written.slice(each.value.span) for each in node.entries} if node else {}
+    own = {other.key: written.slice(other.value.span) for other in node.entries} if node else {}
     usually = likeness(written, node, own) if node else 0.0
     for cost, text in proposals:
         if text != raw and raw:
@@ -197,8 +199,10 @@ def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error:
     """Whether a padding was to keep the size of the map, as it does for odd kernels, and the kernel is even."""
     kernel = node.get("kernel") if node else None
     half = int(raw) // 2 if kernel and (raw := written.slice(kernel.value.span)).isdecimal() else None
-    settings = [each for repair in error.repairs if isinstance(repair, ParameterRepair) for each in repair.settings]
-    same = any((each.parameter, each.value) == ("padding", "same") for each in settings)
+    settings = [
+        setting for repair in error.repairs if isinstance(repair, ParameterRepair) for setting in repair.settings
+    ]
+    same = any((setting.parameter, setting.value) == ("padding", "same") for setting in settings)
     return same and padding in ("half", str(half))
 
 
@@ -218,9 +222,9 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
 
 def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Candidate]:
     """The sizes that were found, in place of those that differ."""
-    found = [each.strip() for each in cause.values[0].strip("[]").split(",")]
+    found = [size.strip() for size in cause.values[0].strip("[]").split(",")]
     items = entry.value.items if isinstance(entry.value, Listing) else ()
-    wanted = [written.slice(each.span) for each in items]
+    wanted = [written.slice(item.span) for item in items]
     if len(wanted) != len(found):
         yield Candidate(1.5, Question(f"`expect: {cause.values[0]}`"), (Edit(entry.value.span, cause.values[0]),))
         return
@@ -240,9 +244,9 @@ def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> fl
         if other is node or other.op != node.op:
             continue
         theirs = {
-            (each.key, written.slice(each.value.span))
-            for each in other.entries
-            if each.key not in ("from", "out", "expect", "when")
+            (entry.key, written.slice(entry.value.span))
+            for entry in other.entries
+            if entry.key not in ("from", "out", "expect", "when")
         }
         best = max(best, len(mine & theirs) / max(1, len(mine | theirs)))
     return 0.4 * best
@@ -276,8 +280,8 @@ def _near(number: int, key: str, op: str = "") -> list[int]:
         found = [2] if key == "chunks" or op == "channel_shuffle" else []
     else:
         found = [2, 3, 1] if op.endswith("pool") else [1, 2, 3, 4]
-        found += [each for each in (number - 1, number + 1, number // 2, number * 2) if each < LARGEST]
-    return [each for each in dict.fromkeys(found) if each != number and (each > 0 or key == "padding")]
+        found += [candidate for candidate in (number - 1, number + 1, number // 2, number * 2) if candidate < LARGEST]
+    return [value for value in dict.fromkeys(found) if value != number and (value > 0 or key == "padding")]
 
 
 def _variants(raw: str) -> Iterator[str]:

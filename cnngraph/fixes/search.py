@@ -96,15 +96,15 @@ class Search:
     def rivals(self, candidate: Candidate, others: list[Candidate]) -> list[Candidate] | None:
         """Other changes that remove the error and are nearly as likely as a guess; None where nothing speaks for it."""
         text = self.trials.texts(candidate.edits)
-        found = [each for each in others if each.guess == candidate.guess and self.trials.texts(each.edits) != text]
+        found = [other for other in others if other.guess == candidate.guess and self.trials.texts(other.edits) != text]
         if candidate.guess == NUMBER:
-            found = [each for each in found if each.cost < candidate.cost + MARGIN]
+            found = [rival for rival in found if rival.cost < candidate.cost + MARGIN]
         elif candidate.support >= FAVOURITE:
-            found = [each for each in found if 3 * each.support >= candidate.support]
+            found = [rival for rival in found if 3 * rival.support >= candidate.support]
         elif not found:
             return None
-        tried = [each for each in found[:MOST_RIVALS] if self.trials.left >= self.trials.price]
-        return [each for each in tried if self.trials.after(self.error, self.trials.texts(each.edits)) is not None]
+        tried = [rival for rival in found[:MOST_RIVALS] if self.trials.left >= self.trials.price]
+        return [rival for rival in tried if self.trials.after(self.error, self.trials.texts(rival.edits)) is not None]
 
 
 def with_fixes(
@@ -143,11 +143,11 @@ def _searched(
     source: Source, diagnostics: tuple[Diagnostic, ...], nodes: int, compile: Compile
 ) -> tuple[Diagnostic, ...]:
     others = _own_files(source, diagnostics)
-    price = len(source.text) + sum(len(each.text) for each in others.values()) + NODE * nodes
+    price = len(source.text) + sum(len(written.text) for written in others.values()) + NODE * nodes
     trials = Trials(Written(source), diagnostics, compile, price, others=others)
     left = list(diagnostics)
     fixed: list[Diagnostic] = []
-    errors = [each for each in diagnostics if each.is_error and each.span]
+    errors = [diagnostic for diagnostic in diagnostics if diagnostic.is_error and diagnostic.span]
     for error in errors[:MOST_ERRORS]:
         if error not in left:
             continue
@@ -169,17 +169,21 @@ def _searched(
                 left.remove(other)
         fixed.append(_told(error, fix))
     kept = [*left, *fixed]
-    order = {id(each): at for at, each in enumerate(diagnostics)}
-    return tuple(sorted(kept, key=lambda each: order.get(id(each), _position(diagnostics, each))))
+    order = {id(diagnostic): at for at, diagnostic in enumerate(diagnostics)}
+    return tuple(sorted(kept, key=lambda diagnostic: order.get(id(diagnostic), _position(diagnostics, diagnostic))))
 
 
 def _position(diagnostics: tuple[Diagnostic, ...], error: Diagnostic) -> int:
-    return next(at for at, each in enumerate(diagnostics) if (each.code, each.span) == (error.code, error.span))
+    return next(
+        at
+        for at, diagnostic in enumerate(diagnostics)
+        if (diagnostic.code, diagnostic.span) == (error.code, error.span)
+    )
 
 
 def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
     """The error with changes of which each would remove it."""
-    shown = [each.change for each in either[:3]]
+    shown = [candidate.change for candidate in either[:3]]
     return replace(error, notes=(*error.notes, f"each of these changes alone fixes the error: {' · '.join(shown)}"))
 
 

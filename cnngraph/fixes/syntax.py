@@ -72,13 +72,13 @@ def _brackets(line: str) -> Iterator[Change]:
     for at, bracket in opened:
         if bracket in "}]":
             yield 1.0, at, at + 1, "", f"remove the `{bracket}`"
-    missing = "".join(CLOSING[each] for _, each in reversed(opened) if each in CLOSING)
+    missing = "".join(CLOSING[bracket] for _, bracket in reversed(opened) if bracket in CLOSING)
     for closing in dict.fromkeys([missing, *missing, "}", "]"]):
         if closing:
             yield 1.0 if closing == missing else 1.4, len(line), len(line), closing, f"add the missing `{closing}`"
             for match in list(re.finditer(r"(?=, [\w.]+: )|(?=[}\]])|(?=, [{\[\w\"'$])", line)):
                 yield 1.3, match.start(), match.start(), closing, f"add the missing `{closing}`"
-    more = sum(each in "}]" for _, each in opened)
+    more = sum(bracket in "}]" for _, bracket in opened)
     for bracket in "[{":
         for match in re.finditer(r"(?<=: )(?=\S)|(?<=[\[,] )(?=\w)|(?<=[\[{])(?=\S)|(?<=- )(?=\w)", line):
             yield 1.4, match.start(), match.start(), bracket, f"add the missing `{bracket}`"
@@ -130,9 +130,9 @@ def _indentation(written: Written, number: int, line: str) -> Iterator[Change]:
     if not line.strip():
         return
     near = written.lines[max(0, number - 6) : number + 5]
-    widths = {len(each) - len(each.lstrip()) for each in near if each.strip()}
+    widths = {len(line_) - len(line_.lstrip()) for line_ in near if line_.strip()}
     above = written.lines[number - 2] if number > 1 else ""
     last = len(above) - len(above.lstrip())
-    for width in sorted({*widths, last, last + 2, max(0, last - 2)}, key=lambda each: abs(each - indent)):
+    for width in sorted({*widths, last, last + 2, max(0, last - 2)}, key=lambda width: abs(width - indent)):
         if width != indent:
             yield 1.2 + 0.1 * abs(width - indent), 0, indent, " " * width, f"indent by {width} spaces"

@@ -65,7 +65,7 @@ class Trials:
         for name, text in texts.items():
             self.left -= len(text) // 4
             value, mistakes = parse(Source(name, text))
-            before = sum(each.code in SYNTAX for each in self.errors)
-            if value is None or sum(each.code in SYNTAX for each in mistakes) >= before:
+            before = sum(error.code in SYNTAX for error in self.errors)
+            if value is None or sum(error.code in SYNTAX for error in mistakes) >= before:
                 return True
         return False

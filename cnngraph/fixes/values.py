@@ -139,7 +139,7 @@ def rewritten(written: Written, raw: str, truth: bool = False) -> Iterator[tuple
         yield 1.0, str(-value)
     if unit := re.fullmatch(r"(\d+)\s*[A-Za-z]+", bare):
         yield 1.0, unit[1]
-    if isinstance(value, str) and re.fullmatch(r"[-+\d,_ ']+", bare) and any(each.isdigit() for each in bare):
+    if isinstance(value, str) and re.fullmatch(r"[-+\d,_ ']+", bare) and any(character.isdigit() for character in bare):
         yield 1.0, re.sub(r"[^-+\d]", "", bare)
     if isinstance(value, str):
         yield from _expressions(written, raw, bare)
@@ -152,13 +152,13 @@ def _expressions(written: Written, raw: str, bare: str) -> Iterator[tuple[float,
             yield 1.0, raw[: raw.index(bare)] + pattern.sub(right, bare) + raw[raw.index(bare) + len(bare) :]
     if not bare.startswith("$") and ":" not in bare:
         yield from ((1.1, f"${bare}"), (1.3, f'"${bare}"'))
-    tokens = [each for each in TOKEN.finditer(raw) if not raw[: each.start()].endswith(("$", "."))]
+    tokens = [token for token in TOKEN.finditer(raw) if not raw[: token.start()].endswith(("$", "."))]
     for match in tokens[:6]:
         yield 1.1, f"{raw[: match.start()]}${raw[match.start() :]}"
     if len(tokens) > 1:
-        names = {*(each.key for each in written.params), "in", "from", "i", "item"}
+        names = {*(param.key for param in written.params), "in", "from", "i", "item"}
         for block in written.blocks.values():
-            names |= {each.key for each in block.params}
+            names |= {param.key for param in block.params}
         dollars = TOKEN.sub(lambda m: m[0] if raw[: m.start()].endswith("$") or m[0] not in names else f"${m[0]}", raw)
         yield 1.0, dollars
 
@@ -184,9 +184,9 @@ def _options(written: Written, node: WrittenNode | None, key: str) -> Iterator[t
         options += ["true", "false"]
     if key == "carry":
         options += CARRIES
-    for each in options:
-        support = written.values.get(key, Counter())[each]
-        yield 2.2 - 0.1 * min(support, 5), each, support
+    for option in options:
+        support = written.values.get(key, Counter())[option]
+        yield 2.2 - 0.1 * min(support, 5), option, support
 
 
 def _siblings(written: Written, node: WrittenNode | None, key: str, raw: str) -> Iterator[tuple[float, str, int]]:
@@ -197,7 +197,7 @@ def _siblings(written: Written, node: WrittenNode | None, key: str, raw: str) ->
 
 def usual(written: Written, op: str, key: str, other_than: str = "") -> list[str]:
     """The values that a parameter has elsewhere in the file, likeliest first."""
-    return [each for each, _ in usual_counts(written, op, key, other_than)]
+    return [text for text, _ in usual_counts(written, op, key, other_than)]
 
 
 def usual_counts(written: Written, op: str, key: str, other_than: str = "") -> list[tuple[str, int]]:
@@ -222,11 +222,11 @@ def from_params(written: Written, node: WrittenNode | None, key: str) -> list[st
     if block is not None:
         first, last = block.entry.key_span.line, block.entry.value.span.end_line
         text = "\n".join(written.lines[first - 1 : last])
-        found += [each.key for each in block.params if each.key == key]
-        found += [each.key for each in block.params if not re.search(rf"\$\{{?{each.key}\b", text)]
-    found += [each.key for each in written.params if each.key == key]
-    found += [each.key for each in written.params if not re.search(rf"\$\{{?{each.key}\b", written.text)]
-    expressions = [f"${each}" for each in dict.fromkeys(found)]
+        found += [param.key for param in block.params if param.key == key]
+        found += [param.key for param in block.params if not re.search(rf"\$\{{?{param.key}\b", text)]
+    found += [param.key for param in written.params if param.key == key]
+    found += [param.key for param in written.params if not re.search(rf"\$\{{?{param.key}\b", written.text)]
+    expressions = [f"${name}" for name in dict.fromkeys(found)]
     if node is not None and key == "groups" and node.op != "channel_shuffle":  # depthwise
         out = node.get("out")
         text = written.slice(out.value.span) if out else ""
@@ -241,11 +241,11 @@ def missing(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     if error.code != "E206" or not key or node is None:
         return
     values_: list[tuple[float, str, int]] = []
-    values_ += [(0.8 + 0.1 * rank, each, -1) for rank, each in enumerate(from_params(written, node, key))]
+    values_ += [(0.8 + 0.1 * rank, text, -1) for rank, text in enumerate(from_params(written, node, key))]
     counts = usual_counts(written, node.op, key)
-    values_ += [(1.5 + 0.2 * rank, each, times) for rank, (each, times) in enumerate(counts)]
+    values_ += [(1.5 + 0.2 * rank, text, times) for rank, (text, times) in enumerate(counts)]
     if key == "out":  # any number would do
-        values_ = [each for each in values_ if each[2] < 0]
+        values_ = [value for value in values_ if value[2] < 0]
     for cost, text, times in values_:
         edit = written.add_entry(node, key, text)
         if edit:

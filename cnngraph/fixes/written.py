@@ -29,7 +29,7 @@ class WrittenScope:
     @property
     def names(self) -> list[str]:
         """The names of its nodes; none in a list."""
-        return [each.name for each in self.nodes if each.name]
+        return [node.name for node in self.nodes if node.name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class WrittenNode:
         """The paths in its `from`."""
         found = self.get("from")
         values = found.value.items if found and isinstance(found.value, Listing) else [found.value] if found else []
-        return [each for each in values if isinstance(each, Scalar)]
+        return [value for value in values if isinstance(value, Scalar)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Written:
         self.lines = source.text.splitlines()
         document, mistakes = parse(source)
         self.document = document if isinstance(document, Table) else None
-        self.broken = self.document is None or any(each.code in ("E102", "E104", "E105") for each in mistakes)
+        self.broken = self.document is None or any(error.code in ("E102", "E104", "E105") for error in mistakes)
         self.nodes: list[WrittenNode] = []
         self.blocks: dict[str, WrittenBlock] = {}
         self.params: tuple[Entry, ...] = ()
@@ -117,7 +117,7 @@ class Written:
             self._node(entry, entry.value, outer)
         nodes = document.get("nodes")
         input_ = document.get("input")
-        names = tuple(each.key for each in input_.value) if input_ and isinstance(input_.value, Table) else ("in",)
+        names = tuple(entry.key for entry in input_.value) if input_ and isinstance(input_.value, Table) else ("in",)
         if nodes is not None:
             self.top = self._scope(nodes.value, names, None, None)
 
@@ -155,7 +155,7 @@ class Written:
 
     @cached_property
     def _by_start(self) -> dict[tuple[int, int], WrittenNode]:
-        return {(each.start.line, each.start.column): each for each in reversed(self.nodes)}
+        return {(node.start.line, node.start.column): node for node in reversed(self.nodes)}
 
     def around(self, span: Span) -> WrittenNode | None:
         """The innermost node that a place is in."""
@@ -173,7 +173,7 @@ class Written:
 
     @cached_property
     def _by_value(self) -> dict[tuple[int, int], Entry]:
-        return {(each.value.span.line, each.value.span.column): each for each in _all_entries(self.document)}
+        return {(entry.value.span.line, entry.value.span.column): entry for entry in _all_entries(self.document)}
 
     def scalars(self) -> Iterator[Scalar]:
         """Every value that is no list or mapping."""
@@ -232,7 +232,7 @@ class Written:
             return Edit(end, f"{behind}, {key}: {text}")
         first = table.entries[0]
         indent = " " * (first.key_span.column - 1)
-        short = [each for each in table if each.key_span.line == each.value.span.line == each.value.span.end_line]
+        short = [entry for entry in table if entry.key_span.line == entry.value.span.line == entry.value.span.end_line]
         line = (short[-1] if short else first).value.span.end_line  # not behind nodes, which end far below
         end_of_line = len(COMMENT.sub("", self.lines[line - 1]).rstrip()) + 1
         return Edit(self.place(line, end_of_line), f"\n{indent}{key}: {text}")
@@ -264,7 +264,7 @@ def _entries(entry: Entry | None) -> tuple[Entry, ...]:
 
 
 def _plain_list(value: Value) -> list[object]:
-    return [each.plain() for each in value.items] if isinstance(value, Listing) else [value.plain()]
+    return [item.plain() for item in value.items] if isinstance(value, Listing) else [value.plain()]
 
 
 def _all_entries(value: Value | None) -> Iterator[Entry]:
@@ -281,8 +281,8 @@ def _scalars(value: Value) -> Iterator[Scalar]:
     if isinstance(value, Scalar):
         yield value
         return
-    for each in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from _scalars(each)
+    for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
+        yield from _scalars(item)
 
 
 def is_word(key: str) -> bool:

@@ -92,7 +92,7 @@ class _Loader:
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
         document, mistakes = parse(source, limits)
         self.diagnostics.extend(mistakes)
-        if (document is None and mistakes) or any(each.code == "E103" and each.key in HEADS for each in mistakes):
+        if (document is None and mistakes) or any(error.code == "E103" and error.key in HEADS for error in mistakes):
             return None
         spec, more = parse_file(source, document)
         self.diagnostics.extend(more)
@@ -158,13 +158,13 @@ class _Loader:
     def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
         """One file's names over those of the file it extends; a name that means two things is an error."""
         own = {block.name.text: block for block in file.blocks}
-        for word, each in zip(file.imports, imports, strict=True):
-            for name in [name for name in each.blocks if name in base.blocks and name not in own]:
+        for word, library in zip(file.imports, imports, strict=True):
+            for name in [name for name in library.blocks if name in base.blocks and name not in own]:
                 fact = f"one is in `{file.extends}` at {base.blocks[name].name.span}, the other in `{word}` at "
-                self.clash(name, word.span, f"{fact}{each.blocks[name].name.span}")
+                self.clash(name, word.span, f"{fact}{library.blocks[name].name.span}")
         imported: dict[str, BlockSpec] = {}
-        for each in (*base.imports, *imports):
-            for name, block in each.blocks.items():
+        for library in (*base.imports, *imports):
+            for name, block in library.blocks.items():
                 if name in imported and imported[name].name.span != block.name.span:
                     first = imported[name].name.span
                     self.clash(name, block.name.span, f"the other one is imported from {first}")
@@ -172,10 +172,10 @@ class _Loader:
         for name, block in own.items():
             if name in imported and name not in base.blocks:
                 self.clash(name, block.name.span, f"the other one is imported from {imported[name].name.span}")
-        params = {each.name.text: each for each in file.params}
-        self.misspelt(file, "block", [each.name for each in file.blocks], base.blocks)
-        self.misspelt(file, "param", [each.name for each in file.params], base.params)
-        incomplete = base.incomplete or any(each.incomplete for each in imports)
+        params = {param.name.text: param for param in file.params}
+        self.misspelt(file, "block", [definition.name for definition in file.blocks], base.blocks)
+        self.misspelt(file, "param", [param.name for param in file.params], base.params)
+        incomplete = base.incomplete or any(library.incomplete for library in imports)
         return Library(
             _merged(base.params, params),
             {**base.blocks, **own},
@@ -188,13 +188,13 @@ class _Loader:
         """Warn of a name that was to replace one of the extended file's, and is written nowhere else."""
         new = [word for word in words if known and word.text not in known]
         written = Counter(WRITTEN.findall(file.source.text)) if new else {}
-        for word in [each for each in new if written[each.text] == 1][:MAX_MISSPELT]:
-            mend = did_you_mean(word.text, known)
-            if mend:
+        for word in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
+            help = did_you_mean(word.text, known)
+            if help:
                 message = f"the {what} `{word}` replaces nothing and is never used"
                 note = f"`{file.extends}` has no {what} of that name"
                 self.diagnostics.append(
-                    Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=mend)
+                    Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=help)
                 )
 
     def clash(self, name: str, span: Span, fact: str) -> None:
@@ -232,9 +232,9 @@ class _Loader:
     def beside(self, word: Word, folder: Path) -> Path | None:
         """The file that a word names, beside the spec or in the library; None, with the mistake told."""
         candidates = [folder / word.text, library_root() / word.text]
-        resolved = [Path(os.path.realpath(each)) for each in candidates] if "\0" not in word.text else []
-        inside = [each for each in resolved if self.inside(each)]
-        path = next((each for each in inside if _is_file(each)), None)
+        resolved = [Path(os.path.realpath(candidate)) for candidate in candidates] if "\0" not in word.text else []
+        inside = [path for path in resolved if self.inside(path)]
+        path = next((candidate for candidate in inside if _is_file(candidate)), None)
         if path is None:
             self.diagnostics.append(self.not_found(word, bool(inside)))
         return path
@@ -250,7 +250,7 @@ class _Loader:
             source = read_file(path, shown(path))
             source = replace(source, text=self.texts.get(source.name, source.text))
         except SpecError as error:
-            self.diagnostics.extend(replace(each, span=word.span) for each in error.diagnostics)
+            self.diagnostics.extend(replace(diagnostic, span=word.span) for diagnostic in error.diagnostics)
             return None
         self.read_so_far += len(source.text)
         if self.read_so_far > MAX_IMPORTED:
@@ -268,7 +268,7 @@ class _Loader:
             return Diagnostic("E310", message, word.span, help=help)
         if self.files is None:
             folders = (self.root, library_root())
-            self.files = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
+            self.files = [str(path.relative_to(root)) for root in folders for path in _specs_below(root)]
         notes = ("searched the spec's folder and the library",)
         return Diagnostic(
             "E311", f"file `{word}` not found", word.span, notes=notes, help=did_you_mean(word.text, self.files)
@@ -276,18 +276,20 @@ class _Loader:
 
     def override(self, library: Library, overrides: Iterable[Override]) -> Library:
         params: dict[str, ParamSpec] = dict(library.params)
-        for each in overrides:
-            if each.name in params:
-                params[each.name] = replace(params[each.name], default=each.value)
+        for override in overrides:
+            if override.name in params:
+                params[override.name] = replace(params[override.name], default=override.value)
             else:
-                known = Suggestion(each.elsewhere) if each.elsewhere else did_you_mean(each.name, params)
-                message = f"the spec has no param `{each.name}`"
-                self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known or _listing(params)))
+                known = Suggestion(override.elsewhere) if override.elsewhere else did_you_mean(override.name, params)
+                message = f"the spec has no param `{override.name}`"
+                self.diagnostics.append(
+                    Diagnostic("E303", message, override.value.span, help=known or _listing(params))
+                )
         return replace(library, params=params)
 
     def other_input(self, input: Value | None, given: Value) -> Value:
         """The input with other sizes: of several, those that are named."""
-        names = [each.key for each in input] if isinstance(input, Table) else []
+        names = [entry.key for entry in input] if isinstance(input, Table) else []
         if not names and not isinstance(given, Table):
             return given
         if not isinstance(input, Table) or not isinstance(given, Table) or not names:
@@ -295,13 +297,13 @@ class _Loader:
             help = f"name the input: `--input {names[0]}=3x224x224`" if names else "leave out the name"
             self.diagnostics.append(Diagnostic("E303", f"the spec has {has}", given.span, help=help))
             return input or given
-        for each in given:
-            if each.key in names:
-                input = input.replaced([each.key], each.value)
+        for entry in given:
+            if entry.key in names:
+                input = input.replaced([entry.key], entry.value)
             else:
-                help = did_you_mean(each.key, names) or Known.listed("its inputs are", names)
-                message = f"the spec has no input `{each.key}`"
-                self.diagnostics.append(Diagnostic("E303", message, each.key_span, help=help))
+                help = did_you_mean(entry.key, names) or Known.listed("its inputs are", names)
+                message = f"the spec has no input `{entry.key}`"
+                self.diagnostics.append(Diagnostic("E303", message, entry.key_span, help=help))
         return input
 
 
@@ -316,7 +318,7 @@ def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict
             name = waiting[-1]
             used = _used(known[name]) if name not in begun and (name in own or len(waiting) > 1) else []
             begun.add(name)
-            needed = [each for each in used if each in known and each not in begun]
+            needed = [other for other in used if other in known and other not in begun]
             if needed:
                 waiting += reversed(needed)
             else:
@@ -349,8 +351,8 @@ def _specs_below(root: Path) -> list[Path]:
     """Some of the YAML files below a folder, for did-you-mean; a large tree is not searched to its end."""
     found: list[Path] = []
     for visited, (folder, folders, files) in enumerate(os.walk(root)):
-        folders[:] = [each for each in sorted(folders) if not each.startswith((".", "_"))]
-        found += [Path(folder) / each for each in sorted(files) if each.endswith(ENDINGS)]
+        folders[:] = [name for name in sorted(folders) if not name.startswith((".", "_"))]
+        found += [Path(folder) / file for file in sorted(files) if file.endswith(ENDINGS)]
         if visited > 200 or len(found) > 500:
             break
     return found

@@ -107,11 +107,11 @@ class Library:
         """The block of that name and the library whose params and blocks its body sees."""
         if name in self.blocks:
             return self.blocks[name], self
-        return next(((each.blocks[name], each) for each in self.imports if name in each.blocks), None)
+        return next(((library.blocks[name], library) for library in self.imports if name in library.blocks), None)
 
     def block_names(self) -> list[str]:
         """Every block that can be used here."""
-        return [*self.blocks, *(name for each in self.imports for name in each.blocks)]
+        return [*self.blocks, *(name for library in self.imports for name in library.blocks)]
 
 
 @dataclass(frozen=True, slots=True)

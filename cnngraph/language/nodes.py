@@ -34,8 +34,8 @@ class NodeReader:
             self.read.error("E109", f"{what} must not be empty", value.span, "remove it, or write `identity`")
             return None
         children = [
-            self.node(name, each, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
-            for name, each in items
+            self.node(name, child, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
+            for name, child in items
         ]
         return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
 
@@ -85,15 +85,15 @@ class NodeReader:
             if near:
                 self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
-                help = _mend(rest[0], node.name.text) if len(rest) == 1 and not words else None
+                help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not words else None
                 self.read.error(
                     "E109", f"{what} has none of `op`, `nodes` and `share`", node.span, help or "add one of them"
                 )
         elif len(bodies) > 1:
             self.read.error("E109", f"{what} has both `{bodies[0]}` and `{bodies[1]}`", node.span, "remove one of them")
         elif rest and not node.op:
-            mend = did_you_mean(rest[0].key, known)
-            self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, mend)
+            help = did_you_mean(rest[0].key, known)
+            self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, help)
         for word in REPEAT_KEYS:
             if word in words and "repeat" not in words:
                 message = f"`{word}` requires `repeat`"
@@ -133,7 +133,7 @@ def _extent(first: Span, last: Span) -> Span:
 def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:
     """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
     for entry in rest:
-        if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
+        if body := next((body for body in BODIES if _one_letter_apart(entry.key, body)), None):
             return entry, Suggestion(body)
     return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
 
@@ -147,7 +147,7 @@ def _one_letter_apart(one: str, two: str) -> bool:
     return len(long) - len(short) == 1 and any(long[:index] + long[index + 1 :] == short for index in range(len(long)))
 
 
-def _mend(only: Entry, name: str) -> str | None:
+def _node_help(only: Entry, name: str) -> str | None:
     """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
     value = only.value
     named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))

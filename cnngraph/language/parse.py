@@ -273,7 +273,7 @@ class _Parser:
             match = item.get("match") if isinstance(item, Table) else None
             word = self.read.word(match.value, "match") if match else None
             if isinstance(item, Table) and match and word:
-                rules.append(InitSpec(word, tuple(each for each in item if each.key != "match")))
+                rules.append(InitSpec(word, tuple(entry for entry in item if entry.key != "match")))
             elif not match:
                 help = "write `{match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}`"
                 self.read.error(

@@ -76,8 +76,8 @@ class Reader:
     def words(self, value: Value, what: str) -> tuple[Word, ...] | None:
         """A text, or a list of them."""
         items = value.items if isinstance(value, Listing) else (value,)
-        found = [self.word(each, what) for each in items]
-        return None if None in found else tuple(each for each in found if each)
+        found = [self.word(item, what) for item in items]
+        return None if None in found else tuple(word for word in found if word)
 
     def truth(self, words: dict[str, Value], word: str) -> bool:
         """A word that is true or false, and false where it is not said."""

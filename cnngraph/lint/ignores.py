@@ -57,7 +57,9 @@ class Ignores:
             return ()
         used = {entry.code.span for warning in found for entry in self.about(warning)}
         own = (entry for entry in self.entries if entry.code.span.source == spec.source)
-        return tuple(each for each in own if each.code.span not in used and self._was_run(each.code.text, selection))
+        return tuple(
+            entry for entry in own if entry.code.span not in used and self._was_run(entry.code.text, selection)
+        )
 
     def _was_run(self, code: str, selection: Selection) -> bool:
         """Whether a warning with this code would have been found; of an unknown one, it would not be missed."""
@@ -79,7 +81,7 @@ class Ignores:
         """Where the blocks, repeats and inline nodes begin that a path leads through."""
         parts = path.split(".")
         paths = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-        return {place for each in paths if (place := self._places.get(each))}
+        return {place for outer in paths if (place := self._places.get(outer))}
 
     @cached_property
     def _places(self) -> dict[str, tuple[Source, int, int]]:

@@ -59,7 +59,7 @@ def example_text(example: str) -> str:
 def all_rules() -> tuple[Rule, ...]:
     """One of each rule, in the order of their codes: the subclasses of Rule that the modules of `rules` define."""
     found = []
-    for module in sorted(each.name for each in iter_modules(rules.__path__)):
+    for module in sorted(info.name for info in iter_modules(rules.__path__)):
         values = vars(import_module(f"{rules.__name__}.{module}")).values()
         found += [value() for value in values if isinstance(value, type) and _is_rule(value, module)]
     return tuple(sorted(found, key=lambda rule: rule.code))

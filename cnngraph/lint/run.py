@@ -52,7 +52,7 @@ class Lint:
     def _found(self, compilation: Compilation) -> list[Diagnostic]:
         """The errors, and the warnings that are wanted, with fixes that were not tried."""
         wants = self.selection.wants
-        found = [each for each in compilation.diagnostics if each.is_error or wants(each.code)]
+        found = [diagnostic for diagnostic in compilation.diagnostics if diagnostic.is_error or wants(diagnostic.code)]
         network = self._network(compilation)
         if network is None:
             return found
@@ -62,7 +62,7 @@ class Lint:
         ignores = Ignores.of(network)
         if ignores.entries:
             network = replace(network, unused_ignores=ignores.unused(found, self.selection))
-            found = [each for each in found if not ignores.cover(each)]
+            found = [diagnostic for diagnostic in found if not ignores.cover(diagnostic)]
             for rule in rules:
                 found += islice(rule.check(network), MOST_OF_A_RULE) if rule.is_last else ()
         return _first_of_each(found)

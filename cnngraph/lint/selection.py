@@ -45,7 +45,7 @@ def select(chosen: Iterable[str], ignored: Iterable[str]) -> Selection:
     known = known_codes()
     selection = Selection(tuple(chosen), tuple(ignored))
     for code in (*selection.select, *selection.ignore):
-        if not any(each.startswith(code) for each in known):
+        if not any(other.startswith(code) for other in known):
             raise UnknownCodeError(code, _help(code, known))
     return selection
 

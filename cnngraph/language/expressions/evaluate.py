@@ -43,7 +43,7 @@ class Expression(Frozen):
     @property
     def certain_references(self) -> list[Reference]:
         """The references that are looked up whenever the expression is evaluated: `if`, `and` and `or` skip others."""
-        return [each.reference for each in self.root.certain() if isinstance(each, Name)]
+        return [node.reference for node in self.root.certain() if isinstance(node, Name)]
 
     @property
     def bare_reference(self) -> Reference | None:
@@ -82,7 +82,7 @@ def substitute(text: str, lookup: Lookup) -> str:
     """
     if "$" not in text:
         return text
-    written = "".join(each if isinstance(each, str) else _as_name(each, lookup) for each in _pieces(text))
+    written = "".join(piece if isinstance(piece, str) else _as_name(piece, lookup) for piece in _pieces(text))
     if len(written) > MAX_PATH:
         raise ExpressionError(f"the path has more than {MAX_PATH:,} characters", 0, len(text), code="E503")
     return written
@@ -92,9 +92,9 @@ def _as_name(expression: Expression, lookup: Lookup) -> str:
     value = evaluate(expression, lookup)
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
-    mend = "use `//`, `int(…)` or `round(…)` to get an integer" if isinstance(value, float) else None
+    help = "use `//`, `int(…)` or `round(…)` to get an integer" if isinstance(value, float) else None
     message = f"a name or path needs an integer or a string, got `{shown(value)}`"
-    raise ExpressionError(message, expression.root.start, expression.root.end, mend, "E403")
+    raise ExpressionError(message, expression.root.start, expression.root.end, help, "E403")
 
 
 _PIECE = re.compile(r"\$\{(?P<inner>(?:[^'\"}]|'[^']*'|\"[^\"]*\")*)\}|(?P<name>\$[A-Za-z_][A-Za-z0-9_]*)|\$")
@@ -132,5 +132,5 @@ def _plain(text: str, start: int, end: int) -> str:
 
 def _parse(text: str, start: int, end: int) -> Expression:
     root = read(text, start, end)
-    references = tuple(each.reference for each in root.walk() if isinstance(each, Name))
-    return Expression(text[start:end], root, tuple(sorted(references, key=lambda each: each.start)))
+    references = tuple(node.reference for node in root.walk() if isinstance(node, Name))
+    return Expression(text[start:end], root, tuple(sorted(references, key=lambda reference: reference.start)))

@@ -16,7 +16,7 @@ from cnngraph.language.expressions.values import (
     Value,
     bounded,
     length,
-    number_mend,
+    number_help,
     shown,
     spend,
 )
@@ -30,18 +30,18 @@ def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]
             return bounded(function(bounded(value)))
         if isinstance(value, list | tuple):
             spend(len(value))
-            return [apply(each) for each in value]
-        raise Fault("E403", f"`{name}` needs a number or a list of numbers, got `{shown(value)}`", number_mend(value))
+            return [apply(element) for element in value]
+        raise Fault("E403", f"`{name}` needs a number or a list of numbers, got `{shown(value)}`", number_help(value))
 
     return apply
 
 
 def _numbers(name: str, values: Value) -> list[Any]:
     spend(len(values))
-    for each in values:
-        if type(each) not in NUMBERS:
-            raise Fault("E403", f"`{name}` needs numbers, got `{shown(each)}`", number_mend(each))
-    return [bounded(each) for each in values]
+    for value in values:
+        if type(value) not in NUMBERS:
+            raise Fault("E403", f"`{name}` needs numbers, got `{shown(value)}`", number_help(value))
+    return [bounded(value) for value in values]
 
 
 def _extreme(name: str, function: Callable[[list[Any]], Any]) -> Callable[..., Value]:
@@ -73,10 +73,10 @@ def _len(value: Value) -> int:
 
 
 def _range(*bounds: Value) -> list[int]:
-    for each in bounds:
-        if type(each) is not int:
-            mend = USE_FLOOR_DIVISION if isinstance(each, float) else None
-            raise Fault("E403", f"`range` needs integers, got `{shown(each)}`", mend)
+    for bound in bounds:
+        if type(bound) is not int:
+            help = USE_FLOOR_DIVISION if isinstance(bound, float) else None
+            raise Fault("E403", f"`range` needs integers, got `{shown(bound)}`", help)
     if len(bounds) == 3 and bounds[2] == 0:
         raise Fault("E404", "the step of `range` must not be 0")
     numbers = range(*map(bounded, bounds))

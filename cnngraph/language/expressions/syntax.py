@@ -50,7 +50,7 @@ class Reference:
 
     def end_of(self, parts: int) -> int:
         """Where the name and so many parts of its trail end."""
-        return self.start + 1 + len(self.name) + sum(1 + len(each) for each in self.trail[:parts])
+        return self.start + 1 + len(self.name) + sum(1 + len(part) for part in self.trail[:parts])
 
     def __str__(self) -> str:
         return "$" + ".".join((self.name, *self.trail))
@@ -80,14 +80,14 @@ class Node(Frozen):
     def walk(self) -> Iterator[Node]:
         """This node and all in it, in the order of the text for references."""
         yield self
-        for each in self.parts:
-            yield from each.walk()
+        for child in self.parts:
+            yield from child.walk()
 
     def certain(self) -> Iterator[Node]:
         """This node and those parts of it that are computed whatever their values are."""
         yield self
-        for each in self.always():
-            yield from each.certain()
+        for child in self.always():
+            yield from child.certain()
 
     def always(self) -> tuple[Node, ...]:
         """The parts that are computed whatever their values are."""
@@ -95,7 +95,7 @@ class Node(Frozen):
 
     def height(self) -> int:
         """How many nodes stand on one another."""
-        return 1 + max((each.height() for each in self.parts), default=0)
+        return 1 + max((part.height() for part in self.parts), default=0)
 
     def end_at(self, part: Node) -> int:
         """Where a part ends; for the last with the brackets around it."""
@@ -112,8 +112,8 @@ class Node(Frozen):
 def shape_error(node: Node, value: ShapeValue) -> ExpressionError:
     """A tensor stands where a plain value is needed."""
     first = "" if not isinstance(value.type, tuple) else ".0"
-    mend = f"write `{node.text}{first}.channels` (or `.height`, `.width`, `.features`)"
-    return ExpressionError(f"`{node.text}` is {value}, not a number", node.start, node.end, mend, "E403")
+    help = f"write `{node.text}{first}.channels` (or `.height`, `.width`, `.features`)"
+    return ExpressionError(f"`{node.text}` is {value}, not a number", node.start, node.end, help, "E403")
 
 
 class Literal(Node):
@@ -212,7 +212,7 @@ class Either(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return any(_holds(each, lookup) for each in self.parts)
+        return any(_holds(part, lookup) for part in self.parts)
 
 
 class Both(Node):
@@ -222,7 +222,7 @@ class Both(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return all(_holds(each, lookup) for each in self.parts)
+        return all(_holds(part, lookup) for part in self.parts)
 
 
 class Not(Node):
@@ -247,7 +247,7 @@ class Items(Node):
     """`[$a, $b]`."""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [each.value(lookup) for each in self.parts]
+        values = [part.value(lookup) for part in self.parts]
         for node, value in zip(self.parts, values, strict=True):
             if isinstance(value, ShapeValue):
                 raise shape_error(node, value)
@@ -263,7 +263,7 @@ class Call(Node):
     function: str = ""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [each.value(lookup) for each in self.parts]
+        values = [part.value(lookup) for part in self.parts]
         try:
             return FUNCTIONS[self.function].apply(*values)
         except Fault as fault:
@@ -302,7 +302,7 @@ class Slice(Node):
     def value(self, lookup: Lookup) -> Value:
         base, *bounds = self.parts
         value = base.value(lookup)
-        start, stop, step = asked = [each.value(lookup) for each in bounds]
+        start, stop, step = asked = [bound.value(lookup) for bound in bounds]
         try:
             return part(value, start, stop, step, base.text)
         except Fault as fault:

@@ -91,7 +91,7 @@ def shown(value: Value, depth: int = 2) -> str:
             if not depth:
                 return "[…]"
             dots = ", …" if len(value) > 4 else ""
-            return f"[{', '.join(shown(each, depth - 1) for each in value[:4])}{dots}]"
+            return f"[{', '.join(shown(element, depth - 1) for element in value[:4])}{dots}]"
         case Mapping():
             keys = [str(key) for key in value]
             return f"{{{', '.join(keys[:4])}{', …' if len(keys) > 4 else ''}}}"
@@ -166,9 +166,9 @@ def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], tota
     if depth > MAX_LIST_DEPTH:
         raise Fault("E503", f"lists are nested more than {MAX_LIST_DEPTH} deep")
     inner: Iterable[Value] = elements.values() if isinstance(elements, Mapping) else elements
-    for each in inner:
-        if isinstance(each, list | tuple | Mapping):
-            total = _count(each, total, depth + 1)
+    for element in inner:
+        if isinstance(element, list | tuple | Mapping):
+            total = _count(element, total, depth + 1)
     return total
 
 
@@ -216,10 +216,10 @@ def arithmetic(symbol: str, left: Value, right: Value) -> Value:
         return bounded(left + right)
     if left_list and type(right) in NUMBERS:
         spend(len(left))
-        return [arithmetic(symbol, each, right) for each in left]
+        return [arithmetic(symbol, element, right) for element in left]
     if right_list and type(left) in NUMBERS:
         spend(len(right))
-        return [arithmetic(symbol, left, each) for each in right]
+        return [arithmetic(symbol, left, element) for element in right]
     raise _not_numbers(symbol, left, right)
 
 
@@ -230,10 +230,10 @@ def _not_numbers(symbol: str, left: Value, right: Value) -> Fault:
             "E403", f"{both}: both are lists", "`+` joins two lists; the other operators take a list and a number"
         )
     culprit = right if type(left) in NUMBERS or isinstance(left, list | tuple) else left
-    return Fault("E403", f"{both}: `{shown(culprit)}` is {kind(culprit)}, not a number", number_mend(culprit))
+    return Fault("E403", f"{both}: `{shown(culprit)}` is {kind(culprit)}, not a number", number_help(culprit))
 
 
-def number_mend(value: Value) -> str | None:
+def number_help(value: Value) -> str | None:
     """What the author may have meant, where a number is needed."""
     if isinstance(value, bool):
         return "write `1 if … else 0` to get a number"
@@ -256,8 +256,8 @@ def negative(value: Value) -> Value:
         return -value
     if isinstance(value, list | tuple):
         spend(len(value))
-        return [negative(each) for each in value]
-    raise Fault("E403", f"`-` needs a number, got `{shown(value)}`", number_mend(value))
+        return [negative(element) for element in value]
+    raise Fault("E403", f"`-` needs a number, got `{shown(value)}`", number_help(value))
 
 
 def compare(symbol: str, left: Value, right: Value) -> bool:
@@ -269,9 +269,9 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
     if symbol not in ("==", "!="):
         raise Fault("E403", f"`{symbol}` compares numbers, got `{shown(left)}` and `{shown(right)}`")
     if left is not None and right is not None and kind(left) != kind(right):
-        mend = next((each for each in map(number_mend, (left, right)) if each and "quotes" in each), None)
+        help = next((advice for advice in map(number_help, (left, right)) if advice and "quotes" in advice), None)
         what = f"`{shown(left)}` with `{shown(right)}`: {kind(left)} and {kind(right)}"
-        raise Fault("E403", f"cannot compare {what}", mend)
+        raise Fault("E403", f"cannot compare {what}", help)
     return _same(left, right) == (symbol == "==")
 
 
@@ -306,16 +306,16 @@ def member(value: Value, name: str, what: str) -> Value:
         if len(name) > 15:
             raise Fault("E503", f"the index `.{name[:12]}…` is too large")
         return index(value, int(name), what, f".{name}")
-    mend = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
+    help = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
     wanted = "a tensor" if name in SHAPE_WORDS else "a mapping"
-    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {wanted}: it has no `{name}`", mend)
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {wanted}: it has no `{name}`", help)
 
 
 def _size(shape: ShapeValue, word: str, what: str) -> int:
     tensor = shape.type
     if not isinstance(tensor, TensorType):
-        mend = f"select one of them: `{what}.0.{word}`" if word in SHAPE_WORDS else None
-        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{word}`", mend)
+        help = f"select one of them: `{what}.0.{word}`" if word in SHAPE_WORDS else None
+        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{word}`", help)
     if word in SHAPE_WORDS:
         _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and word == "features" else word)
     match word:
@@ -333,8 +333,8 @@ def _size(shape: ShapeValue, word: str, what: str) -> int:
                 f"`{what}` has no `{word}`: it is {found}",
                 f"write `{what}.features` for the number of its elements",
             )
-    mend = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
-    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{word}`", mend)
+    help = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
+    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{word}`", help)
 
 
 def index(value: Value, position: Value, what: str, asked: str | None = None) -> Value:
@@ -347,8 +347,8 @@ def index(value: Value, position: Value, what: str, asked: str | None = None) ->
     if not isinstance(value, list | tuple):
         raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}: it cannot be indexed")
     if type(position) is not int:
-        mend = USE_FLOOR_DIVISION if isinstance(position, float) else None
-        raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", mend)
+        help = USE_FLOOR_DIVISION if isinstance(position, float) else None
+        raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", help)
     if -len(value) <= bounded(position) < len(value):
         return value[position]
     raise _out_of_range(len(value), position, what, asked or f"[{position}]")
@@ -362,8 +362,8 @@ def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
     if position == -1:
         which, end = "the last", ""
     has = {0: "is empty", 1: "has 1 element"}.get(length, f"has {length} elements")
-    mend = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
-    return Fault("E404", f"index out of range: `{what}` {has}, `{asked}` is {which}{end}", mend)
+    help = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
+    return Fault("E404", f"index out of range: `{what}` {has}, `{asked}` is {which}{end}", help)
 
 
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:
@@ -372,8 +372,8 @@ def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> lis
         raise Fault("E403", f"`{what}` is `{shown(value)}`, not a list: it cannot be sliced")
     for bound in (start, stop, step):
         if bound is not None and type(bound) is not int:
-            mend = USE_FLOOR_DIVISION if isinstance(bound, float) else None
-            raise Fault("E403", f"the bounds in `[start:end]` must be integers, got `{shown(bound)}`", mend)
+            help = USE_FLOOR_DIVISION if isinstance(bound, float) else None
+            raise Fault("E403", f"the bounds in `[start:end]` must be integers, got `{shown(bound)}`", help)
     if step == 0:
         raise Fault("E404", "the step in `[start:end:step]` must not be 0")
     spend(len(value))
@@ -386,11 +386,11 @@ def truth(value: Value, what: str) -> bool:
         return value
     if value is None:
         return False
-    mend = None
+    help = None
     if type(value) in NUMBERS:
-        mend = f"compare it: `{what} != 0`"
+        help = f"compare it: `{what} != 0`"
     elif isinstance(value, str):
-        mend = f"compare it: `{what} == {shown(value)}`"
+        help = f"compare it: `{what} == {shown(value)}`"
     elif isinstance(value, list | tuple):
-        mend = f"compare it: `len({what}) > 0`"
-    raise Fault("E403", f"`{what}` is `{shown(value)}`, not true or false", mend)
+        help = f"compare it: `len({what}) > 0`"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not true or false", help)
