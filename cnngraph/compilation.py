@@ -152,14 +152,14 @@ def _compile(
     try:
         with collector_paused():
             limits = _limits(max_nodes)
-            parsed, mistakes = load_spec(source, folder, overrides, input, limits, texts)
+            parsed, diagnostics = load_spec(source, folder, overrides, input, limits, texts)
             if parsed is None:
-                return Compilation(None, None, tuple(mistakes))
-            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=not has_errors(mistakes))
+                return Compilation(None, None, tuple(diagnostics))
+            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=not has_errors(diagnostics))
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
     recipe, wrong = _own_recipe(parsed)
-    return Compilation(parsed, result.graph, (*mistakes, *result.diagnostics, *wrong), recipe)
+    return Compilation(parsed, result.graph, (*diagnostics, *result.diagnostics, *wrong), recipe)
 
 
 def _limits(max_nodes: int) -> Limits:

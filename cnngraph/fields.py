@@ -21,9 +21,9 @@ Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
 LARGEST = sys.float_info.max
 SHOWN_ITEMS, SHOWN_DEPTH = 8, 3
-WHOLE = "use `//` (floor division), `int(...)` or `round(...)` to get an integer"
+TO_INTEGER = "use `//` (floor division), `int(...)` or `round(...)` to get an integer"
 DOLLAR = "an expression must contain a `$`"
-FOR_EXPRESSIONS = (WHOLE, DOLLAR)  # helps that mean nothing where there are none
+FOR_EXPRESSIONS = (TO_INTEGER, DOLLAR)  # helps that mean nothing where there are none
 THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_']\d{3})+")
 TWO_NUMBERS = re.compile(r"[(]?(\d{1,9})\s*[x×*;, ]\s*(\d{1,9})[)]?")  # a size, as it is written in other places
 TRUTHS = {"no": "false", "off": "false", "n": "false", "yes": "true", "on": "true", "y": "true"}  # YAML 1.1's
@@ -125,7 +125,7 @@ def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
     return FieldError(f"must be {kind.describe()}, got `{show_value(value)}`", help)
 
 
-def text_help(value: object) -> str | None:
+def string_help(value: object) -> str | None:
     """Why a text that looks like a number is none."""
     if not isinstance(value, str) or not any(character.isdigit() for character in value):
         return None
@@ -149,7 +149,7 @@ def literal_help(help: str | None, text: str, value: object, kind: Kind) -> str 
     return f"write `{int(value)}`"
 
 
-def _whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -161,9 +161,9 @@ class Int(Kind):
 
     def convert(self, value: object) -> int:
         if isinstance(value, float):
-            raise refuse(self, value, WHOLE)
-        if not _whole(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, TO_INTEGER)
+        if not _is_integer(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
+            raise refuse(self, value, string_help(value))
         return value  # type: ignore[return-value]
 
     def schema(self) -> Json:
@@ -184,7 +184,7 @@ class Float(Kind):
 
     def convert(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, string_help(value))
         if abs(value) > LARGEST:
             raise refuse(self, value)
         return float(value)

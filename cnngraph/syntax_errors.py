@@ -59,14 +59,14 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     return Diagnostic("E102", message, place, help=advice)
 
 
-type_of_complaint = tuple[str, Span, str | None] | None
+Complaint = tuple[str, Span, str | None] | None
 
 
 def _at(source: Source, mark: Any) -> Span:
     return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
 
 
-def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
+def _misplaced(source: Source, span: Span, problem: str) -> Complaint:
     """A complaint about one place alone."""
     rest = source.line(span.line)[span.column - 1 :]
     if rest.startswith("\t"):
@@ -104,7 +104,7 @@ def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
     return f"invalid YAML: {problem}", span, help
 
 
-def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_complaint:
+def _early_quote(source: Source, line: int, ended: re.Match[str]) -> Complaint:
     """A quote in a quoted text, which ends it."""
     text = source.line(line)
     place = Span(source, line, ended.end(), line, ended.end() + 1)
@@ -115,7 +115,7 @@ def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_com
     return "the string ends at this quote", place, f"use single quotes: `'{inner}'`"
 
 
-def _escape(source: Source, span: Span) -> type_of_complaint:
+def _escape(source: Source, span: Span) -> Complaint:
     """A backslash in double quotes that begins no escape sequence."""
     line = source.line(span.line)
     column = max(line.rfind("\\", 0, span.column), 0)
@@ -214,7 +214,7 @@ def control_character(source: Source) -> Diagnostic | None:
     return Diagnostic("E102", f"{code_point(found[0])} is not allowed in YAML", span, help="remove it")
 
 
-def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> type_of_complaint:
+def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> Complaint:
     """A complaint about something that began further up and does not go on as it should."""
     line = source.line(span.line)
     if ended := SINGLE_QUOTED.search(line[:MAX_SEARCHED]) or DOUBLE_QUOTED.search(line[:MAX_SEARCHED]):

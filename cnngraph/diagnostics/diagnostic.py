@@ -14,7 +14,7 @@ from cnngraph.diagnostics.source import Span
 from cnngraph.text import one_line
 
 MAX_UNDERLINED = 160  # characters of a source line that a message shows
-MAX_MISTAKES = 100  # nobody reads more at once
+MAX_ERRORS = 100  # nobody reads more at once
 
 
 class Severity(StrEnum):
@@ -99,7 +99,7 @@ class Diagnostic:
         if self.help:
             lines.append(f"{gutter}help: {one_line(self.help)}")
         lines += [
-            f"{gutter}fix: {one_line(fix.title)}" for fix in self.fixes[:1] if not fix.is_told_by(self.help or "")
+            f"{gutter}fix: {one_line(fix.title)}" for fix in self.fixes[:1] if not fix.is_stated_in(self.help or "")
         ]
         return "\n".join(lines)
 
@@ -159,7 +159,7 @@ def warnings_of(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return found
 
 
-class Mistakes(list[Diagnostic]):
+class DiagnosticList(list[Diagnostic]):
     """What is wrong so far. Raises SpecError with all of it where there is more than anybody reads at once."""
 
     def append(self, diagnostic: Diagnostic) -> None:
@@ -169,11 +169,11 @@ class Mistakes(list[Diagnostic]):
 
     def extend(self, more: Iterable[Diagnostic]) -> None:
         """Add some."""
-        super().extend(islice(more, MAX_MISTAKES + 1))
+        super().extend(islice(more, MAX_ERRORS + 1))
         self.check()
 
     def check(self) -> None:
         """Raise SpecError if there are too many."""
-        if len(self) > MAX_MISTAKES:
-            message = f"more than {MAX_MISTAKES} errors; the first {MAX_MISTAKES} are shown"
-            raise SpecError([*self[:MAX_MISTAKES], Diagnostic("E504", message)])
+        if len(self) > MAX_ERRORS:
+            message = f"more than {MAX_ERRORS} errors; the first {MAX_ERRORS} are shown"
+            raise SpecError([*self[:MAX_ERRORS], Diagnostic("E504", message)])

@@ -31,7 +31,7 @@ class Fix:
     title: str
     edits: tuple[Edit, ...]
 
-    def is_told_by(self, help: str) -> bool:
+    def is_stated_in(self, help: str) -> bool:
         """Whether a help says the same, so that a person need not read it twice."""
         return self.title == help or any(
             len(edit.text.strip()) > 1 and edit.text.strip() in help for edit in self.edits

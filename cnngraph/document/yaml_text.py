@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import yaml
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Source, Span
 from cnngraph.document.files import LIMITS, RAISE, Limits
 from cnngraph.document.scalars import core_scalar
 from cnngraph.document.values import Entry, Listing, Scalar, Table, Value
@@ -69,7 +69,7 @@ class _Reader:
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
         self.limits = limits
-        self.diagnostics = Mistakes()
+        self.diagnostics = DiagnosticList()
         self.values = 0
         self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cnngraph.diagnostics import Guess
-from cnngraph.elaborate.check_names import not_meant, unknown_word
+from cnngraph.elaborate.check_names import not_meant, unknown_parameter
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Bound, Given, Reads, Tensors
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, NodeSpec
 from cnngraph.text import in_backticks
 
@@ -21,7 +21,7 @@ def check_params(block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> 
     passes = block.body.op is not None and block.body.repeat is None
     for key, given in words.items():
         if key not in known and not passes:
-            raise unknown_word(key, f"the block `{block.name}`", known, given.key_span)
+            raise unknown_parameter(key, f"the block `{block.name}`", known, given.key_span)
     if missing:
         message = f"the block `{block.name}` requires {in_backticks(missing, ' and ')}"
         raise ProblemError("E206", message, child.span, help=Guess(f"add `{missing[0]}: …`"), key=missing[0])
@@ -50,7 +50,7 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
 def bind_params(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Given]:
     """Give the block's params their values, in order; what is left goes to its op."""
     rest = dict(words)
-    spend(len(block.params) + len(env.params) // 8)
+    count_steps(len(block.params) + len(env.params) // 8)
     for param in block.params:  # they hide the file's, those further down as well
         env.params.pop(param.name.text, None)
     for param in block.params:

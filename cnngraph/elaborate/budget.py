@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Span, has_errors
+from cnngraph.diagnostics import Cause, Diagnostic, DiagnosticList, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
 from cnngraph.language.model import BlockSpec
 
@@ -46,7 +46,7 @@ class Budget:
     max_nodes: int
     at: Span | None  # the place of the last visit
     chain: list[Use] = field(default_factory=list)
-    diagnostics: Mistakes = field(default_factory=Mistakes)
+    diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
     steps: int = 0
@@ -67,7 +67,7 @@ class Budget:
             help = "if this is intended, raise the limit with `--max-nodes`"
             raise TooLargeError("E502", f"the network has more than {what}", span, help)
 
-    def spend(self, steps: int) -> None:
+    def count_steps(self, steps: int) -> None:
         """Count connections, params and elements of lists gone through; raises TooLargeError."""
         self.steps += steps
         if self.steps > self.max_nodes * STEPS_PER_NODE and self.at is not None:
@@ -87,7 +87,7 @@ class Budget:
             raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} levels deep", span)
         self.chain.append(Use(block, 0, path, span))
 
-    def enter_round(self, number: int, path: str, span: Span) -> None:
+    def enter_iteration(self, number: int, path: str, span: Span) -> None:
         """Go into a round of a repeat."""
         self.chain.append(Use(None, number, path, span))
 

@@ -113,10 +113,10 @@ class Trace:
             node = self.nodes[index]
             before = self.type_of(node.reads[0]) if node.reads else None
             if before is None or aspect(before) != aspect(node.types[0]):
-                return f"`{node.op}`{self.telling_words(index, aspect)} at {node.span}"
+                return f"`{node.op}`{self.aspect_parameters(index, aspect)} at {node.span}"
         return None
 
-    def telling_words(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
+    def aspect_parameters(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
         """The words of a node that set the aspect."""
         words = self.words[index]
         names = ("out",) if aspect is channels_of else SIZE_PARAMETERS

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion, did_you_mean
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
@@ -35,7 +35,7 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     return ProblemError("E313", f"there is no op or block `{op.text}`", op.span, help=help)
 
 
-def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
+def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
     """A word that the op or block does not take."""
     options = list(known)
     if key in NODE_KEYS:
@@ -73,7 +73,7 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
     """Every unknown op, word, param and name in the file's own blocks and nodes."""
-    checker = _Checker(spec.library, registry, Mistakes(), [spec.nodes] if spec.nodes else [])
+    checker = _Checker(spec.library, registry, DiagnosticList(), [spec.nodes] if spec.nodes else [])
     for block in spec.library.blocks.values():
         checker.block(block)
     if spec.nodes is not None:
@@ -116,18 +116,18 @@ class Names:
 class _Checker:
     library: Library
     registry: Registry
-    diagnostics: Mistakes
+    diagnostics: DiagnosticList
     outer: list[ScopeSpec]
     words: dict[str, dict[str, None] | None] = field(default_factory=dict)
 
-    def tell(self, problem: ProblemError, node: str) -> None:
+    def report(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
 
     def block(self, block: BlockSpec) -> None:
         name = block.name.text
         if self.registry.reserves(name):
             message = f"`{name}` is the name of an op"
-            self.tell(ProblemError("E308", message, block.name.span, help="rename the block"), name)
+            self.report(ProblemError("E308", message, block.name.span, help="rename the block"), name)
         inputs = frozenset(input_.text for input_ in block.inputs) if block.inputs is not None else frozenset({"in"})
         own: set[str] = set()
         later = {param.name.text for param in block.params}
@@ -160,7 +160,7 @@ class _Checker:
         """A node's name must do as a module's."""
         problem = None if "$" in word.text else key_problem(word.text)
         if problem:
-            self.tell(bad_name(*problem, word.span), word.text)
+            self.report(bad_name(*problem, word.span), word.text)
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
@@ -172,7 +172,7 @@ class _Checker:
             known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
             if "$" not in word.text and not known:
                 problem = self.no_such_node(word.text.partition(".")[0], word.span, names)
-                self.tell(problem, child.name.text)
+                self.report(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
         """A path that begins with no name in reach, though perhaps with one further out."""
@@ -192,19 +192,19 @@ class _Checker:
             return
         if child.when is not None:
             self.expression(child.when, names, label)
-        rounds = names
+        in_iteration = names
         if child.repeat is not None:
             self.expression(child.repeat.count, names, label)
-            rounds = replace(names, indices=names.indices | INDICES)
+            in_iteration = replace(names, indices=names.indices | INDICES)
             for entry in (*child.repeat.first, *child.repeat.last):
-                self.value(entry.value, rounds, label)
+                self.value(entry.value, in_iteration, label)
         for entry in child.words:
-            self.value(entry.value, rounds, label)
+            self.value(entry.value, in_iteration, label)
         if child.op is not None:
-            self.op(child.op, child, rounds, label)
+            self.op(child.op, child, in_iteration, label)
         if child.nodes is not None:
             inputs = names.inputs if outer and child.repeat is None else frozenset({"in"})
-            self.scope(child.nodes, replace(rounds, inputs=inputs))
+            self.scope(child.nodes, replace(in_iteration, inputs=inputs))
 
     def op(self, op: Word, child: NodeSpec, names: Names, label: str) -> None:
         if "$" in op.text:
@@ -213,9 +213,9 @@ class _Checker:
         if self.library.find(op.text) is None and self.registry.get(op.text) is None:
             if self.library.incomplete:
                 return
-            self.tell(no_such_op(op, self.library, self.registry), label)
+            self.report(no_such_op(op, self.library, self.registry), label)
             return
-        known = self.words_here(op.text)
+        known = self.parameters_of(op.text)
         if known is None:
             return
         entries: list[Entry] = list(child.words)
@@ -227,16 +227,16 @@ class _Checker:
         owner = f"the block `{op}`" if self.library.find(op.text) else f"`{op}`"
         for entry in entries:
             if entry.key not in known:
-                self.tell(unknown_word(entry.key, owner, known, entry.key_span), label)
+                self.report(unknown_parameter(entry.key, owner, known, entry.key_span), label)
 
-    def words_here(self, op: str) -> dict[str, None] | None:
+    def parameters_of(self, op: str) -> dict[str, None] | None:
         """The words that an op or block takes; None where that cannot be known."""
         if op not in self.words:
-            words = self.words_of(op)
+            words = self.find_parameters(op)
             self.words[op] = None if words is None else dict.fromkeys(words)
         return self.words[op]
 
-    def words_of(self, op: str) -> list[str] | None:
+    def find_parameters(self, op: str) -> list[str] | None:
         known: list[str] = []
         library = self.library
         for _ in range(MAX_NESTING):
@@ -276,6 +276,6 @@ class _Checker:
         try:
             for reference in parse_expression(text).references:
                 if reference.name not in names:
-                    raise unknown_name(reference, names.all, in_round="i" in names.indices)
+                    raise unknown_name(reference, names.all, in_repeat="i" in names.indices)
         except ExpressionError as error:
-            self.tell(wrong_expression(error, text, span, quoted, names.all), label)
+            self.report(wrong_expression(error, text, span, quoted, names.all), label)

@@ -54,7 +54,7 @@ def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sou
     """
     budget = Budget(max_nodes, spec.nodes.span if spec.nodes else None)
     budget.extend(check_names(spec, registry))
-    counting = meter.set(budget.spend)
+    counting = meter.set(budget.count_steps)
     watching = sizes.log.set(sizes.SizeLog())
     try:
         graph = _network(spec, registry, budget, sound) if spec.nodes is not None else None

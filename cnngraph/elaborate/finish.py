@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, did_you_mean, has_errors
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, did_you_mean, has_errors
 from cnngraph.document import Entry
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
@@ -40,10 +40,10 @@ class Walked:
 
 def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
     """The graph, and what is still wrong with it. Of a graph that is not `complete` the part that could be made."""
-    found, nodes, unused = Mistakes(), walked.nodes, walked.unused
+    found, nodes, unused = DiagnosticList(), walked.nodes, walked.unused
     outputs, nothing = _outputs(spec, walked.env, walked.last, found)
     training = frozenset(word.text for word in spec.training_only) - nothing
-    found.extend(_training_mistakes(spec, nothing))
+    found.extend(_training_errors(spec, nothing))
     rules = _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
@@ -84,7 +84,7 @@ def _are_taps(spec: Spec) -> bool:
     return bool(spec.outputs) and spec.nodes is not None and spec.outputs[0][0].span.source != spec.nodes.span.source
 
 
-def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[dict[str, Ref], set[str]]:
+def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) -> tuple[dict[str, Ref], set[str]]:
     """The outputs, and the names of those that are left out since they are nothing: absent nodes with `else: []`."""
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
@@ -100,12 +100,12 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[
             else:
                 outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
         except ProblemError as problem:
-            told.append(problem.diagnostic)
+            found.append(problem.diagnostic)
         except UnknownError:
             pass
     if len(nothing) == len(wanted) > 0:
         message = "the network has no outputs: all of them are absent, and nothing replaces them"
-        told.append(Diagnostic("E304", message, spec.outputs[0][1].span))
+        found.append(Diagnostic("E304", message, spec.outputs[0][1].span))
     return outputs, nothing
 
 
@@ -127,7 +127,7 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
     return refs[0]
 
 
-def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
+def _training_errors(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
     names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
     training = {word.text for word in spec.training_only}
     for word in spec.training_only:
@@ -196,17 +196,17 @@ def _all_scopes(root: Scope) -> Iterable[Scope]:
         waiting += [child for child in scope.children if isinstance(child, Scope)]
 
 
-def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complete: bool) -> tuple[InitRule, ...]:
+def _init_rules(spec: Spec, env: Env, nodes: list[Node], found: DiagnosticList, complete: bool) -> tuple[InitRule, ...]:
     rules = []
     for init in spec.init:
         try:
             rule = _init_rule(init, env)
         except ProblemError as problem:
-            told.append(problem.diagnostic)
+            found.append(problem.diagnostic)
             continue
         rules.append(rule)
         if complete:  # else the modules that a rule fits may be among those that failed
-            told.extend(_rule_mistakes(init, rule, nodes))
+            found.extend(_rule_errors(init, rule, nodes))
     return tuple(rules)
 
 
@@ -235,7 +235,7 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
             return
 
 
-def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
+def _rule_errors(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
     """A parameter that none of the modules has which a rule fits."""
     fitting = [node for node in nodes if rule.fits(node.op, node.path)]
     if not fitting:

@@ -13,7 +13,7 @@ from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Row, Tensors
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
-from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
+from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, count_steps
 from cnngraph.language.model import Library, Word
 from cnngraph.tensor_type import TensorType
 
@@ -36,7 +36,7 @@ class Env:
         """The same, where a node reads these: `$from`; None, where that differs from round to round."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.index, reads)
 
-    def round(self, index: int, item: Any, reads: Reads | None) -> Env:
+    def iteration(self, index: int, item: Any, reads: Reads | None) -> Env:
         """The same in one round of a repeat: `$i`, `$item`, `$from`."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, (index, item), reads)
 
@@ -112,7 +112,7 @@ class Env:
 
     def expression(self, text: str, span: Span, quoted: bool = False) -> tuple[Any, Span]:
         """An expression's value, and the place where it was first written."""
-        spend(1 + len(text) // 8)
+        count_steps(1 + len(text) // 8)
         try:
             parsed = parse_expression(text)
             value = evaluate(parsed, self.lookup)
@@ -162,7 +162,7 @@ class Env:
         if not found:
             if name in self.names.later:
                 raise ExpressionError(*too_late(name, reference.start, reference.end))
-            raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
+            raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_repeat=self.index is not None)
         readable = [match for match in found if _has_sizes(*match, reference)] or found[:1]
         if any(match != readable[0] for match in readable):
             raise ambiguous_shape(reference)

@@ -99,18 +99,18 @@ def ambiguous_shape(reference: Reference) -> ExpressionError:
     return ExpressionError(message, reference.start, reference.end, help, "E319")
 
 
-def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:
+def unknown_name(reference: Reference, known: list[str], in_repeat: bool = False) -> ExpressionError:
     """`$name` means nothing here."""
     name = reference.name
     start, end = reference.start, reference.end
-    if name in ("i", "item") and not in_round:
+    if name in ("i", "item") and not in_repeat:
         message = f"`${name}` is only defined inside a repeat"
         help = (
             "`repeat`, `when`, `name` and the carried input are evaluated once, before the first iteration; "
             "the op's parameters in every iteration"
         )
         return ExpressionError(message, start, end, help=help, code="E402")
-    near = nearest(name, [*known, *(("i", "item") if in_round else ())])
+    near = nearest(name, [*known, *(("i", "item") if in_repeat else ())])
     help = Suggestion(f"${near}") if near else _known(known)
     return ExpressionError(f"`${name}` is not defined here", start, end, help=help, code="E402")
 

@@ -10,7 +10,7 @@ from typing import Any
 from cnngraph.diagnostics import Cause, Guess, Span, Suggestion
 from cnngraph.elaborate.budget import Budget
 from cnngraph.elaborate.causes import Trace
-from cnngraph.elaborate.check_names import not_meant, unknown_word
+from cnngraph.elaborate.check_names import not_meant, unknown_parameter
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
 from cnngraph.elaborate.repairs import Repairs
@@ -105,7 +105,7 @@ class Maker:
             decide(given.sized, f"{key} of {path}", given.span)
             known = fields.get(key)
             if known is None:
-                problems.append(unknown_word(key, f"`{cls.name}`", fields, given.key_span))
+                problems.append(unknown_parameter(key, f"`{cls.name}`", fields, given.key_span))
                 continue
             try:
                 values[key] = known.kind.convert(given.value)
@@ -139,7 +139,7 @@ class Maker:
         """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
         refs = reads.refs
         self.budget.visit(span, len(self.nodes), 1)
-        self.budget.spend(2 * len(refs))
+        self.budget.count_steps(2 * len(refs))
         types = tuple(self.type_of(ref) for ref in refs)
         try:
             facts = self.facts(op, types)
@@ -160,7 +160,7 @@ class Maker:
         span: Span,
     ) -> int:
         """One more node. Raises ProblemError where another has its path."""
-        self.budget.spend(len(facts.types))
+        self.budget.count_steps(len(facts.types))
         if path in self._paths:
             raise ProblemError("E305", f"two nodes would be named `{path}`", span, help="rename one of them")
         self._paths.add(path)
@@ -218,7 +218,7 @@ class Maker:
         if refs[: len(last.reads)] != last.reads:
             return None
         self.budget.visit(span, len(self.nodes), 1)
-        self.budget.spend(2 * len(refs))
+        self.budget.count_steps(2 * len(refs))
         try:
             facts = self.facts(last.operation, (*last.types, *map(self.type_of, more)))
         except OpError:

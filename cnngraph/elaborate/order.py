@@ -14,7 +14,7 @@ from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import Library, NodeSpec, ScopeSpec, Word
 from cnngraph.language.names import heads
 
@@ -24,7 +24,7 @@ MAX_ITERATIONS = 1_000  # of a repeat whose paths are written out beforehand
 IN_PATH = re.compile(r"\$\{([^}]*)\}")
 
 ReadsNothing: TypeAlias = "Callable[[NodeSpec, Library], bool]"
-type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
+Order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
 
 class Orders:
@@ -32,9 +32,9 @@ class Orders:
 
     def __init__(self, reads_nothing: ReadsNothing) -> None:
         self._reads_nothing = reads_nothing
-        self._known: dict[int, type_of_order] = {}
+        self._known: dict[int, Order] = {}
 
-    def of(self, scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
+    def of(self, scope: ScopeSpec, names: list[str], env: Env) -> Order:
         """Indices in order of elaboration without those in circles, and the circles."""
         if scope.numbered:
             return list(range(len(names))), []
@@ -46,7 +46,7 @@ class Orders:
         return known
 
 
-def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNothing) -> type_of_order:
+def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNothing) -> Order:
     index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
     find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
@@ -92,7 +92,7 @@ def _readers(needs: list[set[int]], start: int) -> set[int]:
             if reader not in found:
                 found.add(reader)
                 waiting.append(reader)
-    spend(len(needs))
+    count_steps(len(needs))
     return found
 
 
@@ -194,8 +194,8 @@ class _Finder:
             items = [None] * items if type(items) is int else items
             if not isinstance(items, list | tuple) or len(items) > MAX_ITERATIONS:
                 return None
-            spend(len(items))
-            return [self.env.round(number, item, None).text(word) for number, item in enumerate(items)]
+            count_steps(len(items))
+            return [self.env.iteration(number, item, None).text(word) for number, item in enumerate(items)]
         except (ProblemError, UnknownError):
             return None
 

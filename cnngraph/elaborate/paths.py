@@ -86,8 +86,8 @@ class _Search:
                     self.walk(part, rest[1:], f"{reached}.{number}")
             elif rest[0] not in bound.names and not (bound.absent and not tensors.refs):
                 self.problems.append(self.out_of_range(len(tensors.refs), reached))
-        elif rest[0] not in bound.names and number < len(bound.rounds) and bound.rounds[number].flat:
-            self.walk(bound.rounds[number], rest[1:], f"{reached}.{number}")  # it took no number of its own
+        elif rest[0] not in bound.names and number < len(bound.iterations) and bound.iterations[number].flat:
+            self.walk(bound.iterations[number], rest[1:], f"{reached}.{number}")  # it took no number of its own
 
     def nothing(self, bound: Bound, part: str, reached: str) -> None:
         """Nothing inside the node has the next part's name."""

@@ -17,7 +17,7 @@ from cnngraph.elaborate.values import Bound, Given, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, NodeSpec, Word
 
 DIGITS = "0123456789"
@@ -103,14 +103,14 @@ class _Repeat:
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))
             del self.walker.budget.chain[depth:]
             place = Place(self.level, self.slot, _iteration_name(self.child, number, self.env), self.child.span)
-            self.walker.budget.enter_round(number, place.peek(), self.child.span)
+            self.walker.budget.enter_iteration(number, place.peek(), self.child.span)
             bound = self.iteration(number, item, self.carried(number, value, place), place)
             self.keep(bound)
             if bound.value is None:
                 return None
             value = bound.value
             if self.carry == "none":
-                spend(len(value.refs))
+                count_steps(len(value.refs))
                 results += value.refs
             if self.carry == "concat" and not bound.absent:
                 self.so_far += value.refs
@@ -133,7 +133,7 @@ class _Repeat:
 
     def keep(self, bound: Bound) -> None:
         """Make an iteration's names known to those who read it by path."""
-        self.bound.rounds.append(bound)
+        self.bound.iterations.append(bound)
         if bound.flat:
             self.bound.names.join(bound.names)
         elif bound.path:
@@ -143,10 +143,10 @@ class _Repeat:
         """One iteration: the keys of the node without its repeat, over them the row, `first` and `last`."""
         child, repeat = self.child, self.child.repeat
         assert repeat is not None
-        if own := read_by_rounds(child):
-            named = self.walker.reads(replace(child, reads=own), self.env.round(number, item, reads), (None, ""))
+        if own := read_per_iteration(child):
+            named = self.walker.reads(replace(child, reads=own), self.env.iteration(number, item, reads), (None, ""))
             reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True)
-        env = self.env.round(number, item, reads)
+        env = self.env.iteration(number, item, reads)
         overlay = _row_words(item, child)
         for entries, holds in ((repeat.first, number == 0), (repeat.last, number == len(self.items) - 1)):
             if holds:
@@ -180,7 +180,7 @@ class _Repeat:
             return f"{self.level.path}.concat"
         if self.concat_has_its_name:
             return self.place.take()
-        last = next((bound.path for bound in reversed(self.bound.rounds) if bound.path and not bound.flat), None)
+        last = next((bound.path for bound in reversed(self.bound.iterations) if bound.path and not bound.flat), None)
         if last is None and self.bound.start < len(self.walker.maker.nodes):
             last = self.walker.maker.nodes[-1].path
         return f"{last or self.place.peek()}.concat"  # place.peek(): every iteration passed its input through
@@ -200,7 +200,7 @@ class _Repeat:
         maker, bound, child = self.walker.maker, self.bound, self.child
         names = [word.text for word in block.inputs] if block and block.inputs else ["in"]
         values = self.reads.values if len(names) == len(self.reads.values) else (self.reads.joined,)
-        if read_by_rounds(child):
+        if read_per_iteration(child):
             names, values = ["in"], (Tensors(self.outside(), True),)
         return Scope(
             path=bound.path,
@@ -224,13 +224,13 @@ class _Repeat:
 
 def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
     """The iterations on something else, as shared modules."""
-    if read_by_rounds(child):
+    if read_per_iteration(child):
         message = f"`{child.name}` cannot be shared: every iteration reads a different input"
         raise ProblemError("E307", message, place.span, help=f"share a single iteration, such as `{child.name}.0`")
     return repeat(walker, child, env, reads, place, block)
 
 
-def read_by_rounds(child: NodeSpec) -> tuple[Word, ...]:
+def read_per_iteration(child: NodeSpec) -> tuple[Word, ...]:
     """The last words of a repeat's `from`, where each round has a path of its own in place of them: `$i` is in one.
 
     What is carried is read once. Where nothing is, every round reads what it names itself.
@@ -243,7 +243,7 @@ def read_by_rounds(child: NodeSpec) -> tuple[Word, ...]:
 
 def read_once(child: NodeSpec) -> NodeSpec:
     """The node with only that in its `from` which is the same in every round."""
-    varying = len(read_by_rounds(child))
+    varying = len(read_per_iteration(child))
     return replace(child, reads=child.reads[:-varying]) if child.reads and varying else child
 
 

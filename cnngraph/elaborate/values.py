@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Span
 from cnngraph.elaborate.messages import UnknownError
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 
 
 class Tensors(NamedTuple):
@@ -45,7 +45,7 @@ class Row(dict[str, Any]):
 class Bound:
     """What a name stands for: the value (None: unknown, since it failed), and the names inside.
 
-    `flat`: its nodes are in the scope around it, and it has no module. `rounds` are the iterations of a repeat.
+    `flat`: its nodes are in the scope around it, and it has no module. `iterations` are those of a repeat.
     """
 
     value: Tensors | None
@@ -59,7 +59,7 @@ class Bound:
     stop: int = 0
     again: Callable[..., Bound] | None = None
     shares: str = ""  # whose module it runs
-    rounds: list[Bound] = field(default_factory=list)
+    iterations: list[Bound] = field(default_factory=list)
 
     def tensors(self) -> Tensors:
         """The value; raises UnknownError where there is none."""
@@ -89,7 +89,7 @@ class Reach(dict[str, Bound]):
 
     def join(self, inner: Reach) -> None:
         """Bring the names inside a flat node into the scope around it."""
-        spend(len(inner))
+        count_steps(len(inner))
         for name, bound in inner.items():
             if self.setdefault(name, bound) is not bound:
                 self.add_rivals(name, [bound])
@@ -122,7 +122,7 @@ class Reads(NamedTuple):
         """All tensors, lists spread."""
         if len(self.values) == 1:
             return self.values[0].refs
-        spend(sum(len(value.refs) for value in self.values))
+        count_steps(sum(len(value.refs) for value in self.values))
         return tuple(ref for value in self.values for ref in value.refs)
 
     @property

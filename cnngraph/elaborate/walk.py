@@ -17,13 +17,13 @@ from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
-from cnngraph.elaborate.repeats import read_by_rounds, read_once, repeat
+from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import difference, shareable
 from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Tensors
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
@@ -112,7 +112,7 @@ class Walker:
             if child.broken:
                 raise UnknownError
             reads = self.reads(read_once(child), env, above)
-            env = env.reading(reads if reads.values or not read_by_rounds(child) else None)
+            env = env.reading(reads if reads.values or not read_per_iteration(child) else None)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
             if child.repeat is not None:
@@ -334,7 +334,7 @@ class Walker:
             self.maker.sharing = self.budget.instead = None
             del self.budget.chain[depth:]
         self.maker.place_at(place.span, path, place.slot)
-        spend(bound.stop - start)
+        count_steps(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
             what, fact = found
             notes = (f"`{word}` is at {owner.span}", fact, *self.maker.trace.facts(reads))

@@ -127,7 +127,7 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
     applied = list(result.applied)
     for fix in fixes:
         first = min(fix.edits, key=lambda edit: (edit.span.line, edit.span.column))
-        applied.append(Applied(first.span.file, first.span.line, _said(fix)))
+        applied.append(Applied(first.span.file, first.span.line, _done(fix)))
     for name in dict.fromkeys(edit.span.file for fix in fixes for edit in fix.edits):
         edits = [edit for fix in fixes for edit in fix.edits if edit.span.file == name]
         old = files.get(name, FileFix(edits[0].span.source, ()))
@@ -137,7 +137,7 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
     return found if _errors(found) < _errors(result) else None
 
 
-def _said(fix: Fix) -> str:
+def _done(fix: Fix) -> str:
     """What a fix does, once it is done: `kernal → kernel` where its title asks."""
     if not isinstance(fix.title, Question):
         return fix.title

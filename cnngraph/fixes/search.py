@@ -159,7 +159,7 @@ def _searched(
             continue
         fix, after = found
         if not after:  # this was all that is wrong
-            return (_told(error, fix),)
+            return (_with_fix(error, fix),)
         gone = Counter(map(key_of, left)) - after
         left.remove(error)
         gone[key_of(error)] -= 1
@@ -167,7 +167,7 @@ def _searched(
             if gone[key_of(other)] > 0:
                 gone[key_of(other)] -= 1
                 left.remove(other)
-        fixed.append(_told(error, fix))
+        fixed.append(_with_fix(error, fix))
     kept = [*left, *fixed]
     order = {id(diagnostic): at for at, diagnostic in enumerate(diagnostics)}
     return tuple(sorted(kept, key=lambda diagnostic: order.get(id(diagnostic), _position(diagnostics, diagnostic))))
@@ -187,7 +187,7 @@ def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
     return replace(error, notes=(*error.notes, f"each of these changes alone fixes the error: {' · '.join(shown)}"))
 
 
-def _told(error: Diagnostic, fix: Fix) -> Diagnostic:
+def _with_fix(error: Diagnostic, fix: Fix) -> Diagnostic:
     """The error with its fix, which is its help too: advice stays, a guess that was not verified and a list do not."""
     replaces = error.help is None or isinstance(error.help, Guess | Known)
     return replace(error, fixes=(fix,), help=fix.title if replaces else error.help)

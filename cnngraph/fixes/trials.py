@@ -64,8 +64,8 @@ class Trials:
         """Whether a text has no fewer errors of YAML than it had, which is found out quickly."""
         for name, text in texts.items():
             self.left -= len(text) // 4
-            value, mistakes = parse(Source(name, text))
+            value, errors = parse(Source(name, text))
             before = sum(error.code in SYNTAX for error in self.errors)
-            if value is None or sum(error.code in SYNTAX for error in mistakes) >= before:
+            if value is None or sum(error.code in SYNTAX for error in errors) >= before:
                 return True
         return False

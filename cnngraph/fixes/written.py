@@ -92,9 +92,9 @@ class Written:
         self.source = source
         self.text = source.text
         self.lines = source.text.splitlines()
-        document, mistakes = parse(source)
+        document, errors = parse(source)
         self.document = document if isinstance(document, Table) else None
-        self.broken = self.document is None or any(error.code in ("E102", "E104", "E105") for error in mistakes)
+        self.broken = self.document is None or any(error.code in ("E102", "E104", "E105") for error in errors)
         self.nodes: list[WrittenNode] = []
         self.blocks: dict[str, WrittenBlock] = {}
         self.params: tuple[Entry, ...] = ()

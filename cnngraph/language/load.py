@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cnngraph.diagnostics import (
     Diagnostic,
+    DiagnosticList,
     Known,
-    Mistakes,
     Severity,
     Source,
     Span,
@@ -83,16 +83,16 @@ HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # given tw
 class _Loader:
     root: Path
     texts: Mapping[str, str]
-    diagnostics: Mistakes = field(default_factory=Mistakes)
+    diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
     read_so_far: int = 0  # characters
     files: list[str] | None = None  # some of those that could be imported, once somebody asks
 
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
-        document, mistakes = parse(source, limits)
-        self.diagnostics.extend(mistakes)
-        if (document is None and mistakes) or any(error.code == "E103" and error.key in HEADS for error in mistakes):
+        document, errors = parse(source, limits)
+        self.diagnostics.extend(errors)
+        if (document is None and errors) or any(error.code == "E103" and error.key in HEADS for error in errors):
             return None
         spec, more = parse_file(source, document)
         self.diagnostics.extend(more)
@@ -213,9 +213,9 @@ class _Loader:
         source = self.read(train, self.beside(train, folder))
         if source is None:
             return None
-        value, mistakes = parse(source)
-        self.diagnostics.extend(mistakes)
-        if not isinstance(value, Table) and not mistakes:
+        value, errors = parse(source)
+        self.diagnostics.extend(errors)
+        if not isinstance(value, Table) and not errors:
             self.diagnostics.append(Diagnostic("E601", f"`{train}` is not a recipe: it must be a mapping", train.span))
         wrong = other_kind(value, RECIPE, "E601") if isinstance(value, Table) else None
         self.diagnostics.extend([wrong] if wrong else [])
@@ -311,14 +311,14 @@ def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict
     """The params of a variant as they are evaluated: the base's, each behind what its value uses, then new ones."""
     if not base:
         return dict(own)
-    known, merged, begun = {**base, **own}, dict[str, ParamSpec](), set[str]()
+    known, merged, visited = {**base, **own}, dict[str, ParamSpec](), set[str]()
     for first in known:
         waiting = [first]  # a stack of its own: a stranger's params may use each other thousands deep
         while waiting:
             name = waiting[-1]
-            used = _used(known[name]) if name not in begun and (name in own or len(waiting) > 1) else []
-            begun.add(name)
-            needed = [other for other in used if other in known and other not in begun]
+            used = _used(known[name]) if name not in visited and (name in own or len(waiting) > 1) else []
+            visited.add(name)
+            needed = [other for other in used if other in known and other not in visited]
             if needed:
                 waiting += reversed(needed)
             else:

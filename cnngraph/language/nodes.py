@@ -54,7 +54,7 @@ class NodeReader:
     def _node_table(self, name: Word, table: Table, known: tuple[str, ...], what: str) -> NodeSpec | None:
         words = {entry.key: entry.value for entry in table if entry.key in known}
         rest = tuple(entry for entry in table if entry.key not in known)
-        mistakes = len(self.read.mistakes)
+        errors = len(self.read.errors)
         node = NodeSpec(
             name,
             name.span,
@@ -71,10 +71,10 @@ class NodeReader:
             words=rest,
             ignore=self.read.ignores(words["ignore"], _extent(name.span, table.span)) if "ignore" in words else (),
         )
-        if len(self.read.mistakes) > mistakes:
+        if len(self.read.errors) > errors:
             return None
         self._check_node(node, words, rest, what, known)
-        return node if len(self.read.mistakes) == mistakes else None
+        return node if len(self.read.errors) == errors else None
 
     def _check_node(
         self, node: NodeSpec, words: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]

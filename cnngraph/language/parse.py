@@ -68,7 +68,7 @@ def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None,
         return None, [Diagnostic("E106", f"{source.name} is not a spec: {what}", span, help=help)]
     if wrong := other_kind(document, SPEC, "E106"):
         return None, [wrong]
-    return parser.file(source, document), parser.read.mistakes
+    return parser.file(source, document), parser.read.errors
 
 
 class _Parser:
@@ -77,7 +77,7 @@ class _Parser:
         self.nodes = NodeReader(self.read)
 
     def file(self, source: Source, table: Table) -> FileSpec:
-        words = self.read.known_words(table, FILE_KEYS, "a spec")
+        words = self.read.known_keys(table, FILE_KEYS, "a spec")
         self.version(table, words.get("cnngraph"))
         spec = FileSpec(source, table.span, frozenset(words))
         readers: dict[str, tuple[str, Callable[[Value], object]]] = {
@@ -134,7 +134,7 @@ class _Parser:
             span = entry.key_span if entry else spec.span
             help = "override `params` or `blocks` instead, or drop `extends`, import the blocks and write the nodes"
             self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
-        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.mistakes:
+        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
             self.read.error(
                 "E107",
@@ -285,7 +285,7 @@ class _Parser:
         table = self.read.table(value, "weights")
         if table is None:
             return None
-        words = self.read.known_words(table, ("renames",), "`weights`")
+        words = self.read.known_keys(table, ("renames",), "`weights`")
         renames = self.read.table(words["renames"].value, "renames") if "renames" in words else None
         found: dict[str, str] = {}
         for entry in renames or ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import TRUTHS, show_value
 from cnngraph.language.model import Ignore, Word
@@ -20,14 +20,14 @@ class Reader:
     """What a value should be, by methods of that name: each gives it, or None and has a mistake more."""
 
     def __init__(self) -> None:
-        self.mistakes = Mistakes()
+        self.errors = DiagnosticList()
         self.ignored = 0  # entries of `ignore` so far
 
     def error(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         """One mistake more."""
-        self.mistakes.append(Diagnostic(code, message, span, help=help))
+        self.errors.append(Diagnostic(code, message, span, help=help))
 
-    def known_words(self, table: Table, known: Iterable[str], what: str) -> dict[str, Entry]:
+    def known_keys(self, table: Table, known: Iterable[str], what: str) -> dict[str, Entry]:
         """Entries by their keys. Of those that are no words, a misspelt one counts as what it is meant to be.
 
         So a misspelt `params:` is one error, and not one more for each use of a param.

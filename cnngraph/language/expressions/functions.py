@@ -15,10 +15,10 @@ from cnngraph.language.expressions.values import (
     ShapeValue,
     Value,
     bounded,
+    count_steps,
     length,
     number_help,
     shown,
-    spend,
 )
 
 
@@ -29,7 +29,7 @@ def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]
         if type(value) in NUMBERS:
             return bounded(function(bounded(value)))
         if isinstance(value, list | tuple):
-            spend(len(value))
+            count_steps(len(value))
             return [apply(element) for element in value]
         raise Fault("E403", f"`{name}` needs a number or a list of numbers, got `{shown(value)}`", number_help(value))
 
@@ -37,7 +37,7 @@ def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]
 
 
 def _numbers(name: str, values: Value) -> list[Any]:
-    spend(len(values))
+    count_steps(len(values))
     for value in values:
         if type(value) not in NUMBERS:
             raise Fault("E403", f"`{name}` needs numbers, got `{shown(value)}`", number_help(value))
@@ -82,7 +82,7 @@ def _range(*bounds: Value) -> list[int]:
     numbers = range(*map(bounded, bounds))
     if len(numbers) > MAX_ELEMENTS:
         raise Fault("E503", f"`range` gives {len(numbers):,} elements, the maximum is {MAX_ELEMENTS:,}")
-    spend(len(numbers))
+    count_steps(len(numbers))
     return list(numbers)
 
 

@@ -101,7 +101,7 @@ class Node(Frozen):
         """Where a part ends; for the last with the brackets around it."""
         return self.end if part is self.parts[-1] else part.end
 
-    def blame(self, fault: Fault, *operands: tuple[Node, Value], end: int | None = None) -> NoReturn:
+    def raise_at(self, fault: Fault, *operands: tuple[Node, Value], end: int | None = None) -> NoReturn:
         """Raise the fault with its place: an operand that is a tensor, or this node (up to `end`)."""
         for node, value in operands:
             if isinstance(value, ShapeValue):
@@ -138,9 +138,9 @@ class Name(Node):
             try:
                 value = member(value, reference.trail[count], what)
             except Fault as fault:
-                self.blame(fault, end=reference.end_of(count + 1))
+                self.raise_at(fault, end=reference.end_of(count + 1))
         if type(value) is int and not -MAX_INT <= value <= MAX_INT:
-            self.blame(Fault("E503", f"`{self.text}` is too large: the maximum is 2**53, about 9e15"))
+            self.raise_at(Fault("E503", f"`{self.text}` is too large: the maximum is 2**53, about 9e15"))
         return value
 
 
@@ -157,7 +157,7 @@ class Arithmetic(Node):
             try:
                 value = arithmetic(symbol, value, right)
             except Fault as fault:
-                self.blame(fault, (first, value), (operand, right), end=self.end_at(operand))
+                self.raise_at(fault, (first, value), (operand, right), end=self.end_at(operand))
         return value
 
 
@@ -170,7 +170,7 @@ class Negative(Node):
         try:
             return negative(value)
         except Fault as fault:
-            self.blame(fault, (operand, value))
+            self.raise_at(fault, (operand, value))
 
 
 class Comparison(Node):
@@ -190,7 +190,7 @@ class Comparison(Node):
                 if not compare(symbol, left, right):
                     return False
             except Fault as fault:
-                self.blame(fault, (before, left), (operand, right), end=self.end_at(operand))
+                self.raise_at(fault, (before, left), (operand, right), end=self.end_at(operand))
             before, left = operand, right
         return True
 
@@ -202,7 +202,7 @@ def _holds(node: Node, lookup: Lookup) -> bool:
     try:
         return truth(value, node.text)
     except Fault as fault:
-        node.blame(fault, (node, value))
+        node.raise_at(fault, (node, value))
 
 
 class Either(Node):
@@ -254,7 +254,7 @@ class Items(Node):
         try:
             return bounded_list(values)
         except Fault as fault:
-            self.blame(fault)
+            self.raise_at(fault)
 
 
 class Call(Node):
@@ -267,7 +267,7 @@ class Call(Node):
         try:
             return FUNCTIONS[self.function].apply(*values)
         except Fault as fault:
-            self.blame(fault, *zip(self.parts, values, strict=True))
+            self.raise_at(fault, *zip(self.parts, values, strict=True))
 
 
 class Member(Node):
@@ -281,7 +281,7 @@ class Member(Node):
         try:
             return member(value, self.name, base.text)
         except Fault as fault:
-            self.blame(fault)
+            self.raise_at(fault)
 
 
 class Index(Node):
@@ -293,7 +293,7 @@ class Index(Node):
         try:
             return index(value, asked, base.text)
         except Fault as fault:
-            self.blame(fault, (position, asked))
+            self.raise_at(fault, (position, asked))
 
 
 class Slice(Node):
@@ -306,4 +306,4 @@ class Slice(Node):
         try:
             return part(value, start, stop, step, base.text)
         except Fault as fault:
-            self.blame(fault, *zip(bounds, asked, strict=True))
+            self.raise_at(fault, *zip(bounds, asked, strict=True))

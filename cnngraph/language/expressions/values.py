@@ -108,7 +108,7 @@ def _unmetered(amount: int) -> None:
 meter: ContextVar[Callable[[int], None]] = ContextVar("meter", default=_unmetered)
 
 
-def spend(amount: int) -> None:
+def count_steps(amount: int) -> None:
     """Count elements that an operation goes through: many expressions together must end in time, too."""
     meter.get()(amount)
 
@@ -156,7 +156,7 @@ def bounded_list(elements: list[Value]) -> list[Value]:
 
 def check_size(elements: list[Value] | Mapping[str, Value]) -> None:
     """Refuse a list or table with too many elements in all, or too deep."""
-    spend(_count(elements, 0, 0))
+    count_steps(_count(elements, 0, 0))
 
 
 def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], total: int, depth: int) -> int:
@@ -215,10 +215,10 @@ def arithmetic(symbol: str, left: Value, right: Value) -> Value:
     if symbol == "+" and isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)
     if left_list and type(right) in NUMBERS:
-        spend(len(left))
+        count_steps(len(left))
         return [arithmetic(symbol, element, right) for element in left]
     if right_list and type(left) in NUMBERS:
-        spend(len(right))
+        count_steps(len(right))
         return [arithmetic(symbol, left, element) for element in right]
     raise _not_numbers(symbol, left, right)
 
@@ -255,7 +255,7 @@ def negative(value: Value) -> Value:
     if type(value) in NUMBERS:
         return -value
     if isinstance(value, list | tuple):
-        spend(len(value))
+        count_steps(len(value))
         return [negative(element) for element in value]
     raise Fault("E403", f"`-` needs a number, got `{shown(value)}`", number_help(value))
 
@@ -278,7 +278,7 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
 def _same(left: Value, right: Value) -> bool:
     """Equal, `true` being no 1 at any depth."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        spend(len(left))
+        count_steps(len(left))
         return len(left) == len(right) and all(map(_same, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
@@ -376,7 +376,7 @@ def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> lis
             raise Fault("E403", f"the bounds in `[start:end]` must be integers, got `{shown(bound)}`", help)
     if step == 0:
         raise Fault("E404", "the step in `[start:end:step]` must not be 0")
-    spend(len(value))
+    count_steps(len(value))
     return list(value[start:stop:step])
 
 
