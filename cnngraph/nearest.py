@@ -1,28 +1,28 @@
-"""The known names that a wrong one may be a misspelling of."""
+"""Finds the known names that a misspelt one may stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
 
-MAX_NEAR = 200  # known names that are compared with a wrong one letter by letter
+MAX_NEAR = 200  # known names that are compared by edit distance
 
 
 def _plain(word: str) -> str:
-    """A word without what different habits write differently: `AvgPool2d` and `avg_pool` are one."""
+    """A word in normal form: `AvgPool2d` and `avg_pool` are equal."""
     letters = word.lower().replace("_", "").replace("-", "").replace("2d", "")
     return letters[:-2] if letters.endswith(("1d", "3d")) else letters
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word nearest to `word`, if one is near."""
+    """The known word most similar to `word`, if one is similar enough."""
     return next(iter(near_words(word, known)), None)
 
 
 def near_words(word: str, known: Iterable[str]) -> list[str]:
-    """The known words that `word` may be a misspelling of, nearest first: few letters differ, for its length."""
+    """The known words that `word` may be a misspelling of, most similar first."""
     options = list(dict.fromkeys(known))
-    if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
+    if len(options) > MAX_NEAR:  # comparing is slow: only those with the same first letter
         alike = (option for option in options if option[:1] == word[:1] and abs(len(option) - len(word)) < 3)
         options = list(islice(alike, MAX_NEAR))
     plain, parts = _plain(word), _parts(word)
@@ -46,12 +46,12 @@ def near_words(word: str, known: Iterable[str]) -> list[str]:
 
 
 def _parts(word: str) -> set[str]:
-    """`{global, pool}` of `global_pool`."""
+    """The parts of a name: `{global, pool}` of `global_pool`."""
     return set(word.lower().split("_")) - {""}
 
 
 def _agree_in_parts(word: str, other: str) -> bool:
-    """Whether each part is near its counterpart: `input_size` is few letters from `output_size`, but no slip."""
+    """Whether all parts are similar: `input_size` differs from `output_size` in few letters, but is not a typo."""
     parts, others = (name.lower().split("_") for name in (word, other))
     if len(parts) == 1 or len(parts) != len(others):
         return True
@@ -60,12 +60,12 @@ def _agree_in_parts(word: str, other: str) -> bool:
 
 
 def _most_changes(length: int) -> int:
-    """How many letters of a word may be wrong for it to be recognised: a third at most, so `scale` is no `share`."""
+    """The maximum edit distance for a word of that length, at most a third of it: `scale` is not `share`."""
     return 1 if length < 6 else 2 if length < 9 else 3
 
 
 def _changes(a: str, b: str) -> int:
-    """How many letters to add, remove, replace or exchange with the next one make one word of the other."""
+    """The Damerau-Levenshtein distance (optimal string alignment)."""
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):

@@ -1,4 +1,4 @@
-"""The values of a document, each with its place in the text."""
+"""The values of a document, each with its location in the text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text, number, truth value or null, and where it stands. `quoted`: it was written in quotes."""
+    """A string, number, boolean or null with its location. `quoted`: it was written in quotes."""
 
     value: str | int | float | bool | None
     span: Span
     quoted: bool = False
 
     def plain(self) -> Plain:
-        """The value without its place."""
+        """The value without its location."""
         return self.value
 
 
@@ -32,13 +32,13 @@ class Listing:
     span: Span
 
     def plain(self) -> Plain:
-        """The value without its place."""
+        """The value without its location."""
         return [item.plain() for item in self.items]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One `key: value` of a table."""
+    """One `key: value` of a mapping."""
 
     key: str
     key_span: Span
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A mapping with text keys, in the order of the file."""
+    """A mapping with string keys, in the order of the file."""
 
     entries: tuple[Entry, ...]
     span: Span
@@ -60,11 +60,11 @@ class Table:
         return next((entry for entry in self.entries if entry.key == key), None)
 
     def plain(self) -> Plain:
-        """The value without its place."""
+        """The value without its location."""
         return {entry.key: entry.value.plain() for entry in self.entries}
 
     def replaced(self, path: list[str], value: Value) -> Table:
-        """A table with the value at a path of keys laid in; tables on the way are made where they are missing."""
+        """The mapping with the value at a path of keys replaced; missing mappings on the way are created."""
         key, rest = path[0], path[1:]
         old = self.get(key)
         if rest:
@@ -81,7 +81,7 @@ Value: TypeAlias = "Scalar | Listing | Table"
 
 
 def texts_in(value: Value) -> Iterator[str]:
-    """Every text of a value, those in its lists and mappings too; no keys."""
+    """Every string in a value, including those in its lists and mappings, but not keys."""
     if isinstance(value, Scalar):
         if isinstance(value.value, str):
             yield value.value
@@ -91,7 +91,7 @@ def texts_in(value: Value) -> Iterator[str]:
 
 
 def value_of(plain: object, span: Span) -> Value:
-    """A plain Python value as a document's, all of it at one place. Raises TypeError for what YAML does not have."""
+    """Convert a plain Python value to a document value at `span`. Raises TypeError for other types than YAML's."""
     if plain is None or isinstance(plain, str | bool | int | float):
         return Scalar(plain, span, quoted=True)
     if isinstance(plain, list | tuple):

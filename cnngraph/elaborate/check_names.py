@@ -1,4 +1,4 @@
-"""Names, looked up where they stand: mistakes that need no shapes, also in blocks that nobody uses."""
+"""Checks names without inferring shapes, including those in unused blocks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
-MAX_NESTING = 60  # of blocks that are another block with words filled in
-MAX_MEANT = 10  # unknown words of a node that may be missing ones, misspelt
+MAX_NESTING = 60  # of blocks that wrap another block
+MAX_MEANT = 10  # unknown parameters that are compared with missing ones
 
 
 def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
-    """Nothing has that name."""
+    """The error for an unknown op or block."""
     other = registry.called(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
     help: str = near or Known("docs/ops.md lists the ops; add `import` to use a block of another file")
@@ -36,7 +36,7 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
 
 
 def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
-    """A word that the op or block does not take."""
+    """The error for a parameter that an op or block does not have."""
     options = list(known)
     if key in NODE_KEYS:
         return ProblemError(
@@ -53,16 +53,16 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
 
 
 def _meant(word: str, options: list[str]) -> str | None:
-    """Which word of an op was meant, that of another library perhaps; or which word of any node."""
+    """The parameter or node key that `word` probably means: a typo, or a name from another library."""
     bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
     other = bare if bare in options else meant(word, (*options, *NODE_KEYS))
-    if other or len(word) == 1:  # one letter is near to any short word
+    if other or len(word) == 1:  # a single letter resembles any short word
         return other
     return nearest(word, [*options, *NODE_KEYS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
-    """What is missing, less what an unknown word was meant to be: one mistake is one message."""
+    """The missing parameters without those that a misspelt one stands for, so that a typo is a single error."""
     if not missing:
         return []
     options = list(known)
@@ -72,7 +72,7 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
 
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
-    """Every unknown op, word, param and name in the file's own blocks and nodes."""
+    """Report every unknown op, parameter, param and name in the blocks and nodes of the spec's own library."""
     checker = _Checker(spec.library, registry, DiagnosticList(), [spec.nodes] if spec.nodes else [])
     for block in spec.library.blocks.values():
         checker.block(block)
@@ -84,12 +84,12 @@ def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
 
 @dataclass(frozen=True)
 class Names:
-    """What may stand behind a `$`, and what a path may begin with."""
+    """The names that can follow a `$`, and those that a path can begin with."""
 
     params: Set[str]
     inputs: frozenset[str]
     own: Set[str] = frozenset()  # the block's params
-    later: Set[str] = frozenset()  # those of its params that stand further down: they hide the file's
+    later: Set[str] = frozenset()  # the block's params that are defined further down: they hide the file's
     nodes: frozenset[str] = frozenset()
     containers: frozenset[str] = frozenset()
     indices: frozenset[str] = frozenset()
@@ -99,12 +99,12 @@ class Names:
 
     @cached_property
     def all(self) -> list[str]:
-        """Every name that may stand behind a `$`, sorted."""
+        """Every name that can follow a `$`, sorted."""
         return sorted(set().union(*self._sets) - self.later)
 
     @cached_property
     def readable(self) -> list[str]:
-        """Every name that a path may begin with, sorted."""
+        """Every name that a path can begin with, sorted."""
         return sorted(self.inputs | self.nodes)
 
     @property
@@ -134,7 +134,9 @@ class _Checker:
         names = Names(self.library.params.keys(), inputs, own, later=later)
         for param in block.params:
             if param.default is not None:
-                self.value(param.default, replace(names), name)  # a copy: it remembers what is known by now
+                self.value(
+                    param.default, replace(names), name
+                )  # a copy, since `Names` caches the names that are known so far
             own.add(param.name.text)
             later.discard(param.name.text)
         self.node(block.body, names, outer=True)
@@ -157,7 +159,7 @@ class _Checker:
         self.outer.pop()
 
     def name(self, word: Word) -> None:
-        """A node's name must do as a module's."""
+        """Check that a node's name is a valid module name."""
         problem = None if "$" in word.text else key_problem(word.text)
         if problem:
             self.report(bad_name(*problem, word.span), word.text)
@@ -175,7 +177,7 @@ class _Checker:
                 self.report(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
-        """A path that begins with no name in reach, though perhaps with one further out."""
+        """The error for a path whose first name is unknown here, or defined in an outer scope."""
         outside = [child for scope in self.outer for child in scope.children if child.name.text == name]
         if outside:
             message = f"`{name}` is defined outside this block; a block sees only its own nodes and inputs"
@@ -230,7 +232,7 @@ class _Checker:
                 self.report(unknown_parameter(entry.key, owner, known, entry.key_span), label)
 
     def parameters_of(self, op: str) -> dict[str, None] | None:
-        """The words that an op or block takes; None where that cannot be known."""
+        """The parameters of an op or block; None if they are unknown."""
         if op not in self.words:
             words = self.find_parameters(op)
             self.words[op] = None if words is None else dict.fromkeys(words)
@@ -266,7 +268,7 @@ class _Checker:
             self.value(item, names, label)
 
     def expression(self, value: Value, names: Names, label: str) -> None:
-        """A word that is always an expression."""
+        """A value that is always an expression."""
         if isinstance(value, Scalar) and isinstance(value.value, str):
             self.text(value.value, value.span, value.quoted, names, label)
         else:

@@ -1,4 +1,4 @@
-"""In which order the nodes of a scope are elaborated: the file's, except where a path points further down."""
+"""The order in which the nodes of a scope are elaborated: file order, except where a node reads a later one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import Library, NodeSpec, ScopeSpec, Word
 from cnngraph.language.names import heads
 
-MAX_CIRCLES = 20  # the nodes of further ones are unknown, and nothing is said of them
-MAX_SHOWN = 10  # nodes of a circle
-MAX_ITERATIONS = 1_000  # of a repeat whose paths are written out beforehand
+MAX_CIRCLES = 20  # nodes of further cycles are unknown and not reported
+MAX_SHOWN = 10  # nodes of a cycle in a message
+MAX_ITERATIONS = 1_000  # of a repeat whose paths are expanded in advance
 IN_PATH = re.compile(r"\$\{([^}]*)\}")
 
 ReadsNothing: TypeAlias = "Callable[[NodeSpec, Library], bool]"
@@ -28,14 +28,14 @@ Order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
 
 class Orders:
-    """The order of each scope, worked out once for all the uses of a block."""
+    """The order of each scope, computed once for all uses of a block."""
 
     def __init__(self, reads_nothing: ReadsNothing) -> None:
         self._reads_nothing = reads_nothing
         self._known: dict[int, Order] = {}
 
     def of(self, scope: ScopeSpec, names: list[str], env: Env) -> Order:
-        """Indices in order of elaboration without those in circles, and the circles."""
+        """Node indices in order of elaboration without those in cycles, and the cycles."""
         if scope.numbered:
             return list(range(len(names))), []
         known = self._known.get(id(scope))
@@ -71,7 +71,7 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
 
 
 def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
-    """Add what each node may need to what it needs, unless that closes a circle: then it cannot be needed."""
+    """Add possible dependencies to the certain ones, except those that would close a cycle."""
     for index, others in enumerate(perhaps):
         if not others:
             continue
@@ -80,7 +80,7 @@ def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
 
 
 def _readers(needs: list[set[int]], start: int) -> set[int]:
-    """The nodes that cannot be known before this one, itself among them."""
+    """The nodes that depend on this one, including itself."""
     readers: dict[int, list[int]] = {}
     for index, need in enumerate(needs):
         for needed in need:
@@ -97,7 +97,7 @@ def _readers(needs: list[set[int]], start: int) -> set[int]:
 
 
 def _sorted(needs: list[set[int]], done: set[int]) -> list[int]:
-    """What can be elaborated, given what is done; the smallest index first. Adds it to `done`."""
+    """The nodes that can be elaborated after those in `done`, smallest index first. Adds them to `done`."""
     waiting = {index: len(need - done) for index, need in enumerate(needs) if index not in done}
     readers: dict[int, list[int]] = {}
     for index in waiting:
@@ -118,7 +118,7 @@ def _sorted(needs: list[set[int]], done: set[int]) -> list[int]:
 
 
 def _circle(needs: list[set[int]], start: int, done: set[int]) -> list[int]:
-    """Some circle among what is left, in order of reading."""
+    """A cycle among the remaining nodes, in order of reading."""
     seen: dict[int, int] = {}
     walk: list[int] = []
     index = start
@@ -151,7 +151,7 @@ class _Finder:
     reads_nothing: ReadsNothing
 
     def needs(self, child: NodeSpec, index: int) -> set[int]:
-        """The nodes that must be known before this one."""
+        """The nodes that this one certainly depends on."""
         needs = (
             {index - 1} if child.reads is None and index and not self.reads_nothing(child, self.env.library) else set()
         )
@@ -166,7 +166,7 @@ class _Finder:
         return needs
 
     def perhaps(self, child: NodeSpec, index: int) -> set[int]:
-        """The nodes that this one may read: by an `else`, in a part of an expression that may not be computed."""
+        """The nodes that this one may depend on: in an `else`, or in a branch of an expression."""
         found: set[int] = set()
         for word in _other_paths(child):
             texts = self.written_out(word, child)
@@ -180,7 +180,7 @@ class _Finder:
         return found
 
     def written_out(self, word: Word, child: NodeSpec) -> list[str] | None:
-        """The paths that a word stands for, one for each iteration; None where that is not known yet."""
+        """The paths that `word` expands to, one for each iteration; None if they are not known yet."""
         if "$" not in word.text:
             return [word.text]
         try:
@@ -200,11 +200,11 @@ class _Finder:
             return None
 
     def named(self, name: str, index: int) -> set[int]:
-        """The node that an expression's `$name.and.trail` asks for."""
+        """The node that a `$name.and.trail` refers to."""
         return set() if name.partition(".")[0] in self.env.params else self.heads(name, index, flat=False)
 
     def heads(self, text: str, index: int, flat: bool = True) -> set[int]:
-        """The nodes that a path may begin with."""
+        """The nodes that a path may refer to."""
         for head in heads(text):
             if head in self.index_of:
                 return {self.index_of[head]}
@@ -213,10 +213,10 @@ class _Finder:
         return {above for above in range(index) if flat and self.scope.children[above].flat}
 
     def guessed(self, text: str, index: int) -> set[int]:
-        """The nodes that a path may begin with whose `$` is not known yet."""
+        """The nodes that a path with an unknown `$` may refer to."""
         stem = text.partition("$")[0]
         if not stem:
-            return set(range(index))  # it may be anything: it reads upward
+            return set(range(index))  # any node above
         return {item for name, item in self.index_of.items() if item != index and name.startswith(stem)}
 
 
@@ -238,9 +238,9 @@ def _other_paths(child: NodeSpec) -> Iterator[Word]:
 
 
 def _names_of(child: NodeSpec, certain: bool) -> set[str]:
-    """Every `$name.and.trail` in a node's own expressions: those that are always computed, or the others.
+    """Every `$name.and.trail` in a node's own expressions: those that are always evaluated, or the others.
 
-    A node that may be absent always computes its `when` alone; `first` and `last` are computed in one iteration only.
+    A node with `when` always evaluates only that; `first` and `last` are evaluated in one iteration only.
     """
     always: list[Value] = [child.when] if child.when is not None else []
     sometimes: list[Value] = []
@@ -262,7 +262,7 @@ def _names_of(child: NodeSpec, certain: bool) -> set[str]:
 
 @lru_cache(maxsize=4096)
 def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Every name in an expression, and those that are asked for whatever the others are."""
+    """All names in an expression, and those that every evaluation looks up."""
     try:
         parsed = parse_expression(text)
     except ExpressionError:

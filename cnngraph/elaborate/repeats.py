@@ -1,4 +1,4 @@
-"""Repeats: the rounds of a node, each reading what `carry` says."""
+"""Repeats: the iterations of a node, each reading what `carry` says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIGITS = "0123456789"
 
 
 class Walker(Protocol):
-    """What a repeat needs of the walk around it."""
+    """The part of the walker that a repeat uses."""
 
     budget: Budget
     maker: Maker
@@ -33,7 +33,7 @@ class Walker(Protocol):
         """What a node reads."""
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
-        """What a node is whose `when` is false."""
+        """The value of a node whose `when` is false."""
 
     def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
         """The op, block or nodes of a node."""
@@ -50,7 +50,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
 
 @dataclass(slots=True)
 class _Repeat:
-    """One repeat while it is elaborated: `items` is what `$item` is in each iteration."""
+    """One repeat while it is elaborated; `items` are the values of `$item`."""
 
     walker: Walker
     child: NodeSpec
@@ -65,14 +65,14 @@ class _Repeat:
     joined: Tensors | None = None  # their concatenation; an absent iteration leaves it to the next
 
     def run(self, block: BlockSpec | None) -> Bound:
-        """All iterations, and the node or scope that they make."""
+        """Elaborate all iterations, and the scope around them."""
         child, maker = self.child, self.walker.maker
         start = len(maker.nodes)
         if child.flat:
             self.level = self.place.level
             self.place.slot.append(self.slot)
             if self.concat_has_its_name:
-                self.place.take()  # so no iteration may
+                self.place.take()  # reserved, so that no iteration takes it
         else:
             self.level = Level(self.place.take())
         self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
@@ -94,7 +94,7 @@ class _Repeat:
         return self.child.repeat.carry
 
     def iterations(self) -> Tensors | None:
-        """Each iteration in turn, reading what `carry` says; the value of the whole, None if one of them failed."""
+        """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
         self.so_far = self.reads.values[0].refs if self.reads.values else ()
         results: list[Ref] = []
         value = self.reads.wire
@@ -132,7 +132,7 @@ class _Repeat:
         )
 
     def keep(self, bound: Bound) -> None:
-        """Make an iteration's names known to those who read it by path."""
+        """Make an iteration's names available to paths."""
         self.bound.iterations.append(bound)
         if bound.flat:
             self.bound.names.join(bound.names)
@@ -140,7 +140,7 @@ class _Repeat:
             self.bound.names.put(bound.path[len(self.level.path) + 1 if self.level.path else 0 :], bound)
 
     def iteration(self, number: int, item: Any, reads: Reads, place: Place) -> Bound:
-        """One iteration: the keys of the node without its repeat, over them the row, `first` and `last`."""
+        """One iteration: the node without its repeat, with the parameters of its row, `first` and `last` applied."""
         child, repeat = self.child, self.child.repeat
         assert repeat is not None
         if own := read_per_iteration(child):
@@ -165,7 +165,7 @@ class _Repeat:
         return bound
 
     def concat(self, refs: tuple[Ref, ...], path: str) -> Tensors:
-        """The concatenation that `carry: concat` implies, which can be read by its path as any node."""
+        """The concatenation that `carry: concat` implies, which can be read by its path like any node."""
         maker, span = self.walker.maker, self.child.span
         before = len(maker.nodes)
         value = maker.concat(refs, path, self.slot, span)
@@ -175,7 +175,7 @@ class _Repeat:
         return value
 
     def concat_path(self) -> str:
-        """The path of the concatenation that is the value of a `carry: concat`."""
+        """The path of the final concatenation of a `carry: concat`."""
         if not self.child.flat:
             return f"{self.level.path}.concat"
         if self.concat_has_its_name:
@@ -187,9 +187,9 @@ class _Repeat:
 
     @property
     def concat_has_its_name(self) -> bool:
-        """Whether the concatenation of a flat repeat has the node's name: where an iteration may have it, too.
+        """Whether the concatenation of a flat repeat takes the node's name, because an iteration could take it.
 
-        Else it takes none, since a flat block brings that name into the scope around it, where other nodes may have it.
+        Otherwise it takes no name, since in a flat block the name may belong to another node of the outer scope.
         """
         name = self.place.name
         first = _iteration_name(self.child, 0, self.env) if self.carry == "concat" and name else None
@@ -216,14 +216,14 @@ class _Repeat:
         )
 
     def outside(self) -> tuple[Ref, ...]:
-        """The tensors that the iterations' nodes read from before them, each once."""
+        """The tensors from outside that the iterations read, without duplicates."""
         start, stop = self.bound.start, self.bound.stop
         nodes = self.walker.maker.nodes[start:stop]
         return tuple(dict.fromkeys(ref for node in nodes for ref in node.reads if ref.node < start))
 
 
 def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
-    """The iterations on something else, as shared modules."""
+    """Run the iterations again on another input, as shared modules."""
     if read_per_iteration(child):
         message = f"`{child.name}` cannot be shared: every iteration reads a different input"
         raise ProblemError("E307", message, place.span, help=f"share a single iteration, such as `{child.name}.0`")
@@ -231,9 +231,9 @@ def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
 
 
 def read_per_iteration(child: NodeSpec) -> tuple[Word, ...]:
-    """The last words of a repeat's `from`, where each round has a path of its own in place of them: `$i` is in one.
+    """The trailing paths in a repeat's `from` that are resolved in each iteration, because one contains a `$`.
 
-    What is carried is read once. Where nothing is, every round reads what it names itself.
+    The carried input is resolved once; with `carry: none`, all paths are resolved in each iteration.
     """
     if child.repeat is None or child.reads is None:
         return ()
@@ -242,13 +242,13 @@ def read_per_iteration(child: NodeSpec) -> tuple[Word, ...]:
 
 
 def read_once(child: NodeSpec) -> NodeSpec:
-    """The node with only that in its `from` which is the same in every round."""
+    """The node with only those paths in its `from` that are the same in every iteration."""
     varying = len(read_per_iteration(child))
     return replace(child, reads=child.reads[:-varying]) if child.reads and varying else child
 
 
 def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
-    """What `$item` is in each round."""
+    """The values of `$item`."""
     value = env.always(count, "repeat")
     items: list[Any]
     if isinstance(value, list | tuple):
@@ -267,7 +267,7 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
 
 
 def _iteration_name(child: NodeSpec, number: int, env: Env) -> Word | None:
-    """`denselayer1` counts on with the rounds."""
+    """The name of an iteration: the number at the end of `denselayer1` is incremented."""
     assert child.repeat is not None
     word = child.repeat.name
     if word is None:

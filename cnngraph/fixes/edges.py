@@ -1,4 +1,4 @@
-"""Wrong connections: other names in a `from`, a name more or less, another order, a node in between."""
+"""Wrong connections: other names in a `from`, an added or removed name, another order, an inserted node."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cnngraph.document import Listing, Scalar, Table
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written, WrittenNode, WrittenScope
 
-MOST_NODES = 16  # behind an error whose connections are tried
-MOST_NAMES = 8  # of a scope that are tried for one
+MOST_NODES = 16  # upstream of an error, whose connections are tried
+MOST_NAMES = 8  # of a scope that are tried instead of one
 MERGES = ("add", "concat", "mul", "sub", "maximum", "gate", "mean")
 SIZES_DIFFER = ("E202", "E203", "E204", "E208", "E209")
 SIMILAR_OPS = {
@@ -34,7 +34,7 @@ SIMILAR_OPS = {
 
 
 def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Changes of what the nodes behind an error read."""
+    """Changes of the inputs of the nodes upstream of an error."""
     if error.code == "E301" and not _is_elsewhere(written, error):
         return
     nodes = _nodes(written, error)
@@ -42,9 +42,9 @@ def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         unread = unread_names(written, node.scope)
         far = 0.1 * distance
         if error.code in SIZES_DIFFER and not unread:
-            far += 1.2  # what should be read there would be read by nothing
+            far += 1.2  # all nodes are used, so a wrong input is unlikely
         if error.code == "E301":
-            far += 0.7  # a name that is not known is rather misspelt
+            far += 0.7  # an unknown name is more likely misspelt
         if node.op in MERGES:
             far -= 0.4 if len(node.reads) < 2 else 0.0
         elif error.code == "E316":
@@ -57,13 +57,13 @@ def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def _is_elsewhere(written: Written, error: Diagnostic) -> bool:
-    """Whether the name that is not known is one of a node in another scope, or further down."""
+    """Whether the unknown name belongs to a node in another scope, or further down."""
     name = written.slice(error.span).partition(".")[0].strip("\"'") if error.span else ""
     return any(node.name == name for node in written.nodes)
 
 
 def _nodes(written: Written, error: Diagnostic) -> list[WrittenNode]:
-    """The nodes behind an error, nearest first; those beside an unread one too."""
+    """The nodes upstream of an error, nearest first; for an unused node also its siblings."""
     found: dict[int, WrittenNode] = {}
     spans = [*([error.span] if error.span else []), *(cause.span for cause in error.causes if not cause.key)]
     for span in spans:
@@ -74,14 +74,14 @@ def _nodes(written: Written, error: Diagnostic) -> list[WrittenNode]:
         first = next(iter(found.values()))
         for sibling in first.scope.nodes:
             found.setdefault(id(sibling), sibling)
-        for block in written.nodes:  # a block that does not read all of its inputs
+        for block in written.nodes:  # a block with unused inputs
             if len(block.scope.inputs) > 1 and unread_names(written, block.scope):
                 found.setdefault(id(block), block)
     return list(found.values())
 
 
 def unread_names(written: Written, scope: WrittenScope) -> list[str]:
-    """The nodes of a scope that nothing reads, as far as the text shows."""
+    """The unused nodes of a scope, as far as the text shows."""
     read: set[str] = set()
     for position, node in enumerate(scope.nodes):
         if not node.get("from") and position:
@@ -97,7 +97,7 @@ def unread_names(written: Written, scope: WrittenScope) -> list[str]:
 
 
 def _names(written: Written, node: WrittenNode, unread: list[str]) -> list[str]:
-    """What a node might read, likeliest first: what nothing reads, then what stands near above it."""
+    """Possible inputs of a node, likeliest first: unused nodes, then the nodes above it."""
     position = next((at for at, sibling in enumerate(node.scope.nodes) if sibling is node), 0)
     above = [sibling.name for sibling in reversed(node.scope.nodes[:position]) if sibling.name]
     below = [sibling.name for sibling in node.scope.nodes[position + 1 :] if sibling.name and sibling.name in unread]
@@ -137,7 +137,7 @@ def _popularity(node: WrittenNode, name: str) -> int:
 
 
 def _only_reader(node: WrittenNode, name: str) -> bool:
-    """Whether a name is known, and no other node of the scope reads it: something would be left unread."""
+    """Whether this node is the only reader of a known name, which would become unused."""
     scope = node.scope
     if name not in scope.names and name not in scope.inputs:
         return False
@@ -149,7 +149,7 @@ def _only_reader(node: WrittenNode, name: str) -> bool:
 
 
 def _other_part(path: Scalar, far: float, place: str) -> Iterator[Candidate]:
-    """Another part of a list: `halves.1` for `halves.0`."""
+    """Another tensor of a list: `halves.1` for `halves.0`."""
     text = str(path.value)
     head, dot, number = text.rpartition(".")
     if dot and number.isdecimal():
@@ -181,7 +181,7 @@ def _new_from(
     for rank, paths in enumerate(together):
         ordered = in_order(node, paths)
         if node.op not in MERGES and "in" in ordered:
-            ordered = ["in", *(name for name in ordered if name != "in")]  # what a block goes on with comes first
+            ordered = ["in", *(name for name in ordered if name != "in")]  # the input of the block comes first
         for turned, final in enumerate((ordered, ordered[::-1])):
             text = f"[{', '.join(final)}]"
             if edit := written.add_entry(node, "from", text):
@@ -192,7 +192,7 @@ def _new_from(
 
 
 def in_order(node: WrittenNode, paths: list[str]) -> list[str]:
-    """Paths as authors list them: in the order of the file, its one input last, several before the nodes."""
+    """Paths in conventional order: file order, a single input last, several inputs before the nodes."""
     own, inputs = [sibling.name for sibling in node.scope.nodes], list(node.scope.inputs)
     names = [*own, *inputs] if len(inputs) == 1 else [*inputs, *own]
     return sorted(paths, key=lambda path: names.index(path) if path in names else len(names))
@@ -207,7 +207,7 @@ def _reads_several(written: Written, node: WrittenNode) -> bool:
 def _more_or_less(
     written: Written, node: WrittenNode, names: list[str], unread: list[str], far: float
 ) -> Iterator[Candidate]:
-    """A `from` with one path more, one less, or in another order."""
+    """A `from` with a path added, removed, or in another order."""
     entry = node.get("from")
     assert entry is not None
     own = [written.slice(read.span) for read in node.reads]
@@ -231,7 +231,7 @@ def _more_or_less(
 
 
 def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
-    """Another op that is easily mistaken for this one."""
+    """Another op that is easily confused with this one."""
     found = node.get("op")
     span = found.value.span if found else node.value.span if isinstance(node.value, Scalar) else None
     if span is None:
@@ -242,7 +242,7 @@ def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candi
 
 
 def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
-    """A `flatten` or a pooling in front of a node that reads vectors."""
+    """A `flatten` or a pooling inserted before a node that reads vectors."""
     for node in nodes:
         ops = ("flatten", "global_avg_pool")
         for rank, op in enumerate(ops[::-1] if written.words["batch_norm"] or written.words["import"] else ops):
@@ -252,7 +252,7 @@ def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
 
 
 def insert_before(written: Written, node: WrittenNode, text: str, name: str) -> Edit | None:
-    """A node before another one, which reads the one above; in a list it has no name."""
+    """Insert a node before one that reads the node above; in a list it has no name."""
     start = node.start
     line = written.lines[start.line - 1]
     indent = line[: start.column - 1]

@@ -1,4 +1,4 @@
-"""Misspelt names: the word at an error's place becomes one that is known, or the known one becomes this."""
+"""Misspelt names: replaces the word at an error by a known one, or renames the definition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_TOKENS = 8  # of an error's place
 
 @cache
 def language() -> tuple[tuple[str, ...], ...]:
-    """The words of the language, by what they are."""
+    """The names of the language in groups: ops, keys, and others."""
     kinds = [field.kind for op in builtin_ops().values() for field in fields_of(op).values()]
     choices = [option for kind in kinds for option in _choices(kind)]
     keys = [*BLOCK_KEYS, *FILE_KEYS, *(name for op in builtin_ops().values() for name in fields_of(op))]
@@ -42,7 +42,7 @@ def _choices(kind: Kind) -> Iterator[str]:
 
 
 def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Each word at an error's place as a word that is known."""
+    """Replace each word at an error by a similar known one."""
     assert error.span is not None
     text = written.slice(error.span)
     if error.code == "E313" and "." in text and (op := called(text)):
@@ -53,13 +53,13 @@ def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         span = written.place(error.span.line, column, column + len(token))
         elsewhere = error.code == "E301" and any(node.name == token for node in written.nodes)
         for cost, word in known_words(written, token):
-            cost += 0.7 if elsewhere else 0.0  # it is spelt as it should be
+            cost += 0.7 if elsewhere else 0.0  # it is a valid name elsewhere
             yield Candidate(cost, Suggestion(_as_written(text, match, word)), (Edit(span, word),))
         yield from _definitions(written, token, span, error.code)
 
 
 def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """The keys of the node around an error that are nearly those of the language."""
+    """Replace keys of the node around an error by similar keys of the language."""
     node = written.around(error.span) if error.span else None
     for entry in node.entries if node is not None else ():
         known = BLOCK_KEYS if node is not None and node.op in written.blocks else (*BLOCK_KEYS, *language()[1])
@@ -71,7 +71,7 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def needless(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """A parameter that other libraries ask for, removed."""
+    """Remove a parameter that only other libraries need."""
     node = written.around(error.span) if error.span else None
     for entry in node.entries if node is not None else ():
         if entry.key in NEEDLESS and (edit := written.remove_entry(entry)):
@@ -79,12 +79,12 @@ def needless(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def _as_written(text: str, match: re.Match[str], word: str) -> str:
-    """The word with the `$` that stands in front of it."""
+    """The word with the `$` in front of it, if any."""
     return f"${word}" if text[: match.start()].endswith("$") else word
 
 
 def known_words(written: Written, token: str) -> Iterator[tuple[float, str]]:
-    """What a word may be a misspelling of, with the cost of thinking so."""
+    """The names that a word may be a misspelling of, with costs."""
     op = called(token)
     for rank, word in enumerate((*ELSEWHERE.get(token.lower(), ()), *([op] if op and op != token else ()))):
         yield 1.0 + 0.01 * rank, word
@@ -96,7 +96,7 @@ def known_words(written: Written, token: str) -> Iterator[tuple[float, str]]:
 
 
 def _defined(written: Written, span: Span, code: str) -> tuple[dict[str, Span], dict[str, Span]]:
-    """What is defined where an error is: the nodes, and what else may have been asked for."""
+    """The names defined at an error: nodes, and others that may have been meant."""
     around = written.around(span)
     scope = around.scope if around else written.top
     nodes = {node.name: node.start for node in reversed(scope.nodes) if node.entry is not None} if scope else {}
@@ -111,7 +111,7 @@ def _defined(written: Written, span: Span, code: str) -> tuple[dict[str, Span], 
 
 
 def _definitions(written: Written, token: str, span: Span, code: str) -> Iterator[Candidate]:
-    """A name that is defined, renamed to what is asked for: it may be the definition that is misspelt."""
+    """Rename a definition to the name that is used: the definition may be the misspelt one."""
     nodes, others = _defined(written, span, code)
     if token in others or (token in nodes and not others):
         return
@@ -119,7 +119,7 @@ def _definitions(written: Written, token: str, span: Span, code: str) -> Iterato
     places.pop(token, None)
     for rank, name in enumerate(near_words(token, places)[:3]):
         if token in nodes and (name in nodes or written.words[name] > 1):
-            continue  # a node has this name, but a param may have been meant to
+            continue  # a node has this name, but perhaps a param was meant to have it
         asked, defined = written.words[token], written.words[name]
         cost = 0.5 if asked > 1 and defined == 1 else 1.05 if asked >= defined else 1.6
         if asked == defined == 1:
@@ -131,7 +131,7 @@ def _definitions(written: Written, token: str, span: Span, code: str) -> Iterato
 
 
 def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """A key that is given twice: one of the two removed, or the second renamed to what is asked for, or numbered."""
+    """A duplicate key: remove one, or rename the second to a missing name or a numbered one."""
     assert error.span is not None
     key = written.slice(error.span)
     line = written.lines[error.span.line - 1]
@@ -165,7 +165,7 @@ _COMMON = (
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Words of the field and of the language, and those of the ops' manuals."""
+    """Common words of the field, of the language and of the ops' manuals."""
     texts = [
         text for op in builtin_ops().values() for text in (op.__doc__ or "", *(f.doc for f in fields_of(op).values()))
     ]
@@ -177,12 +177,12 @@ def vocabulary() -> frozenset[str]:
 
 @cache
 def _pairs() -> frozenset[str]:
-    """Every two letters that follow each other in some word."""
+    """All pairs of adjacent letters in the vocabulary."""
     return frozenset(word[at : at + 2] for word in vocabulary() for at in range(len(word) - 1))
 
 
 def plausible(written: Written, name: str) -> float:
-    """How much a name looks like one: known words count whole, others by how many of their pairs of letters occur."""
+    """How plausible a name is: known words count fully, others by the share of common letter pairs."""
     parts = [part for part in re.split(r"[_\d]+", name.lower()) if part]
     others = {part for word in written.words if word != name for part in re.split(r"[_\d]+", word.lower())}
     scores = []

@@ -1,4 +1,4 @@
-"""Shapes that do not fit: other numbers for the nodes behind the error, numbers added, and numbers removed."""
+"""Shapes that do not fit: changes, additions and removals of numeric parameters upstream of the error."""
 
 from __future__ import annotations
 
@@ -19,17 +19,25 @@ from cnngraph.ops.registry import builtin_ops
 
 SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
 CHANNELS = ("out", "groups", "chunks", "shape", "channels", "sizes", "factor", "width", "num_groups", "bias")
-PASSED_ON = ("stride", "padding", "kernel", "groups", "out")  # parameters that an imported block probably has
-DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # what is often forgotten
+PASSED_ON = (
+    "stride",
+    "padding",
+    "kernel",
+    "groups",
+    "out",
+)  # parameters that an imported block probably has, which this text does not show
+DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # parameters that are often forgotten
 LARGEST = 12  # kernel or padding that is tried
 NUMBER = "number"  # guesses that are compared with each other
-FAR = 0.05  # what each node between a change and the error costs
+FAR = 0.05  # the cost of each node between a change and the error
 
 
 def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Changes of single parameters of the nodes behind an error, nearest first."""
+    """Changes of single parameters of the nodes upstream of an error, nearest first."""
     seen: set[tuple[object, ...]] = set()
-    is_value = error.code == "E205" and bool(error.causes and error.causes[0].key)  # not a relation of several values
+    is_value = error.code == "E205" and bool(
+        error.causes and error.causes[0].key
+    )  # a single value, not a relation of several
     if is_value and not _is_computed(written, error):
         return
     distance = -1
@@ -58,7 +66,7 @@ def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
-    """The uses of blocks that a node reads, as far as the text shows: a block of another file is no cause itself."""
+    """The block uses that a node reads, as far as the text shows: blocks of other files are not among the causes."""
     node = written.at(error.span) if error.span else None
     if node is None:
         return
@@ -69,7 +77,7 @@ def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
 
 
 def _is_computed(written: Written, error: Diagnostic) -> bool:
-    """Whether the value that an error is about comes out of an expression, so that others may be to blame."""
+    """Whether the wrong value is computed by an expression, so that another value may be the cause."""
     spans = [span for span in (error.span, *(cause.span for cause in error.causes[:1])) if span is not None]
     return all("$" in span.source.line(span.line)[span.column - 1 : span.end_column - 1] for span in spans)
 
@@ -88,7 +96,7 @@ def _relevant(error: Diagnostic) -> tuple[str, ...]:
 
 
 def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float) -> Iterator[Candidate]:
-    """Parameters that a node has not, or should not have."""
+    """Parameters to add to a node, or to remove."""
     op = builtin_ops().get(node.op)
     block = written.blocks.get(node.op)
     fields = list(fields_of(op)) if op else [param.key for param in block.params] if block else list(PASSED_ON)
@@ -99,7 +107,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
             for rank, text in enumerate(from_params(written, node, key) if key != "groups" else ()):
                 if edit := written.add_entry(node, key, text):
                     title = f"add `{key}: {text}` to the `{node.op}` at {node.start}"
-                    cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param handed on under its own name
+                    cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param passed on under its own name
                     yield Candidate(cost + far, title, (edit,), setting=_setting(node, key, text))
             texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
             for rank, text in enumerate(dict.fromkeys(texts)):
@@ -135,7 +143,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
 
 
 def _setting(node: WrittenNode, key: str, text: str) -> str:
-    """What several nodes of an op may lack alike: padding, or a param that is handed on; other values mean little."""
+    """The `setting` of a candidate: padding or a param, which several nodes may lack; empty for other values."""
     return f"{node.op} {key}: {text}" if key == "padding" or text.startswith("$") else ""
 
 
@@ -149,7 +157,7 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
     span = entry.value.span
     raw = written.slice(span)
     node = written.around(span)
-    base = 0.7 if entry.key == "kernel" else 0.0  # a wrong kernel is a rarer slip than padding forgotten
+    base = 0.7 if entry.key == "kernel" else 0.0  # a wrong kernel is less likely than missing padding
     if entry.key == "kernel" and error.code == "E204" and far < 2 * FAR:
         number = core_scalar(raw) if raw else None
         base = -0.3 if _is_odd(written, raw, number) else 0.3
@@ -165,11 +173,11 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
     around = written.slice(entry_.value.span) if node and (entry_ := node.get("padding")) else ""
     if entry.key == "kernel" and around.isdecimal() and int(around):
         proposals.append((1.3 if raw in ("1", "3") else 0.8, str(2 * int(around) + 1)))
-    exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # nothing else would do
+    exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # only this value is right
     siblings = usual(written, node.op if node else "", entry.key, raw) if not exact else []
     pools = node is not None and node.op.endswith("pool")
     if node and pools and not any(other.op == node.op and other is not node for other in written.nodes):
-        siblings = []  # windows of convolutions are no measure
+        siblings = []  # kernels of convolutions say nothing about poolings
     proposals += [(base + 1.1 + 0.15 * rank, sibling) for rank, sibling in enumerate(siblings)]
     number = core_scalar(raw) if raw else None
     if type(number) is int and not exact:
@@ -196,7 +204,7 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
 
 
 def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> bool:
-    """Whether a padding was to keep the size of the map, as it does for odd kernels, and the kernel is even."""
+    """Whether a padding was meant to keep the size of the map, but the kernel is even."""
     kernel = node.get("kernel") if node else None
     half = int(raw) // 2 if kernel and (raw := written.slice(kernel.value.span)).isdecimal() else None
     settings = [
@@ -207,7 +215,7 @@ def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error:
 
 
 def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
-    """Other numbers for what is given to a block."""
+    """Other numbers for the parameters of a block."""
     for entry in node.entries:
         raw = written.slice(entry.value.span)
         if is_word(entry.key) or not raw.isdecimal():
@@ -221,7 +229,7 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
 
 
 def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Candidate]:
-    """The sizes that were found, in place of those that differ."""
+    """The inferred sizes instead of those that differ."""
     found = [size.strip() for size in cause.values[0].strip("[]").split(",")]
     items = entry.value.items if isinstance(entry.value, Listing) else ()
     wanted = [written.slice(item.span) for item in items]
@@ -230,14 +238,16 @@ def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Cand
         return
     wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
     new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
-    alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)  # height without width: hardly the network's fault
+    alone = len(wrong) == 1 and (
+        wrong != [0] or len(wanted) == 1
+    )  # only one of height and width differs: `expect` is probably wrong
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
     yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"`expect: {text}`"), edits)
 
 
 def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> float:
-    """How much a node with these entries is like another one of the file: from 0 to 0.4."""
+    """The similarity of a node with these entries to another one of the file: from 0 to 0.4."""
     mine = {(key, text) for key, text in entries.items() if key not in ("from", "out", "expect", "when")}
     best = 0.0
     for other in written.nodes:
@@ -253,7 +263,7 @@ def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> fl
 
 
 def _is_odd(written: Written, kernel: str, number: object) -> bool:
-    """Whether a kernel is of an unusual size that stands nowhere else in the file."""
+    """Whether a kernel has an unusual size that occurs nowhere else in the file."""
     return type(number) is int and number not in (1, 3) and written.values["kernel"][kernel] == 1
 
 
@@ -265,13 +275,13 @@ def _kernel_cost(cause: Cause, kernel: str, pools: bool) -> float:
 
 
 def _roundness(text: str) -> int:
-    """How often a number can be halved: 256 looks more like a width than 272 or 255. Small ones are all alike."""
+    """How often a number can be halved: 256 is more likely a width than 272 or 255. Small ones count alike."""
     number = int(text) if text.isdecimal() else 0
     return 0 if number < 4 else (number & -number).bit_length()
 
 
 def _near(number: int, key: str, op: str = "") -> list[int]:
-    """Numbers that one may be a slip for."""
+    """Numbers that are easily confused with this one."""
     if key in ("out", "shape", "channels"):
         found = [number - 1, number + 1, number * 2, number // 2, number // 10, number * 10, number - 16]
     elif key == "stride":

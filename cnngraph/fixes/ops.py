@@ -1,4 +1,4 @@
-"""Wrong ops: another one that takes the parameters which the node has."""
+"""Wrong ops: another op that has the node's parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnngraph.ops.registry import builtin_ops
 
 
 def other_ops(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Ops that take all parameters of the node, or of the use of a block that is one op."""
+    """Ops that have all parameters of the node, or of the use of a block that is a single op."""
     assert error.span is not None
     node = written.around(error.span)
     if node is None:
@@ -42,5 +42,5 @@ def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Ca
 
 
 def _akin(name: str, other: str) -> bool:
-    """Whether two ops do nearly the same, by their names: one parameter in common says too little."""
+    """Whether two ops have a word of their names in common: one common parameter is too little evidence."""
     return bool(set(name.split("_")) & set(other.split("_")))

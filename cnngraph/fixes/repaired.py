@@ -10,13 +10,13 @@ from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import insert_before
 from cnngraph.fixes.written import Written
 
-PARAMETERS = 1.2  # what it costs to take several parameters for wrong; for one, see `numbers`
-PAD = 0.6  # an even window was to keep the size: nothing else does
-PROJECTION = 2.3  # likelier than to give up the shortcut, but not than any other change of the branch
+PARAMETERS = 1.2  # the cost of changing several parameters; for one, see `numbers`
+PAD = 0.6  # an even window should keep the size, and nothing else makes it
+PROJECTION = 2.3  # likelier than removing the shortcut, less likely than any other change of the branch
 
 
 def repaired(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Each repair of an error whose node is in this text."""
+    """The repairs of an error whose nodes are in this text."""
     for repair in error.repairs:
         if edits := edits_of(written, repair):
             costs = {PadRepair: PAD, ProjectionRepair: PROJECTION}
@@ -24,7 +24,7 @@ def repaired(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def edits_of(written: Written, repair: Repair) -> tuple[Edit, ...]:
-    """The edits that a repair consists of; none where the text does not show where."""
+    """The edits of a repair; empty if the text does not show where to make them."""
     match repair:
         case ParameterRepair():
             found = [_set(written, repair, setting.parameter) for setting in repair.settings]
@@ -36,7 +36,7 @@ def edits_of(written: Written, repair: Repair) -> tuple[Edit, ...]:
 
 
 def _set(written: Written, repair: ParameterRepair, parameter: str) -> Edit | None:
-    """One parameter with the value that it needs, where it is written, or added to the node."""
+    """Set one parameter where it is written, or add it to the node."""
     setting = next(found for found in repair.settings if found.parameter == parameter)
     if setting.origin is not None:
         is_here = written.entry_of(setting.origin) is not None

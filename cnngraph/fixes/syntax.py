@@ -1,4 +1,4 @@
-"""Slips of YAML: single characters added, removed or replaced near the place that the parser complains of."""
+"""YAML typos: adds, removes or replaces single characters near the location of a syntax error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.diagnostics import Diagnostic, Edit
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import COMMENT, Written
 
-MOST_LINES = 4  # above the complaint
+MOST_LINES = 4  # above the error
 CLOSING = {"{": "}", "[": "]"}
 
 
@@ -94,7 +94,7 @@ def _brackets(line: str) -> Iterator[Change]:
 
 
 def _unmatched(line: str) -> Iterator[tuple[int, str]]:
-    """The brackets of a line that have no partner on it."""
+    """The unmatched brackets of a line."""
     waiting: list[tuple[int, str]] = []
     for at, letter in enumerate(line):
         if letter in CLOSING:

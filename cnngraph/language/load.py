@@ -1,6 +1,6 @@
-"""A spec from its files: `extends` and `import` followed, overrides laid in.
+"""A spec from its files: `extends` and `import` followed, overrides applied.
 
-Safe for a stranger's spec: nothing outside the spec's folder tree and the library is opened.
+Safe for untrusted specs: nothing outside the spec's folder tree and the library is opened.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MAX_IMPORTED = 1_000_000  # characters
 class Override:
     """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument.
 
-    `elsewhere` is the name by which the value may be meant if the spec has no param of this one.
+    `elsewhere` is the name to suggest if the spec has no param of this name.
     """
 
     name: str
@@ -58,9 +58,9 @@ def load_spec(
     limits: Limits = LIMITS,
     texts: Mapping[str, str] = NOTHING,
 ) -> tuple[Spec | None, list[Diagnostic]]:
-    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files.
+    """Load a spec's text as if it were a file in `folder`. Returns the spec and the errors in its structure and files.
 
-    `texts` are read in place of other files, by the names of their sources.
+    `texts` are used instead of other files; the keys are source names.
     """
     loader = _Loader(folder.resolve(), texts)
     file = loader.file(source, limits)
@@ -69,14 +69,14 @@ def load_spec(
     spec = loader.spec(file, folder, (Path(os.path.realpath(folder / Path(source.name).name)),))
     overrides = tuple(params)
     if overrides or input is not None:
-        spec = replace(spec, published={}, base=spec)  # the figures are those of the network as its file says it
+        spec = replace(spec, published={}, base=spec)  # published metrics hold for the network without overrides
     if input is not None:
         spec = replace(spec, input=loader.other_input(spec.input, input))
     spec = replace(spec, library=loader.override(spec.library, overrides))
     return spec, loader.diagnostics
 
 
-HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # given twice, what only one says is not known
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # of a duplicate section only one is known
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class _Loader:
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
     read_so_far: int = 0  # characters
-    files: list[str] | None = None  # some of those that could be imported, once somebody asks
+    files: list[str] | None = None  # files that could be imported, filled when a file is not found
 
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
         document, errors = parse(source, limits)
@@ -114,7 +114,9 @@ class _Loader:
         for word, attribute in _REPLACED_WHOLE.items():
             if word in file.given and not (word == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
-        if "outputs" in file.given and "training_only" not in file.given:  # of the extended file's, those that it keeps
+        if (
+            "outputs" in file.given and "training_only" not in file.given
+        ):  # keep those of the base whose outputs still exist
             kept = {name.text for name, _ in file.outputs}
             changes["training_only"] = tuple(word for word in spec.training_only if word.text in kept)
         if "train" in file.given:
@@ -156,7 +158,7 @@ class _Loader:
         return tuple(found)
 
     def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
-        """One file's names over those of the file it extends; a name that means two things is an error."""
+        """Merge a file's params and blocks with those of its base. An ambiguous name is an error."""
         own = {block.name.text: block for block in file.blocks}
         for word, library in zip(file.imports, imports, strict=True):
             for name in [name for name in library.blocks if name in base.blocks and name not in own]:
@@ -185,7 +187,7 @@ class _Loader:
         )
 
     def misspelt(self, file: FileSpec, what: str, words: Iterable[Word], known: Mapping[str, object]) -> None:
-        """Warn of a name that was to replace one of the extended file's, and is written nowhere else."""
+        """Warn about a name that overrides nothing in the base and is never used: probably a typo."""
         new = [word for word in words if known and word.text not in known]
         written = Counter(WRITTEN.findall(file.source.text)) if new else {}
         for word in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
@@ -202,12 +204,12 @@ class _Loader:
         self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="rename one of them"))
 
     def open(self, word: Word, path: Path | None) -> FileSpec | None:
-        """The spec file that a word names; None, with the mistake told, if it can't be had."""
+        """The path of the spec that `word` names; reports an error and returns None if there is none."""
         source = self.read(word, path)
         return self.file(source) if source else None
 
     def recipe(self, train: Table | Word | None, folder: Path) -> Table | Word | None:
-        """The training recipe: a table, that of a file in the spec's folder, or the name of one in the library."""
+        """The training recipe: a mapping, that of a file in the spec's folder, or the name of a bundled recipe."""
         if not isinstance(train, Word) or not train.text.endswith(ENDINGS):
             return train
         source = self.read(train, self.beside(train, folder))
@@ -222,7 +224,7 @@ class _Loader:
         return value if isinstance(value, Table) and not wrong else None
 
     def named(self, word: Word, folder: Path) -> Path | None:
-        """The file of the library's network that a word names; None, with the mistake told."""
+        """The path of the bundled network that `word` names; reports an error and returns None if there is none."""
         try:
             return Path(os.path.realpath(find_network(word.text, word.span, folder)))
         except SpecError as error:
@@ -230,7 +232,7 @@ class _Loader:
             return None
 
     def beside(self, word: Word, folder: Path) -> Path | None:
-        """The file that a word names, beside the spec or in the library; None, with the mistake told."""
+        """The path of a file in the spec's folder or the library; reports an error and returns None without one."""
         candidates = [folder / word.text, library_root() / word.text]
         resolved = [Path(os.path.realpath(candidate)) for candidate in candidates] if "\0" not in word.text else []
         inside = [path for path in resolved if self.inside(path)]
@@ -240,7 +242,7 @@ class _Loader:
         return path
 
     def read(self, word: Word, path: Path | None) -> Source | None:
-        """The text of a file; None, with the mistake told, if there is none."""
+        """Read a file; reports an error and returns None if that fails."""
         if path is None:
             return None
         self.opened += 1
@@ -288,7 +290,7 @@ class _Loader:
         return replace(library, params=params)
 
     def other_input(self, input: Value | None, given: Value) -> Value:
-        """The input with other sizes: of several, those that are named."""
+        """Replace the sizes of the input, or of the named ones of several inputs."""
         names = [entry.key for entry in input] if isinstance(input, Table) else []
         if not names and not isinstance(given, Table):
             return given
@@ -308,12 +310,12 @@ class _Loader:
 
 
 def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict[str, ParamSpec]:
-    """The params of a variant as they are evaluated: the base's, each behind what its value uses, then new ones."""
+    """The params of a variant in evaluation order: those of the base, each after the params it uses, then new ones."""
     if not base:
         return dict(own)
     known, merged, visited = {**base, **own}, dict[str, ParamSpec](), set[str]()
     for first in known:
-        waiting = [first]  # a stack of its own: a stranger's params may use each other thousands deep
+        waiting = [first]  # an explicit stack: chains of params may be thousands long
         while waiting:
             name = waiting[-1]
             used = _used(known[name]) if name not in visited and (name in own or len(waiting) > 1) else []
@@ -348,7 +350,7 @@ def _listing(params: Mapping[str, ParamSpec]) -> str:
 
 
 def _specs_below(root: Path) -> list[Path]:
-    """Some of the YAML files below a folder, for did-you-mean; a large tree is not searched to its end."""
+    """YAML files below a folder, for suggestions. Stops early in a large tree."""
     found: list[Path] = []
     for visited, (folder, folders, files) in enumerate(os.walk(root)):
         folders[:] = [name for name in sorted(folders) if not name.startswith((".", "_"))]
@@ -359,7 +361,7 @@ def _specs_below(root: Path) -> list[Path]:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file, and its name is one that can be asked for."""
+    """Whether the file exists; False for names that the system refuses."""
     try:
         return path.is_file()
     except OSError:
@@ -367,5 +369,5 @@ def _is_file(path: Path) -> bool:
 
 
 def _name_of(path: Path) -> str:
-    r"""The name of a network by its file: bytes that are not UTF-8 as `\xff`, since a run's spec.yaml is UTF-8."""
+    r"""The name of a network, from its file name; invalid UTF-8 becomes `\xff`, since a run's spec.yaml is UTF-8."""
     return path.stem.encode(errors="surrogateescape").decode(errors="backslashreplace")

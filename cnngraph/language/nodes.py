@@ -1,4 +1,4 @@
-"""Nodes and the bodies of blocks, as they are written: structure only, nothing looked up or evaluated."""
+"""Reads nodes and block bodies: structure only, nothing is looked up or evaluated."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnngraph.language.reader import Reader
 from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.text import in_backticks
 
-MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
+MAX_NEAR = 10  # keys of a node without op that are checked for a misspelt `op`, `nodes` or `share`
 
 
 class NodeReader:
-    """Reads nodes; what is wrong with them goes to the reader's mistakes."""
+    """Reads nodes; errors are appended to `read.errors`."""
 
     def __init__(self, read: Reader) -> None:
         self.read = read
@@ -126,12 +126,12 @@ class NodeReader:
 
 
 def _extent(first: Span, last: Span) -> Span:
-    """From the beginning of one place to the end of another."""
+    """The span from the start of `first` to the end of `last`."""
     return replace(first, end_line=last.end_line, end_column=last.end_column)
 
 
 def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:
-    """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
+    """The key that is `op`, `nodes` or `share` with a typo, or else the first key that resembles any node key."""
     for entry in rest:
         if body := next((body for body in BODIES if _one_letter_apart(entry.key, body)), None):
             return entry, Suggestion(body)
@@ -139,7 +139,7 @@ def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Ent
 
 
 def _one_letter_apart(one: str, two: str) -> bool:
-    """Whether one letter was typed wrong, left out, doubled or exchanged with the next; of two letters one is right."""
+    """Whether the words differ by one substituted, missing, extra or transposed letter."""
     if len(one) == len(two):
         wrong = [index for index in range(len(one)) if one[index] != two[index]]
         return len(wrong) == 1 or (len(wrong) == 2 and sorted(one) == sorted(two))
@@ -148,7 +148,7 @@ def _one_letter_apart(one: str, two: str) -> bool:
 
 
 def _node_help(only: Entry, name: str) -> str | None:
-    """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
+    """Help for a node with a single unknown key: an op with its parameters, or a named node inside a list."""
     value = only.value
     named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
     if isinstance(value, Table):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that the language gives a meaning: what it says, in Markdown, and the section of the guide about it."""
+    """A key of the language, its description in Markdown, and the section of the guide about it."""
 
     name: str
     doc: str
     section: str
-    may_be_empty: bool = False  # an empty value takes away what the extended file says
+    may_be_empty: bool = False  # null removes the value inherited from the base
 
 
 def _keys(*keys: Key) -> dict[str, Key]:
@@ -34,7 +34,7 @@ FILE_KEYS = _keys(
     ),
     Key(
         "params",
-        "Values with names, which `--set` changes; a default may be an expression over earlier params.",
+        "Named values, which `--set` overrides; a default may be an expression of earlier params.",
         "params-and-expressions",
     ),
     Key(
@@ -44,10 +44,10 @@ FILE_KEYS = _keys(
     ),
     Key(
         "extends",
-        "A file, or a network of the library by name, that this one is, except for what is written here.",
+        "A file, or a bundled network by name, that this spec modifies.",
         "the-same-but",
     ),
-    Key("blocks", "Nodes with blanks, by name; each can be used as an op.", "a-block-with-blanks"),
+    Key("blocks", "Reusable nodes with parameters, by name; each can be used as an op.", "a-block-with-blanks"),
     Key("nodes", "The network, in the order of its modules.", "what-a-node-reads"),
     Key("outputs", "What the network returns, by name: `{logits: fc}`. By default its last node.", "outputs", True),
     Key(
@@ -76,7 +76,7 @@ NODE_KEYS = _keys(
         "when-and-else",
     ),
     Key("else", "What replaces the node where it is absent: paths, or `[]` for nothing.", "when-and-else"),
-    Key("nodes", "A scope of its own, a mapping or a list; its value is its last node's.", "nodes-in-nodes"),
+    Key("nodes", "A nested scope, a mapping or a list; its value is that of its last node.", "nodes-in-nodes"),
     Key(
         "repeat",
         "A number of iterations, or a list with an element for each. `$i` is the index from 0, `$item` the element.",
@@ -90,29 +90,33 @@ NODE_KEYS = _keys(
         "`none`, the repeat's own input.",
         "what-the-next-round-reads",
     ),
-    Key("name", "The first iteration's name; the number at its end counts on.", "names-of-rounds"),
+    Key("name", "The first iteration's name; the number at its end is incremented.", "names-of-rounds"),
     Key("flat", "`true` drops one level of names.", "flat"),
     Key(
         "expect",
-        "The shape that must come out, `[channels, height, width]`; `_` for any size.",
+        "The expected output shape, `[channels, height, width]`; `_` for any size.",
         "a-check-in-the-spec",
     ),
-    Key("share", "The path of a node whose module runs again, weights included.", "weights-used-twice"),
-    Key("unused", "`true` builds the node for its weights' names and never runs it.", "weights-never-used"),
+    Key("share", "The path of a node whose module is run again with the same weights.", "weights-used-twice"),
+    Key("unused", "`true` builds the node for the keys of its weights, but never runs it.", "weights-never-used"),
     Key("ignore", "Warnings that are not reported about the node, each with the reason.", "warnings"),
 )
 
 OWN_BLOCK_KEYS = _keys(
-    Key("params", "What a use of the block fills in; one without a value must be given.", "a-block-with-blanks"),
+    Key(
+        "params",
+        "Parameters of the block and their defaults; one without a default is required.",
+        "a-block-with-blanks",
+    ),
     Key("inputs", "The names of its inputs, where it has several.", "blocks-with-several-inputs"),
 )
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
 BODIES = ("op", "nodes", "share")  # a node has exactly one of them
-REPEAT_KEYS = ("carry", "name", "first", "last")  # they go with repeat
+REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
 VARIABLES = ("in", "from", "i", "item")  # what an expression calls by these names: $in, $from, $i, $item
-RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # no param has such a name
+RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # names that a param cannot have
 
 
 def keys_manual() -> str:

@@ -1,4 +1,4 @@
-"""A spec as one text again: `extends` followed, imported blocks laid in, overrides made the params' values."""
+"""Writes a spec as a single file: `extends` resolved, imported blocks inlined, overrides as param values."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ WIDTH = 110
 
 
 def write_spec(spec: Spec, train: Plain = None) -> str:
-    """YAML that reads as the same network and needs no other file. `train` is the recipe to put into it.
+    """YAML of the same network that needs no other file. `train` is the recipe to include.
 
-    An imported block sees its own params only, so it can stand in any file; where two files have a block of one
-    name, the second goes by another one.
+    An imported block sees its own params only, so it can be moved to any file. Where two files have blocks of
+    the same name, the second is renamed.
     """
     libraries = list(_all_libraries(spec.library))
     names = _names(libraries)
@@ -56,7 +56,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
 
 
 def _all_libraries(library: Library) -> Iterator[Library]:
-    """A library and all that it imports, each once."""
+    """A library and everything it imports, without duplicates."""
     seen: set[int] = set()
     waiting = [library]
     while waiting:
@@ -68,7 +68,7 @@ def _all_libraries(library: Library) -> Iterator[Library]:
 
 
 def _names(libraries: Iterable[Library]) -> dict[int, dict[str, str]]:
-    """For each library (by id) what the blocks that it sees are called in the merged file."""
+    """For each library (by id), the names in the merged file of the blocks visible to it."""
     libraries = list(libraries)
     taken = {name for library in libraries for name in library.blocks}
     used: set[str] = set()
@@ -94,7 +94,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 class _Writer:
-    """Parts of a spec as plain values, with blocks by their new names."""
+    """Converts parts of a spec to plain values, with renamed blocks."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.names = names
@@ -120,14 +120,14 @@ class _Writer:
         return {child.name.text: self.node(child) for child in scope.children}
 
     def node(self, node: NodeSpec) -> Plain:
-        """A node; in its short form where it says nothing but what it runs."""
+        """A node, in its short form if possible."""
         words = self.words(node)
         if list(words) == ["op"] or (list(words) == ["nodes"] and isinstance(words["nodes"], list)):
             return next(iter(words.values()))
         return words
 
     def words(self, node: NodeSpec) -> dict[str, Plain]:
-        """All that a node says, in the order in which people say it."""
+        """All keys of a node, in the conventional order."""
         given: dict[str, Plain] = {
             "repeat": self.value(node.repeat.count.plain()) if node.repeat else None,
             "op": self.value(node.op.text) if node.op else None,
@@ -147,7 +147,7 @@ class _Writer:
         return {word: value for word, value in given.items() if value is not None or word in own}
 
     def repeat(self, repeat: RepeatSpec) -> dict[str, Plain]:
-        """The words that go with `repeat`."""
+        """The keys that belong to `repeat`."""
         return {
             "name": repeat.name.text if repeat.name else None,
             "carry": repeat.carry if repeat.carry != "last" else None,
@@ -156,11 +156,11 @@ class _Writer:
         }
 
     def table(self, entries: Iterable[Entry]) -> dict[str, Plain]:
-        """Words and their values."""
+        """Keys and their values."""
         return {entry.key: self.value(entry.value.plain()) for entry in entries}
 
     def value(self, value: Plain) -> Plain:
-        """A value; a block's name in it is the new one."""
+        """A value, with names of blocks replaced by the new ones."""
         if isinstance(value, str):
             return self.names.get(value, value)
         if isinstance(value, list):
@@ -171,7 +171,7 @@ class _Writer:
 
 
 def _paths(words: Iterable[object] | None) -> Plain:
-    """`from` or `else`: a path, or a list of other than one."""
+    """`from` or `else`: a single path, or a list."""
     if words is None:
         return None
     texts: list[Plain] = [str(word) for word in words]
@@ -182,7 +182,7 @@ def _paths(words: Iterable[object] | None) -> Plain:
 
 
 def _entry(key: str, value: Plain, indent: int) -> Iterator[str]:
-    """`key: value` on one line where it fits, else with what is inside on lines of its own."""
+    """`key: value` on one line if it fits, else one line for each item of the value."""
     start = f"{' ' * indent}{write_key(key)}:"
     flow = f"{start} {write_flow(value)}" if value is not None else start
     if len(flow) <= WIDTH or not isinstance(value, dict | list) or not value:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def misfits(
     recipe: Recipe, graph: Graph, span: Span | None = None, *, count: int | None = None, **images: Any
 ) -> list[Diagnostic]:
-    """What keeps a network from training by a recipe, on images of that `shape` and so many `classes` if given.
+    """The errors that prevent training a network with a recipe, on images with the `shape` and `classes` if given.
 
     `count` is the number of training images, if known. Errors are reported at `span`, or else at the network and its
     outputs.

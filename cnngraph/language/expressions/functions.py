@@ -23,7 +23,7 @@ from cnngraph.language.expressions.values import (
 
 
 def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """The function of a number, which takes lists element by element too."""
+    """A function of a number that is applied to lists elementwise."""
 
     def apply(value: Value) -> Value:
         if type(value) in NUMBERS:
@@ -101,7 +101,7 @@ def _make_divisible(value: Value, divisor: Value = 8) -> Value:
 
 
 class Function(Frozen):
-    """A function of the language: how many values it takes, and what it gives."""
+    """A function of the language and how many arguments it takes."""
 
     least: int
     most: int
@@ -109,7 +109,7 @@ class Function(Frozen):
 
     @property
     def takes(self) -> str:
-        """How many values it takes, in words."""
+        """How many arguments it takes, for messages."""
         if self.most > 3:
             return "one list or several numbers"
         return f"{self.least} argument" if self.least == self.most else f"{self.least} to {self.most} arguments"

@@ -1,4 +1,4 @@
-"""The grammar of expressions: text to tree, by operator precedence.
+"""The parser of expressions: text to syntax tree, by operator precedence.
 
 From weakest to strongest: `… if … else …`; `or`; `and`; `not`; the comparisons, which chain; `+ -`; `* / // %`; the
 sign; `**`, from right to left; and what follows a value: `.name`, `.0`, `[…]`.
@@ -86,13 +86,13 @@ class _Token(NamedTuple):
 
 
 def read(text: str, start: int, end: int) -> Node:
-    """The tree of `text[start:end]`; places count from the start of the text. Raises ExpressionError."""
+    """Parse `text[start:end]`; positions count from the start of `text`. Raises ExpressionError."""
     check_length(text)
     return _Parser(text, start, end).whole()
 
 
 def check_length(text: str) -> None:
-    """Refuse a text that is too long to be an expression."""
+    """Raise ExpressionError for a text that is too long."""
     if len(text) > MAX_LENGTH:
         message = f"the expression has {len(text):,} characters, the maximum is {MAX_LENGTH:,}"
         raise ExpressionError(message, 0, len(text), "move parts of it into params", "E503")
@@ -131,7 +131,7 @@ def _unreadable(text: str, start: int, end: int) -> NoReturn:
 
 
 class _Parser:
-    """Reads tokens from left to right, each method one construct."""
+    """A recursive-descent parser with one method per construct."""
 
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source = source
@@ -162,7 +162,7 @@ class _Parser:
         return self.tokens[self.at - 1].end
 
     def deeper(self) -> None:
-        """One bracket, or one operator within another, more. `shallower` ends it; after an error nobody reads on."""
+        """Enter a bracket or a nested operator; `shallower` leaves it. Raises ExpressionError if nested too deeply."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.too_deep()
@@ -238,7 +238,7 @@ class _Parser:
         return Arithmetic(self.source, start, self.previous_end, (base, exponent), ("**",))
 
     def signed(self, start: int, least: int) -> Node:
-        """`not` or a minus, and what they stand before."""
+        """`not` or a minus, with its operand."""
         self.deeper()
         node: Node
         if self.is_at("not"):
@@ -270,7 +270,7 @@ class _Parser:
         self.too_deep()
 
     def members(self, node: Node, start: int) -> Node:
-        """What follows a bracket: `.rows.0.out`."""
+        """Member access after a bracket: `.rows.0.out`."""
         token = self.next()
         end = token.start
         for name in token.text[1:].split(".")[: MAX_DEPTH + 1]:
@@ -293,7 +293,7 @@ class _Parser:
         return Index(self.source, start, end, (base, *bounds))
 
     def bound(self) -> Node:
-        """What stands between two colons, null for nothing."""
+        """A bound of a slice; null if it is omitted."""
         if self.is_at("]") or self.is_at(":"):
             return Literal(self.source, self.token.start, self.token.start)
         return self.expression()
@@ -363,7 +363,7 @@ class _Parser:
         raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
     def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
-        """Expressions with commas between them up to the closing bracket, and where it ends."""
+        """Comma-separated expressions up to the closing bracket, and where that ends."""
         parts: list[Node] = []
         while not self.is_at(closing):
             named = self.token.kind == "word" and self.tokens[self.at + 1].text == "="
@@ -385,7 +385,7 @@ class _Parser:
         self.refuse(f"`{closing}`")
 
     def refuse(self, expected: str, help: str | None = None) -> NoReturn:
-        """Something else than `expected` stands here."""
+        """Raise ExpressionError: `expected` was expected here."""
         token = self.token
         if token.kind == "end":
             start = self.previous_end - 1 if self.at else token.start

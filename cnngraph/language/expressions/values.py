@@ -1,6 +1,6 @@
-"""What expressions compute with: numbers, texts, truth values, lists, tables and the shapes of tensors.
+"""The values of expressions: numbers, strings, booleans, lists, mappings and shapes of tensors.
 
-Every operation is bounded in time and memory, whatever it is given; what it refuses it refuses with a `Fault`.
+Every operation is bounded in time and memory for any input and raises `Fault` for invalid values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from cnngraph.diagnostics import Known, did_you_mean
 from cnngraph.tensor_type import CHANNELS, TensorType
 
-MAX_INT = 2**53  # beyond it a float would lose digits
+MAX_INT = 2**53  # beyond this a float loses integer precision
 MAX_ELEMENTS = 10_000
 MAX_LIST_DEPTH = 50
 MAX_TEXT = 10_000
@@ -29,9 +29,9 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 
 @dataclass(frozen=True, slots=True)
 class ShapeValue:
-    """What a `$name` of an input or node stands for: its tensor, or its list of tensors.
+    """The value of `$name` for an input or node: its tensor, or its list of tensors.
 
-    `sources` identify these tensors to whoever watches which sizes an expression reads; see `size_read`.
+    `sources` identify the tensors for `size_read`, which records the sizes that an expression reads.
     """
 
     type: TensorType | tuple[TensorType, ...]
@@ -39,7 +39,7 @@ class ShapeValue:
 
     @property
     def types(self) -> tuple[TensorType, ...]:
-        """The tensors of the list; one tensor counts as a list of one."""
+        """The tensors of the list; a single tensor is a list of one."""
         return self.type if isinstance(self.type, tuple) else (self.type,)
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class ShapeValue:
 
 
 class Fault(Exception):  # noqa: N818 - an ExpressionError is what callers see
-    """An operation refuses its values; the expression adds the place and raises an ExpressionError."""
+    """An operation got invalid values; the expression adds the position and raises an ExpressionError."""
 
     def __init__(self, code: str, message: str, help: str | None = None) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class Fault(Exception):  # noqa: N818 - an ExpressionError is what callers see
 
 
 def kind(value: Value) -> str:
-    """What sort of value it is: `a number`, `a text` …"""
+    """The type of a value, for messages: `a number`, `a string` …"""
     match value:
         case None:
             return "null"
@@ -77,7 +77,7 @@ def kind(value: Value) -> str:
 
 
 def shown(value: Value, depth: int = 2) -> str:
-    """The value in a message, shortened where it is long."""
+    """The value as messages show it, shortened if it is long."""
     match value:
         case None:
             return "null"
@@ -102,14 +102,14 @@ def shown(value: Value, depth: int = 2) -> str:
 
 
 def _unmetered(amount: int) -> None:
-    """Outside an elaboration each expression has its own bounds, and that is enough."""
+    """Outside an elaboration the limits of a single expression suffice."""
 
 
 meter: ContextVar[Callable[[int], None]] = ContextVar("meter", default=_unmetered)
 
 
 def count_steps(amount: int) -> None:
-    """Count elements that an operation goes through: many expressions together must end in time, too."""
+    """Count the elements that an operation visits, to bound the total work of many expressions."""
     meter.get()(amount)
 
 
@@ -117,7 +117,7 @@ def count_steps(amount: int) -> None:
 
 
 def _unwatched(source: Any, word: str) -> None:
-    """Outside an elaboration nobody asks which sizes a value was computed from."""
+    """Outside an elaboration the sizes that a value depends on are not recorded."""
 
 
 COUNT = "count"  # of a list of tensors, as `len` gives it
@@ -125,14 +125,14 @@ size_read: ContextVar[Callable[[Any, str], None]] = ContextVar("size_read", defa
 
 
 def _note_sizes(shape: ShapeValue, word: str) -> None:
-    """Report that an expression read this size of these tensors."""
+    """Record that an expression read this size of these tensors."""
     note = size_read.get()
     for source in shape.sources:
         note(source, word)
 
 
 def bounded(value: Value) -> Value:
-    """The number or text itself, unless it is beyond the bounds."""
+    """Return the number or string; raises Fault if it exceeds the limits."""
     if type(value) is int:
         if -MAX_INT <= value <= MAX_INT:
             return value
@@ -149,13 +149,13 @@ def bounded(value: Value) -> Value:
 
 
 def bounded_list(elements: list[Value]) -> list[Value]:
-    """The list itself, unless it has too many elements (those of lists within it counted) or is too deep."""
+    """Return the list; raises Fault if it has too many elements, including nested ones, or is nested too deeply."""
     check_size(elements)
     return elements
 
 
 def check_size(elements: list[Value] | Mapping[str, Value]) -> None:
-    """Refuse a list or table with too many elements in all, or too deep."""
+    """Raise Fault for a list or mapping with too many elements in total or too deep nesting."""
     count_steps(_count(elements, 0, 0))
 
 
@@ -201,7 +201,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def arithmetic(symbol: str, left: Value, right: Value) -> Value:
-    """Two numbers; a list and a number element by element, on either side; `+` also joins two lists or two texts."""
+    """Apply an operator to two numbers, or to a list and a number elementwise; `+` also joins lists or strings."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         try:
             return bounded(_ARITHMETIC[symbol](left, right))
@@ -234,7 +234,7 @@ def _not_numbers(symbol: str, left: Value, right: Value) -> Fault:
 
 
 def number_help(value: Value) -> str | None:
-    """What the author may have meant, where a number is needed."""
+    """Help for a value that should be a number."""
     if isinstance(value, bool):
         return "write `1 if … else 0` to get a number"
     if isinstance(value, str) and _looks_like_number(value):
@@ -251,7 +251,7 @@ def _looks_like_number(text: str) -> bool:
 
 
 def negative(value: Value) -> Value:
-    """The number with its sign changed; a list element by element."""
+    """Negate a number, or a list elementwise."""
     if type(value) in NUMBERS:
         return -value
     if isinstance(value, list | tuple):
@@ -261,7 +261,7 @@ def negative(value: Value) -> Value:
 
 
 def compare(symbol: str, left: Value, right: Value) -> bool:
-    """Numbers by size; any two values of one kind, or anything and null, for being equal."""
+    """Compare numbers by size; `==` and `!=` take two values of one type, or any value and null."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         return _COMPARISONS[symbol](left, right)
     if isinstance(left, ShapeValue) or isinstance(right, ShapeValue):
@@ -276,7 +276,7 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
 
 
 def _same(left: Value, right: Value) -> bool:
-    """Equal, `true` being no 1 at any depth."""
+    """Deep equality in which true and 1 are different."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         count_steps(len(left))
         return len(left) == len(right) and all(map(_same, left, right))
@@ -287,13 +287,13 @@ def _same(left: Value, right: Value) -> bool:
 
 
 def length(shape: ShapeValue) -> int:
-    """How many tensors there are."""
+    """The number of tensors."""
     _note_sizes(shape, COUNT)
     return len(shape.types)
 
 
 def member(value: Value, name: str, what: str) -> Value:
-    """`value.name`: a size of a tensor, the value of a table's key, or by number an element. `what` names the value."""
+    """`value.name`: a size of a tensor, the value of a mapping's key, or an element. `what` is for messages."""
     if isinstance(value, ShapeValue) and not name.isdecimal():
         return _size(value, name, what)
     if isinstance(value, Mapping):
@@ -338,7 +338,7 @@ def _size(shape: ShapeValue, word: str, what: str) -> int:
 
 
 def index(value: Value, position: Value, what: str, asked: str | None = None) -> Value:
-    """`value[position]`: an element of a list from 0, from -1 backwards, or the value of a table's key."""
+    """`value[position]`: an element of a list, negative from its end, or the value of a mapping's key."""
     if isinstance(value, Mapping) and isinstance(position, str):
         return member(value, position, what)
     if isinstance(value, ShapeValue):
@@ -367,7 +367,7 @@ def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
 
 
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:
-    """`value[start:stop:step]` of a list, as in Python; null stands for a bound left out."""
+    """`value[start:stop:step]` of a list, as in Python; null is an omitted bound."""
     if not isinstance(value, list | tuple):
         raise Fault("E403", f"`{what}` is `{shown(value)}`, not a list: it cannot be sliced")
     for bound in (start, stop, step):
@@ -381,7 +381,7 @@ def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> lis
 
 
 def truth(value: Value, what: str) -> bool:
-    """Whether a condition holds: a truth value, or null for false. Numbers, texts and lists are none."""
+    """The value of a condition: a boolean, or null for false. Raises Fault for numbers, strings and lists."""
     if value is True or value is False:
         return value
     if value is None:
