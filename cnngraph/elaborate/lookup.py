@@ -77,7 +77,7 @@ class Env:
         return Given(key_span, value.span, evaluated, origin, sized=sized)
 
     def watched(self, value: Value, always: bool = False) -> tuple[Any, Sized | None]:
-        """Evaluate a value and record the sizes it depends on. With `always`, a string is an expression without `$`, too."""
+        """Evaluate a value and record the sizes it depends on. With `always`, any string is an expression."""
         if isinstance(value, Listing):
             elements, sized = watched(lambda: self.evaluate(value))
             if sized is not None:
