@@ -70,14 +70,31 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
     known = network_files()
     if name in known:
         return known[name]
+    if f"blocks/{name}.yaml" in block_files():
+        meant = f"did you mean blocks/{name}, the library of blocks?"
+        raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
     help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
     raise SpecError([Diagnostic("E311", f"there is no network `{name}` in the library", span, help=help)])
 
 
+def block_files() -> dict[str, Path]:
+    """The bundled block files by the names that `import` uses, such as `blocks/residual.yaml`."""
+    root = library_root()
+    return {path.relative_to(root).as_posix(): path for path in sorted((root / "blocks").glob("*.yaml"))}
+
+
 def find_file(text: str) -> Path:
-    """The file of that path. Raises SpecError (E101) if it does not exist, but a bundled network has that name."""
+    """The file of that path, or the bundled block file of that name.
+
+    Raises SpecError (E101) if it does not exist, but a bundled network has that name.
+    """
     path = Path(text)
+    if not os.path.lexists(path):
+        name = path.as_posix()
+        blocks = block_files()
+        if found := blocks.get(name) or blocks.get(f"{name}.yaml"):
+            return found
     if not os.path.lexists(path) and path.stem in network_files():
         help = Question(f"`{path.stem}`, the network of the library")
         raise SpecError([Diagnostic("E101", f"cannot read {text}: file not found", help=help)])

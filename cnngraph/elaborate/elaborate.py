@@ -180,10 +180,9 @@ def _input_help(value: Any) -> str:
         case [_, _, _] if sizes is not value:
             return f"write `input: {write_flow(sizes)}`"
         case [batch, channels, height, width] if sizes is value:
-            image = f"leave out the batch size: `input: {show_value([channels, height, width])}`"
-            if type(batch) is not int or batch < 2:
-                return image
-            return f"{image}; 3-D inputs are not supported"
+            if type(batch) is not int or batch < 2 or channels in (1, 3, 4):
+                return f"leave out the batch size: `input: {show_value([channels, height, width])}`"
+            return "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"
         case int():
             return f"write `input: [{sizes}]` for a vector, `input: [3, 224, 224]` for an image"
     return "write for example `input: [3, 224, 224]` (channels, height, width)"

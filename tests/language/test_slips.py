@@ -127,7 +127,7 @@ SLIPS = {
 def check(tmp_path: Path, text: str) -> list[Diagnostic]:
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
-    return cnngraph.check(path)
+    return list(cnngraph.check(path))
 
 
 @pytest.mark.parametrize("name", SLIPS)
@@ -190,7 +190,7 @@ def test_another_encoding_is_named(encoding: str, tmp_path: Path) -> None:
         ("(3, 32, 32)", "write `input: [3, 32, 32]`"),
         ("3x32x32", "write `input: [3, 32, 32]`"),
         ("[1, 3, 32, 32]", "leave out the batch size: `input: [3, 32, 32]`"),
-        ("[3, 16, 32, 32]", "leave out the batch size: `input: [16, 32, 32]`; 3-D inputs are not supported"),
+        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"),
         ("784", "write `input: [784]` for a vector, `input: [3, 224, 224]` for an image"),
     ],
 )
