@@ -94,7 +94,7 @@ def test_load_check_and_build(folder: Path) -> None:
     assert graph.name == NAME
     assert graph.output_shapes == {"output": (4,)}
     assert cnngraph.load(Path(NAME)).num_params == 97_298
-    assert cnngraph.check(NAME) == []
+    assert cnngraph.check(NAME).diagnostics == ()
     assert sum(each.numel() for each in cnngraph.build(NAME).parameters()) == 97_298
 
 

@@ -24,7 +24,7 @@ from cnngraph.train.data.changes import same_images
 from cnngraph.train.data.identity import identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import Note, announce, data_root, load_parts
+from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, load_parts
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
@@ -184,7 +184,7 @@ class Start:
 
     def data_dir(self, resumed: Begun | None) -> Path | None:
         """The data folder that was given now, or when the run began."""
-        return self.request.data_dir or (resumed.data_dir if resumed else None)
+        return data_dir_of(self.request.data_dir, resumed.data_dir if resumed else None)
 
     def model(self, weights: WeightsFile | None, report: WeightsReport | None) -> nn.Module:
         """The network with its initial weights."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,7 +49,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked["quiet"] = type(reporter) is Silent
         return SimpleNamespace(interrupted=False)
 
-    monkeypatch.setattr("cnngraph.train.run_training", run_training)
+    monkeypatch.setattr(import_module("cnngraph.train"), "run_training", run_training)
     return asked
 
 
@@ -161,7 +162,7 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err == f"error[E704]: {tiny} is not a file of weights: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
-    assert ran.err.startswith("error: with --weights torchvision the first word is a network's name, and run is a")
+    assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
 
 
 def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
@@ -202,14 +203,14 @@ def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, fo
 
 def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
-    assert (ran.code, ran.err) == (1, "error: run is not the folder of a run: there is no spec.yaml in it\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
     (folder / "run").mkdir()
     (folder / "run" / "spec.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     (folder / "run" / "recipe.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}")
     assert cli("train", "--resume", "run").code == 0
     assert (told["resume"], told["out"], told["recipe"].optimizer.name) == (True, Path("run"), "adam")
     ran = cli("train", tiny, "--resume", "run", "--set", "classes=3")
-    assert (ran.code, ran.err) == (1, "error: the run in run is of another network than tiny.yaml\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: the run in run trains another network than tiny.yaml\n")
     assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
     assert cli("train", "--resume", "run", "--out", "other").code == 2
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2

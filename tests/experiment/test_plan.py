@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 
@@ -208,7 +209,7 @@ def test_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, messag
         raise AssertionError
 
     for each in ("product", "compile_spec", "find_recipe", "find_table"):
-        monkeypatch.setattr(f"cnngraph.experiment.plan.{each}", fail)
+        monkeypatch.setattr(import_module("cnngraph.experiment.plan"), each, fail)
     (mistake,) = refused(text, folder)
     assert (mistake.code, mistake.message) == ("E505", message)
 

@@ -127,7 +127,7 @@ SLIPS = {
 def check(tmp_path: Path, text: str) -> list[Diagnostic]:
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
-    return cnngraph.check(path)
+    return list(cnngraph.check(path))
 
 
 @pytest.mark.parametrize("name", SLIPS)

@@ -18,8 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from cnngraph import SpecError
-from cnngraph.api import load
+from cnngraph import SpecError, load
 from cnngraph.runs.classifier import of_run
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.overview import differences, read_run

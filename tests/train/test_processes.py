@@ -14,7 +14,7 @@ import pytest
 from ignite.engine import Events
 from torch.distributed.tensor import DTensor
 
-from cnngraph.api import build
+from cnngraph import build
 from cnngraph.backend import lower
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError

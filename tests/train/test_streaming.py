@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every process of a world runs as many batches as the others, whatever its files are."""
-    monkeypatch.setattr("cnngraph.train.loop.loader.EVALUATION_BATCH", 4)
+    monkeypatch.setattr(import_module("cnngraph.train.loop.loader"), "EVALUATION_BATCH", 4)
     for number in range(5):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
     recipe = replace(CUT, data=ImageFolder(broken="skip"))
@@ -197,7 +198,7 @@ def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.Monk
             os.kill(os.getpid(), signal.SIGKILL)
         return torch.empty(0)
 
-    monkeypatch.setattr("cnngraph.train.data.images.decode", dies)
+    monkeypatch.setattr(import_module("cnngraph.train.data.images"), "decode", dies)
     with pytest.raises(SpecError, match="an image-loading worker was killed") as caught:
         batches(training(replace(CUT, workers=1), photos), 1)
     assert caught.value.diagnostics[0].code == "E623"
