@@ -86,6 +86,12 @@ def _parameters(ctx: Any, incomplete: str) -> Iterable[str]:
     return [*(f"{name}=" for name in (spec.library.params if spec else ())), *keys]
 
 
+def _ops(ctx: Any, incomplete: str) -> Iterable[str]:
+    from cnngraph.ops.registry import builtin_ops
+
+    return builtin_ops()
+
+
 def _codes(ctx: Any, incomplete: str) -> Iterable[str]:
     from cnngraph.lint.codes import all_codes
 
@@ -133,3 +139,4 @@ complete_parameters = completer(_parameters, "plain")
 complete_devices = completer(_devices, "plain")
 complete_weights = completer(_weights)
 complete_codes = completer(_codes, "plain")
+complete_ops = completer(_ops, "plain")
