@@ -56,7 +56,7 @@ def compile_spec(
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
-        source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
+        source = read_file(path, shown(path) if is_name(text) else text, limits_for(max_nodes))
         changes = tuple(overrides)
         return compile_text(source, path.parent, changes, input, registry=registry, max_nodes=max_nodes, fixes=True)
     except SpecError as error:
@@ -100,7 +100,7 @@ def _compile(
     """Read, check and elaborate a text."""
     try:
         with collector_paused():
-            limits = _limits(max_nodes)
+            limits = limits_for(max_nodes)
             parsed, mistakes = load_spec(source, folder, overrides, input, limits)
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
@@ -114,7 +114,7 @@ def _compile(
     return Compilation(parsed, result.graph, told)
 
 
-def _limits(max_nodes: int) -> Limits:
+def limits_for(max_nodes: int) -> Limits:
     """How large the text may be. Who raises the bound on nodes may write every one of them out."""
     return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnngraph.catalogue import library_page, library_text
-from cnngraph.experiment.manual import experiment_manual
+from cnngraph.experiment_plan.manual import experiment_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema

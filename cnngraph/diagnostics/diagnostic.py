@@ -57,17 +57,17 @@ class Diagnostic:
 
     def to_dict(self) -> dict[str, object]:
         """The facts as `check --format json` prints them."""
+        place = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
         return {
             "code": self.code,
             "severity": self.severity.value,
             "message": self.message,
-            "file": self.file,
-            "line": self.line,
-            "column": self.column,
+            **(self.span.to_dict() if self.span else place),
             "node": self.node,
-            "help": self.help,
             "notes": list(self.notes),
-            "fixes": [each.to_dict() for each in self.fixes],
+            "causes": [cause.to_dict() for cause in self.causes],
+            "help": self.help,
+            "fixes": [fix.to_dict() for fix in self.fixes],
         }
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ class Source:
 
     name: str
     text: str = field(repr=False, compare=False)
+    is_file: bool = field(default=True, repr=False, compare=False)  # a command line is none
 
     def line(self, number: int) -> str:
         """The line of that number (from 1), or an empty string past the end."""
@@ -42,6 +43,16 @@ class Span:
         """The text of the place, up to the end of its line."""
         line = self.source.line(self.line)[self.column - 1 :]
         return line[: self.end_column - self.column] if self.line == self.end_line else line
+
+    def to_dict(self) -> dict[str, object]:
+        """The place for JSON; lines and columns count from 1, the end is exclusive."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+        }
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from cnngraph.compilation import Compilation
 from cnngraph.diagnostics import Diagnostic, Severity, Span
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
+from cnngraph.lint.patterns import check_patterns
 from cnngraph.recipe import Recipe, check_fit
 from cnngraph.recipe.changed import find_table, read_changed
-from cnngraph.recipe.fit import Norm, check_batches
+from cnngraph.recipe.fit import ImageFacts, Norm, check_batches
 
-WARNINGS = {"E605": "W605", "E610": "W610", "E611": "W611", "E612": "W612", "E613": "W613"}
+WARNINGS = {"E605": "W605", "E610": "W610", "E611": "W611", "E612": "W612", "E613": "W613", "E614": "W614"}
 OWN_RECIPE = "the spec's own recipe cannot train the network as it is"
 
 
@@ -34,11 +34,11 @@ def own_recipe_misfits(compilation: Compilation, changes: Iterable[Override] = (
 
 
 def misfits(
-    recipe: Recipe, graph: Graph, span: Span | None = None, *, count: int | None = None, **images: Any
+    recipe: Recipe, graph: Graph, span: Span | None = None, *, images: ImageFacts | None = None
 ) -> list[Diagnostic]:
-    """What keeps a network from training by a recipe, on images of that `shape` and so many `classes` if given.
+    """What keeps a network from training by a recipe, and from `images` if these were read.
 
-    `count` is the number of training images, if known. Errors are reported at `span`, or else at the network and its
+    Errors are reported at `span`, or else at the network and its
     outputs.
     """
     outputs = {name: graph.type_of(ref) for name, ref in graph.outputs.items()}
@@ -49,5 +49,15 @@ def misfits(
         for each in graph.nodes
         if each.op == "batch_norm" and not each.unused
     )
-    found = check_fit(recipe, graph.inputs, outputs, span=place, places=places, params=graph.params, **images)
-    return found + check_batches(recipe, norms, count)
+    found = check_fit(
+        recipe,
+        graph.inputs,
+        outputs,
+        span=place,
+        places=places,
+        params=graph.params,
+        shape=images.shape if images else None,
+        classes=images.classes if images else None,
+    )
+    count = images.count if images else None
+    return found + check_batches(recipe, norms, count) + check_patterns(recipe, graph)

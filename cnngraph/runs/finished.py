@@ -17,6 +17,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
+from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
 from cnngraph.train.record import files
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
@@ -66,7 +67,7 @@ class FinishedRun:
         channels, height, width = facts["image"]
         data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
         recipe = replace(recipe, normalize=figures)
-        wrong = misfits(recipe, compilation.graph, shape=data.image, classes=len(data.classes))
+        wrong = misfits(recipe, compilation.graph, images=ImageFacts(data.image, len(data.classes)))
         if wrong:
             raise SpecError(wrong)
         return cls(folder, compilation.graph, recipe, data, old=not facts.get("version"))

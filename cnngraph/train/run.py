@@ -25,10 +25,9 @@ from cnngraph.train.data.changes import same_images
 from cnngraph.train.data.identity import Identity, identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import Note, announce, data_root, load_parts
+from cnngraph.train.data.open import Note, announce, data_root, facts_of, load_parts
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.machine import check_machine, choose_device, reproducible, settle_threads
-from cnngraph.train.loop.patterns import check_patterns
 from cnngraph.train.record import files
 from cnngraph.train.record.progress import Reporter, Showing, Silent, reporter_for
 from cnngraph.train.record.records import Epoch, Facts, Result, settled
@@ -71,7 +70,7 @@ def run_training(
         Showing(_shown(reporter, quiet, tensorboard, world)) as shown,
         ExitStack() as held,  # the folder: nobody else writes into it from before it is read
     ):
-        _refuse(_misfits(graph, recipe) or check_machine(recipe, chosen) or _too_small(recipe, world))
+        _refuse(misfits(recipe, graph) or check_machine(recipe, chosen) or _too_small(recipe, world))
         begun = world.from_leader(_begun(out, graph.name, recipe, held) if resume and world.leads else None)
         if begun and not begun.state:  # it died before its first checkpoint, and begins as it began
             weights = first_weights(begun)
@@ -82,7 +81,7 @@ def run_training(
         if begun and begun.identity:
             parts = same_images(begun.folder.path, begun.identity, parts, root, bool(begun.state), shown.note)
         announce(parts, shown.note)
-        _refuse(_misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes), count=len(parts.train)))
+        _refuse(misfits(recipe, graph, images=facts_of(parts)))
         recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed, recipe.deterministic):
             model = lower(graph)
@@ -148,11 +147,6 @@ def _load_in_turn(world: World, recipe: Recipe, wanted: TensorType, data_dir: Pa
     if not local_rank():
         world.wait()
     return parts
-
-
-def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
-    """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
-    return misfits(recipe, graph, **images) + check_patterns(recipe, graph)
 
 
 def _fitting(weights: WeightsFile, graph: Graph) -> WeightsReport:

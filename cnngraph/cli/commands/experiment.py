@@ -15,8 +15,8 @@ from cnngraph.launch import is_launched
 from cnngraph.packages import require
 
 if TYPE_CHECKING:
-    from cnngraph.experiment.reading import Described
     from cnngraph.experiment.results import Variant
+    from cnngraph.experiment_plan.reading import Described
 
 RUNS = Path("runs")
 
@@ -59,7 +59,7 @@ def experiment(
     Every combination of specs, recipes, seeds and settings is a run in a folder of its own. The same command goes on
     with what is not finished, after Ctrl-C too. The table at its end is in report.md and report.html, with curves.
     """
-    from cnngraph.experiment.plan import plan
+    from cnngraph.experiment_plan.plan import plan
 
     if is_launched():
         raise typer.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
@@ -94,7 +94,7 @@ def experiment(
 
 def _described(names: list[str], recipes: list[str] | None, seeds: int) -> Described:
     """The experiment of a file or name, or one made of specs."""
-    from cnngraph.experiment.reading import is_experiment, load_experiment, of_specs
+    from cnngraph.experiment_plan.reading import is_experiment, load_experiment, of_specs
 
     if len(names) == 1 and is_experiment(names[0]):
         if recipes:

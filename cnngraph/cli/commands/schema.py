@@ -57,7 +57,7 @@ def schema(
     """
     from cnngraph.cli.files import check_output
     from cnngraph.cli.reading import find_plugins
-    from cnngraph.experiment.model import experiment_schema
+    from cnngraph.experiment_plan.model import experiment_schema
     from cnngraph.files import write_text
     from cnngraph.ops.registry import load_ops
     from cnngraph.schema import spec_schema

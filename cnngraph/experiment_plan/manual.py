@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnngraph.experiment.model import Entrant, Experiment
-from cnngraph.experiment.reading import experiment_names, load_experiment
+from cnngraph.experiment_plan.model import Entrant, Experiment
+from cnngraph.experiment_plan.reading import experiment_names, load_experiment
 from cnngraph.recipe.manual import words_table
 
 INTRODUCTION = """\

@@ -1,0 +1,139 @@
+"""The files that are meant by paths, folders and names of the library."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnngraph.checking.report import Kind
+from cnngraph.diagnostics import Diagnostic, Source, SpecError
+from cnngraph.document import Limits, Table, parse, read_file
+from cnngraph.experiment_plan.model import Experiment
+from cnngraph.experiment_plan.reading import experiment_names
+from cnngraph.fields import fields_of
+from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
+from cnngraph.language.parse import FILE_WORDS
+from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
+from cnngraph.nearest import did_you_mean
+from cnngraph.recipe import Recipe, recipe_names
+
+MAX_FILES = 10_000  # of a folder, with those of its folders
+KINDS = {SPEC: Kind.SPEC, RECIPE: Kind.RECIPE, EXPERIMENT: Kind.EXPERIMENT}
+TOP_KEY = re.compile(r"^([A-Za-z_]\w*)[ \t]*:(?=[ \t\n]|$)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file to check under the name that messages call it by. `in_folder`: it was found there, nobody named it."""
+
+    name: str
+    path: Path
+    in_folder: bool = False
+
+
+def find_targets(text: str) -> Iterator[Target]:
+    """The files that an argument means: a name of the library, a file, or all YAML files of a folder and below.
+
+    Raises SpecError where there is nothing to check.
+    """
+    if is_name(text) and not _is_folder(text):
+        path = _of_the_library(text)
+        yield Target(shown(path), path)
+    elif os.path.isdir(text):
+        yield from (Target(str(path), path, in_folder=True) for path in yaml_files(Path(text)))
+    else:
+        yield Target(text, find_file(text))
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a name without a separator is a folder here, and nothing in the library is called so."""
+    return os.path.isdir(name) and name not in network_files()
+
+
+def _of_the_library(name: str) -> Path:
+    """The file of a network, a recipe or an experiment of the library. Raises SpecError (E311)."""
+    for folder, names in (("recipes", recipe_names), ("experiments", experiment_names)):
+        known = names()
+        if name not in network_files() and name in known:
+            return library_root() / folder / f"{name}.yaml"
+    try:
+        return find_network(name)
+    except SpecError as error:
+        help = did_you_mean(name, [*network_files(), *recipe_names(), *experiment_names()])
+        if help is None or any(str(found.help).startswith("did you mean") for found in error.diagnostics):
+            raise
+        raise SpecError([Diagnostic("E311", f"there is no {name} in the library", help=help)]) from None
+
+
+def yaml_files(folder: Path) -> Iterator[Path]:
+    """The YAML files in a folder and below, in order; hidden ones and circles of links are left out.
+
+    Raises SpecError (E501) where there are too many.
+    """
+    seen: set[tuple[int, int]] = set()
+    count = 0
+    for place, inner, names in os.walk(folder, followlinks=True):
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and _is_other(Path(place, name), seen))
+        for name in sorted(names):
+            if name.lower().endswith(ENDINGS) and not name.startswith("."):
+                count += 1
+                if count > MAX_FILES:
+                    message = f"{folder} has more than {MAX_FILES:,} YAML files"
+                    raise SpecError([Diagnostic("E501", message, help="check its folders one by one")])
+                yield Path(place, name)
+
+
+def _is_other(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    try:
+        about = folder.stat()
+    except OSError:
+        return False
+    place = about.st_dev, about.st_ino
+    if place in seen:
+        return False
+    seen.add(place)
+    return True
+
+
+def is_ours(path: Path, limits: Limits) -> bool:
+    """Whether a YAML file of a folder is a spec, a recipe or an experiment: by a key, and most others are known.
+
+    Other tools' files have `data`, `nodes` or `extends`, too. Of a file that is no YAML its lines are read.
+    """
+    try:
+        source = read_file(path, limits=limits)
+    except SpecError:
+        return False
+    keys, kind = _top_keys(source, limits)
+    known = VOCABULARIES.get(kind or "", frozenset())
+    return 2 * sum(key in known for key in keys) > len(keys)
+
+
+def _top_keys(source: Source, limits: Limits) -> tuple[list[str], str | None]:
+    """The keys of a file's mapping, and the kind that one of them tells."""
+    value, _ = parse(source, limits)
+    if isinstance(value, Table):
+        found = kind_of(value)
+        return [entry.key for entry in value], found[0] if found else None
+    keys = TOP_KEY.findall(source.text) if value is None else []
+    kinds = (kind for kind, telling in TELLING.items() if any(key in keys for key in telling))
+    return keys, next(kinds, None)
+
+
+def _fields(*classes: type) -> frozenset[str]:
+    return frozenset(name for cls in classes for name in fields_of(cls))
+
+
+VOCABULARIES = {SPEC: frozenset(FILE_WORDS), RECIPE: _fields(Recipe), EXPERIMENT: _fields(Experiment)}
+
+
+def is_new(path: Path, seen: set[str]) -> bool:
+    """Whether a file was not seen before, under whatever name; it is from now on."""
+    real = os.path.realpath(path)
+    if real in seen:
+        return False
+    seen.add(real)
+    return True
