@@ -24,7 +24,8 @@ from cnngraph.runs.classifier import of_run
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
-from cnngraph.stored import read_document, schema_of
+from cnngraph.schemas import document_schema
+from cnngraph.stored import read_document
 from cnngraph.train import run as running
 from cnngraph.train import run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
@@ -164,7 +165,7 @@ def test_a_folder_in_place_of_a_document(trained: Path) -> None:
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])
 def test_the_schemas_are_those_of_what_a_run_writes(cli: Cli, trained: Path, name: str) -> None:
     """Each says of which version it is, and has a property for whatever a run writes."""
-    schema, kind = schema_of(name.removesuffix(".json")), name.removesuffix(".json")
+    schema, kind = document_schema(name.removesuffix(".json")), name.removesuffix(".json")
     assert json.loads(cli("schema", "--document", kind).out) == schema
     Draft202012Validator.check_schema(schema)
     written = read_document(trained / name, kind)
