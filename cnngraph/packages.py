@@ -11,7 +11,7 @@ from types import TracebackType
 OURS = "cnngraph"
 TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
 NEEDED = (  # modules of the packages that pyproject.toml names, or that those bring
-    "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "typer",
+    "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "click",
     "yaml", "PIL", "scipy",
 )  # fmt: skip
 IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import cnngraph
-from cnngraph.cli.options import complete_name
+from cnngraph.cli.complete import complete_networks
 from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Diagnostic, Source, SpecError
 from cnngraph.library import is_family, is_name, network_files, shown
@@ -186,9 +186,12 @@ def test_in_a_checkout_they_are_called_by_their_path(monkeypatch: pytest.MonkeyP
 
 
 def test_the_shell_completes_names() -> None:
-    assert complete_name("googlenet_m") == [NAME]
-    assert complete_name("./goog") == []
-    assert set(complete_name("")) == set(network_files())
+    def completed(incomplete: str) -> list[tuple[str, str]]:
+        return [(item.type, item.value) for item in complete_networks(None, None, incomplete)]
+
+    assert completed("googlenet_m") == [("plain", NAME)]
+    assert completed("./goog") == [("file", "./goog")]
+    assert {name for _, name in completed("")} == set(network_files())
 
 
 def test_an_installed_package_knows_them_in_an_empty_folder(tmp_path: Path) -> None:

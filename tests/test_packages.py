@@ -96,11 +96,11 @@ def test_every_command(
 
 
 def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['typer'] = None; from cnngraph.cli import main; main()"
+    code = "import sys; sys.modules['click'] = None; from cnngraph.cli import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", code, "check"], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
     )
-    assert (ran.returncode, ran.stderr) == (1, "error: typer is not installed\nhelp: pip install typer\n")
+    assert (ran.returncode, ran.stderr) == (1, "error: click is not installed\nhelp: pip install click\n")
 
 
 def test_what_we_need_is_what_we_declare() -> None:

@@ -2,112 +2,64 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from typer.core import TyperCommand, TyperGroup
+import click
 
-from cnngraph.nearest import did_you_mean
 from cnngraph.terminal import console, unguarded
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Example: TypeAlias = "tuple[str, str]"  # a line for the shell, and what it does
 WIDEST = 100
-EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {}  # by a command's name: its line, and what it does
 
 
-def examples(*lines: tuple[str, str]) -> Callable[[Function], Function]:
-    """Give a command examples: each a line for the shell, and what it does."""
-
-    def register(function: Function) -> Function:
-        EXAMPLES[command_name(function)] = lines
-        return function
-
-    return register
-
-
-def command_name(function: Callable[..., Any]) -> str:
-    """What a function is called on the command line: `list_` is called list."""
-    return function.__name__.rstrip("_")
-
-
-class Command(TyperCommand):
-    """A command whose help reads as below."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """The option --help, which prints in colours."""
-        return _printing(super().get_help_option(ctx))
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help text into the formatter."""
-        formatter.write(_help(self, ctx))
-
-
-class Group(TyperGroup):
-    """The program, with its commands listed in its help."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """The option --help, which prints in colours."""
-        return _printing(super().get_help_option(ctx))
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help text into the formatter."""
-        commands = [(name, _summary(self.commands[name])) for name in self.list_commands(ctx)]
-        formatter.write(_help(self, ctx, commands))
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the arguments name; the one that may have been meant is told where there is none."""
-        if args[0] not in self.commands:
-            mend = did_you_mean(args[0], self.commands) or f"there are {', '.join(self.commands)}"
-            ctx.fail(f"there is no command {args[0]}: {mend}")
-        return super().resolve_command(ctx, args)
-
-
-def print_help(ctx: Any) -> None:
+def print_help(ctx: click.Context) -> None:
     """Print the help of a command, which is all ours: its colours are no escapes of strangers."""
     print(ctx.get_help(), file=unguarded(sys.stdout))
 
 
-def _printing(option: Any) -> Any:
-    """The option --help, made to print with `print_help`."""
-
-    def callback(ctx: Any, param: Any, wanted: bool) -> None:
-        if wanted and not ctx.resilient_parsing:
-            print_help(ctx)
-            ctx.exit()
-
-    option.callback = callback
-    return option
+def summary(command: click.Command) -> str:
+    """The first line of a command's help."""
+    return (command.help or "").partition("\n")[0]
 
 
-def _summary(command: Any) -> str:
-    """The first line of the help."""
-    return inspect.cleandoc(command.help or "").partition("\n")[0]
+def command_help(command: click.Command, ctx: click.Context, examples: Sequence[Example]) -> str:
+    """The help text of one command, coloured where stdout is a terminal."""
+    return _help(command, ctx, examples, ())
 
 
-def _help(command: Any, ctx: Any, commands: Sequence[tuple[str, str]] = ()) -> str:
-    """The whole text, coloured where stdout is a terminal."""
+def group_help(
+    group: click.Group, ctx: click.Context, examples: Sequence[Example], commands: Sequence[tuple[str, str]]
+) -> str:
+    """The help text of the program, with its commands and their summaries."""
+    return _help(group, ctx, examples, commands)
+
+
+def _help(
+    command: click.Command, ctx: click.Context, examples: Sequence[Example], commands: Sequence[tuple[str, str]]
+) -> str:
     out = console()
     out.width = min(WIDEST, out.width)
     out.soft_wrap = False
-    _, _, rest = inspect.cleandoc(command.help or "").partition("\n\n")
-    params = [each for each in command.get_params(ctx) if not getattr(each, "hidden", False)]
-    arguments = [each for each in params if each.param_type_name == "argument"]
-    options = [each for each in params if each.param_type_name == "option"]
+    _, _, rest = (command.help or "").partition("\n\n")
+    params = command.get_params(ctx)
+    arguments = [param for param in params if isinstance(param, click.Argument)]
+    options = [param for param in params if isinstance(param, click.Option) and not param.hidden]
     with out.capture() as text:
-        out.print(_summary(command))
+        out.print(summary(command))
         if rest:
             out.print(f"\n{_unwrapped(rest)}")
-        words = [ctx.command_path, *(_metavar(each) for each in arguments), "COMMAND" if commands else "", "[OPTIONS]"]
+        words = [ctx.command_path, *map(_metavar, arguments), "COMMAND" if commands else "", "[OPTIONS]"]
         out.print(f"\nUsage: {' '.join(filter(None, words))}", style="bold")
-        _section(out, "Examples", EXAMPLES.get(ctx.info_name or "", ()), "cyan")
+        _section(out, "Examples", examples, "cyan")
         _section(out, "Commands", commands, "bold cyan")
-        _section(out, "Arguments", [(_metavar(each), each.help or "") for each in arguments], "bold cyan")
-        _section(out, "Options", [(_flags(each), _explained(each)) for each in options], "bold cyan")
+        _section(out, "Arguments", [(_metavar(param), getattr(param, "help", "")) for param in arguments], "bold cyan")
+        _section(out, "Options", [(_flags(param), _explained(param)) for param in options], "bold cyan")
     return "\n".join(line.rstrip() for line in text.get().splitlines()) + "\n"
 
 
@@ -120,8 +72,8 @@ def _section(out: Console, title: str, rows: Sequence[tuple[str, str]], style: s
     if not rows:
         return
     out.print(f"\n{title}:", style="bold")
-    left = max(len(each) for each, _ in rows)
-    if out.width - left < max(len(each) for _, each in rows) + 4 and left > out.width // 2:
+    left = max(len(name) for name, _ in rows)
+    if out.width - left < max(len(text) for _, text in rows) + 4 and left > out.width // 2:
         for name, text in rows:
             out.print(Padding(Text(name, style), (0, 0, 0, 2)), Padding(Text(text), (0, 0, 0, 6)))
         return
@@ -135,23 +87,23 @@ def _section(out: Console, title: str, rows: Sequence[tuple[str, str]], style: s
 
 def _unwrapped(text: str) -> str:
     """Paragraphs on one line each; the console breaks them where its width wants."""
-    return "\n\n".join(" ".join(each.split()) for each in text.split("\n\n"))
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-def _metavar(param: Any) -> str:
-    return str(param.metavar or param.name.upper())
+def _metavar(param: click.Parameter) -> str:
+    """`FILE`, or `text|json` for a choice."""
+    if param.metavar:
+        return param.metavar
+    return "|".join(param.type.choices) if isinstance(param.type, click.Choice) else str(param.name).upper()
 
 
-def _flags(option: Any) -> str:
+def _flags(option: click.Option) -> str:
     """`-o, --output FILE`."""
     flags = ", ".join(sorted(option.opts, key=len))
-    return flags if option.is_flag or option.name == "help" else f"{flags} {_metavar(option)}"
+    return flags if option.is_flag else f"{flags} {_metavar(option)}"
 
 
-def _explained(option: Any) -> str:
+def _explained(option: click.Option) -> str:
     """The option's help with its default, where that says something."""
-    text = option.help or ""
-    default = option.default
-    if default is None or callable(default) or isinstance(default, bool | list | tuple) or option.show_default is False:
-        return text
-    return f"{text} [{getattr(default, 'value', default)}]"
+    shown = isinstance(option.default, str | int | float | Path) and not isinstance(option.default, bool)
+    return f"{option.help or ''} [{option.default}]" if shown else option.help or ""

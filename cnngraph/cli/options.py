@@ -2,99 +2,101 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-import typer
+import click
+
+from cnngraph.cli.command import argument
+from cnngraph.cli.complete import complete_networks
 
 if TYPE_CHECKING:
     from cnngraph.document import Value
     from cnngraph.language.load import Override
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+Format: TypeAlias = Literal["text", "json"]
 MAX_NODES = 50_000
 TRAIN = "train."
 
 
-class Format(StrEnum):
-    """How facts are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class WrongNumberError(typer.BadParameter):
-    """A number that an option does not take; its message names the option."""
+class WrongNumberError(click.BadParameter):
+    """A number that an option does not take; its message begins with the option."""
 
     def format_message(self) -> str:
-        """The message as it is."""
-        return str(self.message)
+        """`--depth must be an integer of at least 1, got 0`."""
+        return f"{max(self.param.opts, key=len)} {self.message}" if self.param else self.message
 
 
-def number(option: str, least: float, most: float | None = None) -> Callable[[str], Any]:
-    """The parser of an option that takes numbers within bounds: whole ones, unless `least` is a fraction."""
+def number(least: float, most: float | None = None) -> Callable[[object], Any]:
+    """The type of an option that takes numbers within bounds: whole ones, unless `least` is a fraction."""
 
-    def parsed(text: str) -> Any:
+    def parsed(value: object) -> Any:
         from cnngraph.document import core_scalar
         from cnngraph.fields import FieldError, Float, Int
 
-        bounds = [each for each in (least, most) if each is not None]
+        bounds = [bound for bound in (least, most) if bound is not None]
         kind = Float(*bounds) if isinstance(least, float) else Int(*map(int, bounds))
         try:
-            return kind.convert(core_scalar(str(text)))
+            return kind.convert(core_scalar(str(value)))
         except FieldError as error:
-            raise WrongNumberError(f"{option} {error.message}") from None
+            raise WrongNumberError(error.message) from None
 
     return parsed
 
 
-def complete_name(incomplete: str) -> list[str]:
-    """The library's networks that begin so, for the shell; where none does, it completes files."""
-    from cnngraph.library import network_files
+spec_argument = argument(
+    "spec",
+    metavar="SPEC",
+    help="The spec: a network of the library by its name (see cnngraph list), or a YAML file.",
+    shell_complete=complete_networks,
+)
+format_option = click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="MODULE",
+    help="Import a Python module that brings more ops. May be repeated.",
+)
+max_nodes_option = click.option(
+    "--max-nodes",
+    type=number(1),
+    default=MAX_NODES,
+    metavar="N",
+    help="The most single operations that a spec may expand to.",
+)
+_set_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Give a param another value, written as in YAML; train.NAME reaches into the recipe. May be repeated.",
+)
+_input_option = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="CxHxW",
+    help="Give the network another input: 3x320x320, or by name left=3x32x32. May be repeated.",
+)
 
-    return [each for each in network_files() if each.startswith(incomplete)]
 
+def reading_options(command: Function) -> Function:
+    """Add --set, --input, --plugin and --max-nodes to a command, which is given their values as `reading`."""
 
-SpecArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="SPEC",
-        help="The spec: a network of the library by its name (see cnngraph list), or a YAML file.",
-        show_default=False,
-        autocompletion=complete_name,
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Give a param another value, written as in YAML; train.NAME reaches into the recipe. May be repeated.",
-    ),
-]
-InputOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--input",
-        metavar="CxHxW",
-        help="Give the network another input: 3x320x320, or by name left=3x32x32. May be repeated.",
-    ),
-]
-PluginOption = Annotated[
-    list[str] | None,
-    typer.Option("--plugin", metavar="MODULE", help="Import a Python module that brings more ops. May be repeated."),
-]
-MaxNodesOption = Annotated[
-    int,
-    typer.Option(
-        "--max-nodes",
-        metavar="N",
-        parser=number("--max-nodes", 1),
-        help="The most single operations that a spec may expand to.",
-    ),
-]
-FormatOption = Annotated[Format, typer.Option("--format", metavar="text|json", help="How to print it.")]
+    @functools.wraps(command)
+    def call(
+        *, sets: Sequence[str], inputs: Sequence[str], plugins: Sequence[str], max_nodes: int, **values: Any
+    ) -> Any:
+        return command(reading=_reading(sets, inputs, plugins, max_nodes), **values)
+
+    function: Any = call
+    for option in (max_nodes_option, plugin_option, _input_option, _set_option):  # click takes the last one first
+        function = option(function)
+    return function  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,17 @@ class Reading:
     max_nodes: int = MAX_NODES
 
 
-def reading(
-    sets: Iterable[str] | None, inputs: Sequence[str] | None, plugins: Iterable[str] | None, max_nodes: int
-) -> Reading:
-    """The shared options' values. Raises typer.BadParameter for a text that says nothing."""
+def _reading(sets: Iterable[str], inputs: Sequence[str], plugins: Iterable[str], max_nodes: int) -> Reading:
+    """The shared options' values. Raises click.BadParameter for a text that says nothing."""
     from cnngraph.cli.overrides import override, shape
 
-    overrides = [override(each) for each in sets or ()]
+    overrides = [override(text) for text in sets]
     return Reading(
-        params=tuple(each for each in overrides if not each.name.startswith(TRAIN)),
+        params=tuple(item for item in overrides if not item.name.startswith(TRAIN)),
         train=tuple(
-            replace(each, name=each.name.removeprefix(TRAIN)) for each in overrides if each.name.startswith(TRAIN)
+            replace(item, name=item.name.removeprefix(TRAIN)) for item in overrides if item.name.startswith(TRAIN)
         ),
         input=shape(inputs) if inputs else None,
-        plugins=tuple(plugins or ()),
+        plugins=tuple(plugins),
         max_nodes=max_nodes,
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import typer
+import click
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
@@ -18,7 +18,7 @@ NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def override(text: str) -> Override:
-    """`classes=4` as a param and its value, written as in YAML. Raises typer.BadParameter."""
+    """`classes=4` as a param and its value, written as in YAML. Raises click.BadParameter."""
     from cnngraph.recipe.changed import in_recipe
 
     name, equals, given = text.partition("=")
@@ -36,7 +36,7 @@ def override(text: str) -> Override:
 
 
 def shape(texts: Sequence[str]) -> Value:
-    """`3x320x320` as a list of sizes; `left=3x32x32` and others as a table of them. Raises typer.BadParameter."""
+    """`3x320x320` as a list of sizes; `left=3x32x32` and others as a table of them. Raises click.BadParameter."""
     entries: list[Entry] = []
     for text in texts:
         found = INPUT.fullmatch(text)
@@ -53,8 +53,8 @@ def shape(texts: Sequence[str]) -> Value:
     return Table(tuple(entries), entries[0].value.span)
 
 
-def _bad(option: str, message: str) -> typer.BadParameter:
-    return typer.BadParameter(message, param_hint=option)
+def _bad(option: str, message: str) -> click.BadParameter:
+    return click.BadParameter(message, param_hint=option)
 
 
 def _sizes(text: str, found: re.Match[str]) -> Listing:

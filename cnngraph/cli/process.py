@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.app import app
+from cnngraph.cli.app import COMPLETE, NAME, app
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.diagnostics import SpecError
 from cnngraph.files import NO_ROOM
@@ -30,7 +30,6 @@ FAILED, WRONG_USAGE = 1, 2
 LONGEST_NAME = 200  # characters of a name in a message
 NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")  # in PyTorch's errors
 PATIENCE = 5.0  # seconds in which another process may speak; as soon as that one has ended, torchrun ends this one
-ClickError: type[Any] = typer.BadParameter.__mro__[2]  # typer brings a click of its own, or did not, by its version
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -65,13 +64,13 @@ def _called(arguments: Sequence[str]) -> int:
         complain("cd to another folder", "help")
         return FAILED
     try:
-        code = app(args=list(arguments), prog_name="cnngraph", standalone_mode=False)
+        code = _invoke(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return INTERRUPTED
-    except ClickError as error:
+    except click.ClickException as error:
         return _wrong_usage(error)
     except SpecError as error:
         _tell(error)
@@ -82,7 +81,21 @@ def _called(arguments: Sequence[str]) -> int:
         if os.environ.get("CNNGRAPH_DEBUG"):
             raise
         return _failed(error)
-    return code if isinstance(code, int) else 0
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Run the command, or answer the shell that completes one: as click's `main`, without what it prints and ends."""
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(app, {}, NAME, COMPLETE, instruction)
+    try:
+        with app.make_context(NAME, list(arguments)) as context:
+            app.invoke(context)
+    except Exit as end:
+        return end.exit_code
+    return 0
 
 
 def _flushed(code: int) -> int:
@@ -105,22 +118,23 @@ def _tell(error: SpecError) -> None:
         print_diagnostics(error.diagnostics, to_stderr=True)
 
 
-def _wrong_usage(error: Any) -> int:
+def _wrong_usage(error: click.ClickException) -> int:
     """Say what is wrong with the arguments, and where the right ones are explained."""
     complain(_usage_message(error))
-    command = error.ctx.command_path if getattr(error, "ctx", None) else "cnngraph"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "cnngraph"
     print(f"  Try {command} --help", file=sys.stderr)
-    return int(error.exit_code)
+    return error.exit_code
 
 
-def _usage_message(error: Any) -> str:
-    """What is wrong with the arguments, in one manner whatever typer's version."""
-    if type(error).__name__ == "NoSuchOption":
+def _usage_message(error: click.ClickException) -> str:
+    """What is wrong with the arguments, in one manner whatever click's version."""
+    if isinstance(error, click.NoSuchOption) and error.ctx:
         known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
         mend = did_you_mean(error.option_name, known)
         return f"there is no option {error.option_name}{f': {mend}' if mend else ''}"
-    message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
-    return str(message[:1].lower() + message[1:])
+    message = error.format_message().strip().rstrip(".")
+    return message[:1].lower() + message[1:]
 
 
 def _failed(error: Exception) -> int:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile
     from cnngraph.graph.graph import Graph
 
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--weights",
-        metavar="FILE|torchvision",
-        help="Begin with these weights: .safetensors, or .pth, of which no code is run; torchvision for its published "
-        "ones, torchvision:IMAGENET1K_V1 for those of that name.",
-    ),
-]
+weights_option = click.option(
+    "--weights",
+    metavar="FILE|torchvision",
+    help="Begin with these weights: .safetensors, or .pth, of which no code is run; torchvision for its published "
+    "ones, torchvision:IMAGENET1K_V1 for those of that name.",
+)
 
 
 def expectations(opened: WeightsFile, graph: Graph) -> Iterator[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-import typer
+from click.exceptions import Exit
 
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.cli.options import Reading
@@ -39,25 +39,25 @@ def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
 
 
 def compile_network(spec: str, how: Reading) -> Graph:
-    """The whole graph of the spec. Prints what is wrong and raises typer.Exit where there is none."""
+    """The whole graph of the spec. Prints what is wrong and raises Exit where there is none."""
     compilation = compile_file(spec, how)
     refuse_mistakes(compilation)
     return network_of(compilation, spec)
 
 
 def refuse_mistakes(compilation: Compilation) -> None:
-    """Print what is wrong on stderr. Raises typer.Exit where there is an error."""
+    """Print what is wrong on stderr. Raises Exit where there is an error."""
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     if not compilation.ok:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def network_of(compilation: Compilation, spec: str) -> Graph:
     """The graph of a spec without errors; a library of blocks has none, which ends the command."""
     if compilation.graph is None:
         complain(f"{spec} is a library of blocks: there is no network in it")
-        raise typer.Exit(1)
+        raise Exit(1)
     return compilation.graph
 
 

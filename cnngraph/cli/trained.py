@@ -3,55 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
+from cnngraph.cli.command import argument
 from cnngraph.cli.messages import complain, print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
     from cnngraph.runs.finished import FinishedRun
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.", show_default=False)]
-TrainedArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name.", show_default=False
-    ),
-]
-ImagesArgument = Annotated[
-    list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False)
-]
-AnyWeightsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--weights",
-        metavar="best|last|torchvision",
-        help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
-        "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
-    ),
-]
-DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where the network runs.")]
+run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.")
+trained_argument = argument(
+    "trained", metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name."
+)
+images_argument = argument(
+    "images", type=Path, nargs=-1, required=True, metavar="IMAGE...", help="Image files, or folders of them."
+)
+any_weights_option = click.option(
+    "--weights",
+    metavar="best|last|torchvision",
+    help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
+    "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
+)
+device_option = click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where the network runs.")
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def open_run(path: Path, plugins: list[str] | None, max_nodes: int) -> FinishedRun:
+def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> FinishedRun:
     """The run in a folder. Raises SpecError where there is none."""
     from cnngraph.cli.reading import find_plugins
     from cnngraph.runs.finished import FinishedRun
 
     find_plugins(plugins)
-    run = FinishedRun.open(path, plugins=tuple(plugins or ()), max_nodes=max_nodes)
+    run = FinishedRun.open(path, plugins=plugins, max_nodes=max_nodes)
     if run.warnings:
         print_diagnostics(run.warnings, to_stderr=True)
     return run
 
 
 def open_classifier(
-    trained: str, weights: str | None, device: str, plugins: list[str] | None, max_nodes: int
+    trained: str, weights: str | None, device: str, plugins: tuple[str, ...], max_nodes: int
 ) -> Classifier:
-    """The network of a run, or one with published weights. Raises SpecError, or typer.Exit with a message."""
+    """The network of a run, or one with published weights. Raises SpecError, or Exit with a message."""
     from cnngraph.library import ENDINGS, is_name, network_files
 
     path = Path(trained)
@@ -59,7 +55,7 @@ def open_classifier(
     if is_network and not path.is_dir() and not (weights or "").startswith("torchvision"):
         complain(f"{trained} is a network, not the folder of a run")
         complain("--weights torchvision takes its published weights, cnngraph train makes a run of it", "help")
-        raise typer.Exit(1)
+        raise Exit(1)
 
     from cnngraph.runs.classifier import is_published, of_run, of_torchvision
 
@@ -68,7 +64,7 @@ def open_classifier(
         if path.is_dir():
             complain(f"with --weights {weights} the first word is a network's name, and {trained} is a folder")
             complain("a run has weights of its own: leave --weights out", "help")
-            raise typer.Exit(1)
+            raise Exit(1)
         return of_torchvision(trained, weights, device)
     return of_run(open_run(path, plugins, max_nodes), weights, device)
 

@@ -7,23 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import command
 from cnngraph.cli.messages import complain, count, say
-from cnngraph.cli.options import (
-    MAX_NODES,
-    InputOption,
-    MaxNodesOption,
-    PluginOption,
-    SetOption,
-    SpecArgument,
-    number,
-    reading,
-)
-from cnngraph.cli.published import WeightsOption, expectations
+from cnngraph.cli.options import Reading, number, reading_options, spec_argument
+from cnngraph.cli.published import expectations, weights_option
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,37 +27,26 @@ if TYPE_CHECKING:
 SOURCE, WEIGHTS = ".py", ".safetensors"
 NOTE_AFTER = 5.0  # seconds
 
-OutputOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", parser=number("--seed", 0), help="What the initial weights are drawn by.")
-]
 
-
-@examples(
+@command(
     ("cnngraph build net.yaml", "does it run, and what is in it?"),
     ("cnngraph build net.yaml -o net.py", "as Python source"),
     ("cnngraph build net.yaml --weights theirs.pth -o ours.safetensors", "with published weights"),
     ("cnngraph build resnet18 --weights torchvision", "with those that torchvision publishes"),
     ("cnngraph build net.yaml --seed 1 -o net.safetensors", "initial weights"),
 )
-def build(
-    spec: SpecArgument,
-    output: OutputOption = None,
-    weights: WeightsOption = None,
-    seed: SeedOption = 0,
-    sets: SetOption = None,
-    inputs: InputOption = None,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
-) -> None:
+@spec_argument
+@click.option(
+    "--output",
+    "-o",
+    type=Path,
+    metavar="FILE",
+    help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
+)
+@weights_option
+@click.option("--seed", type=number(0), default=0, metavar="N", help="What the initial weights are drawn by.")
+@reading_options
+def build(spec: str, output: Path | None, weights: str | None, seed: int, reading: Reading) -> None:
     """Compile a network into a PyTorch module and prove that it runs.
 
     It is run with a batch of two random images, in eval and in training mode, and printed.
@@ -75,7 +56,7 @@ def build(
 
     if output is not None:
         check_output(output, (SOURCE, WEIGHTS))
-    graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
+    graph = compile_network(spec, reading)
 
     from cnngraph.backend import load_weights, lower, open_weights
     from cnngraph.backend import smoke_test as proof
@@ -90,13 +71,13 @@ def build(
             proved = proof.prove(model, graph)
         except proof.ProofError as error:
             complain(str(error))
-            raise typer.Exit(1) from None
+            raise Exit(1) from None
     _print(model, graph, proved)
     if report and opened:
         for line in (*_told(report), *expectations(opened, graph)):
             say(line)
     if report and not report.ok:
-        raise typer.Exit(1)
+        raise Exit(1)
     if output is not None:
         _write(output, model, graph)
         if report and output.suffix.lower() == SOURCE:

@@ -4,52 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
-from cnngraph.cli.options import (
-    MAX_NODES,
-    Format,
-    FormatOption,
-    InputOption,
-    MaxNodesOption,
-    PluginOption,
-    Reading,
-    SetOption,
-    complete_name,
-    reading,
-)
+from cnngraph.cli.options import Format, Reading, format_option, reading_options
 from cnngraph.diagnostics import Diagnostic, Severity
 from cnngraph.numbers import short
 
-SpecsArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SPEC...",
-        help="The specs: YAML files, libraries of blocks and recipes too, or names of the library.",
-        autocompletion=complete_name,
-    ),
-]
 JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help", "notes", "fixes")
 
 
-@examples(
+@command(
     ("cnngraph check net.yaml", "find every mistake"),
     ("cnngraph check specs/*.yaml", "many files at once"),
     ("cnngraph check net.yaml --set classes=4 --input 3x320x320", "with other values"),
     ("cnngraph check net.yaml --format json", "for a program"),
 )
-def check(
-    specs: SpecsArgument,
-    format: FormatOption = Format.TEXT,
-    sets: SetOption = None,
-    inputs: InputOption = None,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
-) -> None:
+@argument(
+    "specs",
+    nargs=-1,
+    required=True,
+    metavar="SPEC...",
+    help="The specs: YAML files, libraries of blocks and recipes too, or names of the library.",
+    shell_complete=complete_networks,
+)
+@format_option
+@reading_options
+def check(specs: tuple[str, ...], format: Format, reading: Reading) -> None:
     """Find every mistake in a spec.
 
     Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
@@ -57,14 +41,13 @@ def check(
 
     The exit code is 1 where there is an error, with --format json too.
     """
-    how = reading(sets, inputs, plugins, max_nodes)
-    found = [_checked(each, how) for each in specs]
-    if format is Format.JSON:
+    found = [_checked(spec, reading) for spec in specs]
+    if format == "json":
         _print_json(found)
     else:
         _print_text(found)
     if not all(each.ok for each in found):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 @dataclass(frozen=True, slots=True)

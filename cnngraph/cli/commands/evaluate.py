@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from cnngraph.cli.command import command
 from cnngraph.cli.files import check_output
-from cnngraph.cli.help import examples
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption
-from cnngraph.cli.trained import PICTURES, DeviceOption, RunArgument, open_run, percent
+from cnngraph.cli.options import Format, format_option, max_nodes_option, plugin_option
+from cnngraph.cli.trained import PICTURES, device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
 from cnngraph.packages import require
 
@@ -26,55 +25,47 @@ HEADER = ("class", "images", "precision", "recall")
 RIGHT = (False, True, True, True)
 
 
-class PartName(StrEnum):
-    """Which images are looked at."""
-
-    TEST = "test"
-    VALIDATION = "validation"
-    TRAIN = "train"
-    ALL = "all"
-
-
-PartOption = Annotated[PartName, typer.Option("--part", metavar="test|validation|train|all", help="Which images.")]
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--weights", metavar="best|last|epoch-N", help="Which weights; by default the best, where one was chosen."
-    ),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        "--data",
-        metavar="FOLDER",
-        help="Where the images are; by default where they were when it was trained.",
-    ),
-]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf; by default in the run's folder."
-    ),
-]
-
-
-@examples(
+@command(
     ("cnngraph evaluate runs/net-1", "the test images, with the best weights"),
     ("cnngraph evaluate runs/net-1 --part validation --weights last", "other images, other weights"),
     ("cnngraph evaluate runs/net-1 --data-dir new_photos --part all", "every image of another folder"),
     ("cnngraph evaluate runs/net-1 --format json -o confusion.svg", "for a program, and a picture for a paper"),
 )
+@run_argument
+@click.option(
+    "--part",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    default="test",
+    help="Which images.",
+)
+@click.option(
+    "--weights", metavar="best|last|epoch-N", help="Which weights; by default the best, where one was chosen."
+)
+@click.option(
+    "--data-dir",
+    "--data",
+    "data_dir",
+    type=Path,
+    metavar="FOLDER",
+    help="Where the images are; by default where they were when it was trained.",
+)
+@click.option(
+    "-o", "--output", type=Path, metavar="FILE", help="The picture: .png, .svg or .pdf; by default in the run's folder."
+)
+@device_option
+@format_option
+@plugin_option
+@max_nodes_option
 def evaluate(
-    run: RunArgument,
-    part: PartOption = PartName.TEST,
-    weights: WeightsOption = None,
-    data_dir: DataOption = None,
-    output: OutputOption = None,
-    device: DeviceOption = "auto",
-    format: FormatOption = Format.TEXT,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
+    run: Path,
+    part: str,
+    weights: str | None,
+    data_dir: Path | None,
+    output: Path | None,
+    device: str,
+    format: Format,
+    plugins: tuple[str, ...],
+    max_nodes: int,
 ) -> None:
     """Measure a trained network class by class.
 
@@ -91,7 +82,7 @@ def evaluate(
 
     done = evaluate_run(
         opened,
-        part=part.value,
+        part=part,
         weights=weights,
         data_dir=data_dir,
         device=device,
@@ -101,7 +92,7 @@ def evaluate(
         print_diagnostics(done.warnings, to_stderr=True)
     picture = output or _beside(run, done, data_dir)
     done.draw(picture)
-    if format is Format.JSON:
+    if format == "json":
         print(json_text(done.to_dict() | {"picture": str(picture)}))
     else:
         _print(done, picture)

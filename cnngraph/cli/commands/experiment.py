@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.commands.train import DataOption, DeviceOption, QuietOption
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import argument, command
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
+from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import is_launched
 from cnngraph.packages import require
 
@@ -20,39 +22,35 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 
-NamesArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILE | SPEC...",
-        help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
-        show_default=False,
-    ),
-]
-RecipeOption = Annotated[
-    list[str] | None,
-    typer.Option("--recipe", metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."),
-]
-SeedsOption = Annotated[
-    int, typer.Option("--seeds", metavar="N", parser=number("--seeds", 1), help="How many seeds, of specs.")
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
-]
 
-
-@examples(
+@command(
     ("cnngraph experiment shortcuts_digits", "of the library: six shortcuts, in two minutes"),
     ("cnngraph experiment mine.yaml", "a file of your own"),
     ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "two networks by one recipe"),
 )
+@argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="FILE | SPEC...",
+    help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
+)
+@click.option(
+    "--recipe", "recipes", multiple=True, metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."
+)
+@click.option("--seeds", type=number(1), default=3, metavar="N", help="How many seeds, of specs.")
+@click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
+@data_dir_option
+@device_option
+@quiet_option
 def experiment(
-    names: NamesArgument,
-    recipes: RecipeOption = None,
-    seeds: SeedsOption = 3,
-    out: OutOption = None,
-    data_dir: DataOption = None,
-    device: DeviceOption = None,
-    quiet: QuietOption = False,
+    names: tuple[str, ...],
+    recipes: tuple[str, ...],
+    seeds: int,
+    out: Path | None,
+    data_dir: Path | None,
+    device: str | None,
+    quiet: bool,
 ) -> None:
     """Train several networks, or one in several ways, and compare them.
 
@@ -62,7 +60,7 @@ def experiment(
     from cnngraph.experiment_plan.plan import plan
 
     if is_launched():
-        raise typer.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
+        raise click.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
     described = _described(names, recipes, seeds)
     planned = plan(described)
     root = out or RUNS / planned.name
@@ -87,20 +85,20 @@ def experiment(
     if outcome.interrupted:
         if not quiet:
             say("stopped · the same command goes on")
-        raise typer.Exit(130)
+        raise Exit(130)
     if outcome.failed:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-def _described(names: list[str], recipes: list[str] | None, seeds: int) -> Described:
+def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> Described:
     """The experiment of a file or name, or one made of specs."""
     from cnngraph.experiment_plan.reading import is_experiment, load_experiment, of_specs
 
     if len(names) == 1 and is_experiment(names[0]):
         if recipes:
-            raise typer.BadParameter("an experiment names its own recipes", param_hint="--recipe")
+            raise click.BadParameter("an experiment names its own recipes", param_hint="--recipe")
         return load_experiment(names[0])
-    return of_specs(names, recipes or [], seeds)
+    return of_specs(names, recipes, seeds)
 
 
 def _print(variants: list[Variant]) -> None:

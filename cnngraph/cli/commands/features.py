@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from cnngraph.cli.command import argument, command
 from cnngraph.cli.files import check_output
-from cnngraph.cli.help import examples
 from cnngraph.cli.messages import count, json_text, print_styled
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
-from cnngraph.cli.trained import PICTURES, AnyWeightsOption, DeviceOption, TrainedArgument, open_classifier
+from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
+from cnngraph.cli.trained import PICTURES, any_weights_option, device_option, open_classifier, trained_argument
 from cnngraph.packages import require
 
-ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file.", show_default=False)]
-NodeOption = Annotated[
-    str,
-    typer.Option(
-        "--node", metavar="NAME", help="A node or a block by its path, as cnngraph show has it.", show_default=False
-    ),
-]
-MostOption = Annotated[
-    int,
-    typer.Option(
-        "--most", metavar="N", parser=number("--most", 1, 256), help="How many channels are drawn, from the first on."
-    ),
-]
-OutputOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.")]
 
-
-@examples(
+@command(
     ("cnngraph features runs/net-1 cat.jpg --node layer1.0", "what a block makes of a picture"),
     ("cnngraph features runs/net-1 cat.jpg --node layer1.0.add -o add.png", "an operation without a module, too"),
     ("cnngraph features resnet18 cat.jpg --node layer4 --weights torchvision", "by published weights"),
 )
+@trained_argument
+@argument("image", type=Path, metavar="IMAGE", help="The image file.")
+@click.option("--node", required=True, metavar="NAME", help="A node or a block by its path, as cnngraph show has it.")
+@click.option(
+    "--most",
+    type=number(1, 256),
+    default=64,
+    metavar="N",
+    help="How many channels are drawn, from the first on.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=Path,
+    default=Path("features.png"),
+    metavar="FILE",
+    help="The picture: .png, .svg or .pdf.",
+)
+@any_weights_option
+@device_option
+@format_option
+@plugin_option
+@max_nodes_option
 def features(
-    trained: TrainedArgument,
-    image: ImageArgument,
-    node: NodeOption,
-    most: MostOption = 64,
-    output: OutputOption = Path("features.png"),
-    weights: AnyWeightsOption = None,
-    device: DeviceOption = "auto",
-    format: FormatOption = Format.TEXT,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
+    trained: str,
+    image: Path,
+    node: str,
+    most: int,
+    output: Path,
+    weights: str | None,
+    device: str,
+    format: Format,
+    plugins: tuple[str, ...],
+    max_nodes: int,
 ) -> None:
     """Draw what a node of a network makes of an image.
 
@@ -63,7 +70,7 @@ def features(
 
     found = compute(classifier, node, image)
     write_figure(output, features_figure(found, most))
-    if format is Format.JSON:
+    if format == "json":
         print(json_text(found.to_dict() | {"picture": str(output)}))
         return
     silent = f" · {count(found.silent, 'channel')} 0 everywhere" if found.silent else ""

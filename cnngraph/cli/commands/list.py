@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import complain, count, json_text, print_styled, terminal_width
-from cnngraph.cli.options import Format, FormatOption
+from cnngraph.cli.options import Format, format_option
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -20,19 +21,22 @@ if TYPE_CHECKING:
 HEADER = ("network", "family", "parameters", "MACs", "input", "published error", "paper")
 RIGHT = (False, False, True, True)
 
-PatternsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[PATTERN...]", help="A part of a name, or a whole name with * and ?; by default all."),
-]
 
-
-@examples(
+@command(
     ("cnngraph list", "all there are"),
     ("cnngraph list densenet", "whose name has this in it"),
     ("cnngraph list 'resnet*' 'vgg*_bn'", "whose name is like one of these"),
     ("cnngraph list --format json", "for a program"),
 )
-def list_(patterns: PatternsArgument = None, format: FormatOption = Format.TEXT) -> None:
+@argument(
+    "patterns",
+    nargs=-1,
+    metavar="[PATTERN...]",
+    help="A part of a name, or a whole name with * and ?; by default all.",
+    shell_complete=complete_networks,
+)
+@format_option
+def list_(patterns: tuple[str, ...], format: Format) -> None:
     """Print the networks that come with cnngraph.
 
     Each goes by its name wherever a spec is asked for: cnngraph show NAME, cnngraph.build("NAME"), extends: NAME.
@@ -42,16 +46,16 @@ def list_(patterns: PatternsArgument = None, format: FormatOption = Format.TEXT)
 
     networks = catalogue()
     found = [each for each in networks if _fits(each.name, patterns)]
-    if format is Format.JSON:
+    if format == "json":
         print("[\n" + ",\n".join(f"  {json_text(asdict(each))}" for each in found) + "\n]" if found else "[]")
     elif found:
         _print_table(found)
     if patterns and not found:
         complain(_nothing(patterns, [each.name for each in networks]))
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-def _fits(name: str, patterns: Iterable[str] | None) -> bool:
+def _fits(name: str, patterns: Iterable[str]) -> bool:
     if not patterns:
         return True
     return any(

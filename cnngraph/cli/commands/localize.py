@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import command
 from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
+from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
 from cnngraph.cli.trained import (
-    AnyWeightsOption,
-    DeviceOption,
-    ImagesArgument,
-    TrainedArgument,
+    any_weights_option,
+    device_option,
+    images_argument,
     open_classifier,
     percent,
+    trained_argument,
 )
 from cnngraph.packages import require
 
@@ -26,40 +27,48 @@ if TYPE_CHECKING:
 
 HEADER = ("image", "class", "probability", "score", "box", "picture")
 RIGHT = (False, False, True, True, False)
-ClassOption = Annotated[
-    str | None, typer.Option("--class", metavar="NAME", help="Where is this class? By default the likeliest one.")
-]
-ThresholdOption = Annotated[
-    float,
-    typer.Option(
-        "--threshold",
-        metavar="SHARE",
-        parser=number("--threshold", 0.0, 1.0),
-        help="What part of the largest score a place in the box has.",
-    ),
-]
-FolderOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the pictures go; it is made where it is not.")
-]
 
 
-@examples(
+@command(
     ("cnngraph localize runs/net-1 cat.jpg", "where the likeliest class is seen"),
     ("cnngraph localize runs/net-1 street.jpg --class bicycle", "where this class would be"),
     ("cnngraph localize resnet18 photos/ --weights torchvision -o maps", "a folder, by published weights"),
     ("cnngraph localize runs/net-1 cat.jpg --threshold 0.5 --format json", "a tighter box, for a program"),
 )
+@trained_argument
+@images_argument
+@click.option("--class", "name", metavar="NAME", help="Where is this class? By default the likeliest one.")
+@click.option(
+    "--threshold",
+    type=number(0.0, 1.0),
+    default=0.2,
+    metavar="SHARE",
+    help="What part of the largest score a place in the box has.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=Path,
+    default=Path("localized"),
+    metavar="FOLDER",
+    help="Where the pictures go; it is made where it is not.",
+)
+@any_weights_option
+@device_option
+@format_option
+@plugin_option
+@max_nodes_option
 def localize(
-    trained: TrainedArgument,
-    images: ImagesArgument,
-    name: ClassOption = None,
-    threshold: ThresholdOption = 0.2,
-    output: FolderOption = Path("localized"),
-    weights: AnyWeightsOption = None,
-    device: DeviceOption = "auto",
-    format: FormatOption = Format.TEXT,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
+    trained: str,
+    images: tuple[Path, ...],
+    name: str | None,
+    threshold: float,
+    output: Path,
+    weights: str | None,
+    device: str,
+    format: Format,
+    plugins: tuple[str, ...],
+    max_nodes: int,
 ) -> None:
     """Show where in images a network sees a class.
 
@@ -90,7 +99,7 @@ def localize(
         found.append((place, output / picture))
         if not place.problem:
             write_figure(output / picture, heat_figure(place))
-    if format is Format.JSON:
+    if format == "json":
         rows = [each.to_dict() | ({} if each.problem else {"picture": str(picture)}) for each, picture in found]
         print("[\n" + ",\n".join(f"  {json_text(each)}" for each in rows) + "\n]" if rows else "[]")
     elif any(not each.problem for each, _ in found):
@@ -101,7 +110,7 @@ def localize(
     if not found:
         complain(f"there are no images in {', '.join(map(str, images))}")
     if not found or any(each.problem for each, _ in found):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _print(found: list[tuple[Place, Path]]) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import command
 from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
-from cnngraph.cli.options import MAX_NODES, Format, FormatOption, MaxNodesOption, PluginOption, number
+from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
 from cnngraph.cli.trained import (
-    AnyWeightsOption,
-    DeviceOption,
-    ImagesArgument,
-    TrainedArgument,
+    any_weights_option,
+    device_option,
+    images_argument,
     open_classifier,
     percent,
+    trained_argument,
 )
 
 if TYPE_CHECKING:
@@ -25,26 +27,31 @@ if TYPE_CHECKING:
     from cnngraph.runs.prediction import Prediction
 
 HEADER = ("image", "class", "probability")
-TopOption = Annotated[
-    int, typer.Option("--top", metavar="N", parser=number("--top", 1), help="How many of the likeliest classes.")
-]
 
 
-@examples(
+@command(
     ("cnngraph predict runs/net-1 cat.jpg dog.png", "what two pictures show"),
     ("cnngraph predict runs/net-1 holidays/ --top 1", "every image in a folder and below"),
     ("cnngraph predict resnet50 cat.jpg --weights torchvision", "by published weights, without any training"),
     ("cnngraph predict runs/net-1 cat.jpg --format json", "for a program"),
 )
+@trained_argument
+@images_argument
+@click.option("--top", type=number(1), default=5, metavar="N", help="How many of the likeliest classes.")
+@any_weights_option
+@device_option
+@format_option
+@plugin_option
+@max_nodes_option
 def predict(
-    trained: TrainedArgument,
-    images: ImagesArgument,
-    top: TopOption = 5,
-    weights: AnyWeightsOption = None,
-    device: DeviceOption = "auto",
-    format: FormatOption = Format.TEXT,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
+    trained: str,
+    images: tuple[Path, ...],
+    top: int,
+    weights: str | None,
+    device: str,
+    format: Format,
+    plugins: tuple[str, ...],
+    max_nodes: int,
 ) -> None:
     """Say what images show.
 
@@ -61,7 +68,7 @@ def predict(
     found = list(predict(classifier, find_pictures(images, passed), top))
     if passed.counts:
         complain(f"passed over {passed}", "note")
-    if format is Format.JSON:
+    if format == "json":
         print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in found) + "\n]" if found else "[]")
     elif any(each.guesses for each in found):
         _print(found)
@@ -71,7 +78,7 @@ def predict(
     if not found:
         complain(f"there are no images in {', '.join(map(str, images))}")
     if not found or any(each.problem for each in found):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _print(found: list[Prediction]) -> None:

@@ -3,58 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import command
 from cnngraph.cli.messages import say
-from cnngraph.cli.options import (
-    MAX_NODES,
-    InputOption,
-    MaxNodesOption,
-    PluginOption,
-    SetOption,
-    SpecArgument,
-    number,
-    reading,
-)
-
-OutputOption = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="The drawing; its ending names the format: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
-        show_default=False,
-    ),
-]
-DepthOption = Annotated[
-    int | None,
-    typer.Option(
-        "--depth",
-        metavar="N",
-        parser=number("--depth", 1),
-        help="Draw N levels of names; deeper blocks are one box, equal rounds one ×6.",
-    ),
-]
+from cnngraph.cli.options import Reading, number, reading_options, spec_argument
 
 
-@examples(
+@command(
     ("cnngraph render net.yaml -o net.svg", "everything, as far as it is readable"),
     ("cnngraph render net.yaml -o net.pdf --depth 1", "the top level, for a paper"),
     ("cnngraph render net.yaml -o net.mmd", "for a README that draws Mermaid"),
 )
-def render(
-    spec: SpecArgument,
-    output: OutputOption,
-    depth: DepthOption = None,
-    sets: SetOption = None,
-    inputs: InputOption = None,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
-) -> None:
+@spec_argument
+@click.option(
+    "--output",
+    "-o",
+    type=Path,
+    required=True,
+    metavar="FILE",
+    help="The drawing; its ending names the format: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
+)
+@click.option(
+    "--depth",
+    type=number(1),
+    metavar="N",
+    help="Draw N levels of names; deeper blocks are one box, equal rounds one ×6.",
+)
+@reading_options
+def render(spec: str, output: Path, depth: int | None, reading: Reading) -> None:
     """Draw a network.
 
     Blocks are frames, operations are coloured by kind, shapes stand on the edges. Without --depth the drawing has as
@@ -66,6 +44,6 @@ def render(
     from cnngraph.render import render as draw
 
     check_output(output, FORMATS)
-    graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
+    graph = compile_network(spec, reading)
     draw(graph, output, depth=depth)
     say(f"wrote {output}")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
+from cnngraph.cli.command import argument, command
 from cnngraph.cli.files import check_output
-from cnngraph.cli.help import examples
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
-from cnngraph.cli.options import Format, FormatOption
+from cnngraph.cli.options import Format, format_option
 from cnngraph.cli.trained import PICTURES, percent
 
 if TYPE_CHECKING:
@@ -23,45 +23,28 @@ RIGHT = (False, False, False, True, True, True, True, True)
 RUNS = Path("runs")
 
 
-class Sort(StrEnum):
-    """By what runs are sorted."""
-
-    NAME = "name"
-    TEST = "test"
-    BEST = "best"
-    SECONDS = "seconds"
-    PARAMETERS = "parameters"
-    BEGAN = "began"
-
-
-FoldersArgument = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="[FOLDER...]", help="Runs, or folders with runs in them and below; by default runs."),
-]
-SortOption = Annotated[
-    Sort,
-    typer.Option(
-        "--sort", metavar="name|test|best|seconds|parameters|began", help="By what: the best first, the least first."
-    ),
-]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="Draw all curves into one picture: .png, .svg or .pdf."),
-]
-
-
-@examples(
+@command(
     ("cnngraph runs", "all in the folder runs"),
     ("cnngraph runs --sort test", "the best on the test images first"),
     ("cnngraph runs runs/net-1 runs/net-4 -o both.svg", "two of them, and their curves in one picture"),
     ("cnngraph runs --format json", "for a program"),
 )
-def runs(
-    folders: FoldersArgument = None,
-    sort: SortOption = Sort.NAME,
-    output: OutputOption = None,
-    format: FormatOption = Format.TEXT,
-) -> None:
+@argument(
+    "folders",
+    type=Path,
+    nargs=-1,
+    metavar="[FOLDER...]",
+    help="Runs, or folders with runs in them and below; by default runs.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "test", "best", "seconds", "parameters", "began"]),
+    default="name",
+    help="By what: the best first, the least first.",
+)
+@click.option("-o", "--output", type=Path, metavar="FILE", help="Draw all curves into one picture: .png, .svg or .pdf.")
+@format_option
+def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Format) -> None:
     """List runs and compare them.
 
     Each with its network, data, parameters, epochs, the accuracy of the best epoch on the validation images and of
@@ -72,16 +55,16 @@ def runs(
 
     if output:
         check_output(output, PICTURES)
-    places = folders or [RUNS]
+    places = list(folders) or [RUNS]
     for each in places:
         if not each.is_dir():
             complain(f"there is no folder {each}")
-            raise typer.Exit(1)
-    rows = SORTS[sort.value](list(map(read_run, find_runs(places))))
+            raise Exit(1)
+    rows = SORTS[sort](list(map(read_run, find_runs(places))))
     if not rows:
         complain(f"there are no runs in {', '.join(map(str, places))}")
-        raise typer.Exit(1)
-    if format is Format.JSON:
+        raise Exit(1)
+    if format == "json":
         print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in rows) + "\n]")
     else:
         _print(rows, differences(rows))
@@ -91,13 +74,13 @@ def runs(
     if output:
         _draw(rows, output)
     if problems:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _draw(rows: list[RunRow], output: Path) -> None:
     if not any(each.epochs for each in rows):
         complain("no epoch of any of them is finished: there is nothing to draw")
-        raise typer.Exit(1)
+        raise Exit(1)
     from cnngraph.runs.comparison import comparison_figure
     from cnngraph.train.record.files import write_figure
 

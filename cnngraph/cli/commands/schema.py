@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import command
 from cnngraph.cli.messages import json_text
-from cnngraph.cli.options import PluginOption
+from cnngraph.cli.options import plugin_option
 
 
-class Document(StrEnum):
-    """The documents of a run's folder."""
-
-    DATA = "data"
-    ENVIRONMENT = "environment"
-    METRICS = "metrics"
-    STATE = "state"
-
-
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file instead of printing it.")
-]
-DocumentOption = Annotated[
-    Document | None,
-    typer.Option(
-        "--document",
-        metavar="data|environment|metrics|state",
-        help="Print the schema of a document of a run's folder instead; of state.pt, without its tensors.",
-    ),
-]
-ExperimentOption = Annotated[bool, typer.Option("--experiment", help="Print the schema of experiments instead.")]
-
-
-@examples(
+@command(
     ("cnngraph schema -o cnngraph.json", "into a file"),
     ("cnngraph schema --plugin my_ops", "with the ops of a plugin"),
     ("cnngraph schema --experiment", "of the files of cnngraph experiment"),
     ("cnngraph schema --document metrics", "of the metrics.json of a run"),
 )
-def schema(
-    output: OutputOption = None,
-    plugins: PluginOption = None,
-    experiment: ExperimentOption = False,
-    document: DocumentOption = None,
-) -> None:
+@click.option("--output", "-o", type=Path, metavar="FILE", help="Write it to a file instead of printing it.")
+@plugin_option
+@click.option("--experiment", is_flag=True, help="Print the schema of experiments instead.")
+@click.option(
+    "--document",
+    type=click.Choice(["data", "environment", "metrics", "state"]),
+    help="Print the schema of a document of a run's folder instead; of state.pt, without its tensors.",
+)
+def schema(output: Path | None, plugins: tuple[str, ...], experiment: bool, document: str | None) -> None:
     """Print the JSON schema of specs, for editors.
 
     With it they complete words, explain them, and mark mistakes. VS Code (with its YAML extension) and PyCharm read
@@ -67,9 +45,11 @@ def schema(
         check_output(output)
     find_plugins(plugins)
     if document:
-        found = schema_of(document.value)
+        found = schema_of(document)
+    elif experiment:
+        found = experiment_schema()
     else:
-        found = experiment_schema() if experiment else spec_schema(load_ops(plugins or ()))
+        found = spec_schema(load_ops(plugins))
     text = json_text(found, indent=1)
     if output is None:
         print(text)

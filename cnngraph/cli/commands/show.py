@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import command
 from cnngraph.cli.messages import json_text, print_diagnostics, print_styled, terminal_width
-from cnngraph.cli.options import (
-    MAX_NODES,
-    Format,
-    FormatOption,
-    InputOption,
-    MaxNodesOption,
-    PluginOption,
-    SetOption,
-    SpecArgument,
-    number,
-    reading,
-)
+from cnngraph.cli.options import Format, Reading, format_option, number, reading_options, spec_argument
 from cnngraph.text import one_line
 
 if TYPE_CHECKING:
@@ -28,29 +18,18 @@ if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
     from cnngraph.graph.nodes import SizeLimit
 
-DepthOption = Annotated[
-    int | None,
-    typer.Option(
-        "--depth", metavar="N", parser=number("--depth", 1), help="Show N levels of names; what is deeper is summed up."
-    ),
-]
 
-
-@examples(
+@command(
     ("cnngraph show net.yaml", "every node"),
     ("cnngraph show net.yaml --depth 1", "only the top level"),
     ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "with other values"),
     ("cnngraph show net.yaml --format json", "for a program"),
 )
-def show(
-    spec: SpecArgument,
-    depth: DepthOption = None,
-    format: FormatOption = Format.TEXT,
-    sets: SetOption = None,
-    inputs: InputOption = None,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
-) -> None:
+@spec_argument
+@click.option("--depth", type=number(1), metavar="N", help="Show N levels of names; what is deeper is summed up.")
+@format_option
+@reading_options
+def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None:
     """Print a network as a table of its nodes and blocks.
 
     Each has its shape, parameters and multiply-accumulates (MACs). A row says what it reads (←) where that is not the
@@ -59,20 +38,20 @@ def show(
     from cnngraph.cli.overrides import COMMAND_LINE
     from cnngraph.cli.reading import compile_file, network_of
 
-    if format is Format.JSON and depth is not None:
-        raise typer.BadParameter("--depth goes with text: JSON has every node")
-    compilation = compile_file(spec, reading(sets, inputs, plugins, max_nodes))
+    if format == "json" and depth is not None:
+        raise click.BadParameter("--depth goes with text: JSON has every node")
+    compilation = compile_file(spec, reading)
     graph = network_of(compilation, spec) if compilation.ok else compilation.graph
     if any(each.span and each.span.file == COMMAND_LINE for each in compilation.diagnostics):
         graph = None  # the part that stands is not what was asked for
-    if graph is not None and format is Format.JSON:
+    if graph is not None and format == "json":
         print(_json(facts(graph)))
     elif graph is not None:
         _print_table(graph, depth, complete=compilation.ok)
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     if not compilation.ok:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def facts(graph: Graph) -> dict[str, object]:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import complain
-from cnngraph.cli.options import (
-    MAX_NODES,
-    InputOption,
-    MaxNodesOption,
-    PluginOption,
-    Reading,
-    SetOption,
-    complete_name,
-    reading,
-)
-from cnngraph.cli.published import WeightsOption, expectations
+from cnngraph.cli.options import Reading, reading_options
+from cnngraph.cli.published import expectations, weights_option
+from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import free_cores
 from cnngraph.packages import require
 
@@ -28,42 +22,8 @@ if TYPE_CHECKING:
     from cnngraph.graph.graph import Graph
     from cnngraph.recipe import Recipe
 
-SpecOrNone = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="SPEC",
-        help="The spec: a network of the library by its name, or a YAML file. With --resume it can be left out.",
-        autocompletion=complete_name,
-    ),
-]
-RecipeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the spec's: a name, or a .yaml file."
-    ),
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir", "--data", metavar="FOLDER", help="Where image sets are kept, or the folder of your own images."
-    ),
-]
-ResumeOption = Annotated[
-    Path | None, typer.Option("--resume", metavar="RUN", help="Go on with the run in this folder, where it stopped.")
-]
-DeviceOption = Annotated[
-    str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-TensorBoardOption = Annotated[
-    bool, typer.Option("--tensorboard", help="Write the figures for TensorBoard, too, into the run's folder.")
-]
 
-
-@examples(
+@command(
     ("cnngraph train googlenet_mnist --recipe digits", "digits that come along, half a minute"),
     ("cnngraph train net.yaml", "by the spec's own recipe"),
     ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
@@ -71,20 +31,35 @@ TensorBoardOption = Annotated[
     ("cnngraph train resnet18 --weights torchvision --set classes=10", "from published weights"),
     ("cnngraph train --resume runs/net-1", "go on after Ctrl-C"),
 )
+@argument(
+    "spec",
+    required=False,
+    metavar="SPEC",
+    help="The spec: a network of the library by its name, or a YAML file. With --resume it can be left out.",
+    shell_complete=complete_networks,
+)
+@click.option(
+    "--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the spec's: a name, or a .yaml file."
+)
+@click.option("--out", type=Path, metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
+@data_dir_option
+@click.option("--resume", type=Path, metavar="RUN", help="Go on with the run in this folder, where it stopped.")
+@weights_option
+@device_option
+@quiet_option
+@click.option("--tensorboard", is_flag=True, help="Write the figures for TensorBoard, too, into the run's folder.")
+@reading_options
 def train(
-    spec: SpecOrNone = None,
-    recipe: RecipeOption = None,
-    out: OutOption = None,
-    data_dir: DataOption = None,
-    resume: ResumeOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = None,
-    quiet: QuietOption = False,
-    tensorboard: TensorBoardOption = False,
-    sets: SetOption = None,
-    inputs: InputOption = None,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
+    spec: str | None,
+    recipe: str | None,
+    out: Path | None,
+    data_dir: Path | None,
+    resume: Path | None,
+    weights: str | None,
+    device: str | None,
+    quiet: bool,
+    tensorboard: bool,
+    reading: Reading,
 ) -> None:
     """Train a network by a recipe.
 
@@ -92,16 +67,15 @@ def train(
     environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
     by the run's own spec and recipe.
     """
-    how = reading(sets, inputs, plugins, max_nodes)
     if resume is not None:
         if recipe or out or weights:
             message = "a run goes on by its own recipe, in its own folder, with its own weights"
-            raise typer.BadParameter(message, param_hint="--resume")
-        job = _resumed(resume, spec, how)
+            raise click.BadParameter(message, param_hint="--resume")
+        job = _resumed(resume, spec, reading)
     elif spec is not None:
-        job = _begun(spec, how, recipe)
+        job = _begun(spec, reading, recipe)
     else:
-        raise typer.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
     require("matplotlib")  # which is needed at the end
     from cnngraph.backend import open_weights
@@ -125,7 +99,7 @@ def train(
         cores=free_cores(),
     )
     if result.interrupted:
-        raise typer.Exit(130)
+        raise Exit(130)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +132,9 @@ def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
     for name in ("spec.yaml", "recipe.yaml"):
         if not (run / name).is_file():
             complain(f"{run} is not the folder of a run: there is no {name} in it")
-            raise typer.Exit(1)
+            raise Exit(1)
     if (how.params or how.input) and spec is None:
-        raise typer.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
+        raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
     own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
     if spec is not None:
@@ -168,5 +142,5 @@ def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
 
         if compile_network(spec, replace(how, train=())).state != job.graph.state:
             complain(f"the run in {run} is of another network than {spec}")
-            raise typer.Exit(1)
+            raise Exit(1)
     return job

@@ -6,23 +6,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from cnngraph.cli.help import examples
+from cnngraph.cli.command import argument, command
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
-from cnngraph.cli.options import (
-    MAX_NODES,
-    Format,
-    FormatOption,
-    InputOption,
-    MaxNodesOption,
-    PluginOption,
-    SetOption,
-    SpecArgument,
-    reading,
-)
+from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
 from cnngraph.library import is_name
 
 if TYPE_CHECKING:
@@ -36,38 +27,25 @@ MOST_ROWS = 60
 LARGE = 0.5  # a block with more than this part of all keys is shown by its own blocks
 ENDING = ".safetensors"
 
-FileArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="FILE",
-        help="A safetensors file or a checkpoint of PyTorch, loaded without executing code; torchvision for its "
-        "published weights, torchvision:IMAGENET1K_V1 for those of that name.",
-        show_default=False,
-    ),
-]
-SaveOption = Annotated[
-    Path | None,
-    typer.Option("--save", metavar="FILE", help="Write the weights by the network's own keys, as .safetensors."),
-]
 
-
-@examples(
+@command(
     ("cnngraph weights resnet18 torchvision", "those that torchvision publishes"),
     ("cnngraph weights resnet18 torchvision --set classes=10", "all but the classifier"),
     ("cnngraph weights net.yaml theirs.pth", "what is missing, block by block?"),
     ("cnngraph weights net.yaml theirs.pth --save ours.safetensors", "by the network's keys"),
     ("cnngraph weights net.yaml theirs.pth --format json", "for a program"),
 )
-def weights(
-    spec: SpecArgument,
-    file: FileArgument,
-    save: SaveOption = None,
-    format: FormatOption = Format.TEXT,
-    sets: SetOption = None,
-    inputs: InputOption = None,
-    plugins: PluginOption = None,
-    max_nodes: MaxNodesOption = MAX_NODES,
-) -> None:
+@spec_argument
+@argument(
+    "file",
+    metavar="FILE",
+    help="A safetensors file or a checkpoint of PyTorch, loaded without executing code; torchvision for its "
+    "published weights, torchvision:IMAGENET1K_V1 for those of that name.",
+)
+@click.option("--save", type=Path, metavar="FILE", help="Write the weights by the network's own keys, as .safetensors.")
+@format_option
+@reading_options
+def weights(spec: str, file: str, save: Path | None, format: Format, reading: Reading) -> None:
     """Tell whether weights fit a network, before it is built.
 
     Keys and shapes are compared, block by block, after the spec's renames; where other renames make more of them fit,
@@ -78,7 +56,7 @@ def weights(
     from cnngraph.cli.reading import compile_network
 
     _check_save(save, file)
-    graph = compile_network(spec, reading(sets, inputs, plugins, max_nodes))
+    graph = compile_network(spec, reading)
 
     from cnngraph.backend import check_weights, open_weights
     from cnngraph.backend.weights.suggestions import suggest_renames
@@ -87,14 +65,14 @@ def weights(
     opened = open_weights(file, base_names(graph))
     report = check_weights(opened, graph)
     better = suggest_renames(opened, graph)
-    if format is Format.JSON:
+    if format == "json":
         print(json_text(_facts(opened, report, graph, better[0] if better else {}), indent=2))
     else:
         _print_text(spec, opened, report, graph, better)
     if save is not None:
-        _save(opened, report, graph, save, quiet=format is Format.JSON)
+        _save(opened, report, graph, save, quiet=format == "json")
     elif not report.ok:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 @dataclass(slots=True)
@@ -262,14 +240,14 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
 
 
 def _check_save(save: Path | None, file: str) -> None:
-    """Refuse a file that cannot be written, or the one that is read. Raises typer.BadParameter."""
+    """Refuse a file that cannot be written, or the one that is read. Raises click.BadParameter."""
     from cnngraph.cli.files import check_output
 
     if save is None:
         return
     check_output(save, (ENDING,), "--save")
     if save.exists() and Path(file).exists() and save.samefile(file):
-        raise typer.BadParameter(f"{save} is the file that is read", param_hint="--save")
+        raise click.BadParameter(f"{save} is the file that is read", param_hint="--save")
 
 
 def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, *, quiet: bool) -> None:
@@ -280,7 +258,7 @@ def _save(opened: WeightsFile, report: WeightsReport, graph: Graph, save: Path, 
     if lacking:
         fresh = f", since {' and '.join(report.fresh_layers)} begins fresh" if report.fresh else ""
         complain(f"{save} is not written: {count(len(lacking), 'weight')} would be missing in it{fresh}")
-        raise typer.Exit(1)
+        raise Exit(1)
     convert_weights(opened, graph, save)
     left = len(report.unexpected) + len(report.left_out)
     if not quiet:

@@ -1,0 +1,18 @@
+"""The options that train and experiment share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+data_dir_option = click.option(
+    "--data-dir",
+    "--data",
+    "data_dir",
+    type=Path,
+    metavar="FOLDER",
+    help="Where image sets are kept, or the folder of your own images.",
+)
+device_option = click.option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
