@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import BinaryIO, NoReturn, TypeAlias
 
 import yaml
 
@@ -140,14 +140,26 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         if what := no_file(about):
             raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
         if about.st_size > limits.bytes:
-            message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
-            raise SpecError([Diagnostic("E501", message, help=RAISE)])
+            raise SpecError([_too_large(name, limits)])
         return _decoded(name, path.read_bytes())
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
     except ValueError:  # a zero byte in the path
         raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
+
+
+def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
+    """All of a stream, such as standard input, under a name. Raises SpecError where it is too large or no text."""
+    data = stream.read(limits.bytes + 1)
+    if len(data) > limits.bytes:
+        raise SpecError([_too_large(name, limits)])
+    return _decoded(name, data)
+
+
+def _too_large(name: str, limits: Limits) -> Diagnostic:
+    message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
+    return Diagnostic("E501", message, help=RAISE)
 
 
 def _decoded(name: str, data: bytes) -> Source:

@@ -12,6 +12,7 @@ from cnngraph.experiment_plan.manual import experiment_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema
+from cnngraph.schemas.manual import documents_manual
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,6 +26,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/ops.md": manual,
     "docs/recipes.md": recipe_manual,
     "docs/experiments.md": experiment_manual,
+    "docs/json.md": documents_manual,
     "cnngraph/schema.json": schema_text,
     "cnngraph/library.json": library_text,
     "specs/README.md": library_page,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,10 +80,10 @@ def check_paths(
 def check_file(target: Target, options: CheckOptions) -> FileReport:
     """The report of a file."""
     try:
-        source = read_file(target.path, target.name, options.limits)
+        source = read_file(target.path, target.shown, options.limits)
     except SpecError as error:
         return FileReport(target.name, None, error.diagnostics)
-    return check_text(source, target.path, options)
+    return replace(check_text(source, target.path, options), file=target.name)
 
 
 def check_text(source: Source, path: Path, options: CheckOptions) -> FileReport:

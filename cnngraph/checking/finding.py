@@ -27,9 +27,10 @@ TOP_KEY = re.compile(r"^([A-Za-z_]\w*)[ \t]*:(?=[ \t\n]|$)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A file to check under the name that messages call it by. `in_folder`: it was found there, nobody named it."""
+    """A file to check: what a person calls it, and what messages do. `in_folder`: it was found there, unnamed."""
 
     name: str
+    shown: str
     path: Path
     in_folder: bool = False
 
@@ -41,11 +42,11 @@ def find_targets(text: str) -> Iterator[Target]:
     """
     if is_name(text) and not _is_folder(text):
         path = _of_the_library(text)
-        yield Target(shown(path), path)
+        yield Target(text, shown(path), path)
     elif os.path.isdir(text):
-        yield from (Target(str(path), path, in_folder=True) for path in yaml_files(Path(text)))
+        yield from (Target(str(path), str(path), path, in_folder=True) for path in yaml_files(Path(text)))
     else:
-        yield Target(text, find_file(text))
+        yield Target(text, text, find_file(text))
 
 
 def _is_folder(name: str) -> bool:

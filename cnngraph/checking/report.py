@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.diagnostics import Diagnostic, Severity, Span
 
 
 class Kind(StrEnum):
@@ -52,11 +52,12 @@ class CheckReport:
 
     def each_once(self) -> Iterator[tuple[FileReport, Diagnostic]]:
         """Every diagnostic once, with the first file that has it: files that import one file share its errors."""
-        seen: set[Diagnostic] = set()
+        seen: set[tuple[str, str, Span | None]] = set()
         for report in self.files:
             for diagnostic in report.diagnostics:
-                if diagnostic.span is None or diagnostic not in seen:
-                    seen.add(diagnostic)
+                key = diagnostic.code, diagnostic.message, diagnostic.span
+                if diagnostic.span is None or key not in seen:
+                    seen.add(key)
                     yield report, diagnostic
 
 

@@ -17,6 +17,14 @@ def complete_networks(ctx: Any, param: Any, incomplete: str) -> list[CompletionI
     return _beginning(network_files(), incomplete)
 
 
+def complete_schemas(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+    """The kinds of documents that have a schema."""
+    from cnngraph.cli.commands.schema import FILES
+    from cnngraph.schemas import DOCUMENTS
+
+    return _beginning([*FILES, *DOCUMENTS], incomplete)
+
+
 def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """The names that begin so, or what makes the shell complete files."""
     found = [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -166,7 +166,7 @@ def test_a_folder_in_place_of_a_document(trained: Path) -> None:
 def test_the_schemas_are_those_of_what_a_run_writes(cli: Cli, trained: Path, name: str) -> None:
     """Each says of which version it is, and has a property for whatever a run writes."""
     schema, kind = document_schema(name.removesuffix(".json")), name.removesuffix(".json")
-    assert json.loads(cli("schema", "--document", kind).out) == schema
+    assert json.loads(cli("schema", kind).out) == schema
     Draft202012Validator.check_schema(schema)
     written = read_document(trained / name, kind)
     assert written
