@@ -11,13 +11,11 @@ from time import process_time
 from cnngraph.diagnostics import Diagnostic, Severity, Source, SpecError
 from cnngraph.document import LIMITS, Limits, Table, Value, read_file
 from cnngraph.elaborate.elaborate import MAX_NODES, collector_paused, elaborate
-from cnngraph.fixes import with_fixes
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override, load_spec
 from cnngraph.language.model import Spec
 from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
-from cnngraph.recipe import read_recipe, recipe_table
 
 FOLLOWING = {"W320"}  # warnings that an error may be the reason for: a param is unused where its use is misspelt
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
@@ -84,6 +82,9 @@ def compile_text(
     seconds = process_time() - began
     if not fixes or result.ok:
         return result
+
+    from cnngraph.fixes import with_fixes  # imported where they are needed: most specs are fine, and name no recipe
+
     nodes = len(result.graph.nodes) if result.graph else 0
     found = with_fixes(source, result.diagnostics, nodes, seconds, lambda text: compiled(text).diagnostics)
     return replace(result, diagnostics=found)
@@ -123,6 +124,9 @@ def _recipe_mistakes(spec: Spec) -> tuple[Diagnostic, ...]:
     """What is wrong with the recipe that a spec names or holds."""
     if spec.train is None:
         return ()
+
+    from cnngraph.recipe import read_recipe, recipe_table
+
     try:
         table = spec.train if isinstance(spec.train, Table) else recipe_table(spec.train.text, spec.train.span)
     except SpecError as error:

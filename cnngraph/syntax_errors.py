@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from cnngraph.characters import CONTROL, as_meant, code_point, strange
+from cnngraph.characters import as_meant, code_point, control, strange
 from cnngraph.diagnostics import Diagnostic, Source, Span
 
 MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
@@ -200,7 +200,7 @@ def is_escaped_path(text: str, written: str) -> bool:
 
 def control_character(source: Source) -> Diagnostic | None:
     """The first character that no YAML text may have, where there is one."""
-    found = CONTROL.search(source.text)
+    found = control(source.text)
     if found is None:
         return None
     before = source.text[: found.start()]

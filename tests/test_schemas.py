@@ -11,8 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cnngraph.cli.app import app
-from cnngraph.cli.commands.schema import FILES
-from cnngraph.schemas import DOCUMENTS, document_schema
+from cnngraph.schemas import DOCUMENTS, FILES, document_schema
 from tests.cli.conftest import Cli, cli, folder  # noqa: F401
 from tests.library import ROOT
 

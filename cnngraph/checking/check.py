@@ -16,13 +16,12 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.file_kinds import kind_of
 from cnngraph.lint.training import misfits, own_recipe_misfits
 from cnngraph.ops.registry import Registry, load_ops
-from cnngraph.recipe import Recipe, read_recipe
-from cnngraph.recipe.changed import find_table, read_changed
-from cnngraph.recipe.fit import ImageFacts, ReadImages
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # recipes and experiments are imported where they are needed: most specs name none
     from cnngraph.graph.graph import Graph
     from cnngraph.language.load import Override
+    from cnngraph.recipe import Recipe
+    from cnngraph.recipe.fit import ImageFacts, ReadImages
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,8 @@ def check_text(source: Source, path: Path, options: CheckOptions) -> FileReport:
         found = kind_of(value)
         kind = KINDS[found[0]] if found else None
         if kind is Kind.RECIPE:
+            from cnngraph.recipe import read_recipe
+
             return FileReport(source.name, kind, (*mistakes, *read_recipe(value, name=path.stem)[1]))
         if kind is Kind.EXPERIMENT:
             return _experiment(source, path, options)
@@ -143,6 +144,9 @@ def _fit(
     try:
         if options.recipe is None and options.images is None and not options.train:
             return own_recipe_misfits(compilation), {}
+
+        from cnngraph.recipe.changed import find_table, read_changed
+
         table, name = find_table(compilation.spec.train, options.recipe)
         recipe = read_changed(table, options.train, name)
         if options.recipe is None and options.images is None:

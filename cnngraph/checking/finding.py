@@ -8,19 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnngraph import file_kinds
 from cnngraph.checking.report import Kind
 from cnngraph.diagnostics import Diagnostic, Source, SpecError
 from cnngraph.document import Limits, Table, parse, read_file
-from cnngraph.experiment_plan.model import Experiment
-from cnngraph.experiment_plan.reading import experiment_names
-from cnngraph.fields import fields_of
 from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
 from cnngraph.language.parse import FILE_WORDS
 from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
 from cnngraph.nearest import did_you_mean
-from cnngraph.recipe import Recipe, recipe_names
 
 MAX_FILES = 10_000  # of a folder, with those of its folders
+FOLDERS = ("recipes", "experiments")  # of the library, beside its networks
 KINDS = {SPEC: Kind.SPEC, RECIPE: Kind.RECIPE, EXPERIMENT: Kind.EXPERIMENT}
 TOP_KEY = re.compile(r"^([A-Za-z_]\w*)[ \t]*:(?=[ \t\n]|$)", re.MULTILINE)
 
@@ -56,14 +54,13 @@ def _is_folder(name: str) -> bool:
 
 def _of_the_library(name: str) -> Path:
     """The file of a network, a recipe or an experiment of the library. Raises SpecError (E311)."""
-    for folder, names in (("recipes", recipe_names), ("experiments", experiment_names)):
-        known = names()
-        if name not in network_files() and name in known:
-            return library_root() / folder / f"{name}.yaml"
+    others = {path.stem: path for folder in FOLDERS for path in (library_root() / folder).glob("*.yaml")}
+    if name in others and name not in network_files():
+        return others[name]
     try:
         return find_network(name)
     except SpecError as error:
-        help = did_you_mean(name, [*network_files(), *recipe_names(), *experiment_names()])
+        help = did_you_mean(name, [*network_files(), *others])
         if help is None or any(str(found.help).startswith("did you mean") for found in error.diagnostics):
             raise
         raise SpecError([Diagnostic("E311", f"there is no {name} in the library", help=help)]) from None
@@ -109,7 +106,7 @@ def is_ours(path: Path, limits: Limits) -> bool:
     except SpecError:
         return False
     keys, kind = _top_keys(source, limits)
-    known = VOCABULARIES.get(kind or "", frozenset())
+    known = _vocabulary(kind)
     return 2 * sum(key in known for key in keys) > len(keys)
 
 
@@ -124,11 +121,20 @@ def _top_keys(source: Source, limits: Limits) -> tuple[list[str], str | None]:
     return keys, next(kinds, None)
 
 
-def _fields(*classes: type) -> frozenset[str]:
-    return frozenset(name for cls in classes for name in fields_of(cls))
+def _vocabulary(kind: str | None) -> frozenset[str]:
+    """The keys of a kind of file."""
+    from cnngraph.experiment_plan.model import Experiment
+    from cnngraph.fields import fields_of
+    from cnngraph.recipe import Recipe
 
-
-VOCABULARIES = {SPEC: frozenset(FILE_WORDS), RECIPE: _fields(Recipe), EXPERIMENT: _fields(Experiment)}
+    match kind:
+        case file_kinds.SPEC:
+            return frozenset(FILE_WORDS)
+        case file_kinds.RECIPE:
+            return frozenset(fields_of(Recipe))
+        case file_kinds.EXPERIMENT:
+            return frozenset(fields_of(Experiment))
+    return frozenset()
 
 
 def is_new(path: Path, seen: set[str]) -> bool:

@@ -19,8 +19,7 @@ def complete_networks(ctx: Any, param: Any, incomplete: str) -> list[CompletionI
 
 def complete_schemas(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     """The kinds of documents that have a schema."""
-    from cnngraph.cli.commands.schema import FILES
-    from cnngraph.schemas import DOCUMENTS
+    from cnngraph.schemas import DOCUMENTS, FILES
 
     return _beginning([*FILES, *DOCUMENTS], incomplete)
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import islice, pairwise
+from typing import TypeAlias
 
 from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.names import Env, ProblemError, UnknownError
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.expressions.values import spend
-from cnngraph.language.model import NodeSpec, ScopeSpec, Word
+from cnngraph.language.model import Library, NodeSpec, ScopeSpec, Word
 from cnngraph.language.names import heads
 
 MAX_CIRCLES = 20  # the nodes of further ones are unknown, and nothing is said of them
@@ -21,13 +22,14 @@ MAX_SHOWN = 10  # nodes of a circle
 MAX_ITERATIONS = 1_000  # of a repeat whose paths are written out beforehand
 IN_PATH = re.compile(r"\$\{([^}]*)\}")
 
+ReadsNothing: TypeAlias = "Callable[[NodeSpec, Library], bool]"
 type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
 
 class Orders:
     """The order of each scope, worked out once for all the uses of a block."""
 
-    def __init__(self, reads_nothing: Callable[[NodeSpec], bool]) -> None:
+    def __init__(self, reads_nothing: ReadsNothing) -> None:
         self._reads_nothing = reads_nothing
         self._known: dict[int, type_of_order] = {}
 
@@ -43,7 +45,7 @@ class Orders:
         return known
 
 
-def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: Callable[[NodeSpec], bool]) -> type_of_order:
+def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNothing) -> type_of_order:
     index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
     find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
@@ -145,11 +147,13 @@ class _Finder:
     scope: ScopeSpec
     index_of: dict[str, int]
     env: Env
-    reads_nothing: Callable[[NodeSpec], bool]
+    reads_nothing: ReadsNothing
 
     def needs(self, child: NodeSpec, index: int) -> set[int]:
         """The nodes that must be known before this one."""
-        needs = {index - 1} if child.reads is None and index and not self.reads_nothing(child) else set()
+        needs = (
+            {index - 1} if child.reads is None and index and not self.reads_nothing(child, self.env.library) else set()
+        )
         for word in _paths(child):
             texts = self.written_out(word, child)
             if texts is not None:

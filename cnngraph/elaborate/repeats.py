@@ -55,9 +55,9 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
             place.take()  # so no iteration may
     else:
         level = Level(place.take())
-    bound = Bound(None, child.span, level.path, flat=child.flat)
+    bound = Bound(None, child.span, level.path, flat=child.flat, start=start)
     bound.value = _run_rounds(walker, child, items, env, reads, level, slot, bound)
-    bound.start, bound.stop = start, len(walker.maker.nodes)
+    bound.stop = len(walker.maker.nodes)
     if child.repeat.carry == "concat" and bound.value is not None and len(bound.value.refs) == 1:
         bound.value = Tensors(bound.value.refs)
     elif child.repeat.carry == "concat" and bound.value is not None:
@@ -122,7 +122,9 @@ def _concat_path(walker: Walker, child: NodeSpec, level: Level, place: Place, bo
     if _concat_has_its_name(child, place, env):
         return place.take()
     last = next((each.path for each in reversed(bound.rounds) if each.path and not each.flat), None)
-    return f"{last or walker.maker.nodes[-1].path}.concat"
+    if last is None and bound.start < len(walker.maker.nodes):
+        last = walker.maker.nodes[-1].path
+    return f"{last or place.peek()}.concat"  # place.peek(): every iteration passed its input through
 
 
 def _concat(walker: Walker, refs: tuple[Ref, ...], path: str, slot: type_of_slot, around: Bound, span: Span) -> Tensors:

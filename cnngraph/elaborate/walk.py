@@ -136,7 +136,7 @@ class Walker:
         if child.reads is None:
             bound, name = above
             if bound is None:
-                if self.reads_nothing(child):
+                if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
                 message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
                 raise ProblemError("E303", message, child.span, help=f"from: {next(iter(env.inputs))}")
@@ -155,9 +155,11 @@ class Walker:
         note = f"{name} is marked at {bound.span}"
         return ProblemError("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
 
-    def reads_nothing(self, child: NodeSpec) -> bool:
+    def reads_nothing(self, child: NodeSpec, library: Library) -> bool:
         """Whether a node's op takes no tensor, as a free parameter does."""
-        known = self.registry.get(child.op.text) if child.op is not None else None
+        if child.op is None or "$" in child.op.text or library.find(child.op.text) is not None:
+            return False
+        known = self.registry.get(child.op.text)
         return known is not None and known.inputs == (0, 0)
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:

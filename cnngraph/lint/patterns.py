@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.nearest import did_you_mean
-from cnngraph.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
 
 
 def fits_parameter(match: str, name: str, kinds: Mapping[str, str]) -> bool:

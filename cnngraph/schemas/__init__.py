@@ -17,6 +17,11 @@ class Document:
     origin: str
 
 
+FILES = {  # that people write; their schemas are made of the definitions, in cnngraph/schema.py and experiment_plan
+    "spec": Document("a network or a library of blocks", "YAML files"),
+    "recipe": Document("how a network is trained", "YAML files"),
+    "experiment": Document("networks, recipes, seeds and settings to compare", "YAML files"),
+}
 DOCUMENTS = {
     "check": Document("the diagnostics of files, with places, causes and fixes", "cnngraph check --format json"),
     "show": Document("a network's nodes with shapes, parameters and costs", "cnngraph show --format json"),

@@ -20,6 +20,10 @@ def compiled(text: str) -> tuple[list[tuple[str, str, str]], list[tuple[str, int
 
 
 GRAPHS = {
+    "flat iterations that only pass their input through": (
+        "nodes: [{repeat: 1, nodes: [{op: relu, when: false}], carry: concat, flat: true}]",
+        [("0.concat", "in in", "12×8×8")],
+    ),
     "an absent node is its first input": (
         "nodes: {a: relu, b: {op: relu, when: false}, c: {op: add, from: [b, in]}}",
         [("a", "in", "6×8×8"), ("c", "a in", "6×8×8")],

@@ -211,6 +211,8 @@ class Reading:
         (type_,) = _inferred(op, types)[0]
         reads = tuple(each.name for each in tensors)
         result = Tensor(f"concat({', '.join(reads)})", type_)
+        if any(tensor.name == result.name for made in self.made for tensor in made.outputs):
+            raise InvalidError("two implied concatenations of the same tensors: which one is read is not known here")
         self.made.append(Made(result.name, op, reads, (result,), _call(op, types), None, implied=True))
         return Value((result,))
 

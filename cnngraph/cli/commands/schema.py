@@ -12,12 +12,6 @@ from cnngraph.cli.complete import complete_schemas
 from cnngraph.cli.messages import json_text, print_styled, terminal_width
 from cnngraph.cli.options import plugin_option
 
-FILES = {  # that people write
-    "spec": ("a network or a library of blocks", "YAML files of yours"),
-    "recipe": ("how a network is trained", "YAML files of yours"),
-    "experiment": ("networks, recipes, seeds and settings to compare", "YAML files of yours"),
-}
-
 
 @command(
     ("cnngraph schema -o cnngraph.json", "of specs, into a file"),
@@ -65,7 +59,7 @@ def schema(kind: str, listing: bool, output: Path | None, plugins: tuple[str, ..
 
 def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
     """The schema of a kind. Raises click.BadParameter for one that there is not."""
-    from cnngraph.schemas import DOCUMENTS, document_schema
+    from cnngraph.schemas import DOCUMENTS, FILES, document_schema
 
     match kind:
         case "spec":
@@ -92,8 +86,10 @@ def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
 
 def _print_list() -> None:
     from cnngraph.cli.layout import in_columns
-    from cnngraph.schemas import DOCUMENTS
+    from cnngraph.schemas import DOCUMENTS, FILES
 
-    rows = {**FILES, **{kind: (document.about, document.origin) for kind, document in DOCUMENTS.items()}}
-    cells = [[[(kind, "bold")], [(about, "")], [(origin, "dim")]] for kind, (about, origin) in rows.items()]
+    cells = [
+        [[(kind, "bold")], [(document.about, "")], [(document.origin, "dim")]]
+        for kind, document in (FILES | DOCUMENTS).items()
+    ]
     print_styled(in_columns(("kind", "what it holds", "where"), cells, (False, False, False), 1, terminal_width()))

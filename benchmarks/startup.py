@@ -1,0 +1,83 @@
+"""What starting costs: CPU seconds and memory of small commands, beside those of Python and of its standard modules.
+
+The programs take turns, each run in a process of its own, so that whatever else the machine does slows all of them.
+CPU seconds are medians of all runs, with the smallest beside it; memory is the largest resident set of any run. The
+ratio is to the second line, which imports what a program that reads YAML can hardly do without. The smallest seconds
+are the steadier figure on a busy machine.
+
+    python -m benchmarks.startup             # half a minute
+    python -m benchmarks.startup --runs 40
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+BASE = "import yaml, dataclasses, typing, re"
+PROGRAMS: Mapping[str, list[str]] = {
+    "python -c pass": ["-c", "pass"],
+    f'python -c "{BASE}"': ["-c", BASE],
+    "cnngraph --help": ["-m", "cnngraph", "--help"],
+    "cnngraph check specs/googlenet_mnist.yaml": ["-m", "cnngraph", "check", "specs/googlenet_mnist.yaml"],
+    "cnngraph check resnet50": ["-m", "cnngraph", "check", "resnet50"],
+    "cnngraph show googlenet_mnist": ["-m", "cnngraph", "show", "googlenet_mnist"],
+    "cnngraph list": ["-m", "cnngraph", "list"],
+}
+
+
+class Cost(NamedTuple):
+    """What one process took: CPU seconds, and the largest resident set in MB (10⁶ bytes)."""
+
+    seconds: float
+    megabytes: float
+
+
+def main() -> None:
+    """Print a line for each program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=15, help="of each program")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    costs: dict[str, list[Cost]] = {name: [] for name in PROGRAMS}
+    for turn in range(options.runs + 1):
+        for name, arguments in PROGRAMS.items():
+            cost = measured(arguments)
+            if turn:  # the first one fills the caches
+                costs[name].append(cost)
+    base = median(costs[f'python -c "{BASE}"'])
+    print(f"{'program':46} {'CPU s':>6} {'least':>6} {'ratio':>6} {'MB':>5}")
+    for name, each in costs.items():
+        seconds, least = median(each), min(cost.seconds for cost in each)
+        print(
+            f"{name:46} {seconds:6.3f} {least:6.3f} {seconds / base:6.1f} {max(cost.megabytes for cost in each):5.1f}"
+        )
+
+
+def median(costs: list[Cost]) -> float:
+    """The median of the CPU seconds."""
+    return statistics.median(cost.seconds for cost in costs)
+
+
+def measured(arguments: list[str]) -> Cost:
+    """Run Python with the arguments, without output. Raises RuntimeError where it fails."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    child = os.posix_spawn(
+        sys.executable, [sys.executable, *arguments], environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)]
+    )
+    _, status, used = os.wait4(child, 0)
+    os.close(null)
+    if status:
+        raise RuntimeError(f"python {' '.join(arguments)} failed")
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+
+
+if __name__ == "__main__":
+    main()
