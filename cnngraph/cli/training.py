@@ -15,4 +15,9 @@ data_dir_option = click.option(
     help="Where image sets are kept, or the folder of your own images.",
 )
 device_option = click.option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Do everything but train: compile, read the data, look at device and folder, and print what would be done.",
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")

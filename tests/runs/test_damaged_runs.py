@@ -30,6 +30,7 @@ from cnngraph.train import run as running
 from cnngraph.train import run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.record.state import TENSORS
 from tests.cli.conftest import Cli
 from tests.runs.conftest import some, without_facts
 
@@ -171,7 +172,26 @@ def test_the_schemas_are_those_of_what_a_run_writes(cli: Cli, trained: Path, nam
     written = read_document(trained / name, kind)
     assert written
     assert written["version"] == schema["properties"]["version"]["maximum"] == 1
-    assert not written.keys() - schema["properties"].keys()
+    Draft202012Validator(strict(schema)).validate(written)
+
+
+def test_the_schema_of_a_state_has_all_that_is_in_one(trained: Path) -> None:
+    state = read_state(trained / "state.pt")
+    plain = {name: value for name, value in state.items() if name not in TENSORS}
+    plain["images"] = state["counters"]["images"]
+    Draft202012Validator(strict(document_schema("state"))).validate(json.loads(json.dumps(plain)))
+
+
+def strict(schema: Any) -> Any:
+    """The schema without what readers tolerate: fields that it does not have."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: strict(part) for name, part in schema.items()}
+    if made.get("type") == "object" and "properties" in made:
+        made.setdefault("additionalProperties", False)
+    return made
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])

@@ -99,9 +99,9 @@ def _image_reader(data_dir: Path) -> ReadImages:
     from cnngraph.packages import explained
 
     with explained():
-        from cnngraph.train.data.facts import ImageReader
+        from cnngraph.train.data.facts import DataReader
 
-    return ImageReader(data_dir)
+    return DataReader(data_dir).facts
 
 
 def _print(report: CheckReport, format: Format) -> None:

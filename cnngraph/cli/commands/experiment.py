@@ -12,12 +12,13 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
-from cnngraph.cli.training import data_dir_option, device_option, quiet_option
+from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import is_launched
 from cnngraph.packages import require
 
 if TYPE_CHECKING:
     from cnngraph.experiment.results import Variant
+    from cnngraph.experiment_plan.plan import Plan
     from cnngraph.experiment_plan.reading import Described
 
 RUNS = Path("runs")
@@ -26,6 +27,7 @@ RUNS = Path("runs")
 @command(
     ("cnngraph experiment shortcuts_digits", "of the library: six shortcuts, in two minutes"),
     ("cnngraph experiment mine.yaml", "a file of your own"),
+    ("cnngraph experiment mine.yaml --dry-run", "see what would be done"),
     ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "two networks by one recipe"),
 )
 @argument(
@@ -43,6 +45,7 @@ RUNS = Path("runs")
 @data_dir_option
 @device_option
 @quiet_option
+@dry_run_option
 def experiment(
     names: tuple[str, ...],
     recipes: tuple[str, ...],
@@ -51,6 +54,7 @@ def experiment(
     data_dir: Path | None,
     device: str | None,
     quiet: bool,
+    dry_run: bool,
 ) -> None:
     """Train several networks, or one in several ways, and compare them.
 
@@ -66,6 +70,10 @@ def experiment(
     root = out or RUNS / planned.name
 
     require("matplotlib")  # which is needed at the end
+    if dry_run:
+        _dry_run(planned, root, data_dir, device, quiet)
+        return
+
     from cnngraph.experiment.images import different_images
     from cnngraph.experiment.report import write_report
     from cnngraph.experiment.results import results
@@ -88,6 +96,37 @@ def experiment(
         raise Exit(130)
     if outcome.failed:
         raise Exit(1)
+
+
+def _dry_run(plan: Plan, root: Path, data_dir: Path | None, device: str | None, quiet: bool) -> None:
+    """Print what would be done, a line for each combination."""
+    from cnngraph.cli.layout import in_columns
+    from cnngraph.experiment.dry_run import dry_experiment
+    from cnngraph.train.data.facts import DataReader
+
+    notes: dict[str, None] = {}
+    found = dry_experiment(plan, root, DataReader(data_dir, lambda text: notes.setdefault(text)), device=device)
+    if quiet:
+        return
+    for text in notes:
+        say(text)
+    titles = ("variant", "parameters", "data", "epochs", "steps", "finished", "to resume", "to train")
+    rows = [
+        [
+            variant.name,
+            f"{variant.run.facts.parameters:,}",
+            variant.run.facts.data,
+            f"{variant.run.facts.epochs:,}",
+            "?" if variant.run.steps is None else f"{variant.run.steps:,}",
+            *map(str, (variant.finished, variant.resumed, variant.new)),
+        ]
+        for variant in found
+    ]
+    cells = [[[(cell, "")] for cell in row] for row in rows]
+    right = [number not in (0, 2) for number in range(len(titles))]
+    print_styled(in_columns(titles, cells, right, 0, terminal_width()))
+    say(f"{root} · {found[0].run.facts.device}")
+    say("dry run: nothing was trained or written")
 
 
 def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> Described:

@@ -11,14 +11,15 @@ from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
-from cnngraph.cli.messages import complain
+from cnngraph.cli.messages import complain, count, print_styled
 from cnngraph.cli.options import Reading, reading_options
 from cnngraph.cli.published import expectations, weights_option
-from cnngraph.cli.training import data_dir_option, device_option, quiet_option
-from cnngraph.launch import free_cores
+from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
+from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require
 
 if TYPE_CHECKING:
+    from cnngraph.backend import WeightsFile
     from cnngraph.graph.graph import Graph
     from cnngraph.recipe import Recipe
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
     ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "a folder of images, one folder a class"),
     ("cnngraph train resnet18 --weights torchvision --set classes=10", "from published weights"),
+    ("cnngraph train net.yaml --dry-run", "see what would be done"),
     ("cnngraph train --resume runs/net-1", "go on after Ctrl-C"),
 )
 @argument(
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 @device_option
 @quiet_option
 @click.option("--tensorboard", is_flag=True, help="Write the figures for TensorBoard, too, into the run's folder.")
+@dry_run_option
 @reading_options
 def train(
     spec: str | None,
@@ -59,6 +62,7 @@ def train(
     device: str | None,
     quiet: bool,
     tensorboard: bool,
+    dry_run: bool,
     reading: Reading,
 ) -> None:
     """Train a network by a recipe.
@@ -67,6 +71,8 @@ def train(
     environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
     by the run's own spec and recipe.
     """
+    if dry_run and (resume is not None or is_launched()):
+        raise click.BadParameter("a dry run is of a new run, in one process", param_hint="--dry-run")
     if resume is not None:
         if recipe or out or weights:
             message = "a run goes on by its own recipe, in its own folder, with its own weights"
@@ -80,11 +86,18 @@ def train(
     require("matplotlib")  # which is needed at the end
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
-    from cnngraph.train import run_training
 
     opened = open_weights(weights, base_names(job.graph)) if weights else None
     for each in expectations(opened, job.graph) if opened else ():
         complain(each, "warning")
+    if dry_run:
+        lines = _dry_run(job, out, data_dir, device, opened)
+        if not quiet:
+            print_styled([[(line, "")] for line in lines])
+        return
+
+    from cnngraph.train import run_training
+
     result = run_training(
         job.graph,
         job.recipe,
@@ -100,6 +113,24 @@ def train(
     )
     if result.interrupted:
         raise Exit(130)
+
+
+def _dry_run(
+    job: _Job, out: Path | None, data_dir: Path | None, device: str | None, weights: WeightsFile | None
+) -> list[str]:
+    """What would be done, in lines. Raises SpecError for all that would keep the run from starting."""
+    from cnngraph.train.data.facts import DataReader
+    from cnngraph.train.dry_run import dry_run
+    from cnngraph.train.record.progress import opening
+    from cnngraph.train.record.run_folder import RunFolder
+
+    lines: list[str] = []
+    data = DataReader(data_dir, lines.append)
+    folder = RunFolder.planned(out, job.graph.name)
+    made = dry_run(job.graph, job.recipe, data, folder, device=device, weights=weights, cores=free_cores())
+    steps = "" if made.steps is None else f" of {count(made.steps, 'step')}"
+    epochs = f"{count(made.facts.epochs, 'epoch')}{steps}, batch size {made.batch_size:,}"
+    return [*lines, *opening(made.facts), epochs, "dry run: nothing was trained or written"]
 
 
 @dataclass(frozen=True, slots=True)

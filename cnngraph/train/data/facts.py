@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, SpecError
@@ -11,33 +12,41 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
+from cnngraph.train.data.images import Parts
 from cnngraph.train.data.named import is_here
-from cnngraph.train.data.open import facts_of, load_parts
+from cnngraph.train.data.open import default_data_dir, facts_of, load_parts
 
 
-class ImageReader:
-    """Reads the data of recipes in a folder, each data set once; nothing is downloaded."""
+class DataReader:
+    """Reads the data of recipes, each data set once; nothing is downloaded. `note` is called with what takes long."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.known: dict[str, ImageFacts] = {}
+    def __init__(self, data_dir: Path | None, note: Callable[[str], None] = lambda text: None) -> None:
+        self.data_dir, self.note = data_dir, note
+        self.known: dict[str, Parts] = {}
 
-    def __call__(self, recipe: Recipe, wanted: TensorType) -> ImageFacts:
-        """The facts of the data of a recipe, for a network with that input. Raises SpecError (E620 …)."""
+    def parts(self, recipe: Recipe, wanted: TensorType) -> Parts | None:
+        """The images, for a network with that input; None for a set that must be downloaded first.
+
+        Raises SpecError (E620 …) where they cannot be read.
+        """
         plain = to_dict(recipe)
         key = json.dumps([plain["data"], plain["validation"], recipe.seed, wanted.sizes])
         if key not in self.known:
-            self._refuse_what_is_missing(recipe)
-            self.known[key] = facts_of(load_parts(recipe, wanted, self.data_dir, _nothing))
+            if isinstance(recipe.data, NamedSet) and not is_here(recipe.data.name, self.root):
+                return None
+            self.known[key] = load_parts(recipe, wanted, self.data_dir, self.note)
         return self.known[key]
 
-    def _refuse_what_is_missing(self, recipe: Recipe) -> None:
-        data = recipe.data
-        if isinstance(data, NamedSet) and not is_here(data.name, self.data_dir):
-            title = SETS[data.name].title
-            help = f"cnngraph train downloads it to {self.data_dir}"
-            raise SpecError([Diagnostic("E620", f"{title} is not in {self.data_dir}", help=help)])
+    def facts(self, recipe: Recipe, wanted: TensorType) -> ImageFacts:
+        """What a network and a recipe must fit. Raises SpecError, also for a set that must be downloaded first."""
+        parts = self.parts(recipe, wanted)
+        if parts is None:
+            assert isinstance(recipe.data, NamedSet)
+            message = f"{SETS[recipe.data.name].title} is not in {self.root}"
+            raise SpecError([Diagnostic("E620", message, help=f"cnngraph train downloads it to {self.root}")])
+        return facts_of(parts)
 
-
-def _nothing(note: str) -> None:
-    """Notes are of training; a check has none."""
+    @property
+    def root(self) -> Path:
+        """Where image sets are kept."""
+        return self.data_dir or default_data_dir()

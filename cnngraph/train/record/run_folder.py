@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import platform
@@ -82,13 +83,26 @@ class RunFolder:
             return cls(_counted(RUNS, network))
         try:
             out.mkdir(parents=True, exist_ok=True)
-            taken = {each.name for each in out.iterdir() if each.suffix != ".partial"} - BEFORE_IT_BEGINS
+            _refuse_contents(out)
         except OSError as error:
-            raise SpecError([Diagnostic("E632", f"cannot write to {out}: {error.strerror or error}")]) from None
-        if taken:
-            help = "name another folder, or go on with the run in it by --resume"
-            raise SpecError([Diagnostic("E632", f"{out} has something in it, and no run is overwritten", help=help)])
+            raise _unwritable(out, error.strerror or str(error)) from None
         return cls(out)
+
+    @classmethod
+    def planned(cls, out: Path | None, network: str) -> RunFolder:
+        """The folder that `new` would make, as far as is known without writing. Raises SpecError (E632) as it does."""
+        path = out or RUNS / f"{_name(network)}-{max(_numbered(RUNS, network), default=0) + 1}"
+        try:
+            above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+            if not above.is_dir():
+                raise _unwritable(path, f"{above} is not a folder")
+            if not os.access(above, os.W_OK | os.X_OK):
+                raise _unwritable(path, os.strerror(errno.EACCES))
+            if path.exists():
+                _refuse_contents(path)
+        except OSError as error:
+            raise _unwritable(path, error.strerror or str(error)) from None
+        return cls(path)
 
     @classmethod
     def existing(cls, out: Path | None, network: str) -> RunFolder:
@@ -315,6 +329,17 @@ class RunFolder:
             )
 
 
+def _refuse_contents(out: Path) -> None:
+    """Raise SpecError (E632) for a folder that has something in it, but for what a run leaves that never began."""
+    if {path.name for path in out.iterdir() if path.suffix != ".partial"} - BEFORE_IT_BEGINS:
+        help = "name another folder, or go on with the run in it by --resume"
+        raise SpecError([Diagnostic("E632", f"{out} has something in it, and no run is overwritten", help=help)])
+
+
+def _unwritable(path: Path, reason: str) -> SpecError:
+    return SpecError([Diagnostic("E632", f"cannot write to {path}: {reason}")])
+
+
 def _name(network: str) -> str:
     """The network's name as a folder may be called."""
     return re.sub(r"[^\w.-]+", "_", network).strip(".") or "run"
@@ -341,7 +366,7 @@ def _counted(runs: Path, network: str) -> Path:
                 continue
             return path
     except OSError as error:
-        raise SpecError([Diagnostic("E632", f"cannot write to {runs}: {error.strerror or error}")]) from None
+        raise _unwritable(runs, error.strerror or str(error)) from None
 
 
 def _latest(runs: Path, network: str) -> Path | None:
