@@ -69,6 +69,7 @@ def measured(arguments: list[str]) -> Cost:
     """Run Python with the arguments, without output. Raises RuntimeError where it fails."""
     null = os.open(os.devnull, os.O_WRONLY)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     child = os.posix_spawn(
         sys.executable, [sys.executable, *arguments], environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)]
     )

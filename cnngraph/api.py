@@ -11,7 +11,7 @@ from cnngraph.document import value_of
 from cnngraph.elaborate.bases import base_names
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
-from cnngraph.lint.training import own_recipe_misfits
+from cnngraph.lint.run import Lint
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ def load(spec: str | Path, /, **params: Any) -> Graph:
 
 
 def check(spec: str | Path, /, **params: Any) -> list[Diagnostic]:
-    """All that is wrong with a spec, a file or a name of the library; an empty list if it is fine."""
-    compilation = compile_spec(spec, _overrides(params))
-    return [*compilation.diagnostics, *own_recipe_misfits(compilation)]
+    """All errors and warnings of a spec, a file or a name of the library; an empty list if it is fine."""
+    return list(Lint(own=True).run(compile_spec(spec, _overrides(params))).diagnostics)
 
 
 def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:

@@ -14,7 +14,7 @@ from pathlib import Path
 from cnngraph.compilation import compile_spec
 from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.library import Network, is_family, library_root, network_files
-from cnngraph.numbers import percent, short, sizes
+from cnngraph.numbers import percent, show_count, show_sizes
 
 INTRODUCTION = """\
 # The networks that come along
@@ -115,8 +115,8 @@ def _table(section: Section) -> str:
     columns: dict[str, Callable[[Network], str]] = {
         "network": lambda each: f"[{each.name}]({each.file})",
         "parameters": lambda each: f"{each.num_params:,}",
-        "MACs": lambda each: short(each.macs),
-        "input": lambda each: ", ".join(map(sizes, each.input_shapes.values())),
+        "MACs": lambda each: show_count(each.macs),
+        "input": lambda each: ", ".join(map(show_sizes, each.input_shapes.values())),
     }
     for name in dict.fromkeys(name for each in section.networks for name in each.published):
         columns[f"error on {name}"] = lambda each, name=name: (  # type: ignore[misc]

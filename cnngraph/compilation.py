@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import process_time
+from typing import TYPE_CHECKING
 
-from cnngraph.diagnostics import Diagnostic, Severity, Source, SpecError
-from cnngraph.document import LIMITS, Limits, Table, Value, read_file
+from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
+from cnngraph.document import LIMITS, Limits, Value, read_file
 from cnngraph.elaborate.elaborate import MAX_NODES, collector_paused, elaborate
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override, load_spec
@@ -17,7 +18,9 @@ from cnngraph.language.model import Spec
 from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
 
-FOLLOWING = {"W320"}  # warnings that an error may be the reason for: a param is unused where its use is misspelt
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
+
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
 
 
@@ -25,17 +28,21 @@ WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all writte
 class Compilation:
     """A spec, the graph that came of it, and all that is wrong.
 
-    With errors, `graph` is the part that stands, if any does. A library of blocks has no graph.
+    With errors, `graph` is the part that stands, if any does. A library of blocks has no graph. `recipe` is the one
+    that the spec names or holds. The spec imports from `folder`; `recompile` compiles another text as this one was.
     """
 
     spec: Spec | None
     graph: Graph | None
     diagnostics: tuple[Diagnostic, ...]
+    recipe: Recipe | None = None
+    folder: Path | None = None
+    recompile: Callable[[str], Compilation] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
         """Whether there is no error."""
-        return all(each.severity is not Severity.ERROR for each in self.diagnostics)
+        return not has_errors(self.diagnostics)
 
 
 def compile_spec(
@@ -80,6 +87,7 @@ def compile_text(
     began = process_time()
     result = compiled(source.text)
     seconds = process_time() - began
+    result = replace(result, folder=folder, recompile=compiled)
     if not fixes or result.ok:
         return result
 
@@ -105,14 +113,11 @@ def _compile(
             parsed, mistakes = load_spec(source, folder, overrides, input, limits)
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
-            sound = all(each.severity is not Severity.ERROR for each in mistakes)
-            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=sound)
+            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=not has_errors(mistakes))
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
-    told = (*mistakes, *result.diagnostics, *_recipe_mistakes(parsed))
-    if any(each.severity is Severity.ERROR for each in told):
-        told = tuple(each for each in told if each.code not in FOLLOWING)
-    return Compilation(parsed, result.graph, told)
+    recipe, wrong = _own_recipe(parsed)
+    return Compilation(parsed, result.graph, (*mistakes, *result.diagnostics, *wrong), recipe)
 
 
 def limits_for(max_nodes: int) -> Limits:
@@ -120,15 +125,16 @@ def limits_for(max_nodes: int) -> Limits:
     return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
 
 
-def _recipe_mistakes(spec: Spec) -> tuple[Diagnostic, ...]:
-    """What is wrong with the recipe that a spec names or holds."""
+def _own_recipe(spec: Spec) -> tuple[Recipe | None, Sequence[Diagnostic]]:
+    """The recipe that a spec names or holds, and what is wrong with it."""
     if spec.train is None:
-        return ()
+        return None, ()
 
-    from cnngraph.recipe import read_recipe, recipe_table
+    from cnngraph.recipe import read_recipe
+    from cnngraph.recipe.changed import find_table
 
     try:
-        table = spec.train if isinstance(spec.train, Table) else recipe_table(spec.train.text, spec.train.span)
+        table, name = find_table(spec.train, None)
     except SpecError as error:
-        return error.diagnostics
-    return tuple(read_recipe(table, name=spec.name)[1])
+        return None, error.diagnostics
+    return read_recipe(table, name=name)

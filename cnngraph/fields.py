@@ -11,11 +11,11 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
 from cnngraph.document import core_scalar
+from cnngraph.frozen import Frozen, dataclass_fields
 
 Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
@@ -39,7 +39,7 @@ class FieldError(Exception):
         self.help = help
 
 
-class Kind(ABC):
+class Kind(Frozen, ABC):
     """Which values a field takes."""
 
     @abstractmethod
@@ -55,8 +55,7 @@ class Kind(ABC):
         """A few words for the manual: `an integer of at least 1`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Frozen):
     """One field of a dataclass, with what the manual says of it."""
 
     name: str
@@ -83,7 +82,7 @@ def fields_of(cls: type[Any]) -> dict[str, Field]:
     if cls not in _FIELDS:
         _FIELDS[cls] = {
             each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
-            for each in dataclasses.fields(cls)
+            for each in dataclass_fields(cls)
             if "kind" in each.metadata
         }
     return _FIELDS[cls]
@@ -147,7 +146,6 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-@dataclass(frozen=True, slots=True)
 class Int(Kind):
     """An integer within bounds."""
 
@@ -171,7 +169,6 @@ class Int(Kind):
         return f"an integer of at least {self.minimum}" if self.minimum > -(2**31) else "an integer"
 
 
-@dataclass(frozen=True, slots=True)
 class Float(Kind):
     """A number within bounds, whole or not."""
 
@@ -196,7 +193,6 @@ class Float(Kind):
         return f"a number of at least {self.minimum:g}" if low else "a number"
 
 
-@dataclass(frozen=True, slots=True)
 class Bool(Kind):
     """true or false."""
 
@@ -213,7 +209,6 @@ class Bool(Kind):
         return "true or false"
 
 
-@dataclass(frozen=True, slots=True)
 class Choice(Kind):
     """One of some words. `elsewhere` are other names for them."""
 
@@ -235,7 +230,6 @@ class Choice(Kind):
         return " or ".join(self.options) if len(self.options) < 3 else "one of " + ", ".join(self.options)
 
 
-@dataclass(frozen=True, slots=True)
 class Text(Kind):
     """Any text."""
 
@@ -251,7 +245,6 @@ class Text(Kind):
         return "a text"
 
 
-@dataclass(frozen=True, slots=True)
 class Pair(Kind):
     """Height and width: one integer for both, or a list of two. Held as a tuple of two."""
 
@@ -279,7 +272,6 @@ class Pair(Kind):
         return f"{Int(self.minimum, self.maximum).describe()}, or [height, width]"
 
 
-@dataclass(frozen=True, slots=True)
 class ListOf(Kind):
     """A list of one kind of thing, `least` to `most` long. Held as a tuple."""
 
@@ -305,7 +297,6 @@ class ListOf(Kind):
         return f"a list{of}, each {self.item.describe()}"
 
 
-@dataclass(frozen=True, slots=True)
 class Optional(Kind):
     """A kind, or null."""
 
@@ -328,7 +319,6 @@ class Optional(Kind):
         return f"{self.kind.describe()}, or null"
 
 
-@dataclass(frozen=True, slots=True)
 class Either(Kind):
     """The first of several kinds that takes the value: `Either(Choice(("half",)), Pair(0))`."""
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cnngraph.catalogue import library_page, library_text
 from cnngraph.experiment_plan.manual import experiment_manual
+from cnngraph.language.words import keys_manual
+from cnngraph.lint.manual import lint_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema
@@ -23,10 +25,12 @@ def schema_text() -> str:
 
 
 FILES: dict[str, Callable[[], str]] = {
+    "docs/keys.md": keys_manual,
     "docs/ops.md": manual,
     "docs/recipes.md": recipe_manual,
     "docs/experiments.md": experiment_manual,
     "docs/json.md": documents_manual,
+    "docs/lint.md": lint_manual,
     "cnngraph/schema.json": schema_text,
     "cnngraph/library.json": library_text,
     "specs/README.md": library_page,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,4 +101,6 @@ def shown(path: Path) -> str:
 
 def catalogue() -> list[Network]:
     """The library's networks without its families, as they were when cnngraph/library.json was generated."""
+    import json
+
     return [Network(**each) for each in json.loads(CATALOGUE.read_text(encoding="utf-8"))]

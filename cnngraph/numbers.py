@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def short(count: int) -> str:
+def show_count(count: int) -> str:
     """Three digits and a unit: `930`, `37.1 k`, `6.02 M`."""
     for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if count >= 0.9995 * size:
@@ -14,7 +14,7 @@ def short(count: int) -> str:
     return str(count)
 
 
-def sizes(shape: Sequence[int]) -> str:
+def show_sizes(shape: Sequence[int]) -> str:
     """`64×56×56`; `1` for a single number."""
     return "×".join(map(str, shape)) or "1"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from cnngraph.language.model import LANGUAGE_VERSION
-from cnngraph.language.nodes import CARRIES, REPEAT_WORDS
 from cnngraph.language.parse import DATA_SET
+from cnngraph.language.words import CARRIES, FILE_KEYS, NODE_KEYS, OWN_BLOCK_KEYS, REPEAT_KEYS, RESERVED_PARAMS, Key
 from cnngraph.ops.init import init_schema
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import builtin_ops
@@ -35,6 +35,11 @@ PUBLISHED: Schema = {
     "type": ["object", "null"],
     "additionalProperties": {"type": "number", "minimum": 0, "maximum": 100},
     "propertyNames": {"pattern": f"^{DATA_SET.pattern}$"},
+}
+IGNORE: Schema = {
+    "type": ["object", "null"],
+    "additionalProperties": {"type": "string", "pattern": "\\S"},
+    "propertyNames": {"pattern": "^W[0-9]{3}$"},
 }
 OVERLAY: Schema = {"type": ["object", "null"]}
 
@@ -70,79 +75,53 @@ def recipe_file_schema() -> Schema:
 
 
 def _file_words() -> Schema:
-    words: dict[str, tuple[Schema, str]] = {
-        "cnngraph": ({"const": LANGUAGE_VERSION}, "The language's version."),
-        "name": (TEXT, "The network's name; by default the file's."),
-        "about": (TEXT, "What the network is, and what is special about it."),
-        "paper": (TEXT, "Where it comes from: authors, year, title."),
-        "published": (PUBLISHED, "Published top-1 errors in percent, by data set: {imagenet: 23.85}."),
-        "input": (
-            {"anyOf": [SIZES, {"type": "object", "additionalProperties": SIZES, "propertyNames": NAME}]},
-            "[channels, height, width] of one image, or several inputs by name: {left: [..], right: [..]}.",
-        ),
-        "params": (_ref("params"), "Values that --set changes; a default may be an expression over earlier params."),
-        "import": (TEXTS, "Files whose blocks are taken; looked up beside this file, then in the library."),
-        "extends": (
-            TEXT,
-            "A file, or a network of the library by name, that this one is, but for what is said here.",
-        ),
-        "blocks": (
-            {"type": ["object", "null"], "additionalProperties": _ref("block"), "propertyNames": NAME},
-            "Nodes with blanks, by name; each can be used as an op.",
-        ),
-        "nodes": (_ref("nodes"), "The network, in the order of its modules."),
-        "outputs": (
-            {"anyOf": [PATH, {"type": ["object", "null"], "additionalProperties": PATH, "propertyNames": NAME}]},
-            "What the network gives, by name: {logits: fc}. By default its last node.",
-        ),
-        "training_only": (TEXTS, "Outputs that are computed in training mode only, with what only they need."),
-        "init": (_init(), "How weights are filled at first; the last rule that fits a module sets it."),
-        "weights": (_weights(), "Names of published weights that differ: {renames: {theirs: ours}}."),
-        "train": (
-            {"anyOf": [_ref("recipe"), {"enum": recipe_names()}, TEXT]},
-            "The training recipe, or the name of a recipe's file.",
-        ),
+    words: dict[str, Schema] = {
+        "cnngraph": {"const": LANGUAGE_VERSION},
+        "name": TEXT,
+        "about": TEXT,
+        "paper": TEXT,
+        "published": PUBLISHED,
+        "input": {"anyOf": [SIZES, {"type": "object", "additionalProperties": SIZES, "propertyNames": NAME}]},
+        "params": _ref("params"),
+        "import": TEXTS,
+        "extends": TEXT,
+        "blocks": {"type": ["object", "null"], "additionalProperties": _ref("block"), "propertyNames": NAME},
+        "nodes": _ref("nodes"),
+        "outputs": {"anyOf": [PATH, {"type": ["object", "null"], "additionalProperties": PATH, "propertyNames": NAME}]},
+        "training_only": TEXTS,
+        "init": _init(),
+        "weights": _weights(),
+        "train": {"anyOf": [_ref("recipe"), {"enum": recipe_names()}, TEXT]},
+        "ignore": IGNORE,
     }
-    return _described(words)
+    return _described(FILE_KEYS, words)
 
 
 def node_words() -> Schema:
-    """The language's words on a node, as properties."""
-    words: dict[str, tuple[Schema, str]] = {
-        "op": (TEXT, "An op, a block, or an expression for the name of one."),
-        "from": (PATHS, "What it reads: paths. By default the node above, or `in`."),
-        "when": (CONDITION, "An expression; where it is false the node is absent, a wire for its first input."),
-        "else": (PATHS, "What stands for the node where it is absent; [] for nothing."),
-        "nodes": (_ref("nodes"), "A scope of its own; its value is its last node."),
-        "repeat": (
-            {"type": ["string", "integer", "array"], "minimum": 0},
-            "A number of rounds or a list of rows. $i is the index from 0, $item the element.",
-        ),
-        "first": (OVERLAY, "Words of the first round."),
-        "last": (OVERLAY, "Words of the last round."),
-        "carry": (
-            {"enum": list(CARRIES)},
-            "What the next round reads: the round before, the concat of all so far, or the repeat's own input.",
-        ),
-        "name": (PATH, "The first round's name; the number at its end counts on."),
-        "flat": ({"type": "boolean"}, "Drops one level of names."),
-        "expect": (
-            {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},
-            "The shape that must come out: [channels, height, width], _ for any.",
-        ),
-        "share": (PATH, "Runs the module of that node again, weights included."),
-        "unused": ({"type": "boolean"}, "Built for its keys and never run."),
+    """The language's keys of a node, as properties."""
+    words: dict[str, Schema] = {
+        "op": TEXT,
+        "from": PATHS,
+        "when": CONDITION,
+        "else": PATHS,
+        "nodes": _ref("nodes"),
+        "repeat": {"type": ["string", "integer", "array"], "minimum": 0},
+        "first": OVERLAY,
+        "last": OVERLAY,
+        "carry": {"enum": list(CARRIES)},
+        "name": PATH,
+        "flat": {"type": "boolean"},
+        "expect": {"anyOf": [{"type": "array", "items": _expected()}, EXPRESSION]},
+        "share": PATH,
+        "unused": {"type": "boolean"},
+        "ignore": IGNORE,
     }
-    return _described(words)
+    return _described(NODE_KEYS, words)
 
 
 def block_words() -> Schema:
-    """The words that a block has beside those of a node, as properties."""
-    words: dict[str, tuple[Schema, str]] = {
-        "params": (_ref("params"), "What a use fills in; one without a value must be given."),
-        "inputs": (TEXTS, "Names of several inputs."),
-    }
-    return _described(words)
+    """The keys that a block has beside those of a node, as properties."""
+    return _described(OWN_BLOCK_KEYS, {"params": _ref("params"), "inputs": TEXTS})
 
 
 def _expected() -> Schema:
@@ -161,7 +140,7 @@ def _table(ops: Mapping[str, type[Op]], words: Schema) -> Schema:
         "type": "object",
         "properties": named,
         "oneOf": [{"required": ["op"]}, {"required": ["nodes"]}, {"required": ["share"]}],
-        "dependencies": {**{word: ["repeat"] for word in REPEAT_WORDS}, "else": ["when"]},
+        "dependencies": {**{word: ["repeat"] for word in REPEAT_KEYS}, "else": ["when"]},
         "allOf": [bare, *choices],
     }
 
@@ -195,7 +174,7 @@ def _nodes() -> Schema:
 
 
 def _params() -> Schema:
-    reserved = {"not": {"enum": [*node_words(), "params", "inputs", "in", "i", "item"]}}
+    reserved = {"not": {"enum": list(RESERVED_PARAMS)}}
     return {"type": ["object", "null"], "propertyNames": {**NAME, **reserved}}
 
 
@@ -214,8 +193,8 @@ def _weights() -> Schema:
     return {"type": ["object", "null"], "properties": {"renames": renames}, "additionalProperties": False}
 
 
-def _described(words: Mapping[str, tuple[Schema, str]]) -> Schema:
-    return {name: {"description": text, **schema} for name, (schema, text) in words.items()}
+def _described(keys: Mapping[str, Key], schemas: Mapping[str, Schema]) -> Schema:
+    return {name: {"description": key.doc.replace("`", ""), **schemas[name]} for name, key in keys.items()}
 
 
 def _ref(name: str) -> Schema:

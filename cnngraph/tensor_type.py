@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from cnngraph.numbers import show_sizes
+
 CHANNELS, HEIGHT, WIDTH = "C", "H", "W"
 OTHER = "?"  # an axis whose meaning an author's reshape has lost
 
@@ -78,4 +80,4 @@ class TensorType:
         return TensorType(new, self.axes, self.batched)
 
     def __str__(self) -> str:
-        return "×".join(map(str, self.sizes)) or "1"
+        return show_sizes(self.sizes)

@@ -20,6 +20,7 @@ from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Value, value_of
 from cnngraph.language.load import Override
+from cnngraph.lint.run import Lint
 from tests.library import ROOT
 
 ADDRESS_SPACE = 2_000_000_000  # bytes; more than a case may take, so that it is measured and not killed
@@ -75,7 +76,7 @@ def _compile(request: dict[str, Any]) -> dict[str, Any]:
     span = Span(Source("arguments", ""), 1, 1, 1, 1)
     overrides = [Override(name, value_of(value, span)) for name, value in request["params"].items()]
     given: Value | None = None if request["input"] is None else value_of(request["input"], span)
-    compilation = compile_spec(request["spec"], overrides, given, **request["options"])
+    compilation = Lint(own=True).run(compile_spec(request["spec"], overrides, given, **request["options"]))
     printed = sum(len(str(each)) for each in compilation.diagnostics)
     diagnostics = [each.to_dict() for each in compilation.diagnostics]
     return {"ok": compilation.ok, "diagnostics": diagnostics, "printed": printed}

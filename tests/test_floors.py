@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import networkx
@@ -82,3 +83,44 @@ def imported_by(path: Path) -> set[str]:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = networkx.DiGraph((module, other) for module, path in MODULES.items() for other in imported_by(path))
     assert [sorted(each) for each in networkx.strongly_connected_components(graph) if len(each) > 1] == []
+
+
+MAX_FILE, MAX_FUNCTION = 400, 60  # lines
+LONG_FILES: dict[str, str] = {
+    "elaborate/repairs.py": "causes and repairs of shape errors are being moved apart",
+}
+LONG_FUNCTIONS: dict[str, str] = {
+    "train/run.py: run_training": "the order of a run's start, read from top to bottom",
+}
+
+
+def test_files_and_functions_are_short() -> None:
+    """A longer one needs a reason, which stands above."""
+    files = {name: path.read_text(encoding="utf-8") for path in MODULES.values() for name in [_name(path)]}
+    long_files = {name for name, text in files.items() if text.count("\n") > MAX_FILE}
+    long_functions = {
+        f"{name}: {node.name}"
+        for name, text in files.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or node.lineno) - node.lineno + 1 > MAX_FUNCTION
+    }
+    assert long_files == LONG_FILES.keys()
+    assert long_functions == LONG_FUNCTIONS.keys()
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_every_module_has_its_floor() -> None:
+    """A new room is put into the layers and into the lists of what may not import PyTorch or yaml."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        layers, torch, _, yaml = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    placed = {room.strip() for layer in layers["layers"] for room in layer.split("|")}
+    rooms = {".".join(module.split(".")[:2]) for module in MODULES if module.count(".")} - {"cnngraph.__main__"}
+    assert placed == rooms
+    assert rooms - set(torch["source_modules"]) == {
+        *(f"cnngraph.{room}" for room in ("api", "backend", "cli", "experiment", "runs", "train", "version")),
+    }
+    assert rooms - set(yaml["source_modules"]) == {"cnngraph.document"}

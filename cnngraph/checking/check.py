@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from cnngraph.checking.finding import KINDS, Target, find_targets, is_new, is_ours
 from cnngraph.checking.report import CheckReport, FileReport, Kind
 from cnngraph.compilation import Compilation, compile_text, limits_for
-from cnngraph.diagnostics import Diagnostic, Source, SpecError
+from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
 from cnngraph.document import Limits, Table, Value, parse, read_file
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.file_kinds import kind_of
-from cnngraph.lint.training import misfits, own_recipe_misfits
+from cnngraph.lint.run import Lint
+from cnngraph.lint.selection import EVERYTHING, Selection
+from cnngraph.lint.training import misfits
 from cnngraph.ops.registry import Registry, load_ops
 
 if TYPE_CHECKING:  # recipes and experiments are imported where they are needed: most specs name none
@@ -39,6 +41,7 @@ class CheckOptions:
     max_nodes: int = MAX_NODES
     recipe: str | None = None
     images: ReadImages | None = None
+    selection: Selection = EVERYTHING  # of warnings
 
     @property
     def limits(self) -> Limits:
@@ -105,7 +108,7 @@ def _experiment(source: Source, path: Path, options: CheckOptions) -> FileReport
     from cnngraph.experiment_plan.reading import read_source
 
     try:
-        made = checked_plan(read_source(source, path), options.images)
+        made = checked_plan(read_source(source, path), options.images, options.selection)
     except SpecError as error:
         return FileReport(source.name, Kind.EXPERIMENT, error.diagnostics)
     facts = {"variants": len(made.plan.variants), "runs": len(made.plan.trials)} if made.plan else {}
@@ -130,34 +133,37 @@ def _spec(source: Source, path: Path, options: CheckOptions) -> FileReport:
     if not compilation.ok or spec is None:
         return FileReport(source.name, Kind.SPEC, compilation.diagnostics)
     if graph is None:
-        return FileReport(source.name, Kind.BLOCKS, compilation.diagnostics, {"blocks": len(spec.library.blocks)})
+        found = Lint(selection=options.selection).run(compilation).diagnostics
+        return FileReport(source.name, Kind.BLOCKS, found, {"blocks": len(spec.library.blocks)})
     found, facts = _fit(compilation, graph, options)
     size = {"parameters": graph.num_params, "macs": graph.macs}
-    return FileReport(source.name, Kind.SPEC, compilation.diagnostics + found, size | facts)
+    return FileReport(source.name, Kind.SPEC, found, size | facts)
 
 
 def _fit(
     compilation: Compilation, graph: Graph, options: CheckOptions
 ) -> tuple[tuple[Diagnostic, ...], dict[str, int | str]]:
-    """Whether recipe and data fit a network: diagnostics, and facts of what was compared with it."""
+    """All diagnostics of a network and of how recipe and data fit it, and facts of what was compared with it."""
+    own = Lint(own=True, changes=options.train, selection=options.selection)
+    if options.recipe is None and options.images is None and not options.train:
+        return own.run(compilation).diagnostics, {}
+
+    from cnngraph.recipe.changed import find_table, read_changed
+
     assert compilation.spec
     try:
-        if options.recipe is None and options.images is None and not options.train:
-            return own_recipe_misfits(compilation), {}
-
-        from cnngraph.recipe.changed import find_table, read_changed
-
         table, name = find_table(compilation.spec.train, options.recipe)
         recipe = read_changed(table, options.train, name)
         if options.recipe is None and options.images is None:
-            return own_recipe_misfits(compilation, options.train), {}
+            return own.run(compilation).diagnostics, {}
         found, images = recipe_and_data(recipe, graph, options.images)
     except SpecError as error:
-        return error.diagnostics, {}
+        return (*Lint(selection=options.selection).run(compilation).diagnostics, *error.diagnostics), {}
+    warnings = Lint(recipe, selection=options.selection).run(compilation).diagnostics
     facts: dict[str, int | str] = {"recipe": name}
     if images:
         facts |= {"images": images.count or 0, "classes": images.classes}
-    return tuple(found), facts
+    return (*warnings, *found), facts
 
 
 def recipe_and_data(
@@ -165,7 +171,7 @@ def recipe_and_data(
 ) -> tuple[list[Diagnostic], ImageFacts | None]:
     """What keeps a network from training by a recipe, on its data if that is to be read. Raises SpecError."""
     found = misfits(recipe, graph)
-    if found or images is None:
+    if has_errors(found) or images is None:
         return found, None
     facts = images(recipe, next(iter(graph.inputs.values())))
     return misfits(recipe, graph, images=facts), facts

@@ -13,7 +13,7 @@ from cnngraph.checking.report import Kind
 from cnngraph.diagnostics import Diagnostic, Source, SpecError
 from cnngraph.document import Limits, Table, parse, read_file
 from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
-from cnngraph.language.parse import FILE_WORDS
+from cnngraph.language.words import FILE_KEYS
 from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
 from cnngraph.nearest import did_you_mean
 
@@ -129,7 +129,7 @@ def _vocabulary(kind: str | None) -> frozenset[str]:
 
     match kind:
         case file_kinds.SPEC:
-            return frozenset(FILE_WORDS)
+            return frozenset(FILE_KEYS)
         case file_kinds.RECIPE:
             return frozenset(fields_of(Recipe))
         case file_kinds.EXPERIMENT:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cnngraph.diagnostics import Diagnostic, Severity, Span
+from cnngraph.diagnostics import Diagnostic, Severity, Span, has_errors
 
 
 class Kind(StrEnum):
@@ -35,7 +35,7 @@ class FileReport:
     @property
     def ok(self) -> bool:
         """Whether there is no error."""
-        return all(diagnostic.severity is not Severity.ERROR for diagnostic in self.diagnostics)
+        return not has_errors(self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True)

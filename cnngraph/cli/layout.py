@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from cnngraph.cli.messages import Styled
 from cnngraph.cli.table import Row
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 from cnngraph.text import one_line
 
 HEADER = ("node", "operation", "shape", "parameters", "MACs")
@@ -43,7 +43,7 @@ def _cells(row: Row) -> list[Styled]:
         _operation(row),
         [(row.shape, style)],
         [(f"{row.num_params:,}" if row.num_params else "", style)],
-        [(short(row.macs) if row.macs else "", style)],
+        [(show_count(row.macs) if row.macs else "", style)],
     ]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -29,6 +27,8 @@ PARTS = (  # of a diagnostic's lines, and their style; an empty one is the sever
 
 def json_text(value: object, indent: int | None = None) -> str:
     """The value as JSON, with escapes for what would steer a terminal, and for all but ASCII where stdout needs it."""
+    import json
+
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")
     return json_safe(json.dumps(value, indent=indent, ensure_ascii=not encoding.startswith("utf")))
 
@@ -68,7 +68,9 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], *, to_stderr: bool) -> 
 
 def terminal_width() -> int | None:
     """How wide stdout is; None for a file or a pipe, which take any width."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_styled(lines: Iterable[Styled]) -> None:

@@ -15,6 +15,7 @@ from cnngraph.cli.complete import complete_networks
 if TYPE_CHECKING:
     from cnngraph.document import Value
     from cnngraph.language.load import Override
+    from cnngraph.lint.selection import Selection
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Format: TypeAlias = Literal["text", "json"]
@@ -97,6 +98,47 @@ def reading_options(command: Function) -> Function:
     for option in (max_nodes_option, plugin_option, _input_option, _set_option):  # click takes the last one first
         function = option(function)
     return function  # type: ignore[no-any-return]
+
+
+_select_option = click.option(
+    "--select",
+    "selected",
+    multiple=True,
+    metavar="CODES",
+    help="Report only these warnings: codes or their beginnings, such as W401,W6. Errors are always reported.",
+)
+_ignore_option = click.option(
+    "--ignore", "ignored", multiple=True, metavar="CODES", help="Do not report these warnings, such as W401,W6."
+)
+
+
+def selection_options(command: Function) -> Function:
+    """Add --select and --ignore to a command, which is given their values as `selection`."""
+
+    @functools.wraps(command)
+    def call(*, selected: Sequence[str], ignored: Sequence[str], **values: Any) -> Any:
+        return command(selection=_selection(selected, ignored), **values)
+
+    function: Any = call
+    for option in (_ignore_option, _select_option):
+        function = option(function)
+    return function  # type: ignore[no-any-return]
+
+
+def _selection(selected: Sequence[str], ignored: Sequence[str]) -> Selection:
+    """Which warnings are wanted. Raises click.BadParameter for a code that no warning has."""
+    from cnngraph.lint.selection import EVERYTHING, UnknownCodeError, select
+
+    if not selected and not ignored:
+        return EVERYTHING
+    chosen, left_out = (
+        [code.strip() for text in texts for code in text.split(",") if code.strip()] for texts in (selected, ignored)
+    )
+    try:
+        return select(chosen, left_out)
+    except UnknownCodeError as error:
+        option = "--select" if error.code in chosen else "--ignore"
+        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 @dataclass(frozen=True, slots=True)

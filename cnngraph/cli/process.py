@@ -19,7 +19,6 @@ from click.exceptions import Exit
 from cnngraph.cli.app import COMPLETE, NAME, app
 from cnngraph.cli.messages import complain, print_diagnostics
 from cnngraph.diagnostics import SpecError
-from cnngraph.files import NO_ROOM
 from cnngraph.interrupts import INTERRUPTED, interrupts
 from cnngraph.launch import local_rank
 from cnngraph.nearest import did_you_mean
@@ -155,6 +154,8 @@ def _failed(error: Exception) -> int:
 
 
 def _say_what_system_refuses(error: OSError) -> None:
+    from cnngraph.files import NO_ROOM
+
     reason = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:
         complain(f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}")

@@ -15,15 +15,21 @@ from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.language.model import Spec
+from cnngraph.lint.run import Lint
 
 
-def compile_file(spec: str, how: Reading) -> Compilation:
-    """Read, check and elaborate the spec with what the options say."""
-    find_plugins(how.plugins)
-    compilation = compile_spec(spec, how.params, how.input, max_nodes=how.max_nodes, plugins=how.plugins)
+def compile_file(spec: str, how: Reading, lint: Lint | None = None) -> Compilation:
+    """Read, check, elaborate and lint the spec with what the options say."""
+    compilation = compile_unlinted(spec, how)
     if how.train and compilation.ok and compilation.spec:
         compilation = replace(compilation, diagnostics=compilation.diagnostics + _train_mistakes(compilation.spec, how))
-    return compilation
+    return (lint or Lint()).run(compilation)
+
+
+def compile_unlinted(spec: str, how: Reading) -> Compilation:
+    """The same without the warnings of lint, and without what the options change in the recipe."""
+    find_plugins(how.plugins)
+    return compile_spec(spec, how.params, how.input, max_nodes=how.max_nodes, plugins=how.plugins)
 
 
 def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:

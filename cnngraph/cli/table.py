@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
-from cnngraph.numbers import short, sizes
+from cnngraph.numbers import show_count, show_sizes
 from cnngraph.render.label import op_label
 
 LONGEST_LIST = 4  # shapes that are written out
@@ -42,12 +42,12 @@ class Tabulation:
         """The inputs, then every node and scope in the order of the spec, then the outputs."""
         graph = self.graph
         for name, each in graph.inputs.items():
-            yield Row("", name, "input", "", sizes(each.sizes), 0, 0, is_scope=False)
+            yield Row("", name, "input", "", show_sizes(each.sizes), 0, 0, is_scope=False)
         yield from self.children(graph.root, "", 1)
         above = Above(graph, graph.root)
         for name, ref in graph.outputs.items():
             notes = TRAINING_ONLY if name in graph.training_only else ""
-            shape = sizes(graph.type_of(ref).sizes)
+            shape = show_sizes(graph.type_of(ref).sizes)
             yield Row("", name, "output", above.name_of(ref), shape, 0, 0, is_scope=False, notes=notes)
 
     def children(self, scope: Scope, guide: str, level: int, around: Above | None = None) -> Iterator[Row]:
@@ -183,4 +183,4 @@ class Above:
 
 def summary(graph: Graph) -> str:
     """`97,298 parameters · 6.02 M MACs · 34 operations`."""
-    return f"{graph.num_params:,} parameters · {short(graph.macs)} MACs · {len(graph.nodes):,} operations"
+    return f"{graph.num_params:,} parameters · {show_count(graph.macs)} MACs · {len(graph.nodes):,} operations"

@@ -41,6 +41,11 @@ class Diagnostic:
     causes: tuple[Cause, ...] = field(default=(), repr=False, compare=False)
 
     @property
+    def is_error(self) -> bool:
+        """Whether it ends the compilation; a warning does not."""
+        return self.severity is Severity.ERROR
+
+    @property
     def file(self) -> str | None:
         """The file's name, as the person gave it."""
         return self.span.file if self.span else None
@@ -88,6 +93,11 @@ class Diagnostic:
         return "\n".join(lines)
 
 
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether one of them is an error: errors stop what a command does, warnings are printed and it continues."""
+    return any(diagnostic.is_error for diagnostic in diagnostics)
+
+
 def _underlined(span: Span, gutter: str) -> list[str]:
     """The source line with its place underlined; long lines are shown around the place."""
     text = span.source.line(span.line).replace("\t", " ")
@@ -121,6 +131,14 @@ class SpecError(Exception):
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
+
+
+def warnings_of(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The diagnostics, where all of them are warnings. Raises SpecError with all of them where there is an error."""
+    found = tuple(diagnostics)
+    if has_errors(found):
+        raise SpecError(found)
+    return found
 
 
 class Mistakes(list[Diagnostic]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnngraph.diagnostics import Severity
+from cnngraph.diagnostics import has_errors
 from cnngraph.elaborate.elaborate import MAX_NODES, elaborate
 from cnngraph.graph.graph import Graph
 from cnngraph.ops.registry import Registry
@@ -16,7 +16,7 @@ def bases(graph: Graph) -> Iterator[Graph]:
     spec = graph.base
     while spec is not None:
         found = elaborate(spec, registry, max_nodes=max(MAX_NODES, 2 * len(graph.nodes)))
-        if found.graph and all(each.severity is not Severity.ERROR for each in found.diagnostics):
+        if found.graph and not has_errors(found.diagnostics):
             yield found.graph
         spec = spec.base
 

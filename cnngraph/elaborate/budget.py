@@ -1,12 +1,12 @@
-"""What the elaboration has spent and what it has found wrong, with the chain of uses it came through."""
+"""How much an elaboration may do, and the diagnostics it has found, with the chain of block uses they came through."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Severity, Span
-from cnngraph.elaborate.names import ProblemError, moved
+from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Span, has_errors
+from cnngraph.elaborate.messages import ProblemError, moved
 from cnngraph.language.model import BlockSpec
 
 MAX_NODES = 50_000
@@ -40,8 +40,8 @@ class Use:
 
 
 @dataclass(slots=True)
-class Ledger:
-    """Bounds and diagnostics. `chain` are the uses around the node at hand, the outermost first."""
+class Budget:
+    """Bounds and diagnostics of one elaboration. `chain` are the uses around the current node, the outermost first."""
 
     max_nodes: int
     at: Span | None  # the place of the last visit
@@ -93,8 +93,8 @@ class Ledger:
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything told so far is an error."""
-        return any(each.severity is Severity.ERROR for each in self.diagnostics)
+        """Whether any diagnostic so far is an error."""
+        return has_errors(self.diagnostics)
 
     def report(self, problem: ProblemError, path: str) -> None:
         """Keep a mistake, once: the same place in another use of a block is only counted."""
@@ -114,17 +114,17 @@ class Ledger:
         causes = (*found.causes, *around)
         self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
 
-    def tell(self, diagnostics: Iterable[Diagnostic]) -> None:
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Keep diagnostics that are complete."""
         self.diagnostics.extend(diagnostics)
 
-    def told(self) -> tuple[Diagnostic, ...]:
-        """All mistakes in the order of the text, with how often a block repeats each."""
-        told = []
-        for each in self.diagnostics:
-            times = self.repeated.get((each.code, each.span), 0) if each.span else 0
+    def result(self) -> tuple[Diagnostic, ...]:
+        """All diagnostics in the order of the text, with how often a block repeats each."""
+        found = []
+        for diagnostic in self.diagnostics:
+            times = self.repeated.get((diagnostic.code, diagnostic.span), 0) if diagnostic.span else 0
             if times:
                 more = f"and the same in {times} more {'use' if times == 1 else 'uses'}"
-                each = replace(each, notes=(*each.notes, more))
-            told.append(each)
-        return tuple(sorted(told, key=lambda each: (each.file or "", each.line or 0, each.column or 0)))
+                diagnostic = replace(diagnostic, notes=(*diagnostic.notes, more))
+            found.append(diagnostic)
+        return tuple(sorted(found, key=lambda item: (item.file or "", item.line or 0, item.column or 0)))

@@ -8,11 +8,12 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.elaborate.names import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
+from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
-from cnngraph.language.names import NODE_WORDS, heads, key_problem
+from cnngraph.language.names import heads, key_problem
+from cnngraph.language.words import NODE_KEYS
 from cnngraph.nearest import did_you_mean
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry
@@ -27,7 +28,7 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     """Nothing has that name."""
     other = registry.called(op.text)
     mend = f"did you mean {other}?" if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
-    if op.text in NODE_WORDS:
+    if op.text in NODE_KEYS:
         mend = f"{op} is a key of a node, not an op: {op}: …"
     help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
     return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
@@ -36,7 +37,7 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
 def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
     """A word that the op or block does not take."""
     options = list(known)
-    if key in NODE_WORDS:
+    if key in NODE_KEYS:
         return ProblemError(
             "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
         )
@@ -52,10 +53,10 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
 def _meant(word: str, options: list[str]) -> str | None:
     """Which word of an op was meant, that of another library perhaps; or which word of any node."""
     bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
-    other = bare if bare in options else meant(word, (*options, *NODE_WORDS))
+    other = bare if bare in options else meant(word, (*options, *NODE_KEYS))
     if other or len(word) == 1:  # one letter is near to any short word
         return f"did you mean {other}?" if other else None
-    return did_you_mean(word, [*options, *NODE_WORDS])
+    return did_you_mean(word, [*options, *NODE_KEYS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -15,12 +15,15 @@ from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
-from cnngraph.elaborate.budget import MAX_NODES, Ledger, TooLargeError
+from cnngraph.document.flow import write_flow
+from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
-from cnngraph.elaborate.finish import finish
-from cnngraph.elaborate.module_paths import Level, module_tree, type_of_slot
-from cnngraph.elaborate.names import Bound, Env, Given, ProblemError, Reach, Tensors, UnknownError
+from cnngraph.elaborate.finish import Walked, finish
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError, UnknownError
+from cnngraph.elaborate.module_paths import Level, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.values import Bound, Given, Reach, Tensors
 from cnngraph.elaborate.walk import Walker
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph import sizes
@@ -49,16 +52,16 @@ def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sou
 
     A spec that is not `sound` had mistakes in its text; what nobody reads may then be a consequence of these.
     """
-    ledger = Ledger(max_nodes, spec.nodes.span if spec.nodes else None)
-    ledger.tell(check_names(spec, registry))
-    counting = meter.set(ledger.spend)
+    budget = Budget(max_nodes, spec.nodes.span if spec.nodes else None)
+    budget.extend(check_names(spec, registry))
+    counting = meter.set(budget.spend)
     watching = sizes.log.set(sizes.SizeLog())
     try:
-        graph = _network(spec, registry, ledger, sound) if spec.nodes is not None else None
+        graph = _network(spec, registry, budget, sound) if spec.nodes is not None else None
     finally:
         meter.reset(counting)
         sizes.log.reset(watching)
-    return Elaboration(graph, ledger.told())
+    return Elaboration(graph, budget.result())
 
 
 @contextmanager
@@ -73,32 +76,53 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Graph | None:
+def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Graph | None:
     """The whole graph; in part where something failed, None where there is not even an input."""
-    assert spec.nodes is not None
     kept = sizes.log.get()
     assert kept is not None
-    maker = Maker(ledger, kept)
+    maker = Maker(budget, kept)
+    env = _environment(spec, maker, budget)
+    if env is None:
+        return None
+    walked = _walk(spec, registry, env, maker, budget)
+    try:
+        graph, more = finish(spec, walked, complete=sound and not budget.has_errors)
+    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
+        if walked.last is not None:
+            budget.report(bound.problem, "")
+        return None
+    budget.extend(more)
+    complete = sound and not budget.has_errors
+    rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
+    return replace(graph, plugins=registry.plugins, size_rules=rules)
+
+
+def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
+    """The network's params and inputs; None where one of them is wrong."""
     env = Env(spec.library, {}, {}, Reach(), maker.type_of)
     try:
         _bind_params(spec, env)
-        env = env.inside(_inputs(spec, env, maker))
+        return env.inside(_inputs(spec, env, maker))
     except ProblemError as problem:
-        ledger.report(problem, "")
-        return None
+        budget.report(problem, "")
     except UnknownError:
-        return None
+        pass
     except TooLargeError as bound:
-        ledger.report(bound.problem, "")
-        return None
-    walker = Walker(registry, ledger, maker, spec.library, env.params)
-    slot: type_of_slot = []
+        budget.report(bound.problem, "")
+    return None
+
+
+def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> Walked:
+    """All nodes of the network, or those up to the one that goes over a bound."""
+    assert spec.nodes is not None
+    walker = Walker(registry, budget, maker, spec.library, env.params)
+    slot: Slot = []
     last = None
     try:
         last = walker.children(spec.nodes, env, Level(""), slot)
     except TooLargeError as bound:
-        ledger.chain.clear()
-        ledger.report(bound.problem, "")
+        budget.chain.clear()
+        budget.report(bound.problem, "")
     root = Scope(
         path="",
         kind="network",
@@ -110,19 +134,7 @@ def _network(spec: Spec, registry: Registry, ledger: Ledger, sound: bool) -> Gra
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    complete = sound and not ledger.has_errors
-    try:
-        graph, more = finish(
-            spec, env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over, complete=complete
-        )
-    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
-        if last is not None:
-            ledger.report(bound.problem, "")
-        return None
-    ledger.tell(more)
-    complete = sound and not ledger.has_errors
-    rules = sizes.SizeRules(kept.decisions, graph.nodes, graph.inputs) if kept.decisions and complete else None
-    return replace(graph, plugins=registry.plugins, size_rules=rules)
+    return Walked(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
 
 
 def _bind_params(spec: Spec, env: Env) -> None:
@@ -164,7 +176,7 @@ def _input_help(value: Any) -> str:
                 return f"input: {line} for a 1-D input, which is a map of height 1"
             return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
         case [_, _, _] if sizes is not value:
-            return f"input: [{', '.join(map(str, sizes))}]"
+            return f"input: {write_flow(sizes)}"
         case [_, _, _, _] if sizes is value and sizes[0] == 1:
             return f"the batch is implied: input: {show_value(sizes[1:])}"
         case [_, _, _, _] if sizes is value:

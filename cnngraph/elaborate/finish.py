@@ -4,71 +4,79 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity
+from cnngraph.diagnostics import Diagnostic, Mistakes, has_errors
 from cnngraph.document import Entry
-from cnngraph.elaborate.names import Bound, Env, ProblemError, UnknownError
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.paths import find
+from cnngraph.elaborate.values import Bound
 from cnngraph.fields import FieldError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.language.model import InitSpec, Spec, Word
 from cnngraph.nearest import did_you_mean
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
 
 DEFAULT_OUTPUT = "output"
 
 
-def finish(
-    spec: Spec,
-    env: Env,
-    root: Scope,
-    last: Bound | None,
-    nodes: list[Node],
-    inputs: Mapping[str, TensorType],
-    unused: set[int],
-    passed_over: Mapping[int, str],
-    *,
-    complete: bool,
-) -> tuple[Graph, list[Diagnostic]]:
-    """The graph and what is still wrong with it; of a graph that is not complete only the part is handed on."""
-    told = Mistakes()
-    outputs, nothing = _outputs(spec, env, last, told)
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What the walk through a spec has made: the scopes and nodes, and what their outputs are to be found by."""
+
+    env: Env
+    root: Scope
+    last: Bound | None  # the network's last node
+    nodes: list[Node]
+    inputs: Mapping[str, TensorType]
+    unused: set[int]
+    passed_over: Mapping[int, str]  # nodes that an absent node would read, and why it does not
+
+
+def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
+    """The graph, and what is still wrong with it. Of a graph that is not `complete` the part that could be made."""
+    found, nodes, unused = Mistakes(), walked.nodes, walked.unused
+    outputs, nothing = _outputs(spec, walked.env, walked.last, found)
     training = frozenset(word.text for word in spec.training_only) - nothing
-    told.extend(_training_mistakes(spec, nothing))
-    rules = _init_rules(spec, env, nodes, told, complete)
+    found.extend(_training_mistakes(spec, nothing))
+    rules = _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
     if complete and _are_taps(spec):
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
-    if complete and not any(each.severity is Severity.ERROR for each in told):
-        told.extend(_unread(root, nodes, live, unused, inputs, outputs.values(), passed_over))
-    flagged = tuple(
+    if complete and not has_errors(found):
+        found.extend(_unread(walked, live, unused, outputs.values()))
+    graph = Graph(
+        name=spec.name,
+        about=spec.about,
+        inputs=dict(walked.inputs),
+        outputs=outputs,
+        training_only=training,
+        nodes=_flagged(nodes, live, always, unused),
+        root=walked.root,
+        init=rules,
+        renames=spec.renames,
+        params={name: given.value for name, given in walked.env.params.items()},
+        paper=spec.paper,
+        published=spec.published,
+        base=spec.base,
+    )
+    return graph, found
+
+
+def _flagged(nodes: list[Node], live: set[int], always: set[int], unused: set[int]) -> tuple[Node, ...]:
+    """The nodes, each marked if it is run in training mode only, or never."""
+    return tuple(
         replace(node, training_only=index in live and index not in always, unused=index in unused)
         if index in unused or index not in always
         else node
         for index, node in enumerate(nodes)
     )
-    params = {name: given.value for name, given in env.params.items()}
-    graph = Graph(
-        name=spec.name,
-        about=spec.about,
-        inputs=dict(inputs),
-        outputs=outputs,
-        training_only=training,
-        nodes=flagged,
-        root=root,
-        init=rules,
-        renames=spec.renames,
-        params=params,
-        paper=spec.paper,
-        published=spec.published,
-        base=spec.base,
-    )
-    return graph, told
 
 
 def _are_taps(spec: Spec) -> bool:
@@ -142,17 +150,10 @@ def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
     return {index for index in live if index >= 0}
 
 
-def _unread(
-    root: Scope,
-    nodes: list[Node],
-    live: set[int],
-    unused: set[int],
-    inputs: Mapping[str, TensorType],
-    outputs: Iterable[Ref],
-    passed_over: Mapping[int, str],
-) -> list[Diagnostic]:
-    """Nodes that nobody reads, each told once: at the outermost block whose value it is, and at its first use."""
-    told = [
+def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[Ref]) -> list[Diagnostic]:
+    """Nodes that nothing reads, each reported once: at the outermost block whose value it is, and at its first use."""
+    root, nodes = walked.root, walked.nodes
+    found = [
         Diagnostic("E312", f"{nodes[index].path} is marked unused, yet it is read", nodes[index].span)
         for index in sorted(live & unused)
     ]
@@ -169,14 +170,14 @@ def _unread(
         if span in seen:
             continue
         seen[span] = index
-        fact = passed_over.get(index)
+        fact = walked.passed_over.get(index)
         notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
-        told.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
+        found.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
     used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
-    for position, name in enumerate(inputs):
+    for position, name in enumerate(walked.inputs):
         if -1 - position not in used and used:
-            told.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
-    return told
+            found.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
+    return found
 
 
 PASSED_OVER_HELP = "an absent node hands on its first input: name this one first in its from, or as its else"
@@ -201,8 +202,7 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complet
             continue
         rules.append(rule)
         if complete:  # else the modules that a rule fits may be among those that failed
-            own = each.match.span.source == spec.source
-            told.extend(_rule_mistakes(each, rule, nodes, own))
+            told.extend(_rule_mistakes(each, rule, nodes))
     return tuple(rules)
 
 
@@ -226,25 +226,15 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
         shape = node.parameters.get(entry.key)
         reason = value.refusal(shape) if shape is not None else None
         if reason:
-            note = f"{node.path}.{entry.key} is {'×'.join(map(str, shape or ()))}"
+            note = f"{node.path}.{entry.key} is {show_sizes(shape or ())}"
             yield Diagnostic("E703", reason, entry.key_span, notes=(note,))
             return
 
 
-def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node], own: bool) -> Iterable[Diagnostic]:
-    """A rule that fits nothing, or a parameter that none of its modules has.
-
-    What an extended spec's rule fits may be what its variant does without: only the spec's own rules are told then.
-    """
+def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
+    """A parameter that none of the modules has which a rule fits."""
     fitting = [node for node in nodes if rule.fits(node.op, node.path)]
-    if not fitting and not own:
-        return
     if not fitting:
-        ops = {node.op for node in nodes}
-        help = did_you_mean(rule.match, ops) or "match: an op's name, or a path with * (one part) and ** (any)"
-        severity = Severity.WARNING
-        message = f"this rule fits no module: {rule.match}"
-        yield Diagnostic("W701", message, spec.match.span, severity, help=help)
         return
     if all(node.op == "parameter" for node in fitting):
         message = "a free parameter is initialised by its own word, not by a rule"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Span
-from cnngraph.elaborate.names import ProblemError, bad_name
+from cnngraph.elaborate.messages import ProblemError, bad_name
 from cnngraph.graph.nodes import Node, Scope
 from cnngraph.language.model import Word
 from cnngraph.language.names import MAX_PATH, heads, key_problem
 
-type_of_slot = list[Any]  # scopes, node indices, and inner slots, in module order
+Slot: TypeAlias = "list[Any]"  # scopes, node indices, and inner slots, in module order
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Place:
     """Where a node's module goes: into a level, under a name (None: the next number), at a slot."""
 
     level: Level
-    slot: type_of_slot
+    slot: Slot
     name: Word | None
     span: Span
     path: str | None = None
@@ -81,7 +81,7 @@ class Place:
             level.containers.setdefault(head, self.span)
 
 
-def flattened(slot: type_of_slot) -> Iterator[Scope | int]:
+def flattened(slot: Slot) -> Iterator[Scope | int]:
     """A slot's scopes and nodes, inner slots opened."""
     waiting = [iter(slot)]
     while waiting:
@@ -94,7 +94,7 @@ def flattened(slot: type_of_slot) -> Iterator[Scope | int]:
             waiting.pop()
 
 
-def module_tree(path: str, slot: type_of_slot, nodes: list[Node], implicit: set[int]) -> tuple[Scope | int, ...]:
+def module_tree(path: str, slot: Slot, nodes: list[Node], implicit: set[int]) -> tuple[Scope | int, ...]:
     """The children of a module in order; dotted names grouped into containers at their first mention."""
     children = list(flattened(slot))
     skip = len(path) + 1 if path else 0

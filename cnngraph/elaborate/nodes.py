@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnngraph.diagnostics import Cause, Span
-from cnngraph.elaborate.budget import Ledger
+from cnngraph.elaborate.budget import Budget
 from cnngraph.elaborate.check_names import not_meant, unknown_word
-from cnngraph.elaborate.module_paths import type_of_slot
-from cnngraph.elaborate.names import Given, ProblemError, Reads, Tensors
+from cnngraph.elaborate.messages import ProblemError
+from cnngraph.elaborate.module_paths import Slot
 from cnngraph.elaborate.repairs import Blame
+from cnngraph.elaborate.values import Given, Reads, Tensors
 from cnngraph.fields import FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
@@ -35,8 +36,8 @@ class Facts:
 class Maker:
     """Makes the nodes of a graph, in order of execution."""
 
-    def __init__(self, ledger: Ledger, log: SizeLog) -> None:
-        self.ledger = ledger
+    def __init__(self, budget: Budget, log: SizeLog) -> None:
+        self.budget = budget
         self.log = log
         self.inputs: dict[str, TensorType] = {}
         self.input_names: list[str] = []
@@ -75,7 +76,7 @@ class Maker:
         owner, sharer = self.sharing
         return owner + path[len(sharer) :]
 
-    def place_at(self, span: Span, path: str, slot: type_of_slot) -> None:
+    def place_at(self, span: Span, path: str, slot: Slot) -> None:
         """Say where a shared module's use is written, which is not where its owner is."""
         for position in range(len(slot) - 1, -1, -1):  # it is one of the last: a repeat shares thousands of times
             each = slot[position]
@@ -121,7 +122,7 @@ class Maker:
             message = f"{cls.name} needs {' and '.join(missing)}"
             problems.append(ProblemError("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))
         for problem in problems[:-1]:
-            self.ledger.report(problem, path)
+            self.budget.report(problem, path)
         if problems:
             raise problems[-1]
         return cls(**values)
@@ -129,8 +130,8 @@ class Maker:
     def add(self, op: Op, words: Mapping[str, Given], reads: Reads, path: str, span: Span) -> int:
         """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
         refs = reads.refs
-        self.ledger.visit(span, len(self.nodes), 1)
-        self.ledger.spend(2 * len(refs))
+        self.budget.visit(span, len(self.nodes), 1)
+        self.budget.spend(2 * len(refs))
         types = tuple(self.type_of(ref) for ref in refs)
         try:
             facts = self.facts(op, types)
@@ -151,7 +152,7 @@ class Maker:
         span: Span,
     ) -> int:
         """One more node. Raises ProblemError where another has its path."""
-        self.ledger.spend(len(facts.types))
+        self.budget.spend(len(facts.types))
         if path in self._paths:
             raise ProblemError("E305", f"two nodes would be called {path}", span, help="give one another name")
         self._paths.add(path)
@@ -184,7 +185,7 @@ class Maker:
             known = self._facts[key] = _facts(op, types)
         return known
 
-    def concat(self, refs: tuple[Ref, ...], path: str, slot: type_of_slot, span: Span) -> Tensors:
+    def concat(self, refs: tuple[Ref, ...], path: str, slot: Slot, span: Span) -> Tensors:
         """The concatenation that `carry: concat` implies; of one tensor it is that tensor."""
         if len(refs) == 1:
             return Tensors(refs)
@@ -208,8 +209,8 @@ class Maker:
         more = refs[len(last.reads) :]
         if refs[: len(last.reads)] != last.reads:
             return None
-        self.ledger.visit(span, len(self.nodes), 1)
-        self.ledger.spend(2 * len(refs))
+        self.budget.visit(span, len(self.nodes), 1)
+        self.budget.spend(2 * len(refs))
         try:
             facts = self.facts(last.operation, (*last.types, *map(self.type_of, more)))
         except OpError:

@@ -11,7 +11,8 @@ from itertools import islice, pairwise
 from typing import TypeAlias
 
 from cnngraph.document import Listing, Table, Value, texts_in
-from cnngraph.elaborate.names import Env, ProblemError, UnknownError
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.expressions.values import spend
 from cnngraph.language.model import Library, NodeSpec, ScopeSpec, Word

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cnngraph.elaborate.names import NOT_KNOWN_YET, Bound, Env, ProblemError, Tensors, UnknownError, in_reach
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import NOT_KNOWN_YET, ProblemError, UnknownError, in_reach
+from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import Word
 from cnngraph.language.names import heads
 from cnngraph.nearest import did_you_mean

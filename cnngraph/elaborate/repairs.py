@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnngraph.diagnostics import Cause, Span
-from cnngraph.elaborate.names import Given, ProblemError, Reads
+from cnngraph.elaborate.messages import ProblemError
+from cnngraph.elaborate.values import Given, Reads
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cnngraph.elaborate.names import Bound, ProblemError, UnknownError
+from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.values import Bound
 from cnngraph.graph.nodes import Node
 from cnngraph.language.model import Word
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
@@ -47,7 +49,7 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
-                wanted, found = ("×".join(map(str, each or ())) for each in (shape, have))
+                wanted, found = (show_sizes(each) if each is not None else "missing" for each in (shape, have))
                 return "other weights", f"{name} would be {wanted}, but {b.path}.{name} is {found}"
         here, there = ([maker.type_of(ref) for ref in each.reads] for each in (a, b))
         if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):

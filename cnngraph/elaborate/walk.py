@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Cause, Span
-from cnngraph.document import Listing, Value
-from cnngraph.elaborate.budget import Ledger, TooLargeError
-from cnngraph.elaborate.check_names import no_such_op, not_meant, unknown_word
-from cnngraph.elaborate.module_paths import Level, Place, module_tree, type_of_slot
-from cnngraph.elaborate.names import Bound, Env, Given, ProblemError, Reach, Reads, Tensors, UnknownError
+from cnngraph.diagnostics import Span
+from cnngraph.document import Value
+from cnngraph.elaborate.blocks import bind_params, block_inputs, check_params
+from cnngraph.elaborate.budget import Budget, TooLargeError
+from cnngraph.elaborate.check_names import no_such_op
+from cnngraph.elaborate.expect import check_expect
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError, UnknownError
+from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_by_rounds, read_once, repeat
 from cnngraph.elaborate.sharing import difference, shareable
+from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Tensors
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
@@ -30,7 +34,7 @@ class Walker:
     """Elaborates nodes one after another. `home` is the spec's own library, whose blocks see the file's params."""
 
     registry: Registry
-    ledger: Ledger
+    budget: Budget
     maker: Maker
     home: Library
     file_params: dict[str, Given]
@@ -43,16 +47,16 @@ class Walker:
 
     # -- scopes
 
-    def children(self, scope: ScopeSpec, env: Env, level: Level, slot: type_of_slot) -> Bound:
+    def children(self, scope: ScopeSpec, env: Env, level: Level, slot: Slot) -> Bound:
         """Every node of a scope; the last one's value is the scope's."""
         count = len(scope.children)
         bounds: list[Bound | None] = [None] * count
-        slots: list[type_of_slot] = [[] for _ in range(count)]
+        slots: list[Slot] = [[] for _ in range(count)]
         slot.append(slots)
         names = self.child_names(scope, env, bounds)
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
-            self.ledger.report(problem, level.path)
+            self.budget.report(problem, level.path)
             for index in members:
                 bounds[index] = Bound(None, scope.children[index].span)
         for index, bound in enumerate(bounds):
@@ -93,15 +97,15 @@ class Walker:
             try:
                 names.append(_own_name(env.text(child.name), child.name.span, env))
             except ProblemError as problem:
-                self.ledger.report(problem, child.name.text)
+                self.budget.report(problem, child.name.text)
                 names.append(child.name.text)
                 bounds[index] = Bound(None, child.span)
         return names
 
     def node(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Bound:
         """One node, with its repeat, condition and checks; unknown where it fails."""
-        self.ledger.visit(child.span, len(self.maker.nodes))
-        depth = len(self.ledger.chain)
+        self.budget.visit(child.span, len(self.maker.nodes))
+        depth = len(self.budget.chain)
         start = len(self.maker.nodes)
         try:
             if child.broken:
@@ -115,20 +119,20 @@ class Walker:
             else:
                 bound = self.body(child, {}, reads, env, place)
             if child.expect is not None:
-                self.expect(child.expect, bound, env, place)
+                check_expect(child.expect, bound, env, self.maker)
             if child.unused:
                 self.unused.update(range(start, len(self.maker.nodes)))
                 bound.unused = True
             return bound
         except ProblemError as problem:
-            self.ledger.report(problem, place.peek())
+            self.budget.report(problem, place.peek())
         except UnknownError:
             pass
         except RecursionError:
             message = "blocks are nested too deeply here"
             raise TooLargeError("E503", message, child.span) from None
         finally:
-            del self.ledger.chain[depth:]
+            del self.budget.chain[depth:]
         return Bound(None, child.span)
 
     def reads(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str]) -> Reads:
@@ -225,13 +229,13 @@ class Walker:
         """A scope's nodes, under a level of their own unless it is flat."""
         start = len(self.maker.nodes)
         if flat:
-            inner: type_of_slot = []
+            inner: Slot = []
             place.slot.append(inner)
             last = self.children(scope, env, place.level, inner)
             stop = len(self.maker.nodes)
             return Bound(last.value, span, place.level.path, env.names, flat=True, start=start, stop=stop)
         path = place.take()
-        slot: type_of_slot = []
+        slot: Slot = []
         last = self.children(scope, env, Level(path), slot)
         bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
@@ -267,16 +271,16 @@ class Walker:
         self, block: BlockSpec, library: Library, words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec
     ) -> Bound:
         """A use of a block: its params bound, then its body."""
-        self.ledger.visit(child.span, len(self.maker.nodes))
+        self.budget.visit(child.span, len(self.maker.nodes))
         if block.body.broken:
             raise UnknownError
-        self.check_use(block, words, child)
-        inputs = self.block_inputs(block, reads, child)
-        self.ledger.enter(block, place.peek(), child.span)
+        check_params(block, words, child)
+        inputs = block_inputs(block, reads, child, self.maker)
+        self.budget.enter(block, place.peek(), child.span)
         body = block.body
         base = self.file_params if library is self.home else {}
         env = Env(library, dict(base), inputs, Reach(), self.maker.type_of, reads=reads)
-        rest = _bind(block, words, env)
+        rest = bind_params(block, words, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
         flat = body.flat or (child.flat and child.repeat is None)
@@ -291,36 +295,6 @@ class Walker:
             return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, use)
         bound.again = lambda reads, place: self.block(block, library, words, reads, place, child)
         return bound
-
-    def block_inputs(self, block: BlockSpec, reads: Reads, child: NodeSpec) -> dict[str, Bound]:
-        """What the block's inputs stand for in this use."""
-        if block.inputs is None and block.body.op is not None and block.body.repeat is None:
-            return {"in": Bound(reads.joined, child.span)}  # one op with words filled in reads what that op reads
-        names = [each.text for each in block.inputs] if block.inputs is not None else ["in"]
-        values = reads.values
-        if len(values) != len(names):
-            values = tuple(Tensors((ref,)) for ref in reads.refs)
-        if len(values) != len(names):
-            wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({', '.join(names)})"
-            message = f"the block {block.name} reads {wanted}, got {len(values)}"
-            help = (
-                "name them in the block: inputs: [x, skip]" if block.inputs is None else f"from: [{', '.join(names)}]"
-            )
-            raise ProblemError("E210", message, child.span, notes=self.maker.blame.facts(reads), help=help)
-        return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
-
-    def check_use(self, block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> None:
-        """Raise ProblemError for a word that the block does not take, or a param that it needs."""
-        known = {param.name.text: None for param in block.params}
-        missing = [each.name.text for each in block.params if each.default is None and each.name.text not in words]
-        missing = not_meant(missing, words, known)
-        passes = block.body.op is not None and block.body.repeat is None
-        for key, given in words.items():
-            if key not in known and not passes:
-                raise unknown_word(key, f"the block {block.name}", known, given.key_span)
-        if missing:
-            message = f"{block.name} needs {' and '.join(missing)}"
-            raise ProblemError("E206", message, child.span, help=f"add {missing[0]}: …")
 
     # -- single operations
 
@@ -343,15 +317,15 @@ class Walker:
         owner = find(env, word)
         again = shareable(word, owner, self.maker.nodes, self.unused)
         path = place.take()
-        start, depth = len(self.maker.nodes), len(self.ledger.chain)
-        self.maker.sharing, self.ledger.instead = (owner.path, path), place.span
+        start, depth = len(self.maker.nodes), len(self.budget.chain)
+        self.maker.sharing, self.budget.instead = (owner.path, path), place.span
         try:
             bound = again(reads, place)
         except ProblemError as problem:
             raise problem.moved(place.span) from None
         finally:
-            self.maker.sharing = self.ledger.instead = None
-            del self.ledger.chain[depth:]
+            self.maker.sharing = self.budget.instead = None
+            del self.budget.chain[depth:]
         self.maker.place_at(place.span, path, place.slot)
         spend(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
@@ -360,34 +334,6 @@ class Walker:
             raise ProblemError("E307", f"{word} would need {what} for this input", word.span, notes=notes)
         bound.again, bound.shares = None, word.text
         return bound
-
-    # -- checks
-
-    def expect(self, value: Value, bound: Bound, env: Env, place: Place) -> None:
-        sizes = [env.evaluate(each) for each in value.items] if isinstance(value, Listing) else env.evaluate(value)
-        self.compare_expect(sizes, bound, value.span)
-
-    def compare_expect(self, sizes: Any, bound: Bound, span: Span) -> None:
-        if self.maker.sharing is not None:
-            return  # it was checked where it is written; a shared module may run on other sizes
-        tensors = bound.tensors()
-        good = isinstance(sizes, list) and all(each == "_" or (type(each) is int and each > 0) for each in sizes)
-        if not good:
-            message = f"expect must be sizes such as [64, 28, 28], _ for any, got {show_value(sizes)}"
-            raise ProblemError("E205", message, span)
-        for ref in tensors.refs:
-            found = self.maker.type_of(ref).sizes
-            if len(found) != len(sizes) or any(
-                want not in ("_", have) for want, have in zip(sizes, found, strict=True)
-            ):
-                wanted = "×".join(map(str, sizes))
-                message = f"expected {wanted}, but here it is {self.maker.type_of(ref)}"
-                blame = self.maker.blame
-                causes = (
-                    Cause(span, "expect", (f"[{', '.join(map(str, found))}]",)),
-                    *blame.causes((ref,), sizes[0]),
-                )
-                raise ProblemError("E209", message, span, notes=blame.history(ref), causes=causes)
 
 
 def _own_name(name: str, span: Span, env: Env) -> str:
@@ -408,21 +354,6 @@ def _number(bound: Bound, place: Place) -> str:
     path = bound.path or (place.path or place.skip() if bound.value is None else "")
     prefix = place.level.path
     return path[len(prefix) + 1 if prefix else 0 :]
-
-
-def _bind(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Given]:
-    """Give the block's params their values, in order; the words that are left go to its op."""
-    rest = dict(words)
-    spend(len(block.params) + len(env.params) // 8)
-    for param in block.params:  # they hide the file's, those further down as well
-        env.params.pop(param.name.text, None)
-    for param in block.params:
-        name = param.name.text
-        if name in rest:
-            env.params[name] = rest.pop(name)
-        elif param.default is not None:
-            env.params[name] = env.given(param.name.span, param.default)
-    return rest
 
 
 def _op_name(value: Any, span: Span) -> Word:

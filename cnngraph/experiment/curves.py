@@ -8,8 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.experiment.results import Variant
-from cnngraph.train.record.curves import dress
-from cnngraph.train.record.figures import plain, save_figure
+from cnngraph.train.record.plots import dress, plain, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cnngraph import run_files
 from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.experiment_plan.plan import Plan, Trial
@@ -17,7 +18,7 @@ def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
     found = []
     for trial in plan.trials:
         folder = root / trial.folder
-        if (folder / "spec.yaml").is_file() and not _is_run_of(folder, trial):
+        if (folder / run_files.SPEC).is_file() and not _is_run_of(folder, trial):
             help = "remove the folder, or begin elsewhere with --out"
             message = f"the run in {folder} is of another network or recipe than the experiment says"
             found.append(Diagnostic("E662", message, help=help))
@@ -27,11 +28,11 @@ def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
 def _is_run_of(folder: Path, trial: Trial) -> bool:
     free = IDLE | ({"normalize"} if trial.recipe.measures else set())  # a run writes down what it measured
     try:
-        recipe = to_dict(load_recipe(str(folder / "recipe.yaml")))
+        recipe = to_dict(load_recipe(str(folder / run_files.RECIPE)))
     except SpecError:
         return False
     wanted = to_dict(trial.recipe)
-    graph = compile_spec(str(folder / "spec.yaml")).graph
+    graph = compile_spec(str(folder / run_files.SPEC)).graph
     return (
         graph is not None
         and {key: each for key, each in recipe.items() if key not in free}

@@ -10,7 +10,7 @@ from pathlib import Path
 from cnngraph import files, text
 from cnngraph.experiment.results import Variant, spread
 from cnngraph.experiment_plan.plan import Plan
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 from cnngraph.train.record.progress import duration
 
 CURVES = "curves.svg"
@@ -66,7 +66,7 @@ def cells(variants: Sequence[Variant]) -> list[list[str]]:
             spread(each.accuracies) or "none finished",
             *([] if chosen else [spread(each.highest)]),
             f"{each.parameters:,}",
-            short(each.macs),
+            show_count(each.macs),
             duration(each.seconds) if each.runs else "",
             str(each.planned) if len(each.runs) == each.planned else f"{len(each.runs)} of {each.planned}",
         ]
@@ -119,20 +119,31 @@ def markdown(plan: Plan, variants: Sequence[Variant], curves: bool) -> str:
     lines.insert(1, f"| ---{' | ---:' * (len(titles) - 1)} |\n")
     parts = [f"# {text.markdown(plan.name)}\n", f"{text.markdown(_unwrapped(plan.about))}\n" if plan.about else ""]
     parts += [f"{text.markdown(facts(plan, variants))}\n", "".join(lines)]
-    parts += [f"{notes(variants)}\n", f"![The curves of all runs]({CURVES})\n" if curves else ""]
+    parts += [f"{notes(variants)}\n", _listed(plan), f"![The curves of all runs]({CURVES})\n" if curves else ""]
     return "\n".join(each for each in parts if each)
+
+
+def _warnings(plan: Plan) -> list[str]:
+    """A line for each warning about the networks."""
+    return [f"{each.code} {each.message} ({each.span})" for each in plan.warnings]
+
+
+def _listed(plan: Plan) -> str:
+    lines = [f"- {text.markdown(each)}\n" for each in _warnings(plan)]
+    return f"Warnings:\n\n{''.join(lines)}" if lines else ""
 
 
 def page(plan: Plan, variants: Sequence[Variant], curves: str) -> str:
     """The report as one page of HTML."""
     head = "".join(f"<th>{_html(each)}</th>" for each in header(variants))
     body = "\n".join(f"<tr>{''.join(f'<td>{_html(each)}</td>' for each in row)}</tr>" for row in cells(variants))
+    warnings = "".join(f"<li>{_html(each)}</li>" for each in _warnings(plan))
     return PAGE.format(
         title=_html(plan.name),
         about=f"<p>{_html(_unwrapped(plan.about))}</p>" if plan.about else "",
         facts=_html(facts(plan, variants)),
         table=f"<table>\n<tr>{head}</tr>\n{body}\n</table>",
-        notes=f"<p>{_html(notes(variants))}</p>",
+        notes=f"<p>{_html(notes(variants))}</p>" + (f"<p>Warnings:</p><ul>{warnings}</ul>" if warnings else ""),
         curves=re.sub(r"^.*?(?=<svg)", "", curves, flags=re.DOTALL),
     )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, Text, field, show_value
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.kinds import Record
 
 
-@dataclass(frozen=True, slots=True)
 class ValuesByName(Kind):
     """A table of values by the names that --set knows; with `several`, of lists of values."""
 
@@ -30,8 +29,7 @@ class ValuesByName(Kind):
         return "a table of lists by name" if self.several else "a table of values by name"
 
 
-@dataclass(frozen=True)
-class Entrant:
+class Entrant(Frozen):
     """A network that takes part; the bare text is short for a table with nothing but its spec."""
 
     spec: str = field(Text(), "a network of the library by its name, or a file beside the experiment")
@@ -39,8 +37,7 @@ class Entrant:
     label: str | None = field(Optional(Text()), "what the report calls it; by default the spec and its params", None)
 
 
-@dataclass(frozen=True)
-class Experiment:
+class Experiment(Frozen):
     """Many runs that are compared: every combination of specs, recipes, seeds and settings is trained.
 
     `name` is that of its folder.

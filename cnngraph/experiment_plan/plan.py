@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 
 from cnngraph.compilation import Compilation, compile_spec
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, SpecError
+from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError, has_errors, warnings_of
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment_plan.model import Entrant, Experiment
 from cnngraph.experiment_plan.reading import Described
@@ -21,6 +21,8 @@ from cnngraph.language.load import Override
 from cnngraph.language.model import Spec
 from cnngraph.language.write import write_spec
 from cnngraph.library import find_network, is_name
+from cnngraph.lint.run import Lint
+from cnngraph.lint.selection import EVERYTHING, Selection
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, find_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
@@ -53,11 +55,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of an experiment, in the order in which they are made."""
+    """All runs of an experiment, in the order in which they are made, and what is likely wrong with their networks."""
 
     name: str
     about: str
     trials: tuple[Trial, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def variants(self) -> list[str]:
@@ -84,28 +87,25 @@ def plan(described: Described) -> Plan:
     return made.plan
 
 
-def checked_plan(described: Described, images: ReadImages | None = None) -> Planned:
+def checked_plan(described: Described, images: ReadImages | None = None, selection: Selection = EVERYTHING) -> Planned:
     """The plan and all that is wrong with it; with `images` the data is read, and must fit networks and recipes, too.
 
+    `selection` says which warnings about the networks are wanted.
     A diagnostic that does not hold for all combinations lists those for which it does.
     """
     if too_large := tuple(_over_bounds(described)):
         return Planned(None, too_large)
-    planner = _Planner(described, images)
+    planner = _Planner(described, images, selection)
     try:
         trials = list(planner.trials())
     except SpecError as error:  # more than anybody reads
         return Planned(None, error.diagnostics)
     found = planner.diagnostics()
-    if not _has_error(found):
+    if not has_errors(found):
         found += tuple(_same_folders(trials, described))
-    if _has_error(found):
+    if has_errors(found):
         return Planned(None, found)
-    return Planned(Plan(described.experiment.name, described.experiment.about, tuple(trials)), found)
-
-
-def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
-    return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+    return Planned(Plan(described.experiment.name, described.experiment.about, tuple(trials), found), found)
 
 
 def _over_bounds(described: Described) -> Iterator[Diagnostic]:
@@ -179,6 +179,7 @@ class _Planner:
 
     described: Described
     images: ReadImages | None = None
+    selection: Selection = EVERYTHING
     mistakes: Mistakes = field(default_factory=Mistakes)
     combinations: dict[Diagnostic, list[str]] = field(default_factory=dict)  # for which each holds; none: for all
     tried: int = 0
@@ -251,7 +252,6 @@ class _Planner:
 
     def _variant(self, title: str, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> _Variant:
         compilation = self._compile(number, tuple(each for each in setting if not each.name.startswith(TRAIN)))
-        self.note(compilation.diagnostics, title)
         spec, graph = compilation.spec, compilation.graph
         assert spec
         assert graph
@@ -259,11 +259,12 @@ class _Planner:
         changes = [replace(each, name=each.name.removeprefix(TRAIN)) for each in setting if each.name.startswith(TRAIN)]
         recipe = read_changed(table, changes, name)
         span = self._item(number).span
-        found = misfits(recipe, graph, span)
-        if not found and self.images:
-            found = misfits(recipe, graph, span, images=self.images(recipe, next(iter(graph.inputs.values()))))
-        if found:
-            raise SpecError(found)
+        self.note(warnings_of(misfits(recipe, graph, span)), title)
+        if self.images:
+            facts = self.images(recipe, next(iter(graph.inputs.values())))
+            self.note(warnings_of(misfits(recipe, graph, span, images=facts)), title)
+        lint = Lint(recipe, selection=self.selection, verify=False)
+        self.note(lint.run(compilation).diagnostics, title)
         return _Variant(title, self._folder(number, name, setting), graph, recipe, spec)
 
     def _name(self, number: int, recipe: str | None, setting: tuple[Override, ...]) -> str:

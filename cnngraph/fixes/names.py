@@ -12,7 +12,7 @@ from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.values import SHAPE_WORDS
-from cnngraph.language.parse import BLOCK_WORDS, FILE_WORDS
+from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
 from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
 from cnngraph.ops.registry import builtin_ops, called
@@ -25,7 +25,7 @@ def language() -> tuple[tuple[str, ...], ...]:
     """The words of the language, by what they are."""
     kinds = [field.kind for op in builtin_ops().values() for field in fields_of(op).values()]
     choices = [option for kind in kinds for option in _choices(kind)]
-    keys = [*BLOCK_WORDS, *FILE_WORDS, *(name for op in builtin_ops().values() for name in fields_of(op))]
+    keys = [*BLOCK_KEYS, *FILE_KEYS, *(name for op in builtin_ops().values() for name in fields_of(op))]
     others = [*choices, *SHAPE_WORDS, *FUNCTIONS, "true", "false", "null", "and", "or", "not", "if", "else", "in"]
     groups = (list(builtin_ops()), keys, [*others, "from", "item", "last", "concat", "none"])
     return tuple(tuple(dict.fromkeys(group)) for group in groups)
@@ -62,10 +62,10 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """The keys of the node around an error that are nearly those of the language."""
     node = written.around(error.span) if error.span else None
     for entry in node.entries if node is not None else ():
-        known = BLOCK_WORDS if node is not None and node.op in written.blocks else (*BLOCK_WORDS, *language()[1])
+        known = BLOCK_KEYS if node is not None and node.op in written.blocks else (*BLOCK_KEYS, *language()[1])
         if entry.key not in known and written.words[entry.key] == 1:
-            other = [each for each in ELSEWHERE.get(entry.key.lower(), ()) if each in BLOCK_WORDS]
-            for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_WORDS)[:2]]):
+            other = [each for each in ELSEWHERE.get(entry.key.lower(), ()) if each in BLOCK_KEYS]
+            for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
                 title = f"did you mean {word}, not {entry.key} at {entry.key_span}?"
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
 

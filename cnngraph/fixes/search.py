@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import process_time
 
-from cnngraph.diagnostics import Diagnostic, Fix, Severity, Source, apply_edits
+from cnngraph.diagnostics import Diagnostic, Fix, Source, apply_edits
 from cnngraph.document import parse
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import edges
@@ -162,7 +162,7 @@ def _searched(
     search = Search(written, diagnostics, compile, len(source.text) + NODE * nodes, began=process_time())
     left = list(diagnostics)
     fixed: list[Diagnostic] = []
-    errors = [each for each in diagnostics if each.severity is Severity.ERROR and each.span]
+    errors = [each for each in diagnostics if each.is_error and each.span]
     for error in errors[:MOST_ERRORS]:
         if error not in left:
             continue

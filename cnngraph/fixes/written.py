@@ -10,7 +10,7 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Edit, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
-from cnngraph.language.names import NODE_WORDS
+from cnngraph.language.words import NODE_KEYS
 
 TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
@@ -286,4 +286,4 @@ def _scalars(value: Value) -> Iterator[Scalar]:
 
 def is_word(key: str) -> bool:
     """Whether a key of a node is one of the language, not a parameter of its op."""
-    return key in NODE_WORDS
+    return key in NODE_KEYS

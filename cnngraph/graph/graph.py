@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cnngraph.fields import fields_of
 from cnngraph.graph.nodes import Node, Ref, Scope, SizeLimit
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.graph.sizes import SizeRules
 from cnngraph.language.model import Spec
+from cnngraph.ops.init import InitCall
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +92,39 @@ class Graph:
         """Key and shape of every state_dict entry, in the order PyTorch gives them."""
         return dict(_state(self.root, self.nodes))
 
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """The network as a networkx.MultiDiGraph: operations, inputs and outputs, with an edge for each tensor read.
+
+        Its nodes are the paths of operations, `input:NAME` and `output:NAME`. Each has the attribute `kind`
+        (operation, input or output) and `shapes`, the sizes of the tensors that it gives; inputs and outputs have a
+        `name`, and outputs say whether they are `training_only`. An operation has `index` (its place in the order of
+        execution), `path`, `op`, `parameters` (of the op, defaults included), `weights` (name: shape), `num_params`,
+        `macs`, `is_list`, `training_only`, `unused`, `shares`, `file` and `line`.
+
+        An edge has `position`, the place among the reader's inputs, and `tensor`, which of the giver's tensors is
+        read; `shape` is that tensor's. The same tensor may be read twice, hence the multigraph. Everything is plain
+        data, so `networkx.node_link_data` gives JSON. Graph attributes: `name`, `about`, `num_params` and `macs`.
+        """
+        import networkx  # 0.1 s, and few need it
+
+        made = networkx.MultiDiGraph(name=self.name, about=self.about, num_params=self.num_params, macs=self.macs)
+        givers = [f"input:{name}" for name in self.inputs]
+        for giver, name, type_ in zip(givers, self.inputs, self.inputs.values(), strict=True):
+            made.add_node(giver, kind="input", name=name, shapes=[type_.sizes])
+        for index, node in enumerate(self.nodes):
+            made.add_node(node.path, kind="operation", index=index, **_attributes(node))
+        readers = [(node.path, node.reads) for node in self.nodes]
+        for name, ref in self.outputs.items():
+            shapes, hidden = [self.type_of(ref).sizes], name in self.training_only
+            made.add_node(f"output:{name}", kind="output", name=name, shapes=shapes, training_only=hidden)
+            readers.append((f"output:{name}", (ref,)))
+        for reader, refs in readers:
+            for position, ref in enumerate(refs):
+                giver = givers[-1 - ref.node] if ref.node < 0 else self.nodes[ref.node].path
+                shape = self.type_of(ref).sizes
+                made.add_edge(giver, reader, key=position, position=position, tensor=ref.part, shape=shape)
+        return made
+
     def scopes(self) -> Iterator[Scope]:
         """Every scope, a parent before its children."""
         waiting = [self.root]
@@ -94,6 +132,30 @@ class Graph:
             scope = waiting.pop()
             yield scope
             waiting += [each for each in reversed(scope.children) if isinstance(each, Scope)]
+
+
+def _attributes(node: Node) -> dict[str, Any]:
+    """What a networkx graph says of an operation."""
+    operation = node.operation
+    return {
+        "path": node.path,
+        "op": node.op,
+        "parameters": {name: _plain(getattr(operation, name)) for name in fields_of(type(operation))},
+        "weights": {name: list(shape) for name, shape in node.parameters.items()},
+        "shapes": [type_.sizes for type_ in node.types],
+        "num_params": node.num_params,
+        "macs": node.macs,
+        "is_list": node.is_list,
+        "training_only": node.training_only,
+        "unused": node.unused,
+        "shares": node.shares,
+        "file": node.file,
+        "line": node.line,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return {value.function: dict(value.kwargs)} if isinstance(value, InitCall) else value
 
 
 def _state(scope: Scope, nodes: tuple[Node, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -1,4 +1,7 @@
-"""Patterns of module paths, and the rules of `init` that go by them."""
+"""Patterns of dotted paths, and the rules of `init` that match modules by them.
+
+`*` is any text within one part of a path, `**` any text.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,31 @@ class InitRule:
 
     @property
     def pattern(self) -> str:
-        """The paths that fit as a regular expression: `*` stays within one part, `**` is any number of parts."""
-        return re.escape(self.match).replace(r"\*\*", ".*").replace(r"\*", "[^.]*")
+        """The paths that match, as a regular expression that a person can read."""
+        return path_regex(self.match)
 
     def fits(self, op: str, path: str) -> bool:
         """Whether the rule is for a module: one of the op, or at the path."""
-        if "*" not in self.match:
-            return self.match in (op, path)
-        return _quick_pattern(self.match).fullmatch(path) is not None
+        return self.match == op or matches_path(self.match, path)
+
+
+STARS = re.compile(r"(\*\*?)")
+
+
+def path_regex(pattern: str, groups: bool = False) -> str:
+    """The pattern as a regular expression, with a group for each star where they are asked for."""
+    stars = {"*": "([^.]*)", "**": "(.*)"} if groups else {"*": "[^.]*", "**": ".*"}
+    return "".join(stars.get(piece) or re.escape(piece) for piece in STARS.split(pattern))
+
+
+def matches_path(pattern: str, path: str) -> bool:
+    """Whether a path is one of a pattern's; without stars the pattern is the path."""
+    return _quick_pattern(pattern).fullmatch(path) is not None if "*" in pattern else pattern == path
 
 
 @lru_cache(maxsize=256)
 def _quick_pattern(match: str) -> re.Pattern[str]:
-    """What InitRule.pattern says, in a form for which many stars take no longer than few.
+    """What `path_regex` gives, in a form for which many stars take no longer than few.
 
     A star that another of its kind follows takes as little as it can and is never tried again: what the next one
     reaches from further on, it reaches from here as well.

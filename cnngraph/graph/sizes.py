@@ -19,14 +19,12 @@ from cnngraph.graph.nodes import Node, Ref, SizeLimit
 from cnngraph.language.expressions import syntax
 from cnngraph.language.expressions.values import COUNT, size_read
 from cnngraph.ops.op import Op, OpError, infer_types
-from cnngraph.ops.reshape import Flatten, Reshape, Split
 from cnngraph.tensor_type import HEIGHT, WIDTH, TensorType
 
 Read: TypeAlias = tuple[Ref, str]  # a tensor, and which of its sizes
 AXES = {HEIGHT: "height", WIDTH: "width"}
 LARGEST = 4096  # no larger size of an input is tried
 WORK = 60_000  # inferences and evaluations that the search for other sizes may take
-MIXING = (Flatten, Reshape, Split)  # their channels, or how many tensors they give, may depend on height and width
 OWN_OPS = "cnngraph.ops."
 
 
@@ -80,7 +78,7 @@ class SizeLog:
 
     def made(self, index: int, op: Op, reads: Iterable[Ref]) -> None:
         """One more node."""
-        mixes = isinstance(op, MIXING) or not type(op).__module__.startswith(OWN_OPS)
+        mixes = op.mixes_sizes or not type(op).__module__.startswith(OWN_OPS)
         if mixes or (self.mixed and any(ref.node in self.mixed for ref in reads)):
             self.mixed.add(index)
 

@@ -17,14 +17,13 @@ from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, te
 from cnngraph.file_kinds import RECIPE, other_kind
 from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.language.parse import FileSpec, parse_file
-from cnngraph.language.usage import names_used, unused_params
+from cnngraph.language.usage import names_used
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
 from cnngraph.nearest import did_you_mean
 
 MAX_FILES = 100
 MAX_EXTENDS = 20
 MAX_MISSPELT = 50  # new names of a variant that are compared with those it could replace
-MAX_VARIANTS = 200  # files that may extend one whose params nothing uses
 MAX_IMPORTED = 1_000_000  # characters
 
 
@@ -59,11 +58,6 @@ def load_spec(
     if input is not None:
         spec = replace(spec, input=loader.other_input(spec.input, input))
     spec = replace(spec, library=loader.override(spec.library, overrides))
-    if all(each.severity is not Severity.ERROR for each in loader.diagnostics):
-        told = {each.span for each in loader.diagnostics}  # as misspelt
-        loader.diagnostics.extend(
-            each for each in unused_params(spec, lambda: _used_by_variants(file, folder)) if each.span not in told
-        )
     return spec, loader.diagnostics
 
 
@@ -167,7 +161,13 @@ class _Loader:
         self.misspelt(file, "block", [each.name for each in file.blocks], base.blocks)
         self.misspelt(file, "param", [each.name for each in file.params], base.params)
         incomplete = base.incomplete or any(each.incomplete for each in imports)
-        return Library(_merged(base.params, params), {**base.blocks, **own}, (*base.imports, *imports), incomplete)
+        return Library(
+            _merged(base.params, params),
+            {**base.blocks, **own},
+            (*base.imports, *imports),
+            (*base.ignore, *file.ignore),
+            incomplete,
+        )
 
     def misspelt(self, file: FileSpec, what: str, words: Iterable[Word], known: Mapping[str, object]) -> None:
         """Warn of a name that was to replace one of the extended file's, and is written nowhere else."""
@@ -314,22 +314,6 @@ def _used(param: ParamSpec) -> list[str]:
     return names_used(texts_in(param.default)) if param.default else []
 
 
-def _used_by_variants(file: FileSpec, folder: Path) -> set[str]:
-    """The names that expressions ask for in the files beside a spec which extend it."""
-    used: set[str] = set()
-    name = Path(file.source.name).stem
-    for path in sorted(folder.glob("*.yaml"))[:MAX_VARIANTS]:
-        try:
-            text = read_file(path).text
-        except SpecError:
-            continue
-        extended = EXTENDED.search(text)
-        if extended and Path(extended[1]).stem == name:
-            used.update(names_used([text]))
-    return used
-
-
-EXTENDED = re.compile(r"^extends: *['\"]?([^\s'\"#]+)", re.MULTILINE)
 WRITTEN = re.compile(r"\w+")
 _REPLACED_WHOLE = {
     "input": "input",

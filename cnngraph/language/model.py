@@ -23,6 +23,15 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignore:
+    """A warning's code that the author does not want reported, and why. `within` is the node's text; None: the file."""
+
+    code: Word
+    reason: str
+    within: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RepeatSpec:
     """`repeat:` and the words that go with it. `count` is a number, a list of rows, or an expression for either."""
 
@@ -50,6 +59,7 @@ class NodeSpec:
     unused: bool = False
     expect: Value | None = None
     words: tuple[Entry, ...] = ()
+    ignore: tuple[Ignore, ...] = ()
     broken: bool = False  # its text was refused; it keeps its place, so that the next node does not read another
 
 
@@ -84,12 +94,13 @@ class BlockSpec:
 class Library:
     """What names mean inside one file: its params, its own blocks, and the libraries it imports.
 
-    A file and the one it extends are one library.
+    A file and the one it extends are one library. `ignore` has the warnings that these files do not want reported.
     """
 
     params: Mapping[str, ParamSpec]
     blocks: Mapping[str, BlockSpec]
     imports: tuple[Library, ...] = ()
+    ignore: tuple[Ignore, ...] = ()
     incomplete: bool = False  # an import failed, so a name that is not known may have stood there
 
     def find(self, name: str) -> tuple[BlockSpec, Library] | None:

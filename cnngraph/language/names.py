@@ -13,22 +13,6 @@ NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_NAME = 100  # characters
 MAX_PARTS = 10  # of a dotted key
 MAX_PATH = 1_000  # characters
-NODE_WORDS = (
-    "op",
-    "from",
-    "when",
-    "else",
-    "nodes",
-    "repeat",
-    "first",
-    "last",
-    "carry",
-    "name",
-    "flat",
-    "expect",
-    "share",
-    "unused",
-)
 
 # Attributes of torch.nn.Module (a test compares with the installed one), of a built network, and of generated source.
 RESERVED_NAMES = frozenset(

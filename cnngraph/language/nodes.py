@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from cnngraph.diagnostics import Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
-from cnngraph.language.names import NODE_WORDS
 from cnngraph.language.reader import Reader
+from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.nearest import did_you_mean
 
-REPEAT_WORDS = ("carry", "name", "first", "last")
-BODIES = ("op", "nodes", "share")
-CARRIES = ("last", "concat", "none")
 MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
 
@@ -35,7 +34,7 @@ class NodeReader:
             self.read.error("E109", f"{what} is empty", value.span, "remove it, or write identity")
             return None
         children = [
-            self.node(name, each, NODE_WORDS, f"node {name}") or NodeSpec(name, name.span, broken=True)
+            self.node(name, each, NODE_KEYS, f"node {name}") or NodeSpec(name, name.span, broken=True)
             for name, each in items
         ]
         return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
@@ -68,6 +67,7 @@ class NodeReader:
             unused=self.read.truth(words, "unused"),
             expect=words.get("expect"),
             words=rest,
+            ignore=self.read.ignores(words["ignore"], _extent(name.span, table.span)) if "ignore" in words else (),
         )
         if len(self.read.mistakes) > mistakes:
             return None
@@ -90,7 +90,7 @@ class NodeReader:
         elif rest and not node.op:
             mend = did_you_mean(rest[0].key, known)
             self.read.error("E110", f"{rest[0].key} is not a word of a node with {bodies[0]}", rest[0].key_span, mend)
-        for word in REPEAT_WORDS:
+        for word in REPEAT_KEYS:
             if word in words and "repeat" not in words:
                 message = f"{word} is a word of a repeat, and this node has no repeat"
                 key = "the node's name is its key, as in conv1: {op: conv, …}" if word == "name" else None
@@ -119,6 +119,11 @@ class NodeReader:
             return ()
         table = self.read.table(words[word], word)
         return table.entries if table else ()
+
+
+def _extent(first: Span, last: Span) -> Span:
+    """From the beginning of one place to the end of another."""
+    return replace(first, end_line=last.end_line, end_column=last.end_column)
 
 
 def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:

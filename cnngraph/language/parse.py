@@ -15,36 +15,18 @@ from cnngraph.file_kinds import SPEC, other_kind
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
+    Ignore,
     InitSpec,
     NodeSpec,
     ParamSpec,
     ScopeSpec,
     Word,
 )
-from cnngraph.language.names import NAME, NODE_WORDS, better_name
+from cnngraph.language.names import NAME, better_name
 from cnngraph.language.nodes import NodeReader
 from cnngraph.language.reader import Reader, is_null
+from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 
-FILE_WORDS = (
-    "cnngraph",
-    "name",
-    "about",
-    "paper",
-    "published",
-    "input",
-    "params",
-    "import",
-    "extends",
-    "blocks",
-    "nodes",
-    "outputs",
-    "training_only",
-    "init",
-    "weights",
-    "train",
-)
-MAY_BE_NONE = ("train", "init", "outputs", "training_only", "weights")  # empty: without what the extended file says
-BLOCK_WORDS = (*NODE_WORDS, "params", "inputs")
 MAX_ABOUT = 10_000
 MAX_RULES = 100  # of init
 MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename, whose stars are tried in every way
@@ -73,6 +55,7 @@ class FileSpec:
     init: tuple[InitSpec, ...] = ()
     renames: dict[str, str] = field(default_factory=dict)
     train: Table | Word | None = None
+    ignore: tuple[Ignore, ...] = ()
 
 
 def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None, list[Diagnostic]]:
@@ -94,7 +77,7 @@ class _Parser:
         self.nodes = NodeReader(self.read)
 
     def file(self, source: Source, table: Table) -> FileSpec:
-        words = self.read.known_words(table, FILE_WORDS, "a spec")
+        words = self.read.known_words(table, FILE_KEYS, "a spec")
         self.version(table, words.get("cnngraph"))
         spec = FileSpec(source, table.span, frozenset(words))
         readers: dict[str, tuple[str, Callable[[Value], object]]] = {
@@ -113,11 +96,16 @@ class _Parser:
             "init": ("init", self.init),
             "weights": ("renames", self.renames),
             "train": ("train", self.train),
+            "ignore": ("ignore", lambda value: self.read.ignores(value, None)),
         }
-        for word, (attribute, read) in readers.items():
-            if word in MAY_BE_NONE and word in words and is_null(words[word].value):
+        for key in FILE_KEYS.values():
+            if key.name not in words or key.name == "cnngraph":
                 continue
-            if word in words and (value := read(words[word].value)) is not None:
+            given = words[key.name].value
+            if key.may_be_empty and is_null(given):
+                continue
+            attribute, read = readers[key.name]
+            if (value := read(given)) is not None:
                 spec = replace(spec, **{attribute: value})  # type: ignore[arg-type]  # each reader gives its attribute's type
         self.needs_nodes(spec, table)
         return spec
@@ -188,7 +176,7 @@ class _Parser:
         return tuple(params)
 
     def param_name(self, name: str, span: Span) -> None:
-        if NAME.fullmatch(name) and name not in (*BLOCK_WORDS, "in", "from", "i", "item"):
+        if NAME.fullmatch(name) and name not in RESERVED_PARAMS:
             return
         reason = "a word of the language" if NAME.fullmatch(name) else "not a name (letters, digits and _)"
         help = f"say {better_name(name)} or the like"
@@ -226,7 +214,7 @@ class _Parser:
                 return BlockSpec(name, (), None, NodeSpec(name, name.span, broken=True))
             if named := entry.value.get("inputs"):
                 inputs = self.input_names(named.value)
-        body = self.nodes.node(name, entry.value, BLOCK_WORDS, f"the block {name}")
+        body = self.nodes.node(name, entry.value, BLOCK_KEYS, f"the block {name}")
         if body and isinstance(entry.value, Table):
             body = self.without_use(entry.value, body)
         return BlockSpec(name, params or (), inputs, body or NodeSpec(name, name.span, broken=True))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from cnngraph.diagnostics import Diagnostic, Mistakes, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import TRUTHS, show_value
-from cnngraph.language.model import Word
+from cnngraph.language.model import Ignore, Word
 from cnngraph.nearest import nearest
 
 MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
+MAX_IGNORED = 1_000  # entries of `ignore` in one file
+HOW_TO_IGNORE = "write ignore: {W401: why it is right here}"
 
 
 class Reader:
@@ -18,6 +21,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.mistakes = Mistakes()
+        self.ignored = 0  # entries of `ignore` so far
 
     def error(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         """One mistake more."""
@@ -81,6 +85,35 @@ class Reader:
             help = f"write {meant}" if meant else None
             self.error("E109", f"{word} must be true or false, got {show_value(value)}", words[word].span, help)
         return value is True
+
+    def ignores(self, value: Value, within: Span | None) -> tuple[Ignore, ...]:
+        """Codes of warnings that are not to be reported, each with its reason."""
+        table = self.table(value, "ignore")
+        before = self.ignored
+        self.ignored += len(table.entries) if table else 0
+        if self.ignored > MAX_IGNORED:
+            if before <= MAX_IGNORED:
+                self.error("E501", f"ignore has more than {MAX_IGNORED:,} entries in this file", value.span)
+            return ()
+        found = []
+        for entry in table or ():
+            reason = entry.value.plain()
+            if not WARNING.fullmatch(entry.key):
+                errors = entry.key.startswith("E")
+                message = "errors cannot be ignored" if errors else f"{entry.key} is not the code of a warning"
+                self.error("E109", message, entry.key_span, None if errors else HOW_TO_IGNORE)
+            elif not isinstance(reason, str) or not reason.strip():
+                message = f"ignore needs a reason for {entry.key}, got {show_value(reason)}"
+                self.error("E109", message, entry.key_span, HOW_TO_IGNORE)
+            elif len(reason) > MAX_WORD:
+                message = f"the reason has {len(reason):,} characters: at most {MAX_WORD:,}"
+                self.error("E501", message, entry.value.span)
+            else:
+                found.append(Ignore(Word(entry.key, entry.key_span), reason, within))
+        return tuple(found)
+
+
+WARNING = re.compile(r"W[0-9]{3}")
 
 
 def is_null(value: Value) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from cnngraph.document import Entry, Plain, core_scalar
+from cnngraph.document import Entry, Plain
+from cnngraph.document.flow import write_flow, write_key
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
@@ -20,8 +18,6 @@ from cnngraph.language.model import (
 )
 
 WIDTH = 110
-PLAIN_TEXT = re.compile(r"[A-Za-z_$]([\w$./*+<>=() -]*[\w$./*+<>=()-])?")  # needs no quotes, in flow style either
-PLAIN_KEY = re.compile(r"\w[\w.-]*")
 
 
 def write_spec(spec: Spec, train: Plain = None) -> str:
@@ -53,6 +49,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "init": [{"match": each.match.text, **main.table(each.values)} for each in spec.init],
         "weights": {"renames": dict(spec.renames)} if spec.renames else None,
         "train": train,
+        "ignore": {each.code.text: each.reason for library in reversed(libraries) for each in library.ignore},
     }
     lines = [line for key, value in document.items() if value for line in _entry(key, value, 0)]
     return "\n".join(lines) + "\n"
@@ -143,6 +140,7 @@ class _Writer:
             "flat": node.flat or None,
             "unused": node.unused or None,
             "expect": node.expect.plain() if node.expect else None,
+            "ignore": {each.code.text: each.reason for each in node.ignore} or None,
             "nodes": self.scope(node.nodes) if node.nodes else None,
         }
         own = {each.key for each in node.words}
@@ -185,8 +183,8 @@ def _paths(words: Iterable[object] | None) -> Plain:
 
 def _entry(key: str, value: Plain, indent: int) -> Iterator[str]:
     """`key: value` on one line where it fits, else with what is inside on lines of its own."""
-    start = f"{' ' * indent}{_key(key)}:"
-    flow = f"{start} {_flow(value)}" if value is not None else start
+    start = f"{' ' * indent}{write_key(key)}:"
+    flow = f"{start} {write_flow(value)}" if value is not None else start
     if len(flow) <= WIDTH or not isinstance(value, dict | list) or not value:
         yield flow
         return
@@ -200,36 +198,10 @@ def _inside(value: dict[str, Plain] | list[Plain], indent: int) -> Iterator[str]
             yield from _entry(key, each, indent)
         return
     for item in value:
-        flow = f"{' ' * indent}- {_flow(item)}"
+        flow = f"{' ' * indent}- {write_flow(item)}"
         if len(flow) <= WIDTH or not isinstance(item, dict | list) or not item:
             yield flow
             continue
         first, *rest = _inside(item, indent + 2)
         yield f"{' ' * indent}- {first.lstrip()}"
         yield from rest
-
-
-def _flow(value: Plain) -> str:
-    """A value on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)}: {_flow(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    if isinstance(value, str):
-        plain = PLAIN_TEXT.fullmatch(value) and isinstance(core_scalar(value), str)
-        return value if plain else _quoted(value)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    return repr(value)
-
-
-def _key(key: str) -> str:
-    return key if PLAIN_KEY.fullmatch(key) else _quoted(key)
-
-
-def _quoted(text: str) -> str:
-    """The text in double quotes; what YAML or a terminal would not take as it is is escaped."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted)

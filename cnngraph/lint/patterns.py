@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.graph.graph import Graph
-from cnngraph.graph.path_patterns import InitRule
+from cnngraph.graph.path_patterns import matches_path
 from cnngraph.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ def fits_parameter(match: str, name: str, kinds: Mapping[str, str]) -> bool:
     op = kinds.get(path) or kinds.get(name, "")
     if match in (op, last) or (match == "norm" and op.endswith("_norm")):
         return True
-    rule = InitRule(match, {})
-    return any(rule.fits("", each) for each in _around(name))
+    return any(matches_path(match, path) for path in _around(name))
 
 
 def _around(path: str) -> Iterator[str]:
@@ -49,7 +48,7 @@ def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
     return found + [
         _nothing(recipe, "checkpoint", "module", match, modules, graph)
         for match in recipe.checkpointed
-        if not any(InitRule(match, {}).fits("", each) for each in modules)
+        if not any(matches_path(match, path) for path in modules)
     ]
 
 

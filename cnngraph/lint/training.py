@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cnngraph.compilation import Compilation
-from cnngraph.diagnostics import Diagnostic, Severity, Span
+from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.graph.graph import Graph
-from cnngraph.language.load import Override
 
 if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
     from cnngraph.recipe.fit import ImageFacts
-
-WARNINGS = {"E605": "W605", "E610": "W610", "E611": "W611", "E612": "W612", "E613": "W613", "E614": "W614"}
-OWN_RECIPE = "the spec's own recipe cannot train the network as it is"
-
-
-def own_recipe_misfits(compilation: Compilation, changes: Iterable[Override] = ()) -> tuple[Diagnostic, ...]:
-    """Why a network that stands cannot be trained by the recipe of its own spec, as warnings: another may suit it.
-
-    `changes` are those of single words of the recipe. Raises SpecError where they are wrong.
-    """
-    spec, graph = compilation.spec, compilation.graph
-    if not compilation.ok or graph is None or spec is None or spec.train is None:
-        return ()
-
-    from cnngraph.recipe.changed import find_table, read_changed
-
-    table, name = find_table(spec.train, None)
-    return tuple(
-        replace(each, code=WARNINGS[each.code], severity=Severity.WARNING, notes=(*each.notes, OWN_RECIPE))
-        for each in misfits(read_changed(table, changes, name), graph)
-    )
 
 
 def misfits(

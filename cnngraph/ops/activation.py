@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Choice, Float, Int, field
@@ -14,7 +13,6 @@ from cnngraph.tensor_type import TensorType
 ANY_SHAPE = (Example({}, ((4, 5, 6),), (4, 5, 6)), Example({}, ((12,),), (12,)))
 
 
-@dataclass(frozen=True)
 class Relu(Op):
     """max(0, x). The shape stays."""
 
@@ -28,7 +26,6 @@ class Relu(Op):
         return layer("ReLU")
 
 
-@dataclass(frozen=True)
 class Relu6(Op):
     """min(max(0, x), 6), as in MobileNet (Howard et al. 2017). The shape stays."""
 
@@ -42,7 +39,6 @@ class Relu6(Op):
         return layer("ReLU6")
 
 
-@dataclass(frozen=True)
 class LeakyRelu(Op):
     """x where it is positive, otherwise negative_slope·x (Maas et al. 2013). The shape stays."""
 
@@ -64,7 +60,6 @@ class LeakyRelu(Op):
         return layer("LeakyReLU", **unless_default(negative_slope=(self.negative_slope, 0.01)))
 
 
-@dataclass(frozen=True)
 class PRelu(Op):
     """x where it is positive, otherwise a learned weight times x (He et al. 2015). The shape stays."""
 
@@ -104,7 +99,6 @@ class PRelu(Op):
         return layer("PReLU", **unless_default(num_parameters=(self.num_parameters, 1), init=(self.init, 0.25)))
 
 
-@dataclass(frozen=True)
 class Elu(Op):
     """x where it is positive, otherwise alpha·(exp(x) − 1) (Clevert et al. 2015). The shape stays."""
 
@@ -122,7 +116,6 @@ class Elu(Op):
         return layer("ELU", **unless_default(alpha=(self.alpha, 1.0)))
 
 
-@dataclass(frozen=True)
 class Selu(Op):
     """An elu with constants that keep mean 0 and variance 1 (Klambauer et al. 2017). The shape stays.
 
@@ -139,7 +132,6 @@ class Selu(Op):
         return layer("SELU")
 
 
-@dataclass(frozen=True)
 class Gelu(Op):
     """x·Φ(x), with Φ the normal distribution's function (Hendrycks & Gimpel 2016). The shape stays."""
 
@@ -155,7 +147,6 @@ class Gelu(Op):
         return layer("GELU", **unless_default(approximate=(self.approximate, "none")))
 
 
-@dataclass(frozen=True)
 class Silu(Op):
     """x·sigmoid(x), also called swish (Elfwing et al. 2017). The shape stays."""
 
@@ -170,7 +161,6 @@ class Silu(Op):
         return layer("SiLU")
 
 
-@dataclass(frozen=True)
 class Mish(Op):
     """x·tanh(softplus(x)) (Misra 2019). The shape stays."""
 
@@ -184,7 +174,6 @@ class Mish(Op):
         return layer("Mish")
 
 
-@dataclass(frozen=True)
 class Sigmoid(Op):
     """1 / (1 + exp(−x)). The shape stays."""
 
@@ -197,7 +186,6 @@ class Sigmoid(Op):
         return layer("Sigmoid")
 
 
-@dataclass(frozen=True)
 class Tanh(Op):
     """The hyperbolic tangent. The shape stays."""
 
@@ -210,7 +198,6 @@ class Tanh(Op):
         return layer("Tanh")
 
 
-@dataclass(frozen=True)
 class Hardswish(Op):
     """x·min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape stays."""
 
@@ -224,7 +211,6 @@ class Hardswish(Op):
         return layer("Hardswish")
 
 
-@dataclass(frozen=True)
 class Hardsigmoid(Op):
     """min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape stays."""
 
@@ -238,7 +224,6 @@ class Hardsigmoid(Op):
         return layer("Hardsigmoid")
 
 
-@dataclass(frozen=True)
 class Softplus(Op):
     """log(1 + exp(beta·x)) / beta, a smooth relu. The shape stays."""
 
@@ -258,7 +243,6 @@ class Softplus(Op):
         return layer("Softplus", **unless_default(beta=(self.beta, 1.0), threshold=(self.threshold, 20.0)))
 
 
-@dataclass(frozen=True)
 class Softmax(Op):
     """exp(x) over its sum along an axis: numbers between 0 and 1 that sum to 1. The shape stays.
 
@@ -286,7 +270,6 @@ class Softmax(Op):
         return layer("Softmax", dim=axis_index(self.name, inputs[0], self.dim) + 1)
 
 
-@dataclass(frozen=True)
 class LogSoftmax(Op):
     """The logarithm of softmax, computed stably. The shape stays."""
 
@@ -308,3 +291,23 @@ class LogSoftmax(Op):
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.LogSoftmax."""
         return layer("LogSoftmax", dim=axis_index(self.name, inputs[0], self.dim) + 1)
+
+
+OPS: tuple[type[Op], ...] = (
+    Relu,
+    Relu6,
+    LeakyRelu,
+    PRelu,
+    Elu,
+    Selu,
+    Gelu,
+    Silu,
+    Mish,
+    Sigmoid,
+    Tanh,
+    Softmax,
+    LogSoftmax,
+    Hardswish,
+    Hardsigmoid,
+    Softplus,
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Either, Float, Int, ListOf, field
@@ -16,7 +15,6 @@ MAX_CHANNELS = 64  # numbers for each channel are written out in the generated s
 EACH_CHANNEL = Either((Float(), ListOf(Float(), 1, MAX_CHANNELS)))
 
 
-@dataclass(frozen=True)
 class Scale(Op):
     """The input times a constant factor, plus a constant: y = factor·x + shift. The shape stays.
 
@@ -72,7 +70,6 @@ def _line(x: str, factor: float, shift: float) -> str:
     return f"{x} * {factor!r}{added}"
 
 
-@dataclass(frozen=True)
 class Abs(Op):
     """The absolute value of each number. The shape stays."""
 
@@ -90,7 +87,6 @@ class Abs(Op):
         return f"torch.abs({arguments[0]})"
 
 
-@dataclass(frozen=True)
 class Parameter(Op):
     """A free parameter: a learned tensor that no layer owns. It reads nothing, and its key is the node's own path.
 
@@ -106,7 +102,7 @@ class Parameter(Op):
     shape: tuple[int, ...] = field(
         ListOf(Int(1), 0, AXIS_LIMIT - 1), "its sizes, without a batch; [] is a single number"
     )
-    init: float | InitCall = field(Init(), "its initial value", 1.0)  # noqa: RUF009 -- an InitCall is frozen
+    init: float | InitCall = field(Init(), "its initial value", 1.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"shape": [8, 1, 1], "init": 1e-6}, (), (8, 1, 1)),
@@ -126,9 +122,10 @@ class Parameter(Op):
         return {"": self.shape}
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.parameter, which gives a torch.nn.Parameter rather than a module."""
+        """`parameter` of backend/modules/layers.py, which gives a torch.nn.Parameter rather than a module."""
         if isinstance(self.init, InitCall):
-            return layer(
-                "cnngraph.backend.modules.layers.parameter", self.shape, self.init.function, **self.init.kwargs
-            )
-        return layer("cnngraph.backend.modules.layers.parameter", self.shape, self.init)
+            return layer("parameter", self.shape, self.init.function, **self.init.kwargs)
+        return layer("parameter", self.shape, self.init)
+
+
+OPS: tuple[type[Op], ...] = (Scale, Abs, Parameter)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Choice, Int, Pair, field
@@ -15,7 +14,6 @@ from cnngraph.ops.shapes import need_divisible, need_map, resized_map, resolve_p
 from cnngraph.tensor_type import TensorType
 
 
-@dataclass(frozen=True)
 class Conv(Op):
     """A convolution over C×H×W.
 
@@ -129,7 +127,6 @@ class Conv(Op):
         )
 
 
-@dataclass(frozen=True)
 class ConvTranspose(Op):
     """A transposed convolution over C×H×W, which enlarges a map: the gradient of a convolution.
 
@@ -223,3 +220,6 @@ class ConvTranspose(Op):
                 dilation=(side(self.dilation), 1),
             ),
         )
+
+
+OPS: tuple[type[Op], ...] = (Conv, ConvTranspose)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Choice, Float, Int, field
@@ -11,7 +10,6 @@ from cnngraph.ops.shapes import need_map, unless_default
 from cnngraph.tensor_type import TensorType
 
 
-@dataclass(frozen=True)
 class Dropout(Op):
     """Each number is dropped with probability p, the others divided by 1 − p (Srivastava et al. 2014)."""
 
@@ -31,7 +29,6 @@ class Dropout(Op):
         return layer("Dropout", **unless_default(p=(self.p, 0.5)))
 
 
-@dataclass(frozen=True)
 class Dropout2d(Op):
     """Whole channels are dropped, each with probability p (Tompson et al. 2015). Takes C×H×W."""
 
@@ -53,7 +50,6 @@ class Dropout2d(Op):
         return layer("Dropout2d", **unless_default(p=(self.p, 0.5)))
 
 
-@dataclass(frozen=True)
 class AlphaDropout(Op):
     """Dropout that keeps mean and variance, to go with selu (Klambauer et al. 2017)."""
 
@@ -69,7 +65,6 @@ class AlphaDropout(Op):
         return layer("AlphaDropout", **unless_default(p=(self.p, 0.5)))
 
 
-@dataclass(frozen=True)
 class DropPath(Op):
     """Stochastic depth (Huang et al. 2016): the branch of a residual unit is dropped as a whole.
 
@@ -91,11 +86,10 @@ class DropPath(Op):
     )
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.DropPath."""
-        return layer("cnngraph.backend.modules.layers.DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
+        """DropPath of backend/modules/layers.py."""
+        return layer("DropPath", p=self.p, **unless_default(mode=(self.mode, "row")))
 
 
-@dataclass(frozen=True)
 class DropBlock(Op):
     """DropBlock (Ghiasi et al. 2018): squares of each channel's map are dropped. Takes C×H×W.
 
@@ -131,5 +125,8 @@ class DropBlock(Op):
         return image
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.DropBlock."""
-        return layer("cnngraph.backend.modules.layers.DropBlock", p=self.p, block=self.block)
+        """DropBlock of backend/modules/layers.py."""
+        return layer("DropBlock", p=self.p, block=self.block)
+
+
+OPS: tuple[type[Op], ...] = (Dropout, Dropout2d, AlphaDropout, DropPath, DropBlock)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cnngraph.fields import REQUIRED, Choice, Field, FieldError, Float, Int, Json, Kind, show_value
+from cnngraph.frozen import Frozen
 from cnngraph.nearest import did_you_mean
 from cnngraph.ops.kinds import Positive
 
 
-@dataclass(frozen=True, slots=True)
-class InitCall:
+class InitCall(Frozen):
     """A function of torch.nn.init (without its trailing underscore) and its arguments."""
 
     function: str
@@ -131,7 +130,6 @@ def _call(function: str, arguments: object) -> InitCall:
     return InitCall(function, kwargs)
 
 
-@dataclass(frozen=True, slots=True)
 class Init(Kind):
     """How a tensor is filled at first: a number, or a function of torch.nn.init."""
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cnngraph.fields import Choice, Either, FieldError, Float, Int, Json, Kind, Optional, Pair, show_value
 
 AXIS_NAMES = {"channels": "C", "height": "H", "width": "W"}
 AXIS_LIMIT = 64  # PyTorch's largest number of axes
 
 
-@dataclass(frozen=True, slots=True)
 class Positive(Kind):
     """A finite number above 0."""
 
@@ -33,7 +30,6 @@ class Positive(Kind):
         return "a number above 0"
 
 
-@dataclass(frozen=True, slots=True)
 class Axis(Kind):
     """An axis: by its name, or by its number as PyTorch counts, the batch being 0."""
 
@@ -55,7 +51,6 @@ class Axis(Kind):
         return "channels, height, width, or PyTorch's number of the axis (0 is the batch)"
 
 
-@dataclass(frozen=True, slots=True)
 class Index(Kind):
     """An integer that may count from the end when it is negative."""
 
@@ -72,7 +67,6 @@ class Index(Kind):
         return "an integer"
 
 
-@dataclass(frozen=True, slots=True)
 class Sides(Kind):
     """Padding: one integer, [height, width], or [left, right, top, bottom]. Held as the four."""
 
@@ -101,7 +95,6 @@ class Sides(Kind):
         return "an integer, [height, width] or [left, right, top, bottom]"
 
 
-@dataclass(frozen=True, slots=True)
 class OutputSize(Kind):
     """Height and width of an adaptive pooling's result; null keeps the input's. Held as a tuple of two."""
 
@@ -127,7 +120,6 @@ class OutputSize(Kind):
         return "an integer of at least 1, or [height, width], where null keeps the size"
 
 
-@dataclass(frozen=True, slots=True)
 class Factors(Kind):
     """Factors of height and width: one number above 0 for both, or a list of two. Held as a tuple of two."""
 

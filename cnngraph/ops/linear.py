@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Int, field
@@ -11,7 +10,6 @@ from cnngraph.ops.shapes import describe, unless_default
 from cnngraph.tensor_type import CHANNELS, TensorType
 
 
-@dataclass(frozen=True)
 class Linear(Op):
     """A fully connected layer: y = W·x + b over the channels, which must be the last axis.
 
@@ -58,3 +56,6 @@ class Linear(Op):
     def layer(self, *inputs: TensorType) -> Layer:
         """torch.nn.Linear."""
         return layer("Linear", inputs[0].sizes[-1], self.out, **unless_default(bias=(self.bias, True)))
+
+
+OPS: tuple[type[Op], ...] = (Linear,)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from cnngraph.fields import REQUIRED, Field, fields_of, show_value
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.op import Example, Op, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.ops.schema import plain
@@ -131,8 +132,8 @@ def _shapes(example: Example) -> str:
     return f"{', '.join(inputs) or 'nothing'} → {', '.join(map(_sizes, outputs))}"
 
 
-def _sizes(sizes: tuple[int, ...]) -> str:
-    return "×".join(map(str, sizes)) or "a number"
+def _sizes(shape: tuple[int, ...]) -> str:
+    return show_sizes(shape) if shape else "a number"
 
 
 def _weights(cls: type[Op], example: Example) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, field
@@ -24,7 +23,6 @@ def _chain(sign: str, arguments: tuple[str, ...]) -> str:
     return f" {sign} ".join(arguments) if len(arguments) > 1 else f"torch.clone({arguments[0]})"
 
 
-@dataclass(frozen=True)
 class Concat(Op):
     """The inputs one after the other along an axis, by default the channels. All other sizes must be equal."""
 
@@ -61,7 +59,6 @@ class Concat(Op):
         return f"torch.cat(({tensors}), {axis_index(self.name, joined, self.dim) + 1})"
 
 
-@dataclass(frozen=True)
 class Add(Op):
     """The sum of the inputs, number by number: y = x₁ + x₂ + … All shapes must be equal; nothing broadcasts."""
 
@@ -88,7 +85,6 @@ class Add(Op):
         return _chain("+", arguments)
 
 
-@dataclass(frozen=True)
 class Sub(Op):
     """The first input less the second, number by number: y = x₁ − x₂. The shapes must be equal; nothing broadcasts."""
 
@@ -113,7 +109,6 @@ class Sub(Op):
         return _chain("-", arguments)
 
 
-@dataclass(frozen=True)
 class Mul(Op):
     """The product of the inputs, number by number: y = x₁ · x₂ · … It alone broadcasts.
 
@@ -192,7 +187,6 @@ def _as_map(inputs: tuple[TensorType, ...]) -> str | None:
     return f"{{op: reshape, shape: [{vector.channels}, 1, 1]}} makes a map of the vector"
 
 
-@dataclass(frozen=True)
 class Maximum(Op):
     """The largest of the inputs, number by number (maxout, Goodfellow et al. 2013). All shapes must be equal."""
 
@@ -228,7 +222,6 @@ class Maximum(Op):
 MOST_NESTED = 50  # calls within each other: Python's parser refuses 200 parentheses
 
 
-@dataclass(frozen=True)
 class Mean(Op):
     """The mean of several inputs, number by number; or with `dim` the mean of one input over some of its axes.
 
@@ -290,7 +283,6 @@ class Mean(Op):
         return f"{arguments[0]}.mean(({dims},){', keepdim=True' if self.keepdim else ''})"
 
 
-@dataclass(frozen=True)
 class Gate(Op):
     """The gated shortcut of Highway networks (Srivastava et al. 2015) and He et al. 2016.
 
@@ -336,10 +328,13 @@ class Gate(Op):
         return inputs[1].count * inputs[1].channels * self.kernel**2
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """cnngraph.backend.modules.layers.Gate."""
+        """Gate of backend/modules/layers.py."""
         return layer(
-            "cnngraph.backend.modules.layers.Gate",
+            "Gate",
             inputs[1].channels,
             mode=self.mode,
             **unless_default(bias=(self.bias, None), kernel=(self.kernel, 1)),
         )
+
+
+OPS: tuple[type[Op], ...] = (Concat, Add, Sub, Mul, Maximum, Mean, Gate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Float, Int, Optional, field
@@ -28,7 +27,6 @@ def _statistics(channels: int, present: bool) -> dict[str, tuple[int, ...]]:
     return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
 
 
-@dataclass(frozen=True)
 class BatchNorm(Op):
     """Batch normalisation (Ioffe & Szegedy 2015): each channel less its mean, divided by its deviation.
 
@@ -102,7 +100,6 @@ class BatchNorm(Op):
         return same and self.layer(*made_for).kind == self.layer(*inputs).kind
 
 
-@dataclass(frozen=True)
 class GroupNorm(Op):
     """Group normalisation (Wu & He 2018): each group of channels of each image less its mean, over its deviation.
 
@@ -157,7 +154,6 @@ class GroupNorm(Op):
         return made_for[0].channels == inputs[0].channels or not self.affine
 
 
-@dataclass(frozen=True)
 class LayerNorm(Op):
     """Layer normalisation (Ba et al. 2016) over the channels of each position, in either layout.
 
@@ -197,7 +193,7 @@ class LayerNorm(Op):
         """torch.nn.LayerNorm where the channels are last, otherwise the same between two permutes."""
         last = inputs[0].axes[-1] == CHANNELS
         return layer(
-            "LayerNorm" if last else "cnngraph.backend.modules.layers.ChannelLayerNorm",
+            "LayerNorm" if last else "ChannelLayerNorm",
             inputs[0].channels,
             **unless_default(
                 eps=(self.eps, 1e-5),
@@ -213,7 +209,6 @@ class LayerNorm(Op):
         return first.channels == other.channels and other.axes[where] == CHANNELS
 
 
-@dataclass(frozen=True)
 class InstanceNorm(Op):
     """Instance normalisation (Ulyanov et al. 2016): each channel of each image less its mean, over its deviation.
 
@@ -276,7 +271,6 @@ class InstanceNorm(Op):
         return same and self.layer(*made_for).kind == self.layer(*inputs).kind
 
 
-@dataclass(frozen=True)
 class LocalResponseNorm(Op):
     """Local response normalisation (Krizhevsky et al. 2012) across neighbouring channels.
 
@@ -310,3 +304,6 @@ class LocalResponseNorm(Op):
             self.size,
             **unless_default(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0)),
         )
+
+
+OPS: tuple[type[Op], ...] = (BatchNorm, GroupNorm, LayerNorm, InstanceNorm, LocalResponseNorm)

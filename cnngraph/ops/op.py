@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from cnngraph.fields import REQUIRED, FieldError, fields_of
+from cnngraph.frozen import Frozen
 from cnngraph.nearest import did_you_mean
+from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import OTHER, TensorType
 
 MAX_ELEMENTS = 2**31 - 1  # of one tensor for one image, and of one weight
@@ -29,12 +31,11 @@ class OpError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Frozen):
     """A constructor call as data: the backend makes a module of it or prints it as source.
 
-    `kind` is an importable class: a bare name stands in torch.nn, a dotted one is a full path. An op of a plugin
-    names a class of its own package.
+    `kind` names its class: a bare name is one of torch.nn or of backend/modules/layers.py; the op of a plugin gives
+    the full path of a class of its own package, `package.module.Class`.
     """
 
     kind: str
@@ -51,8 +52,7 @@ def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
     return Layer(kind, args, kwargs)
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Frozen):
     """One use of an op: its words as YAML would give them, its input shapes, and the shape that comes out.
 
     It is a test (built with PyTorch and compared) and a line of the manual. `axes` names the axes of the inputs
@@ -79,8 +79,7 @@ class Example:
         )
 
 
-@dataclass(frozen=True)
-class Op(ABC):
+class Op(Frozen, ABC):
     """An operation with its words filled in.
 
     Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the
@@ -95,6 +94,7 @@ class Op(ABC):
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer takes inplace=True; the backend decides where that is safe
     output_is_free: ClassVar[bool] = False  # nobody needs the output's values for the backward pass, and it's no view
+    mixes_sizes: ClassVar[bool] = False  # its channels, or number of outputs, may depend on height and width
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @classmethod
@@ -178,8 +178,9 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
             raise OpError(f"the result {each} has more than {MAX_ELEMENTS:,} numbers for one image", code="E502")
     for name, shape in op.parameters(*inputs).items():
         if TensorType.of(shape).count > MAX_ELEMENTS:
-            sizes = "×".join(map(str, shape))
-            raise OpError(f"the {name or 'parameter'} {sizes} has more than {MAX_ELEMENTS:,} numbers", code="E502")
+            raise OpError(
+                f"the {name or 'parameter'} {show_sizes(shape)} has more than {MAX_ELEMENTS:,} numbers", code="E502"
+            )
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cnngraph.document.flow import write_flow
 from cnngraph.fields import FieldError, Pair, show_value
 
 
@@ -28,7 +29,7 @@ def same_sides(
 def pad_before(sides: tuple[int, ...], op: str) -> str:
     """A `pad` that does the padding of an op, as a node to paste."""
     mode = ", mode: replicate" if op == "max_pool" else ""  # zeros could be the largest number of a window
-    return f"{{op: pad, padding: [{', '.join(map(str, sides))}]{mode}}}"
+    return f"{{op: pad, padding: {write_flow(sides)}{mode}}}"
 
 
 def padding_advice(op: str, value: object, words: Mapping[str, object]) -> str | None:

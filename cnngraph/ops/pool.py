@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Int, Optional, Pair, field
@@ -37,7 +36,6 @@ def _sees_padding_alone(size: int, count: int, kernel: int, stride: int, padding
     return False
 
 
-@dataclass(frozen=True)
 class MaxPool(Op):
     """The largest number in each window of each channel.
 
@@ -106,7 +104,6 @@ class MaxPool(Op):
         )
 
 
-@dataclass(frozen=True)
 class AvgPool(Op):
     """The mean of each window of each channel.
 
@@ -166,7 +163,6 @@ class AvgPool(Op):
         )
 
 
-@dataclass(frozen=True)
 class LpPool(Op):
     """The p-norm of each window of each channel: the p-th root of the sum of p-th powers.
 
@@ -206,7 +202,6 @@ class LpPool(Op):
         )
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool(Op):
     """The mean over windows laid so that the result has the given size, whatever the input's.
 
@@ -234,7 +229,6 @@ class AdaptiveAvgPool(Op):
         return layer("AdaptiveAvgPool2d", self.output if None in self.output else side(self.output))
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool(Op):
     """The largest number in windows laid so that the result has the given size, whatever the input's.
 
@@ -267,7 +261,6 @@ def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) ->
     return resized_map(image, height, width)
 
 
-@dataclass(frozen=True)
 class GlobalAvgPool(Op):
     """The mean of each channel over the whole map: C×H×W gives a vector C, ready for a linear layer."""
 
@@ -291,7 +284,6 @@ class GlobalAvgPool(Op):
         return f"{arguments[0]}.mean((2, 3))"
 
 
-@dataclass(frozen=True)
 class GlobalMaxPool(Op):
     """The largest number of each channel in the whole map: C×H×W gives a vector C, ready for a linear layer."""
 
@@ -312,3 +304,6 @@ class GlobalMaxPool(Op):
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """The maximum over height and width; its gradient goes to one place, as that of nn.AdaptiveMaxPool2d does."""
         return f"torch.flatten(F.adaptive_max_pool2d({arguments[0]}, 1), 1)"
+
+
+OPS: tuple[type[Op], ...] = (MaxPool, AvgPool, LpPool, AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool)

@@ -9,77 +9,22 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.frozen import Frozen
 from cnngraph.ops import activation, arithmetic, conv, dropout, linear, merge, norm, pool, reshape, resize
 from cnngraph.ops.op import Op
 
 GROUP = "cnngraph.ops"
 
-BUILTIN: tuple[type[Op], ...] = (
-    conv.Conv,
-    conv.ConvTranspose,
-    linear.Linear,
-    pool.MaxPool,
-    pool.AvgPool,
-    pool.LpPool,
-    pool.AdaptiveAvgPool,
-    pool.AdaptiveMaxPool,
-    pool.GlobalAvgPool,
-    pool.GlobalMaxPool,
-    norm.BatchNorm,
-    norm.GroupNorm,
-    norm.LayerNorm,
-    norm.InstanceNorm,
-    norm.LocalResponseNorm,
-    activation.Relu,
-    activation.Relu6,
-    activation.LeakyRelu,
-    activation.PRelu,
-    activation.Elu,
-    activation.Selu,
-    activation.Gelu,
-    activation.Silu,
-    activation.Mish,
-    activation.Sigmoid,
-    activation.Tanh,
-    activation.Softmax,
-    activation.LogSoftmax,
-    activation.Hardswish,
-    activation.Hardsigmoid,
-    activation.Softplus,
-    dropout.Dropout,
-    dropout.Dropout2d,
-    dropout.AlphaDropout,
-    dropout.DropPath,
-    dropout.DropBlock,
-    merge.Concat,
-    merge.Add,
-    merge.Sub,
-    merge.Mul,
-    merge.Maximum,
-    merge.Mean,
-    merge.Gate,
-    arithmetic.Scale,
-    arithmetic.Abs,
-    arithmetic.Parameter,
-    reshape.Flatten,
-    reshape.Reshape,
-    reshape.Permute,
-    reshape.Chunk,
-    reshape.Split,
-    reshape.Slice,
-    reshape.Identity,
-    resize.ChannelShuffle,
-    resize.PixelShuffle,
-    resize.PixelUnshuffle,
-    resize.Pad,
-    resize.Upsample,
-)
+# The files of ops in the order of the manual; each ends in a tuple OPS of its own.
+FILES = (conv, linear, pool, norm, activation, dropout, merge, arithmetic, reshape, resize)
+
+BUILTIN: tuple[type[Op], ...] = tuple(op for file in FILES for op in file.OPS)
 
 
 _DIMENSIONS = re.compile(r"[12]d")
@@ -102,8 +47,7 @@ def builtin_ops() -> Mapping[str, type[Op]]:
     return MappingProxyType({each.name: each for each in BUILTIN})
 
 
-@dataclass(frozen=True)
-class Registry:
+class Registry(Frozen):
     """The ops that a spec may use: the built-in ones, those of plugins, and those of installed packages."""
 
     plugins: Mapping[str, type[Op]] = field(default_factory=dict)

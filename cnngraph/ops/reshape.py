@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Either, FieldError, Int, Json, Kind, ListOf, Optional, field, show_value
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.kinds import AXIS_LIMIT, Axis, Index
 from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index, describe, need_divisible, unless_default
@@ -15,7 +15,6 @@ from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
 MAX_PARTS = 10_000  # that a split or chunk makes
 
 
-@dataclass(frozen=True)
 class Flatten(Op):
     """Some axes in a row become one, by default all of them: C×H×W gives a vector of C·H·W features.
 
@@ -24,6 +23,7 @@ class Flatten(Op):
 
     name: ClassVar[str] = "flatten"
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     start_dim: int | str = field(Axis(), "first axis to take", 1)
     end_dim: int | str = field(Axis(), "last axis to take", -1)
@@ -68,7 +68,6 @@ class Flatten(Op):
         return layer("Flatten", **unless_default(start_dim=(start + 1, 1), end_dim=(last, -1)))
 
 
-@dataclass(frozen=True, slots=True)
 class AxisLetters(Kind):
     """Names of axes, a letter for each: C, H, W, or _ for a nameless one. Held as a tuple."""
 
@@ -90,7 +89,6 @@ class AxisLetters(Kind):
         return "a letter for each axis: C, H, W, or _ for one without a name"
 
 
-@dataclass(frozen=True)
 class Reshape(Op):
     """The same numbers in the same order under other sizes, the batch not counted; one size may be -1, what is left.
 
@@ -100,6 +98,7 @@ class Reshape(Op):
     name: ClassVar[str] = "reshape"
     elsewhere: ClassVar[tuple[str, ...]] = ("view",)
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "the new sizes, without the batch")
     axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the new axes", None)
@@ -118,7 +117,7 @@ class Reshape(Op):
         if any(size < 1 and size != -1 for size in self.shape) or self.shape.count(-1) > 1:
             raise OpError("shape takes sizes of at least 1, and a single -1", code="E205", word="shape")
         if tensor.count % known or (-1 not in self.shape and tensor.count != known):
-            wanted = "×".join(map(str, self.shape))
+            wanted = show_sizes(self.shape)
             raise OpError(
                 f"{describe(tensor)} has {tensor.count} numbers, which do not fill {wanted}", code="E203", word="shape"
             )
@@ -134,7 +133,6 @@ class Reshape(Op):
         return f"{arguments[0]}.reshape({arguments[0]}.shape[0], {', '.join(map(str, self.shape))})"
 
 
-@dataclass(frozen=True)
 class Permute(Op):
     """The axes in another order; each keeps its name, so `.channels` stays right.
 
@@ -181,7 +179,6 @@ def _resized(tensor: TensorType, place: int, size: int) -> TensorType:
     return TensorType((*tensor.sizes[:place], size, *tensor.sizes[place + 1 :]), tensor.axes)
 
 
-@dataclass(frozen=True)
 class Chunk(Op):
     """Equal parts along an axis, by default the channels: a list of tensors. The parts of `halves` are `halves.0`, …"""
 
@@ -211,12 +208,12 @@ class Chunk(Op):
         return f"torch.chunk({arguments[0]}, {self.chunks}, {axis_index(self.name, inputs[0], self.dim) + 1})"
 
 
-@dataclass(frozen=True)
 class Split(Op):
     """Parts of given sizes along an axis, by default the channels: a list of tensors."""
 
     name: ClassVar[str] = "split"
     kind: ClassVar[str] = "reshape"
+    mixes_sizes: ClassVar[bool] = True
 
     sizes: tuple[int, ...] | int = field(
         Either((Int(1), ListOf(Int(1)))), "the parts' sizes, or one size for all but perhaps a smaller last"
@@ -250,7 +247,6 @@ class Split(Op):
         return f"torch.split({arguments[0]}, {sizes}, {axis_index(self.name, inputs[0], self.dim) + 1})"
 
 
-@dataclass(frozen=True)
 class Slice(Op):
     """A part along an axis, by default the channels: from `start` up to, not with, `stop`, every `step`-th.
 
@@ -293,7 +289,6 @@ class Slice(Op):
         return f"{arguments[0]}[{':, ' * (place + 1)}{self.start or ''}:{stop}{step}]"
 
 
-@dataclass(frozen=True)
 class Identity(Op):
     """The input itself; of several inputs the list of them. It names a tensor, or gathers tensors under one name."""
 
@@ -318,3 +313,6 @@ class Identity(Op):
     def chain_layer(self, *inputs: TensorType) -> Layer | None:
         """torch.nn.Identity, of one input."""
         return layer("Identity") if len(inputs) == 1 else None
+
+
+OPS: tuple[type[Op], ...] = (Flatten, Reshape, Permute, Chunk, Split, Slice, Identity)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
@@ -13,7 +12,6 @@ from cnngraph.ops.shapes import need_divisible, need_map, resized_map, side, unl
 from cnngraph.tensor_type import TensorType
 
 
-@dataclass(frozen=True)
 class ChannelShuffle(Op):
     """The channels dealt out anew, one from each group in turn, as in ShuffleNet (Zhang et al. 2018).
 
@@ -43,7 +41,6 @@ class ChannelShuffle(Op):
         return f"{arguments[0]}.unflatten(1, {groups}).transpose(1, 2).flatten(1, 2)"
 
 
-@dataclass(frozen=True)
 class PixelShuffle(Op):
     """Channels become positions: C·r²×H×W gives C×H·r×W·r (Shi et al. 2016), with r the upscale_factor."""
 
@@ -78,7 +75,6 @@ class PixelShuffle(Op):
         return layer("PixelShuffle", self.upscale_factor)
 
 
-@dataclass(frozen=True)
 class PixelUnshuffle(Op):
     """Positions become channels: C×H·r×W·r gives C·r²×H×W, with r the downscale_factor; pixel_shuffle undone."""
 
@@ -108,7 +104,6 @@ class PixelUnshuffle(Op):
         return layer("PixelUnshuffle", self.downscale_factor)
 
 
-@dataclass(frozen=True)
 class Pad(Op):
     """Rows and columns added around a map: C×H×W gives C×(H + top + bottom)×(W + left + right).
 
@@ -168,7 +163,6 @@ class Pad(Op):
         return f"F.pad({arguments[0]}, {padding}{mode}{value})"
 
 
-@dataclass(frozen=True)
 class Upsample(Op):
     """A map enlarged (or made smaller) to a size, or by a factor.
 
@@ -226,3 +220,6 @@ class Upsample(Op):
                 align_corners=(self.align_corners or None, None),
             ),
         )
+
+
+OPS: tuple[type[Op], ...] = (ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, Upsample)

@@ -1,13 +1,11 @@
 """What is done to images before a network sees them: by chance in training, the same each time in evaluation."""
 
-# ruff: noqa: RUF009 -- `field` is dataclasses.field with documentation, and the defaults it is given are frozen
-
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.kinds import LARGEST_SIDE, Named, Positive, Record, Two, ZeroOr
 
 Size: TypeAlias = tuple[int, int]
@@ -18,8 +16,7 @@ STRENGTH = Float(0, 100)
 ALPHA = ZeroOr(Positive(0.01, 100))  # of the Beta distribution, whose draws underflow near 0
 
 
-@dataclass(frozen=True)
-class RandomResizedCrop:
+class RandomResizedCrop(Frozen):
     """A part of the image of random area and shape, resized, as networks for ImageNet are trained. A bare size will do.
 
     Images of a folder are cut as they are in their files, unless `data.resize` gives them one size before.
@@ -30,8 +27,7 @@ class RandomResizedCrop:
     ratio: tuple[float, float] = field(Two(RATIO), "the least and the greatest width to a height of 1", (0.75, 4 / 3))
 
 
-@dataclass(frozen=True)
-class ColorJitter:
+class ColorJitter(Frozen):
     """Colours changed, each by a random factor: 0.4 is one from 0.6 to 1.4. What comes first is drawn by batch."""
 
     brightness: float = field(STRENGTH, "of brightness", 0.0)
@@ -40,8 +36,7 @@ class ColorJitter:
     hue: float = field(Float(0, 0.5), "how far the hue may turn; 0.5 is half a circle", 0.0)
 
 
-@dataclass(frozen=True)
-class RandomErasing:
+class RandomErasing(Frozen):
     """A random rectangle made the mean colour (Zhong et al. 2020). A bare probability will do."""
 
     p: float = field(Float(0, 1), "of how many images")
@@ -49,15 +44,13 @@ class RandomErasing:
     ratio: tuple[float, float] = field(Two(RATIO), "the least and the greatest width to a height of 1", (0.3, 3.3))
 
 
-@dataclass(frozen=True)
-class TrivialAugment:
+class TrivialAugment(Frozen):
     """One random change of shape or colour, of random strength (Müller & Hutter 2021)."""
 
     name: str = field(Choice(("trivial_augment",)), "one random change of random strength", "trivial_augment")
 
 
-@dataclass(frozen=True)
-class RandAugment:
+class RandAugment(Frozen):
     """Some random changes of shape or colour, all of one strength (Cubuk et al. 2020)."""
 
     name: str = field(Choice(("rand_augment",)), "random changes of one strength", "rand_augment")
@@ -69,8 +62,7 @@ Policy: TypeAlias = TrivialAugment | RandAugment
 POLICIES = (TrivialAugment, RandAugment)
 
 
-@dataclass(frozen=True)
-class Augment:
+class Augment(Frozen):
     """What chance does to a training image, in this order.
 
     Whole batches are changed on the device that trains, each image by chances of its own. The chances follow from the
@@ -99,8 +91,7 @@ class Augment:
     )
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Frozen):
     """How an image is cut that is only looked at: the middle of it, by default of the size that training has.
 
     Beside `random_resized_crop` the default is the usual one: for 224, the shorter side resized to 256.

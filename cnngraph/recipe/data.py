@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cnngraph.fields import Choice, Float, ListOf, Optional, Pair, Text, field
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.kinds import LARGEST_SIDE, LONGEST_LIST, Label, Positive
 from cnngraph.recipe.sets import SETS
 
@@ -13,8 +13,7 @@ BROKEN = "what to do where a file is no image: end the run, or go on without it 
 MOST_CLASSES = 100_000
 
 
-@dataclass(frozen=True)
-class NamedSet:
+class NamedSet(Frozen):
     """A well-known set of images.
 
     `digits` ships with the package: 6,000 training and 2,000 test images of MNIST. The others are downloaded on first
@@ -28,8 +27,7 @@ class NamedSet:
     resize: tuple[int, int] | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to", None)
 
 
-@dataclass(frozen=True)
-class ImageFolder:
+class ImageFolder(Frozen):
     """Images in one folder a class, as the data folder (`--data-dir`) holds them.
 
     It may have such folders in `train`, `val` and `test`. Without `val` the validation part is cut from the training
@@ -61,8 +59,7 @@ class ImageFolder:
     broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
 
 
-@dataclass(frozen=True)
-class ImageNet:
+class ImageNet(Frozen):
     """ImageNet (ILSVRC 2012), which nobody may hand on: as it is unpacked from what its makers or Kaggle give out.
 
     `train` has a folder for each of the classes by its number in WordNet, such as n01440764. `val` has such folders, or
@@ -90,8 +87,7 @@ Data: TypeAlias = NamedSet | ImageFolder | ImageNet
 DATA: tuple[type[Any], ...] = (NamedSet, ImageFolder, ImageNet)
 
 
-@dataclass(frozen=True)
-class Normalize:
+class Normalize(Frozen):
     """What is taken from each channel, and what it is then divided by; images count from 0 to 1.
 
     `normalize: data` takes the figures that are published with a set. Where there are none, as of a folder, they are

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, Span
+from cnngraph.document.flow import write_flow
+from cnngraph.numbers import show_sizes
 from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.sets import SETS
@@ -31,14 +33,16 @@ def check_images(recipe: Recipe, shape: tuple[int, int, int]) -> list[tuple[str,
     problems = []
     crop, look, normalize = recipe.augment.crop, recipe.evaluation, recipe.normalize
     if crop and _larger(crop, size):
-        problems.append(("augment", f"augment.crop {_by(crop)} is larger than the image, {_by(size)}"))
+        problems.append(("augment", f"augment.crop {show_sizes(crop)} is larger than the image, {show_sizes(size)}"))
     pad = recipe.augment.pad
     if recipe.augment.padding_mode == "reflect" and pad >= min(size):
-        problems.append(("augment", f"augment.pad {pad} mirrors more than there is of the image, {_by(size)}"))
+        problems.append(("augment", f"augment.pad {pad} mirrors more than there is of the image, {show_sizes(size)}"))
     if look and look.resize:
         size = [round(each * look.resize / min(size)) for each in size]
     if look and _larger(look.crop, size):
-        problems.append(("evaluation", f"evaluation.crop {_by(look.crop)} is larger than the image, {_by(size)}"))
+        problems.append(
+            ("evaluation", f"evaluation.crop {show_sizes(look.crop)} is larger than the image, {show_sizes(size)}")
+        )
     if isinstance(normalize, Normalize) and len(normalize.mean) not in (1, channels):
         message = f"normalize has figures for {len(normalize.mean)} channels, the images have {channels}"
         problems.append(("normalize", message))
@@ -47,10 +51,6 @@ def check_images(recipe: Recipe, shape: tuple[int, int, int]) -> list[tuple[str,
 
 def _larger(crop: Sequence[int], size: Sequence[int]) -> bool:
     return any(one > other for one, other in zip(crop, size, strict=True))
-
-
-def _by(size: Sequence[int]) -> str:
-    return "×".join(map(str, size))
 
 
 def image_shape(recipe: Recipe, shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -89,7 +89,8 @@ def check_fit(
     weights = recipe.loss.class_weights
     if classes and isinstance(weights, tuple) and len(weights) != classes:
         message = f"loss.class_weights has {len(weights)} weights, and {title} has {classes} classes"
-        found.append(Diagnostic("E605", message, recipe.places.get("loss.class_weights")))
+        help = f"give {classes} weights, in the order of the classes, or balanced"
+        found.append(Diagnostic("E605", message, recipe.places.get("loss.class_weights"), help=help))
     return found + _check_auxiliary(recipe, list(outputs)[1:])
 
 
@@ -102,19 +103,20 @@ def _check_inputs(
 ) -> list[Diagnostic]:
     if len(inputs) != 1:
         names = ", ".join(inputs)
-        return [
-            Diagnostic("E612", f"training needs a network with one input, this one has {len(inputs)}: {names}", span)
-        ]
+        message = f"training needs a network with one input, this one has {len(inputs)}: {names}"
+        return [Diagnostic("E612", message, span, help="build it, and write the training loop in Python")]
     if not shape:
         return []
     given, wanted = image_shape(recipe, shape), next(iter(inputs.values()))
     look = recipe.looked_at
     if look and look.crop != given[1:]:
-        message = f"evaluation cuts out {_by(look.crop)}, training {_by(given[1:])}: one network takes one size"
+        message = (
+            f"evaluation cuts out {show_sizes(look.crop)}, training {show_sizes(given[1:])}: one network takes one size"
+        )
         return [Diagnostic("E605", message, recipe.places.get("evaluation"))]
     if given == wanted.sizes:
         return []
-    said = "×".join(map(str, given))
+    said = show_sizes(given)
     help = None
     if wanted.rank == 3 and wanted.channels == given[0]:
         table, word = "data", "resize"
@@ -125,7 +127,7 @@ def _check_inputs(
         size = wanted.sizes[1] if wanted.sizes[1] == wanted.sizes[2] else list(wanted.sizes[1:])
         help = f"--set train.{table}.{word}={size} makes the images fit, --input {said.replace('×', 'x')} the network"
     elif wanted.rank == 3:
-        help = f"a network for these images has the input [{', '.join(map(str, given))}]"
+        help = f"a network for these images has the input {write_flow(given)}"
     return [Diagnostic("E610", f"the network takes images of {wanted}, {title} has {said}", span, help=help)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, text_help
@@ -20,7 +19,6 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Positive(Kind):
     """A number above 0, within bounds beyond which it can only be a slip, or would overflow."""
 
@@ -40,7 +38,6 @@ class Positive(Kind):
         return f"a number above 0 (from {self.least:g} to {self.most:g})"
 
 
-@dataclass(frozen=True, slots=True)
 class ZeroOr(Kind):
     """0, which switches something off, or a positive number."""
 
@@ -61,7 +58,6 @@ class ZeroOr(Kind):
         return f"0, or a number from {self.positive.least:g} to {self.positive.most:g}"
 
 
-@dataclass(frozen=True, slots=True)
 class Fraction(Kind):
     """A number between 0 and 1, neither of them included."""
 
@@ -78,7 +74,6 @@ class Fraction(Kind):
         return "a number between 0 and 1"
 
 
-@dataclass(frozen=True, slots=True)
 class Decay(Kind):
     """A number from 0 up to 1, 1 not included: what is kept of a running mean at each step."""
 
@@ -95,7 +90,6 @@ class Decay(Kind):
         return "a number of at least 0 and below 1"
 
 
-@dataclass(frozen=True, slots=True)
 class Two(Kind):
     """A list of two of one kind of thing. Held as a tuple."""
 
@@ -113,7 +107,6 @@ class Two(Kind):
         return f"a list of two, each {self.item.describe()}"
 
 
-@dataclass(frozen=True, slots=True)
 class Label(Kind):
     """The name of a class; a number is one too, as in `classes: [3, 8]`."""
 
@@ -129,7 +122,6 @@ class Label(Kind):
         return "the name of a class"
 
 
-@dataclass(frozen=True, slots=True)
 class OrNone(Kind):
     """A kind, or the word `none`, held as None."""
 
@@ -150,7 +142,6 @@ class OrNone(Kind):
         return f"{self.kind.describe()}, or none"
 
 
-@dataclass(frozen=True, slots=True)
 class ByName(Kind):
     """A table of numbers by name."""
 
@@ -171,7 +162,6 @@ class ByName(Kind):
         return f"a table of numbers by name, each {self.number.describe()}"
 
 
-@dataclass(frozen=True, slots=True)
 class Record(Kind):
     """A table whose words are the fields of a dataclass; a bare value is short for a table of the word `short`."""
 
@@ -194,7 +184,6 @@ class Record(Kind):
         return f"{fields_of(self.cls)[self.short].kind.describe()}, or a table" if self.short else "a table"
 
 
-@dataclass(frozen=True, slots=True)
 class Named(Kind):
     """One of several tables, told apart by their `name`; a bare name is short for a table with nothing else in it.
 

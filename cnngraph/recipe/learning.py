@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cnngraph.fields import Optional, field
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.kinds import Positive
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(Frozen):
     """How large gradients may be: all of them together by their norm, or each number by its value."""
 
     norm: float | None = field(Optional(Positive()), "the largest norm of all gradients together", None)

@@ -1,15 +1,13 @@
 """A training recipe: frozen dataclasses whose fields are the words a person may write."""
 
-# ruff: noqa: RUF009 -- `field` is dataclasses.field with documentation, and the defaults it is given are frozen
-
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from cnngraph.diagnostics import Span
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Text, field
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import DATA, MOST_CLASSES, Data, Normalize
 from cnngraph.recipe.kinds import LARGEST_COUNT, ByName, Fraction, Named, OrNone, Positive, Record, ZeroOr
@@ -24,8 +22,7 @@ MOST_WORKERS = 512
 USUAL_MARGIN = 256 / 224  # the shorter side to the size that is cut out of it
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(Frozen):
     """Cross-entropy, of the logits and of auxiliary heads.
 
     Losses that a run reports are the plain cross-entropy of the logits, whatever else is made small.
@@ -43,8 +40,7 @@ class Loss:
     )
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Frozen):
     """How a network is trained.
 
     `name` is what messages call it, `places` is where its words stand (`optimizer.lr`), if it was read from a text.

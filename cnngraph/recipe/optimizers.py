@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnngraph.fields import Bool, Choice, Either, Float, ListOf, Optional, Text, field
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.kinds import Decay, Positive, Record, Two, ZeroOr
 
 RATE = Positive(1e-30, 1e30)
@@ -15,8 +15,7 @@ MOST_GROUPS = 100
 GRADIENT_DECAY = "what is added to each gradient, times the weight"
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Frozen):
     """Parameters that learn otherwise; what a group leaves out is as for all others.
 
     `match` is an op (`conv`), `norm` for every op of that ending, the last name of a parameter (`bias`), or the path of
@@ -48,8 +47,7 @@ def _groups() -> tuple[Group, ...]:
     return made
 
 
-@dataclass(frozen=True)
-class Sgd:
+class Sgd(Frozen):
     """Stochastic gradient descent with momentum."""
 
     name: str = field(Choice(("sgd",)), "stochastic gradient descent", "sgd")
@@ -61,8 +59,7 @@ class Sgd:
     groups: tuple[Group, ...] = _groups()
 
 
-@dataclass(frozen=True)
-class Adam:
+class Adam(Frozen):
     """Adam (Kingma & Ba 2015)."""
 
     name: str = field(Choice(("adam",)), "Adam", "adam")
@@ -74,8 +71,7 @@ class Adam:
     groups: tuple[Group, ...] = _groups()
 
 
-@dataclass(frozen=True)
-class AdamW:
+class AdamW(Frozen):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     name: str = field(Choice(("adamw",)), "Adam with decoupled weight decay", "adamw")
@@ -87,8 +83,7 @@ class AdamW:
     groups: tuple[Group, ...] = _groups()
 
 
-@dataclass(frozen=True)
-class RmsProp:
+class RmsProp(Frozen):
     """RMSprop (Hinton 2012)."""
 
     name: str = field(Choice(("rmsprop",)), "RMSprop", "rmsprop")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span
+from cnngraph.diagnostics import Diagnostic, Mistakes, Span, has_errors
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
     Bool,
@@ -56,9 +56,9 @@ def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnos
     """The recipe that a table says, and all that is wrong with it; None where there is an error."""
     reader = Reader()
     recipe = reader.record(Recipe, value, "", "a recipe")
-    if reader.diagnostics or not isinstance(recipe, Recipe):
+    if has_errors(reader.diagnostics) or not isinstance(recipe, Recipe):
         return None, reader.diagnostics
-    return replace(recipe, name=name, places=reader.places), []
+    return replace(recipe, name=name, places=reader.places), reader.diagnostics
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from cnngraph.fields import Choice, Float, Int, ListOf, Optional, field
+from cnngraph.frozen import Frozen
 from cnngraph.recipe.kinds import LARGEST_COUNT, LONGEST_LIST, Fraction, Positive
 
 DIVISOR = Positive(1, 1e12)
@@ -15,8 +15,7 @@ EPOCHS = Int(1, LARGEST_COUNT)
 LARGEST_FACTOR = 1e9  # by which a schedule may raise the rate
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(Frozen):
     """The same rate throughout."""
 
     by_epochs: ClassVar[bool] = False
@@ -30,8 +29,7 @@ class Constant:
         return 1.0
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Frozen):
     """The rate divided at certain epochs; those of a warm-up count, too."""
 
     by_epochs: ClassVar[bool] = True  # its epochs are those of the run, whatever a warm-up took of them
@@ -48,8 +46,7 @@ class Step:
         return float(self.divide**-steps)
 
 
-@dataclass(frozen=True)
-class Exponential:
+class Exponential(Frozen):
     """The rate multiplied by the same number after each epoch that follows the warm-up."""
 
     by_epochs: ClassVar[bool] = False
@@ -63,8 +60,7 @@ class Exponential:
         return float(self.gamma ** int(epoch))
 
 
-@dataclass(frozen=True)
-class Cosine:
+class Cosine(Frozen):
     """Half a cosine from the full rate down, step by step (Loshchilov & Hutter 2017)."""
 
     by_epochs: ClassVar[bool] = False
@@ -76,8 +72,7 @@ class Cosine:
         return _swing(1.0, self.final, epoch / epochs)
 
 
-@dataclass(frozen=True)
-class Polynomial:
+class Polynomial(Frozen):
     """The part of the run that is left, to a power, step by step; a power of 1 is a straight line."""
 
     by_epochs: ClassVar[bool] = False
@@ -91,8 +86,7 @@ class Polynomial:
         return self.final + (1 - self.final) * left
 
 
-@dataclass(frozen=True)
-class OneCycle:
+class OneCycle(Frozen):
     """Up to the full rate and down to nearly nothing, step by step, along cosines (Smith & Topin 2018)."""
 
     by_epochs: ClassVar[bool] = False
@@ -109,8 +103,7 @@ class OneCycle:
         return _swing(1.0, self.final, (done - self.rise) / (1 - self.rise))
 
 
-@dataclass(frozen=True)
-class Plateau:
+class Plateau(Frozen):
     """The rate divided whenever the validation loss has not fallen for some epochs."""
 
     by_epochs: ClassVar[bool] = True
@@ -137,8 +130,7 @@ Schedule: TypeAlias = Constant | Step | Exponential | Cosine | Polynomial | OneC
 SCHEDULES = (Constant, Step, Exponential, Cosine, Polynomial, OneCycle, Plateau)
 
 
-@dataclass(frozen=True)
-class Warmup:
+class Warmup(Frozen):
     """A part of the rate at first, over so many epochs, or so many steps. The schedule follows."""
 
     epochs: int | None = field(Optional(EPOCHS), "how many epochs", None)

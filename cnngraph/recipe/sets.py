@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+
+from cnngraph.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSet:
+class ImageSet(Frozen):
     """A set's classes in the order of its labels, its image size C×H×W, and its mean and deviation by channel.
 
     Where no figures are published that everybody agrees on, they are measured.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from cnngraph.document.flow import write_flow
 from cnngraph.fields import fields_of
 from cnngraph.recipe.kinds import OrNone
 from cnngraph.recipe.model import Recipe
-
-PLAIN = re.compile(r"[A-Za-z][\w./-]*( [\w./-]+)*")  # texts that need no quotes
-WORDS = {"true", "false", "null"}
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
@@ -22,7 +18,7 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 def to_yaml(recipe: Recipe) -> str:
     """The recipe as YAML text, a line a field."""
-    return "".join(f"{key}: {_flow(value)}\n" for key, value in to_dict(recipe).items() if value != "")
+    return "".join(f"{key}: {write_flow(value)}\n" for key, value in to_dict(recipe).items() if value != "")
 
 
 def _record(made: Any) -> dict[str, Any]:
@@ -42,14 +38,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return _record(value) if hasattr(value, "__dataclass_fields__") else value
-
-
-def _flow(value: Any) -> str:
-    """A value in YAML's flow style."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS:
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
+from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
-from cnngraph.render.label import clean, count_label, op_label, shapes_label, tip_words
+from cnngraph.render.label import clean, op_label, shapes_label, tip_words
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.stack import MOST_ROWS, is_one_stack, stacks
 from cnngraph.render.tree import Group, Tree, grow, stem
@@ -140,7 +141,7 @@ class _Drawing:
         rounds = sum(each.times for each in group.members if isinstance(each, Group))
         if group.scope.kind == "repeat" and rounds > 1:
             title = replace(title, block=f"{title.block} ×{rounds}".strip())
-        params = count_label(sum(node.num_params for node in nodes)) + " params"
+        params = show_count(sum(node.num_params for node in nodes)) + " params"
         facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
         facts += [shapes_label(str(self.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
         look = _common([_look(node) for node in nodes])

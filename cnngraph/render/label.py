@@ -69,14 +69,6 @@ def tip_words(operation: Op) -> str:
     return clean(f"{operation.name} {{{words}}}" if words else operation.name, 200)
 
 
-def count_label(count: int) -> str:
-    """A count in three digits: `930`, `37.1 k`, `11.7 M`."""
-    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if count >= size * 0.9995:
-            return f"{count / size:.3g} {unit}" if count < 999.5 * size else f"{count / size:.0f} {unit}"
-    return str(count)
-
-
 def shapes_label(shapes: Iterable[str]) -> str:
     """The shapes of a value's parts, each once: `16×32×32, 32×16×16`; of many the first and the last."""
     texts = list(dict.fromkeys(shapes))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.overview import RunRow
-from cnngraph.train.record.curves import dress
-from cnngraph.train.record.figures import plain
+from cnngraph.train.record.plots import dress, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

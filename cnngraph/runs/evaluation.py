@@ -23,7 +23,7 @@ from cnngraph.train.loop.loader import EvaluationLoader
 from cnngraph.train.loop.machine import choose_device
 from cnngraph.train.loop.precision import precision_of
 from cnngraph.train.record import files
-from cnngraph.train.record.confusion import confusion_figure
+from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
 from cnngraph.train.run import title_of
 

@@ -13,12 +13,11 @@ from torch.nn import functional as F
 
 from cnngraph.backend import lower
 from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.numbers import sizes
+from cnngraph.numbers import show_sizes
 from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.record.confusion import INK
-from cnngraph.train.record.figures import plain, tick_whole_numbers
+from cnngraph.train.record.plots import INK, plain, tick_whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def features(classifier: Classifier, path: str, file: Path) -> Features:
     ref = tensor_at(graph, path)
     given = graph.type_of(ref)
     if not given.is_map and given.rank != 1:
-        message = f"{path} gives {sizes(given.sizes)}, neither maps of channels nor a vector"
+        message = f"{path} gives {show_sizes(given.sizes)}, neither maps of channels nor a vector"
         raise SpecError([Diagnostic("E652", message)])
     try:
         image = classifier.reader.tensor(file)
@@ -125,7 +124,7 @@ def _bars(found: Features) -> Figure:
 
 def _title(found: Features, shown: int) -> str:
     some = f", the first {shown}" if shown < len(found.maps) else ""
-    return f"{found.network} · {found.node} · {sizes(found.shape)}{some} · {found.file.name}"
+    return f"{found.network} · {found.node} · {show_sizes(found.shape)}{some} · {found.file.name}"
 
 
 def _drawn_size(maps: Tensor) -> Tensor:

@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cnngraph import run_files
 from cnngraph.backend import lower
 from cnngraph.compilation import compile_spec
-from cnngraph.diagnostics import Diagnostic, Severity, SpecError
+from cnngraph.diagnostics import Diagnostic, Severity, SpecError, warnings_of
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
+from cnngraph.lint.run import Lint
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
@@ -23,8 +25,6 @@ from cnngraph.train.record import files
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.record.state import check_documents
 from cnngraph.train.run import title_of
-
-BEST, LAST = "best", "last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class DataFacts:
 class FinishedRun:
     """A run that was trained, to its end or not. The recipe's `normalize` are the figures that were used.
 
-    An `old` one was written before its files had versions and checksums.
+    An `old` one was written before its files had versions and checksums. `notices` are warnings about the network.
     """
 
     folder: RunFolder
@@ -48,37 +48,38 @@ class FinishedRun:
     recipe: Recipe
     data: DataFacts | None
     old: bool = False
+    notices: tuple[Diagnostic, ...] = ()
 
     @classmethod
     def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
         """Read a run's folder. Raises SpecError: E650 where it is none, E645 where it is damaged, the spec's errors."""
-        for name in ("spec.yaml", "recipe.yaml"):
+        for name in (run_files.SPEC, run_files.RECIPE):
             if not (path / name).is_file():
                 raise refusal(f"{path} is not the folder of a run: there is no {name} in it")
-        compilation = compile_spec(f"{path}/spec.yaml", plugins=plugins, max_nodes=max_nodes)
-        if not compilation.ok or compilation.graph is None:
-            raise SpecError(compilation.diagnostics)
-        recipe = load_recipe(f"{path}/recipe.yaml")
+        compilation = compile_spec(f"{path}/{run_files.SPEC}", plugins=plugins, max_nodes=max_nodes)
+        notices = warnings_of(Lint(verify=False).run(compilation).diagnostics)
+        if compilation.graph is None:
+            raise refusal(f"{path}/{run_files.SPEC} is a library of blocks: there is no network in it")
+        recipe = load_recipe(f"{path}/{run_files.RECIPE}")
         folder = RunFolder(path)
         facts = folder.data()
         if facts is None:
-            return cls(folder, compilation.graph, recipe, _known(recipe), old=True)
+            return cls(folder, compilation.graph, recipe, _known(recipe), True, notices)
         figures = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
         channels, height, width = facts["image"]
         data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
         recipe = replace(recipe, normalize=figures)
-        wrong = misfits(recipe, compilation.graph, images=ImageFacts(data.image, len(data.classes)))
-        if wrong:
-            raise SpecError(wrong)
-        return cls(folder, compilation.graph, recipe, data, old=not facts.get("version"))
+        known = ImageFacts(data.image, len(data.classes))
+        notices += warnings_of(misfits(recipe, compilation.graph, images=known))
+        return cls(folder, compilation.graph, recipe, data, not facts.get("version"), notices)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What cannot be verified in a run of an older version."""
+        """What is likely wrong with the network, and what cannot be verified in a run of an older version."""
         if not self.old:
-            return ()
+            return self.notices
         message = f"{self.folder.path} was written by an older cnngraph: its weights have no checksum to verify"
-        return (Diagnostic("W647", message, severity=Severity.WARNING),)
+        return (*self.notices, Diagnostic("W647", message, severity=Severity.WARNING))
 
     def need_data(self) -> DataFacts:
         """The facts of the images. Raises SpecError (E650) for a run that was made before they were written down."""
@@ -89,16 +90,16 @@ class FinishedRun:
 
     def chosen(self, which: str | None) -> str:
         """Which weights: as asked for, or the best where a best epoch was chosen. Raises SpecError (E650)."""
-        which = which or (BEST if self.folder.best.is_file() else LAST)
+        which = which or (run_files.BEST if self.folder.best.is_file() else run_files.LAST)
         if "/" in which or not self.weights_file(which).is_file():
-            there = sorted(each.stem for each in self.folder.path.glob("*.safetensors"))
+            there = run_files.kept_weights(self.folder.path)
             help = f"--weights {' or '.join(there)}" if there else "no epoch of the run was finished"
             raise refusal(f"{self.folder.path} has no {which} weights", help)
         return which
 
     def weights_file(self, which: str) -> Path:
         """The file of the best or the last weights, or of those that were kept on the way: `epoch-0010`."""
-        return self.folder.path / f"{which}.safetensors"
+        return run_files.weights_file(self.folder.path, which)
 
     def model(self, which: str, device: torch.device) -> nn.Module:
         """The network with its weights, in eval mode.

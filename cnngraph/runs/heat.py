@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnngraph.runs.localization import Place, enlarged
 from cnngraph.train.data.decoding import upright
-from cnngraph.train.record.confusion import INK
-from cnngraph.train.record.figures import plain
+from cnngraph.train.record.plots import INK, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

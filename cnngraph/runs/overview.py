@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
@@ -17,7 +18,6 @@ from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
 from cnngraph.stored import read_document
 
-SPEC, RECIPE = "spec.yaml", "recipe.yaml"
 IDLE = {"about", "device", "keep_every", "save_every", "workers"}  # words of a recipe that change no figures
 ELSEWHERE = {"data", "epochs"}  # in columns of their own
 
@@ -88,7 +88,7 @@ def find_runs(folders: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for root in folders:
         for place, inner, names in os.walk(root):
-            if SPEC in names and RECIPE in names:
+            if run_files.SPEC in names and run_files.RECIPE in names:
                 found[Path(place)] = None
                 inner.clear()
             inner[:] = [each for each in inner if not each.startswith(".")]
@@ -107,9 +107,9 @@ def read_run(path: Path) -> RunRow:
             return {}
 
     metrics, data, machine = map(document, ("metrics", "data", "environment"))
-    compilation = compile_spec(str(path / SPEC))
+    compilation = compile_spec(str(path / run_files.SPEC))
     try:
-        recipe = to_dict(load_recipe(str(path / RECIPE)))
+        recipe = to_dict(load_recipe(str(path / run_files.RECIPE)))
     except SpecError as error:
         problems.extend(error.diagnostics)
         recipe = {}

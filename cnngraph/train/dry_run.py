@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from cnngraph.backend import WeightsFile, check_weights, lower, refuse_misfit
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores
 from cnngraph.lint.training import misfits
@@ -49,14 +49,15 @@ def dry_run(
     Raises SpecError for all that would keep the run from starting.
     """
     chosen = choose_device(recipe.device if device is None else device)
-    _refuse(misfits(recipe, graph) or check_machine(recipe, chosen))
+    for warning in warnings_of([*misfits(recipe, graph), *check_machine(recipe, chosen)]):
+        data.note(str(warning))
     if weights:
         refuse_misfit(check_weights(weights, graph), graph.name)
     parts = data.parts(recipe, next(iter(graph.inputs.values())))
     title = title_of(recipe)
     if parts:
         announce(parts, data.note)
-        _refuse(misfits(recipe, graph, images=facts_of(parts)))
+        warnings_of(misfits(recipe, graph, images=facts_of(parts)))
         with_figures(recipe, parts.train, data.note)
     else:
         data.note(f"{title} is not in {data.root}: the run downloads it")
@@ -72,8 +73,3 @@ def dry_run(
         folder=folder.path,
     )
     return DryRun(facts, recipe.batch_size, steps_of(len(parts.train), recipe.batch_size) if parts else None)
-
-
-def _refuse(diagnostics: list[Diagnostic]) -> None:
-    if diagnostics:
-        raise SpecError(diagnostics)

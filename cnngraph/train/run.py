@@ -12,7 +12,7 @@ import torch
 
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
 from cnngraph.backend.weights.files import read_weights
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, SpecError, warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
 from cnngraph.lint.training import misfits
@@ -70,7 +70,7 @@ def run_training(
         Showing(_shown(reporter, quiet, tensorboard, world)) as shown,
         ExitStack() as held,  # the folder: nobody else writes into it from before it is read
     ):
-        _refuse(misfits(recipe, graph) or check_machine(recipe, chosen) or _too_small(recipe, world))
+        _refuse([*misfits(recipe, graph), *check_machine(recipe, chosen), *_too_small(recipe, world)], shown.note)
         begun = world.from_leader(_begun(out, graph.name, recipe, held) if resume and world.leads else None)
         if begun and not begun.state:  # it died before its first checkpoint, and begins as it began
             weights = first_weights(begun)
@@ -81,7 +81,9 @@ def run_training(
         if begun and begun.identity:
             parts = same_images(begun.folder.path, begun.identity, parts, root, bool(begun.state), shown.note)
         announce(parts, shown.note)
-        _refuse(misfits(recipe, graph, images=facts_of(parts)))
+        known = misfits(recipe, graph)
+        images = misfits(recipe, graph, images=facts_of(parts))
+        _refuse([each for each in images if each not in known], shown.note)
         recipe = with_figures(recipe, parts.train, shown.note)
         with reproducible(chosen, recipe.seed, recipe.deterministic):
             model = lower(graph)
@@ -256,6 +258,7 @@ def title_of(recipe: Recipe) -> str:
     return "image folder"
 
 
-def _refuse(diagnostics: list[Diagnostic]) -> None:
-    if diagnostics:
-        raise SpecError(diagnostics)
+def _refuse(diagnostics: list[Diagnostic], note: Note) -> None:
+    """Raise SpecError where there is an error; else report the warnings."""
+    for warning in warnings_of(diagnostics):
+        note(str(warning))

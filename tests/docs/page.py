@@ -11,7 +11,7 @@ from cnngraph.compilation import Compilation
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
-from cnngraph.language.parse import FILE_WORDS
+from cnngraph.language.words import FILE_KEYS
 from tests.library import ROOT
 
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$(?:\n+(?=(?P<next>```text)))?", re.MULTILINE | re.DOTALL)
@@ -98,7 +98,7 @@ TUTORIAL = Page(ROOT / "docs" / "tutorial.md")
 
 def whole(text: str) -> str:
     """A short example as a spec: what the page's top says it leaves out is added."""
-    if text[0] in "-[" or not set(KEYS.findall(text)) & set(FILE_WORDS):
+    if text[0] in "-[" or not set(KEYS.findall(text)) & set(FILE_KEYS):
         text = "nodes:\n" + "".join(f"  {line}\n" for line in text.splitlines())
     words = set(KEYS.findall(text))
     if "input" not in words and "nodes" in words:

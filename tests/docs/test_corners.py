@@ -1,4 +1,4 @@
-"""What docs/language.md says in passing, without an example: each sentence is there, and it is true."""
+"""What docs/language.md and docs/keys.md say in passing, without an example: each sentence is there, and it is true."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
+from cnngraph.language.words import keys_manual
 from tests.docs.page import LANGUAGE, outcome, whole
 
 TEXT = (Path(__file__).parent / "corners.yaml").read_text(encoding="utf-8")
@@ -53,7 +54,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return " ".join(LANGUAGE.text.split())
+    return " ".join(f"{LANGUAGE.text} {keys_manual()}".split())
 
 
 @pytest.fixture(scope="module")

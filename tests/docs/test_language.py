@@ -10,16 +10,16 @@ import pytest
 from cnngraph import diagnostics, document
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
-from cnngraph.document import core_scalar
-from cnngraph.elaborate import budget as ledger
+from cnngraph.document import core_scalar, yaml_text
+from cnngraph.elaborate import budget
 from cnngraph.fields import show_value
-from cnngraph.language import load, names, parse
+from cnngraph.language import load, names, parse, reader
 from cnngraph.language.expressions import values
 from cnngraph.language.expressions.evaluate import Reference, ShapeValue, evaluate, parse_expression
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.grammar import MAX_DEPTH, MAX_LENGTH
-from cnngraph.language.names import NODE_WORDS
-from cnngraph.language.parse import BLOCK_WORDS, FILE_WORDS
+from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
+from cnngraph.lint.run import Lint
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_PARTS
 from cnngraph.tensor_type import TensorType
@@ -63,7 +63,8 @@ def refresh(request: pytest.FixtureRequest) -> bool:
 
 @pytest.mark.parametrize("example", SPECS, ids=lambda each: each.name)
 def test_example(example: Example, folder: Path, refresh: bool) -> None:
-    compilation = compile_text(Source(example.file or "example.yaml", whole(example.text)), folder)
+    source = Source(example.file or "example.yaml", whole(example.text))
+    compilation = Lint().run(compile_text(source, folder, fixes=False))
     compare(example, outcome(compilation), refresh)
     if example.below is None:
         assert compilation.ok
@@ -101,16 +102,10 @@ def words(title: str, header: str) -> list[str]:
     return [word for row in rows(title, header) for word in re.findall(r"`([^`]+)`", row[0])]
 
 
-def test_every_word_of_a_file_is_explained() -> None:
-    assert words("The file", "word") == list(FILE_WORDS)
-
-
-def test_every_word_of_a_node_is_explained() -> None:
-    assert sorted(words("Words at a glance", "word")) == sorted(NODE_WORDS)
-
-
-def test_every_word_of_a_block_is_explained() -> None:
-    assert sorted(words("Words at a glance", "word of a block")) == sorted(set(BLOCK_WORDS) - set(NODE_WORDS))
+def test_every_key_leads_to_its_section() -> None:
+    titles = re.findall(r"^#+ (.*)$", (ROOT / "docs" / "language.md").read_text(encoding="utf-8"), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert {key.section for key in (*FILE_KEYS.values(), *BLOCK_KEYS.values())} <= anchors
 
 
 def test_every_function_is_explained() -> None:
@@ -153,21 +148,22 @@ def test_expressions_give_what_the_table_says() -> None:
 
 
 BOUNDS: dict[str, int] = {
-    "single operations": ledger.MAX_NODES,
-    "steps": ledger.MAX_NODES * ledger.STEPS_PER_NODE,
+    "single operations": budget.MAX_NODES,
+    "steps": budget.MAX_NODES * budget.STEPS_PER_NODE,
     "characters of a path": names.MAX_PATH,
     "characters of a name": names.MAX_NAME,
     "parts of a dotted name": names.MAX_PARTS,
     "characters in all imported and extended files": load.MAX_IMPORTED,
     "rules of `init`": parse.MAX_RULES,
+    "entries of `ignore` in a file": reader.MAX_IGNORED,
     "stars in the old name of a rename": parse.MAX_STARS,
-    "uses of blocks within each other": ledger.MAX_NESTING,
+    "uses of blocks within each other": budget.MAX_NESTING,
     "numbers in one tensor": ops.MAX_ELEMENTS,
     "parts of a tensor": MAX_PARTS,
     "bytes in a file": document.LIMITS.bytes,
-    "levels of YAML": document.MAX_NESTING,
+    "levels of YAML": yaml_text.MAX_NESTING,
     "values in a file": document.LIMITS.values,
-    "characters of a key": document.MAX_KEY,
+    "characters of a key": yaml_text.MAX_KEY,
     "mistakes that are told": diagnostics.MAX_MISTAKES,
     "files that are opened": load.MAX_FILES,
     "files that extend each other": load.MAX_EXTENDS,

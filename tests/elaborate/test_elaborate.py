@@ -9,6 +9,7 @@ import pytest
 import cnngraph
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
+from cnngraph.lint.run import Lint
 
 
 def compiled(text: str) -> tuple[list[tuple[str, str, str]], list[tuple[str, int]]]:
@@ -206,7 +207,7 @@ def test_a_variant_may_do_without_what_the_rules_of_its_base_fit(tmp_path: Path)
     (tmp_path / "base.yaml").write_text(base + rule)
     variant = "cnngraph: 1\nextends: base.yaml\nblocks: {norm: {op: relu}}\n"
     assert compile_text(Source("variant.yaml", variant), tmp_path).diagnostics == ()
-    (told,) = compile_text(Source("variant.yaml", f"{variant}init:\n{rule}"), tmp_path).diagnostics
+    (told,) = Lint().run(compile_text(Source("variant.yaml", f"{variant}init:\n{rule}"), tmp_path)).diagnostics
     assert (told.code, told.line) == ("W701", 5)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,17 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnngraph.ops.op import Layer, Op
+from cnngraph.backend.modules.compile import make
+from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
 BATCH = 2
-
-
-def make_layer(layer: Layer) -> Any:
-    """The module (or free parameter) of a constructor call."""
-    module, _, name = layer.kind.rpartition(".")
-    factory = getattr(importlib.import_module(module) if module else nn, name)
-    return factory(*layer.args, **layer.kwargs)
 
 
 def make_inputs(types: Sequence[TensorType], device: str = "cpu", **options: Any) -> list[torch.Tensor]:
@@ -34,7 +27,7 @@ def make_function(op: Op, types: Sequence[TensorType]) -> Any:
     """Something to call with tensors: a module, a free parameter's getter, or a function made of the op's code."""
     layer = op.layer(*types)
     if layer is not None:
-        made = make_layer(layer)
+        made = make(layer)
         return (lambda: made) if isinstance(made, nn.Parameter) else made
     names = tuple(f"x{place}" for place in range(len(types)))
     return eval(f"lambda {', '.join(names)}: {op.code(names, *types)}", {"torch": torch, "F": F})

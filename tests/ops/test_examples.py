@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from cnngraph.fields import fields_of
-from cnngraph.ops.op import Example, Op, infer_types, make_op
+from cnngraph.ops.op import Example, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
+from cnngraph.tensor_type import CHANNELS, HEIGHT, WIDTH
 from tests.ops.support import expected, make_function, make_inputs, sizes_of
 
 
@@ -110,3 +111,20 @@ def test_definition(cls: type[Op]) -> None:
         if not each.required:
             plain: Any = list(each.default) if isinstance(each.default, tuple) else each.default
             assert each.kind.convert(plain) == each.default, name
+
+
+@examples(lambda cls: any(len(example.inputs) > 0 for example in cls.examples))
+def test_channels_follow_from_height_and_width_only_where_the_op_says_so(cls: type[Op], example: Example) -> None:
+    op, types = make_op(cls, example.words), example.types()
+    larger = tuple(
+        type_.with_sizes(**{name: 2 * size for name in (HEIGHT, WIDTH) if (size := type_.size(name))})
+        for type_ in types
+    )
+    try:
+        results = [infer_types(op, each) for each in (types, larger)]
+    except OpError:
+        return
+    first, second = (
+        [type_.size(CHANNELS) for type_ in (each if isinstance(each, tuple) else (each,))] for each in results
+    )
+    assert cls.mixes_sizes or first == second

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
-from cnngraph.language.names import NODE_WORDS
+from cnngraph.language.words import NODE_KEYS
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _node(value: Value, entry: Entry | None, in_block: bool = False) -> Iterator
         elif each.key == "op":
             yield Place("op key", each.key_span, each.key, owner=owner)
             yield Place("op", each.value.span, each.value.plain(), owner=owner)
-        elif each.key in NODE_WORDS:
+        elif each.key in NODE_KEYS:
             yield Place("node key", each.key_span, each.key, owner=owner, whole=_entry_span(each))
             yield from _value(each.value, each.key, each.key, owner, each)
         else:

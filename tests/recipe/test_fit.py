@@ -11,7 +11,8 @@ import torch
 
 import cnngraph
 from cnngraph.diagnostics import Severity, Source, Span
-from cnngraph.lint.training import WARNINGS
+from cnngraph.lint.misfit import Misfit
+from cnngraph.lint.rule import all_rules
 from cnngraph.recipe import Recipe, check_fit
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
@@ -212,4 +213,4 @@ def test_a_misfit_of_a_specs_own_recipe_is_a_warning(code: str, tmp_path: Path) 
 
 
 def test_every_misfit_has_its_warning() -> None:
-    assert set(MISFITS) == set(WARNINGS.values())
+    assert set(MISFITS) == {rule.code for rule in all_rules() if isinstance(rule, Misfit)}

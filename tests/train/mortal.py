@@ -21,11 +21,11 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe
+from cnngraph.run_files import LOCK
 from cnngraph.train import run as running
 from cnngraph.train import run_training
 from cnngraph.train.record import files
 from cnngraph.train.record import run_folder as run_folders
-from cnngraph.train.record.run_folder import LOCK
 from tests.train.support import stripe_parts
 
 SPEC = """\

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnngraph.train.record import figures
-from cnngraph.train.record.confusion import confusion_figure
+from cnngraph.train.record import plots
 from cnngraph.train.record.files import write_figure
+from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
 from tests.train.support import CPU, RECIPE, run, stripe_parts
 
@@ -78,7 +78,7 @@ def test_a_font_that_is_installed_helps_out(tmp_path: Path, monkeypatch: pytest.
     report = Report(("\N{SCRIPT SMALL G}", "b"), ((1, 0), (0, 1)), 0.0, None)  # matplotlib's own font has no such g
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
-        monkeypatch.setattr(figures, "WIDE", names)
+        monkeypatch.setattr(plots, "WIDE", names)
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]

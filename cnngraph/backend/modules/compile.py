@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnngraph.backend.modules import layers
 from cnngraph.backend.modules.forward import OUTPUTS
 from cnngraph.ops.op import Layer
 
@@ -36,11 +37,24 @@ def make(layer: Layer) -> Any:
     return find(layer.kind)(*layer.args, **layer.kwargs)
 
 
+# The classes and functions of layers.py by name: what ops need and torch.nn lacks.
+OWN_LAYERS: dict[str, Callable[..., Any]] = {
+    name: value for name, value in vars(layers).items() if getattr(value, "__module__", None) == layers.__name__
+}
+
+
 def find(kind: str) -> Callable[..., Any]:
-    """The class or function of that name: a bare one stands in torch.nn, a dotted one is a full path."""
+    """The class or function that a `Layer.kind` names: of layers.py, else of torch.nn; a dotted name is a full path."""
+    if kind in OWN_LAYERS:
+        return OWN_LAYERS[kind]
     module, _, name = kind.rpartition(".")
     found: Callable[..., Any] = getattr(importlib.import_module(module) if module else nn, name)
     return found
+
+
+def name_in_source(kind: str) -> str:
+    """How generated source calls the class: `nn.Conv2d`, or the bare name of one that it defines or imports."""
+    return kind.rpartition(".")[2] if "." in kind or kind in OWN_LAYERS else f"nn.{kind}"
 
 
 _compiled: weakref.WeakValueDictionary[str, type[nn.Module]] = weakref.WeakValueDictionary()

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from cnngraph.backend.formatting import WIDTH, format_statement, quoted
 from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
-from cnngraph.backend.wrap import WIDTH, neat, quoted
 from cnngraph.graph.nodes import Ref
 
 LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
@@ -49,15 +49,15 @@ class _Statement:
 def write_forward(layout: Layout, frame: Frame) -> Forward:
     """The forward of a frame."""
     writer = _Writer(layout, frame)
-    lines = neat(writer.signature(), 4)
+    lines = format_statement(writer.signature(), 4)
     checked = writer.checked_inputs()
     check = ""
     if checked:
         check = size_check_source(layout.graph, checked)
         variables = ", ".join(variable for _, variable in checked)
-        lines += neat(f"{variables} = {CHECK_SIZE}({variables})", 8)
+        lines += format_statement(f"{variables} = {CHECK_SIZE}({variables})", 8)
     for indent, text in _grouped(writer.statements()):
-        lines += neat(text, 8 + indent)
+        lines += format_statement(text, 8 + indent)
     if len(writer.outputs) < 2:
         return Forward("\n".join(lines), size_check=check)
     optional = layout.graph.training_only if len(writer.always) > 1 else frozenset()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnngraph.backend.modules.plan import Group, Leaf
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.path_patterns import InitRule
+from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall
 
 
@@ -45,6 +46,6 @@ def _fill(parameter: Tensor, value: float | InitCall, key: str, rule: InitRule) 
     try:
         getattr(nn.init, f"{value.function}_")(parameter, **value.kwargs)
     except (ValueError, TypeError, RuntimeError) as error:
-        shape = "×".join(map(str, parameter.shape))
+        shape = show_sizes(parameter.shape)
         message = f"the init rule for {rule.match} cannot fill {key} ({shape}) by {value.function}: {error}"
         raise SpecError([Diagnostic("E703", message)]) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cnngraph.backend.wrap import neat
+from cnngraph.backend.formatting import format_statement
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import SizeLimit
+from cnngraph.numbers import show_sizes
 
 CHECK_SIZE = "check_size"
 PLACES = {"height": -2, "width": -1}
@@ -22,13 +23,13 @@ def size_check_source(graph: Graph, variables: Sequence[tuple[str, str]]) -> str
     names = [variable for _, variable in variables]
     gives = "Tensor" if len(names) == 1 else f"tuple[{', '.join(['Tensor'] * len(names))}]"
     arguments = ", ".join(f"{name}: Tensor" for name in names)
-    lines = ["@torch.jit.script_if_tracing", *neat(f"def {CHECK_SIZE}({arguments}) -> {gives}:")]
+    lines = ["@torch.jit.script_if_tracing", *format_statement(f"def {CHECK_SIZE}({arguments}) -> {gives}:")]
     lines.append('    """Refuse input sizes that the network was not built for."""')
     for name, variable in variables:
         for limit in graph.size_limits:
             if limit.input == name:
                 lines += _refusal(graph, limit, variable)
-    lines += neat(f"return {', '.join(names)}", 4)
+    lines += format_statement(f"return {', '.join(names)}", 4)
     return "\n".join([*lines, "", "", f'torch.fx.wrap("{CHECK_SIZE}")'])
 
 
@@ -42,9 +43,9 @@ def _refusal(graph: Graph, limit: SizeLimit, variable: str) -> Iterator[str]:
     place = f"{span.file.replace(chr(92), '/').rpartition('/')[2]}:{span.line}"
     cause = f"{_plain(what)} at {_plain(place)} depends on the {limit.axis}"
     option = f"{_plain(limit.input)}=" if several else ""
-    yield from neat(f"if {_condition(limit, size)}:", 4)
+    yield from format_statement(f"if {_condition(limit, size)}:", 4)
     yield "        raise ValueError("
-    yield f'            "this network was built for {inputs} of {"×".join(map(str, shape))}, "'
+    yield f'            "this network was built for {inputs} of {show_sizes(shape)}, "'
     yield f'            f"got {shape[0]}×{height}×{width}: "'
     yield f'            "{cause}; "'
     yield f'            f"rebuild it with --input {option}{shape[0]}x{height}x{width}"'

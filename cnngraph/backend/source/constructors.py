@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from cnngraph.backend.formatting import format_statement, literal, quoted
 from cnngraph.backend.modules.classes import class_source
-from cnngraph.backend.modules.compile import find
+from cnngraph.backend.modules.compile import find, name_in_source
 from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, Leaf
-from cnngraph.backend.wrap import literal, neat, quoted
 from cnngraph.ops.op import Layer
 
 UNSET = object()  # an argument without a default
@@ -74,19 +74,19 @@ class Definition:
     def source(self, ending: tuple[str, ...] = ()) -> str:
         """The class; the lines of `ending` close its constructor."""
         arguments = ["self", *(f"{name}: {_annotation(values.values())}" for name, values in self.parameters.items())]
-        lines = neat(f"def __init__({', '.join(arguments)}) -> None:", 4)
+        lines = format_statement(f"def __init__({', '.join(arguments)}) -> None:", 4)
         if self.first.kind == SEQUENTIAL:
-            lines += neat(f"super().__init__({', '.join(_parts(map(str, self.parts.values())))})", 8)
+            lines += format_statement(f"super().__init__({', '.join(_parts(map(str, self.parts.values())))})", 8)
             return class_source(replace(self.first, kind=self.name), lines, SEQUENTIAL)
         lines.append("        super().__init__()")
         for name, call in self.parts.items():
             part = self.first.parts[name]
             if name.isidentifier():
-                lines += neat(f"self.{name} = {call}", 8)
+                lines += format_statement(f"self.{name} = {call}", 8)
             elif isinstance(part, Leaf) and part.is_parameter:
-                lines += neat(f"self.register_parameter({quoted(name)}, {call})", 8)
+                lines += format_statement(f"self.register_parameter({quoted(name)}, {call})", 8)
             else:
-                lines += neat(f"self.add_module({quoted(name)}, {call})", 8)
+                lines += format_statement(f"self.add_module({quoted(name)}, {call})", 8)
         lines += [f"        {line}" for line in ending]
         return class_source(replace(self.first, kind=self.name), lines)
 
@@ -164,8 +164,7 @@ def _arguments(layer: Layer) -> tuple[Argument, ...]:
 
 def _call(part: Leaf | Group, of_group: Mapping[str, Definition]) -> Call:
     if isinstance(part, Leaf):
-        kind = part.layer.kind
-        return Call(kind.rpartition(".")[2] if "." in kind else f"nn.{kind}", _arguments(part.layer))
+        return Call(name_in_source(part.layer.kind), _arguments(part.layer))
     if part.path in of_group:
         definition = of_group[part.path]
         arguments: list[Argument] = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from cnngraph.backend.modules.compile import find
+from cnngraph.backend.formatting import WIDTH, format_statement, literal, quoted
+from cnngraph.backend.modules.compile import find, name_in_source
 from cnngraph.backend.modules.initialise import rules_by_module
 from cnngraph.backend.modules.plan import Group, Leaf
-from cnngraph.backend.wrap import WIDTH, literal, neat, quoted
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.ops.init import InitCall
 
@@ -50,7 +50,7 @@ def _test(word: str, conditions: list[str]) -> list[str]:
         conditions = [f"{CLASS}{' | '.join(each[len(CLASS) : -1] for each in conditions)})"]
     line = f"{word} {' or '.join(conditions)}:"
     if len(conditions) == 1 or 8 + len(line) <= WIDTH:
-        return neat(line, 8)
+        return format_statement(line, 8)
     asked = [f"            {'or ' if number else ''}{each}" for number, each in enumerate(conditions)]
     return [f"        {word} (", *asked, "        ):"]
 
@@ -84,8 +84,7 @@ def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]
             if isinstance(part, Leaf) and issubclass(find(part.layer.kind), classes)  # type: ignore[arg-type]
         ]
         if set(filter(_has_parameters, alike)) == set(wanted):
-            names = [kind.rpartition(".")[2] if "." in kind else f"nn.{kind}" for kind in kinds]
-            return f"{CLASS}{' | '.join(names)})", alike
+            return f"{CLASS}{' | '.join(map(name_in_source, kinds))})", alike
     if "*" in rule.match:
         fitting = [part for path, part in left.items() if re.fullmatch(rule.pattern, path)]
         alone = set(filter(_has_parameters, fitting)) == set(wanted)
@@ -110,10 +109,10 @@ def _fill(name: str, value: float | InitCall, parts: Sequence[Leaf | Group]) -> 
         short = {0.0: "zeros_", 1.0: "ones_"}.get(value)
         call = f"nn.init.{short}(module.{name})" if short else f"nn.init.constant_(module.{name}, {literal(value)})"
     if len(having) == len(parts):
-        yield from neat(call, 12)
+        yield from format_statement(call, 12)
         return
     kinds = {part.layer.kind if isinstance(part, Leaf) else part.kind for part in parts}
     has_attribute = kinds == {part.layer.kind for part in having}
     attribute = f"module.{name}" if has_attribute else f"getattr(module, {quoted(name)}, None)"
     yield f"            if {attribute} is not None:"
-    yield from neat(call, 16)
+    yield from format_statement(call, 16)

@@ -8,17 +8,16 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+from cnngraph.backend.formatting import format_statement
 from cnngraph.backend.modules import compile as modules
 from cnngraph.backend.modules import layers
 from cnngraph.backend.modules.plan import Group, Leaf, plan
 from cnngraph.backend.source.constructors import define
 from cnngraph.backend.source.initial_source import init_weights_source
-from cnngraph.backend.wrap import neat
 from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.graph.graph import Graph
 from cnngraph.version import __version__
 
-OWN = layers.__name__
 IMPORTS = {  # what a name in the source needs
     "Any": "from typing import Any",
     "torch": "import torch",
@@ -80,7 +79,7 @@ def _own(kinds: set[str], numbered: bool) -> Iterator[str]:
         yield _narrow(inspect.getsource(modules.Numbered))
     source = inspect.getsource(layers)
     defined = {each.name: each for each in ast.parse(source).body if isinstance(each, ast.ClassDef | ast.FunctionDef)}
-    needed = {kind.rpartition(".")[2] for kind in kinds if kind.startswith(f"{OWN}.")}
+    needed = kinds & modules.OWN_LAYERS.keys()
     waiting = list(needed)
     while waiting:
         used = _names(defined[waiting.pop()]) & defined.keys() - needed
@@ -96,7 +95,7 @@ def _narrow(source: str) -> str:
     lines = []
     for line in source.splitlines():
         text = line.lstrip()
-        lines += neat(text, len(line) - len(text)) if text.endswith((":", ")", "]")) else [line]
+        lines += format_statement(text, len(line) - len(text)) if text.endswith((":", ")", "]")) else [line]
     return "\n".join(lines)
 
 
@@ -114,7 +113,7 @@ def _imports(body: str, kinds: set[str]) -> str:
                 known.setdefault(alias.asname or alias.name, ast.unparse(alone))
     for kind in kinds:
         module, _, name = kind.rpartition(".")
-        if module and module != OWN:
+        if module:
             known[name] = f"from {module} import {name}"
     needed = {known[name] for name in _names(ast.parse(body)) & known.keys()}
     sections: dict[bool, dict[tuple[bool, str], list[str]]] = {True: {}, False: {}}

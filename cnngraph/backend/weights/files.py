@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cnngraph import run_files
 from cnngraph.backend.weights.checksum import checksum_fits
 from cnngraph.backend.weights.pickles import not_plain, refusal, unpickled, unwrapped
 from cnngraph.diagnostics import SpecError
@@ -127,7 +128,8 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
     path = Path(path)
     name = name or str(path)
     if trained := next(
-        (each for each in (path / "best.safetensors", path / "last.safetensors") if each.is_file()), None
+        (file for name in (run_files.BEST, run_files.LAST) if (file := run_files.weights_file(path, name)).is_file()),
+        None,
     ):
         raise refusal(f"cannot read {name}: it is the folder of a run", f"its weights are {trained}")
     try:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from cnngraph.diagnostics import Diagnostic, SpecError
-
-STAR = re.compile(r"\*\*?")
+from cnngraph.graph.path_patterns import STARS, path_regex
 
 
 class Renames:
@@ -39,9 +38,10 @@ class Renames:
 
 def _rule(old: str, new: str) -> tuple[re.Pattern[str], str]:
     """A pattern for keys, and the template of their new names."""
-    stars = STAR.findall(old)
-    if len(stars) != len(STAR.findall(new)):
+    stars = STARS.findall(old)
+    if len(stars) != len(STARS.findall(new)):
         raise SpecError([Diagnostic("E704", f"the rename of {old} to {new} needs as many stars on both sides")])
-    pattern = "".join({"*": "([^.]*)", "**": "(.*)"}.get(each) or re.escape(each) for each in re.split(r"(\*\*?)", old))
     count = iter(range(1, len(stars) + 1))
-    return re.compile(pattern), STAR.sub(lambda _: f"\\g<{next(count)}>", new.replace("\\", "\\\\"))
+    return re.compile(path_regex(old, groups=True)), STARS.sub(
+        lambda _: f"\\g<{next(count)}>", new.replace("\\", "\\\\")
+    )

@@ -11,6 +11,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.elaborate.bases import bases
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
+from cnngraph.numbers import show_sizes
 
 COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and nothing hangs on it
 SHOWN = 8  # keys of a kind that a report shows
@@ -184,4 +185,4 @@ def _some(keys: Iterable[object]) -> str:
 
 
 def _shape(shape: Shape) -> str:
-    return "×".join(map(str, shape)) or "one number"
+    return show_sizes(shape) if shape else "one number"

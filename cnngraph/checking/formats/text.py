@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cnngraph.checking.report import CheckReport, FileReport, Kind, counted, plural
 from cnngraph.diagnostics import Diagnostic
-from cnngraph.numbers import short
+from cnngraph.numbers import show_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def _facts(report: FileReport) -> str:
             return f"a library of {plural(int(facts['blocks']), 'block')}"
         case Kind.EXPERIMENT:
             return f"an experiment of {plural(int(facts['variants']), 'variant')}, {plural(int(facts['runs']), 'run')}"
-    size = f"{plural(int(facts['parameters']), 'parameter')}, {short(int(facts['macs']))} MACs"
+    size = f"{plural(int(facts['parameters']), 'parameter')}, {show_count(int(facts['macs']))} MACs"
     if "recipe" not in facts:
         return size
     data = ""

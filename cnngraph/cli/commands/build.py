@@ -16,6 +16,7 @@ from cnngraph.cli.command import command
 from cnngraph.cli.messages import complain, count, say
 from cnngraph.cli.options import Reading, number, reading_options, spec_argument
 from cnngraph.cli.published import expectations, weights_option
+from cnngraph.numbers import show_sizes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,7 +120,7 @@ def _print(model: nn.Module, graph: Graph, proved: Proof) -> None:
 
 
 def _shapes(shapes: Shapes) -> str:
-    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in shapes.items())
+    return ", ".join(f"{name} {show_sizes(shape)}" for name, shape in shapes.items())
 
 
 def _write(output: Path, model: nn.Module, graph: Graph) -> None:

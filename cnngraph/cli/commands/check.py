@@ -12,10 +12,11 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import json_text, print_diagnostics, print_styled
-from cnngraph.cli.options import Reading, reading_options
+from cnngraph.cli.options import Reading, reading_options, selection_options
 
 if TYPE_CHECKING:
     from cnngraph.checking import CheckReport
+    from cnngraph.lint.selection import Selection
     from cnngraph.recipe.fit import ReadImages
 
 Format: TypeAlias = Literal["text", "json", "github", "sarif"]
@@ -55,6 +56,7 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
 @click.option(
     "--stdin-name", default="<stdin>", metavar="FILE", help="The file that standard input is, for messages and imports."
 )
+@selection_options
 @reading_options
 def check(
     files: tuple[str, ...],
@@ -62,6 +64,7 @@ def check(
     recipe: str | None,
     data_dir: Path | None,
     stdin_name: str,
+    selection: Selection,
     reading: Reading,
 ) -> None:
     """Find every mistake in specs, recipes and experiments.
@@ -85,6 +88,7 @@ def check(
         max_nodes=reading.max_nodes,
         recipe=recipe,
         images=_image_reader(data_dir) if data_dir else None,
+        selection=selection,
     )
     text = read_stream(sys.stdin.buffer, stdin_name, options.limits) if "-" in files else None
     report = check_paths(files, options, text)

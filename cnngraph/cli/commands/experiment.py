@@ -67,6 +67,8 @@ def experiment(
         raise click.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
     described = _described(names, recipes, seeds)
     planned = plan(described)
+    if planned.warnings:
+        print_diagnostics(planned.warnings, to_stderr=True)
     root = out or RUNS / planned.name
 
     require("matplotlib")  # which is needed at the end

@@ -63,7 +63,7 @@ def features(
     require("matplotlib")  # which is needed at the end
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
-    from cnngraph.numbers import sizes
+    from cnngraph.numbers import show_sizes
     from cnngraph.runs.features import features as compute
     from cnngraph.runs.features import features_figure
     from cnngraph.train.record.files import write_figure
@@ -75,5 +75,5 @@ def features(
         return
     silent = f" · {count(found.silent, 'channel')} 0 everywhere" if found.silent else ""
     print_styled(
-        [[(node, "bold"), (f" · {sizes(found.shape)}{silent}", "")], [("picture: ", "dim"), (str(output), "")]]
+        [[(node, "bold"), (f" · {show_sizes(found.shape)}{silent}", "")], [("picture: ", "dim"), (str(output), "")]]
     )

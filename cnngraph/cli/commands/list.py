@@ -84,14 +84,14 @@ def _print_table(networks: Sequence[Network]) -> None:
 
 
 def _cells(network: Network) -> list[Styled]:
-    from cnngraph.numbers import percent, short, sizes
+    from cnngraph.numbers import percent, show_count, show_sizes
 
     texts = [
         (network.name, "bold"),
         (network.family, "dim"),
         (f"{network.num_params:,}", ""),
-        (short(network.macs), ""),
-        (", ".join(map(sizes, network.input_shapes.values())), ""),
+        (show_count(network.macs), ""),
+        (", ".join(map(show_sizes, network.input_shapes.values())), ""),
         (", ".join(f"{name} {percent(error)}" for name, error in network.published.items()), ""),
         (network.paper, "dim"),
     ]

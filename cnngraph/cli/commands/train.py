@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
+from cnngraph import run_files
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
 from cnngraph.cli.messages import complain, count, print_styled
@@ -84,16 +85,9 @@ def train(
         raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
     require("matplotlib")  # which is needed at the end
-    from cnngraph.backend import open_weights
-    from cnngraph.elaborate.bases import base_names
-
-    opened = open_weights(weights, base_names(job.graph)) if weights else None
-    for each in expectations(opened, job.graph) if opened else ():
-        complain(each, "warning")
+    opened = _opened(weights, job.graph) if weights else None
     if dry_run:
-        lines = _dry_run(job, out, data_dir, device, opened)
-        if not quiet:
-            print_styled([[(line, "")] for line in lines])
+        _dry_run(job, out, data_dir, device, opened, quiet)
         return
 
     from cnngraph.train import run_training
@@ -115,10 +109,21 @@ def train(
         raise Exit(130)
 
 
+def _opened(weights: str, graph: Graph) -> WeightsFile:
+    """The weights to begin with. What is to be expected of them is a warning."""
+    from cnngraph.backend import open_weights
+    from cnngraph.elaborate.bases import base_names
+
+    opened = open_weights(weights, base_names(graph))
+    for warning in expectations(opened, graph):
+        complain(warning, "warning")
+    return opened
+
+
 def _dry_run(
-    job: _Job, out: Path | None, data_dir: Path | None, device: str | None, weights: WeightsFile | None
-) -> list[str]:
-    """What would be done, in lines. Raises SpecError for all that would keep the run from starting."""
+    job: _Job, out: Path | None, data_dir: Path | None, device: str | None, weights: WeightsFile | None, quiet: bool
+) -> None:
+    """Print what would be done. Raises SpecError for all that would keep the run from starting."""
     from cnngraph.train.data.facts import DataReader
     from cnngraph.train.dry_run import dry_run
     from cnngraph.train.record.progress import opening
@@ -130,7 +135,9 @@ def _dry_run(
     made = dry_run(job.graph, job.recipe, data, folder, device=device, weights=weights, cores=free_cores())
     steps = "" if made.steps is None else f" of {count(made.steps, 'step')}"
     epochs = f"{count(made.facts.epochs, 'epoch')}{steps}, batch size {made.batch_size:,}"
-    return [*lines, *opening(made.facts), epochs, "dry run: nothing was trained or written"]
+    lines += [*opening(made.facts), epochs, "dry run: nothing was trained or written"]
+    if not quiet:
+        print_styled([[(line, "")] for line in lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,34 +151,40 @@ class _Job:
 
 def _begun(spec: str, how: Reading, given: str | None) -> _Job:
     """A new run."""
-    from cnngraph.cli.reading import compile_file, network_of, refuse_mistakes
+    from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
     from cnngraph.language.write import write_spec
+    from cnngraph.lint.run import Lint
     from cnngraph.recipe import to_dict
     from cnngraph.recipe.changed import find_table, read_changed
 
-    compilation = compile_file(spec, replace(how, train=()))
-    refuse_mistakes(compilation)
+    compilation = compile_unlinted(spec, how)
+    if not compilation.ok:
+        refuse_mistakes(compilation)
     graph = network_of(compilation, spec)
     assert compilation.spec
     table, name = find_table(compilation.spec.train, given)
     recipe = read_changed(table, how.train, name)
+    refuse_mistakes(Lint(recipe).run(compilation))
     return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
 
 
 def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
     """A run to go on with; a spec beside it must be the run's."""
-    for name in ("spec.yaml", "recipe.yaml"):
+    for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
             complain(f"{run} is not the folder of a run: there is no {name} in it")
             raise Exit(1)
     if (how.params or how.input) and spec is None:
         raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
     own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(str(run / "spec.yaml"), own, str(run / "recipe.yaml"))
+    job = _begun(str(run / run_files.SPEC), own, str(run / run_files.RECIPE))
     if spec is not None:
-        from cnngraph.cli.reading import compile_network
+        from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
 
-        if compile_network(spec, replace(how, train=())).state != job.graph.state:
+        beside = compile_unlinted(spec, how)
+        if not beside.ok:
+            refuse_mistakes(beside)
+        if network_of(beside, spec).state != job.graph.state:
             complain(f"the run in {run} is of another network than {spec}")
             raise Exit(1)
     return job

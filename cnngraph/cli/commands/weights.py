@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.messages import complain, count, json_text, print_styled, say, terminal_width
 from cnngraph.cli.options import Format, Reading, format_option, reading_options, spec_argument
+from cnngraph.document.flow import quoted
 from cnngraph.library import is_name
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _suggested(renames: dict[str, str], report: WeightsReport, spec: str) -> Ite
     yield "weights:", "cyan"
     yield "  renames:", "cyan"
     for old, new in renames.items():
-        yield f"    {json.dumps(old)}: {json.dumps(new)}", "cyan"
+        yield f"    {quoted(old)}: {quoted(new)}", "cyan"
     yield "", ""
 
 

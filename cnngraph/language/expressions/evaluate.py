@@ -7,9 +7,10 @@ is read once and evaluated often. Whatever the text, reading and evaluating take
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
+from cnngraph.frozen import Frozen
 from cnngraph.language.expressions.grammar import check_length, read
 from cnngraph.language.expressions.syntax import ExpressionError, Lookup, Name, Node, Reference, shape_error
 from cnngraph.language.expressions.values import SHAPE_WORDS, ShapeValue, Value, shown
@@ -29,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Frozen):
     """A parsed expression; two are equal if their texts are.
 
     `references` are all the `$names` in it, in the order of the text.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from cnngraph.frozen import Frozen
 from cnngraph.language.expressions.values import (
     MAX_ELEMENTS,
     NUMBERS,
@@ -99,8 +99,7 @@ def _make_divisible(value: Value, divisor: Value = 8) -> Value:
     return _each("make_divisible", nearest)(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Frozen):
     """A function of the language: how many values it takes, and what it gives."""
 
     least: int

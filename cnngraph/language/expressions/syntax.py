@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
+from cnngraph.frozen import Frozen
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.values import (
     MAX_INT,
@@ -59,8 +60,7 @@ class Reference:
 Lookup: TypeAlias = Callable[[Reference], tuple[object, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Frozen):
     """A part of an expression: `source[start:end]`, made of `parts`."""
 
     source: str
@@ -116,7 +116,6 @@ def shape_error(node: Node, value: ShapeValue) -> ExpressionError:
     return ExpressionError(f"{node.text} is {value}, not a number", node.start, node.end, mend, "E403")
 
 
-@dataclass(frozen=True, slots=True)
 class Literal(Node):
     """A number, a text, true, false or null."""
 
@@ -126,7 +125,6 @@ class Literal(Node):
         return self.constant
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Node):
     """`$name`, with its trail."""
 
@@ -146,7 +144,6 @@ class Name(Node):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Arithmetic(Node):
     """Operators of one rank, from left to right: `$a * $b // 2`."""
 
@@ -164,7 +161,6 @@ class Arithmetic(Node):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Negative(Node):
     """`-$a`."""
 
@@ -177,7 +173,6 @@ class Negative(Node):
             self.blame(fault, (operand, value))
 
 
-@dataclass(frozen=True, slots=True)
 class Comparison(Node):
     """`$a == $b`, or a chain: `0 < $a < 9`."""
 
@@ -210,7 +205,6 @@ def _holds(node: Node, lookup: Lookup) -> bool:
         node.blame(fault, (node, value))
 
 
-@dataclass(frozen=True, slots=True)
 class Either(Node):
     """`$a or $b`: true as soon as one is."""
 
@@ -221,7 +215,6 @@ class Either(Node):
         return any(_holds(each, lookup) for each in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
 class Both(Node):
     """`$a and $b`: false as soon as one is."""
 
@@ -232,7 +225,6 @@ class Both(Node):
         return all(_holds(each, lookup) for each in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
 class Not(Node):
     """`not $a`."""
 
@@ -240,7 +232,6 @@ class Not(Node):
         return not _holds(self.parts[0], lookup)
 
 
-@dataclass(frozen=True, slots=True)
 class Choice(Node):
     """`$a if $condition else $b`: only what is chosen is computed."""
 
@@ -252,7 +243,6 @@ class Choice(Node):
         return chosen.value(lookup) if _holds(condition, lookup) else other.value(lookup)
 
 
-@dataclass(frozen=True, slots=True)
 class Items(Node):
     """`[$a, $b]`."""
 
@@ -267,7 +257,6 @@ class Items(Node):
             self.blame(fault)
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Node):
     """`max($a, $b)`."""
 
@@ -281,7 +270,6 @@ class Call(Node):
             self.blame(fault, *zip(self.parts, values, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
 class Member(Node):
     """`….name` or `….0` after a bracket."""
 
@@ -296,7 +284,6 @@ class Member(Node):
             self.blame(fault)
 
 
-@dataclass(frozen=True, slots=True)
 class Index(Node):
     """`$list[2]`."""
 
@@ -309,7 +296,6 @@ class Index(Node):
             self.blame(fault, (position, asked))
 
 
-@dataclass(frozen=True, slots=True)
 class Slice(Node):
     """`$list[start:stop:step]`."""
 

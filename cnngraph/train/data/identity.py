@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from cnngraph import run_files
 from cnngraph.stored import images_digest
 from cnngraph.train.data.images import Images, InMemory, Part, Parts
 
@@ -63,7 +64,7 @@ class Identity:
     def to_dict(self) -> dict[str, Any]:
         """What data.json has of it."""
         splits = {name: asdict(self.splits[name]) for name in SPLITS if name in self.splits}
-        file, digest = ("images.csv" if self.rows else None), images_digest(self.classes, splits)
+        file, digest = (run_files.IMAGES if self.rows else None), images_digest(self.classes, splits)
         return {"root": self.root, "file": file, "sha256": digest, "splits": splits}
 
     @property

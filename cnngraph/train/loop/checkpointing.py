@@ -10,16 +10,15 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from cnngraph.graph.path_patterns import InitRule
+from cnngraph.graph.path_patterns import matches_path
 
 
 def checkpoint_blocks(model: nn.Module, matches: Sequence[str]) -> list[str]:
     """Let the modules at the paths be checkpointed, and give their paths. Results stay what they are, to the bit."""
-    rules = [InitRule(match, {}) for match in matches]
     found: list[str] = []
     for path, module in model.named_modules():
         done = any(path == each or path.startswith(f"{each}.") for each in found)
-        if path and not done and any(rule.fits("", path) for rule in rules):
+        if path and not done and any(matches_path(match, path) for match in matches):
             found += _checkpoint(path, module)
     return found
 

@@ -14,11 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cnngraph import run_files
 from cnngraph.backend.weights.checksum import checksum_fits
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.files import clean, readable, write, write_text
 from cnngraph.stored import VERSION, check_version, is_regular_file
-from cnngraph.train.record.figures import save_figure
+from cnngraph.train.record.plots import save_figure
 from cnngraph.train.record.state import STATE_VERSION
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def corrupt(path: Path, problem: str, help: str | None = None) -> SpecError:
 
 def _other(path: Path) -> str:
     """What to do about a damaged file of weights: use others of the run."""
-    others = [each.stem for each in sorted(path.parent.glob("*.safetensors")) if each != path and intact(each)]
+    files = (run_files.weights_file(path.parent, name) for name in run_files.kept_weights(path.parent))
+    others = [file.stem for file in files if file != path and intact(file)]
     return f"use other weights of the run: --weights {' or '.join(others[:4])}" if others else "restore it from a copy"
 
 
@@ -176,9 +178,9 @@ def _verify(path: Path) -> None:
 
 def restart(folder: Path) -> str:
     """What to do where a run's state is lost: begin with the weights that are left."""
-    for name in ("last", "best"):
-        weights = folder / f"{name}.safetensors"
+    for name in (run_files.LAST, run_files.BEST):
+        weights = run_files.weights_file(folder, name)
         if intact(weights):
-            command = f"cnngraph train {folder / 'spec.yaml'} --weights {weights}"
+            command = f"cnngraph train {folder / run_files.SPEC} --weights {weights}"
             return f"restore it from a copy, or start a new run from the run's {name} weights: {command}"
     return "restore it from a copy, or start a new run"

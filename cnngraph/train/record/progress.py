@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from cnngraph import terminal
+from cnngraph import run_files, terminal
 from cnngraph.numbers import loss
 from cnngraph.text import one_line
 from cnngraph.train.record.records import Epoch, Facts, Progress, Result
@@ -212,7 +212,7 @@ def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
 def closing(result: Result) -> list[str]:
     """What came out."""
     if result.interrupted:
-        saved = (result.folder / "state.pt").exists()
+        saved = (result.folder / run_files.STATE).exists()
         return [f"stopped · cnngraph train --resume {result.folder} {'goes on' if saved else 'begins again'}"]
     facts = []
     if result.best:

@@ -22,6 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from cnngraph import run_files
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_yaml
@@ -29,21 +30,18 @@ from cnngraph.stored import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named, read_identity
 from cnngraph.train.data.images import Parts
 from cnngraph.train.record import files
-from cnngraph.train.record.class_table import save_report
-from cnngraph.train.record.curves import draw_curves
+from cnngraph.train.record.plots import confusion_figure, draw_curves
 from cnngraph.train.record.records import Epoch, Figures, best_of
-from cnngraph.train.record.scores import Report
+from cnngraph.train.record.scores import Report, class_table
 
 RUNS = Path("runs")
-IMAGES = "images.csv"  # the image files by split, where the images are files
 RESTORE = "restore it from a copy of the run's folder, or train again"
-LOCK = ".lock"  # a file that the process at work holds
 BEFORE_IT_BEGINS = {
-    LOCK,
-    "data.json",
-    "environment.json",
-    IMAGES,
-    "recipe.yaml",
+    run_files.LOCK,
+    run_files.DATA,
+    run_files.ENVIRONMENT,
+    run_files.IMAGES,
+    run_files.RECIPE,
 }  # what is left of a run that died while its folder was made
 PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safetensors")
 
@@ -121,7 +119,7 @@ class RunFolder:
 
         Raises SpecError (E637) where another one does.
         """
-        lock = FileLock(self.path / LOCK, timeout=0) if self.writes else None
+        lock = FileLock(self.path / run_files.LOCK, timeout=0) if self.writes else None
         try:
             if lock:
                 lock.acquire()
@@ -137,38 +135,38 @@ class RunFolder:
         finally:
             if lock:
                 with suppress(OSError):
-                    (self.path / LOCK).unlink()
+                    (self.path / run_files.LOCK).unlink()
                 lock.release()
 
     @property
     def begun(self) -> bool:
         """Whether a run has begun in it; perhaps no checkpoint was written yet."""
-        return self.state.is_file() or (self.path / "spec.yaml").is_file()
+        return self.state.is_file() or (self.path / run_files.SPEC).is_file()
 
     @property
     def state(self) -> Path:
         """The file to go on from."""
-        return self.path / "state.pt"
+        return self.path / run_files.STATE
 
     @property
     def best(self) -> Path:
         """The weights of the best epoch."""
-        return self.path / "best.safetensors"
+        return run_files.weights_file(self.path, run_files.BEST)
 
     @property
     def last(self) -> Path:
         """The latest weights."""
-        return self.path / "last.safetensors"
+        return run_files.weights_file(self.path, run_files.LAST)
 
     def kept(self, epoch: int) -> Path:
         """The weights of an epoch that the recipe wants kept."""
-        return self.path / f"epoch-{epoch:04}.safetensors"
+        return run_files.weights_file(self.path, run_files.epoch_name(epoch))
 
     @property
     def finished(self) -> bool:
         """Whether the run in it came to its end. Raises SpecError (E645, E646) where its metrics are damaged."""
         help = f"delete it; cnngraph train --resume {self.path} writes it again"
-        metrics = read_document(self.path / "metrics.json", "metrics", help)
+        metrics = read_document(self.path / run_files.METRICS, "metrics", help)
         return bool(metrics and metrics["finished"])
 
     @property
@@ -179,7 +177,7 @@ class RunFolder:
             if found:
                 Path(found).is_dir()
         except (OSError, ValueError) as error:  # no folder can have such a name
-            raise damaged(self.path / "environment.json", f"$.data_dir: {error}", RESTORE) from None
+            raise damaged(self.path / run_files.ENVIRONMENT, f"$.data_dir: {error}", RESTORE) from None
         return Path(found) if found else None
 
     @property
@@ -189,11 +187,11 @@ class RunFolder:
         return found
 
     def _environment(self) -> dict[str, Any]:
-        return read_document(self.path / "environment.json", "environment", RESTORE) or {}
+        return read_document(self.path / run_files.ENVIRONMENT, "environment", RESTORE) or {}
 
     def data(self) -> dict[str, Any] | None:
         """What data.json says of the images. Raises SpecError (E645, E646) where it is damaged."""
-        return read_document(self.path / "data.json", "data", RESTORE)
+        return read_document(self.path / run_files.DATA, "data", RESTORE)
 
     def identity(self) -> Identity | None:
         """What the run's images are recognised by; None for a run of an older version, which did not write it down.
@@ -204,7 +202,7 @@ class RunFolder:
         if data is None or "images" not in data:
             return None
         table, facts = None, data["images"]
-        path = self.path / IMAGES
+        path = self.path / run_files.IMAGES
         if facts["file"]:
             if not is_regular_file(path):
                 raise damaged(path, "it is missing", RESTORE)
@@ -214,7 +212,7 @@ class RunFolder:
                 raise damaged(path, error.strerror or str(error), RESTORE) from None
         found = read_identity(data["classes"], facts, table)
         if found is None:
-            both = f"{path} or {self.path / 'data.json'}" if facts["file"] else str(self.path / "data.json")
+            both = f"{path} or {self.path / run_files.DATA}" if facts["file"] else str(self.path / run_files.DATA)
             raise SpecError([Diagnostic("E645", f"{both} was changed after the run wrote it", help=RESTORE)])
         return found
 
@@ -234,14 +232,14 @@ class RunFolder:
         """
         given = str(data_dir.resolve()) if data_dir else None
         facts = {"processes": processes, "data_dir": given, "weights": weights}
-        files.write_json(self.path / "environment.json", environment(device) | facts)
+        files.write_json(self.path / run_files.ENVIRONMENT, environment(device) | facts)
         self.save_recipe(recipe)
-        files.write_text(self.path / "spec.yaml", spec)
+        files.write_text(self.path / run_files.SPEC, spec)
 
     @_by_one
     def save_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every word of it."""
-        files.write_text(self.path / "recipe.yaml", to_yaml(recipe))
+        files.write_text(self.path / run_files.RECIPE, to_yaml(recipe))
 
     @_by_one
     def save_data(
@@ -268,8 +266,8 @@ class RunFolder:
         }
         if identity.rows:
             table = identity.table().encode(errors="surrogateescape")
-            files.write(self.path / IMAGES, lambda beside: beside.write_bytes(table))
-        files.write_json(self.path / "data.json", facts)
+            files.write(self.path / run_files.IMAGES, lambda beside: beside.write_bytes(table))
+        files.write_json(self.path / run_files.DATA, facts)
 
     @_by_one
     def save_broken(self, names: Sequence[str]) -> None:
@@ -285,7 +283,9 @@ class RunFolder:
     @_by_one
     def save_scores(self, network: str, part: str, report: Report) -> None:
         """Write how each class fares."""
-        save_report(self.path, network, part, report)
+        files.write_text(run_files.classes_file(self.path, part), class_table(report))
+        picture = confusion_figure(f"{network}, {part} images", report)
+        files.write_figure(run_files.confusion_file(self.path, part), picture)
 
     @_by_one
     def save_weights(
@@ -312,20 +312,20 @@ class RunFolder:
             writer.writeheader()
             writer.writerows(rows)
         best = best_of(epochs)
-        files.write_text(self.path / "metrics.csv", table.getvalue())
+        files.write_text(self.path / run_files.METRICS_TABLE, table.getvalue())
         metrics: dict[str, Any] = {"finished": finished, "seconds": round(seconds, 3), "epochs": rows}
         if best:
             metrics["best_epoch"] = best.number
         if test:
             metrics["test"] = test._asdict()
-        files.write_json(self.path / "metrics.json", metrics)
+        files.write_json(self.path / run_files.METRICS, metrics)
 
     @_by_one
     def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: Figures | None) -> None:
         """Draw loss and accuracy by epoch."""
         if epochs:
             files.write(
-                self.path / "curves.png", lambda beside: draw_curves(beside, network, epochs, best_of(epochs), test)
+                self.path / run_files.CURVES, lambda beside: draw_curves(beside, network, epochs, best_of(epochs), test)
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -95,3 +97,13 @@ class Report:
             ClassScore(name, sum(row), row[label], taken[label])
             for label, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
         ]
+
+
+def class_table(report: Report) -> str:
+    """A line for each class as CSV."""
+    rows = [score.row() for score in report.by_class()]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()

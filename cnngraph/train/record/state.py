@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnngraph import run_files
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.stored import check_plain, damaged, is_regular_file, read_document
@@ -28,13 +29,13 @@ def documents_of(folder: Path, recipe: Recipe) -> dict[str, str]:
 
     Of the recipe that is what may not change between two halves of a run; `normalize` is in data.json.
     """
-    spec, data = folder / "spec.yaml", read_document(folder / "data.json", "data")
+    spec, data = folder / run_files.SPEC, read_document(folder / run_files.DATA, "data")
     fixed = {key: value for key, value in to_dict(recipe).items() if key not in FREE | {"normalize"}}
     facts = {key: data[key] for key in ("classes", "image", "mean", "std")} | _images(data) if data else None
     return {
-        "spec.yaml": hashlib.sha256(spec.read_bytes()).hexdigest() if is_regular_file(spec) else "",
-        "recipe.yaml": _digest(fixed),
-        "data.json": _digest(facts) if facts else "",
+        run_files.SPEC: hashlib.sha256(spec.read_bytes()).hexdigest() if is_regular_file(spec) else "",
+        run_files.RECIPE: _digest(fixed),
+        run_files.DATA: _digest(facts) if facts else "",
     }
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnngraph import run_files
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.train.record.progress import Reporter
 from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
-
-FOLDER = "tensorboard"
 
 
 def with_events(reporter: Reporter, wanted: bool) -> Reporter:
@@ -74,7 +73,7 @@ class EventWriter:
         """The file, made when there is something to write; what was written of this epoch and later ones is void."""
         if self.writer is None:
             assert self.facts
-            self.writer = self.make_writer(str(self.facts.folder / FOLDER), purge_step=epoch)
+            self.writer = self.make_writer(str(self.facts.folder / run_files.TENSORBOARD), purge_step=epoch)
         return self.writer
 
 

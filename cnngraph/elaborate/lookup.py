@@ -1,178 +1,21 @@
-"""What names mean at one point of the elaboration: params, indices, inputs and the nodes in reach."""
+"""What a name means at one point of the elaboration, and what expressions over such names evaluate to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from cnngraph.diagnostics import Cause, Diagnostic, Span
+from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Scalar, Table, Value
+from cnngraph.elaborate.messages import ProblemError, ambiguous_shape, too_late, unknown_name, wrong_expression
+from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Row, Tensors
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
 from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
 from cnngraph.language.model import Library, Word
-from cnngraph.language.names import better_name
-from cnngraph.nearest import did_you_mean
 from cnngraph.tensor_type import TensorType
-
-
-class ProblemError(Exception):
-    """A mistake that ends the elaboration of one node."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        *,
-        notes: Iterable[str] = (),
-        help: str | None = None,
-        causes: Iterable[Cause] = (),
-    ) -> None:
-        super().__init__(message)
-        self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help, causes=tuple(causes))
-
-    def moved(self, span: Span) -> ProblemError:
-        """The same error, reported where a module runs again rather than where it is written."""
-        self.diagnostic = moved(self.diagnostic, span)
-        return self
-
-
-def moved(diagnostic: Diagnostic, span: Span) -> Diagnostic:
-    """The diagnostic at another place; its own becomes a note."""
-    notes = diagnostic.notes if diagnostic.span == span else (f"{diagnostic.span} runs again here", *diagnostic.notes)
-    return replace(diagnostic, span=span, notes=notes)
-
-
-class UnknownError(Exception):
-    """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
-
-
-class Tensors(NamedTuple):
-    """What a node gives: one tensor, or a flat list of them."""
-
-    refs: tuple[Ref, ...]
-    is_list: bool = False
-
-
-class Given(NamedTuple):
-    """An evaluated word: its value, where its name and its value stand, and where the value was first written.
-
-    The last two differ where the text is a bare `$param`. `meant` is the expression that a text may have been meant as.
-    `sized` is there where the value was computed from sizes of tensors.
-    """
-
-    key_span: Span
-    span: Span
-    value: Any
-    origin: Span
-    meant: str = ""
-    sized: Sized | None = None
-
-
-class Row(dict[str, Any]):
-    """A table's values, with the place of each in `given`."""
-
-    given: dict[str, Given]
-
-
-@dataclass(slots=True)
-class Bound:
-    """What a name stands for: the value (None: unknown, since it failed), and the names inside.
-
-    `flat`: its nodes are in the scope around it, and it has no module. `rounds` are the iterations of a repeat.
-    """
-
-    value: Tensors | None
-    span: Span
-    path: str = ""
-    names: Reach = field(default_factory=lambda: Reach())
-    absent: bool = False
-    unused: bool = False
-    flat: bool = False
-    start: int = 0
-    stop: int = 0
-    again: Callable[..., Bound] | None = None
-    shares: str = ""  # whose module it runs
-    rounds: list[Bound] = field(default_factory=list)
-
-    def tensors(self) -> Tensors:
-        """The value; raises UnknownError where there is none."""
-        if self.value is None:
-            raise UnknownError
-        return self.value
-
-
-class Reach(dict[str, Bound]):
-    """The nodes in reach by name, and the rivals of each: `flat` may bring a node of the same name into a scope.
-
-    A path that begins with such a name is ambiguous where the two differ.
-    """
-
-    __slots__ = ("later", "rivals")
-
-    def __init__(self) -> None:
-        self.rivals: dict[str, list[Bound]] | None = None  # most nodes have no names inside, let alone rivals
-        self.later: Set[str] = frozenset()  # nodes of the scope that are elaborated after the one at hand
-
-    def put(self, name: str, bound: Bound) -> None:
-        """Give a node its own name in the scope."""
-        known = self.get(name)
-        if known is not None and known is not bound:
-            self.add_rivals(name, [known])
-        self[name] = bound
-
-    def join(self, inner: Reach) -> None:
-        """Bring the names inside a flat node into the scope around it."""
-        spend(len(inner))
-        for name, bound in inner.items():
-            if self.setdefault(name, bound) is not bound:
-                self.add_rivals(name, [bound])
-        for name, bounds in (inner.rivals or {}).items():
-            self.add_rivals(name, bounds)
-
-    def add_rivals(self, name: str, bounds: list[Bound]) -> None:
-        """Keep nodes that have the same name."""
-        if self.rivals is None:
-            self.rivals = {}
-        self.rivals.setdefault(name, []).extend(bounds)
-
-    def all(self, name: str) -> list[Bound]:
-        """Every node of that name, the scope's own first."""
-        known = self.get(name)
-        if known is None:
-            return []
-        return [known, *self.rivals.get(name, ())] if self.rivals else [known]
-
-
-class Reads(NamedTuple):
-    """What a node reads: a value for each path of its `from`, with the path as written."""
-
-    values: tuple[Tensors, ...]
-    names: tuple[str, ...]
-    explicit: bool
-
-    @property
-    def refs(self) -> tuple[Ref, ...]:
-        """All tensors, lists spread."""
-        if len(self.values) == 1:
-            return self.values[0].refs
-        spend(sum(len(each.refs) for each in self.values))
-        return tuple(ref for each in self.values for ref in each.refs)
-
-    @property
-    def joined(self) -> Tensors:
-        """The one value that inline nodes call `in`."""
-        if len(self.values) == 1:
-            return self.values[0]
-        return Tensors(self.refs, True)
-
-    @property
-    def wire(self) -> Tensors:
-        """What an absent node is: its first input."""
-        return self.values[0] if self.values else Tensors((), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,65 +213,7 @@ def _check_size(made: list[Any] | Row, span: Span) -> None:
         raise ProblemError(fault.code, fault.message, span, help=fault.help) from None
 
 
-def wrong_expression(error: ExpressionError, text: str, span: Span, quoted: bool, names: Iterable[str]) -> ProblemError:
-    """What is wrong with an expression, at its place; `names` are those of the nodes in reach."""
-    hyphened = next((each for each in names if "-" in each and f"${each}" in text), None)
-    help = f"a hyphen is minus here: read {hyphened} by from, and say $from for it" if hyphened else error.help
-    return ProblemError(error.code, error.message, _part_of(span, error, quoted), help=help)
-
-
-def _part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
-    """The part of an expression's place that an error is about."""
-    if span.line != span.end_line:
-        return span
-    column = span.column + quoted
-    return replace(span, column=column + error.start, end_column=max(column + error.end, column + error.start + 1))
-
-
-def bad_name(name: str, reason: str, span: Span) -> ProblemError:
-    """A node's name that no module can have."""
-    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {better_name(name)}")
-
-
 def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
     """Whether what follows a path can be asked of the tensor that it leads to."""
     rest = reference.trail[used:]
     return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))
-
-
-NOT_KNOWN_YET = "it is defined further down and reads this node, or the path to it depends on a shape"
-
-
-def too_late(name: str, start: int, end: int) -> tuple[str, int, int, str, str]:
-    """What an ExpressionError says of a node that is elaborated later."""
-    return f"${name} is not known yet where this node asks for it", start, end, NOT_KNOWN_YET, "E315"
-
-
-def ambiguous_shape(reference: Reference) -> ExpressionError:
-    """A path in an expression leads to tensors of different shapes."""
-    message = f"{reference} is ambiguous: it leads to tensors of different shapes"
-    help = "write [0] for a tensor of a list, as in $x[0].channels, or give one of the nodes another name"
-    return ExpressionError(message, reference.start, reference.end, help, "E319")
-
-
-def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:
-    """`$name` means nothing here."""
-    name = reference.name
-    start, end = reference.start, reference.end
-    if name in ("i", "item") and not in_round:
-        message = f"there is no ${name} here: it is known in the rounds of a repeat only"
-        help = "rows, when, name and what is carried are read once, before the rounds; the node's words in each"
-        return ExpressionError(message, start, end, help=help, code="E402")
-    mend = did_you_mean(name, [*known, *(("i", "item") if in_round else ())])
-    help = f"did you mean ${mend.removeprefix('did you mean ')}" if mend else _known(known)
-    return ExpressionError(f"${name} is not known here", start, end, help=help, code="E402")
-
-
-def _known(known: list[str]) -> str:
-    return f"known here: {', '.join('$' + each for each in known[:12])}" if known else "no names are known here"
-
-
-def in_reach(options: Iterable[str]) -> str:
-    """The names that a path may begin with, some of them."""
-    names = list(options)
-    return f"in reach: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"

@@ -11,7 +11,7 @@ STEP = 4
 TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\[({]|[\])}]|,|[^\[({\])},'"]+""")
 
 
-def neat(text: str, indent: int = 0) -> list[str]:
+def format_statement(text: str, indent: int = 0) -> list[str]:
     """A statement of one line as one or several: what is too long is opened at its brackets."""
     pad = " " * indent
     if indent + len(text) <= WIDTH:
@@ -27,7 +27,7 @@ def neat(text: str, indent: int = 0) -> list[str]:
     items = list(_items(body))
     comma = "," if len(items) > 1 or _is_lone_parameter(head, body) else ""
     for item in items:
-        lines += neat(f"{item}{comma}", indent + STEP)
+        lines += format_statement(f"{item}{comma}", indent + STEP)
     return [*lines, pad + tail]
 
 

@@ -10,7 +10,7 @@ from cnngraph.compilation import compile_spec
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import value_of
 from cnngraph.language.load import Override
-from tests.library import LIBRARY
+from cnngraph.lint.run import Lint
 
 HEAD = "cnngraph: 1\ninput: [3, 8, 8]\n"
 BASE = HEAD + "params: {activation: relu, spare: 1}\nnodes: [{op: conv, out: 4, kernel: 1}, $activation]\n"
@@ -25,7 +25,7 @@ def told(tmp_path: Path, text: str, **given: object) -> list[tuple[str, int | No
     for name, value in given.items():
         shown = f"--set {name}={value}"
         overrides.append(Override(name, value_of(value, Span(Source("command line", shown), 1, 1, 1, len(shown) + 1))))
-    compilation = compile_spec(path, overrides)
+    compilation = Lint().run(compile_spec(path, overrides))
     assert compilation.ok
     return [(each.code, each.line, each.message) for each in compilation.diagnostics]
 
@@ -78,7 +78,7 @@ def test_what_nothing_uses_is_a_warning(tmp_path: Path, text: str) -> None:
 def test_a_variants_param_that_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
     (tmp_path / "net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nparams: {act: silu}\n", encoding="utf-8")
-    (found,) = compile_spec(tmp_path / "net.yaml").diagnostics
+    (found,) = Lint().run(compile_spec(tmp_path / "net.yaml")).diagnostics
     assert (found.code, found.line, found.help) == ("W320", 3, "did you mean activation?")
     assert found.notes == ("the file that this one extends has no param of that name to replace",)
 
@@ -87,10 +87,10 @@ def test_a_param_that_only_a_variant_uses(tmp_path: Path) -> None:
     assert told(tmp_path, "cnngraph: 1\nextends: base.yaml\nparams: {activation: 'relu', spare: 2}\n") == [
         ("W320", 3, "nothing uses the param spare")
     ]
-    assert [each.code for each in compile_spec(tmp_path / "base.yaml").diagnostics] == ["W320"]
+    assert [each.code for each in Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics] == ["W320"]
     variant = "cnngraph: 1\nextends: base.yaml\nparams: {activation: \"'relu' if $spare == 1 else 'tanh'\"}\n"
     assert told(tmp_path, variant) == []
-    assert compile_spec(tmp_path / "base.yaml").diagnostics == ()
+    assert Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics == ()
 
 
 def test_a_value_from_outside_that_changes_nothing(tmp_path: Path) -> None:
@@ -98,12 +98,6 @@ def test_a_value_from_outside_that_changes_nothing(tmp_path: Path) -> None:
     assert told(tmp_path, variant) == []
     assert told(tmp_path, variant, spare=2) == [("W320", 1, "spare is set, and nothing uses it")]
     assert told(tmp_path, variant, activation="tanh") == []
-
-
-def test_no_spec_of_the_library_is_warned_of() -> None:
-    for path in sorted(LIBRARY.rglob("*.yaml")):
-        if not {"recipes", "experiments"} & set(path.parts):
-            assert [each.code for each in compile_spec(path).diagnostics] == [], path
 
 
 # -- blocks that an import would lose

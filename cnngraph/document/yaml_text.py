@@ -6,18 +6,17 @@ but scalars, lists and tables. Scalars follow YAML 1.2's core schema; a duplicat
 
 from __future__ import annotations
 
-import codecs
-import os
 import re
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import BinaryIO, NoReturn, TypeAlias
+from dataclasses import replace
+from typing import NoReturn
 
 import yaml
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span, SpecError
+from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span
+from cnngraph.document.files import LIMITS, RAISE, Limits
+from cnngraph.document.scalars import core_scalar
+from cnngraph.document.values import Entry, Listing, Scalar, Table, Value
 from cnngraph.syntax_errors import (
     COLON,
     GLUED_KEY,
@@ -35,158 +34,9 @@ MAX_KEY = 500  # characters
 MAX_NESTING = 100
 TOO_DEEP = f"nested more than {MAX_NESTING} deep"
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A text, number, truth value or null, and where it stands. `quoted`: it was written in quotes."""
-
-    value: str | int | float | bool | None
-    span: Span
-    quoted: bool = False
-
-    def plain(self) -> Plain:
-        """The value without its place."""
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list."""
-
-    items: tuple[Value, ...]
-    span: Span
-
-    def plain(self) -> Plain:
-        """The value without its place."""
-        return [each.plain() for each in self.items]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One `key: value` of a table."""
-
-    key: str
-    key_span: Span
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A mapping with text keys, in the order of the file."""
-
-    entries: tuple[Entry, ...]
-    span: Span
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries)
-
-    def get(self, key: str) -> Entry | None:
-        """The entry of that key."""
-        return next((each for each in self.entries if each.key == key), None)
-
-    def plain(self) -> Plain:
-        """The value without its place."""
-        return {each.key: each.value.plain() for each in self.entries}
-
-    def replaced(self, path: list[str], value: Value) -> Table:
-        """A table with the value at a path of keys laid in; tables on the way are made where they are missing."""
-        key, rest = path[0], path[1:]
-        old = self.get(key)
-        if rest:
-            inner = old.value if old and isinstance(old.value, Table) else Table((), value.span)
-            value = inner.replaced(rest, value)
-        if old:
-            entries = tuple(replace(each, value=value) if each is old else each for each in self.entries)
-        else:
-            entries = (*self.entries, Entry(key, value.span, value))
-        return replace(self, entries=entries)
-
-
-Value: TypeAlias = "Scalar | Listing | Table"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a text may be; what it may expand to is bounded elsewhere."""
-
-    bytes: int = 4_000_000
-    values: int = 250_000
-
-    def scaled(self, factor: float) -> Limits:
-        """Larger by a factor, never smaller."""
-        factor = max(1.0, factor)
-        return Limits(int(self.bytes * factor), int(self.values * factor))
-
-
-LIMITS = Limits()
-WIDE = {
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
 FREE_TEXT = frozenset({"about", "paper", "name"})  # keys whose value is for people
-RAISE = "--max-nodes raises the bound, if this is meant"
-
-
-def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> Source:
-    """A file's text under the name a person knows it by. Raises SpecError where it cannot be read."""
-    name = name or str(path)
-    try:
-        about = path.stat()
-        if what := no_file(about):
-            raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
-        if about.st_size > limits.bytes:
-            raise SpecError([_too_large(name, limits)])
-        return _decoded(name, path.read_bytes())
-    except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
-    except ValueError:  # a zero byte in the path
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
-
-
-def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
-    """All of a stream, such as standard input, under a name. Raises SpecError where it is too large or no text."""
-    data = stream.read(limits.bytes + 1)
-    if len(data) > limits.bytes:
-        raise SpecError([_too_large(name, limits)])
-    return _decoded(name, data)
-
-
-def _too_large(name: str, limits: Limits) -> Diagnostic:
-    message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
-    return Diagnostic("E501", message, help=RAISE)
-
-
-def _decoded(name: str, data: bytes) -> Source:
-    """A file's bytes as text. Raises SpecError where they are not UTF-8."""
-    wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
-    if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
-        wide = "UTF-16"
-    if wide:
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {wide}", help="save it as UTF-8")])
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
-        before = data[start : start + error.start].decode("utf-8")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        source = Source(name, data[start:].decode("utf-8", "replace"))
-        message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
-        span = Span(source, line, column, line, column + 1)
-        raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
-    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def no_file(about: os.stat_result) -> str | None:
-    """What stands where a file should be; None for a file. A pipe or a device might never end."""
-    if stat.S_ISREG(about.st_mode):
-        return None
-    return "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
+INSTEAD_OF_ANCHOR = "write a block and use it twice: blocks: {name: {op: …}}, then op: name"
+HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
 
 
 def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[Diagnostic]]:
@@ -397,47 +247,3 @@ def _cut_number(before: Entry, after: Entry) -> tuple[Value, str] | None:
         return Scalar(float(f"0.{after.key}"), span), f"write a point: {written}"
     pair = Listing((Scalar(first, span), Scalar(int(after.key), span)), span)
     return pair, f"write a list, {before.key}: [{first}, {after.key}], or a point: {written}"
-
-
-def core_scalar(text: str) -> str | int | float | bool | None:
-    """A plain scalar by YAML 1.2's core schema: `1e-3` is a number, `no` is a text."""
-    if text in NULLS:
-        return None
-    if text in TRUTH:
-        return TRUTH[text]
-    if not (text[0].isdigit() or text[0] in "+-."):
-        return text
-    if INTEGER.fullmatch(text):
-        return int(text, {"o": 8, "x": 16}.get(text[1:2], 10))
-    if FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
-
-
-INSTEAD_OF_ANCHOR = "write a block and use it twice: blocks: {name: {op: …}}, then op: name"
-NULLS = {"", "~", "null", "Null", "NULL"}
-TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
-
-
-def texts_in(value: Value) -> Iterator[str]:
-    """Every text of a value, those in its lists and mappings too; no keys."""
-    if isinstance(value, Scalar):
-        if isinstance(value.value, str):
-            yield value.value
-        return
-    for each in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from texts_in(each)
-
-
-def value_of(plain: object, span: Span) -> Value:
-    """A plain Python value as a document's, all of it at one place. Raises TypeError for what YAML does not have."""
-    if plain is None or isinstance(plain, str | bool | int | float):
-        return Scalar(plain, span, quoted=True)
-    if isinstance(plain, list | tuple):
-        return Listing(tuple(value_of(each, span) for each in plain), span)
-    if isinstance(plain, dict):
-        return Table(tuple(Entry(str(key), span, value_of(each, span)) for key, each in plain.items()), span)
-    raise TypeError(f"a spec's values are numbers, texts, lists and mappings, not {type(plain).__name__}")

@@ -1,0 +1,93 @@
+"""Text files of specs: read, bounded, and decoded as UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+
+WIDE = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+RAISE = "--max-nodes raises the bound, if this is meant"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a text may be; what it may expand to is bounded elsewhere."""
+
+    bytes: int = 4_000_000
+    values: int = 250_000
+
+    def scaled(self, factor: float) -> Limits:
+        """Larger by a factor, never smaller."""
+        factor = max(1.0, factor)
+        return Limits(int(self.bytes * factor), int(self.values * factor))
+
+
+LIMITS = Limits()
+
+
+def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> Source:
+    """A file's text under the name a person knows it by. Raises SpecError where it cannot be read."""
+    name = name or str(path)
+    try:
+        about = path.stat()
+        if what := no_file(about):
+            raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
+        if about.st_size > limits.bytes:
+            raise SpecError([_too_large(name, limits)])
+        return _decoded(name, path.read_bytes())
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
+    except ValueError:  # a zero byte in the path
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
+
+
+def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
+    """All of a stream, such as standard input, under a name. Raises SpecError where it is too large or no text."""
+    data = stream.read(limits.bytes + 1)
+    if len(data) > limits.bytes:
+        raise SpecError([_too_large(name, limits)])
+    return _decoded(name, data)
+
+
+def _too_large(name: str, limits: Limits) -> Diagnostic:
+    message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
+    return Diagnostic("E501", message, help=RAISE)
+
+
+def _decoded(name: str, data: bytes) -> Source:
+    """A file's bytes as text. Raises SpecError where they are not UTF-8."""
+    wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
+    if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
+        wide = "UTF-16"
+    if wide:
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {wide}", help="save it as UTF-8")])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+        before = data[start : start + error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        source = Source(name, data[start:].decode("utf-8", "replace"))
+        message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
+        span = Span(source, line, column, line, column + 1)
+        raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def no_file(about: os.stat_result) -> str | None:
+    """What stands where a file should be; None for a file. A pipe or a device might never end."""
+    if stat.S_ISREG(about.st_mode):
+        return None
+    return "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"

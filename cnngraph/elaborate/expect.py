@@ -1,0 +1,42 @@
+"""`expect`: the shape that a node says it has, compared with the one that was inferred."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnngraph.diagnostics import Cause, Span
+from cnngraph.document import Listing, Value
+from cnngraph.document.flow import write_flow
+from cnngraph.elaborate.lookup import Env
+from cnngraph.elaborate.messages import ProblemError
+from cnngraph.elaborate.nodes import Maker
+from cnngraph.elaborate.values import Bound
+from cnngraph.fields import show_value
+from cnngraph.numbers import show_sizes
+
+
+def check_expect(value: Value, bound: Bound, env: Env, maker: Maker) -> None:
+    """Compare an `expect` as it is written with what the node gives. Raises ProblemError where they differ."""
+    sizes = [env.evaluate(item) for item in value.items] if isinstance(value, Listing) else env.evaluate(value)
+    compare_sizes(sizes, bound, value.span, maker)
+
+
+def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
+    """Compare the evaluated sizes of an `expect` with what the node gives. Raises ProblemError where they differ."""
+    if maker.sharing is not None:
+        return  # it was checked where it is written; a shared module may run on other sizes
+    tensors = bound.tensors()
+    good = isinstance(sizes, list) and all(size == "_" or (type(size) is int and size > 0) for size in sizes)
+    if not good:
+        message = f"expect must be sizes such as [64, 28, 28], _ for any, got {show_value(sizes)}"
+        raise ProblemError("E205", message, span)
+    for ref in tensors.refs:
+        found = maker.type_of(ref).sizes
+        if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
+            continue
+        message = f"expected {show_sizes(sizes)}, but here it is {maker.type_of(ref)}"
+        causes = (
+            Cause(span, "expect", (write_flow(found),)),
+            *maker.blame.causes((ref,), sizes[0]),
+        )
+        raise ProblemError("E209", message, span, notes=maker.blame.history(ref), causes=causes)

@@ -1,0 +1,100 @@
+"""Errors of the elaboration, and what is said of names that mean nothing, too little or too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from cnngraph.diagnostics import Cause, Diagnostic, Span
+from cnngraph.language.expressions.evaluate import ExpressionError, Reference
+from cnngraph.language.names import better_name
+from cnngraph.nearest import did_you_mean
+
+NOT_KNOWN_YET = "it is defined further down and reads this node, or the path to it depends on a shape"
+
+
+class ProblemError(Exception):
+    """A mistake that ends the elaboration of one node."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        notes: Iterable[str] = (),
+        help: str | None = None,
+        causes: Iterable[Cause] = (),
+    ) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help, causes=tuple(causes))
+
+    def moved(self, span: Span) -> ProblemError:
+        """The same error, reported where a module runs again rather than where it is written."""
+        self.diagnostic = moved(self.diagnostic, span)
+        return self
+
+
+def moved(diagnostic: Diagnostic, span: Span) -> Diagnostic:
+    """The diagnostic at another place; its own becomes a note."""
+    notes = diagnostic.notes if diagnostic.span == span else (f"{diagnostic.span} runs again here", *diagnostic.notes)
+    return replace(diagnostic, span=span, notes=notes)
+
+
+class UnknownError(Exception):
+    """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
+
+
+def wrong_expression(error: ExpressionError, text: str, span: Span, quoted: bool, names: Iterable[str]) -> ProblemError:
+    """What is wrong with an expression, at its place; `names` are those of the nodes in reach."""
+    hyphened = next((each for each in names if "-" in each and f"${each}" in text), None)
+    help = f"a hyphen is minus here: read {hyphened} by from, and say $from for it" if hyphened else error.help
+    return ProblemError(error.code, error.message, _part_of(span, error, quoted), help=help)
+
+
+def _part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
+    """The part of an expression's place that an error is about."""
+    if span.line != span.end_line:
+        return span
+    column = span.column + quoted
+    return replace(span, column=column + error.start, end_column=max(column + error.end, column + error.start + 1))
+
+
+def bad_name(name: str, reason: str, span: Span) -> ProblemError:
+    """A node's name that no module can have."""
+    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {better_name(name)}")
+
+
+def too_late(name: str, start: int, end: int) -> tuple[str, int, int, str, str]:
+    """What an ExpressionError says of a node that is elaborated later."""
+    return f"${name} is not known yet where this node asks for it", start, end, NOT_KNOWN_YET, "E315"
+
+
+def ambiguous_shape(reference: Reference) -> ExpressionError:
+    """A path in an expression leads to tensors of different shapes."""
+    message = f"{reference} is ambiguous: it leads to tensors of different shapes"
+    help = "write [0] for a tensor of a list, as in $x[0].channels, or give one of the nodes another name"
+    return ExpressionError(message, reference.start, reference.end, help, "E319")
+
+
+def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:
+    """`$name` means nothing here."""
+    name = reference.name
+    start, end = reference.start, reference.end
+    if name in ("i", "item") and not in_round:
+        message = f"there is no ${name} here: it is known in the rounds of a repeat only"
+        help = "rows, when, name and what is carried are read once, before the rounds; the node's words in each"
+        return ExpressionError(message, start, end, help=help, code="E402")
+    mend = did_you_mean(name, [*known, *(("i", "item") if in_round else ())])
+    help = f"did you mean ${mend.removeprefix('did you mean ')}" if mend else _known(known)
+    return ExpressionError(f"${name} is not known here", start, end, help=help, code="E402")
+
+
+def _known(known: list[str]) -> str:
+    return f"known here: {', '.join('$' + each for each in known[:12])}" if known else "no names are known here"
+
+
+def in_reach(options: Iterable[str]) -> str:
+    """The names that a path may begin with, some of them."""
+    names = list(options)
+    return f"in reach: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"

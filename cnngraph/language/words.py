@@ -1,0 +1,160 @@
+"""The keys of the language, each listed once: for the parser, the JSON schema, the manual and completion in editors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that the language gives a meaning: what it says, in Markdown, and the section of the guide about it."""
+
+    name: str
+    doc: str
+    section: str
+    may_be_empty: bool = False  # an empty value takes away what the extended file says
+
+
+def _keys(*keys: Key) -> dict[str, Key]:
+    return {key.name: key for key in keys}
+
+
+FILE_KEYS = _keys(
+    Key("cnngraph", "The language's version, always `1`. Every file needs it.", "the-file"),
+    Key("name", "The network's name; by default the file's.", "the-file"),
+    Key("about", "What the network is, and what is special about it.", "the-file"),
+    Key("paper", "Where it comes from: authors, year, title.", "where-it-comes-from"),
+    Key("published", "Published top-1 errors in percent, by data set: `{imagenet: 23.85}`.", "where-it-comes-from"),
+    Key(
+        "input",
+        "`[channels, height, width]` of one image, `[features]` of a vector, or several inputs by name: "
+        "`{left: [..], right: [..]}`.",
+        "several-inputs",
+    ),
+    Key(
+        "params",
+        "Values with names, which `--set` changes; a default may be an expression over earlier params.",
+        "params-and-expressions",
+    ),
+    Key(
+        "import",
+        "Files whose blocks are used here; looked up beside this file, then in the library.",
+        "blocks-from-another-file",
+    ),
+    Key(
+        "extends",
+        "A file, or a network of the library by name, that this one is, except for what is written here.",
+        "the-same-but",
+    ),
+    Key("blocks", "Nodes with blanks, by name; each can be used as an op.", "a-block-with-blanks"),
+    Key("nodes", "The network, in the order of its modules.", "what-a-node-reads"),
+    Key("outputs", "What the network returns, by name: `{logits: fc}`. By default its last node.", "outputs", True),
+    Key(
+        "training_only",
+        "Outputs that are computed in training mode only, with the nodes that only they need.",
+        "outputs",
+        True,
+    ),
+    Key("init", "How weights are initialised; the last rule that matches a module sets it.", "initial-weights", True),
+    Key(
+        "weights",
+        "Names of published weights that differ: `{renames: {theirs: ours}}`.",
+        "published-weights",
+        True,
+    ),
+    Key("train", "The training recipe, or the name of one.", "the-recipe", True),
+    Key("ignore", "Warnings that are not reported, each with the reason: `{W401: why it is right}`.", "warnings"),
+)
+
+NODE_KEYS = _keys(
+    Key("op", "An op, a block, or an expression for the name of one.", "ops-and-their-words"),
+    Key("from", "What it reads: a path or a list of paths. By default the node above, or `in`.", "what-a-node-reads"),
+    Key(
+        "when",
+        "An expression; where it is false the node is absent, and its first input is passed through.",
+        "when-and-else",
+    ),
+    Key("else", "What replaces the node where it is absent: paths, or `[]` for nothing.", "when-and-else"),
+    Key("nodes", "A scope of its own, a mapping or a list; its value is its last node's.", "nodes-in-nodes"),
+    Key(
+        "repeat",
+        "A number of iterations, or a list with an element for each. `$i` is the index from 0, `$item` the element.",
+        "repeat",
+    ),
+    Key("first", "Keys of the first iteration.", "first-and-last"),
+    Key("last", "Keys of the last iteration.", "first-and-last"),
+    Key(
+        "carry",
+        "What the next iteration reads: `last`, the iteration before; `concat`, the concatenation of all so far; "
+        "`none`, the repeat's own input.",
+        "what-the-next-round-reads",
+    ),
+    Key("name", "The first iteration's name; the number at its end counts on.", "names-of-rounds"),
+    Key("flat", "`true` drops one level of names.", "flat"),
+    Key(
+        "expect",
+        "The shape that must come out, `[channels, height, width]`; `_` for any size.",
+        "a-check-in-the-spec",
+    ),
+    Key("share", "The path of a node whose module runs again, weights included.", "weights-used-twice"),
+    Key("unused", "`true` builds the node for its weights' names and never runs it.", "weights-never-used"),
+    Key("ignore", "Warnings that are not reported about the node, each with the reason.", "warnings"),
+)
+
+OWN_BLOCK_KEYS = _keys(
+    Key("params", "What a use of the block fills in; one without a value must be given.", "a-block-with-blanks"),
+    Key("inputs", "The names of its inputs, where it has several.", "blocks-with-several-inputs"),
+)
+BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
+
+BODIES = ("op", "nodes", "share")  # a node has exactly one of them
+REPEAT_KEYS = ("carry", "name", "first", "last")  # they go with repeat
+CARRIES = ("last", "concat", "none")
+VARIABLES = ("in", "from", "i", "item")  # what an expression calls by these names: $in, $from, $i, $item
+RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # no param has such a name
+
+
+def keys_manual() -> str:
+    """The page `docs/keys.md`, in Markdown."""
+    return "\n".join(
+        [
+            "# Keys of a spec",
+            "",
+            "Every key that the language itself has. This page is generated from the definitions "
+            "(`python -m cnngraph.generate`). A node's other keys are parameters of its [op](ops.md) or of its block; "
+            "the keys of a recipe are in [recipes.md](recipes.md).",
+            "",
+            "## A file",
+            "",
+            *_rows(FILE_KEYS.values()),
+            "",
+            "A network needs `nodes` and `input`. A file with `blocks` and no `nodes` is a library of blocks.",
+            "",
+            "## A node",
+            "",
+            *_rows(NODE_KEYS.values()),
+            "",
+            f"A node has exactly one of {_listed(BODIES)}. {_listed(REPEAT_KEYS).capitalize()} need `repeat`; "
+            "`else` needs `when`.",
+            "",
+            "## A block",
+            "",
+            "A block has a node's keys, and besides:",
+            "",
+            *_rows(OWN_BLOCK_KEYS.values()),
+            "",
+            f"No param has the name of a node's or block's key, nor {_listed(VARIABLES, 'or')}.",
+            "",
+        ]
+    )
+
+
+def _rows(keys: Iterable[Key]) -> list[str]:
+    rows = [f"| [`{key.name}`](language.md#{key.section}) | {key.doc} |" for key in keys]
+    return ["| key | meaning |", "| --- | --- |", *rows]
+
+
+def _listed(names: tuple[str, ...], joint: str = "and") -> str:
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} {joint} {last}"

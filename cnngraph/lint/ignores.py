@@ -1,0 +1,93 @@
+"""The entries of `ignore` in a spec and its files: which warnings they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.language.model import Ignore
+from cnngraph.lint.network import Network, libraries_of, nodes_of
+from cnngraph.lint.rule import all_rules
+from cnngraph.lint.selection import Selection, known_codes
+
+
+@dataclass(frozen=True)
+class Ignores:
+    """All entries of `ignore` that a network's files have.
+
+    An entry of a node is about the node's text and about what is built there: all nodes of a block that it uses. One
+    of a file is about what is in that file; one of the spec itself is about everything.
+    """
+
+    network: Network
+    entries: tuple[Ignore, ...]
+
+    @classmethod
+    def of(cls, network: Network) -> Ignores:
+        """Those of a network's spec, of the files that it extends, and of its blocks."""
+        spec = network.spec
+        files = [entry for library in libraries_of(spec.library) for entry in library.ignore]
+        nodes = [entry for node in nodes_of(spec) for entry in node.ignore]
+        return cls(network, (*files, *nodes))
+
+    def about(self, warning: Diagnostic) -> Iterator[Ignore]:
+        """The entries by which a warning is not reported."""
+        return (entry for entry in self._by_code.get(warning.code, ()) if self._reaches(entry, warning))
+
+    @cached_property
+    def _by_code(self) -> dict[str, list[Ignore]]:
+        found: dict[str, list[Ignore]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.code.text, []).append(entry)
+        return found
+
+    def cover(self, diagnostic: Diagnostic) -> bool:
+        """Whether a diagnostic is not reported."""
+        return not diagnostic.is_error and any(self.about(diagnostic))
+
+    def unused(self, found: Iterable[Diagnostic], selection: Selection) -> tuple[Ignore, ...]:
+        """The entries in the spec's own file that are about none of the warnings found, of rules that were run.
+
+        Values from the command line may take away the reason for an entry, and then it is none of these.
+        """
+        spec = self.network.spec
+        if self.network.graph is None or (spec.base is not None and spec.base.source == spec.source):
+            return ()
+        used = {entry.code.span for warning in found for entry in self.about(warning)}
+        own = (entry for entry in self.entries if entry.code.span.source == spec.source)
+        return tuple(each for each in own if each.code.span not in used and self._was_run(each.code.text, selection))
+
+    def _was_run(self, code: str, selection: Selection) -> bool:
+        """Whether a warning with this code would have been found; of an unknown one, it would not be missed."""
+        if code not in known_codes():
+            return True
+        needs = any(rule.needs_recipe for rule in all_rules() if rule.code == code)
+        return selection.wants(code) and not (needs and (self.network.recipe is None or self.network.chosen))
+
+    def _reaches(self, entry: Ignore, warning: Diagnostic) -> bool:
+        file, span = entry.code.span.source, warning.span
+        if entry.within is None:
+            return span is None or file in (span.source, self.network.spec.source)
+        if span is not None and span.source == file and _holds(entry.within, span):
+            return True
+        start = (file, entry.within.line, entry.within.column)
+        return warning.node is not None and start in self._places_around(warning.node)
+
+    def _places_around(self, path: str) -> set[tuple[Source, int, int]]:
+        """Where the blocks, repeats and inline nodes begin that a path leads through."""
+        parts = path.split(".")
+        paths = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        return {place for each in paths if (place := self._places.get(each))}
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[Source, int, int]]:
+        graph = self.network.graph
+        spans = {scope.path: scope.span for scope in graph.scopes()} if graph else {}
+        return {path: (span.source, span.line, span.column) for path, span in spans.items()}
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    first, last = (outer.line, outer.column), (outer.end_line, outer.end_column)
+    return first <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= last

@@ -1,0 +1,32 @@
+"""What the rules about a spec's own recipe have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from cnngraph.diagnostics import Diagnostic, Severity
+from cnngraph.lint.network import Network
+from cnngraph.lint.rule import Rule
+from cnngraph.lint.training import misfits
+
+NOTE = "the spec's own recipe cannot train the network as it is"
+
+
+@dataclass(frozen=True)
+class Misfit(Rule):
+    """A network that its own recipe cannot train. It is only a warning, since another recipe may suit it.
+
+    `train` and `experiment` report the same as an error, with an E for the W.
+    """
+
+    needs_recipe: ClassVar[bool] = True
+
+    def check(self, network: Network) -> Iterator[Diagnostic]:
+        """The errors with the rule's number, as warnings."""
+        if network.recipe is None or network.graph is None or network.chosen:
+            return
+        for error in misfits(network.recipe, network.graph):
+            if error.code[1:] == self.code[1:]:
+                yield replace(error, code=self.code, severity=Severity.WARNING, notes=(*error.notes, NOTE))

@@ -1,0 +1,99 @@
+"""What a rule is given: the checked network, its spec as written, and the recipe that it is trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnngraph.diagnostics import Diagnostic, Source, Span
+from cnngraph.graph.graph import Graph
+from cnngraph.graph.nodes import Node, Ref
+from cnngraph.language.model import Ignore, Library, NodeSpec, Spec
+
+if TYPE_CHECKING:
+    from cnngraph.fixes.written import Written
+    from cnngraph.recipe import Recipe
+
+LARGEST = 60_000  # characters of a text that is fixed
+
+
+@dataclass(frozen=True)
+class Network:
+    """A spec without errors. A library of blocks has no `graph`.
+
+    `recipe` is the recipe that the network is to be trained with, if that is known; `chosen` is whether a person
+    asked to train with it now, rather than that the spec has it. The spec is in `folder`. `reported` is what the
+    compiler warned about, `unused_ignores` are entries of `ignore` that no other rule gave a use.
+    """
+
+    spec: Spec
+    graph: Graph | None
+    folder: Path
+    recipe: Recipe | None = None
+    chosen: bool = False
+    reported: tuple[Diagnostic, ...] = ()
+    unused_ignores: tuple[Ignore, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The operations in order of execution; none of a library of blocks."""
+        return self.graph.nodes if self.graph else ()
+
+    @cached_property
+    def uses(self) -> Mapping[Span, list[Node]]:
+        """The operations by the place where they are written: a block's node has one for each use and iteration."""
+        found: dict[Span, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.span, []).append(node)
+        return found
+
+    @cached_property
+    def readers(self) -> Mapping[Ref, list[Node]]:
+        """The operations that read each tensor."""
+        found: dict[Ref, list[Node]] = {}
+        for node in self.nodes:
+            for ref in node.reads:
+                found.setdefault(ref, []).append(node)
+        return found
+
+    def producer(self, ref: Ref) -> Node | None:
+        """The operation that a tensor comes from; None for an input of the network."""
+        return self.nodes[ref.node] if ref.node >= 0 else None
+
+    @cached_property
+    def written(self) -> Mapping[Span, NodeSpec]:
+        """The nodes of the spec and of all blocks in reach, as written, by their places."""
+        return {node.name.span: node for node in nodes_of(self.spec)}
+
+    @cached_property
+    def text(self) -> Written:
+        """The text of the spec's own file, for fixes; an empty one where it is too large to be fixed."""
+        from cnngraph.fixes.written import Written  # seldom needed
+
+        source = self.spec.source
+        return Written(source if len(source.text) <= LARGEST else Source(source.name, ""))
+
+
+def nodes_of(spec: Spec) -> Iterator[NodeSpec]:
+    """Every node as written: those of the spec, its blocks' bodies, and those of imported blocks."""
+    waiting = list(spec.nodes.children) if spec.nodes else []
+    waiting += [block.body for library in libraries_of(spec.library) for block in library.blocks.values()]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.nodes.children if node.nodes else ()
+
+
+def libraries_of(library: Library) -> Iterator[Library]:
+    """A library and all that it imports, each once."""
+    seen: set[int] = set()
+    waiting = [library]
+    while waiting:
+        found = waiting.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += found.imports

@@ -1,0 +1,39 @@
+"""W611: an output that is no vector with a number for each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.lint.misfit import Misfit
+
+
+@dataclass(frozen=True)
+class ClassCount(Misfit):
+    """An output of the network is not a vector with one number for each class of the spec's own recipe.
+
+    Either it has another length, or it is a map: images are classified as a whole. Ignore it where the number of
+    classes is always given by --set.
+    """
+
+    code: ClassVar[str] = "W611"
+    title: ClassVar[str] = "output that is not one number for each class of the spec's recipe"
+    bad: ClassVar[tuple[str, ...]] = (
+        """
+        input: [1, 28, 28]
+        nodes: [flatten, {op: linear, out: 7}]
+        train: {data: digits, epochs: 1, optimizer: adam}
+        """,
+        """
+        input: [1, 28, 28]
+        nodes: [{op: conv, out: 10, kernel: 3}]
+        train: {data: digits, epochs: 1, optimizer: adam}
+        """,
+    )
+    good: ClassVar[tuple[str, ...]] = (
+        """
+        input: [1, 28, 28]
+        nodes: [flatten, {op: linear, out: 10}]
+        train: {data: digits, epochs: 1, optimizer: adam}
+        """,
+    )

@@ -1,0 +1,57 @@
+"""W701: a rule of `init` that fits no module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.diagnostics import Diagnostic, Edit, Fix
+from cnngraph.lint.network import Network
+from cnngraph.lint.rule import Rule
+from cnngraph.nearest import near_words
+
+
+@dataclass(frozen=True)
+class IdleInitRule(Rule):
+    """A rule of `init` that fits no module, so that it initialises nothing.
+
+    Often the path in `match` is misspelled, or a block was renamed. Rules that come from a spec which this one
+    extends are not reported: they may fit what the variant leaves out. Ignore it where the modules of the rule are
+    there only for other values of the params.
+    """
+
+    code: ClassVar[str] = "W701"
+    title: ClassVar[str] = "init rule that fits no module"
+    bad: ClassVar[tuple[str, ...]] = (
+        """
+        input: [3, 8, 8]
+        nodes: [{op: conv, out: 8, kernel: 3}]
+        init: [{match: layer4.*.bn2, weight: 0}]
+        """,
+        """
+        input: [3, 8, 8]
+        nodes: [{op: conv, out: 8, kernel: 3}]
+        init: [{match: convv, bias: 0}]
+        """,
+    )
+    good: ClassVar[tuple[str, ...]] = (
+        """
+        input: [3, 8, 8]
+        nodes: [{op: conv, out: 8, kernel: 3}]
+        init: [{match: conv, bias: 0}]
+        """,
+    )
+
+    def check(self, network: Network) -> Iterator[Diagnostic]:
+        """Each rule of the spec's own file."""
+        if network.graph is None or len(network.spec.init) != len(network.graph.init):
+            return
+        ops = {node.op for node in network.nodes}
+        for spec, rule in zip(network.spec.init, network.graph.init, strict=True):
+            span = spec.match.span
+            if span.source != network.spec.source or any(rule.fits(node.op, node.path) for node in network.nodes):
+                continue
+            fixes = [Fix(f"did you mean {name}?", (Edit(span, name),)) for name in near_words(rule.match, ops)[:1]]
+            help = fixes[0].title if fixes else "match: an op's name, or a path with * (one part) and ** (any)"
+            yield self.warning(f"this rule fits no module: {rule.match}", span, help=help, fixes=fixes)

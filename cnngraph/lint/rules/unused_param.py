@@ -1,0 +1,170 @@
+"""W320: a param that nothing uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, SpecError
+from cnngraph.document import Value, read_file, texts_in
+from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
+from cnngraph.language.usage import names_used
+from cnngraph.lint.edits import remove_key
+from cnngraph.lint.network import Network
+from cnngraph.lint.rule import Rule
+from cnngraph.nearest import near_words
+
+MAX_VARIANTS = 200  # files that may extend one whose params nothing uses
+EXTENDED = re.compile(r"^extends: *['\"]?([^\s'\"#]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class UnusedParam(Rule):
+    """A param of the file or of a block that no expression uses, or one that `--set` gives a value in vain.
+
+    Changing it silently changes nothing. Often its name is misspelled where it is used, or the `$` is missing there.
+    A param counts as used where a file beside this one that extends it uses it. Ignore it for a param that is kept
+    for compatibility with commands that still set it.
+    """
+
+    code: ClassVar[str] = "W320"
+    title: ClassVar[str] = "unused param"
+    bad: ClassVar[tuple[str, ...]] = (
+        """
+        input: [3, 8, 8]
+        params: {width: 16}
+        nodes: [{op: conv, out: 8, kernel: 3}]
+        """,
+        """
+        input: [3, 8, 8]
+        params: {width: 16, widths: 8}
+        nodes: [{op: conv, out: $width, kernel: 3}]
+        """,
+        """
+        input: [3, 8, 8]
+        blocks:
+          unit: {params: {out: 8, kernel: 3}, op: conv, out: $out, kernel: 3}
+        nodes: [unit]
+        """,
+    )
+    good: ClassVar[tuple[str, ...]] = (
+        """
+        input: [3, 8, 8]
+        params: {width: 16}
+        nodes: [{op: conv, out: $width, kernel: 3}]
+        """,
+        """
+        input: [3, 8, 8]
+        blocks:
+          unit: {params: {out: 8}, op: conv, out: $out, kernel: 3}
+        nodes: [unit]
+        """,
+    )
+
+    def check(self, network: Network) -> Iterator[Diagnostic]:
+        """Each param of the spec's own file, and each value from outside."""
+        misspelt = {each.span for each in network.reported if each.code == "W318"}
+        found = [each for each in self._of_the_file(network) if each[1].span not in misspelt]
+        elsewhere = _used_by_variants(network) if found else set()
+        warnings = [warning for name, warning in found if name not in elsewhere]
+        for block in network.spec.library.blocks.values():
+            if block.name.span.source == network.spec.source:
+                warnings += self._of_a_block(network, block)
+        yield from warnings
+
+    def _of_the_file(self, network: Network) -> Iterator[tuple[str, Diagnostic]]:
+        spec, params = network.spec, network.spec.library.params
+        used = _used_by_the_file(spec)
+        written, extended = used, spec.base
+        while extended is not None and extended.source == spec.source:  # the same without what the command line changed
+            written, extended = _used_by_the_file(extended), extended.base
+        base = extended.library.params if extended else {}
+        for param in params.values():
+            name, default = param.name, param.default
+            if name.text in used:
+                continue
+            if name.span.source == spec.source and name.text not in written:
+                notes = ("the file that this one extends has no param of that name to replace",) if base else ()
+                notes = () if name.text in base else notes
+                message = f"nothing uses the param {name}"
+                yield name.text, self._unused(network, message, name, used & params.keys(), notes)
+            elif default is not None and default.span.source not in (name.span.source, spec.source):
+                word, notes = Word(name.text, default.span), (f"it is at {name.span}",)
+                message = f"{name} is set, and nothing uses it"
+                yield name.text, self._unused(network, message, word, used & params.keys(), notes)
+
+    def _of_a_block(self, network: Network, block: BlockSpec) -> Iterator[Diagnostic]:
+        own = {param.name.text for param in block.params}
+        used = set(names_used((*_in_params(block.params), *_in_node(block.body))))
+        for param in block.params:
+            if param.name.text not in used:
+                message = f"nothing in the block {block.name} uses its param {param.name}"
+                yield self._unused(network, message, param.name, used - own, ())
+
+    def _unused(
+        self, network: Network, message: str, word: Word, options: Iterable[str], notes: tuple[str, ...]
+    ) -> Diagnostic:
+        names = sorted(options)
+        near = near_words(word.text, names)[:1]
+        longer = [name for name in names if len(word.text) > 2 and name.startswith(word.text)]
+        meant = near or (longer if len(longer) == 1 else [])
+        fixes = [Fix(f"did you mean {name}?", (Edit(word.span, name),)) for name in meant]
+        help = fixes[0].title if fixes else f"remove it, or use it: ${word}"
+        if removed := remove_key(network.text, "params", word.span):
+            fixes.append(Fix(f"remove {word}", (removed,)))
+        return self.warning(message, word.span, notes=notes, help=help, fixes=fixes)
+
+
+def _used_by_variants(network: Network) -> set[str]:
+    """The names that expressions use in the files beside a spec which extend it."""
+    used: set[str] = set()
+    name = Path(network.spec.source.name).stem
+    for path in sorted(network.folder.glob("*.yaml"))[:MAX_VARIANTS]:
+        try:
+            text = read_file(path).text
+        except SpecError:
+            continue
+        extended = EXTENDED.search(text)
+        if extended and Path(extended[1]).stem == name:
+            used.update(names_used([text]))
+    return used
+
+
+def _used_by_the_file(spec: Spec) -> set[str]:
+    """The names that expressions use where the file's params are in reach."""
+    texts: list[str] = [*_in_params(spec.library.params.values())]
+    texts += texts_in(spec.input) if spec.input is not None else ()
+    texts += (path.text for _, path in spec.outputs)
+    texts += (text for rule in spec.init for entry in rule.values for text in texts_in(entry.value))
+    texts += (text for child in (spec.nodes.children if spec.nodes else ()) for text in _in_node(child))
+    used = set(names_used(texts))
+    for block in spec.library.blocks.values():
+        own = {param.name.text for param in block.params}
+        used |= set(names_used((*_in_params(block.params), *_in_node(block.body)))) - own
+    return used
+
+
+def _in_params(params: Iterable[ParamSpec]) -> Iterator[str]:
+    for param in params:
+        if param.default is not None:
+            yield from texts_in(param.default)
+
+
+def _in_node(node: NodeSpec) -> Iterator[str]:
+    """Every string of a node and of those in it."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        words = [node.name, node.op, node.share, *(node.reads or ()), *(node.otherwise or ())]
+        values: list[Value | None] = [node.when, node.expect, *(entry.value for entry in node.words)]
+        if node.repeat is not None:
+            words.append(node.repeat.name)
+            values += [node.repeat.count, *(entry.value for entry in (*node.repeat.first, *node.repeat.last))]
+        yield from (word.text for word in words if word is not None)
+        for value in values:
+            if value is not None:
+                yield from texts_in(value)
+        waiting += node.nodes.children if node.nodes else ()

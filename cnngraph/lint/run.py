@@ -1,0 +1,128 @@
+"""From a compilation to one with the warnings of all rules, without those that are ignored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from time import process_time
+from typing import TYPE_CHECKING
+
+from cnngraph.compilation import Compilation
+from cnngraph.diagnostics import Diagnostic, Fix, apply_edits
+from cnngraph.language.load import Override
+from cnngraph.lint.ignores import Ignores
+from cnngraph.lint.network import Network
+from cnngraph.lint.rule import all_rules
+from cnngraph.lint.selection import EVERYTHING, Selection
+
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
+
+MOST_OF_A_RULE = 1_000  # warnings, ignored ones among them
+MOST_REPORTED = 50  # warnings with one code
+MOST_FIXED = 8  # warnings for which fixes are verified
+MOST_TRIES = 3  # fixes that are tried for one warning
+LONGEST = 1.0  # seconds for all of them
+
+
+@dataclass(frozen=True)
+class Lint:
+    """How networks are linted.
+
+    `recipe` is the one that a person asked to train with. Where there is none, the spec's own is used if `own` is
+    true, with single fields changed by `changes`. Fixes are only offered with `verify`, which tries them.
+    """
+
+    recipe: Recipe | None = None
+    own: bool = False
+    changes: tuple[Override, ...] = ()
+    selection: Selection = EVERYTHING
+    verify: bool = True
+
+    def run(self, compilation: Compilation) -> Compilation:
+        """The compilation with all warnings, those apart that are ignored or not selected.
+
+        A network with errors is not linted. Raises SpecError where `changes` are wrong.
+        """
+        found = self._found(compilation)
+        return replace(compilation, diagnostics=tuple(self._fixed(compilation, found)))
+
+    def _found(self, compilation: Compilation) -> list[Diagnostic]:
+        """The errors, and the warnings that are wanted, with fixes that were not tried."""
+        wants = self.selection.wants
+        found = [each for each in compilation.diagnostics if each.is_error or wants(each.code)]
+        network = self._network(compilation)
+        if network is None:
+            return found
+        rules = [rule for rule in all_rules() if wants(rule.code)]
+        for rule in rules:
+            found += islice(rule.check(network), MOST_OF_A_RULE) if not rule.is_last else ()
+        ignores = Ignores.of(network)
+        if ignores.entries:
+            network = replace(network, unused_ignores=ignores.unused(found, self.selection))
+            found = [each for each in found if not ignores.cover(each)]
+            for rule in rules:
+                found += islice(rule.check(network), MOST_OF_A_RULE) if rule.is_last else ()
+        return _first_of_each(found)
+
+    def _network(self, compilation: Compilation) -> Network | None:
+        """What the rules are given; None where there is an error."""
+        spec, folder = compilation.spec, compilation.folder
+        if spec is None or folder is None or not compilation.ok:
+            return None
+        recipe = self.recipe or (self._own_recipe(compilation) if self.own else None)
+        chosen = self.recipe is not None
+        return Network(spec, compilation.graph, folder, recipe, chosen, compilation.diagnostics)
+
+    def _own_recipe(self, compilation: Compilation) -> Recipe | None:
+        spec = compilation.spec
+        if not self.changes or spec is None or spec.train is None:
+            return compilation.recipe
+        from cnngraph.recipe.changed import find_table, read_changed
+
+        table, name = find_table(spec.train, None)
+        return read_changed(table, self.changes, name)
+
+    def _fixed(self, compilation: Compilation, found: list[Diagnostic]) -> Iterator[Diagnostic]:
+        """The diagnostics; of the fixes that rules propose, only the first that is verified."""
+        until = process_time() + LONGEST
+        tried = 0
+        for diagnostic in found:
+            if diagnostic.is_error or not diagnostic.fixes:
+                yield diagnostic
+                continue
+            tried += 1
+            verified: list[Fix] = []
+            if self.verify and tried <= MOST_FIXED and process_time() < until:
+                fixes = diagnostic.fixes[:MOST_TRIES]
+                verified = [fix for fix in fixes if self._removes(compilation, found, diagnostic, fix)]
+            yield replace(diagnostic, fixes=tuple(verified[:1]))
+
+    def _removes(self, compilation: Compilation, found: Iterable[Diagnostic], warning: Diagnostic, fix: Fix) -> bool:
+        """Whether the text with a fix lacks the warning and has no other error or warning."""
+        spec, recompile = compilation.spec, compilation.recompile
+        if spec is None or recompile is None:
+            return False
+        if any(edit.span.source != spec.source for edit in fix.edits):
+            return False
+        changed = recompile(apply_edits(spec.source.text, fix.edits))
+        after = Counter(map(_key, self._found(changed)))
+        before = Counter(map(_key, found))
+        return not after - before and after[_key(warning)] < before[_key(warning)]
+
+
+def _first_of_each(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics, of the warnings with one code only the first: more than that nobody reads."""
+    counts: Counter[str] = Counter()
+    found = []
+    for diagnostic in diagnostics:
+        counts[diagnostic.code] += 1
+        if diagnostic.is_error or counts[diagnostic.code] <= MOST_REPORTED:
+            found.append(diagnostic)
+    return found
+
+
+def _key(diagnostic: Diagnostic) -> tuple[str, str]:
+    return diagnostic.code, diagnostic.message

@@ -1,0 +1,54 @@
+"""DEVELOPERS.md: what it names is there, and its op works as it is written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cnngraph.fields import fields_of
+from cnngraph.ops import activation
+from cnngraph.ops.op import make_op
+from tests.library import ROOT
+from tests.ops.support import expected, make_function, make_inputs, sizes_of
+
+TEXT = (ROOT / "DEVELOPERS.md").read_text(encoding="utf-8")
+
+
+def test_every_path_is_there() -> None:
+    paths = set(re.findall(r"(?:cnngraph|tests|benchmarks|specs|docs)/[\w./]*[\w/]", TEXT))
+    assert len(paths) > 60
+    missing = {path for path in paths if not (ROOT / path).exists() and "NAME" not in path}
+    assert missing == set()
+
+
+def test_what_is_said_to_be_in_a_file_is_there() -> None:
+    found = re.findall(r"`([A-Za-z_.]+)` in `(cnngraph/[\w/.]+\.py)`", TEXT)
+    assert len(found) > 15
+    for name, path in found:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for part in name.split("."):
+            assert re.search(rf"^\s*(?:def |class |){part}\b", text, re.MULTILINE), (name, path)
+
+
+def test_every_room_is_on_the_map() -> None:
+    table = TEXT[TEXT.index("| room of") : TEXT.index("`[tool.importlinter]`")]
+    small = {"characters", "file_kinds", "generate", "interrupts", "launch", "packages", "syntax_errors"}
+    small |= {"tensor_type", "terminal", "version"}
+    rooms = {
+        path.stem for path in (ROOT / "cnngraph").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    named = {name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`([\w/]+(?:\.py)?)`", table)}
+    assert {room for room in rooms if not room.startswith("_")} - named == small
+
+
+def test_the_op_of_the_page() -> None:
+    source = re.search(r"```python\n(@dataclass.*?)```", TEXT, re.DOTALL)
+    assert source
+    scope: dict[str, Any] = dict(vars(activation))
+    exec(source[1], scope)
+    cls = scope["Softsign"]
+    assert fields_of(cls) == {}
+    for example in cls.examples:
+        op, types = make_op(cls, example.words), example.types()
+        made = sizes_of(make_function(op, types)(*make_inputs(types)))
+        assert made == expected(op.infer(*types)) == (2, *example.output)

@@ -1,0 +1,114 @@
+"""Classes that become dataclasses at their first use behave as those that are dataclasses from the start."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, is_dataclass, replace
+from threading import Barrier
+
+import pytest
+
+from cnngraph.fields import Int, fields_of
+from cnngraph.fields import field as parameter
+from cnngraph.frozen import Frozen, dataclass_fields
+from cnngraph.ops.op import Op
+from cnngraph.recipe.optimizers import Sgd
+from tests.library import ROOT
+
+
+class Point(Frozen):
+    """Two numbers, and notes."""
+
+    x: int
+    y: int = 2
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+class Named(Point):
+    """A point with a name."""
+
+    name: str = field(default="", kw_only=True, compare=False)
+
+
+def test_values() -> None:
+    point = Named(1, name="a")
+    assert repr(point) == "Named(x=1, y=2, notes={}, name='a')"
+    assert point == Named(1, name="b") != Named(2)
+    assert point != Point(1)
+    assert replace(point, y=5) == Named(1, 5)
+    assert asdict(point) == {"x": 1, "y": 2, "notes": {}, "name": "a"}
+    assert [point, point] == [pickle.loads(pickle.dumps(point)), copy.deepcopy(point)]
+    with pytest.raises(FrozenInstanceError):
+        point.x = 3  # type: ignore[misc]
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+        Point()  # type: ignore[call-arg]
+    match point:
+        case Point(x, y):
+            assert (x, y) == (1, 2)
+
+
+def test_fields_before_the_first_instance() -> None:
+    class Unused(Point):
+        """Has no instance."""
+
+        z: int = 3
+
+    assert not is_dataclass(Unused) or "__dataclass_fields__" not in vars(Unused)
+    assert [each.name for each in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
+
+
+def test_a_decorated_subclass_is_left_as_it_is() -> None:
+    """An op of a plugin may say that it is a dataclass."""
+
+    @dataclass(frozen=True)
+    class Decorated(Op):
+        """An op."""
+
+        times: int = parameter(Int(1), "how often", 3)
+
+    assert list(fields_of(Decorated)) == ["times"]
+    assert Decorated(times=2) == Decorated(times=2)
+
+
+def test_threads_that_use_a_class_first() -> None:
+    for _ in range(50):
+
+        class Fresh(Frozen):
+            """A class that has no instance yet."""
+
+            value: int = field(default=1, kw_only=True)
+
+        threads = 4
+        barrier = Barrier(threads)
+
+        def make(number: int, cls: type[Fresh] = Fresh, barrier: Barrier = barrier) -> int:
+            barrier.wait()
+            return cls(value=number).value
+
+        with ThreadPoolExecutor(threads) as pool:
+            assert list(pool.map(make, range(threads))) == list(range(threads))
+
+
+def test_checking_makes_what_it_needs_alone() -> None:
+    """What makes `check` start quickly: ops that a spec does not use are no dataclasses yet, and much is not loaded."""
+    code = (
+        "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
+        "from cnngraph.ops.registry import builtin_ops\n"
+        "made = {name for name, op in builtin_ops().items() if '__dataclass_fields__' in vars(op)}\n"
+        "print(code, *sorted(made)); print(*sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=True
+    )
+    _, made, modules = ran.stdout.splitlines()
+    assert made == "0 avg_pool concat conv flatten linear max_pool relu"
+    unwanted = {"rich", "importlib.metadata", "cnngraph.fixes", "pydantic", "networkx", "jsonschema", "filelock"}
+    assert unwanted.isdisjoint(modules.split())
+
+
+def test_a_recipe_without_an_instance_has_fields() -> None:
+    assert "momentum" in fields_of(Sgd)
