@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnngraph.catalogue import library_page, library_text
+from cnngraph.errors_page import errors_page
 from cnngraph.experiment_plan.manual import experiment_manual
 from cnngraph.language.words import keys_manual
 from cnngraph.lint.manual import lint_manual
@@ -30,6 +31,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/recipes.md": recipe_manual,
     "docs/experiments.md": experiment_manual,
     "docs/json.md": documents_manual,
+    "docs/errors.md": errors_page,
     "docs/lint.md": lint_manual,
     "cnngraph/schema.json": schema_text,
     "cnngraph/library.json": library_text,

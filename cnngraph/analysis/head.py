@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
@@ -26,7 +26,7 @@ class Head(NamedTuple):
 
 
 def find_head(graph: Graph) -> Head:
-    """The head of a network whose score of a class is the mean of a map. Raises SpecError (E651) for any other.
+    """The head of a network whose score of a class is the mean of a map. Raises SpecError (E654) for any other.
 
     All that stands between the pooling and the output is linear, so pooling first or last gives the same.
     """
@@ -81,4 +81,4 @@ def _refusal(graph: Graph, node: Node | None) -> SpecError:
     message = f"{graph.name} has no pooling over the whole map before its classifier"
     note = f"going back from its output, {node.path} is {node.op}" if node else "it has no pooling at all"
     help = f"use a network that ends with global_avg_pool and linear layers, for example {CAN}"
-    return SpecError([Diagnostic("E651", message, node.span if node else None, notes=(note,), help=help)])
+    return SpecError.of("E654", message, node.span if node else None, notes=(note,), help=help)

@@ -25,6 +25,7 @@ COMMANDS = (  # in the order of the help text
     "features",
     "runs",
     "schema",
+    "explain",
     "completion",
 )
 EXAMPLES = (

@@ -24,6 +24,13 @@ def complete_schemas(ctx: Any, param: Any, incomplete: str) -> list[CompletionIt
     return _beginning([*FILES, *DOCUMENTS], incomplete)
 
 
+def complete_codes(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+    """The codes of errors and warnings."""
+    from cnngraph.lint.codes import all_codes
+
+    return _beginning(all_codes(), incomplete.upper())
+
+
 def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """The names that begin so, or what makes the shell complete files."""
     found = [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -129,6 +129,13 @@ class SpecError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n\n".join(str(each) for each in self.diagnostics))
 
+    @classmethod
+    def of(
+        cls, code: str, message: str, span: Span | None = None, *, notes: tuple[str, ...] = (), help: str | None = None
+    ) -> SpecError:
+        """The exception for a single error."""
+        return cls([Diagnostic(code, message, span, notes=notes, help=help)])
+
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
 

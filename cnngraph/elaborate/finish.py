@@ -121,7 +121,7 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
         raise ProblemError("E304", message, span, help="name the outputs: outputs: {logits: …}")
     if len(refs) != 1:
         message = f"an output is one tensor, but {what} is a list of {len(refs)}"
-        raise ProblemError("E304", message, span, help=f"name a part ({what}.0), or concat them")
+        raise ProblemError("E322", message, span, help=f"name a part ({what}.0), or concat them")
     if not env.type_of(refs[0]).batched:
         raise ProblemError("E212", f"an output is made of images, and {what} is a free parameter", span)
     return refs[0]

@@ -143,7 +143,7 @@ class Walker:
                 if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
                 message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
-                raise ProblemError("E303", message, child.span, help=f"from: {next(iter(env.inputs))}")
+                raise ProblemError("E321", message, child.span, help=f"from: {next(iter(env.inputs))}")
             if bound.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)

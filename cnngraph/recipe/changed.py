@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.document import Entry, Scalar, Table, Value
 from cnngraph.recipe.finding import recipe_names, recipe_table
 from cnngraph.recipe.model import Recipe
@@ -26,7 +26,7 @@ def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, st
     if train is not None:
         return recipe_table(train.text, train.span), Path(train.text).stem
     help = f"give one: --recipe {', '.join(recipe_names())}, or a file that ends in .yaml"
-    raise SpecError([Diagnostic("E606", "the spec has no train:, and no recipe is given", help=help)])
+    raise SpecError.of("E606", "the spec has no train:, and no recipe is given", help=help)
 
 
 def read_changed(table: Table, changes: Iterable[Override], name: str) -> Recipe:

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from cnngraph.api import load
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
 from cnngraph.backend.weights.published import TORCHVISION
+from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import base_names
 from cnngraph.graph.graph import Graph
-from cnngraph.runs.finished import FinishedRun, refusal
+from cnngraph.runs.finished import FinishedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.resampling import shorter_side
 from cnngraph.train.data.decoding import upright
@@ -135,7 +136,9 @@ def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
     classes = tuple(published.meta["categories"])
     (output, *_) = graph.outputs.values()
     if graph.type_of(output).sizes != (len(classes),):
-        raise refusal(f"{graph.name} has no output of the {len(classes):,} classes that {opened.name} tells apart")
+        raise SpecError.of(
+            "E650", f"{graph.name} has no output of the {len(classes):,} classes that {opened.name} tells apart"
+        )
     model = lower(graph)
     load_weights(model, opened)
     model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

@@ -74,7 +74,7 @@ def _wanted(parts: Parts, name: str) -> list[Part]:
         return list(there.values())
     if name not in there:
         help = f"--part {' or '.join([*there, ALL])}"
-        raise SpecError([Diagnostic("E622", f"there are no {name} images", help=help)])
+        raise SpecError.of("E622", f"there are no {name} images", help=help)
     return [there[name]]
 
 

@@ -85,7 +85,7 @@ def evaluate_run(
     if data_dir and run.recipe.data.name == EMBEDDED:
         message = "the data of this run come along with cnngraph: --data-dir does not apply"
         help = "cnngraph predict RUN FOLDER says what other images show"
-        raise SpecError([Diagnostic("E653", message, help=help)])
+        raise SpecError.of("E653", message, help=help)
     chosen, where = run.chosen(weights), choose_device(device)
     found = find_images(run, part, data_dir, note)
     recipe, parts = run.recipe, found.parts

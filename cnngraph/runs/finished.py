@@ -55,11 +55,11 @@ class FinishedRun:
         """Read a run's folder. Raises SpecError: E650 where it is none, E645 where it is damaged, the spec's errors."""
         for name in (run_files.SPEC, run_files.RECIPE):
             if not (path / name).is_file():
-                raise refusal(f"{path} is not the folder of a run: there is no {name} in it")
+                raise SpecError.of("E650", f"{path} is not the folder of a run: there is no {name} in it")
         compilation = compile_spec(f"{path}/{run_files.SPEC}", plugins=plugins, max_nodes=max_nodes)
         notices = warnings_of(Lint(verify=False).run(compilation).diagnostics)
         if compilation.graph is None:
-            raise refusal(f"{path}/{run_files.SPEC} is a library of blocks: there is no network in it")
+            raise SpecError.of("E650", f"{path}/{run_files.SPEC} is a library of blocks: there is no network in it")
         recipe = load_recipe(f"{path}/{run_files.RECIPE}")
         folder = RunFolder(path)
         facts = folder.data()
@@ -85,7 +85,9 @@ class FinishedRun:
         """The facts of the images. Raises SpecError (E650) for a run that was made before they were written down."""
         if self.data is None:
             message = f"{self.folder.path} has no data.json: the run does not know the names of its classes"
-            raise refusal(message, "it was made by an older cnngraph; cnngraph train makes a new run that knows them")
+            raise SpecError.of(
+                "E650", message, help="it was made by an older cnngraph; cnngraph train makes a new run that knows them"
+            )
         return self.data
 
     def chosen(self, which: str | None) -> str:
@@ -94,7 +96,7 @@ class FinishedRun:
         if "/" in which or not self.weights_file(which).is_file():
             there = run_files.kept_weights(self.folder.path)
             help = f"--weights {' or '.join(there)}" if there else "no epoch of the run was finished"
-            raise refusal(f"{self.folder.path} has no {which} weights", help)
+            raise SpecError.of("E650", f"{self.folder.path} has no {which} weights", help=help)
         return which
 
     def weights_file(self, which: str) -> Path:
@@ -114,14 +116,11 @@ class FinishedRun:
             model.load_state_dict(weights)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1].strip()
-            raise refusal(f"the weights in {file} cannot be read into {self.graph.name}: {reason}") from None
+            raise SpecError.of(
+                "E650", f"the weights in {file} cannot be read into {self.graph.name}: {reason}"
+            ) from None
         model.graph = self.graph  # type: ignore[assignment]
         return model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
-
-
-def refusal(message: str, help: str | None = None) -> SpecError:
-    """A run cannot be used."""
-    return SpecError([Diagnostic("E650", message, help=help)])
 
 
 def _known(recipe: Recipe) -> DataFacts | None:

@@ -63,7 +63,7 @@ class Place:
 
 
 class Localizer:
-    """A network that says where. Raises SpecError (E651) for one that cannot, or has no class of that name."""
+    """A network that says where. Raises SpecError for one that cannot (E654), or has no class of that name (E651)."""
 
     def __init__(self, classifier: Classifier, name: str | None = None, share: float = SHARE) -> None:
         self.classifier, self.share = classifier, share

@@ -24,6 +24,7 @@ FILES = {  # that people write; their schemas are made of the definitions, in cn
 }
 DOCUMENTS = {
     "check": Document("the diagnostics of files, with places, causes and fixes", "cnngraph check --format json"),
+    "explain": Document("what codes mean, with a wrong and a right example", "cnngraph explain --format json"),
     "show": Document("a network's nodes with shapes, parameters and costs", "cnngraph show --format json"),
     "list": Document("the networks of the library", "cnngraph list --format json"),
     "weights": Document("which weights of a file fit a network", "cnngraph weights --format json"),

@@ -123,6 +123,7 @@ RULE = {
         "defaultConfiguration": obj("level", level=LEVEL),
         "shortDescription": MESSAGE,
         "fullDescription": MESSAGE,
+        "help": MESSAGE,
         "helpUri": TEXT,
     },
 }
@@ -157,6 +158,7 @@ def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
     found = [diagnostic for _, diagnostic in report.each_once()]
     assert [result["ruleId"] for result in run["results"]] == [each.code for each in found]
     assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
+    assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in rules)
     assert [len(result.get("fixes", ())) for result in run["results"]] == [len(each.fixes) for each in found]
 
 

@@ -112,16 +112,6 @@ def test_every_function_is_explained() -> None:
     assert {each.partition("(")[0] for each in words("Functions", "function")} == set(FUNCTIONS)
 
 
-def test_every_code_is_explained_and_no_other() -> None:
-    package = ROOT / "cnngraph"
-    used = {
-        code
-        for path in package.rglob("*.py")
-        for code in re.findall(r'"([EW]\d{3})"', path.read_text(encoding="utf-8"))
-    }
-    assert words("All codes", "code") == sorted(used, key=lambda code: (code[1:], code))
-
-
 def test_scalars_are_read_as_the_table_says() -> None:
     for written, read, *_ in rows("How YAML is read", "written"):
         for each in re.findall(r"`([^`]+)`", written):

@@ -38,7 +38,7 @@ PLANTED = {
     "no_nodes": ("E110", 3),
     "nobody_reads": ("E316", 5),
     "open_brace": ("E102", 4),
-    "output_of_a_list": ("E304", 8),
+    "output_of_a_list": ("E322", 8),
     "reads_a_node_outside": ("E301", 12),
     "reads_inside_absent": ("E304", 6),
     "recipe_word": ("E602", 12),

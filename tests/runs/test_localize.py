@@ -68,7 +68,7 @@ def test_networks_that_cannot(name: str, note: str) -> None:
     with pytest.raises(SpecError, match=f"{name} has no pooling over the whole map before its classifier") as caught:
         find_head(cnngraph.load(network(name)))
     (told,) = caught.value.diagnostics
-    assert told.code == "E651"
+    assert told.code == "E654"
     assert told.notes[0].endswith(f" is {note}")
 
 

@@ -26,7 +26,7 @@ from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
 from cnngraph.train import run as running
 from cnngraph.train import run_training
-from cnngraph.train.data.images import OnDisk, Part, Parts
+from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Begun, first_weights
@@ -196,7 +196,7 @@ def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SpecError) as caught:
         run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", quiet=True)
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.notes) == ("E634", ("best.safetensors is as it was",))
-    assert diagnostic.message == "a process that reads images died, of the signal Killed"
+    assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
+    assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
     goes_on = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
-    assert diagnostic.help == f"often memory was short: --set train.workers=1 takes less; {goes_on}"
+    assert diagnostic.help == f"{FEWER_WORKERS}; {goes_on}"

@@ -277,6 +277,19 @@ def test_a_loss_that_never_was_a_number(tmp_path: Path) -> None:
     assert "learning rate" not in (diagnostic.help or "")
 
 
+def test_a_gpu_without_memory_ends_the_run(tmp_path: Path) -> None:
+    def fill() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore of it")
+
+    with pytest.raises(SpecError) as caught:
+        run(tmp_path, network=at_batch(7, fill))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "E633"
+    assert diagnostic.notes == ("CUDA out of memory. Tried to allocate 2.00 GiB.",)
+    assert "--set train.batch_size=" in (diagnostic.help or "")
+    assert (tmp_path / "best.safetensors").exists()
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     told = Remembering()
     run(tmp_path, reporter=told)

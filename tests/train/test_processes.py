@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ from torch.distributed.tensor import DTensor
 from cnngraph.api import build
 from cnngraph.backend import lower
 from cnngraph.compilation import compile_text
-from cnngraph.diagnostics import Source
+from cnngraph.diagnostics import Source, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
@@ -103,6 +104,22 @@ def train_and_die(size: int, folder: Path, recipe: Recipe, spec: str = PLAIN) ->
         process.join(60)
         assert process.exitcode == (1 if number else -signal.SIGKILL)
     assert not finished(folder)
+
+
+def test_the_end_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of one process stands for the one that is left; gloo's error is what it gets where the other is gone."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name, value in {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": port}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setattr("cnngraph.train.world.is_launched", lambda: True)
+    with pytest.raises(SpecError) as caught, joined(CPU):
+        raise RuntimeError("[../third_party/gloo/transport/tcp/pair.cc:553] Connection closed by peer")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "E635"
+    assert caught.value.speaks
 
 
 def test_exact_resume(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.Monk
         return torch.empty(0)
 
     monkeypatch.setattr("cnngraph.train.data.images.decode", dies)
-    with pytest.raises(SpecError, match="a process that decodes images died") as caught:
+    with pytest.raises(SpecError, match="an image-loading worker was killed") as caught:
         batches(training(replace(CUT, workers=1), photos), 1)
     assert caught.value.diagnostics[0].code == "E623"
 

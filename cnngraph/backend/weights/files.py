@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnngraph import run_files
 from cnngraph.backend.weights.checksum import checksum_fits
-from cnngraph.backend.weights.pickles import not_plain, refusal, unpickled, unwrapped
+from cnngraph.backend.weights.pickles import not_plain, unpickled, unwrapped
 from cnngraph.diagnostics import SpecError
 from cnngraph.document import no_file
 from cnngraph.files import readable
@@ -56,7 +56,7 @@ class WeightsFile(ABC):
         self.expects: dict[str, object] = {}
         keys = list(keys)
         if not keys:
-            raise refusal(f"there are no weights in {name}")
+            raise SpecError.of("E704", f"there are no weights in {name}")
         self.prefix = _common_prefix([key for key in keys if not is_bookkeeping(key)] or keys)
 
     @property
@@ -94,11 +94,11 @@ class Safetensors(WeightsFile):
         """Every weight."""
         try:
             if checksum_fits(self.path) is False:  # cnngraph writes one into every file; other tools write none
-                raise refusal(f"{self.name} is damaged: its content does not match its checksum")
+                raise SpecError.of("E704", f"{self.name} is damaged: its content does not match its checksum")
             with readable(self.path) as plain:
                 return {self._bare(key): each for key, each in load_file(plain).items()}
         except (OSError, ValueError, SafetensorError) as error:
-            raise refusal(f"cannot read {self.name}: {error}") from None
+            raise SpecError.of("E704", f"cannot read {self.name}: {error}") from None
 
 
 class Pickle(WeightsFile):
@@ -131,16 +131,16 @@ def read_weights(path: str | Path, name: str | None = None) -> WeightsFile:
         (file for name in (run_files.BEST, run_files.LAST) if (file := run_files.weights_file(path, name)).is_file()),
         None,
     ):
-        raise refusal(f"cannot read {name}: it is the folder of a run", f"its weights are {trained}")
+        raise SpecError.of("E704", f"cannot read {name}: it is the folder of a run", help=f"its weights are {trained}")
     try:
         if what := no_file(path.stat()):
-            raise refusal(f"cannot read {name}: it is {what}")
+            raise SpecError.of("E704", f"cannot read {name}: it is {what}")
         return Safetensors(path, name) if _is_safetensors(path, name) else Pickle(path, name)
     except FileNotFoundError:
-        raise refusal(f"there is no file {name}") from None
+        raise SpecError.of("E704", f"there is no file {name}") from None
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise refusal(f"cannot read {name}: {reason}") from None
+        raise SpecError.of("E704", f"cannot read {name}: {reason}") from None
 
 
 def is_bookkeeping(key: str) -> bool:
@@ -156,18 +156,22 @@ def _is_safetensors(path: Path, name: str) -> bool:
         return True
     for magic, what in OTHER_FORMATS.items():
         if start.startswith(magic):
-            raise refusal(f"{name} is not a file of weights: it is {what}")
+            raise SpecError.of("E704", f"{name} is not a file of weights: it is {what}")
     if start and all(byte in TEXT for byte in start):
-        raise refusal(f"{name} is not a file of weights: it is text")
+        raise SpecError.of("E704", f"{name} is not a file of weights: it is text")
     if path.suffix.lower() != SAFETENSORS:
         return False
     if start.startswith(PYTORCH):  # torch.load goes by the ending, too
-        raise refusal(f"{name} is a file of torch.save, not safetensors", "rename it so that it ends in .pth")
+        raise SpecError.of(
+            "E704", f"{name} is a file of torch.save, not safetensors", help="rename it so that it ends in .pth"
+        )
     return True
 
 
 def _no_weight(key: str, name: str, what: str) -> SpecError:
-    return refusal(f"{key} in {name} is {what}, and cannot be a weight", "save it as an ordinary dense tensor")
+    return SpecError.of(
+        "E704", f"{key} in {name} is {what}, and cannot be a weight", help="save it as an ordinary dense tensor"
+    )
 
 
 def _common_prefix(keys: list[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 
 WRAPPERS = (  # keys under which training scripts put the weights, the likeliest first
     "state_dict",
@@ -53,11 +53,6 @@ class Unread:
         pass
 
 
-def refusal(message: str, help: str | None = None) -> SpecError:
-    """A file of weights cannot be used."""
-    return SpecError([Diagnostic("E704", message, help=help)])
-
-
 def unpickled(path: Path, name: str) -> Mapping[Any, Any]:
     """The mapping that a pickle holds. Raises SpecError (E704) where it holds none, or cannot be read safely."""
     _refuse_programs(path, name)
@@ -66,8 +61,8 @@ def unpickled(path: Path, name: str) -> Mapping[Any, Any]:
         return content
     if isinstance(content, Unread):
         message = f"{name} is a pickled {content.name}, which only its own code can load"
-        raise refusal(message, "save the weights alone: torch.save(model.state_dict(), file)")
-    raise refusal(f"there are no weights in {name}: it holds {_kind(content)}")
+        raise SpecError.of("E704", message, help="save the weights alone: torch.save(model.state_dict(), file)")
+    raise SpecError.of("E704", f"there are no weights in {name}: it holds {_kind(content)}")
 
 
 def unwrapped(content: Mapping[Any, Any], name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -102,7 +97,7 @@ def _wrapper(table: Mapping[Any, Any], name: str) -> Any:
         notes = [f"{str(key)!r} ({count:,} tensors)" for key, count in inner.items()]
         key = next(iter(inner))
         help = f"save one of them: torch.save(torch.load({name!r}, weights_only=True)[{key!r}], 'weights.pth')"
-        raise refusal(f"{name} holds several tables of weights: {', '.join(notes)}", help)
+        raise SpecError.of("E704", f"{name} holds several tables of weights: {', '.join(notes)}", help=help)
     return next(iter(inner), None)
 
 
@@ -116,10 +111,12 @@ def _weights_in(value: object, depth: int = MOST_WRAPPERS) -> int:
 def _no_weights(content: Mapping[Any, Any], name: str) -> SpecError:
     if any(isinstance(each, Unread) and NUMPY_ARRAY.fullmatch(each.name) for each in content.values()):
         help = "save tensors: torch.save({key: torch.from_numpy(array) for key, array in arrays.items()}, file)"
-        return refusal(f"{name} holds NumPy arrays, no tensors", help)
+        return SpecError.of("E704", f"{name} holds NumPy arrays, no tensors", help=help)
     keys = [repr(str(key)[:40]) for key in content]
     shown = f"{', '.join(keys[:8])}{', …' if len(keys) > 8 else ''}"
-    return refusal(f"there are no weights in {name}" + (f": it holds {shown}" if keys else ": it is empty"))
+    return SpecError.of(
+        "E704", f"there are no weights in {name}" + (f": it holds {shown}" if keys else ": it is empty")
+    )
 
 
 def _refuse_programs(path: Path, name: str) -> None:
@@ -132,13 +129,13 @@ def _refuse_programs(path: Path, name: str) -> None:
         return
     if any(each.endswith("/constants.pkl") for each in inside):
         help = f"save its weights: torch.save(torch.jit.load({name!r}).state_dict(), 'weights.pth')"
-        raise refusal(f"{name} is a TorchScript archive, not a file of weights", help)
+        raise SpecError.of("E704", f"{name} is a TorchScript archive, not a file of weights", help=help)
     if any(each.endswith("archive_format") or "serialized_exported_program" in each for each in inside):
         help = f"save its weights: torch.save(torch.export.load({name!r}).state_dict, 'weights.pth')"
-        raise refusal(f"{name} is an exported program, not a file of weights", help)
+        raise SpecError.of("E704", f"{name} is an exported program, not a file of weights", help=help)
     if not any(each.endswith("data.pkl") for each in inside):
         kind = "a NumPy archive" if all(each.endswith(".npy") for each in inside) else "a zip archive"
-        raise refusal(f"{name} is {kind}, not a file of weights")
+        raise SpecError.of("E704", f"{name} is {kind}, not a file of weights")
 
 
 def _load(path: Path, name: str) -> Any:
@@ -151,7 +148,7 @@ def _load(path: Path, name: str) -> Any:
                 warnings.simplefilter("ignore")  # of forms that torch reads all the same
                 return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except EOFError:
-            raise refusal(f"cannot read {name}: it ends too early") from None
+            raise SpecError.of("E704", f"cannot read {name}: it ends too early") from None
         except UnpicklingError as error:
             unknown = UNKNOWN_GLOBAL.search(str(error))
             if unknown is None or unknown[1] in left_out or len(left_out) == MOST_CLASSES:
@@ -165,7 +162,7 @@ def _load(path: Path, name: str) -> Any:
 
 def _not_read(name: str) -> SpecError:
     message = f"{name} holds more than tensors, or is damaged; it was not read"
-    return refusal(message, "save the weights alone: torch.save(model.state_dict(), file)")
+    return SpecError.of("E704", message, help="save the weights alone: torch.save(model.state_dict(), file)")
 
 
 def _kind(content: object) -> str:

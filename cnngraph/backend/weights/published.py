@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 import torch
 
 from cnngraph.backend.weights.files import WeightsFile, read_weights
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.nearest import did_you_mean
 
 TORCHVISION = "torchvision"
@@ -40,13 +40,13 @@ def published_weights(names: Sequence[str], version: str = "") -> tuple[str, Any
     name = next((each for each in names if each in known), None)
     if name is None:
         help = did_you_mean(names[0], known) or "a spec of another name takes them where it extends one that has them"
-        raise _refusal(f"torchvision has no network {names[0]}", help)
+        raise SpecError.of("E705", f"torchvision has no network {names[0]}", help=help)
     versions = models.get_model_weights(name)
     if not len(versions):
-        raise _refusal(f"torchvision publishes no weights of {name}")
+        raise SpecError.of("E705", f"torchvision publishes no weights of {name}")
     if version and version not in versions.__members__:
         help = f"there are {', '.join(versions.__members__)}"
-        raise _refusal(f"torchvision publishes no weights {version} of {name}", help)
+        raise SpecError.of("E705", f"torchvision publishes no weights {version} of {name}", help=help)
     return name, versions[version] if version else versions.DEFAULT
 
 
@@ -80,9 +80,5 @@ def _download(url: str, title: str) -> Path:
     except (OSError, RuntimeError, ValueError, HTTPException) as error:  # URLError is an OSError
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
         help = f"is there a network? {url} can be put to {file} by hand"
-        raise _refusal(f"cannot download {title}: {reason}", help) from None
+        raise SpecError.of("E705", f"cannot download {title}: {reason}", help=help) from None
     return file
-
-
-def _refusal(message: str, help: str | None = None) -> SpecError:
-    return SpecError([Diagnostic("E705", message, help=help)])

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from cnngraph.checking.report import CheckReport, FileReport
 from cnngraph.diagnostics import Cause, Diagnostic, Fix, Severity, Span
+from cnngraph.lint.codes import all_codes
 from cnngraph.version import __version__
 
 Json: TypeAlias = dict[str, Any]
@@ -38,7 +39,13 @@ def to_sarif(report: CheckReport) -> Json:
 
 
 def _rule(code: str, severity: Severity) -> Json:
-    return {"id": code, "defaultConfiguration": {"level": severity.value}}
+    """A code, with what `cnngraph explain` says about it where it is known (3.49)."""
+    rule: Json = {"id": code, "defaultConfiguration": {"level": severity.value}}
+    if entry := all_codes().get(code):
+        rule["shortDescription"] = {"text": f"{entry.title[0].upper()}{entry.title[1:]}"}
+        rule["fullDescription"] = {"text": entry.explanation[0]}
+        rule["help"] = {"text": "\n\n".join(entry.explanation)}
+    return rule
 
 
 def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:

@@ -73,7 +73,8 @@ def check(
     loading PyTorch. Of an experiment every combination is checked. Each message has the place, the facts that led to
     it, and one likely mend. Files in a folder that are none of these are skipped.
 
-    The exit code is 1 where there is an error, in every format.
+    The exit code is 1 where there is an error, in every format. cnngraph explain CODE explains a message's code with
+    examples.
     """
     from cnngraph.checking import CheckOptions, check_paths
     from cnngraph.cli.reading import find_plugins

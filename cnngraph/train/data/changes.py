@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.train.data.identity import Identity, Row, Split, as_recorded, digests, identity_of, rows_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.loading import Note
@@ -51,7 +51,7 @@ def same_images(run: Path, record: Identity, parts: Parts, root: Path, learned: 
     if found.serious and learned:
         help = "undo the changes, or start a new run without --resume"
         message = f"the images of {run} are not those that it was trained on"
-        raise SpecError([Diagnostic("E644", message, notes=found.lines, help=help)])
+        raise SpecError.of("E644", message, notes=found.lines, help=help)
     if not learned:
         for line in found.lines:
             note(f"warning: {run} starts again, on images that have changed: {line}")

@@ -26,7 +26,6 @@ from cnngraph.train.data.layout import (
     refuse_split_names,
     some,
     split_of,
-    wrong,
 )
 from cnngraph.train.data.loading import Loading
 from cnngraph.train.data.walking import Passed, check_place, image_files
@@ -49,9 +48,9 @@ def read_folder(
     root = (data_dir or Path()) / (data.path or "")
     if not data.path and not data_dir:
         message = "the recipe trains on a folder of images and names none"
-        raise wrong(message, "--data-dir FOLDER, or path: FOLDER in the recipe's data")
+        raise SpecError.of("E621", message, help="--data-dir FOLDER, or path: FOLDER in the recipe's data")
     if not root.is_dir():
-        raise wrong(f"there is no folder {root}")
+        raise SpecError.of("E621", f"there is no folder {root}")
     check_place(root)
     passed = Passed()
     folders = find_splits(root, data.classes)
@@ -98,7 +97,7 @@ def _tell_absent(folder: Path, files: dict[str, list[str]], note: Note, refuse: 
     """Note the classes without images, or `refuse` them: raises SpecError (E621)."""
     absent = [name for name, own in files.items() if not own]
     if absent and refuse:
-        raise wrong(f"{folder} has no images of the class {absent[0]}", ENDINGS_HELP)
+        raise SpecError.of("E621", f"{folder} has no images of the class {absent[0]}", help=ENDINGS_HELP)
     if absent:
         note(f"{folder} has no images of the class{'es' if len(absent) > 1 else ''} {some(absent)}")
 
@@ -109,7 +108,7 @@ def _refuse_unreadable(folder: Path, part: Part, files: dict[str, list[str]]) ->
     for label, (name, own) in enumerate(files.items()):
         if own and label not in present:
             message = f"none of the {len(own):,} images of the class {name} in {folder} can be read"
-            raise wrong(message, "replace the files, or remove the folder")
+            raise SpecError.of("E621", message, help="replace the files, or remove the folder")
 
 
 def _refuse_others(folders: dict[str, Path], classes: Sequence[str]) -> None:
@@ -135,10 +134,10 @@ def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
     found = folders_in(folder)
     if len(found) < 2:
         message = f"{folder} needs one folder of images for each of at least two classes, it has {len(found)}"
-        raise wrong(message + _directly_in(folder), _folder_meant(folder, found))
+        raise SpecError.of("E621", message + _directly_in(folder), help=_folder_meant(folder, found))
     for each in data.classes or ():
         if each not in found:
-            raise wrong(f"{folder} has no class {each}", did_you_mean(each, found))
+            raise SpecError.of("E621", f"{folder} has no class {each}", help=did_you_mean(each, found))
     if not data.classes:
         refuse_split_names(folder, found)
     return data.classes or found
@@ -176,11 +175,15 @@ def files_of(
     for name in there:
         other = real.setdefault(os.path.realpath(folder / name), name)
         if other != name:
-            raise wrong(f"the classes {other} and {name} in {folder} are the same folder", "remove the link")
+            raise SpecError.of(
+                "E621", f"the classes {other} and {name} in {folder} are the same folder", help="remove the link"
+            )
     passed = Passed() if passed is None else passed
     found = dict(zip(there, image_files([folder / name for name in there], passed, root, sees), strict=True))
     if not any(found.values()):
-        raise wrong(f"{folder} has no images in folders of the classes {some(classes)}", ENDINGS_HELP)
+        raise SpecError.of(
+            "E621", f"{folder} has no images in folders of the classes {some(classes)}", help=ENDINGS_HELP
+        )
     return {name: found.get(name, []) for name in classes}
 
 

@@ -16,7 +16,7 @@ from cnngraph.recipe.data import ImageNet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.folder import ENDINGS_HELP, files_of, labelled
 from cnngraph.train.data.images import Part, Parts
-from cnngraph.train.data.layout import folders_in, images_in, pass_over, wrong
+from cnngraph.train.data.layout import folders_in, images_in, pass_over
 from cnngraph.train.data.loading import Loading, Note
 from cnngraph.train.data.walking import Passed, check_place
 
@@ -33,7 +33,9 @@ def read_imagenet(data: ImageNet, recipe: Recipe, wanted: TensorType, data_dir: 
     check_place(root)
     images = root / KAGGLE if (root / KAGGLE / "train").is_dir() else root
     if not (images / "train").is_dir():
-        raise wrong(f"{root} has no folder train, so it is not ImageNet", "--data-dir names its folder")
+        raise SpecError.of(
+            "E621", f"{root} has no folder train, so it is not ImageNet", help="--data-dir names its folder"
+        )
     names, in_order = _names(root)
     chosen = _chosen(data, folders_in(images / "train"), names)
     passed = Passed()
@@ -41,7 +43,7 @@ def read_imagenet(data: ImageNet, recipe: Recipe, wanted: TensorType, data_dir: 
     own = _labelled(images / "train", chosen, passed)
     present = set(own[1].tolist())
     if absent := [number for label, number in enumerate(chosen) if label not in present]:
-        raise wrong(f"{images / 'train'} has no images of the class {absent[0]}", ENDINGS_HELP)
+        raise SpecError.of("E621", f"{images / 'train'} has no images of the class {absent[0]}", help=ENDINGS_HELP)
     train = Part.whole(loading.images(images / "train", *own))
     test = None
     if (images / "val").is_dir():
@@ -78,7 +80,9 @@ def _names(root: Path) -> tuple[dict[str, str], list[str]]:
 
 def _unreadable(name: str, root: Path, error: Exception) -> SpecError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return wrong(f"{name} in {root} cannot be read: {reason}", "unpack it again, or remove it to go without it")
+    return SpecError.of(
+        "E621", f"{name} in {root} cannot be read: {reason}", help="unpack it again, or remove it to go without it"
+    )
 
 
 def _unique(numbers: Sequence[str], names: dict[str, str]) -> list[str]:
@@ -91,11 +95,13 @@ def _unique(numbers: Sequence[str], names: dict[str, str]) -> list[str]:
 def _chosen(data: ImageNet, numbers: list[str], names: dict[str, str]) -> Sequence[str]:
     """The classes to train on, by number."""
     if len(numbers) < 2:
-        raise wrong(f"ImageNet's train has one folder for each of at least two classes, here it has {len(numbers)}")
+        raise SpecError.of(
+            "E621", f"ImageNet's train has one folder for each of at least two classes, here it has {len(numbers)}"
+        )
     by_name = dict(zip(_unique(numbers, names), numbers, strict=True)) | {each: each for each in numbers}
     for each in data.classes or ():
         if each not in by_name:
-            raise wrong(f"ImageNet has no class {each} here", did_you_mean(each, by_name))
+            raise SpecError.of("E621", f"ImageNet has no class {each} here", help=did_you_mean(each, by_name))
     return [by_name[each] for each in data.classes] if data.classes else numbers
 
 
@@ -113,14 +119,16 @@ def _validation(
         numbers = in_order
     elif in_order:
         message = f"{META} in {root} has labels of {len(in_order):,} images, and {folder} has {len(files):,}"
-        raise wrong(message, f"unpack the images again, or remove {META} for {SOLUTION}")
+        raise SpecError.of("E621", message, help=f"unpack the images again, or remove {META} for {SOLUTION}")
     else:
         help = f"{SOLUTION} or torchvision's {META} beside it, or a folder for each class in it"
-        raise wrong(f"{folder} has its images in one folder, and nothing says of which classes they are", help)
+        raise SpecError.of(
+            "E621", f"{folder} has its images in one folder, and nothing says of which classes they are", help=help
+        )
     label = {number: index for index, number in enumerate(chosen)}
     kept = [(str(file), label[number]) for file, number in zip(files, numbers, strict=True) if number in label]
     if not kept:
-        raise wrong(f"{folder} has no images of the classes that are trained on")
+        raise SpecError.of("E621", f"{folder} has no images of the classes that are trained on")
     if others := len(files) - len(kept):
         passed.add_many("images of other classes", others, folder.name)
     return [file for file, _ in kept], torch.tensor([each for _, each in kept])

@@ -28,6 +28,19 @@ from cnngraph.train.data.decoding import HELP, ImageError, failure, upright
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
 Group: TypeAlias = tuple[Tensor, int | None]  # indices, and what chances follow from; None: there are none
+WORKER_DIED = "E623"
+FEWER_WORKERS = "memory may have run out: --set train.workers=1 uses less, workers=0 the least"
+
+
+def worker_death(error: RuntimeError) -> str | None:
+    """What is reported of an image-loading worker that the system ended (E623); None for any other error.
+
+    torch raises the error wherever the process is when it learns of it.
+    """
+    if "DataLoader worker" not in str(error):
+        return None
+    how = str(error).partition("killed by signal: ")[2].partition(".")[0]
+    return f"an image-loading worker was killed{f' (signal: {how})' if how else ''}"
 
 
 class Images(Protocol):
@@ -196,11 +209,11 @@ class OnDisk:
             message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
             raise SpecError([Diagnostic("E621", message, help=HELP)]) from None
         except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+            death = worker_death(error)
+            if death is None:
                 raise
-            message = f"a process that decodes images died: {str(error).splitlines()[-1]}"
-            help = "is there enough memory? --set train.workers=2 takes fewer processes, 0 none; --resume goes on"
-            raise SpecError([Diagnostic("E623", message, help=help)]) from None
+            help = f"{FEWER_WORKERS}; --resume continues a run"
+            raise SpecError([Diagnostic(WORKER_DIED, death, help=help)]) from None
 
 
 _Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the file if broken, whether to learn

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.train.data.formats import is_clutter, is_image
 from cnngraph.train.data.walking import HIDDEN, LINKED, Passed, is_above
 
@@ -54,8 +54,10 @@ def _split_names(root: Path, names: Sequence[str]) -> dict[str, list[str]]:
     pairs = [each for each in groups.values() if TRAIN in each and len(each) > 1]
     if len(pairs) > 1:
         found = [own[0] for each in pairs for own in each.values()]
-        raise unclear(
-            f"{some(found)} in {root} are the splits of several sets", "put each set into a folder of its own"
+        raise SpecError.of(
+            "E624",
+            f"{some(found)} in {root} are the splits of several sets",
+            help="put each set into a folder of its own",
         )
     return pairs[0] if pairs else {}
 
@@ -66,7 +68,7 @@ def folders_in(folder: Path) -> list[str]:
         with os.scandir(folder) as found:
             entries = [each for each in found if _is_folder(each) and not is_clutter(each.name)]
     except OSError as error:
-        raise wrong(f"{folder} cannot be opened: {error.strerror}") from None
+        raise SpecError.of("E621", f"{folder} cannot be opened: {error.strerror}") from None
     real = os.path.realpath(folder)
     above = {each.name for each in entries if each.is_symlink() and is_above(os.path.realpath(each.path), real)}
     return sorted(each.name for each in entries if each.name not in above)
@@ -130,13 +132,13 @@ def _refuse_unclear(root: Path, found: dict[str, list[str]]) -> None:
     for split, names in found.items():
         if len(names) > 1:
             message = f"{' and '.join(names)} in {root} could each be the {split} images"
-            raise unclear(message, "keep one of them, or put their images into one folder")
+            raise SpecError.of("E624", message, help="keep one of them, or put their images into one folder")
     if TRAIN not in found:
         names = [name for own in found.values() for name in own]
         what = "are names of splits" if len(names) > 1 else "is the name of a split"
         message = f"{root} has {' and '.join(names)}, which {what}"
         help = "name the folder of the training images `train`; for classes of these names, list them: data.classes"
-        raise unclear(f"{message}, but no folder of training images", help)
+        raise SpecError.of("E624", f"{message}, but no folder of training images", help=help)
 
 
 def _unwrapped(folder: Path, split: str) -> Path:
@@ -153,7 +155,11 @@ def _refuse_same(splits: dict[str, Path]) -> None:
         other = real.setdefault(os.path.realpath(folder), folder)
         if other != folder:
             message = f"{other} and {folder} are the same folder"
-            raise unclear(message, "remove the link; without it, images are set aside as the recipe's validation says")
+            raise SpecError.of(
+                "E624",
+                message,
+                help="remove the link; without it, images are set aside as the recipe's validation says",
+            )
 
 
 def _refuse_classes_beside(root: Path, train: Path, others: Sequence[str]) -> None:
@@ -162,11 +168,15 @@ def _refuse_classes_beside(root: Path, train: Path, others: Sequence[str]) -> No
     same = [name for name in others if name in inner]
     if same:
         message = f"{root} has the class{'es' if len(same) > 1 else ''} {some(same)} twice: beside {train} and in it"
-        raise unclear(message, f"--data-dir {train} reads the one, for the other move {train.name} elsewhere")
+        raise SpecError.of(
+            "E624", message, help=f"--data-dir {train} reads the one, for the other move {train.name} elsewhere"
+        )
     beside = [name for name in others if images_in(root / name)]
     if not inner and beside and images_in(train):
         message = f"{train} could be the training images or, like {some(beside)}, a class"
-        raise unclear(message, "put its images into a folder for each class, or list the classes: data.classes")
+        raise SpecError.of(
+            "E624", message, help="put its images into a folder for each class, or list the classes: data.classes"
+        )
 
 
 def refuse_nested(folder: Path, files: dict[str, list[str]]) -> None:
@@ -188,7 +198,9 @@ def refuse_nested(folder: Path, files: dict[str, list[str]]) -> None:
     help = "list the classes in the recipe: data.classes, or move the images up"
     if len(inner) > 1:
         help = f"did you mean {folder / name}? Otherwise {help}"
-    raise unclear(f"{folder / name} {has} {some(inner)}: it is unclear which folders are the classes", help)
+    raise SpecError.of(
+        "E624", f"{folder / name} {has} {some(inner)}: it is unclear which folders are the classes", help=help
+    )
 
 
 def refuse_split_names(folder: Path, names: Sequence[str]) -> None:
@@ -199,19 +211,9 @@ def refuse_split_names(folder: Path, names: Sequence[str]) -> None:
             f"{some(found)} in {folder} could be {'splits or classes' if len(found) > 1 else 'a split or a class'}"
         )
         place = f"did you mean {folder}? Otherwise " if len(found) > 1 else "rename it, or "
-        raise unclear(message, f"{place}list the classes in the recipe: data.classes")
+        raise SpecError.of("E624", message, help=f"{place}list the classes in the recipe: data.classes")
 
 
 def some(names: Sequence[str]) -> str:
     """The first of many names."""
     return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
-
-
-def unclear(message: str, help: str) -> SpecError:
-    """A folder that could be read in more than one way (E624)."""
-    return SpecError([Diagnostic("E624", message, help=help)])
-
-
-def wrong(message: str, help: str | None = None) -> SpecError:
-    """A folder that is not as it must be (E621)."""
-    return SpecError([Diagnostic("E621", message, help=help)])

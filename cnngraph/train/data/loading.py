@@ -92,7 +92,7 @@ class Loading:
                 list(pool.map(read, range(len(files))))
             except ImageError as error:
                 pool.shutdown(cancel_futures=True)
-                raise broken_file(str(error)) from None
+                raise SpecError.of("E621", str(error), help=HELP) from None
         self.broken.extend(files[index] for index in torch.nonzero(~good).flatten().tolist())
         return InMemory(pixels, labels, names).kept(good, labels)
 
@@ -106,11 +106,6 @@ def _relative(file: str, root: str) -> str:
     """A file's name in the data folder, the same on every system."""
     name = file[len(root) :] if file.startswith(root) else os.path.relpath(file, root)
     return name.replace(os.sep, "/")
-
-
-def broken_file(message: str) -> SpecError:
-    """A file is no image that can be decoded."""
-    return SpecError([Diagnostic("E621", message, help=HELP)])
 
 
 def _memory() -> int:

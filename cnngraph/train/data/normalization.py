@@ -91,7 +91,7 @@ def measure(part: Part, seed: int = 0) -> Normalize:
         pixels += len(values)
     if not pixels:
         message = f"none of the {len(indices):,} training images that were to be measured can be read"
-        raise SpecError([Diagnostic("E621", message, help="replace the files, or say the mean and std: normalize")])
+        raise SpecError.of("E621", message, help="replace the files, or say the mean and std: normalize")
     mean, square = sums / pixels
     deviation = (square - mean.square()).clamp_(min=0).sqrt()
     deviation[deviation < 10**-DIGITS] = 1.0  # a channel that never changes

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.train.data.formats import is_clutter, is_image
 
 MOST_OTHERS = 20_000  # entries that are no images, before a folder with few images counts as the wrong one
 FEWEST_IMAGES = 10  # one entry in so many must be an image then
 MOST_DEPTH = 32  # levels of folders
+ELSEWHERE = "name the folder that holds the images"
 SHOWN = 3  # examples of what was passed over
 
 HIDDEN = "hidden or system entries"
@@ -56,19 +57,18 @@ class Passed:
         return "; ".join(said)
 
 
-def wrong_place(message: str, help: str = "name the folder that holds the images") -> SpecError:
-    """A folder cannot be that of a data set (E625)."""
-    return SpecError([Diagnostic("E625", message, help=help)])
-
-
 def check_place(folder: Path) -> None:
     """Raises SpecError (E625) for a place of the system: its trees have no end, and no images."""
     real = Path(os.path.realpath(folder))
     if real == Path(real.anchor):
-        raise wrong_place(f"{folder} is the root of the file system, not a folder of images")
+        raise SpecError.of(
+            "E625",
+            f"{folder} is the root of the file system, not a folder of images",
+            help=ELSEWHERE,
+        )
     top = real.parts[1] if real.anchor == "/" else ""
     if top in {"proc", "sys"} or (top == "dev" and real.parts[2:3] != ("shm",)):
-        raise wrong_place(f"{folder} is a system folder, not a folder of images")
+        raise SpecError.of("E625", f"{folder} is a system folder, not a folder of images", help=ELSEWHERE)
 
 
 def image_files(
@@ -115,7 +115,11 @@ class _Walk:
                 self.passed.add(LINKED, os.path.basename(folder))
                 continue
             if depth > MOST_DEPTH:
-                raise wrong_place(f"{folder} is more than {MOST_DEPTH} folders deep")
+                raise SpecError.of(
+                    "E625",
+                    f"{folder} is more than {MOST_DEPTH} folders deep",
+                    help=ELSEWHERE,
+                )
             self.seen.add(real)
             try:
                 with os.scandir(folder) as entries:
@@ -126,7 +130,9 @@ class _Walk:
                     ]
             except OSError as error:
                 if not depth:
-                    raise wrong_place(f"{folder} cannot be opened: {error.strerror}", "give read permission") from None
+                    raise SpecError.of(
+                        "E625", f"{folder} cannot be opened: {error.strerror}", help="give read permission"
+                    ) from None
                 self.passed.add(CLOSED, os.path.basename(folder))
 
     def _is_folder(self, owner: int, entry: os.DirEntry[str], folder: str, real: str, depth: int) -> bool:
@@ -161,7 +167,7 @@ class _Walk:
         self.others += 1
         if self.others > MOST_OTHERS and self.images * FEWEST_IMAGES < self.others:
             message = f"{self.others:,} entries below {self.tops[0]} are no images, {self.images:,} are"
-            raise wrong_place(f"{message}; the search was given up in {folder}")
+            raise SpecError.of("E625", f"{message}; the search was given up in {folder}", help=ELSEWHERE)
 
     def follow(self, owner: int, folder: str, name: str, real: str, depth: int) -> None:
         """Read what a link leads to, if it is not read otherwise."""

@@ -28,7 +28,7 @@ def choose_device(wanted: str) -> torch.device:
         if local_rank() >= count:
             help = f"torchrun --nproc-per-node {count}; CUDA_VISIBLE_DEVICES= before torchrun trains on the CPU"
             message = f"more processes were started here than there are GPUs: {count}"
-            raise SpecError([Diagnostic("E640", message, help=help)])
+            raise SpecError.of("E640", message, help=help)
         if device.type == "cuda":
             return torch.device("cuda", local_rank())
     return device

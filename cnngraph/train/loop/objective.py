@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.model import Loss
 from cnngraph.train.data.images import Part
 
@@ -82,5 +82,5 @@ def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
             weights = torch.tensor(given, dtype=torch.float32)
     if not weights[part.images.labels[part.indices].cpu()].any():
         message = "loss.class_weights gives every training image the weight 0: nothing would be learned"
-        raise SpecError([Diagnostic("E605", message)])
+        raise SpecError.of("E605", message)
     return weights

@@ -79,8 +79,9 @@ class Lines(Silent):
         print(one_line(text), file=self.stream, flush=True)
 
     def note(self, text: str) -> None:
-        """Write it."""
-        self.print(text)
+        """Write it; a warning has several lines."""
+        for line in text.splitlines():
+            self.print(line)
 
     def begin(self, facts: Facts) -> None:
         """Write what is trained on what."""
@@ -119,8 +120,9 @@ class Bar(Silent):
         self.console.print(Text(one_line(text), style=style))
 
     def note(self, text: str) -> None:
-        """Write it above the bar."""
-        self.print(text, "dim")
+        """Write it above the bar; a warning has several lines."""
+        for line in text.splitlines():
+            self.print(line, "dim")
 
     def begin(self, facts: Facts) -> None:
         """Write what is trained on what."""

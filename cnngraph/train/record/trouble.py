@@ -6,31 +6,30 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.files import WriteError
+from cnngraph.train.data.images import FEWER_WORKERS, WORKER_DIED, worker_death
 from cnngraph.train.record.run_folder import RunFolder
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room on the disk, or none left of a person's share
-WORKER = "DataLoader worker"  # torch says so when one dies, wherever the run is at that moment
 
 
 @contextmanager
 def troubles_told(folder: RunFolder) -> Iterator[None]:
-    """Raises SpecError where a file of the run cannot be written (E632), or a process that reads images died (E634)."""
+    """Raises SpecError where a file of the run cannot be written (E632), or an image worker was killed (E623)."""
     try:
         yield
     except WriteError as error:
         help = "make room" if error.errno in FULL else "see to it"
         raise _trouble("E632", f"cannot write {error.filename}: {error.strerror}", help, folder) from None
     except RuntimeError as error:
-        if WORKER not in str(error):
+        message = worker_death(error)
+        if message is None:
             raise
-        how = str(error).partition("killed by signal: ")[2].partition(".")[0]
-        message = f"a process that reads images died{f', of the signal {how}' if how else ''}"
-        raise _trouble("E634", message, "often memory was short: --set train.workers=1 takes less", folder) from None
+        raise _trouble(WORKER_DIED, message, FEWER_WORKERS, folder) from None
 
 
 def _trouble(code: str, message: str, help: str, folder: RunFolder) -> SpecError:
     goes_on = f"cnngraph train --resume {folder.path} then goes on" if folder.begun else "then begin again"
     kept = (f"{folder.best.name} is as it was",) if folder.best.is_file() else ()
-    return SpecError([Diagnostic(code, message, notes=kept, help=f"{help}; {goes_on}")])
+    return SpecError.of(code, message, notes=kept, help=f"{help}; {goes_on}")

@@ -1,0 +1,167 @@
+"""E63x and E64x: training, and the machine that it runs on."""
+
+from __future__ import annotations
+
+from cnngraph.diagnostics.codes.entry import Group, code, project
+from cnngraph.diagnostics.codes.recipes import CLASSIFIER, RECIPE, TRAIN
+
+INTO_RUN = f"{TRAIN} --out run"
+SGD = """
+data: digits
+epochs: 1
+batch_size: 2700
+optimizer: {name: sgd, lr: 0.1}
+"""  # two steps: where training diverges does not depend on the machine
+
+TRAINING = Group(
+    "Training",
+    (
+        code(
+            "E630",
+            "loss that is NaN or infinite",
+            """
+            The loss stopped being a finite number, so every further step would be lost. Usually the learning rate is
+            too high: the weights grow from step to step until a product overflows. A division by zero or a logarithm in
+            the network, images that contain NaN, and fp16 are other causes. The notes below the error say which layer's
+            output was the first, and which epoch's weights are kept.
+
+            Divide the learning rate by ten, add a `warmup`, clip gradients with `clip: {norm: 1}`, or put batch norm
+            after the convolutions.
+            """,
+            wrong=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=SGD.replace("0.1", "1e30")),
+            right=project(TRAIN, network_yaml=CLASSIFIER, recipe_yaml=SGD),
+        ),
+        code(
+            "E631",
+            "run that cannot be resumed",
+            """
+            `--resume` continues a run from its last checkpoint and ends with the same weights as a run that was never
+            interrupted. That is impossible where the run is finished, was never started, or where the network, the
+            images or a key that shapes the training have changed since.
+
+            Train a finished run further with more epochs, `--set train.epochs=20`; otherwise start a new run.
+            """,
+            wrong=project(INTO_RUN, "cnngraph train --resume run", network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
+            right=project(
+                INTO_RUN,
+                "cnngraph train --resume run --set train.epochs=2 -q",
+                network_yaml=CLASSIFIER,
+                recipe_yaml=RECIPE,
+            ),
+        ),
+        code(
+            "E632",
+            "run folder that cannot be written",
+            """
+            The folder for the run is not empty, may not be written, or the disk is full. Runs are never overwritten,
+            so that no result is lost to a repeated command.
+
+            Choose another folder with `--out`, leave the option out to get a numbered one below `runs`, or continue
+            the run in the folder with `--resume`.
+            """,
+            wrong=project(INTO_RUN, INTO_RUN, network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
+            right=project(INTO_RUN, f"{INTO_RUN}-2", network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
+        ),
+        code(
+            "E633",
+            "GPU out of memory",
+            """
+            The GPU has too little free memory for a training step. Activations take most of it, and grow with the batch
+            and with the square of the image's side.
+
+            Halve `batch_size`, and set `accumulate: 2` to keep the effective batch; compute in `precision: bf16`;
+            recompute activations with `checkpoint`; or use smaller images. `nvidia-smi` shows whether another process
+            holds memory.
+            """,
+            without_example="A GPU's memory has to be full.",
+            test="tests/train/test_engine.py::test_a_gpu_without_memory_ends_the_run",
+        ),
+        code(
+            "E635",
+            "process that ended because another one did",
+            """
+            Several processes train one network together (torchrun), and another one of them failed. This one cannot
+            continue alone.
+
+            Look for the error of the other process, which is the cause; it is usually printed just before.
+            """,
+            without_example="It takes several processes, one of which fails.",
+            test="tests/train/test_processes.py::test_the_end_of_another_process_is_reported",
+        ),
+        code(
+            "E636",
+            "batch too small for the processes",
+            """
+            Every process of a distributed run gets its share of each batch, and needs at least two images of it: batch
+            norm estimates no variance from one.
+
+            Raise `batch_size`, which counts the images of all processes together, or start fewer processes.
+            """,
+            without_example="It takes several processes.",
+            test="tests/cli/test_train.py::test_of_two_processes_one_tells_what_is_wrong",
+        ),
+        code(
+            "E637",
+            "run folder in use by another process",
+            """
+            Another process is training in this folder and holds its lock. Two would overwrite each other's checkpoints.
+
+            Wait until it is finished, stop it with Ctrl-C, or train in another folder. The lock ends with the process
+            that holds it, even where that was killed.
+            """,
+            without_example="It takes two processes at the same time.",
+            test="tests/train/test_run.py::test_one_process_at_a_time_writes_into_a_folder",
+        ),
+        code(
+            "E640",
+            "unknown device",
+            """
+            PyTorch finds no such device on this machine. For a GPU this usually means that a build of PyTorch without
+            CUDA is installed, that the driver is too old, or that `CUDA_VISIBLE_DEVICES` hides it.
+
+            `--device auto` takes a GPU where there is one, and the CPU otherwise.
+            `python -c 'import torch; print(torch.cuda.is_available())'` shows what PyTorch sees.
+            """,
+            wrong=project(
+                "CUDA_VISIBLE_DEVICES= python -m cnngraph train network.yaml --recipe recipe.yaml --device cuda",
+                network_yaml=CLASSIFIER,
+                recipe_yaml=RECIPE,
+            ),
+            right=project(f"{TRAIN} --device auto", network_yaml=CLASSIFIER, recipe_yaml=RECIPE),
+        ),
+        code(
+            "E641",
+            "precision that the device does not support",
+            """
+            Convolutions cannot be trained in fp16 on this device; cnngraph tried one before the run.
+
+            Use `precision: bf16`, which has the exponents of fp32 and needs no loss scaling, or fp32.
+            """,
+            without_example="It depends on the machine.",
+            test="tests/train/test_features.py::test_what_the_machine_cannot_do",
+        ),
+        code(
+            "E642",
+            "torch.compile that does not work here",
+            """
+            The recipe has `compile: true`, and `torch.compile` failed on a small function before the run. On a CPU it
+            needs a C++ compiler, on a GPU Triton.
+
+            Install them, or train without: `--set train.compile=false`. The result is the same, only slower.
+            """,
+            without_example="It depends on the compilers that are installed.",
+            test="tests/train/test_features.py::test_what_the_machine_cannot_do",
+        ),
+        code(
+            "E643",
+            "missing optional package",
+            """
+            An option needs a package that is not installed, such as TensorBoard.
+
+            Install it with the line that the message gives.
+            """,
+            without_example="It depends on the packages that are installed.",
+            test="tests/train/test_tensorboard.py::test_without_the_package_there_is_a_message",
+        ),
+    ),
+)

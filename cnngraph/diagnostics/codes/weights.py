@@ -1,0 +1,121 @@
+"""E7xx: initial weights and files of weights."""
+
+from __future__ import annotations
+
+from cnngraph.diagnostics.codes.entry import Group, code, project, spec
+
+NETWORK = """
+cnngraph: 1
+input: [1, 28, 28]
+nodes: {conv: {op: conv, out: 4, kernel: 7, stride: 3}, relu: relu, pool: global_avg_pool, fc: {op: linear, out: 10}}
+"""
+BUILD = "cnngraph build network.yaml --output weights.safetensors"
+
+WEIGHTS = Group(
+    "Weights",
+    (
+        code(
+            "E702",
+            "invalid init rule",
+            """
+            A rule sets a parameter that the modules it matches do not have, or uses a function that `torch.nn.init`
+            does not have, or an argument that the function does not take.
+
+            The parameters of most modules are `weight` and `bias`; functions are written without their final
+            underscore, as `kaiming_normal` for `torch.nn.init.kaiming_normal_`.
+            """,
+            wrong=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: [{op: conv, out: 16, kernel: 3}, relu]
+                init: [{match: conv, weight: {kaiming: {nonlinearity: relu}}}]
+                """
+            ),
+            right=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: [{op: conv, out: 16, kernel: 3}, relu]
+                init: [{match: conv, weight: {kaiming_normal: {nonlinearity: relu}}}]
+                """
+            ),
+        ),
+        code(
+            "E703",
+            "init function that does not suit the shape",
+            """
+            Some functions of `torch.nn.init` need a tensor of at least two axes: Xavier's and Kaiming's compute fan-in
+            and fan-out from them. A bias or the weight of a batch norm has only one.
+
+            Use a number, `zeros`, `ones`, `normal` or `uniform` for these.
+            """,
+            wrong=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: [{op: conv, out: 16, kernel: 3}, relu]
+                init: [{match: conv, bias: xavier_uniform}]
+                """
+            ),
+            right=spec(
+                """
+                cnngraph: 1
+                input: [3, 32, 32]
+                nodes: [{op: conv, out: 16, kernel: 3}, relu]
+                init: [{match: conv, weight: xavier_uniform, bias: 0}]
+                """
+            ),
+        ),
+        code(
+            "E704",
+            "unusable file of weights",
+            """
+            The file is neither safetensors nor a checkpoint of `torch.save`, is damaged, holds something other than
+            named tensors, or needs code to be loaded. cnngraph loads pickles without running any code in them, so a
+            pickled module is refused. The code also appears where `weights: renames:` gives two keys the same name.
+
+            Save the weights alone: `torch.save(model.state_dict(), file)`, or better `safetensors.torch.save_file`.
+            """,
+            wrong=project(
+                "cnngraph weights network.yaml weights.pth", network_yaml=NETWORK, weights_pth="no tensors in here"
+            ),
+            right=project(BUILD, "cnngraph weights network.yaml weights.safetensors", network_yaml=NETWORK),
+        ),
+        code(
+            "E705",
+            "weights that torchvision does not publish",
+            """
+            `--weights torchvision` asks for published weights, and torchvision has no network of this name, has not
+            published weights of this version, or they cannot be downloaded.
+
+            A network is recognised by its name, or by that of the network it extends. To use weights that you have
+            downloaded, name the file.
+            """,
+            wrong=project("cnngraph weights network.yaml torchvision", network_yaml=NETWORK),
+            right=project(BUILD, "cnngraph weights network.yaml weights.safetensors", network_yaml=NETWORK),
+        ),
+        code(
+            "E706",
+            "weights that do not fit the network",
+            """
+            Keys of the network are missing in the file, keys of the file are unknown to the network, or shapes differ.
+            Loading part of them would leave layers with random weights without anybody noticing.
+
+            `cnngraph weights SPEC FILE` lists every key, and finds `renames` where only names differ. A classifier with
+            another number of classes is no misfit where `--set classes=…` changes it: that layer starts anew.
+            """,
+            wrong=project(
+                BUILD,
+                "sed 's/out: 4/out: 8/' network.yaml > wider.yaml",
+                "cnngraph train wider.yaml --recipe digits --weights weights.safetensors --set train.epochs=1 -q",
+                network_yaml=NETWORK,
+            ),
+            right=project(
+                BUILD,
+                "cnngraph train network.yaml --recipe digits --weights weights.safetensors --set train.epochs=1 -q",
+                network_yaml=NETWORK,
+            ),
+        ),
+    ),
+)
