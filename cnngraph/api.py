@@ -73,7 +73,7 @@ def _overrides(params: dict[str, Any]) -> list[Override]:
     overrides = []
     for name, value in params.items():
         text = f"{name}={value!r}"
-        span = Span(Source("arguments", text, is_file=False), 1, 1, 1, len(text) + 1)
+        span = Span(Source("arguments", text), 1, 1, 1, len(text) + 1)
         try:
             overrides.append(Override(name, value_of(value, span)))
         except TypeError as error:

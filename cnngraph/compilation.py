@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import process_time
@@ -19,9 +19,15 @@ from cnngraph.library import find_file, find_network, is_name, shown
 from cnngraph.ops.registry import Registry, load_ops
 
 if TYPE_CHECKING:
+    from cnngraph.fixes.apply import Fixed
     from cnngraph.recipe import Recipe
 
+UNCHANGED: Mapping[str, str] = {}
 WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
+
+
+if TYPE_CHECKING:
+    from cnngraph.fixes.apply import Fixed
 
 
 @dataclass(frozen=True)
@@ -52,20 +58,53 @@ def compile_spec(
     *,
     max_nodes: int = MAX_NODES,
     plugins: Iterable[str] = (),
+    texts: Mapping[str, str] = UNCHANGED,
 ) -> Compilation:
     """Read, check and elaborate a spec: a name of the library, or a file.
 
-    A file has a separator in its path, or ends in .yaml or .yml. Never raises for what is wrong: see `diagnostics`.
+    A file has a separator in its path, or ends in .yaml or .yml. `texts` are read in place of files, by the names of
+    their sources. Never raises for what is wrong: see `diagnostics`.
     """
     text = os.fspath(spec)
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
         source = read_file(path, shown(path) if is_name(text) else text, limits_for(max_nodes))
-        changes = tuple(overrides)
-        return compile_text(source, path.parent, changes, input, registry=registry, max_nodes=max_nodes, fixes=True)
+        source = replace(source, text=texts.get(source.name, source.text))
+        return compile_text(
+            source,
+            path.parent,
+            overrides,
+            input,
+            registry=registry,
+            max_nodes=max_nodes,
+            fixes=True,
+            texts=texts,
+        )
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
+
+
+def fix_spec(
+    spec: str | Path,
+    overrides: Iterable[Override] = (),
+    input: Value | None = None,
+    *,
+    max_nodes: int = MAX_NODES,
+    plugins: Iterable[str] = (),
+) -> Fixed:
+    """Search verified fixes of a spec, of a library of blocks, and of the author's files that it reads.
+
+    Nothing is written: see `Fixed.write` and `Fixed.diff`. A file of the library is never changed.
+    """
+    from cnngraph.fixes.apply import fixed
+
+    changes, names = tuple(overrides), tuple(plugins)
+
+    def check(texts: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+        return compile_spec(spec, changes, input, max_nodes=max_nodes, plugins=names, texts=texts).diagnostics
+
+    return fixed(check)
 
 
 def compile_text(
@@ -77,24 +116,26 @@ def compile_text(
     registry: Registry | None = None,
     max_nodes: int = MAX_NODES,
     fixes: bool = False,
+    texts: Mapping[str, str] = UNCHANGED,
 ) -> Compilation:
     """The same for a spec's text, which imports as if it stood in `folder`; with `fixes`, these are searched."""
     changes = tuple(overrides)
 
-    def compiled(text: str) -> Compilation:
-        return _compile(Source(source.name, text), folder, changes, input, registry or Registry(), max_nodes)
+    def compiled(tried: Mapping[str, str]) -> Compilation:
+        changed = replace(source, text=tried.get(source.name, source.text))
+        return _compile(changed, folder, changes, input, registry or Registry(), max_nodes, {**texts, **tried})
 
     began = process_time()
-    result = compiled(source.text)
+    result = compiled({})
     seconds = process_time() - began
-    result = replace(result, folder=folder, recompile=compiled)
+    result = replace(result, folder=folder, recompile=lambda text: compiled({source.name: text}))
     if not fixes or result.ok:
         return result
 
     from cnngraph.fixes import with_fixes  # imported where they are needed: most specs are fine, and name no recipe
 
     nodes = len(result.graph.nodes) if result.graph else 0
-    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda text: compiled(text).diagnostics)
+    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda tried: compiled(tried).diagnostics)
     return replace(result, diagnostics=found)
 
 
@@ -105,12 +146,13 @@ def _compile(
     input: Value | None,
     registry: Registry,
     max_nodes: int,
+    texts: Mapping[str, str],
 ) -> Compilation:
-    """Read, check and elaborate a text."""
+    """Read, check and elaborate a text; `texts` are read in place of other files."""
     try:
         with collector_paused():
             limits = limits_for(max_nodes)
-            parsed, mistakes = load_spec(source, folder, overrides, input, limits)
+            parsed, mistakes = load_spec(source, folder, overrides, input, limits, texts)
             if parsed is None:
                 return Compilation(None, None, tuple(mistakes))
             result = elaborate(parsed, registry, max_nodes=max_nodes, sound=not has_errors(mistakes))

@@ -216,7 +216,7 @@ class Choice(Kind):
     elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def convert(self, value: object) -> str:
-        from cnngraph.nearest import did_you_mean
+        from cnngraph.diagnostics import did_you_mean
 
         if value not in self.options:
             meant = self.elsewhere.get(value, value) if isinstance(value, str) else ""

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span, SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import Diagnostic, Question, Span, SpecError, Suggestion, did_you_mean
 
 ENDINGS = (".yaml", ".yml")  # of the names of files
 NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders, and files, that hold something else
@@ -78,7 +77,7 @@ def find_file(text: str) -> Path:
     """The file of that path. Raises SpecError (E101) where there is none, but a network of the library is called so."""
     path = Path(text)
     if not os.path.lexists(path) and path.stem in network_files():
-        help = f"did you mean {path.stem}, the network of the library?"
+        help = Question(f"{path.stem}, the network of the library")
         raise SpecError([Diagnostic("E101", f"cannot read {text}: there is no such file", help=help)])
     return path
 
@@ -86,7 +85,7 @@ def find_file(text: str) -> Path:
 def _file_meant(name: str, folder: Path) -> str | None:
     for ending in (*ENDINGS, ""):
         if os.path.isfile(folder / f"{name}{ending}"):
-            return f"did you mean ./{name}{ending}?"
+            return Suggestion(f"./{name}{ending}")
     return f"{name} is a folder here; name its files: {name}/*.yaml" if os.path.isdir(folder / name) else None
 
 

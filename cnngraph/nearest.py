@@ -14,12 +14,6 @@ def _plain(word: str) -> str:
     return letters[:-2] if letters.endswith(("1d", "3d")) else letters
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """`did you mean kernel?` for the known word nearest to `word`, if one is near."""
-    near = nearest(word, known)
-    return f"did you mean {near}?" if near else None
-
-
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word nearest to `word`, if one is near."""
     return next(iter(near_words(word, known)), None)
@@ -40,7 +34,11 @@ def near_words(word: str, known: Iterable[str]) -> list[str]:
             found.append((0, each))
         elif len(parts) > 1 and (parts <= _parts(each) or (parts >= _parts(each) != set() and len(_parts(each)) > 1)):
             found.append((1.5, each))
-        elif abs(len(plain) - len(other)) <= most and (changes := _changes(plain, other)) <= most:
+        elif (
+            abs(len(plain) - len(other)) <= most
+            and (changes := _changes(plain, other)) <= most
+            and _agree_in_parts(word, each)
+        ):
             found.append((changes, each))
     return [each for _, each in sorted(found, key=lambda pair: pair[0])]
 
@@ -50,9 +48,18 @@ def _parts(word: str) -> set[str]:
     return set(word.lower().split("_")) - {""}
 
 
+def _agree_in_parts(word: str, other: str) -> bool:
+    """Whether each part is near its counterpart: `input_size` is few letters from `output_size`, but no slip."""
+    parts, others = (each.lower().split("_") for each in (word, other))
+    if len(parts) == 1 or len(parts) != len(others):
+        return True
+    pairs = [(a, b) for a, b in zip(parts, others, strict=True) if a != b]
+    return all(_changes(a, b) <= _most_changes(min(len(a), len(b))) for a, b in pairs)
+
+
 def _most_changes(length: int) -> int:
-    """How many letters of a word may be wrong for it to be recognised."""
-    return 1 if length < 5 else 2 if length < 9 else 3
+    """How many letters of a word may be wrong for it to be recognised: a third at most, so `scale` is no `share`."""
+    return 1 if length < 6 else 2 if length < 9 else 3
 
 
 def _changes(a: str, b: str) -> int:

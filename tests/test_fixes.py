@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,7 +11,18 @@ import pytest
 
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Diagnostic, Source, apply_edits
-from cnngraph.fixes import edges, inputs, names, numbers, ops, search, syntax, values, written
+from cnngraph.fixes import (
+    edges,
+    inputs,
+    names,
+    numbers,
+    ops,
+    repaired,
+    search,
+    syntax,
+    values,
+    written,
+)
 from cnngraph.nearest import near_words
 from cnngraph.ops.registry import builtin_ops
 
@@ -84,7 +96,7 @@ def test_where_several_changes_would_do_none_is_offered_but_they_are_named() -> 
 
 FUNCTIONS = [
     (module, name)
-    for module in (edges, inputs, names, numbers, ops, search, syntax, values)
+    for module in (edges, inputs, names, numbers, ops, repaired, search, syntax, values)
     for name, each in inspect.getmembers(module, inspect.isfunction)
     if each.__module__ == module.__name__ and name != "with_fixes"
 ]
@@ -227,3 +239,131 @@ def test_channels_that_come_in_need_not_be_said(given: str) -> None:
 def test_an_op_is_not_exchanged_for_one_that_does_something_else(node: str) -> None:
     for found in checked(f"{HEAD}nodes: [{node}]\n"):
         assert "did you mean" not in str(found)
+
+
+TWICE = {  # what takes two changes, and what is written for it
+    "padding in two branches of an add": (
+        "a: {op: conv, from: in, out: 3, kernel: 3}\nb: {op: conv, from: in, out: 3, kernel: 5}\n"
+        "add: {op: add, from: [a, b, in]}",
+        ["kernel: 3, padding: half", "kernel: 5, padding: half"],
+    ),
+    "padding in two branches of a concat": (
+        "a: {op: conv, from: in, out: 8, kernel: 1}\nb: {op: conv, from: in, out: 8, kernel: 3}\n"
+        "c: {op: conv, from: in, out: 8, kernel: 5}\ncat: {op: concat, from: [a, b, c]}",
+        ["kernel: 3, padding: half", "kernel: 5, padding: half"],
+    ),
+    "two names in one node": ("a: {op: cnov, out: 8, kernal: 3}", ["op: conv, out: 8, kernel: 3"]),
+    "a shortcut without a projection": (
+        "stem: {op: conv, out: 16, kernel: 3, padding: half}\n"
+        "conv: {op: conv, out: 32, kernel: 3, stride: 2, padding: half}\nadd: {op: add, from: [conv, stem]}",
+        ["short: {op: conv, from: stem, out: 32, kernel: 1, stride: 2}", "from: [conv, short]"],
+    ),
+    "an even window that was to keep the size": (
+        "a: {op: max_pool, kernel: 2, stride: 1, padding: 1}\nb: {op: conv, from: in, out: 3, kernel: 1}\n"
+        "add: {op: add, from: [a, b]}",
+        ["pad: {op: pad, padding: [0, 1, 0, 1], mode: replicate}", "a: {op: max_pool, kernel: 2, stride: 1}"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TWICE)
+def test_two_changes_are_a_fix_where_one_is_not_enough(what: str) -> None:
+    nodes, expected = TWICE[what]
+    text = f"{HEAD}nodes:\n" + "".join(f"  {line}\n" for line in [*nodes.splitlines(), "pool: global_avg_pool"])
+    (found,) = checked(text)
+    assert len(found.fixes[0].edits) == 2
+    assert checked(fixed(text)) == ()
+    for part in expected:
+        assert part in fixed(text)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("width: 8", "widht: 8"), ("out: $width, kernel: 3", "out: $widht, kernel: 3")]
+)
+def test_a_name_that_is_misspelt_in_two_places_is_corrected_in_each(right: str, wrong: str) -> None:
+    conv = "{op: conv, out: $width, kernel: 3, padding: half}"
+    block = f"blocks:\n  unit: {{params: {{width: }}, nodes: [{conv}, {conv}]}}\n"
+    text = f"{HEAD}{block}nodes: [{{op: unit, width: 8}}, {{op: unit, width: 8}}, global_avg_pool]\n"
+    damaged = text.replace(right, wrong)
+    first, second = checked(damaged)
+    edits = [edit for each in (first, second) for edit in each.fixes[0].edits]
+    assert apply_edits(damaged, edits) == text
+
+
+def test_errors_of_syntax_are_corrected_one_by_one() -> None:
+    nodes = "nodes:\n  a: {op: conv, out:8, kernel:3}\n  pool: global_avg_pool\n"
+    first, second = checked(HEAD + nodes)
+    edits = [edit for each in (first, second) for edit in each.fixes[0].edits]
+    assert checked(apply_edits(HEAD + nodes, edits)) == ()
+
+
+def test_what_is_no_repetition_is_not_offered_as_one() -> None:
+    """Two changed kernels make any two maps equal, which says nothing."""
+    nodes = "a: {op: conv, from: in, out: 3, kernel: 7, stride: 3}\nadd: {op: add, from: [a, in]}\n"
+    for found in checked(f"{HEAD}nodes:\n" + "".join(f"  {line}\n" for line in nodes.splitlines())):
+        assert all(len(fix.edits) < 3 for fix in found.fixes)
+
+
+ALIKE = [
+    ("kernal", "kernel"),
+    ("kernl", "kernel"),
+    ("stirde", "stride"),
+    ("paddng", "padding"),
+    ("dilaton", "dilation"),
+    ("repaet", "repeat"),
+    ("form", "from"),
+    ("wehn", "when"),
+    ("gruops", "groups"),
+    ("optimiser", "optimizer"),
+    ("negative_slop", "negative_slope"),
+    ("shar", "share"),
+]
+UNLIKE = [
+    ("rate", "repeat"),
+    ("scale", "share"),
+    ("recipe", "clip"),
+    ("recipe", "repeat"),
+    ("hidden", "when"),
+    ("units", "inputs"),
+    ("bias", "dims"),
+    ("scale", "stride"),
+    ("width", "when"),
+    ("depth", "repeat"),
+    ("filters", "flatten"),
+    ("input_size", "output_size"),
+]
+
+
+@pytest.mark.parametrize(("word", "known"), ALIKE)
+def test_a_misspelt_name_is_recognised(word: str, known: str) -> None:
+    assert near_words(word, [known]) == [known]
+
+
+@pytest.mark.parametrize(("word", "known"), UNLIKE)
+def test_a_name_that_means_something_else_is_not_suggested(word: str, known: str) -> None:
+    assert near_words(word, [known]) == []
+
+
+def test_a_suggestion_is_data() -> None:
+    (found,) = checked(GOOD.replace("kernel: 3", "kernal: 3"), fixes=False)
+    assert found.suggestions == ("kernel",)
+    assert found.help == "did you mean kernel?"
+    again = pickle.loads(pickle.dumps(found))
+    assert (again.suggestions, again.help) == (found.suggestions, found.help)
+
+
+INPUTS = ["[1, 3, 32, 32]", "[null, 3, 32, 32]", "[-1, 3, 32, 32]", "[64, 3, 32, 32]"]
+
+
+@pytest.mark.parametrize("sizes", INPUTS)
+def test_a_batch_is_left_out(sizes: str) -> None:
+    text = HEAD.replace("[3, 32, 32]", sizes) + "nodes: [global_avg_pool]\n"
+    (found,) = checked(text, fixes=False)
+    assert str(found.help).startswith("leave out the batch: input: [3, 32, 32]")
+    assert "input: [3, 32, 32]\n" in fixed(text)
+
+
+def test_a_gate_without_a_mode_lists_the_modes() -> None:
+    text = f"{HEAD}nodes:\n  a: {{op: conv, out: 3, kernel: 1}}\n  g: {{op: gate, from: [in, a]}}\n"
+    (found,) = checked(text, fixes=False)
+    assert str(found.help).startswith("add mode: exclusive or shortcut; ")

@@ -15,7 +15,7 @@ import pytest
 
 from cnngraph.compilation import compile_spec
 from cnngraph.graph.path_patterns import InitRule
-from cnngraph.nearest import did_you_mean
+from cnngraph.nearest import nearest
 
 if sys.platform == "win32":
     pytest.skip("processor time and memory are not measured here", allow_module_level=True)
@@ -526,8 +526,8 @@ def test_near_names_among_many_are_found_at_once() -> None:
     names = [f"node_number_{number}" for number in range(50_000)]
     start = time.process_time()
     for number in range(20):
-        assert did_you_mean(f"node_number_x{number}", names)
-        assert did_you_mean("y" * 5_000, names) is None
+        assert nearest(f"node_number_x{number}", names)
+        assert nearest("y" * 5_000, names) is None
     assert time.process_time() - start < SECONDS
 
 

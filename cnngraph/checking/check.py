@@ -79,6 +79,19 @@ def check_paths(
     return CheckReport(tuple(reports), tuple(skipped))
 
 
+def expanded(paths: Iterable[str], options: CheckOptions) -> list[str]:
+    """The paths with those of the files to check in place of folders."""
+    found: list[str] = []
+    for text in paths:
+        try:
+            targets = list(find_targets(text))
+        except SpecError:
+            targets = []
+        inside = [target.name for target in targets if target.in_folder and is_ours(target.path, options.limits)]
+        found += inside or [text]
+    return found
+
+
 def check_file(target: Target, options: CheckOptions) -> FileReport:
     """The report of a file."""
     try:

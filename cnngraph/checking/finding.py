@@ -10,12 +10,11 @@ from pathlib import Path
 
 from cnngraph import file_kinds
 from cnngraph.checking.report import Kind
-from cnngraph.diagnostics import Diagnostic, Source, SpecError
+from cnngraph.diagnostics import Diagnostic, Source, SpecError, did_you_mean
 from cnngraph.document import Limits, Table, parse, read_file
 from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
 from cnngraph.language.words import FILE_KEYS
 from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
-from cnngraph.nearest import did_you_mean
 
 MAX_FILES = 10_000  # of a folder, with those of its folders
 FOLDERS = ("recipes", "experiments")  # of the library, beside its networks
@@ -61,7 +60,7 @@ def _of_the_library(name: str) -> Path:
         return find_network(name)
     except SpecError as error:
         help = did_you_mean(name, [*network_files(), *others])
-        if help is None or any(str(found.help).startswith("did you mean") for found in error.diagnostics):
+        if help is None or any(found.suggestions for found in error.diagnostics):
             raise
         raise SpecError([Diagnostic("E311", f"there is no {name} in the library", help=help)]) from None
 

@@ -37,6 +37,11 @@ class FileReport:
         """Whether there is no error."""
         return not has_errors(self.diagnostics)
 
+    def in_file(self, span: Span | None) -> Span | None:
+        """The place where it is one in this or another file, which a command line and an argument are not."""
+        is_one = span is not None and (span.source.path is not None or span.source.name == self.file)
+        return span if is_one else None
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import click
 
 from cnngraph.cli.help import Example, command_help, group_help, print_help, summary
-from cnngraph.nearest import did_you_mean
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,6 +65,8 @@ class Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """The command that the arguments name. Raises click.UsageError, with the name that may have been meant."""
         if args[0] not in self.names and not ctx.resilient_parsing:
+            from cnngraph.diagnostics import did_you_mean
+
             suggestion = did_you_mean(args[0], self.names) or f"there are {', '.join(self.names)}"
             ctx.fail(f"there is no command {args[0]}: {suggestion}")
         return super().resolve_command(ctx, args)

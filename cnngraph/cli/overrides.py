@@ -32,7 +32,7 @@ def override(text: str) -> Override:
         raise _bad("--set", f"{text}: {mistakes[0].message}")
     if value is None:
         raise _bad("--set", f"{text} gives no value; write null, or '' for an empty text")
-    return Override(name, _in(Source(COMMAND_LINE, shown, is_file=False), value), in_recipe(name))
+    return Override(name, _in(Source(COMMAND_LINE, shown), value), in_recipe(name))
 
 
 def shape(texts: Sequence[str]) -> Value:
@@ -59,7 +59,7 @@ def _bad(option: str, message: str) -> click.BadParameter:
 
 def _sizes(text: str, found: re.Match[str]) -> Listing:
     shown = f"--input {text}"
-    source, start = Source(COMMAND_LINE, shown, is_file=False), len(shown) - len(found[2])
+    source, start = Source(COMMAND_LINE, shown), len(shown) - len(found[2])
     items = [
         Scalar(int(each[0]), _span(source, start + each.start(), start + each.end()))
         for each in re.finditer(r"\d+", found[2])

@@ -18,10 +18,9 @@ from click.exceptions import Exit
 
 from cnngraph.cli.app import COMPLETE, NAME, app
 from cnngraph.cli.messages import complain, print_diagnostics
-from cnngraph.diagnostics import SpecError
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.interrupts import INTERRUPTED, interrupts
 from cnngraph.launch import local_rank
-from cnngraph.nearest import did_you_mean
 from cnngraph.packages import explain
 from cnngraph.terminal import guarded
 
@@ -132,8 +131,8 @@ def _usage_message(error: click.ClickException) -> str:
         known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
         mend = did_you_mean(error.option_name, known)
         return f"there is no option {error.option_name}{f': {mend}' if mend else ''}"
-    message = error.format_message().strip().rstrip(".")
-    return message[:1].lower() + message[1:]
+    text = error.format_message().strip().rstrip(".")
+    return text[:1].lower() + text[1:]
 
 
 def _failed(error: Exception) -> int:

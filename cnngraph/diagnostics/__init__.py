@@ -9,7 +9,8 @@ from cnngraph.diagnostics.diagnostic import (
     has_errors,
     warnings_of,
 )
-from cnngraph.diagnostics.edits import Cause, Edit, Fix, apply_edits
+from cnngraph.diagnostics.edits import Cause, Edit, Fix, apply_edits, compose_edits
+from cnngraph.diagnostics.help import Guess, Known, Question, Suggestion, did_you_mean
 from cnngraph.diagnostics.source import Source, Span
 
 __all__ = [
@@ -18,12 +19,18 @@ __all__ = [
     "Diagnostic",
     "Edit",
     "Fix",
+    "Guess",
+    "Known",
     "Mistakes",
+    "Question",
     "Severity",
     "Source",
     "Span",
     "SpecError",
+    "Suggestion",
     "apply_edits",
+    "compose_edits",
+    "did_you_mean",
     "has_errors",
     "warnings_of",
 ]

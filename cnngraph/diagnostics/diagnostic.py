@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import islice
 
 from cnngraph.diagnostics.edits import Cause, Fix
+from cnngraph.diagnostics.help import Suggestion
+from cnngraph.diagnostics.repairs import Repair
 from cnngraph.diagnostics.source import Span
 from cnngraph.text import one_line
 
@@ -26,8 +28,9 @@ class Severity(StrEnum):
 class Diagnostic:
     """One mistake, told to the person who wrote the spec.
 
-    `notes` are the facts that led to it, a line each; `node` is the path of the node it was met in. `fixes` are
-    verified changes of the text, likeliest first. `causes` are where a fix may be found, nearest first.
+    `notes` are the facts that led to it, a line each; `node` is the path of the node it was met in, and `key` the
+    parameter or key that it is about, if it is about one. `fixes` are verified changes of the text, likeliest first.
+    `causes` are where a fix may be found, nearest first, and `repairs` what would do as far as the shapes show.
     """
 
     code: str
@@ -38,7 +41,14 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str | None = None
     fixes: tuple[Fix, ...] = ()
+    key: str = ""
     causes: tuple[Cause, ...] = field(default=(), repr=False, compare=False)
+    repairs: tuple[Repair, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """What may have been meant by the text at `span`, likeliest first."""
+        return self.help.names if isinstance(self.help, Suggestion) else ()
 
     @property
     def is_error(self) -> bool:
@@ -72,6 +82,7 @@ class Diagnostic:
             "notes": list(self.notes),
             "causes": [cause.to_dict() for cause in self.causes],
             "help": self.help,
+            "suggestions": list(self.suggestions),
             "fixes": [fix.to_dict() for fix in self.fixes],
         }
 

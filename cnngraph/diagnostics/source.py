@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text with the name a person knows it by: a file's path as given, or `--set out=3`."""
+    """A text with the name a person knows it by: a file's path as given, or `--set out=3`.
+
+    `path` is the file that it was read from, if it was read from one.
+    """
 
     name: str
     text: str = field(repr=False, compare=False)
-    is_file: bool = field(default=True, repr=False, compare=False)  # a command line is none
+    path: Path | None = field(default=None, repr=False, compare=False)
 
     def line(self, number: int) -> str:
         """The line of that number (from 1), or an empty string past the end."""

@@ -45,7 +45,7 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
             raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
         if about.st_size > limits.bytes:
             raise SpecError([_too_large(name, limits)])
-        return _decoded(name, path.read_bytes())
+        return _decoded(name, path, path.read_bytes())
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
@@ -58,7 +58,7 @@ def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
     data = stream.read(limits.bytes + 1)
     if len(data) > limits.bytes:
         raise SpecError([_too_large(name, limits)])
-    return _decoded(name, data)
+    return _decoded(name, None, data)
 
 
 def _too_large(name: str, limits: Limits) -> Diagnostic:
@@ -66,7 +66,7 @@ def _too_large(name: str, limits: Limits) -> Diagnostic:
     return Diagnostic("E501", message, help=RAISE)
 
 
-def _decoded(name: str, data: bytes) -> Source:
+def _decoded(name: str, path: Path | None, data: bytes) -> Source:
     """A file's bytes as text. Raises SpecError where they are not UTF-8."""
     wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
@@ -83,7 +83,7 @@ def _decoded(name: str, data: bytes) -> Source:
         message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
         span = Span(source, line, column, line, column + 1)
         raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
-    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path)
 
 
 def no_file(about: os.stat_result) -> str | None:

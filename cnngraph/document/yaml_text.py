@@ -153,10 +153,9 @@ class _Reader:
                 key, value = self.apart(key, value, span)
             if key in entries:
                 first = entries[key].key_span
-                note = f"{key} first stands at {first}"
-                self.diagnostics.append(
-                    Diagnostic("E103", f"{key} is given twice", span, notes=(note,), help="remove one of the two")
-                )
+                notes = (f"{key} first stands at {first}",)
+                message, help = f"{key} is given twice", "remove one of the two"
+                self.diagnostics.append(Diagnostic("E103", message, span, notes=notes, help=help, key=key))
                 continue
             entries[key] = Entry(key, span, value)
         raise AssertionError("the parser always ends a mapping")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnngraph.diagnostics import Guess
 from cnngraph.elaborate.check_names import not_meant, unknown_word
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
@@ -22,7 +23,7 @@ def check_params(block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> 
             raise unknown_word(key, f"the block {block.name}", known, given.key_span)
     if missing:
         message = f"{block.name} needs {' and '.join(missing)}"
-        raise ProblemError("E206", message, child.span, help=f"add {missing[0]}: …")
+        raise ProblemError("E206", message, child.span, help=Guess(f"add {missing[0]}: …"), key=missing[0])
 
 
 def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) -> dict[str, Bound]:
@@ -37,7 +38,7 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
         wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({', '.join(names)})"
         message = f"the block {block.name} reads {wanted}, got {len(values)}"
         help = "name them in the block: inputs: [x, skip]" if block.inputs is None else f"from: [{', '.join(names)}]"
-        raise ProblemError("E210", message, child.span, notes=maker.blame.facts(reads), help=help)
+        raise ProblemError("E210", message, child.span, notes=maker.trace.facts(reads), help=help)
     return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 
 

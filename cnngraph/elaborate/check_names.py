@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span
+from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
@@ -14,7 +14,7 @@ from cnngraph.language.expressions.evaluate import ExpressionError, parse_expres
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
 from cnngraph.language.names import heads, key_problem
 from cnngraph.language.words import NODE_KEYS
-from cnngraph.nearest import did_you_mean
+from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry
 
@@ -27,10 +27,10 @@ MAX_MEANT = 10  # unknown words of a node that may be missing ones, misspelt
 def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     """Nothing has that name."""
     other = registry.called(op.text)
-    mend = f"did you mean {other}?" if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
+    near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
+    help: str = near or Known("docs/ops.md lists the ops; a block of another file needs import:")
     if op.text in NODE_KEYS:
-        mend = f"{op} is a key of a node, not an op: {op}: …"
-    help = mend or "docs/ops.md lists the ops; a block of another file needs import:"
+        help = f"{op} is a key of a node, not an op: {op}: …"
     return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
 
 
@@ -41,8 +41,9 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
         return ProblemError(
             "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
         )
-    takes = f"{owner} takes {', '.join(options)}" if options else f"{owner} takes no words"
-    help = _meant(key, options) or takes
+    takes = Known.listed(f"{owner} takes", options) if options else f"{owner} takes no words"
+    near = _meant(key, options)
+    help = Suggestion(near) if near else takes
     if key in NEEDLESS:
         help = f"remove it: {NEEDLESS[key]}"
     elif key in NODES_OF_THEIR_OWN:
@@ -55,8 +56,8 @@ def _meant(word: str, options: list[str]) -> str | None:
     bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
     other = bare if bare in options else meant(word, (*options, *NODE_KEYS))
     if other or len(word) == 1:  # one letter is near to any short word
-        return f"did you mean {other}?" if other else None
-    return did_you_mean(word, [*options, *NODE_KEYS])
+        return other
+    return nearest(word, [*options, *NODE_KEYS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -66,7 +67,7 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
     options = list(known)
     strange = [word for word in given if word not in options]
     meant = {_meant(word, options) for word in strange[:MAX_MEANT]}
-    return [name for name in missing if f"did you mean {name}?" not in meant]
+    return [name for name in missing if name not in meant]
 
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:

@@ -177,10 +177,11 @@ def _input_help(value: Any) -> str:
             return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
         case [_, _, _] if sizes is not value:
             return f"input: {write_flow(sizes)}"
-        case [_, _, _, _] if sizes is value and sizes[0] == 1:
-            return f"the batch is implied: input: {show_value(sizes[1:])}"
-        case [_, _, _, _] if sizes is value:
-            return "3-D inputs are not supported; the batch is implied, as in input: [3, 224, 224]"
+        case [batch, channels, height, width] if sizes is value:
+            image = f"leave out the batch: input: {show_value([channels, height, width])}"
+            if type(batch) is not int or batch < 2:
+                return image
+            return f"{image}; 3-D inputs are not supported"
         case int():
             return f"input: [{sizes}] for a vector, input: [3, 224, 224] for an image"
     return "input: [3, 224, 224]  # channels, height, width"

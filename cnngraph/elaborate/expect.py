@@ -35,8 +35,8 @@ def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
             continue
         message = f"expected {show_sizes(sizes)}, but here it is {maker.type_of(ref)}"
-        causes = (
-            Cause(span, "expect", (write_flow(found),)),
-            *maker.blame.causes((ref,), sizes[0]),
-        )
-        raise ProblemError("E209", message, span, notes=maker.blame.history(ref), causes=causes)
+        pairs = zip(sizes, found, strict=True) if len(found) == len(sizes) else ()
+        differs = tuple(axis for axis, (want, have) in enumerate(pairs) if want not in ("_", have))
+        cause = Cause(span, "expect", (write_flow(found),), differs)
+        causes = (cause, *maker.trace.causes((ref,), sizes[0]))
+        raise ProblemError("E209", message, span, notes=maker.trace.history(ref), causes=causes)

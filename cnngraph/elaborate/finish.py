@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, has_errors
+from cnngraph.diagnostics import Diagnostic, Mistakes, did_you_mean, has_errors
 from cnngraph.document import Entry
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
@@ -17,7 +17,6 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.language.model import InitSpec, Spec, Word
-from cnngraph.nearest import did_you_mean
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType

@@ -17,6 +17,8 @@ from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Faul
 from cnngraph.language.model import Library, Word
 from cnngraph.tensor_type import TensorType
 
+MOST_LISTED = 12  # names of those that are in reach
+
 
 @dataclass(frozen=True, slots=True)
 class Env:

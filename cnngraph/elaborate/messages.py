@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from cnngraph.diagnostics import Cause, Diagnostic, Span
+from cnngraph.diagnostics import Cause, Diagnostic, Known, Span, Suggestion
+from cnngraph.diagnostics.repairs import Repair
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference
 from cnngraph.language.names import better_name
-from cnngraph.nearest import did_you_mean
+from cnngraph.nearest import nearest
 
+MOST_LISTED = 12  # names of those that are in reach
 NOT_KNOWN_YET = "it is defined further down and reads this node, or the path to it depends on a shape"
 
 
@@ -24,10 +26,21 @@ class ProblemError(Exception):
         *,
         notes: Iterable[str] = (),
         help: str | None = None,
+        key: str = "",
         causes: Iterable[Cause] = (),
+        repairs: Iterable[Repair] = (),
     ) -> None:
         super().__init__(message)
-        self.diagnostic = Diagnostic(code, message, span, notes=tuple(notes), help=help, causes=tuple(causes))
+        self.diagnostic = Diagnostic(
+            code,
+            message,
+            span,
+            notes=tuple(notes),
+            help=help,
+            key=key,
+            causes=tuple(causes),
+            repairs=tuple(repairs),
+        )
 
     def moved(self, span: Span) -> ProblemError:
         """The same error, reported where a module runs again rather than where it is written."""
@@ -85,16 +98,16 @@ def unknown_name(reference: Reference, known: list[str], in_round: bool = False)
         message = f"there is no ${name} here: it is known in the rounds of a repeat only"
         help = "rows, when, name and what is carried are read once, before the rounds; the node's words in each"
         return ExpressionError(message, start, end, help=help, code="E402")
-    mend = did_you_mean(name, [*known, *(("i", "item") if in_round else ())])
-    help = f"did you mean ${mend.removeprefix('did you mean ')}" if mend else _known(known)
+    near = nearest(name, [*known, *(("i", "item") if in_round else ())])
+    help = Suggestion(f"${near}") if near else _known(known)
     return ExpressionError(f"${name} is not known here", start, end, help=help, code="E402")
 
 
-def _known(known: list[str]) -> str:
-    return f"known here: {', '.join('$' + each for each in known[:12])}" if known else "no names are known here"
+def _known(known: list[str]) -> Known:
+    names = [f"${name}" for name in known]
+    return Known.listed("known here:", names, MOST_LISTED) if names else Known("no names are known here")
 
 
-def in_reach(options: Iterable[str]) -> str:
+def in_reach(options: Iterable[str]) -> Known:
     """The names that a path may begin with, some of them."""
-    names = list(options)
-    return f"in reach: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+    return Known.listed("in reach:", options, MOST_LISTED)

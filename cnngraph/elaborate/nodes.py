@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnngraph.diagnostics import Cause, Span
+from cnngraph.diagnostics import Cause, Guess, Span, Suggestion
 from cnngraph.elaborate.budget import Budget
+from cnngraph.elaborate.causes import Trace
 from cnngraph.elaborate.check_names import not_meant, unknown_word
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
-from cnngraph.elaborate.repairs import Blame
+from cnngraph.elaborate.repairs import Repairs
 from cnngraph.elaborate.values import Given, Reads, Tensors
-from cnngraph.fields import FieldError, fields_of, literal_help
+from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
@@ -33,6 +34,12 @@ class Facts:
     macs: int
 
 
+def _how_to_add(field: Field) -> Guess:
+    """What a parameter that is missing is for; where it is one of a few words, which."""
+    words = f"{field.kind.describe()}; it says " if isinstance(field.kind, Choice) else ""
+    return Guess(f"add {field.name}: {words}{field.doc}")
+
+
 class Maker:
     """Makes the nodes of a graph, in order of execution."""
 
@@ -46,7 +53,7 @@ class Maker:
         self.words: dict[int, Mapping[str, Given]] = {}
         self.implicit: set[int] = set()
         self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
-        self.blame = Blame(self.nodes, self.words, self.type_of, Counter())
+        self.trace = Trace(self.nodes, self.words, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
         self._paths: set[str] = set()
         self._last_concat: int | None = None
@@ -102,25 +109,25 @@ class Maker:
             try:
                 values[key] = known.kind.convert(given.value)
             except FieldError as error:
-                behind = self.blame.causes(reads.refs) if behind is None else behind
+                behind = self.trace.causes(reads.refs) if behind is None else behind
                 notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
                 message = f"{key} of {cls.name} {error.message}"
+                causes = (Cause(given.origin, key), *behind)
                 others = {name: each.value for name, each in words.items()}
                 help = (
                     cls.advice(key, given.value, others)
                     or literal_help(error.help, given.span.text, given.value, known.kind)
-                    or (f"did you mean {given.meant}?" if given.meant else None)
+                    or (Suggestion(given.meant) if given.meant else None)
                 )
                 problems.append(
-                    ProblemError(
-                        "E205", message, given.span, notes=notes, help=help, causes=[Cause(given.origin, key), *behind]
-                    )
+                    ProblemError("E205", message, given.span, notes=notes, help=help, key=key, causes=causes)
                 )
         missing = [name for name, each in fields.items() if each.required and name not in words]
         missing = not_meant(missing, words, fields)
         if missing:
             message = f"{cls.name} needs {' and '.join(missing)}"
-            problems.append(ProblemError("E206", message, span, help=f"add {missing[0]}: {fields[missing[0]].doc}"))
+            help = _how_to_add(fields[missing[0]])
+            problems.append(ProblemError("E206", message, span, help=help, key=missing[0]))
         for problem in problems[:-1]:
             self.budget.report(problem, path)
         if problems:
@@ -136,9 +143,9 @@ class Maker:
         try:
             facts = self.facts(op, types)
         except OpError as error:
-            raise self.blame.refusal(error, op, reads, words, span) from None
+            raise Repairs(self.trace).refusal(error, op, reads, words, span) from None
         names = tuple(self.name_of(ref) for ref in refs)
-        self.blame.readers.update({ref.node for ref in refs})
+        self.trace.readers.update({ref.node for ref in refs})
         return self.append(op, words, refs, names, facts, path, span)
 
     def append(
@@ -215,7 +222,7 @@ class Maker:
             facts = self.facts(last.operation, (*last.types, *map(self.type_of, more)))
         except OpError:
             return None
-        self.blame.readers.update({ref.node for ref in refs})
+        self.trace.readers.update({ref.node for ref in refs})
         names = (*last.inputs, *map(self.name_of, more))
         return self.append(last.operation, {}, refs, names, facts, path, span)
 

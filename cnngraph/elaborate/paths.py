@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cnngraph.diagnostics import did_you_mean
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import NOT_KNOWN_YET, ProblemError, UnknownError, in_reach
 from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import Word
 from cnngraph.language.names import heads
-from cnngraph.nearest import did_you_mean
 
 MAX_MEANINGS = 50  # of one path; two different ones are an error
 
@@ -115,10 +115,10 @@ class _Search:
             message = f"{later} is not known yet where this node reads it"
             return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
-        mend = did_you_mean(head, options)
+        help: str = did_you_mean(head, options) or in_reach(options)
         if head == "in" and self.env.inputs:
-            mend = f"say which input: {' or '.join(self.env.inputs)}"
-        return ProblemError("E301", f"there is no node {head} here", self.word.span, help=mend or in_reach(options))
+            help = f"say which input: {' or '.join(self.env.inputs)}"
+        return ProblemError("E301", f"there is no node {head} here", self.word.span, help=help)
 
     def ambiguous(self) -> ProblemError:
         """The path can be read in two ways, and each gives something else."""

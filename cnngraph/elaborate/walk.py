@@ -330,7 +330,7 @@ class Walker:
         spend(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
             what, fact = found
-            notes = (f"{word} is at {owner.span}", fact, *self.maker.blame.facts(reads))
+            notes = (f"{word} is at {owner.span}", fact, *self.maker.trace.facts(reads))
             raise ProblemError("E307", f"{word} would need {what} for this input", word.span, notes=notes)
         bound.again, bound.shares = None, word.text
         return bound

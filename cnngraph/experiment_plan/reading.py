@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_file, value_of
 from cnngraph.experiment_plan.model import Experiment
 from cnngraph.file_kinds import EXPERIMENT, other_kind
 from cnngraph.library import ENDINGS, library_root, network_files
-from cnngraph.nearest import did_you_mean
 from cnngraph.recipe.reading import Reader
 
 ITEMS = {"specs": "network", "recipes": "recipe", "seeds": "seed"}  # the lists that make runs, and what is in them
@@ -61,7 +60,7 @@ def is_experiment(name: str) -> bool:
 
 def of_specs(specs: Sequence[str], recipes: Sequence[str], seeds: int) -> Described:
     """The experiment of specs by name or path, as the command line has them. Raises SpecError."""
-    source = Source("command line", " ".join(specs), is_file=False)
+    source = Source("command line", " ".join(specs))
     span = Span(source, 1, 1, 1, len(source.text) + 1)
     said = {"specs": list(specs), "seeds": seeds} | ({"recipes": list(recipes)} if recipes else {})
     table = value_of(said, span)

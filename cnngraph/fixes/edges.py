@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cnngraph.diagnostics import Diagnostic, Edit
+from cnngraph.diagnostics import Diagnostic, Edit, Question
 from cnngraph.document import Listing, Scalar, Table
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written, WrittenNode, WrittenScope
@@ -121,7 +121,7 @@ def _other_names(written: Written, node: WrittenNode, unread: list[str], far: fl
                 base += 0.7 if _only_reader(node, str(path.value)) else 0.0
                 base += 0.5 if len(own) == 1 and (node.op in MERGES or isinstance(entry.value, Listing)) else 0.0
                 cost = base + 0.1 * rank + far
-                yield Candidate(cost, f"did you mean {name}, not {path.value}{place}?", (Edit(path.span, name),))
+                yield Candidate(cost, Question(f"{name}, not {path.value}{place}"), (Edit(path.span, name),))
         yield from _other_part(path, far, place)
     if edit := written.remove_entry(entry):
         left = any(_only_reader(node, str(each.value)) for each in node.reads)
@@ -155,15 +155,11 @@ def _other_part(path: Scalar, far: float, place: str) -> Iterator[Candidate]:
     if dot and number.isdecimal():
         for other in (int(number) - 1, int(number) + 1, 0):
             if other >= 0 and other != int(number):
-                yield Candidate(
-                    1.4 + far, f"did you mean {head}.{other}{place}?", (Edit(path.span, f"{head}.{other}"),)
-                )
-        yield Candidate(1.7 + far, f"did you mean {head}{place}?", (Edit(path.span, head),))
+                yield Candidate(1.4 + far, Question(f"{head}.{other}{place}"), (Edit(path.span, f"{head}.{other}"),))
+        yield Candidate(1.7 + far, Question(f"{head}{place}"), (Edit(path.span, head),))
     elif "$" not in text:
         for number_ in (0, 1):
-            yield Candidate(
-                1.9 + far, f"did you mean {text}.{number_}{place}?", (Edit(path.span, f"{text}.{number_}"),)
-            )
+            yield Candidate(1.9 + far, Question(f"{text}.{number_}{place}"), (Edit(path.span, f"{text}.{number_}"),))
 
 
 def _new_from(
@@ -231,7 +227,7 @@ def _more_or_less(
         lists += [(1.8 + kept[at], own[:at] + own[at + 1 :]) for at in range(len(own))]
     for cost, paths in lists:
         text = f"[{', '.join(paths)}]" if len(paths) > 1 else paths[0]
-        yield Candidate(cost + far, f"did you mean from: {text}{place}?", (Edit(entry.value.span, text),))
+        yield Candidate(cost + far, Question(f"from: {text}{place}"), (Edit(entry.value.span, text),))
 
 
 def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
@@ -241,7 +237,7 @@ def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candi
     if span is None:
         return
     for rank, other in enumerate(SIMILAR_OPS.get(node.op, ())):
-        title = f"did you mean the op {other} at {node.start}?"
+        title = Question(f"the op {other} at {node.start}")
         yield Candidate(1.9 + 0.1 * rank + far, title, (Edit(span, other),))
 
 
@@ -250,21 +246,21 @@ def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
     for node in nodes:
         ops = ("flatten", "global_avg_pool")
         for rank, op in enumerate(ops[::-1] if written.words["batch_norm"] or written.words["import"] else ops):
-            edit = insert_before(written, node, op)
+            edit = insert_before(written, node, op, op)
             if edit and node.op in ("linear", "batch_norm", "softmax", "relu", "dropout") and not node.get("from"):
                 yield Candidate(1.0 + 0.3 * rank, f"put {op} before the {node.op} at {node.start}", (edit,))
 
 
-def insert_before(written: Written, node: WrittenNode, op: str) -> Edit | None:
-    """A node of an op before another one, which reads the one above."""
+def insert_before(written: Written, node: WrittenNode, text: str, name: str) -> Edit | None:
+    """A node before another one, which reads the one above; in a list it has no name."""
     start = node.start
     line = written.lines[start.line - 1]
     indent = line[: start.column - 1]
     place = written.place(start.line, start.column)
     if node.scope.numbered:
-        return Edit(place, f"{op}, " if indent.strip(" -") else f"{op}\n{indent}")
-    name = op if op not in node.scope.names else f"{op}_{len(node.scope.names)}"
-    return None if indent.strip() else Edit(place, f"{name}: {op}\n{indent}")
+        return Edit(place, f"{text}, " if indent.strip(" -") else f"{text}\n{indent}")
+    name = name if name not in node.scope.names else f"{name}_{len(node.scope.names)}"
+    return None if indent.strip() else Edit(place, f"{name}: {text}\n{indent}")
 
 
 def _called(node: WrittenNode) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnngraph.diagnostics import Diagnostic, Edit
+from cnngraph.diagnostics import Diagnostic, Edit, Question
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written
 
@@ -15,12 +15,14 @@ def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Other sizes for the input: a batch axis less, an axis more, or what can be halved."""
     entry = written.document.get("input") if written.document else None
     sizes = entry.value.plain() if entry else None
+    if isinstance(sizes, list) and len(sizes) == 4 and type(sizes[0]) is not int:
+        sizes = [1, *sizes[1:]]  # a batch of any size
     if entry is None or not isinstance(sizes, list) or not all(type(each) is int for each in sizes):
         return
     numbers = [each for each in sizes if isinstance(each, int)]
     for cost, new in _others(numbers):
         text = f"[{', '.join(map(str, new))}]"
-        yield Candidate(cost, f"did you mean input: {text} at {entry.key_span}?", (Edit(entry.value.span, text),))
+        yield Candidate(cost, Question(f"input: {text} at {entry.key_span}"), (Edit(entry.value.span, text),))
 
 
 def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from cnngraph.diagnostics import Diagnostic, Edit, Span
+from cnngraph.diagnostics import Diagnostic, Edit, Question, Span, Suggestion
 from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
@@ -46,7 +46,7 @@ def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     assert error.span is not None
     text = written.slice(error.span)
     if error.code == "E313" and "." in text and (op := called(text)):
-        yield Candidate(0.9, f"did you mean {op}?", (Edit(error.span, op),))
+        yield Candidate(0.9, Suggestion(op), (Edit(error.span, op),))
     for match in list(TOKEN.finditer(text))[:MOST_TOKENS]:
         token = match[0]
         column = error.span.column + match.start()
@@ -54,7 +54,7 @@ def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         elsewhere = error.code == "E301" and any(node.name == token for node in written.nodes)
         for cost, word in known_words(written, token):
             cost += 0.7 if elsewhere else 0.0  # it is spelt as it should be
-            yield Candidate(cost, f"did you mean {_as_written(text, match, word)}?", (Edit(span, word),))
+            yield Candidate(cost, Suggestion(_as_written(text, match, word)), (Edit(span, word),))
         yield from _definitions(written, token, span, error.code)
 
 
@@ -66,7 +66,7 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         if entry.key not in known and written.words[entry.key] == 1:
             other = [each for each in ELSEWHERE.get(entry.key.lower(), ()) if each in BLOCK_KEYS]
             for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
-                title = f"did you mean {word}, not {entry.key} at {entry.key_span}?"
+                title = Question(f"{word}, not {entry.key} at {entry.key_span}")
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from cnngraph.diagnostics import Cause, Diagnostic, Edit
+from cnngraph.diagnostics import Cause, Diagnostic, Edit, Question
+from cnngraph.diagnostics.repairs import ParameterRepair
 from cnngraph.document import Entry, Listing, Table, core_scalar
 from cnngraph.fields import fields_of
 from cnngraph.fixes.candidate import Candidate
@@ -28,13 +29,14 @@ FAR = 0.05  # what each node between a change and the error costs
 def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Changes of single parameters of the nodes behind an error, nearest first."""
     seen: set[tuple[object, ...]] = set()
-    if " must be " in error.message and not _is_computed(written, error):
+    is_value = error.code == "E205" and bool(error.causes and error.causes[0].key)  # not a relation of several values
+    if is_value and not _is_computed(written, error):
         return
     distance = -1
     for cause in (*error.causes[:1], *_read_by(written, error), *error.causes[1:]):
         distance += not cause.key
         if cause.span.source != written.source or (
-            " must be " in error.message and cause in (error.causes[0], Cause(error.span or cause.span, cause.key))
+            is_value and cause in (error.causes[0], Cause(error.span or cause.span, cause.key))
         ):
             continue
         far = FAR * min(max(distance, 0), 20)
@@ -77,15 +79,11 @@ def _relevant(error: Diagnostic) -> tuple[str, ...]:
     if error.code in ("E202", "E208"):
         return CHANNELS
     if error.code == "E209":
-        wanted, found = (
-            [each.group() for each in re.finditer(r"\d+|_", part)] for part in error.message.split(", but")
-        )
-        if len(wanted) == len(found) == 3:
-            channels, rest = (
-                wanted[0] in ("_", found[0]),
-                all(a in ("_", b) for a, b in zip(wanted[1:], found[1:], strict=True)),
-            )
-            return CHANNELS if rest else SIZES if channels else (*SIZES, *CHANNELS)
+        differs = error.causes[0].differs
+        if differs == (0,):
+            return CHANNELS
+        if differs and 0 not in differs:
+            return SIZES
     return SIZES if error.code in ("E203", "E204") else (*SIZES, *CHANNELS)
 
 
@@ -102,7 +100,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
                 if edit := written.add_entry(node, key, text):
                     title = f"add {key}: {text} to the {node.op} at {node.start}"
                     cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param handed on under its own name
-                    yield Candidate(cost + far, title, (edit,))
+                    yield Candidate(cost + far, title, (edit,), setting=_setting(node, key, text))
             texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
             for rank, text in enumerate(dict.fromkeys(texts)):
                 edit = written.add_entry(node, key, text)
@@ -113,7 +111,8 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
                 ):
                     title = f"add {key}: {text} to the {node.op} at {node.start}"
                     shrinks = 0.8 if error.code == "E204" else 0.0
-                    yield Candidate(1.4 + 0.2 * rank + shrinks + far - like, title, (edit,))
+                    cost = 1.4 + 0.2 * rank + shrinks + far - like
+                    yield Candidate(cost, title, (edit,), setting=_setting(node, key, text))
         elif entry is not None and key in relevant and (edit := written.remove_entry(entry)):
             title = f"remove {key}: {written.slice(entry.value.span)} from the {node.op} at {node.start}"
             left = {each.key: written.slice(each.value.span) for each in node.entries if each is not entry}
@@ -121,7 +120,8 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
             yield Candidate(1.8 + kept + far - likeness(written, node, left), title, (edit,))
     if "padding" in fields and node.get("padding") is None and (edit := written.add_entry(node, "padding", "half")):
         cost = 2.2 if error.code == "E204" else 1.1
-        yield Candidate(cost + far, f"add padding: half to the {node.op} at {node.start}", (edit,))
+        title = f"add padding: half to the {node.op} at {node.start}"
+        yield Candidate(cost + far, title, (edit,), setting=_setting(node, "padding", "half"))
     if not op:
         yield from _arguments(written, node, far)
     for overlay in ("first", "last"):
@@ -132,6 +132,11 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
         edit = written.add_entry(node, "first", "{stride: 2}")
         if edit:
             yield Candidate(1.6 + far, f"add first: {{stride: 2}} to the repeat at {node.start}", (edit,))
+
+
+def _setting(node: WrittenNode, key: str, text: str) -> str:
+    """What several nodes of an op may lack alike: padding, or a param that is handed on; other values mean little."""
+    return f"{node.op} {key}: {text}" if key == "padding" or text.startswith("$") else ""
 
 
 def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic, far: float) -> Iterator[Candidate]:
@@ -181,10 +186,10 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
             gain = _roundness(text) - _roundness(raw)
             cost += 0.25 if gain < 0 else -0.4 if gain > 2 and entry.key == "out" else 0.0
             cost += 0.5 if entry.key == "groups" and _roundness(raw) > 3 else 0.0
-            cost += _kernel_cost(error, text, pools) if entry.key == "kernel" else 0.0
+            cost += _kernel_cost(cause, text, pools) if entry.key == "kernel" else 0.0
             cost += 0.5 if error.code == "E204" and entry.key == "output" else 0.0
             cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
-            title = f"did you mean {entry.key}: {text} at {entry.key_span}?"
+            title = Question(f"{entry.key}: {text} at {entry.key_span}")
             yield Candidate(cost + far, title, (Edit(span, text),))
 
 
@@ -192,7 +197,9 @@ def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error:
     """Whether a padding was to keep the size of the map, as it does for odd kernels, and the kernel is even."""
     kernel = node.get("kernel") if node else None
     half = int(raw) // 2 if kernel and (raw := written.slice(kernel.value.span)).isdecimal() else None
-    return "padding: same" in (error.help or "") and padding in ("half", str(half))
+    settings = [each for repair in error.repairs if isinstance(repair, ParameterRepair) for each in repair.settings]
+    same = any((each.parameter, each.value) == ("padding", "same") for each in settings)
+    return same and padding in ("half", str(half))
 
 
 def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
@@ -205,7 +212,7 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
         for rank, text in enumerate(dict.fromkeys([*siblings, *map(str, _near(int(raw), entry.key))])):
             gain = _roundness(text) - _roundness(raw) if entry.key == "out" else 0
             cost = 1.5 + 0.1 * rank + far + (0.25 if gain < 0 else -0.5 if gain > 2 else 0.0)
-            title = f"did you mean {entry.key}: {text} at {entry.key_span}?"
+            title = Question(f"{entry.key}: {text} at {entry.key_span}")
             yield Candidate(cost, title, (Edit(entry.value.span, text),))
 
 
@@ -215,14 +222,14 @@ def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Cand
     items = entry.value.items if isinstance(entry.value, Listing) else ()
     wanted = [written.slice(each.span) for each in items]
     if len(wanted) != len(found):
-        yield Candidate(1.5, f"did you mean expect: {cause.values[0]}?", (Edit(entry.value.span, cause.values[0]),))
+        yield Candidate(1.5, Question(f"expect: {cause.values[0]}"), (Edit(entry.value.span, cause.values[0]),))
         return
     wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
     new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
     alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)  # height without width: hardly the network's fault
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
-    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, f"did you mean expect: {text}?", edits)
+    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"expect: {text}"), edits)
 
 
 def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> float:
@@ -246,10 +253,10 @@ def _is_odd(written: Written, kernel: str, number: object) -> bool:
     return type(number) is int and number not in (1, 3) and written.values["kernel"][kernel] == 1
 
 
-def _kernel_cost(error: Diagnostic, kernel: str, pools: bool) -> float:
-    """How unlikely a kernel is: even ones for a convolution, 1 for a pooling, but 1 is it for a map of 1×1."""
+def _kernel_cost(cause: Cause, kernel: str, pools: bool) -> float:
+    """How unlikely a kernel is: even ones for a convolution, 1 for a pooling unless nothing else fits into the map."""
     if kernel == "1":
-        return 1.0 if pools else -0.5 if "larger than the map 1×1" in error.message else 0.0
+        return 1.0 if pools else -0.5 if cause.values == ("1",) else 0.0
     return 0.3 if not pools and kernel.isdecimal() and int(kernel) % 2 == 0 else 0.0
 
 

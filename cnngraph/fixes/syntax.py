@@ -22,7 +22,8 @@ def slips(written: Written, error: Diagnostic, above: int = MOST_LINES) -> Itera
         line = COMMENT.sub("", written.lines[number - 1]).rstrip()
         for cost, start, end, new, what in _changes(written, number, line):
             edit = Edit(written.place(number, start + 1, end + 1), new)
-            yield Candidate(cost + 0.3 * distance, f"{what} at {error.span.file}:{number}", (edit,))
+            cost += 0.3 * distance + (0.001 * abs(start + 1 - error.span.column) if not distance else 0.0)
+            yield Candidate(cost, f"{what} at {error.span.file}:{number}", (edit,))
 
 
 Change = tuple[float, int, int, str, str]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
-from cnngraph.diagnostics import Diagnostic, Edit, Span
+from cnngraph.diagnostics import Diagnostic, Edit, Question, Span
 from cnngraph.document import Entry, Table, core_scalar
 from cnngraph.fields import Bool, Kind, fields_of
 from cnngraph.fixes.candidate import Candidate
@@ -66,7 +67,7 @@ def arguments(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             raw = written.slice(entry.value.span)
             for cost, new in rewritten(written, raw) if raw else ():
                 if new != raw and cost <= ONE_MEANING:
-                    title = f"did you mean {entry.key}: {new} at {entry.key_span}?"
+                    title = Question(f"{entry.key}: {new} at {entry.key_span}")
                     yield Candidate(cost + 0.2, title, (Edit(entry.value.span, new),))
 
 
@@ -96,13 +97,13 @@ def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diag
     if not raw:
         return
     node = written.around(span)
-    for cost, new in rewritten(written, raw, "true or false" in error.message):
+    for cost, new in rewritten(written, raw, key in truths() or error.key in truths()):
         if new != raw:
             guess = key if cost > ONE_MEANING or (key == "out" and len(new) < 2) else ""
-            yield Candidate(cost, _asked(written, span, key, new, error), (Edit(span, new),), guess)
+            yield Candidate(cost, _asked(raw, span, key, new, error), (Edit(span, new),), guess)
     for cost, new, support in (*_options(written, node, key), *_siblings(written, node, key, raw)):
         if new != raw:
-            yield Candidate(cost, _asked(written, span, key, new, error), (Edit(span, new),), key or "value", support)
+            yield Candidate(cost, _asked(raw, span, key, new, error), (Edit(span, new),), key or "value", support)
     kind = _kind(node, key)
     if (
         entry is not None
@@ -113,12 +114,12 @@ def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diag
         yield Candidate(2.4, f"remove {entry.key}: {raw}", (edit,))
 
 
-def _asked(written: Written, span: Span, key: str, new: str, error: Diagnostic) -> str:
+def _asked(raw: str, span: Span, key: str, new: str, error: Diagnostic) -> str:
     """`did you mean stride: 2 at net.yaml:7?`"""
-    if error.help == UNQUOTE and new in written.slice(span):
-        return UNQUOTE
     place = f" at {span}" if error.span is None or error.span.line != span.line else ""
-    return f"did you mean {f'{key}: {new}' if key else new}{place}?"
+    if raw in (f"'{new}'", f'"{new}"') and not place:
+        return UNQUOTE
+    return Question(f"{f'{key}: {new}' if key else new}{place}")
 
 
 def rewritten(written: Written, raw: str, truth: bool = False) -> Iterator[tuple[float, str]]:
@@ -160,6 +161,13 @@ def _expressions(written: Written, raw: str, bare: str) -> Iterator[tuple[float,
             names |= {each.key for each in block.params}
         dollars = TOKEN.sub(lambda m: m[0] if raw[: m.start()].endswith("$") or m[0] not in names else f"${m[0]}", raw)
         yield 1.0, dollars
+
+
+@cache
+def truths() -> frozenset[str]:
+    """The keys and parameters whose value is true or false."""
+    fields = [field for op in builtin_ops().values() for field in fields_of(op).values()]
+    return frozenset({"flat", "unused", "when", *(field.name for field in fields if isinstance(field.kind, Bool))})
 
 
 def _kind(node: WrittenNode | None, key: str) -> Kind | None:
@@ -229,11 +237,9 @@ def from_params(written: Written, node: WrittenNode | None, key: str) -> list[st
 def missing(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """A parameter that must be given: as a param of the block that is called so, or as it is elsewhere."""
     assert error.span is not None
-    needed = re.search(r" needs (\w+)", error.message)
-    node = written.at(error.span) or written.around(error.span)
-    if not needed or node is None:
+    key, node = error.key, written.at(error.span) or written.around(error.span)
+    if error.code != "E206" or not key or node is None:
         return
-    key = needed[1]
     values_: list[tuple[float, str, int]] = []
     values_ += [(0.8 + 0.1 * rank, each, -1) for rank, each in enumerate(from_params(written, node, key))]
     counts = usual_counts(written, node.op, key)

@@ -224,7 +224,7 @@ class Written:
         return self.add_to_table(value, key, text)
 
     def add_to_table(self, table: Table, key: str, text: str) -> Edit:
-        """A mapping with one more entry at its end."""
+        """A mapping with one more entry, behind its last one on a line."""
         last = table.entries[-1]
         if self.lines[table.span.line - 1][table.span.column - 1 : table.span.column] == "{":
             end = self.after(last.value.span)
@@ -232,7 +232,8 @@ class Written:
             return Edit(end, f"{behind}, {key}: {text}")
         first = table.entries[0]
         indent = " " * (first.key_span.column - 1)
-        line = first.value.span.end_line
+        short = [each for each in table if each.key_span.line == each.value.span.line == each.value.span.end_line]
+        line = (short[-1] if short else first).value.span.end_line  # not behind nodes, which end far below
         end_of_line = len(COMMENT.sub("", self.lines[line - 1]).rstrip()) + 1
         return Edit(self.place(line, end_of_line), f"\n{indent}{key}: {text}")
 

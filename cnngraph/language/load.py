@@ -12,15 +12,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Severity, Source, Span, SpecError
+from cnngraph.diagnostics import (
+    Diagnostic,
+    Known,
+    Mistakes,
+    Severity,
+    Source,
+    Span,
+    SpecError,
+    Suggestion,
+    did_you_mean,
+)
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
 from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
-from cnngraph.nearest import did_you_mean
 
+NOTHING: Mapping[str, str] = {}
 MAX_FILES = 100
 MAX_EXTENDS = 20
 MAX_MISSPELT = 50  # new names of a variant that are compared with those it could replace
@@ -45,9 +55,13 @@ def load_spec(
     params: Iterable[Override] = (),
     input: Value | None = None,
     limits: Limits = LIMITS,
+    texts: Mapping[str, str] = NOTHING,
 ) -> tuple[Spec | None, list[Diagnostic]]:
-    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files."""
-    loader = _Loader(folder.resolve())
+    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files.
+
+    `texts` are read in place of other files, by the names of their sources.
+    """
+    loader = _Loader(folder.resolve(), texts)
     file = loader.file(source, limits)
     if file is None:
         return None, loader.diagnostics
@@ -61,13 +75,13 @@ def load_spec(
     return spec, loader.diagnostics
 
 
-HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
-TWICE = frozenset(f"{word} is given twice" for word in HEADS)  # what only one of the two says is not known then
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # given twice, what only one says is not known
 
 
 @dataclass(slots=True)
 class _Loader:
     root: Path
+    texts: Mapping[str, str]
     diagnostics: Mistakes = field(default_factory=Mistakes)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
@@ -77,7 +91,7 @@ class _Loader:
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
         document, mistakes = parse(source, limits)
         self.diagnostics.extend(mistakes)
-        if (document is None and mistakes) or any(each.message in TWICE for each in mistakes):
+        if (document is None and mistakes) or any(each.code == "E103" and each.key in HEADS for each in mistakes):
             return None
         spec, more = parse_file(source, document)
         self.diagnostics.extend(more)
@@ -233,6 +247,7 @@ class _Loader:
             raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
         try:
             source = read_file(path, shown(path))
+            source = replace(source, text=self.texts.get(source.name, source.text))
         except SpecError as error:
             self.diagnostics.extend(replace(each, span=word.span) for each in error.diagnostics)
             return None
@@ -264,7 +279,7 @@ class _Loader:
             if each.name in params:
                 params[each.name] = replace(params[each.name], default=each.value)
             else:
-                known = f"did you mean {each.elsewhere}?" if each.elsewhere else did_you_mean(each.name, params)
+                known = Suggestion(each.elsewhere) if each.elsewhere else did_you_mean(each.name, params)
                 message = f"the spec has no param {each.name}"
                 self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known or _listing(params)))
         return replace(library, params=params)
@@ -283,7 +298,7 @@ class _Loader:
             if each.key in names:
                 input = input.replaced([each.key], each.value)
             else:
-                help = did_you_mean(each.key, names) or f"its inputs are {', '.join(names)}"
+                help = did_you_mean(each.key, names) or Known.listed("its inputs are", names)
                 message = f"the spec has no input {each.key}"
                 self.diagnostics.append(Diagnostic("E303", message, each.key_span, help=help))
         return input
@@ -326,7 +341,7 @@ _REPLACED_WHOLE = {
 
 
 def _listing(params: Mapping[str, ParamSpec]) -> str:
-    return f"its params are {', '.join(params)}" if params else "it has no params at all"
+    return Known.listed("its params are", params) if params else "it has no params at all"
 
 
 def _specs_below(root: Path) -> list[Path]:

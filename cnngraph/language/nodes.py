@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from cnngraph.diagnostics import Span
+from cnngraph.diagnostics import Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.reader import Reader
 from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
-from cnngraph.nearest import did_you_mean
 
 MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
@@ -130,7 +129,7 @@ def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Ent
     """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
     for entry in rest:
         if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
-            return entry, f"did you mean {body}?"
+            return entry, Suggestion(body)
     return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
 
 

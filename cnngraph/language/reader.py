@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span
+from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import TRUTHS, show_value
 from cnngraph.language.model import Ignore, Word
@@ -37,7 +37,7 @@ class Reader:
         for entry in table:
             if entry.key not in options:
                 near = nearest(entry.key, options)
-                help = f"did you mean {near}?" if near else f"the words are {', '.join(options)}"
+                help = Suggestion(near) if near else Known.listed("the words are", options)
                 self.error("E110", f"{entry.key} is not a word of {what}", entry.key_span, help)
                 if near:
                     found.setdefault(near, entry)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from cnngraph.diagnostics import Diagnostic
+from cnngraph.diagnostics import Diagnostic, did_you_mean
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.path_patterns import matches_path
-from cnngraph.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from cnngraph.recipe import Recipe

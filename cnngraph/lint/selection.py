@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cnngraph.diagnostics import did_you_mean
 from cnngraph.lint.rule import all_rules
-from cnngraph.nearest import did_you_mean
 
 OF_THE_COMPILER = ("W318",)  # a warning that may explain an error, so that no rule gives it
 

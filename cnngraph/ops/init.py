@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cnngraph.diagnostics import Suggestion, did_you_mean
 from cnngraph.fields import REQUIRED, Choice, Field, FieldError, Float, Int, Json, Kind, show_value
 from cnngraph.frozen import Frozen
-from cnngraph.nearest import did_you_mean
 from cnngraph.ops.kinds import Positive
 
 
@@ -106,7 +106,7 @@ def _call(function: str, arguments: object) -> InitCall:
         bare = function.removesuffix("_")
         raise FieldError(
             f"must be {DESCRIPTION}, got {show_value(function)}",
-            f"did you mean {bare}?" if bare in FUNCTIONS else did_you_mean(bare, FUNCTIONS),
+            Suggestion(bare) if bare in FUNCTIONS else did_you_mean(bare, FUNCTIONS),
         )
     known = FUNCTIONS[function]
     if not isinstance(arguments, Mapping):

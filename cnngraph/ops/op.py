@@ -8,9 +8,9 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
+from cnngraph.diagnostics import did_you_mean
 from cnngraph.fields import REQUIRED, FieldError, fields_of
 from cnngraph.frozen import Frozen
-from cnngraph.nearest import did_you_mean
 from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import OTHER, TensorType
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cnngraph.diagnostics import Suggestion
 from cnngraph.document.flow import write_flow
 from cnngraph.fields import FieldError, Pair, show_value
 
@@ -38,7 +39,7 @@ def padding_advice(op: str, value: object, words: Mapping[str, object]) -> str |
         return f"put {pad_before(tuple(value), op)} before the {op}, and remove its padding"
     name = value.lower() if isinstance(value, str) else ""
     if name == "valid":
-        return f"did you mean {'valid' if op == 'conv' else '0'}?"
+        return Suggestion("valid" if op == "conv" else "0")
     return same_advice(op, words, None) if name == "same" else None
 
 
@@ -52,7 +53,7 @@ def same_advice(op: str, words: Mapping[str, object], sizes: tuple[int, ...] | N
     except FieldError:
         return None
     if stride == (1, 1) and (not pools or all(side % 2 for side in kernel)):
-        return f"did you mean {'half' if pools else 'same'}?"
+        return Suggestion("half" if pools else "same")
     sides = same_sides(sizes, kernel, stride, dilation)
     if not any(sides):
         return "remove the padding: TensorFlow's same adds nothing here"

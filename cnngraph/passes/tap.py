@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
-from cnngraph.nearest import did_you_mean
 
 
 def tapped(graph: Graph, outputs: Mapping[str, Ref]) -> Graph:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import did_you_mean
 from cnngraph.recipe.augment import Augment, Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder, ImageNet, NamedSet, Normalize
 from cnngraph.recipe.fit import check_images

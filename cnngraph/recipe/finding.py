@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Span, SpecError
+from cnngraph.diagnostics import Diagnostic, Span, SpecError, Suggestion, did_you_mean
 from cnngraph.document import Table, parse, read_file
 from cnngraph.file_kinds import RECIPE, kind_of, other_kind
 from cnngraph.library import ENDINGS, library_root
-from cnngraph.nearest import did_you_mean, nearest
+from cnngraph.nearest import nearest
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.reading import read_recipe
 
@@ -29,13 +29,13 @@ def find_recipe(name: str, span: Span | None = None) -> Path:
             return path
         beside = {each.stem: each for ending in ENDINGS for each in sorted(path.parent.glob(f"*{ending}"))}
         near = nearest(path.stem, beside)
-        help = f"did you mean {beside[near]}?" if near else None
+        help = Suggestion(str(beside[near])) if near else None
         raise SpecError([Diagnostic("E606", f"there is no recipe file {name}", span, help=help)])
     known = recipe_names()
     if name in known:
         return library_root() / "recipes" / f"{name}.yaml"
-    help = did_you_mean(name, known) or f"the library has {', '.join(known)}; a file's name ends in .yaml"
-    raise SpecError([Diagnostic("E606", f"there is no recipe {name}", span, help=help)])
+    meant = did_you_mean(name, known) or f"the library has {', '.join(known)}; a file's name ends in .yaml"
+    raise SpecError([Diagnostic("E606", f"there is no recipe {name}", span, help=meant)])
 
 
 def recipe_table(name: str, span: Span | None = None) -> Table:

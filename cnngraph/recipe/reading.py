@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Span, has_errors
+from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion, did_you_mean, has_errors
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
     Bool,
@@ -20,7 +20,7 @@ from cnngraph.fields import (
     literal_help,
     show_value,
 )
-from cnngraph.nearest import did_you_mean
+from cnngraph.nearest import nearest
 from cnngraph.recipe.checks import CHECKS
 from cnngraph.recipe.kinds import Named, OrNone, Record
 from cnngraph.recipe.model import Recipe
@@ -98,11 +98,10 @@ class Reader:
     def unknown_word(self, entry: Entry, fields: dict[str, Field], what: str) -> str:
         """Complain about a word that no field has; the field that was perhaps meant."""
         elsewhere = ELSEWHERE.get(entry.key, "")
-        help = did_you_mean(entry.key, fields) or f"it has {', '.join(fields)}"
-        if elsewhere.partition(":")[0] in fields:
-            help = f"did you mean {elsewhere}?"
+        meant = elsewhere if elsewhere.partition(":")[0] in fields else nearest(entry.key, fields)
+        help = Suggestion(meant) if meant else Known.listed("it has", fields)
         self.refuse("E602", f"{what} has no word {entry.key}", entry.key_span, help)
-        return help.removeprefix("did you mean ").partition(":")[0].rstrip("?")
+        return meant.partition(":")[0] if meant else entry.key
 
     def value(self, kind: Kind, value: Value, path: str) -> Any:
         """A value as its kind holds it, or WRONG."""

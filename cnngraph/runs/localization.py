@@ -17,8 +17,7 @@ from torch.nn import functional as F
 
 from cnngraph.analysis.head import Head, find_head
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.pictures import read_pictures

@@ -50,7 +50,7 @@ def test_github_has_one_line_for_each(report: CheckReport) -> None:
 
 
 def test_what_is_no_place_in_a_file_is_one_of_the_checked_file() -> None:
-    option = Span(Source("command line", "--set a=1", is_file=False), 1, 7, 1, 8)
+    option = Span(Source("command line", "--set a=1"), 1, 7, 1, 8)
     found = FileReport("net.yaml", Kind.SPEC, (Diagnostic("E303", "no a", option), Diagnostic("E101", "cannot read")))
     assert to_github(CheckReport((found,))) == (
         "::error file=net.yaml,title=cnngraph E303::no a\n::error file=net.yaml,title=cnngraph E101::cannot read\n"

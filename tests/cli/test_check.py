@@ -67,6 +67,7 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
                 **place,
                 "node": "conv",
                 "help": "did you mean kernel?",
+                "suggestions": ["kernel"],
                 "notes": [],
                 "causes": [],
                 "fixes": [{"title": "did you mean kernel?", "edits": [edit]}],

@@ -10,7 +10,7 @@ import pytest
 
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Diagnostic, Source
-from cnngraph.elaborate import repairs as blame
+from cnngraph.elaborate import causes, repairs
 
 DIFFERENT_SIZES = """\
 up: {op: conv_transpose, out: 8, kernel: 2, stride: 2}
@@ -29,14 +29,13 @@ def only_error(nodes: str, input: str = "[8, 8, 8]") -> Diagnostic:
 
 def functions() -> list[tuple[Any, str]]:
     """Everything in the search but its guarded entrance."""
-    methods = [(blame.Blame, name) for name, _ in inspect.getmembers(blame.Blame, inspect.isfunction)]
-    others = [
-        (blame, name)
-        for name, each in inspect.getmembers(blame, inspect.isfunction)
-        if each.__module__ == blame.__name__
-    ]
+    found: list[tuple[Any, str]] = []
+    for owner in (causes, causes.Trace, repairs, repairs.Repairs):
+        module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
+        members = inspect.getmembers(owner, lambda each: inspect.isfunction(each))
+        found += [(owner, name) for name, each in members if each.__module__ == module]
     skipped = ("refusal", "causes", "history", "producer")
-    return [(owner, name) for owner, name in methods + others if not name.startswith("__") and name not in skipped]
+    return [(owner, name) for owner, name in found if not name.startswith("__") and name not in skipped]
 
 
 @pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda each: getattr(each, "__name__", each))

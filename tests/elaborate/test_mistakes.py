@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import cnngraph
+from cnngraph.compilation import compile_text
+from cnngraph.diagnostics import Diagnostic, Source, apply_edits
 
 MISTAKES = Path(__file__).parent.parent / "golden" / "mistakes"
 
@@ -79,3 +81,31 @@ def test_a_message_says_how_to_go_on(name: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(MISTAKES)
     (found,) = cnngraph.check(f"{name}.yaml")
     assert found.help or found.notes
+
+
+def told(text: str, name: str) -> list[tuple[str, str]]:
+    """Code and message of each error, in order."""
+    source = Source(f"{name}.yaml", text)
+    found: tuple[Diagnostic, ...] = compile_text(source, MISTAKES).diagnostics
+    return sorted((each.code, each.message) for each in found)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_fix_removes_the_error_and_brings_no_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fix applied, the file is fine, or has only other errors that it had before."""
+    monkeypatch.chdir(MISTAKES)
+    text = Path(f"{name}.yaml").read_text(encoding="utf-8")
+    before = told(text, name)
+    for error in cnngraph.check(f"{name}.yaml"):
+        for fix in error.fixes:
+            assert {edit.span.file for edit in fix.edits} == {f"{name}.yaml"}
+            after = told(apply_edits(text, fix.edits), name)
+            assert len(after) < len(before)
+            assert all(each in before for each in after)
+            assert (error.code, error.message) not in after
+
+
+def test_most_golden_mistakes_have_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MISTAKES)
+    fixed = [name for name in PLANTED if any(each.fixes for each in cnngraph.check(f"{name}.yaml"))]
+    assert len(fixed) >= 0.6 * len(PLANTED), sorted(set(PLANTED) - set(fixed))

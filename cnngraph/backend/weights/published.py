@@ -13,8 +13,7 @@ from urllib.parse import urlparse
 import torch
 
 from cnngraph.backend.weights.files import WeightsFile, read_weights
-from cnngraph.diagnostics import SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 
 TORCHVISION = "torchvision"
 EXPECTED = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}  # as torchvision sets it

@@ -27,13 +27,13 @@ def _command(report: FileReport, diagnostic: Diagnostic) -> str:
     lines = [diagnostic.message, *diagnostic.notes]
     if diagnostic.help:
         lines.append(f"help: {diagnostic.help}")
-    lines += [f"fix: {fix.title}" for fix in diagnostic.fixes if fix.title != diagnostic.help]
+    lines += [f"fix: {fix.title}" for fix in diagnostic.fixes if not fix.is_told_by(diagnostic.help or "")]
     return f"::{diagnostic.severity} {said}::{_escaped(chr(10).join(map(one_line, lines)), DATA)}"
 
 
 def _place(report: FileReport, diagnostic: Diagnostic) -> Iterator[tuple[str, str | int]]:
     """The file, and the place in it; GitHub takes columns for a place in one line only."""
-    span = diagnostic.span if diagnostic.span and diagnostic.span.source.is_file else None
+    span = report.in_file(diagnostic.span)
     yield "file", PurePath(span.file if span else report.file).as_posix()
     if span:
         yield "line", span.line

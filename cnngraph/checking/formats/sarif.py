@@ -49,7 +49,7 @@ def _rule(code: str, severity: Severity) -> Json:
 
 
 def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:
-    span = diagnostic.span if diagnostic.span and diagnostic.span.source.is_file else None
+    span = report.in_file(diagnostic.span)
     place: Json = {"physicalLocation": _physical(span) if span else {"artifactLocation": _artifact(report.file)}}
     if diagnostic.node:
         place["logicalLocations"] = [{"fullyQualifiedName": diagnostic.node, "kind": "member"}]
@@ -63,10 +63,10 @@ def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:
         "message": {"text": "\n".join(lines)},
         "locations": [place],
     }
-    causes = {(cause.span, cause.key): cause for cause in diagnostic.causes if cause.span.source.is_file}
+    causes = {(cause.span, cause.key): cause for cause in diagnostic.causes if report.in_file(cause.span)}
     if causes:
         result["relatedLocations"] = [_related(cause) for cause in causes.values()]
-    fixes = [_fix(fix) for fix in diagnostic.fixes if all(edit.span.source.is_file for edit in fix.edits)]
+    fixes = [_fix(fix) for fix in diagnostic.fixes if all(report.in_file(edit.span) for edit in fix.edits)]
     if fixes:
         result["fixes"] = fixes
     return result

@@ -26,6 +26,7 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     ("cnngraph check net.yaml", "find every mistake"),
     ("cnngraph check specs", "every spec, recipe and experiment in a folder and below"),
     ("cnngraph check net.yaml --set classes=4 --input 3x320x320", "with other values"),
+    ("cnngraph check net.yaml --fix", "apply the fixes that were verified, and say what is left"),
     ("cnngraph check net.yaml --recipe photos --data-dir my_photos", "whether network, recipe and data fit"),
     ("cnngraph check - --stdin-name net.yaml < net.yaml", "a text that is not saved yet"),
     ("cnngraph check specs --format github", "as annotations of a pull request"),
@@ -56,6 +57,8 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
 @click.option(
     "--stdin-name", default="<stdin>", metavar="FILE", help="The file that standard input is, for messages and imports."
 )
+@click.option("--fix", is_flag=True, help="Apply the verified fixes of errors, and print what was changed.")
+@click.option("--diff", is_flag=True, help="Print the changes that --fix would make, and change nothing.")
 @selection_options
 @reading_options
 def check(
@@ -64,6 +67,8 @@ def check(
     recipe: str | None,
     data_dir: Path | None,
     stdin_name: str,
+    fix: bool,
+    diff: bool,
     selection: Selection,
     reading: Reading,
 ) -> None:
@@ -73,10 +78,13 @@ def check(
     loading PyTorch. Of an experiment every combination is checked. Each message has the place, the facts that led to
     it, and one likely mend. Files in a folder that are none of these are skipped.
 
-    The exit code is 1 where there is an error, in every format. cnngraph explain CODE explains a message's code with
-    examples.
+    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies fixes until none is left,
+    also to the files that a spec imports, but never to the library's.
+
+    The exit code is 1 where there is an error, in every format; with --diff also where there is a fix. cnngraph explain
+    CODE explains a message's code with examples.
     """
-    from cnngraph.checking import CheckOptions, check_paths
+    from cnngraph.checking import CheckOptions, check_paths, expanded
     from cnngraph.cli.reading import find_plugins
     from cnngraph.document import read_stream
 
@@ -91,6 +99,16 @@ def check(
         images=_image_reader(data_dir) if data_dir else None,
         selection=selection,
     )
+    if (fix or diff) and "-" in files:
+        raise click.BadParameter("standard input cannot be changed", param_hint="--fix" if fix else "--diff")
+    if diff:
+        from cnngraph.cli.fixing import show_fixes
+
+        raise Exit(0 if show_fixes(expanded(files, options), reading) else 1)
+    if fix:
+        from cnngraph.cli.fixing import apply_fixes
+
+        apply_fixes(expanded(files, options), reading, to_stderr=format != "text")
     text = read_stream(sys.stdin.buffer, stdin_name, options.limits) if "-" in files else None
     report = check_paths(files, options, text)
     _print(report, format)

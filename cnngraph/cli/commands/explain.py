@@ -55,8 +55,8 @@ def explain(codes: tuple[str, ...], format: Format) -> None:
 
 def _found(name: str) -> Code:
     """The entry of a code. Raises click.BadParameter where there is none."""
+    from cnngraph.diagnostics import did_you_mean
     from cnngraph.lint.codes import all_codes
-    from cnngraph.nearest import did_you_mean
 
     if entry := all_codes().get(name.upper()):
         return entry

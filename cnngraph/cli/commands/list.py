@@ -65,7 +65,7 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _nothing(patterns: Sequence[str], names: Iterable[str]) -> str:
-    from cnngraph.nearest import did_you_mean
+    from cnngraph.diagnostics import did_you_mean
 
     mend = next(
         (mend for each in patterns if (mend := did_you_mean(each, names))), "cnngraph list prints all there are"

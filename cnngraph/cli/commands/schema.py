@@ -77,7 +77,7 @@ def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
             return experiment_schema()
     if kind in DOCUMENTS:
         return document_schema(kind)
-    from cnngraph.nearest import did_you_mean
+    from cnngraph.diagnostics import did_you_mean
 
     known = [*FILES, *DOCUMENTS]
     help = did_you_mean(kind, known) or f"there are {', '.join(known)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn
 
+from cnngraph.diagnostics import Known, Suggestion, did_you_mean
 from cnngraph.fields import NOTHINGS, TRUTHS
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.syntax import (
@@ -31,7 +32,6 @@ from cnngraph.language.expressions.syntax import (
     Slice,
 )
 from cnngraph.language.expressions.values import Fault, bounded
-from cnngraph.nearest import did_you_mean
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 50
@@ -344,7 +344,7 @@ class _Parser:
             self.bare_word(word)
         function = FUNCTIONS.get(name)
         if function is None:
-            mend = did_you_mean(name, FUNCTIONS) or f"there are {', '.join(FUNCTIONS)}"
+            mend = did_you_mean(name, FUNCTIONS) or Known.listed("there are", FUNCTIONS)
             raise ExpressionError(f"there is no function {name}", word.start, word.end, mend, "E402")
         end, parts = self.listed(")", self.next())
         if not function.least <= len(parts) <= function.most:
@@ -359,7 +359,7 @@ class _Parser:
         message = f"{name} is neither a number nor a quoted text"
         if meant := OTHER_WORDS.get(name.lower()):
             raise ExpressionError(message, word.start, word.end, f"write {meant}")
-        raise ExpressionError(message, word.start, word.end, f"did you mean ${name} or '{name}'?")
+        raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
     def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
         """Expressions with commas between them up to the closing bracket, and where it ends."""

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import Known, did_you_mean
 from cnngraph.tensor_type import CHANNELS, TensorType
 
 MAX_INT = 2**53  # beyond it a float would lose digits
@@ -324,7 +324,7 @@ def _size(shape: ShapeValue, word: str, what: str) -> int:
                 return size
             found = f"a vector of {tensor}" if tensor.rank == 1 else f"{tensor}"
             raise Fault("E403", f"{what} has no {word}: it is {found}", f"write {what}.features for all its numbers")
-    mend = did_you_mean(word, SHAPE_WORDS) or f"a tensor has {', '.join(SHAPE_WORDS)}"
+    mend = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
     raise Fault("E403", f"{what} is a tensor of {tensor}: it has no {word}", mend)
 
 

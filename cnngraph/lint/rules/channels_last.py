@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnngraph.diagnostics import Diagnostic, Fix
+from cnngraph.diagnostics import Diagnostic, Fix, Question
 from cnngraph.document import Listing, Table, Value
 from cnngraph.lint.edits import swapped
 from cnngraph.lint.network import Network
@@ -74,7 +74,7 @@ class ChannelsLast(Rule):
                 value.span if value else None,
                 notes=["sizes are [channels, height, width]"],
                 help=f"write {right} if it is an image of {height}×{width} pixels",
-                fixes=[Fix(f"did you mean {right}?", (edit,))] if edit else [],
+                fixes=[Fix(Question(right), (edit,))] if edit else [],
             )
 
     def _looks_swapped(self, first: int, second: int, last: int) -> bool:

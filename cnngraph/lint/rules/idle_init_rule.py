@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, Suggestion
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.nearest import near_words
@@ -52,6 +52,6 @@ class IdleInitRule(Rule):
             span = spec.match.span
             if span.source != network.spec.source or any(rule.fits(node.op, node.path) for node in network.nodes):
                 continue
-            fixes = [Fix(f"did you mean {name}?", (Edit(span, name),)) for name in near_words(rule.match, ops)[:1]]
+            fixes = [Fix(Suggestion(name), (Edit(span, name),)) for name in near_words(rule.match, ops)[:1]]
             help = fixes[0].title if fixes else "match: an op's name, or a path with * (one part) and ** (any)"
             yield self.warning(f"this rule fits no module: {rule.match}", span, help=help, fixes=fixes)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnngraph.diagnostics import Diagnostic, Fix
+from cnngraph.diagnostics import Diagnostic, Fix, Question
 from cnngraph.graph.nodes import Node
 from cnngraph.lint.edits import input_path, set_entry
 from cnngraph.lint.network import Network
@@ -90,4 +90,4 @@ class SingleMerge(Rule):
         for name in written.scope.inputs:
             edit = set_entry(network.text, written, "from", f"[{path}, {name}]") if name != path else None
             if edit:
-                yield Fix(f"did you mean from: [{path}, {name}]?", (edit,))
+                yield Fix(Question(f"from: [{path}, {name}]"), (edit,))

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnngraph.diagnostics import Diagnostic, Fix
+from cnngraph.diagnostics import Diagnostic, Fix, did_you_mean
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.lint.selection import known_codes
-from cnngraph.nearest import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix, SpecError
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, SpecError, Suggestion
 from cnngraph.document import Value, read_file, texts_in
 from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
 from cnngraph.language.usage import names_used
@@ -111,7 +111,7 @@ class UnusedParam(Rule):
         near = near_words(word.text, names)[:1]
         longer = [name for name in names if len(word.text) > 2 and name.startswith(word.text)]
         meant = near or (longer if len(longer) == 1 else [])
-        fixes = [Fix(f"did you mean {name}?", (Edit(word.span, name),)) for name in meant]
+        fixes = [Fix(Suggestion(name), (Edit(word.span, name),)) for name in meant]
         help = fixes[0].title if fixes else f"remove it, or use it: ${word}"
         if removed := remove_key(network.text, "params", word.span):
             fixes.append(Fix(f"remove {word}", (removed,)))

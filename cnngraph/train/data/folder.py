@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from cnngraph.diagnostics import Diagnostic, SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import Diagnostic, Question, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.images import Part, Parts
@@ -152,14 +151,14 @@ def _directly_in(folder: Path) -> str:
 def _folder_meant(folder: Path, inner: Sequence[str]) -> str | None:
     """What to do about a folder that has no folders of classes: one above or below it may have them."""
     if len(inner) == 1 and len(below := folders_in(folder / inner[0])) > 1:
-        return f"did you mean {folder / inner[0]}, which has the folders {some(below)}?"
+        return Question(f"{folder / inner[0]}, which has the folders {some(below)}")
     if not images_in(folder):
         return None
     around = folder.parent
     beside = [each for each in folders_in(around) if images_in(around / each)]
     if len(beside) < 2 or any(split_of(each) for each in beside):
         return "put the images into a folder for each class"
-    return f"did you mean {around}, which has {len(beside)} folders of images?"
+    return Question(f"{around}, which has {len(beside)} folders of images")
 
 
 def files_of(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cnngraph.diagnostics import SpecError
-from cnngraph.nearest import did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.recipe.data import ImageNet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.folder import ENDINGS_HELP, files_of, labelled

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnngraph.diagnostics import SpecError
+from cnngraph.diagnostics import Question, SpecError
 from cnngraph.train.data.formats import is_clutter, is_image
 from cnngraph.train.data.walking import HIDDEN, LINKED, Passed, is_above
 
@@ -197,7 +197,7 @@ def refuse_nested(folder: Path, files: dict[str, list[str]]) -> None:
     has = "has no images itself, but in its folders" if not images_in(folder / name) else "has most images in folders"
     help = "list the classes in the recipe: data.classes, or move the images up"
     if len(inner) > 1:
-        help = f"did you mean {folder / name}? Otherwise {help}"
+        help = f"{Question(str(folder / name))} Otherwise {help}"
     raise SpecError.of(
         "E624", f"{folder / name} {has} {some(inner)}: it is unclear which folders are the classes", help=help
     )
@@ -210,7 +210,7 @@ def refuse_split_names(folder: Path, names: Sequence[str]) -> None:
         message = (
             f"{some(found)} in {folder} could be {'splits or classes' if len(found) > 1 else 'a split or a class'}"
         )
-        place = f"did you mean {folder}? Otherwise " if len(found) > 1 else "rename it, or "
+        place = f"{Question(str(folder))} Otherwise " if len(found) > 1 else "rename it, or "
         raise SpecError.of("E624", message, help=f"{place}list the classes in the recipe: data.classes")
 
 

@@ -1,0 +1,56 @@
+"""What `cnngraph check --fix` and `--diff` do: they apply or show verified fixes, and print them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from cnngraph.cli.messages import print_diagnostics
+from cnngraph.cli.options import Reading
+from cnngraph.cli.reading import find_plugins
+from cnngraph.compilation import fix_spec
+from cnngraph.diagnostics import SpecError
+from cnngraph.document import Table, parse, read_file
+from cnngraph.file_kinds import SPEC, kind_of
+from cnngraph.fixes.apply import Fixed
+from cnngraph.text import one_line, visible
+
+
+def apply_fixes(specs: Iterable[str], reading: Reading, *, to_stderr: bool) -> None:
+    """Change the files, and print each fix. Raises WriteError."""
+    for spec in specs:
+        if (found := _fixed(spec, reading)) is not None:
+            found.write()
+            for each in found.applied:
+                print(one_line(f"fixed {each}"), file=sys.stderr if to_stderr else sys.stdout)
+
+
+def show_fixes(specs: Iterable[str], reading: Reading) -> bool:
+    """Print the changes as a unified diff, what they leave on stderr; whether nothing is wrong. Raises WriteError."""
+    shown: set[str] = set()
+    fine = True
+    for spec in specs:
+        found = _fixed(spec, reading)
+        if found is None:
+            continue
+        diffs = [file.diff() for file in found.files.values()]
+        print(*(visible(diff) for diff in diffs if diff not in shown), sep="", end="")  # files may import the same one
+        shown.update(diffs)
+        if found.diagnostics:
+            print_diagnostics(found.diagnostics, to_stderr=True)
+        fine = fine and found.ok and not diffs
+    return fine
+
+
+def _fixed(spec: str, reading: Reading) -> Fixed | None:
+    """The fixes of a spec; None for a file that is known to be something else."""
+    find_plugins(reading.plugins)
+    try:
+        document = parse(read_file(Path(spec)))[0]
+    except SpecError:
+        document = None
+    kind = kind_of(document) if isinstance(document, Table) else None
+    if kind is not None and kind[0] != SPEC:
+        return None
+    return fix_spec(spec, reading.params, reading.input, max_nodes=reading.max_nodes, plugins=reading.plugins)

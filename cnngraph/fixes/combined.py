@@ -1,0 +1,148 @@
+"""Two changes together, where no single one is a fix: the same slip made twice, or a slip that hides another one.
+
+Many pairs of changes remove any error, and most of them mean nothing. So a pair is tried only if the two say the same
+of different nodes, or if each is a correction that would be offered on its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from cnngraph.diagnostics import (
+    Diagnostic,
+    Edit,
+    Fix,
+    Question,
+    Source,
+    Suggestion,
+    apply_edits,
+    compose_edits,
+)
+from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.candidates import candidates
+from cnngraph.fixes.trials import Errors, Trials, key_of
+from cnngraph.fixes.written import Written
+
+MOST_ALIKE = 12  # combinations of changes that say the same
+MOST_NODES = 6  # nodes that are combined
+LARGEST = 3  # nodes that one fix changes
+MOST_FIRST = 6  # corrections behind which another error shows
+MOST_SECOND = 8  # corrections of that error
+CERTAIN = 1.25  # what a correction costs at most that needs no further reason
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A change that is no fix, and the errors of the text with it."""
+
+    candidate: Candidate
+    errors: tuple[Diagnostic, ...]
+
+
+def combined(
+    trials: Trials, error: Diagnostic, options: list[Candidate], outcomes: list[Outcome]
+) -> tuple[Fix, Errors] | None:
+    """A fix of several changes, and what is left of the errors with it."""
+    return _alike(trials, error, options) or _hidden(trials, error, outcomes)
+
+
+def title_of(changes: tuple[Candidate, ...]) -> str:
+    """What is said of several changes: `did you mean conv, not cnov, and kernel, not kernal?`"""
+    if all(isinstance(each.title, Suggestion) for each in changes):
+        return Question(", and ".join(f"{each.change}, not {each.edits[0].span.text}" for each in changes))
+    shown = [f"write {each.change}" if isinstance(each.title, Question) else each.title for each in changes]
+    return ", and ".join(shown)
+
+
+# -- the same slip made twice
+
+
+def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple[Fix, Errors] | None:
+    for changes in list(_combinations(options))[:MOST_ALIKE]:
+        if trials.spent:
+            return None
+        edits = tuple(edit for each in changes for edit in each.edits)
+        after = trials.after(error, trials.texts(edits))
+        if after is not None:
+            return Fix(title_of(changes), edits), after
+    return None
+
+
+def _combinations(options: list[Candidate]) -> Iterator[tuple[Candidate, ...]]:
+    """Changes of several nodes that give them the same value for the same parameter, likeliest first."""
+    groups: dict[str, list[Candidate]] = {}
+    for each in options:
+        if each.setting:
+            group = groups.setdefault(each.setting, [])
+            if all(each.edits != other.edits for other in group):
+                group.append(each)
+    found = [
+        changes
+        for group in groups.values()
+        for size in range(2, LARGEST + 1)
+        for changes in combinations(group[:MOST_NODES], size)
+    ]
+    yield from sorted(found, key=lambda changes: (len(changes), sum(each.cost for each in changes)))
+
+
+# -- a slip that hides another one
+
+
+def _hidden(trials: Trials, error: Diagnostic, outcomes: list[Outcome]) -> tuple[Fix, Errors] | None:
+    before = Counter(map(key_of, trials.errors))
+    firsts = [each for each in outcomes if not each.candidate.guess and each.candidate.cost <= CERTAIN]
+    firsts = [each for each in firsts if _shown(error, each, before)]
+    for first in firsts[:MOST_FIRST]:
+        texts = trials.texts(first.candidate.edits)
+        for second in _seconds(trials, texts, _shown(error, first, before)[0]):
+            if trials.spent:
+                return None
+            both = {**texts, **_applied(trials, texts, second.edits)}
+            after = trials.after(error, both)
+            if after is not None:
+                edits = _composed(trials, first.candidate.edits, second.edits)
+                if trials.texts(edits) != both:
+                    continue
+                return Fix(title_of((first.candidate, second)), edits), after
+    return None
+
+
+def _shown(error: Diagnostic, outcome: Outcome, before: Errors) -> list[Diagnostic]:
+    """The error that shows once another one is corrected; empty where there are several, or none at a place."""
+    after = Counter(map(key_of, outcome.errors))
+    if after[key_of(error)] >= before[key_of(error)]:
+        return []
+    new = [each for each in outcome.errors if key_of(each) in after - before]
+    return new if len(new) == 1 and new[0].is_error and new[0].span else []
+
+
+def _seconds(trials: Trials, texts: dict[str, str], error: Diagnostic) -> list[Candidate]:
+    """Corrections of the error that shows once another one is corrected."""
+    assert error.span is not None
+    name = error.span.source.name
+    if name not in texts and name not in (trials.written.source.name, *trials.others):
+        return []
+    written = Written(Source(name, texts[name])) if name in texts else trials.written_of(name)
+    found = sorted(candidates(written, error), key=lambda candidate: candidate.cost)
+    return [each for each in found if not each.guess and each.cost <= CERTAIN][:MOST_SECOND]
+
+
+def _applied(trials: Trials, texts: dict[str, str], edits: tuple[Edit, ...]) -> dict[str, str]:
+    """The texts that further edits change."""
+    found = {}
+    for name in {edit.span.source.name for edit in edits}:
+        text = texts.get(name, trials.written_of(name).text)
+        found[name] = apply_edits(text, [edit for edit in edits if edit.span.source.name == name])
+    return found
+
+
+def _composed(trials: Trials, first: tuple[Edit, ...], second: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """Edits of the texts as they are written that do what the first ones and then the second ones do."""
+    found: list[Edit] = []
+    for name in dict.fromkeys(edit.span.source.name for edit in (*first, *second)):
+        ones, twos = ([edit for edit in edits if edit.span.source.name == name] for edits in (first, second))
+        found += compose_edits(trials.written_of(name).source, ones, twos)
+    return tuple(found)
