@@ -38,13 +38,13 @@ def check(spec: str | Path, /, **params: Any) -> list[Diagnostic]:
     return list(Lint(own=True).run(compile_spec(spec, _overrides(params))).diagnostics)
 
 
+@explained()
 def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:
     """The network as a torch.nn.Module, with fresh weights. The spec is a file or a name of the library.
 
     Raises SpecError; PackageError, an ImportError, where PyTorch is not installed or is broken.
     """
-    with explained():
-        from cnngraph.backend import lower
+    from cnngraph.backend import lower
 
     if isinstance(spec_or_graph, Graph):
         if params:
@@ -53,16 +53,16 @@ def build(spec_or_graph: str | Path | Graph, /, **params: Any) -> nn.Module:
     return lower(load(spec_or_graph, **params))
 
 
+@explained()
 def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) -> WeightsReport:
     """Load weights into a network that was built here, and report on every key.
 
     `weights` is a file, .safetensors or .pth, of which no code is run; `"torchvision"` takes those that it publishes,
     `"torchvision:IMAGENET1K_V1"` those of that name. The renames of the network's spec are applied. All must fit but
     a classifier that a param gives another number of classes, which stays as it is; else SpecError is raised, and the
-    model is as it was. Without `strict` what fits is loaded.
+    model is as it was. Without `strict` what fits is loaded. PackageError where a package is missing.
     """
-    with explained():
-        from cnngraph.backend import load_weights, open_weights
+    from cnngraph.backend import load_weights, open_weights
 
     graph = getattr(model, "graph", None)
     names = base_names(graph) if isinstance(graph, Graph) else [type(model).__name__]

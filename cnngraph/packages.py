@@ -10,10 +10,14 @@ from types import TracebackType
 
 OURS = "cnngraph"
 TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
-NEEDED = (  # modules of the packages that pyproject.toml names, or that those bring
-    "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "click",
-    "yaml", "PIL", "scipy",
-)  # fmt: skip
+CORE = ("click", "jsonschema", "networkx", "rich", "yaml")  # modules of what pip always installs with cnngraph
+EXTRAS = {  # modules of each extra in pyproject.toml
+    "train": ("torch", "torchvision", "ignite", "safetensors", "numpy", "matplotlib", "PIL", "filelock"),
+    "draw": ("pygraphviz",),
+    "svhn": ("scipy",),
+    "tensorboard": ("tensorboard",),
+}
+NEEDED = (*CORE, *(module for modules in EXTRAS.values() for module in modules))
 IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
 SOURCES = {  # what pip installs for a module, where that is not called as the module is
     "torch": "torch torchvision",
@@ -51,11 +55,20 @@ def require(*modules: str) -> None:
             raise missing(each)
 
 
+def require_extra(extra: str) -> None:
+    """Raise PackageError where a module of an extra is not installed."""
+    require(*EXTRAS[extra])
+
+
 def missing(module: str) -> PackageError:
-    """The error for a module that is not installed; the line installs the others that are not, too."""
-    others = (each for each in NEEDED if each != module and not _is_there(each))
-    sources = dict.fromkeys(" ".join(map(_source, (module, *others))).split())
-    return PackageError(f"{_title(module)} is not installed", f"pip install {' '.join(sources)}")
+    """The error for a module that is not installed, with the line that installs it."""
+    return PackageError(f"{_title(module)} is not installed", _line(module))
+
+
+def _line(module: str) -> str:
+    """What installs a module: the extra that it belongs to, or else its own package."""
+    extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
+    return f"pip install '{OURS}[{extra}]'" if extra else f"pip install {_source(module)}"
 
 
 def _is_there(module: str) -> bool:
@@ -82,7 +95,7 @@ def explain(error: BaseException) -> PackageError | None:
     if importing in (None, OURS):
         return None
     found = _broken(importing, error)
-    return found if absent is None else PackageError(found.message, f"pip install {_source(absent)}")
+    return found if absent is None else PackageError(found.message, _line(absent))
 
 
 def _absent(error: BaseException) -> str | None:

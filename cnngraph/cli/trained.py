@@ -9,15 +9,19 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument
+from cnngraph.cli.complete import complete_devices, complete_runs, complete_trained, complete_weights
 from cnngraph.cli.messages import complain, print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
     from cnngraph.runs.finished import FinishedRun
 
-run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.")
+run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.", shell_complete=complete_runs)
 trained_argument = argument(
-    "trained", metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name."
+    "trained",
+    metavar="RUN",
+    help="The run's folder; with --weights torchvision, a network by its name.",
+    shell_complete=complete_trained,
 )
 images_argument = argument(
     "images", type=Path, nargs=-1, required=True, metavar="IMAGE...", help="Image files, or folders of them."
@@ -25,10 +29,13 @@ images_argument = argument(
 any_weights_option = click.option(
     "--weights",
     metavar="best|last|torchvision",
+    shell_complete=complete_weights,
     help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
     "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
 )
-device_option = click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where the network runs.")
+device_option = click.option(
+    "--device", default="auto", metavar="auto|cpu|cuda", help="Where the network runs.", shell_complete=complete_devices
+)
 PICTURES = (".png", ".svg", ".pdf")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from cnngraph.cli.complete import complete_devices
+
 data_dir_option = click.option(
     "--data-dir",
     "--data",
@@ -14,7 +16,12 @@ data_dir_option = click.option(
     metavar="FOLDER",
     help="Where image sets are kept, or the folder of your own images.",
 )
-device_option = click.option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
+device_option = click.option(
+    "--device",
+    metavar="auto|cpu|cuda",
+    help="Where it runs; by default as the recipe says.",
+    shell_complete=complete_devices,
+)
 dry_run_option = click.option(
     "--dry-run",
     is_flag=True,

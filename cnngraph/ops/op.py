@@ -82,8 +82,9 @@ class Example(Frozen):
 class Op(Frozen, ABC):
     """An operation with its words filled in.
 
-    Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the
-    manual. `layer` or `code` must be given: an op with a module gives `layer`, one without gives `code`.
+    Subclasses are frozen dataclasses, without a decorator, whose fields are declared with `cnngraph.fields.field`; the
+    docstring is the manual. `layer` or `code` must be given: an op with a module gives `layer`, one without gives
+    `code`.
     """
 
     name: ClassVar[str]

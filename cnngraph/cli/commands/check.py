@@ -10,7 +10,7 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
-from cnngraph.cli.complete import complete_networks
+from cnngraph.cli.complete import complete_networks, complete_recipes
 from cnngraph.cli.messages import json_text, print_diagnostics, print_styled
 from cnngraph.cli.options import Reading, reading_options, selection_options
 
@@ -46,7 +46,12 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     default="text",
     help="How to print it: for people, for programs, as annotations on GitHub, or as SARIF 2.1.0.",
 )
-@click.option("--recipe", metavar="NAME|FILE", help="Check whether the networks can be trained by this recipe.")
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Check whether the networks can be trained by this recipe.",
+    shell_complete=complete_recipes,
+)
 @click.option(
     "--data-dir",
     "--data",
@@ -119,10 +124,10 @@ def check(
 def _image_reader(data_dir: Path) -> ReadImages:
     if not data_dir.is_dir():
         raise click.BadParameter(f"there is no folder {data_dir}", param_hint="--data-dir")
-    from cnngraph.packages import explained
+    from cnngraph.packages import require_extra
 
-    with explained():
-        from cnngraph.train.data.facts import DataReader
+    require_extra("train")
+    from cnngraph.train.data.facts import DataReader
 
     return DataReader(data_dir).facts
 

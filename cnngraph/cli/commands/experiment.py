@@ -10,11 +10,12 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_experiments, complete_recipes
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import is_launched
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.experiment.results import Variant
@@ -36,9 +37,15 @@ RUNS = Path("runs")
     required=True,
     metavar="FILE | SPEC...",
     help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
+    shell_complete=complete_experiments,
 )
 @click.option(
-    "--recipe", "recipes", multiple=True, metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Train the specs by this recipe. May be repeated.",
+    shell_complete=complete_recipes,
 )
 @click.option("--seeds", type=number(1), default=3, metavar="N", help="How many seeds, of specs.")
 @click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
@@ -71,7 +78,7 @@ def experiment(
         print_diagnostics(planned.warnings, to_stderr=True)
     root = out or RUNS / planned.name
 
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     if dry_run:
         _dry_run(planned, root, data_dir, device, quiet)
         return

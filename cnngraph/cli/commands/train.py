@@ -11,13 +11,13 @@ from click.exceptions import Exit
 
 from cnngraph import run_files
 from cnngraph.cli.command import argument, command
-from cnngraph.cli.complete import complete_networks
+from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
 from cnngraph.cli.messages import complain, count, print_styled
 from cnngraph.cli.options import Reading, reading_options
 from cnngraph.cli.published import expectations, weights_option
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import free_cores, is_launched
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile
@@ -42,11 +42,20 @@ if TYPE_CHECKING:
     shell_complete=complete_networks,
 )
 @click.option(
-    "--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the spec's: a name, or a .yaml file."
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Train by this recipe instead of the spec's: a name, or a .yaml file.",
+    shell_complete=complete_recipes,
 )
 @click.option("--out", type=Path, metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
 @data_dir_option
-@click.option("--resume", type=Path, metavar="RUN", help="Go on with the run in this folder, where it stopped.")
+@click.option(
+    "--resume",
+    type=Path,
+    metavar="RUN",
+    help="Go on with the run in this folder, where it stopped.",
+    shell_complete=complete_runs,
+)
 @weights_option
 @device_option
 @quiet_option
@@ -84,7 +93,7 @@ def train(
     else:
         raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
 
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     opened = _opened(weights, job.graph) if weights else None
     if dry_run:
         _dry_run(job, out, data_dir, device, opened, quiet)
