@@ -33,7 +33,7 @@ class Strange(NamedTuple):
     @property
     def message(self) -> str:
         """`U+00A0 (non-breaking space) is not an ordinary space`."""
-        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character {self.meant}")
+        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character `{self.meant}`")
         return f"{code_point(self.character)} is not {wanted}"
 
 

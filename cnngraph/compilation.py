@@ -69,7 +69,7 @@ def compile_spec(
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
-        source = read_file(path, shown(path) if is_name(text) else text, limits_for(max_nodes))
+        source = read_file(path, text if path == Path(text) else shown(path), limits_for(max_nodes))
         source = replace(source, text=texts.get(source.name, source.text))
         return compile_text(
             source,
@@ -83,6 +83,15 @@ def compile_spec(
         )
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
+
+
+def network_of(compilation: Compilation, name: str) -> Graph:
+    """The whole graph of the spec that is called so. Raises SpecError: its errors, or E107 for a library of blocks."""
+    if not compilation.ok:
+        raise SpecError(compilation.diagnostics)
+    if compilation.graph is None:
+        raise SpecError.of("E107", f"{name} is a library of blocks: there is no network in it")
+    return compilation.graph
 
 
 def fix_spec(

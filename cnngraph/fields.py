@@ -21,8 +21,8 @@ Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
 LARGEST = sys.float_info.max
 SHOWN_ITEMS, SHOWN_DEPTH = 8, 3
-WHOLE = "use // (division that rounds down), int(...) or round(...) for a whole number"
-DOLLAR = "an expression has a $ in it"
+WHOLE = "use `//` (floor division), `int(...)` or `round(...)` to get an integer"
+DOLLAR = "an expression must contain a `$`"
 FOR_EXPRESSIONS = (WHOLE, DOLLAR)  # helps that mean nothing where there are none
 THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_']\d{3})+")
 TWO_NUMBERS = re.compile(r"[(]?(\d{1,9})\s*[x×*;, ]\s*(\d{1,9})[)]?")  # a size, as it is written in other places
@@ -114,8 +114,8 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
 def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
     """A value that a kind does not take."""
     if help is None and isinstance(value, str) and value.lower() in NOTHINGS:
-        help = "write null" if isinstance(kind, Optional) else "leave it out for the default"
-    return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
+        help = "write `null`" if isinstance(kind, Optional) else "leave it out to use the default"
+    return FieldError(f"must be {kind.describe()}, got `{show_value(value)}`", help)
 
 
 def text_help(value: object) -> str | None:
@@ -123,7 +123,7 @@ def text_help(value: object) -> str | None:
     if not isinstance(value, str) or not any(each.isdigit() for each in value):
         return None
     if THOUSANDS.fullmatch(value):
-        return f"write {re.sub('[^-+0-9]', '', value)}"
+        return f"write `{re.sub('[^-+0-9]', '', value)}`"
     if not isinstance(core_scalar(value), str):
         return "write it without quotes"
     return DOLLAR if any(each in value for each in "+-*/ ") else None
@@ -139,7 +139,7 @@ def literal_help(help: str | None, text: str, value: object, kind: Kind) -> str 
         kind.convert(int(value))
     except FieldError:
         return None
-    return f"write {int(value)}"
+    return f"write `{int(value)}`"
 
 
 def _whole(value: object) -> bool:
@@ -199,7 +199,7 @@ class Bool(Kind):
     def convert(self, value: object) -> bool:
         if not isinstance(value, bool):
             meant = TRUTHS.get(str(value).lower())
-            raise refuse(self, value, f"write {meant}" if meant else None)
+            raise refuse(self, value, f"write `{meant}`" if meant else None)
         return value
 
     def schema(self) -> Json:
@@ -242,7 +242,7 @@ class Text(Kind):
         return {"type": "string"}
 
     def describe(self) -> str:
-        return "a text"
+        return "a string"
 
 
 class Pair(Kind):
@@ -261,7 +261,7 @@ class Pair(Kind):
             side = one.convert(value)
         except FieldError as error:
             two = TWO_NUMBERS.fullmatch(value) if isinstance(value, str) else None
-            raise refuse(self, value, f"write [{two[1]}, {two[2]}]" if two else error.help) from None
+            raise refuse(self, value, f"write `[{two[1]}, {two[2]}]`" if two else error.help) from None
         return side, side
 
     def schema(self) -> Json:
@@ -283,7 +283,7 @@ class ListOf(Kind):
         if not isinstance(value, list | tuple) or len(value) < self.least:
             raise refuse(self, value)
         if self.most is not None and len(value) > self.most:
-            raise FieldError(f"must be a list of at most {self.most:,}, got one of {len(value):,}")
+            raise FieldError(f"must be a list of at most {self.most:,} elements, got {len(value):,}")
         return tuple(self.item.convert(each) for each in value)
 
     def schema(self) -> Json:

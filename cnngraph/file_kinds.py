@@ -12,9 +12,9 @@ TELLING = {  # words by which a file is known for what it is
     RECIPE: ("data", "epochs", "optimizer"),
 }
 USES = {
-    SPEC: "it is trained by cnngraph train {file}",
-    EXPERIMENT: "it is run by cnngraph experiment {file}",
-    RECIPE: "a network is trained by it: cnngraph train SPEC --recipe {file}",
+    SPEC: "to train it, run `cnngraph train {file}`",
+    EXPERIMENT: "to run it, use `cnngraph experiment {file}`",
+    RECIPE: "to train a network with it, run `cnngraph train SPEC --recipe {file}`",
 }
 
 

@@ -68,17 +68,34 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
     known = network_files()
     if name in known:
         return known[name]
+    if f"blocks/{name}.yaml" in block_files():
+        meant = f"did you mean blocks/{name}, the library of blocks?"
+        raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
-    help = help or "cnngraph list prints what there is; a file of your own is named with its ending"
-    raise SpecError([Diagnostic("E311", f"there is no network {name} in the library", span, help=help)])
+    help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
+    raise SpecError([Diagnostic("E311", f"there is no network `{name}` in the library", span, help=help)])
+
+
+def block_files() -> dict[str, Path]:
+    """The library's files of blocks by the names that `import` has for them, as `blocks/residual.yaml`."""
+    root = library_root()
+    return {path.relative_to(root).as_posix(): path for path in sorted((root / "blocks").glob("*.yaml"))}
 
 
 def find_file(text: str) -> Path:
-    """The file of that path. Raises SpecError (E101) where there is none, but a network of the library is called so."""
+    """The file of that path, or the library's file of blocks that is called so.
+
+    Raises SpecError (E101) where there is none, but a network of the library is called so.
+    """
     path = Path(text)
+    if not os.path.lexists(path):
+        name = path.as_posix()
+        blocks = block_files()
+        if found := blocks.get(name) or blocks.get(f"{name}.yaml"):
+            return found
     if not os.path.lexists(path) and path.stem in network_files():
-        help = Question(f"{path.stem}, the network of the library")
-        raise SpecError([Diagnostic("E101", f"cannot read {text}: there is no such file", help=help)])
+        help = Question(f"`{path.stem}`, the network of the library")
+        raise SpecError([Diagnostic("E101", f"cannot read {text}: file not found", help=help)])
     return path
 
 
@@ -86,7 +103,7 @@ def _file_meant(name: str, folder: Path) -> str | None:
     for ending in (*ENDINGS, ""):
         if os.path.isfile(folder / f"{name}{ending}"):
             return Suggestion(f"./{name}{ending}")
-    return f"{name} is a folder here; name its files: {name}/*.yaml" if os.path.isdir(folder / name) else None
+    return f"`{name}` is a folder; pass its files: `{name}/*.yaml`" if os.path.isdir(folder / name) else None
 
 
 def shown(path: Path) -> str:

@@ -33,10 +33,10 @@ QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
 def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     """The parser's complaint in the author's terms; `too_deep` is what is said of a bound on nesting."""
     began, mark = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
     mark = mark or began
     if mark is None:
-        return Diagnostic("E102", f"{source.name} is not YAML: {problem}")
+        return Diagnostic("E102", f"{source.name} is not valid YAML: {problem}")
     span = _at(source, mark)
     if "nesting depth" in problem:  # newer parsers have a bound of their own, and look far ahead
         return Diagnostic("E501", too_deep, span)
@@ -49,13 +49,13 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     line = line[start : start + MAX_SEARCHED]
     unquoted = UNQUOTED_INDEX.search(line) or QUOTE_AHEAD.search(line)
     if unquoted:
-        help = f'quote the expression: "{unquoted.group(1).strip()}"'
-        return Diagnostic("E102", f"this is not YAML: {problem}", span, help=help)
+        help = f'quote the expression: `"{unquoted.group(1).strip()}"`'
+        return Diagnostic("E102", f"invalid YAML: {problem}", span, help=help)
     context: str = getattr(error, "context", None) or ""
     found = _misplaced(source, span, problem)
     if began is not None:
         found = found or _unfinished(source, context, problem, _at(source, began), span)
-    message, place, mend = found or (f"this is not YAML: {problem}", span, None)
+    message, place, mend = found or (f"invalid YAML: {problem}", span, None)
     return Diagnostic("E102", message, place, help=mend)
 
 
@@ -70,36 +70,36 @@ def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
     """A complaint about one place alone."""
     rest = source.line(span.line)[span.column - 1 :]
     if rest.startswith("\t"):
-        return "a tab cannot indent", span, "indent with spaces, not with tabs"
+        return "tabs are not allowed in indentation", span, "indent with spaces"
     if "escape character" in problem:
         return _escape(source, span)
     if "cannot start any token" in problem and rest[:1] in "@`%" and rest[:1]:
-        help = f"quote it: {_quoted_at(source.line(span.line)[:MAX_SEARCHED], span.column)}"
-        return f"a plain text cannot begin with {rest[0]}", span, help
+        help = f"quote it: `{_quoted_at(source.line(span.line)[:MAX_SEARCHED], span.column)}`"
+        return f"an unquoted string cannot start with `{rest[0]}`", span, help
     if rest.startswith(",") and ("expected key" in problem or "expected '-'" in problem):
-        return "a comma behind the end of a value", span, "remove it: only between { } or [ ] do commas part values"
+        return "unexpected comma after a value", span, "remove it: commas separate values only inside `{ }` and `[ ]`"
     for number in (span.line, span.line - 1):
         if dash := GLUED_DASH.fullmatch(source.line(number)[:MAX_SEARCHED]):
             place = Span(source, number, len(dash[1]) + 1, number, len(dash[1]) + 2)
-            return "a dash needs a space after it", place, f"- {dash[2]}"
+            return DASH, place, f"write `- {dash[2]}`"
     if "mapping values" not in problem and "expected ':'" not in problem:
         return None
     glued = next((each for each in (span.line, span.line - 1) if GLUED.match(source.line(each)[:MAX_SEARCHED])), None)
     if glued:
         name, value = source.line(glued)[:MAX_SEARCHED].split(":", 1)
         place = Span(source, glued, 1 + len(name), glued, 2 + len(name))
-        return COLON, place, f"{name.strip()}: {value.strip()}"
+        return COLON, place, f"write `{name.strip()}: {value.strip()}`"
     if "mapping values" not in problem:
         return None
     line = source.line(span.line)[:MAX_SEARCHED]
     if (written := VALUE.match(line)) and span.column > len(written[1]) + len(written[2]) + 1:
         return (
-            "a second colon in the value of one key",
+            "unexpected second colon in a value",
             span,
-            f"quote the value: {_quoted_at(line, written.start(3) + 1)}",
+            f"quote the value: `{_quoted_at(line, written.start(3) + 1)}`",
         )
-    help = "a colon and a space begin a value: check the indentation, or quote the text"
-    return f"this is not YAML: {problem}", span, help
+    help = "check the indentation, or quote the string: a colon followed by a space starts a value"
+    return f"invalid YAML: {problem}", span, help
 
 
 def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_complaint:
@@ -109,8 +109,8 @@ def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_com
     end = text.rfind(ended[0][0])
     inner = text[ended.start() + 1 : end] if end > ended.end() else ended[0][1:-1]
     if ended[0][0] == "'":
-        return "the text ends at this quote", place, f'write it in double quotes: "{inner}"'
-    return "the text ends at this quote", place, f"write it in single quotes: '{inner}'"
+        return "the string ends at this quote", place, f'use double quotes: `"{inner}"`'
+    return "the string ends at this quote", place, f"use single quotes: `'{inner}'`"
 
 
 def _escape(source: Source, span: Span) -> type_of_complaint:
@@ -119,8 +119,8 @@ def _escape(source: Source, span: Span) -> type_of_complaint:
     column = max(line.rfind("\\", 0, span.column), 0)
     found = ESCAPE.match(line, column)
     place = Span(source, span.line, column + 1, span.line, column + 3)
-    message = f"{found[0] if found else 'this'} is no escape sequence: in double quotes a backslash begins one"
-    return message, place, "use single quotes, or / in a path"
+    message = f"`{found[0] if found else 'this'}` is not an escape sequence: in double quotes a backslash starts one"
+    return message, place, "use single quotes, or `/` in a path"
 
 
 def _quoted_at(line: str, column: int) -> str:
@@ -143,11 +143,12 @@ def _hidden(source: Source, span: Span) -> Diagnostic | None:
         found = strange(code, name=True)
         if found and code.lstrip()[:1] != "#":
             place = Span(source, number, found.start + 1, number, found.start + 2)
-            return Diagnostic("E102", found.message, place, help=f"write {as_meant(code, name=True).strip()}")
+            return Diagnostic("E102", found.message, place, help=f"write `{as_meant(code, name=True).strip()}`")
     return None
 
 
-COLON = "a colon needs a space after it"
+COLON = "missing space after a colon"
+DASH = "missing space after a dash"
 
 
 class Slip(NamedTuple):
@@ -165,11 +166,11 @@ class Slip(NamedTuple):
 def key_slip(key: str) -> Slip | None:
     """A key that is more than a key: `params:{a`, `-op`, one with a non-breaking space in it."""
     if found := strange(key, name=True):
-        return Slip(found.start, found.message, f"write {as_meant(key, name=True).strip()}")
+        return Slip(found.start, found.message, f"write `{as_meant(key, name=True).strip()}`")
     if (glued := GLUED_KEY.fullmatch(key)) and glued[2][0] in "{[":
-        return Slip(len(glued[1]), COLON, f"{glued[1]}: {glued[2]}…")
+        return Slip(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}…`")
     if dash := GLUED_DASH.fullmatch(key):
-        return Slip(0, "a dash needs a space after it", f"- {dash[2]}")
+        return Slip(0, DASH, f"write `- {dash[2]}`")
     return None
 
 
@@ -177,12 +178,14 @@ def text_slip(text: str) -> Slip | None:
     """A plain text that is meant as another one."""
     if comment := GLUED_COMMENT.search(text):
         rest = text[: comment.start()].rstrip()
-        return Slip(comment.start(), "a comment needs a space before #", f"{rest}  {text[comment.start() :]}", rest)
+        return Slip(
+            comment.start(), "missing space before a comment", f"write `{rest}  {text[comment.start() :]}`", rest
+        )
     if GLUED_DASHES.fullmatch(text):
-        return Slip(0, "a dash needs a space after it", f"- {text[1:].partition(' ')[0]}")
+        return Slip(0, DASH, f"write `- {text[1:].partition(' ')[0]}`")
     if found := strange(text):
         meant = as_meant(text).strip()
-        help = f"write {meant}, or quote the text if this character is meant"
+        help = f"write `{meant}`, or quote the string if the character is intended"
         structure = any(meant.count(mark) > text.count(mark) for mark in ",[]{}") or ": " in meant
         return Slip(found.start, found.message, help, "" if structure else meant.strip("\"'"))
     return None
@@ -216,31 +219,31 @@ def _unfinished(source: Source, context: str, problem: str, began: Span, span: S
         return _early_quote(source, span.line, ended)
     before, after = line[: span.column - 1], line[span.column - 1 :]
     if "quoted scalar" in context and "escape" not in problem:
-        return "this quote is not closed", began, "it needs a second one at the end of the text"
+        return "this quote is never closed", began, "add the closing quote at the end of the string"
     if "simple key" in context:
-        return "a colon is missing here", began, "a name, a colon and a space begin each entry"
+        return "missing colon", began, "write each entry as a name, a colon, a space and a value"
     if "flow" in context:
         opened = source.line(began.line)[began.column - 1 :][:1]
         if began.line < span.line:
             closing = {"[": "]", "{": "}"}.get(opened)
-            return f"this {opened} is not closed", began, f"a {closing} is missing at its end"
+            return f"this `{opened}` is never closed", began, f"add the missing `{closing}`"
         word = WORD_BEFORE.search(before[-MAX_SEARCHED:])
         if not word or not after.startswith(":"):
             return None
-        return f"a comma is missing before {word[1]}", span, f"… , {word[1]}: …"
+        return f"missing comma before `{word[1]}`", span, f"write `…, {word[1]}: …`"
     if "alias" in context or "anchor" in context:
-        help = f"quote it: {_quoted_at(source.line(began.line)[:MAX_SEARCHED], began.column)}"
-        return f"a plain text cannot begin with {'*' if 'alias' in context else '&'}", began, help
+        help = f"quote it: `{_quoted_at(source.line(began.line)[:MAX_SEARCHED], began.column)}`"
+        return f"an unquoted string cannot start with `{'*' if 'alias' in context else '&'}`", began, help
     if after[:1] in ("}", "]"):
-        return f"this {after[:1]} closes nothing", span, "remove it, or open one further up"
+        return f"unmatched `{after[:1]}`", span, "remove it, or add the missing opening bracket"
     listed, item = "sequence" in context or "collection" in context, after.startswith(("- ", "-\n")) or after == "-"
     if before.strip(" -") or not context.startswith("while parsing a block"):
         return None
     if began.column == span.column and listed != item:
-        what = "a list's item stands among names" if item else "a name stands among the items of a list"
-        return what, span, "they are all named, or all begin with -"
+        message = "list item among named entries" if item else "named entry among the items of a list"
+        return message, span, "name all entries, or start all of them with `-`"
     above = next((each for each in range(span.line - 1, 0, -1) if source.line(each).strip()), 1)
     other = source.line(above)[:MAX_SHOWN]
     name, indent = other.split(":")[0].strip(" -"), len(other) - len(other.lstrip())
-    help = f"what belongs together begins below each other: {name} at line {above} is indented by {indent}"
-    return f"this line is indented by {span.column - 1}, as nothing above it is", span, help
+    help = f"entries of one mapping must line up: `{name}` on line {above} is indented by {indent} spaces"
+    return f"this line's indentation ({span.column - 1}) matches no line above it", span, help

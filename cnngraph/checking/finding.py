@@ -43,7 +43,8 @@ def find_targets(text: str) -> Iterator[Target]:
     elif os.path.isdir(text):
         yield from (Target(str(path), str(path), path, in_folder=True) for path in yaml_files(Path(text)))
     else:
-        yield Target(text, text, find_file(text))
+        path = find_file(text)
+        yield Target(text, text if path == Path(text) else shown(path), path)
 
 
 def _is_folder(name: str) -> bool:

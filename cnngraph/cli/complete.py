@@ -92,6 +92,12 @@ def _schemas(ctx: Any, incomplete: str) -> Iterable[str]:
     return [*FILES, *DOCUMENTS]
 
 
+def _ops(ctx: Any, incomplete: str) -> Iterable[str]:
+    from cnngraph.ops.registry import builtin_ops
+
+    return builtin_ops()
+
+
 def _codes(ctx: Any, incomplete: str) -> Iterable[str]:
     from cnngraph.lint.codes import all_codes
 
@@ -140,3 +146,4 @@ complete_devices = completer(_devices, "plain")
 complete_weights = completer(_weights)
 complete_codes = completer(_codes, "plain")
 complete_schemas = completer(_schemas, "plain")
+complete_ops = completer(_ops, "plain")

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.exceptions import Exit
 
 from cnngraph.cli.command import argument
 from cnngraph.cli.complete import complete_devices, complete_runs, complete_trained, complete_weights
-from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.cli.messages import print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
@@ -54,26 +53,15 @@ def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> FinishedRu
 def open_classifier(
     trained: str, weights: str | None, device: str, plugins: tuple[str, ...], max_nodes: int
 ) -> Classifier:
-    """The network of a run, or one with published weights. Raises SpecError, or Exit with a message."""
-    from cnngraph.library import ENDINGS, is_name, network_files
+    """The network of a run, or one with published weights. Raises SpecError."""
+    from cnngraph.cli.reading import find_plugins
+    from cnngraph.runs import classifier
 
-    path = Path(trained)
-    is_network = trained.endswith(ENDINGS) or (is_name(trained) and trained in network_files())
-    if is_network and not path.is_dir() and not (weights or "").startswith("torchvision"):
-        complain(f"{trained} is a network, not the folder of a run")
-        complain("--weights torchvision takes its published weights, cnngraph train makes a run of it", "help")
-        raise Exit(1)
-
-    from cnngraph.runs.classifier import is_published, of_run, of_torchvision
-
-    if is_published(weights):
-        assert weights
-        if path.is_dir():
-            complain(f"with --weights {weights} the first word is a network's name, and {trained} is a folder")
-            complain("a run has weights of its own: leave --weights out", "help")
-            raise Exit(1)
-        return of_torchvision(trained, weights, device)
-    return of_run(open_run(path, plugins, max_nodes), weights, device)
+    find_plugins(plugins)
+    opened = classifier.open_classifier(trained, weights, device, plugins=plugins, max_nodes=max_nodes)
+    if opened.warnings:
+        print_diagnostics(opened.warnings, to_stderr=True)
+    return opened
 
 
 def percent(part: float | None) -> str:

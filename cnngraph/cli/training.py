@@ -14,7 +14,7 @@ data_dir_option = click.option(
     "data_dir",
     type=Path,
     metavar="FOLDER",
-    help="Where image sets are kept, or the folder of your own images.",
+    help="Where image sets are kept, or the folder of your own images; by default the variable CNNGRAPH_DATA_DIR.",
 )
 device_option = click.option(
     "--device",

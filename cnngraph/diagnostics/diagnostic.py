@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics.edits import Cause, Fix
 from cnngraph.diagnostics.help import Suggestion
-from cnngraph.diagnostics.repairs import Repair
 from cnngraph.diagnostics.source import Span
 from cnngraph.text import one_line
+
+if TYPE_CHECKING:
+    from cnngraph.diagnostics.repairs import Repair
 
 MAX_UNDERLINED = 160  # characters of a source line that a message shows
 MAX_MISTAKES = 100  # nobody reads more at once
@@ -175,5 +178,5 @@ class Mistakes(list[Diagnostic]):
     def check(self) -> None:
         """Raise SpecError if there are too many."""
         if len(self) > MAX_MISTAKES:
-            message = f"there are more than {MAX_MISTAKES} mistakes, of which these are some"
+            message = f"more than {MAX_MISTAKES} errors; the first {MAX_MISTAKES} are shown"
             raise SpecError([*self[:MAX_MISTAKES], Diagnostic("E504", message)])

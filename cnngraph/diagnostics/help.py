@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from cnngraph.nearest import nearest
+from cnngraph.text import in_backticks
 
 
 class Guess(str):
@@ -37,7 +38,7 @@ class Suggestion(Question):
     names: tuple[str, ...]
 
     def __new__(cls, *names: str) -> Self:
-        suggestion = super().__new__(cls, " or ".join(names))
+        suggestion = super().__new__(cls, in_backticks(names, " or "))
         suggestion.names = names
         return suggestion
 
@@ -55,7 +56,7 @@ class Known(str):
         """The names behind a title, or the first of them."""
         every = list(names)
         dots = ", …" if most is not None and len(every) > most else ""
-        return cls(f"{title} {', '.join(every[:most])}{dots}")
+        return cls(f"{title} {in_backticks(every[:most])}{dots}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> Suggestion | None:

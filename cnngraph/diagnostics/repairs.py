@@ -39,8 +39,9 @@ class ParameterRepair:
         text = ", ".join(map(str, self.settings))
         origins = [each.origin for each in self.settings if each.origin is not None]
         if len(origins) == len(self.settings):
-            return Question(f"{text} at {origins[0]}")
-        return f"add {text} to the {self.op} at {self.span}" if not origins else f"make it {text} at {self.span}"
+            return Question(f"`{text}` at {origins[0]}")
+        verb = "change" if origins else "add"
+        return f"{verb} `{text}` {'in' if origins else 'to'} the `{self.op}` at {self.span}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class PadRepair:
     def title(self) -> str:
         """`put {op: pad, …} before the max_pool at spec.yaml:5`."""
         remove = ", and remove its padding" if self.padding else ""
-        return f"put {self.node} before the {self.op} at {self.span}{remove}"
+        return f"insert `{self.node}` before the `{self.op}` at {self.span}{remove}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class ProjectionRepair:
     @property
     def title(self) -> str:
         """`project the shortcut, and read that instead of in: {op: conv, from: in, …}`."""
-        return f"project the shortcut, and read that instead of {self.name}: {self.node}"
+        return f"project the shortcut and read the projection instead of `{self.name}`: `{self.node}`"
 
 
 Repair: TypeAlias = ParameterRepair | PadRepair | ProjectionRepair

@@ -17,7 +17,7 @@ WIDE = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-RAISE = "--max-nodes raises the bound, if this is meant"
+RAISE = "if this is intended, raise the limit with `--max-nodes`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
             raise SpecError([_too_large(name, limits)])
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        reason = "file not found" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
     except ValueError:  # a zero byte in the path
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: file not found")]) from None
 
 
 def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
@@ -62,7 +62,7 @@ def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
 
 
 def _too_large(name: str, limits: Limits) -> Diagnostic:
-    message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
+    message = f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec"
     return Diagnostic("E501", message, help=RAISE)
 
 
@@ -72,7 +72,7 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
         wide = "UTF-16"
     if wide:
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {wide}", help="save it as UTF-8")])
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is encoded as {wide}", help="save it as UTF-8")])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -90,4 +90,4 @@ def no_file(about: os.stat_result) -> str | None:
     """What stands where a file should be; None for a file. A pipe or a device might never end."""
     if stat.S_ISREG(about.st_mode):
         return None
-    return "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
+    return "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"

@@ -30,7 +30,7 @@ def write_flow(value: object) -> str:
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):
         return repr(value)
-    raise TypeError(f"{type(value).__name__} is not a value of YAML")
+    raise TypeError(f"{type(value).__name__} is not a YAML value")
 
 
 def write_key(key: str) -> str:

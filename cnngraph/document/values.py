@@ -98,4 +98,4 @@ def value_of(plain: object, span: Span) -> Value:
         return Listing(tuple(value_of(each, span) for each in plain), span)
     if isinstance(plain, dict):
         return Table(tuple(Entry(str(key), span, value_of(each, span)) for key, each in plain.items()), span)
-    raise TypeError(f"a spec's values are numbers, texts, lists and mappings, not {type(plain).__name__}")
+    raise TypeError(f"a spec consists of numbers, strings, lists and mappings, not {type(plain).__name__}")

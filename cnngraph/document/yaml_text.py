@@ -32,10 +32,10 @@ from cnngraph.syntax_errors import (
 MAX_CUT = 9  # digits behind a comma that cuts a number in two
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
-TOO_DEEP = f"nested more than {MAX_NESTING} deep"
+TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FREE_TEXT = frozenset({"about", "paper", "name"})  # keys whose value is for people
-INSTEAD_OF_ANCHOR = "write a block and use it twice: blocks: {name: {op: …}}, then op: name"
+INSTEAD_OF_ANCHOR = "define a block and use it twice: `blocks: {name: {op: …}}`, then `op: name`"
 HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
 
 
@@ -80,7 +80,9 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise _RefusedError(Diagnostic("E102", "a file holds one document", self.span(event)))
+                    raise _RefusedError(
+                        Diagnostic("E102", "a file must contain a single YAML document", self.span(event))
+                    )
             elif isinstance(event, yaml.NodeEvent):
                 value = self.value(event, 0)
         return value
@@ -106,8 +108,8 @@ class _Reader:
                 raise _RefusedError(self.diagnostics.pop())
             text = slip.meant
         elif event.style == '"' and is_escaped_path(text, self.source.line(span.line)[span.column - 1 :]):
-            message = "in double quotes a backslash begins an escape sequence"
-            self.diagnostics.append(Diagnostic("E102", message, span, help="use single quotes, or / in a path"))
+            message = "in double quotes a backslash starts an escape sequence"
+            self.diagnostics.append(Diagnostic("E102", message, span, help="use single quotes, or `/` in a path"))
         return Scalar(core_scalar(text) if plain else text, span, not plain)
 
     def slipped(self, slip: Slip, span: Span) -> None:
@@ -126,8 +128,8 @@ class _Reader:
             if not numbers:
                 found.append(item)
                 continue
-            message = f"a comma is missing between {numbers[0]} and {numbers[1]}"
-            help = f"write {', '.join(numbers)}"
+            message = f"missing comma between `{numbers[0]}` and `{numbers[1]}`"
+            help = f"write `{', '.join(numbers)}`"
             self.diagnostics.append(Diagnostic("E102", message, item.span, help=help))
             found += [Scalar(core_scalar(number), item.span) for number in numbers]
         return tuple(found)
@@ -137,7 +139,7 @@ class _Reader:
         glued = GLUED_KEY.fullmatch(key) if isinstance(value, Scalar) and value.value is None else None
         if glued is None:
             return key, value
-        self.slipped(Slip(len(glued[1]), COLON, f"{glued[1]}: {glued[2]}"), span)
+        self.slipped(Slip(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}`"), span)
         return glued[1], Scalar(core_scalar(glued[2]), span)
 
     def table(self, start: yaml.Event, depth: int) -> Table:
@@ -153,8 +155,8 @@ class _Reader:
                 key, value = self.apart(key, value, span)
             if key in entries:
                 first = entries[key].key_span
-                notes = (f"{key} first stands at {first}",)
-                message, help = f"{key} is given twice", "remove one of the two"
+                notes = (f"the first `{key}` is at {first}",)
+                message, help = f"duplicate key `{key}`", "remove one of them"
                 self.diagnostics.append(Diagnostic("E103", message, span, notes=notes, help=help, key=key))
                 continue
             entries[key] = Entry(key, span, value)
@@ -162,12 +164,12 @@ class _Reader:
 
     def key(self, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            self.refuse("E102", "a key must be a plain word", event)
+            self.refuse("E102", "a key must be a string", event)
         key: str = event.value
         if key == "<<":
-            self.refuse("E104", "merge keys are not used here", event, INSTEAD_OF_ANCHOR)
+            self.refuse("E104", "YAML merge keys are not supported", event, INSTEAD_OF_ANCHOR)
         if len(key) > MAX_KEY:
-            self.refuse("E501", f"a key of {len(key):,} characters: at most {MAX_KEY}", event)
+            self.refuse("E501", f"the key has {len(key):,} characters, the maximum is {MAX_KEY}", event)
         if not event.style and (slip := key_slip(key)):
             self.slipped(slip, self.span(event))
             raise _RefusedError(self.diagnostics.pop())
@@ -180,17 +182,17 @@ class _Reader:
             before = whole[-1] if whole else None
             if before and (number := _cut_number(before, entry)):
                 whole[-1] = replace(before, value=number[0])
-                message = f"the comma ends the value of {before.key} here"
+                message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=number[1]))
             elif before and _continues(before.value, entry.value):
                 text = f"{before.value.plain()}, {entry.key}"
-                help = f'quote it: {before.key}: "{text}"'
+                help = f'quote the value: `{before.key}: "{text}"`'
                 meant: Value = Scalar(text, before.value.span, True)
                 if text.startswith("(") and text.endswith(")") and "$" not in text:  # as Python writes a list
-                    help = f"write a list: {before.key}: [{text[1:-1]}]"
+                    help = f"write a list: `{before.key}: [{text[1:-1]}]`"
                     parts = [core_scalar(each.strip()) for each in text[1:-1].split(",")]
                     meant = Listing(tuple(Scalar(each, before.value.span) for each in parts), before.value.span)
-                message = f"the comma ends the value of {before.key} here"
+                message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
                 whole[-1] = replace(before, value=meant)
             else:
@@ -201,19 +203,19 @@ class _Reader:
         self.values += 1
         tag = getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent):  # of no anchor: the first one ends the reading
-            message = f"*{event.anchor} is an alias to YAML, and there are none here"
-            help = f'quote a pattern: "*{event.anchor}"; to reuse a node, {INSTEAD_OF_ANCHOR}'
+            message = f"`*{event.anchor}` is a YAML alias, and aliases are not supported"
+            help = f'quote it if it is a pattern: `"*{event.anchor}"`; to reuse a node, {INSTEAD_OF_ANCHOR}'
             self.refuse("E104", message, event, help)
         if getattr(event, "anchor", None):
-            self.refuse("E104", "anchors and aliases are not used here", event, INSTEAD_OF_ANCHOR)
+            self.refuse("E104", "YAML anchors and aliases are not supported", event, INSTEAD_OF_ANCHOR)
         if tag and tag != "!":
-            self.refuse("E104", f"the tag {tag[:40]} has no meaning here", event, "remove it")
+            self.refuse("E104", f"the YAML tag `{tag[:40]}` is not supported", event, "remove it")
         if depth > MAX_NESTING:
             self.refuse("E501", TOO_DEEP, event)
         if self.values > self.limits.values:
             self.refuse("E501", f"{self.source.name} has more than {self.limits.values:,} values", event, RAISE)
         if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
-            self.refuse("E501", "a number of more than 18 digits", event)
+            self.refuse("E501", "the number has more than 18 digits", event)
 
     def refuse(self, code: str, message: str, event: yaml.Event, help: str | None = None) -> NoReturn:
         raise _RefusedError(Diagnostic(code, message, self.span(event), help=help))
@@ -243,6 +245,6 @@ def _cut_number(before: Entry, after: Entry) -> tuple[Value, str] | None:
         return None
     written = f"{before.key}: {first}.{after.key}"
     if first == 0:
-        return Scalar(float(f"0.{after.key}"), span), f"write a point: {written}"
+        return Scalar(float(f"0.{after.key}"), span), f"write a decimal point: `{written}`"
     pair = Listing((Scalar(first, span), Scalar(int(after.key), span)), span)
-    return pair, f"write a list, {before.key}: [{first}, {after.key}], or a point: {written}"
+    return pair, f"write a list, `{before.key}: [{first}, {after.key}]`, or a decimal point: `{written}`"

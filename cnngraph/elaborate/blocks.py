@@ -10,6 +10,7 @@ from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Bound, Given, Reads, Tensors
 from cnngraph.language.expressions.values import spend
 from cnngraph.language.model import BlockSpec, NodeSpec
+from cnngraph.text import in_backticks
 
 
 def check_params(block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> None:
@@ -20,10 +21,10 @@ def check_params(block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> 
     passes = block.body.op is not None and block.body.repeat is None
     for key, given in words.items():
         if key not in known and not passes:
-            raise unknown_word(key, f"the block {block.name}", known, given.key_span)
+            raise unknown_word(key, f"the block `{block.name}`", known, given.key_span)
     if missing:
-        message = f"{block.name} needs {' and '.join(missing)}"
-        raise ProblemError("E206", message, child.span, help=Guess(f"add {missing[0]}: …"), key=missing[0])
+        message = f"the block `{block.name}` requires {in_backticks(missing, ' and ')}"
+        raise ProblemError("E206", message, child.span, help=Guess(f"add `{missing[0]}: …`"), key=missing[0])
 
 
 def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) -> dict[str, Bound]:
@@ -35,9 +36,13 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
     if len(values) != len(names):
         values = tuple(Tensors((ref,)) for ref in reads.refs)
     if len(values) != len(names):
-        wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({', '.join(names)})"
-        message = f"the block {block.name} reads {wanted}, got {len(values)}"
-        help = "name them in the block: inputs: [x, skip]" if block.inputs is None else f"from: [{', '.join(names)}]"
+        wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({in_backticks(names)})"
+        message = f"the block `{block.name}` expects {wanted}, got {len(values)}"
+        help = (
+            "name the inputs in the block: `inputs: [x, skip]`"
+            if block.inputs is None
+            else f"write `from: [{', '.join(names)}]`"
+        )
         raise ProblemError("E210", message, child.span, notes=maker.trace.facts(reads), help=help)
     return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 

@@ -35,8 +35,8 @@ class Use:
 
     def __str__(self) -> str:
         if self.block is not None:
-            return f"in block {self.block.name}, used as {self.path} at {self.span}"
-        return f"in round {self.number} of the repeat at {self.span}, {self.path}"
+            return f"in block `{self.block.name}`, used as `{self.path}` at {self.span}"
+        return f"in iteration {self.number} of the repeat at {self.span}, `{self.path}`"
 
 
 @dataclass(slots=True)
@@ -62,27 +62,29 @@ class Budget:
         if nodes + more > self.max_nodes:
             what = f"{self.max_nodes:,} nodes"
         elif self.visits > self.max_nodes * VISITS_PER_NODE:
-            what = f"{self.max_nodes * VISITS_PER_NODE:,} nodes, blocks and rounds, absent ones counted"
+            what = f"{self.max_nodes * VISITS_PER_NODE:,} nodes, blocks and iterations, including absent ones"
         if what:
-            help = "--max-nodes raises the bound, if this is meant"
+            help = "if this is intended, raise the limit with `--max-nodes`"
             raise TooLargeError("E502", f"the network has more than {what}", span, help)
 
     def spend(self, steps: int) -> None:
         """Count connections, params and elements of lists gone through; raises TooLargeError."""
         self.steps += steps
         if self.steps > self.max_nodes * STEPS_PER_NODE and self.at is not None:
-            message = f"the network takes more than {self.max_nodes * STEPS_PER_NODE:,} steps to work out"
-            raise TooLargeError("E502", message, self.at, "fewer or shorter lists, or --max-nodes")
+            message = f"elaborating the network takes more than {self.max_nodes * STEPS_PER_NODE:,} steps"
+            raise TooLargeError(
+                "E502", message, self.at, "use fewer or shorter lists, or raise the limit with `--max-nodes`"
+            )
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
         """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""
         if any(each.block is block for each in self.chain):
             inside = [each.block for each in self.chain if each.block is not None]
             circle = " → ".join(each.name.text for each in (*inside[inside.index(block) :], block))
-            message = f"the block {block.name} reaches itself: {circle}"
-            raise ProblemError("E306", message, block.name.span, help="repeat: runs a block a number of times")
+            message = f"the block `{block.name}` contains itself: {circle}"
+            raise ProblemError("E306", message, block.name.span, help="use `repeat` to run a block several times")
         if len(self.chain) >= MAX_NESTING:
-            raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
+            raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} levels deep", span)
         self.chain.append(Use(block, 0, path, span))
 
     def enter_round(self, number: int, path: str, span: Span) -> None:
@@ -124,7 +126,7 @@ class Budget:
         for diagnostic in self.diagnostics:
             times = self.repeated.get((diagnostic.code, diagnostic.span), 0) if diagnostic.span else 0
             if times:
-                more = f"and the same in {times} more {'use' if times == 1 else 'uses'}"
+                more = f"the same error occurs in {times} more {'use' if times == 1 else 'uses'}"
                 diagnostic = replace(diagnostic, notes=(*diagnostic.notes, more))
             found.append(diagnostic)
         return tuple(sorted(found, key=lambda item: (item.file or "", item.line or 0, item.column or 0)))

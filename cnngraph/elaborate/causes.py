@@ -12,6 +12,7 @@ from cnngraph.elaborate.values import Given, Reads
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
 LONGEST_CHAIN = 12  # nodes behind an input that are examined
 MOST_SUSPECTS = 40  # tensors behind a refused op, among whose nodes a fix is searched
@@ -71,8 +72,8 @@ class Trace:
         named = list(self.named(reads))
         if len(named) == 1:
             name, ref = named[0]
-            return (f"reads {name} {self.type_of(ref)}, {self.producer(ref)}",)
-        return tuple(" · ".join(f"{name} {self.type_of(ref)}" for name, ref in row) for row in in_rows(named))
+            return (f"reads `{name}` {self.type_of(ref)}, {self.producer(ref)}",)
+        return tuple(" · ".join(f"`{name}` {self.type_of(ref)}" for name, ref in row) for row in in_rows(named))
 
     def history(self, ref: Ref) -> tuple[str, ...]:
         """What made a tensor."""
@@ -84,7 +85,7 @@ class Trace:
         if ref.node < 0:
             return "the network's input"
         node = self.nodes[ref.node]
-        return f"from {node.op} at {node.span}"
+        return f"from `{node.op}` at {node.span}"
 
     def named(self, reads: Reads) -> Iterator[tuple[str, Ref]]:
         """Each tensor with the name the author used for it."""
@@ -112,17 +113,17 @@ class Trace:
             node = self.nodes[index]
             before = self.type_of(node.reads[0]) if node.reads else None
             if before is None or aspect(before) != aspect(node.types[0]):
-                return f"{node.op}{self.telling_words(index, aspect)} at {node.span}"
+                return f"`{node.op}`{self.telling_words(index, aspect)} at {node.span}"
         return None
 
     def telling_words(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
         """The words of a node that set the aspect."""
         words = self.words[index]
         names = ("out",) if aspect is channels_of else SIZE_PARAMETERS
-        given = [f"{name} {show_value(words[name].value)}" for name in names if name in words]
+        given = [f"{name}: {show_value(words[name].value)}" for name in names if name in words]
         if aspect is sizes_of and "stride" in words and words["stride"].value != 1:
             given = given[:1]
-        return f" {', '.join(given)}" if given else ""
+        return f" ({in_backticks(given)})" if given else ""
 
     def chain(self, ref: Ref, through_forks: bool = False) -> list[int]:
         """The nodes behind a tensor, nearest first, as long as each reads one; up to a fork unless told otherwise."""

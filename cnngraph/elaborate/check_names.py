@@ -17,6 +17,7 @@ from cnngraph.language.words import NODE_KEYS
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry
+from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
@@ -28,10 +29,10 @@ def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
     """Nothing has that name."""
     other = registry.called(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
-    help: str = near or Known("docs/ops.md lists the ops; a block of another file needs import:")
+    help: str = near or Known("docs/ops.md lists the ops; add `import` to use a block of another file")
     if op.text in NODE_KEYS:
-        help = f"{op} is a key of a node, not an op: {op}: …"
-    return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
+        help = f"`{op}` is a key of a node, not an op: write `{op}: …`"
+    return ProblemError("E313", f"there is no op or block `{op.text}`", op.span, help=help)
 
 
 def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
@@ -39,16 +40,16 @@ def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> Prob
     options = list(known)
     if key in NODE_KEYS:
         return ProblemError(
-            "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
+            "E207", f"`{key}` cannot be set in a row, `first` or `last`", span, help="set it on the node"
         )
-    takes = Known.listed(f"{owner} takes", options) if options else f"{owner} takes no words"
+    takes = Known.listed("its parameters are", options) if options else f"{owner} has no parameters"
     near = _meant(key, options)
     help = Suggestion(near) if near else takes
     if key in NEEDLESS:
         help = f"remove it: {NEEDLESS[key]}"
     elif key in NODES_OF_THEIR_OWN:
-        help = "write it as a node of its own, below this one"
-    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=help)
+        help = "add a separate node for it below this one"
+    return ProblemError("E207", f"{owner} has no parameter `{key}`", span, help=help)
 
 
 def _meant(word: str, options: list[str]) -> str | None:
@@ -125,8 +126,8 @@ class _Checker:
     def block(self, block: BlockSpec) -> None:
         name = block.name.text
         if self.registry.reserves(name):
-            message = f"{name} is the name of an op"
-            self.tell(ProblemError("E308", message, block.name.span, help="give the block another name"), name)
+            message = f"`{name}` is the name of an op"
+            self.tell(ProblemError("E308", message, block.name.span, help="rename the block"), name)
         inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
         own: set[str] = set()
         later = {param.name.text for param in block.params}
@@ -177,13 +178,13 @@ class _Checker:
         """A path that begins with no name in reach, though perhaps with one further out."""
         outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
         if outside:
-            message = f"{name} is outside: a body sees its own nodes and what it reads"
-            help = "read it where the block is used, and name it in the block: inputs: [x, skip]"
-            return ProblemError("E301", message, span, notes=(f"{name} is at {outside[0].span}",), help=help)
+            message = f"`{name}` is defined outside this block; a block sees only its own nodes and inputs"
+            help = "pass it to the block with `from`, and name it in the block's inputs: `inputs: [x, skip]`"
+            return ProblemError("E301", message, span, notes=(f"`{name}` is at {outside[0].span}",), help=help)
         help = did_you_mean(name, names.readable) or in_reach(names.readable)
         if name == "in":
-            help = f"say which input: {' or '.join(sorted(names.inputs))}"
-        return ProblemError("E301", f"there is no node {name} here", span, help=help)
+            help = f"name one of the inputs: {in_backticks(sorted(names.inputs), ' or ')}"
+        return ProblemError("E301", f"there is no node `{name}` here", span, help=help)
 
     def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
         label = child.name.text
@@ -223,7 +224,7 @@ class _Checker:
             if any(each.key == "op" for each in overlays):
                 return
             entries += [each for each in overlays if each.key not in OVERLAY_WORDS]
-        owner = f"the block {op}" if self.library.find(op.text) else op.text
+        owner = f"the block `{op}`" if self.library.find(op.text) else f"`{op}`"
         for entry in entries:
             if entry.key not in known:
                 self.tell(unknown_word(entry.key, owner, known, entry.key_span), label)

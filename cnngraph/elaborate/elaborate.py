@@ -141,8 +141,10 @@ def _bind_params(spec: Spec, env: Env) -> None:
     """The file's params, in order: a default may use earlier ones."""
     for param in spec.library.params.values():
         if param.default is None:
-            message = f"the param {param.name} has no default and is not given"
-            raise ProblemError("E206", message, param.name.span, help=f"say --set {param.name}=…, or give a default")
+            message = f"the param `{param.name}` has neither a value nor a default"
+            raise ProblemError(
+                "E206", message, param.name.span, help=f"pass `--set {param.name}=…`, or write a default"
+            )
         given: Given = env.given(param.name.span, param.default)
         env.params[param.name.text] = given
 
@@ -156,11 +158,11 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     bounds = {}
     for name, each in entries:
         if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
-            raise ProblemError("E108", f"{name} cannot be an input's name", each.span)
+            raise ProblemError("E108", f"`{name}` is not a valid input name", each.span)
         ref = maker.add_input(name, _input_type(env.evaluate(each), each.span))
         bounds[name] = Bound(Tensors((ref,)), each.span)
     if not bounds:
-        raise ProblemError("E107", "the network has no input", value.span)
+        raise ProblemError("E107", "the network has no `input`", value.span)
     return bounds
 
 
@@ -173,26 +175,25 @@ def _input_help(value: Any) -> str:
         case [_, _] if sizes is value:
             image, line = f"[1, {sizes[0]}, {sizes[1]}]", f"[{sizes[0]}, 1, {sizes[1]}]"
             if image == line:
-                return f"input: {line} for a 1-D input, which is a map of height 1"
-            return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
+                return f"write `input: {line}` for a 1-D signal (a map of height 1)"
+            return f"write `input: {image}` for a greyscale image, `input: {line}` for a 1-D signal (a map of height 1)"
         case [_, _, _] if sizes is not value:
-            return f"input: {write_flow(sizes)}"
+            return f"write `input: {write_flow(sizes)}`"
         case [batch, channels, height, width] if sizes is value:
-            image = f"leave out the batch: input: {show_value([channels, height, width])}"
-            if type(batch) is not int or batch < 2:
-                return image
-            return f"{image}; 3-D inputs are not supported"
+            if type(batch) is not int or batch < 2 or channels in (1, 3, 4):
+                return f"leave out the batch size: `input: {show_value([channels, height, width])}`"
+            return "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"
         case int():
-            return f"input: [{sizes}] for a vector, input: [3, 224, 224] for an image"
-    return "input: [3, 224, 224]  # channels, height, width"
+            return f"write `input: [{sizes}]` for a vector, `input: [3, 224, 224]` for an image"
+    return "write for example `input: [3, 224, 224]` (channels, height, width)"
 
 
 def _input_type(value: Any, span: Span) -> TensorType:
     """The network's input: [channels, height, width] or [features]."""
     if not isinstance(value, list) or len(value) not in (1, 3):
-        message = f"input must be [channels, height, width] or [features], got {show_value(value)}"
+        message = f"`input` must be [channels, height, width] or [features], got `{show_value(value)}`"
         raise ProblemError("E107", message, span, help=_input_help(value))
     try:
         return TensorType.of(tuple(Int(1, 1_000_000).convert(each) for each in value))
     except FieldError as error:
-        raise ProblemError("E205", f"a size of the input {error.message}", span, help=error.help) from None
+        raise ProblemError("E205", f"a size in `input` {error.message}", span, help=error.help) from None

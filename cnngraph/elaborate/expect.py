@@ -28,13 +28,15 @@ def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
     tensors = bound.tensors()
     good = isinstance(sizes, list) and all(size == "_" or (type(size) is int and size > 0) for size in sizes)
     if not good:
-        message = f"expect must be sizes such as [64, 28, 28], _ for any, got {show_value(sizes)}"
+        message = (
+            f"`expect` must be a list of sizes such as [64, 28, 28], with _ for any size, got `{show_value(sizes)}`"
+        )
         raise ProblemError("E205", message, span)
     for ref in tensors.refs:
         found = maker.type_of(ref).sizes
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
             continue
-        message = f"expected {show_sizes(sizes)}, but here it is {maker.type_of(ref)}"
+        message = f"expected shape {show_sizes(sizes)}, got {maker.type_of(ref)}"
         pairs = zip(sizes, found, strict=True) if len(found) == len(sizes) else ()
         differs = tuple(axis for axis, (want, have) in enumerate(pairs) if want not in ("_", have))
         cause = Cause(span, "expect", (write_flow(found),), differs)

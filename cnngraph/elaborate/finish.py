@@ -20,6 +20,7 @@ from cnngraph.language.model import InitSpec, Spec, Word
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
 DEFAULT_OUTPUT = "output"
 
@@ -103,7 +104,7 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[
         except UnknownError:
             pass
     if len(nothing) == len(wanted) > 0:
-        message = "no output is left: every one is absent here, with nothing in its place"
+        message = "the network has no outputs: all of them are absent, and nothing replaces them"
         told.append(Diagnostic("E304", message, spec.outputs[0][1].span))
     return outputs, nothing
 
@@ -112,17 +113,17 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
     """The one tensor that an output is; `path` is how the author names it, None for the last node, called `name`."""
     what, span = (path.text, path.span) if path else (name, bound.span)
     if bound.unused:
-        message = f"{what} is marked unused, so it cannot be an output"
-        raise ProblemError("E312", message, span, help=None if path else "say outputs: {logits: …}")
+        message = f"`{what}` is marked `unused`, so it cannot be an output"
+        raise ProblemError("E312", message, span, help=None if path else "name the outputs: `outputs: {logits: …}`")
     refs = bound.tensors().refs
     if not refs:
-        message = f"there is no output: {what} is absent here, with nothing in its place"
-        raise ProblemError("E304", message, span, help="name the outputs: outputs: {logits: …}")
+        message = f"the network has no output: `{what}` is absent, and nothing replaces it"
+        raise ProblemError("E304", message, span, help="name the outputs: `outputs: {logits: …}`")
     if len(refs) != 1:
-        message = f"an output is one tensor, but {what} is a list of {len(refs)}"
-        raise ProblemError("E322", message, span, help=f"name a part ({what}.0), or concat them")
+        message = f"an output must be a single tensor, but `{what}` is a list of {len(refs)}"
+        raise ProblemError("E322", message, span, help=f"select one (`{what}.0`), or concatenate them with `concat`")
     if not env.type_of(refs[0]).batched:
-        raise ProblemError("E212", f"an output is made of images, and {what} is a free parameter", span)
+        raise ProblemError("E212", f"`{what}` is a free parameter, which has no batch, so it cannot be an output", span)
     return refs[0]
 
 
@@ -131,12 +132,12 @@ def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
     training = {word.text for word in spec.training_only}
     for word in spec.training_only:
         if word.text not in names:
-            help = did_you_mean(word.text, names) or f"the outputs are {', '.join(names)}"
-            yield Diagnostic("E314", f"training_only names no output: {word}", word.span, help=help)
+            help = did_you_mean(word.text, names) or f"the outputs are {in_backticks(names)}"
+            yield Diagnostic("E314", f"there is no output `{word}`", word.span, help=help)
     left = [name for name in names if name not in nothing]
     if left and training.issuperset(left):
-        message = "no output is left in eval mode: every one is training_only"
-        help = "write training_only: [] to compute it in eval mode too, or name another output"
+        message = "the network has no outputs in eval mode: all of them are in `training_only`"
+        help = "write `training_only: []` to compute them in eval mode too, or add another output"
         yield Diagnostic("E314", message, spec.training_only[0].span, help=help)
 
 
@@ -153,7 +154,7 @@ def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[
     """Nodes that nothing reads, each reported once: at the outermost block whose value it is, and at its first use."""
     root, nodes = walked.root, walked.nodes
     found = [
-        Diagnostic("E312", f"{nodes[index].path} is marked unused, yet it is read", nodes[index].span)
+        Diagnostic("E312", f"`{nodes[index].path}` is marked `unused`, but it is read", nodes[index].span)
         for index in sorted(live & unused)
     ]
     read = {ref.node for index, node in enumerate(nodes) if index not in unused for ref in node.reads}
@@ -171,16 +172,20 @@ def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[
         seen[span] = index
         fact = walked.passed_over.get(index)
         notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
-        found.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
+        found.append(Diagnostic("E316", f"`{path}` is never used", span, node=path, notes=notes, help=help))
     used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
     for position, name in enumerate(walked.inputs):
         if -1 - position not in used and used:
-            found.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
+            found.append(
+                Diagnostic("E316", f"the input `{name}` is never used", root.span, help="remove it, or read it")
+            )
     return found
 
 
-PASSED_OVER_HELP = "an absent node hands on its first input: name this one first in its from, or as its else"
-UNREAD_HELP = "read it with from:, remove it, or mark it unused: true (built for its weights' keys, never run)"
+PASSED_OVER_HELP = (
+    "an absent node passes its first input through: list this node first in its `from`, or name it in its `else`"
+)
+UNREAD_HELP = "read it with `from`, remove it, or mark it `unused: true` (built for the keys of its weights, never run)"
 
 
 def _all_scopes(root: Scope) -> Iterable[Scope]:
@@ -212,7 +217,7 @@ def _init_rule(spec: InitSpec, env: Env) -> InitRule:
         try:
             values[entry.key] = read_init(given.value)
         except FieldError as error:
-            raise ProblemError("E702", f"{entry.key} {error.message}", given.span, help=error.help) from None
+            raise ProblemError("E702", f"`{entry.key}` {error.message}", given.span, help=error.help) from None
     return InitRule(spec.match.text, values)
 
 
@@ -225,7 +230,7 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
         shape = node.parameters.get(entry.key)
         reason = value.refusal(shape) if shape is not None else None
         if reason:
-            note = f"{node.path}.{entry.key} is {show_sizes(shape or ())}"
+            note = f"`{node.path}.{entry.key}` has shape {show_sizes(shape or ())}"
             yield Diagnostic("E703", reason, entry.key_span, notes=(note,))
             return
 
@@ -236,12 +241,12 @@ def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterabl
     if not fitting:
         return
     if all(node.op == "parameter" for node in fitting):
-        message = "a free parameter is initialised by its own word, not by a rule"
-        yield Diagnostic("E702", message, spec.match.span, help="{op: parameter, shape: …, init: 0.1}")
+        message = "a free parameter is initialised by its own `init`, not by a rule"
+        yield Diagnostic("E702", message, spec.match.span, help="write `{op: parameter, shape: …, init: 0.1}`")
         return
     known = {name for node in fitting for name in node.parameters} | {"weight", "bias"}
     for entry in spec.values:
         yield from _unfillable(entry, rule, fitting)
         if entry.key not in known:
-            message = f"{rule.match} has no parameter {entry.key}"
+            message = f"`{rule.match}` has no parameter `{entry.key}`"
             yield Diagnostic("E702", message, entry.key_span, help=did_you_mean(entry.key, known))

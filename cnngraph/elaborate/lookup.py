@@ -171,8 +171,8 @@ class Env:
     def shape_read(self, reference: Reference) -> ShapeValue:
         """`$from`."""
         if self.reads is None:
-            message = "there is no $from here: it is what a node reads"
-            help = "where each round reads something of its own, $from is known in the rounds alone"
+            message = "`$from` is not available here; it is the input of a node"
+            help = "where iterations read different inputs, `$from` is only available inside the repeat"
             raise ExpressionError(message, reference.start, reference.end, code="E402", help=help)
         return self.shape(self.reads.joined)
 

@@ -57,7 +57,7 @@ class Place:
         level.taken[name] = self.span
         self.path = level.within(name)
         if len(self.path) > MAX_PATH:
-            raise ProblemError("E503", f"the path of a node has more than {MAX_PATH:,} characters", self.span)
+            raise ProblemError("E503", f"the path of the node has more than {MAX_PATH:,} characters", self.span)
         return self.path
 
     def skip(self) -> str:
@@ -73,9 +73,9 @@ class Place:
         *around, _ = heads(name)
         clash = next((level.taken[each] for each in (name, *around) if each in level.taken), level.containers.get(name))
         if clash is not None:
-            message = f"two modules would be called {level.within(name)}"
+            message = f"two modules would be named `{level.within(name)}`"
             raise ProblemError(
-                "E305", message, self.span, notes=(f"the first is at {clash}",), help="give one another name"
+                "E305", message, self.span, notes=(f"the first is at {clash}",), help="rename one of them"
             )
         for head in around:
             level.containers.setdefault(head, self.span)

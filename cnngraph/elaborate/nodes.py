@@ -13,7 +13,6 @@ from cnngraph.elaborate.causes import Trace
 from cnngraph.elaborate.check_names import not_meant, unknown_word
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
-from cnngraph.elaborate.repairs import Repairs
 from cnngraph.elaborate.values import Given, Reads, Tensors
 from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
@@ -21,6 +20,7 @@ from cnngraph.graph.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Facts:
 
 def _how_to_add(field: Field) -> Guess:
     """What a parameter that is missing is for; where it is one of a few words, which."""
-    words = f"{field.kind.describe()}; it says " if isinstance(field.kind, Choice) else ""
-    return Guess(f"add {field.name}: {words}{field.doc}")
+    options = f" ({field.kind.describe()})" if isinstance(field.kind, Choice) else ""
+    return Guess(f"add `{field.name}`{options}: {field.doc}")
 
 
 class Maker:
@@ -104,14 +104,14 @@ class Maker:
             decide(given.sized, f"{key} of {path}", given.span)
             known = fields.get(key)
             if known is None:
-                problems.append(unknown_word(key, cls.name, fields, given.key_span))
+                problems.append(unknown_word(key, f"`{cls.name}`", fields, given.key_span))
                 continue
             try:
                 values[key] = known.kind.convert(given.value)
             except FieldError as error:
                 behind = self.trace.causes(reads.refs) if behind is None else behind
-                notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
-                message = f"{key} of {cls.name} {error.message}"
+                notes = (f"the value comes from {given.origin}",) if given.origin != given.span else ()
+                message = f"`{key}` of `{cls.name}` {error.message}"
                 causes = (Cause(given.origin, key), *behind)
                 others = {name: each.value for name, each in words.items()}
                 help = (
@@ -125,7 +125,7 @@ class Maker:
         missing = [name for name, each in fields.items() if each.required and name not in words]
         missing = not_meant(missing, words, fields)
         if missing:
-            message = f"{cls.name} needs {' and '.join(missing)}"
+            message = f"`{cls.name}` requires {in_backticks(missing, ' and ')}"
             help = _how_to_add(fields[missing[0]])
             problems.append(ProblemError("E206", message, span, help=help, key=missing[0]))
         for problem in problems[:-1]:
@@ -143,6 +143,8 @@ class Maker:
         try:
             facts = self.facts(op, types)
         except OpError as error:
+            from cnngraph.elaborate.repairs import Repairs  # not needed as long as a network is fine
+
             raise Repairs(self.trace).refusal(error, op, reads, words, span) from None
         names = tuple(self.name_of(ref) for ref in refs)
         self.trace.readers.update({ref.node for ref in refs})
@@ -161,7 +163,7 @@ class Maker:
         """One more node. Raises ProblemError where another has its path."""
         self.budget.spend(len(facts.types))
         if path in self._paths:
-            raise ProblemError("E305", f"two nodes would be called {path}", span, help="give one another name")
+            raise ProblemError("E305", f"two nodes would be named `{path}`", span, help="rename one of them")
         self._paths.add(path)
         node = Node(
             path=path,
@@ -198,7 +200,7 @@ class Maker:
             return Tensors(refs)
         index = self.extend_concat(refs, self.free_path(path), span)
         if index is None:
-            reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
+            reads = Reads((Tensors(refs, True),), ("the iterations so far",), False)
             index = self.add(Concat(), {}, reads, self.free_path(path), span)
         self._last_concat = index
         self.implicit.add(index)

@@ -134,10 +134,10 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     first = min(circle)
     span = scope.children[first].span
     pairs = pairwise([*circle, circle[0]])
-    notes = [f"{names[a]} reads {names[b]} at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
+    notes = [f"`{names[a]}` reads `{names[b]}` at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
     shown = " → ".join([*(names[each] for each in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
-    message = f"the nodes read each other in a circle: {shown}" if len(circle) > 1 else f"{names[first]} reads itself"
-    help = "a from that points further down must not come back; repeat: runs a block several times"
+    message = f"the nodes form a cycle: {shown}" if len(circle) > 1 else f"`{names[first]}` reads itself"
+    help = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
     return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
 
 

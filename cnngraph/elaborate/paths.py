@@ -10,6 +10,7 @@ from cnngraph.elaborate.messages import NOT_KNOWN_YET, ProblemError, UnknownErro
 from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import Word
 from cnngraph.language.names import heads
+from cnngraph.text import in_backticks
 
 MAX_MEANINGS = 50  # of one path; two different ones are an error
 
@@ -57,7 +58,7 @@ class _Search:
             return
         if not rest:
             kind = "the value of the flat node" if bound.flat else "the node"
-            self.found.append((bound, f"{kind} {reached if bound.flat else bound.path or reached} at {bound.span}"))
+            self.found.append((bound, f"{kind} `{reached if bound.flat else bound.path or reached}` at {bound.span}"))
             return
         before = len(self.found), len(self.problems), self.unknown
         for length in range(len(rest), 0, -1):
@@ -80,7 +81,7 @@ class _Search:
             if number < len(tensors.refs):
                 part = Bound(Tensors((tensors.refs[number],)), self.word.span)
                 if len(rest) == 1:
-                    self.found.append((part, f"tensor {number} of the list {reached}"))
+                    self.found.append((part, f"tensor {number} of the list `{reached}`"))
                 else:
                     self.walk(part, rest[1:], f"{reached}.{number}")
             elif rest[0] not in bound.names and not (bound.absent and not tensors.refs):
@@ -92,45 +93,51 @@ class _Search:
         """Nothing inside the node has the next part's name."""
         span = self.word.span
         if bound.absent:
-            message = f"{reached} is absent here, so there is nothing inside it to read"
-            problem = ProblemError("E304", message, span, notes=(f"its when at {bound.span} is false",))
+            message = f"`{reached}` is absent here, so nothing inside it can be read"
+            problem = ProblemError("E304", message, span, notes=(f"its `when` at {bound.span} is false",))
         elif bound.value is None:
             self.unknown = True
             return
         elif not bound.names:
-            problem = ProblemError("E301", f"{reached} is a single node, there is no {part} inside", span)
+            problem = ProblemError("E301", f"`{reached}` is a single operation, it contains no `{part}`", span)
         else:
             mend = did_you_mean(part, bound.names)
-            problem = ProblemError("E301", f"there is no {part} in {reached}", span, help=mend or in_reach(bound.names))
+            problem = ProblemError(
+                "E301", f"`{reached}` contains no `{part}`", span, help=mend or in_reach(bound.names)
+            )
         self.problems.append(problem)
 
     def out_of_range(self, count: int, reached: str) -> ProblemError:
-        parts = {0: "no parts", 1: f"one part, {reached}.0"}.get(count, f"{count} parts, 0 to {count - 1}")
-        return ProblemError("E301", f"{reached} has {parts}", self.word.span)
+        tensors = {0: "no tensors", 1: f"one tensor, `{reached}.0`"}.get(count, f"{count} tensors, 0 to {count - 1}")
+        return ProblemError("E301", f"`{reached}` is a list of {tensors}", self.word.span)
 
     def no_node(self) -> ProblemError:
         """The path begins with nothing that is in reach."""
         head = self.text.partition(".")[0]
         if later := next((each for each in heads(self.text) if each in self.env.names.later), None):
-            message = f"{later} is not known yet where this node reads it"
+            message = f"`{later}` is not known yet when this node reads it"
             return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
         help: str = did_you_mean(head, options) or in_reach(options)
         if head == "in" and self.env.inputs:
-            help = f"say which input: {' or '.join(self.env.inputs)}"
-        return ProblemError("E301", f"there is no node {head} here", self.word.span, help=help)
+            help = f"name one of the inputs: {in_backticks(self.env.inputs, ' or ')}"
+        return ProblemError("E301", f"there is no node `{head}` here", self.word.span, help=help)
 
     def ambiguous(self) -> ProblemError:
         """The path can be read in two ways, and each gives something else."""
         (first, what), *others = self.found
         other = next(each for bound, each in others if bound.value and first.value and bound.value != first.value)
-        help = "give one of these nodes another name"
+        help = "rename one of these nodes"
         if other.startswith("tensor "):
             base = self.text.rpartition(".")[0]
             help = (
-                f"give the nodes in {base} names (in a repeat, name: path1), or list its tensors under another name: "
+                f"name the nodes in `{base}` (in a repeat, `name: path1`), or give the list of tensors another name: "
             )
-            help += f"{{op: identity, from: {base}}}"
+            help += f"`{{op: identity, from: {base}}}`"
         return ProblemError(
-            "E319", f"{self.text} is ambiguous", self.word.span, notes=(f"it is {what}", f"and {other}"), help=help
+            "E319",
+            f"`{self.text}` is ambiguous",
+            self.word.span,
+            notes=(f"it refers to {what}", f"and to {other}"),
+            help=help,
         )

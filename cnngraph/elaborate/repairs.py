@@ -30,10 +30,13 @@ from cnngraph.ops.padding import pad_before, same_sides
 from cnngraph.ops.pool import AvgPool, MaxPool
 from cnngraph.ops.resize import Pad
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
 LARGEST_STRIDE = 4  # of a shortcut that is suggested
 MOST_TARGETS = 8  # shapes that the odd input is tried to be given
-HELP_SHRINK = "a smaller window, or less stride and more padding before it; global_avg_pool takes any size"
+HELP_SHRINK = (
+    "use a smaller kernel here, or a smaller stride or more padding earlier; `global_avg_pool` accepts any size"
+)
 ENLARGING = ("conv_transpose", "upsample", "pixel_shuffle")
 
 
@@ -55,7 +58,7 @@ class Repairs:
             notes, found = (), None
         where = given.span if given else span
         if given and given.origin != given.span:
-            notes = (*notes, f"{error.word} is {show_value(given.value)}, from {given.origin}")
+            notes = (*notes, f"`{error.word}` is {show_value(given.value)}, from {given.origin}")
         repairs = () if found is None or isinstance(found, str) else (found,)
         help = found if isinstance(found, str) else error.help
         if repairs:
@@ -84,10 +87,10 @@ class Repairs:
         odd = [each for each in named if aspect(self.trace.type_of(each[1])) != usual]
         if len(even) == 1:  # nothing says which of them is meant
             even, odd = [], named
-        notes = [" · ".join(f"{name} {self.trace.type_of(ref)}" for name, ref in row) for row in in_rows(even)]
+        notes = [" · ".join(f"`{name}` {self.trace.type_of(ref)}" for name, ref in row) for row in in_rows(even)]
         for name, ref in odd[:6]:
             cause = self.trace.cause(ref, aspect)
-            notes.append(f"{name} {self.trace.type_of(ref)}{f', because of {cause}' if cause else ''}")
+            notes.append(f"`{name}` {self.trace.type_of(ref)}{f', because of {cause}' if cause else ''}")
         maps = [each for each in named if self.trace.type_of(each[1]).is_map]
         found: Found = None
         if aspect is sizes_of and len(maps) > 1:
@@ -114,12 +117,12 @@ class Repairs:
                     continue
                 kernel, padding = (self.trace.words[index].get(name) for name in ("kernel", "padding"))
                 text = [
-                    f"{name} {show_value(given.value)}"
+                    f"{name}: {show_value(given.value)}"
                     for name, given in (("kernel", kernel), ("padding", padding))
                     if given
                 ]
                 grown = after.sizes[1] > before.sizes[1] or after.sizes[2] > before.sizes[2]
-                fact = f"{', '.join(text)} at stride 1 gives one row too {'many' if grown else 'few'}"
+                fact = f"{in_backticks(text)} with stride 1 gives one row too {'many' if grown else 'few'}"
                 return [f"{fact}: {map_of(before)} becomes {map_of(after)}"], self.suggested_padding(index, sides)
         return [], None
 

@@ -127,7 +127,9 @@ class _Repeat:
         if self.carry == "concat":
             self.joined = self.joined or self.concat(self.so_far, f"{place.peek()}.in")
             before = self.joined
-        return Reads((before, *self.reads.values[1:]), ("the round before", *self.reads.names[1:]), self.reads.explicit)
+        return Reads(
+            (before, *self.reads.values[1:]), ("the previous iteration", *self.reads.names[1:]), self.reads.explicit
+        )
 
     def keep(self, bound: Bound) -> None:
         """Make an iteration's names known to those who read it by path."""
@@ -151,8 +153,8 @@ class _Repeat:
                 overlay.update({entry.key: env.given(entry.key_span, entry.value) for entry in entries})
         when, expect, otherwise = (overlay.pop(key, None) for key in ("when", "expect", "else"))
         if otherwise is not None and when is None:
-            message = f"else goes with when, and iteration {number} of {child.name} has no when"
-            raise ProblemError("E109", message, otherwise.key_span, help="add when: beside it")
+            message = f"`else` requires `when`, which iteration {number} of `{child.name}` does not have"
+            raise ProblemError("E109", message, otherwise.key_span, help="add `when` next to it")
         if when is not None and not _row_truth(when, env):
             words = _paths(otherwise) if otherwise else None
             return self.walker.absent(replace(child, otherwise=words), env, reads)
@@ -223,8 +225,8 @@ class _Repeat:
 def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
     """The iterations on something else, as shared modules."""
     if read_by_rounds(child):
-        message = f"each round of {child.name} reads something of its own, so they cannot run on another input"
-        raise ProblemError("E307", message, place.span, help=f"share a single round, as {child.name}.0")
+        message = f"`{child.name}` cannot be shared: every iteration reads a different input"
+        raise ProblemError("E307", message, place.span, help=f"share a single iteration, such as `{child.name}.0`")
     return repeat(walker, child, env, reads, place, block)
 
 
@@ -255,8 +257,8 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
         try:
             number = Int(0).convert(value)
         except FieldError as error:
-            message = f"repeat {error.message}"
-            help = error.help or "repeat: 4, or a list of rows"
+            message = f"`repeat` {error.message}"
+            help = error.help or "write a number of iterations (`repeat: 4`) or a list of rows"
             raise ProblemError("E205", message, count.span, help=help) from None
         walker.budget.visit(count.span, len(walker.maker.nodes), number)
         items = [None] * number
@@ -273,8 +275,8 @@ def _iteration_name(child: NodeSpec, number: int, env: Env) -> Word | None:
     text = env.text(word)
     stem = text.rstrip(DIGITS)
     if stem == text:
-        message = f"name is the first round's name and must end in a number, got {text}"
-        raise ProblemError("E205", message, word.span, help=f"name: {text}1")
+        message = f"`name` names the first iteration and must end in a number, got `{text}`"
+        raise ProblemError("E205", message, word.span, help=f"write `name: {text}1`")
     digits = text[len(stem) :]
     return Word(f"{stem}{int(digits) + number:0{len(digits)}}", word.span)
 
@@ -301,5 +303,5 @@ def _row_truth(when: Given, env: Env) -> bool:
     if isinstance(value, str):
         value = env.decided(value, when.span, "when")
     if not isinstance(value, bool):
-        raise ProblemError("E205", f"when must be true or false, got {show_value(value)}", when.span)
+        raise ProblemError("E205", f"`when` must be true or false, got `{show_value(value)}`", when.span)
     return value

@@ -27,6 +27,7 @@ from cnngraph.language.expressions.values import spend
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
+from cnngraph.text import in_backticks
 
 
 @dataclass
@@ -129,7 +130,7 @@ class Walker:
         except UnknownError:
             pass
         except RecursionError:
-            message = "blocks are nested too deeply here"
+            message = "blocks are nested too deeply"
             raise TooLargeError("E503", message, child.span) from None
         finally:
             del self.budget.chain[depth:]
@@ -142,8 +143,12 @@ class Walker:
             if bound is None:
                 if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
-                message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
-                raise ProblemError("E321", message, child.span, help=f"from: {next(iter(env.inputs))}")
+                message = (
+                    f"{place_name(child)} must name its input: there are several, {in_backticks(env.inputs, ' and ')}"
+                )
+                raise ProblemError(
+                    "E321", message, child.span, help=f"add `from`, for example `from: {next(iter(env.inputs))}`"
+                )
             if bound.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
@@ -156,8 +161,8 @@ class Walker:
         return Reads(tuple(values), tuple(word.text for word in child.reads), True)
 
     def reads_unused(self, name: str, span: Span, bound: Bound) -> ProblemError:
-        note = f"{name} is marked at {bound.span}"
-        return ProblemError("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
+        note = f"`{name}` is at {bound.span}"
+        return ProblemError("E312", f"`{name}` is marked `unused`, so it cannot be read", span, notes=(note,))
 
     def reads_nothing(self, child: NodeSpec, library: Library) -> bool:
         """Whether a node's op takes no tensor, as a free parameter does."""
@@ -174,16 +179,16 @@ class Walker:
             value = Reads(tuple(found), (), True).joined
         left = set(reads.refs).difference(value.refs)
         if left:
-            handed = "its else" if child.otherwise is not None else reads.names[0]
-            fact = f"{child.name}, which would read it, is absent here and hands on {handed} ({child.span})"
+            passed = "its `else`" if child.otherwise is not None else f"`{reads.names[0]}`"
+            fact = f"`{child.name}`, which would read it, is absent here and passes {passed} through ({child.span})"
             self.passed_over.update((ref.node, fact) for ref in left if ref.node not in self.passed_over)
         return Bound(value, child.when.span if child.when else child.span, absent=True)
 
     def truth(self, value: Value, env: Env, what: str) -> bool:
         result = env.always(value, what)
         if not isinstance(result, bool):
-            message = f"{what} must be true or false, got {show_value(result)}"
-            raise ProblemError("E205", message, value.span, help="compare: $x != 0")
+            message = f"`{what}` must be true or false, got `{show_value(result)}`"
+            raise ProblemError("E205", message, value.span, help="write a comparison such as `$x != 0`")
         return result
 
     # -- bodies
@@ -193,13 +198,15 @@ class Walker:
         if child.nodes is not None and "op" not in overlay:
             if overlay:
                 key, given = next(iter(overlay.items()))
-                raise ProblemError("E207", f"{key} is not a word of a node with nodes", given.key_span)
+                raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", given.key_span)
             return self.inline(child.nodes, child, reads, env, place)
         if child.share is not None and child.flat:
-            raise ProblemError("E109", "flat drops a level of names, and a shared module has none here", child.span)
+            raise ProblemError(
+                "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
+            )
         if child.share is not None and child.unused:
-            message = "unused builds a node for the keys of its weights, and a shared module has none of its own"
-            raise ProblemError("E109", message, child.span, help="remove unused, or share")
+            message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
+            raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
         if child.share is not None:
             return self.share(child.share, reads, env, place)
         words = {each.key: env.given(each.key_span, each.value) for each in child.words}
@@ -261,8 +268,8 @@ class Walker:
         if cls is None:
             raise no_such_op(op, library, self.registry)
         if child.flat and child.repeat is None:
-            message = f"flat drops a level of names, and the op {op} has none"
-            raise ProblemError("E109", message, child.span, help="remove flat")
+            message = f"`flat` has no effect on the op `{op}`, which contains no names"
+            raise ProblemError("E109", message, child.span, help="remove `flat`")
         bound = self.leaf(cls, words, reads, place, child)
         bound.again = lambda reads, place: self.leaf(cls, words, reads, place, child)
         return bound
@@ -330,8 +337,10 @@ class Walker:
         spend(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
             what, fact = found
-            notes = (f"{word} is at {owner.span}", fact, *self.maker.trace.facts(reads))
-            raise ProblemError("E307", f"{word} would need {what} for this input", word.span, notes=notes)
+            notes = (f"`{word}` is at {owner.span}", fact, *self.maker.trace.facts(reads))
+            raise ProblemError(
+                "E307", f"`{word}` cannot be shared: it would need {what} for this input", word.span, notes=notes
+            )
         bound.again, bound.shares = None, word.text
         return bound
 
@@ -339,14 +348,14 @@ class Walker:
 def _own_name(name: str, span: Span, env: Env) -> str:
     """A node's name; raises ProblemError where a named input of the scope has it, and paths would lead to that."""
     if name in env.inputs and name != "in":
-        message = f"{name} is an input here, so no node can have this name"
-        raise ProblemError("E305", message, span, help="give the node another name")
+        message = f"`{name}` is the name of an input here, so a node cannot use it"
+        raise ProblemError("E305", message, span, help="rename the node")
     return name
 
 
 def place_name(child: NodeSpec) -> str:
     """A node's name in a message."""
-    return f"node {child.name}"
+    return f"node `{child.name}`"
 
 
 def _number(bound: Bound, place: Place) -> str:
@@ -358,5 +367,5 @@ def _number(bound: Bound, place: Place) -> str:
 
 def _op_name(value: Any, span: Span) -> Word:
     if not isinstance(value, str):
-        raise ProblemError("E205", f"op must be an op's or block's name, got {show_value(value)}", span)
+        raise ProblemError("E205", f"`op` must be the name of an op or block, got `{show_value(value)}`", span)
     return Word(value, span)

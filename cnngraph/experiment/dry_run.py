@@ -12,6 +12,7 @@ from cnngraph.launch import free_cores
 from cnngraph.train.data.facts import DataReader
 from cnngraph.train.dry_run import DryRun, dry_run
 from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.run import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | No
         first = trials[0]
         try:
             folder = RunFolder.planned(empty, first.graph.name) if empty else folders[0]
-            run = dry_run(first.graph, first.recipe, data, folder, device=device, cores=free_cores())
+            request = Request(first.graph, first.recipe, first.spec_text, device=device, cores=free_cores())
+            run = dry_run(request, data, folder)
         except SpecError as error:
             mistakes.extend(_new(error, mistakes))
             continue

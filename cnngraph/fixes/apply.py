@@ -143,7 +143,7 @@ def _said(fix: Fix) -> str:
         return fix.title
     pairs = [(edit.span.text, edit.text) for edit in fix.edits if edit.span.line == edit.span.end_line]
     is_short = len(pairs) == len(fix.edits) and all(old and new and "\n" not in new for old, new in pairs)
-    return ", ".join(f"{old} → {new}" for old, new in pairs) if is_short else fix.title.meant
+    return ", ".join(f"`{old}` → `{new}`" for old, new in pairs) if is_short else fix.title.meant
 
 
 def _errors(result: Fixed) -> int:

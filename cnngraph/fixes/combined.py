@@ -52,7 +52,7 @@ def combined(
 def title_of(changes: tuple[Candidate, ...]) -> str:
     """What is said of several changes: `did you mean conv, not cnov, and kernel, not kernal?`"""
     if all(isinstance(each.title, Suggestion) for each in changes):
-        return Question(", and ".join(f"{each.change}, not {each.edits[0].span.text}" for each in changes))
+        return Question(", and ".join(f"{each.change}, not `{each.edits[0].span.text}`" for each in changes))
     shown = [f"write {each.change}" if isinstance(each.title, Question) else each.title for each in changes]
     return ", and ".join(shown)
 

@@ -121,13 +121,13 @@ def _other_names(written: Written, node: WrittenNode, unread: list[str], far: fl
                 base += 0.7 if _only_reader(node, str(path.value)) else 0.0
                 base += 0.5 if len(own) == 1 and (node.op in MERGES or isinstance(entry.value, Listing)) else 0.0
                 cost = base + 0.1 * rank + far
-                yield Candidate(cost, Question(f"{name}, not {path.value}{place}"), (Edit(path.span, name),))
+                yield Candidate(cost, Question(f"`{name}`, not `{path.value}`{place}"), (Edit(path.span, name),))
         yield from _other_part(path, far, place)
     if edit := written.remove_entry(entry):
         left = any(_only_reader(node, str(each.value)) for each in node.reads)
         merges = node.op in MERGES or _reads_several(written, node)
         cost = 1.6 + (0.8 if left else 0.0) + (0.8 if merges else 0.0) + far
-        yield Candidate(cost, f"remove from: {written.slice(entry.value.span)}{place}", (edit,))
+        yield Candidate(cost, f"remove `from: {written.slice(entry.value.span)}`{place}", (edit,))
     yield from _more_or_less(written, node, names, unread, far)
 
 
@@ -155,11 +155,11 @@ def _other_part(path: Scalar, far: float, place: str) -> Iterator[Candidate]:
     if dot and number.isdecimal():
         for other in (int(number) - 1, int(number) + 1, 0):
             if other >= 0 and other != int(number):
-                yield Candidate(1.4 + far, Question(f"{head}.{other}{place}"), (Edit(path.span, f"{head}.{other}"),))
-        yield Candidate(1.7 + far, Question(f"{head}{place}"), (Edit(path.span, head),))
+                yield Candidate(1.4 + far, Question(f"`{head}.{other}`{place}"), (Edit(path.span, f"{head}.{other}"),))
+        yield Candidate(1.7 + far, Question(f"`{head}`{place}"), (Edit(path.span, head),))
     elif "$" not in text:
         for number_ in (0, 1):
-            yield Candidate(1.9 + far, Question(f"{text}.{number_}{place}"), (Edit(path.span, f"{text}.{number_}"),))
+            yield Candidate(1.9 + far, Question(f"`{text}.{number_}`{place}"), (Edit(path.span, f"{text}.{number_}"),))
 
 
 def _new_from(
@@ -172,7 +172,7 @@ def _new_from(
         inner = node.scope.block is not None or node.scope.outer is not None
         cost = (0.9 if name in unread else 1.4 if name == "in" and inner else 1.8) + 0.1 * rank + far
         if name != above and (edit := written.add_entry(node, "from", name)):
-            yield Candidate(cost, f"add from: {name} to {_called(node)} at {node.start}", (edit,))
+            yield Candidate(cost, f"add `from: {name}` to {_called(node)} at {node.start}", (edit,))
     if not (node.op in MERGES or _reads_several(written, node)):
         return
     together = [[*unread, above]] if len(unread) > 1 else []
@@ -188,7 +188,7 @@ def _new_from(
                 new = [each for each in paths if each != above]
                 likely = all(each in unread or each in node.scope.inputs for each in new)
                 cost = (0.7 if likely else 1.5) + 0.1 * rank + 0.05 * turned + far - 0.1 * (len(paths) > 2)
-                yield Candidate(cost, f"add from: {text} to {_called(node)} at {node.start}", (edit,))
+                yield Candidate(cost, f"add `from: {text}` to {_called(node)} at {node.start}", (edit,))
 
 
 def in_order(node: WrittenNode, paths: list[str]) -> list[str]:
@@ -227,7 +227,7 @@ def _more_or_less(
         lists += [(1.8 + kept[at], own[:at] + own[at + 1 :]) for at in range(len(own))]
     for cost, paths in lists:
         text = f"[{', '.join(paths)}]" if len(paths) > 1 else paths[0]
-        yield Candidate(cost + far, Question(f"from: {text}{place}"), (Edit(entry.value.span, text),))
+        yield Candidate(cost + far, Question(f"`from: {text}`{place}"), (Edit(entry.value.span, text),))
 
 
 def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
@@ -237,7 +237,7 @@ def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candi
     if span is None:
         return
     for rank, other in enumerate(SIMILAR_OPS.get(node.op, ())):
-        title = Question(f"the op {other} at {node.start}")
+        title = Question(f"the op `{other}` at {node.start}")
         yield Candidate(1.9 + 0.1 * rank + far, title, (Edit(span, other),))
 
 
@@ -248,7 +248,7 @@ def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
         for rank, op in enumerate(ops[::-1] if written.words["batch_norm"] or written.words["import"] else ops):
             edit = insert_before(written, node, op, op)
             if edit and node.op in ("linear", "batch_norm", "softmax", "relu", "dropout") and not node.get("from"):
-                yield Candidate(1.0 + 0.3 * rank, f"put {op} before the {node.op} at {node.start}", (edit,))
+                yield Candidate(1.0 + 0.3 * rank, f"insert `{op}` before the `{node.op}` at {node.start}", (edit,))
 
 
 def insert_before(written: Written, node: WrittenNode, text: str, name: str) -> Edit | None:
@@ -264,4 +264,4 @@ def insert_before(written: Written, node: WrittenNode, text: str, name: str) -> 
 
 
 def _called(node: WrittenNode) -> str:
-    return node.name or f"the {node.op or 'node'}"
+    return f"`{node.name}`" if node.name else f"the `{node.op or 'node'}`"

@@ -22,7 +22,7 @@ def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     numbers = [each for each in sizes if isinstance(each, int)]
     for cost, new in _others(numbers):
         text = f"[{', '.join(map(str, new))}]"
-        yield Candidate(cost, Question(f"input: {text} at {entry.key_span}"), (Edit(entry.value.span, text),))
+        yield Candidate(cost, Question(f"`input: {text}` at {entry.key_span}"), (Edit(entry.value.span, text),))
 
 
 def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:

@@ -66,7 +66,7 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         if entry.key not in known and written.words[entry.key] == 1:
             other = [each for each in ELSEWHERE.get(entry.key.lower(), ()) if each in BLOCK_KEYS]
             for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
-                title = Question(f"{word}, not {entry.key} at {entry.key_span}")
+                title = Question(f"`{word}`, not `{entry.key}` at {entry.key_span}")
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
 
 
@@ -75,7 +75,7 @@ def needless(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     node = written.around(error.span) if error.span else None
     for entry in node.entries if node is not None else ():
         if entry.key in NEEDLESS and (edit := written.remove_entry(entry)):
-            yield Candidate(0.9, f"remove {entry.key} at {entry.key_span}", (edit,))
+            yield Candidate(0.9, f"remove `{entry.key}` at {entry.key_span}", (edit,))
 
 
 def _as_written(text: str, match: re.Match[str], word: str) -> str:
@@ -126,7 +126,7 @@ def _definitions(written: Written, token: str, span: Span, code: str) -> Iterato
             cost = 0.9 if plausible(written, token) > plausible(written, name) else 1.5
         if code == "E301" and any(node.name == token for node in written.nodes):
             cost = 1.7  # it is the name of a node elsewhere
-        title = f"rename {name} at {places[name]} to {token}"
+        title = f"rename `{name}` at {places[name]} to `{token}`"
         yield Candidate(cost + 0.2 * rank, title, (Edit(places[name], token),))
 
 
@@ -142,14 +142,14 @@ def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             first = (start, end + 2) if line[end:].startswith(", ") else (start - 2, end)
             cost = 1.0 + (0.1 if start + 1 == error.span.column else 0.0) + (0.3 if "$" in match[1] else 0.0)
             edit = Edit(written.place(error.span.line, first[0] + 1, first[1] + 1), "")
-            yield Candidate(cost, f"remove {match[0].strip()}", (edit,))
+            yield Candidate(cost, f"remove `{match[0].strip()}`", (edit,))
     asked = [path for node in written.nodes for path in (str(each.value).partition(".")[0] for each in node.reads)]
     names = {node.name for node in written.nodes} | {"in"}
     for rank, name in enumerate(dict.fromkeys(each for each in asked if each not in names and TOKEN.fullmatch(each))):
-        yield Candidate(0.8 + 0.1 * rank, f"rename this {key} to {name}", (Edit(error.span, name),))
+        yield Candidate(0.8 + 0.1 * rank, f"rename this `{key}` to `{name}`", (Edit(error.span, name),))
     stem = key.rstrip("0123456789")
     number = next(each for each in range(2, 10_000) if f"{stem}{each}" not in names)
-    yield Candidate(2.5, f"rename this {key} to {stem}{number}", (Edit(error.span, f"{stem}{number}"),))
+    yield Candidate(2.5, f"rename this `{key}` to `{stem}{number}`", (Edit(error.span, f"{stem}{number}"),))
 
 
 _COMMON = (

@@ -98,7 +98,7 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
         if entry is None and (key in relevant or (block and key not in (*SIZES, *CHANNELS))):
             for rank, text in enumerate(from_params(written, node, key) if key != "groups" else ()):
                 if edit := written.add_entry(node, key, text):
-                    title = f"add {key}: {text} to the {node.op} at {node.start}"
+                    title = f"add `{key}: {text}` to the `{node.op}` at {node.start}"
                     cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param handed on under its own name
                     yield Candidate(cost + far, title, (edit,), setting=_setting(node, key, text))
             texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
@@ -109,29 +109,29 @@ def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float)
                 if edit and not (
                     "$" in text and node.scope.block is None and "$in" not in text and "$from" not in text
                 ):
-                    title = f"add {key}: {text} to the {node.op} at {node.start}"
+                    title = f"add `{key}: {text}` to the `{node.op}` at {node.start}"
                     shrinks = 0.8 if error.code == "E204" else 0.0
                     cost = 1.4 + 0.2 * rank + shrinks + far - like
                     yield Candidate(cost, title, (edit,), setting=_setting(node, key, text))
         elif entry is not None and key in relevant and (edit := written.remove_entry(entry)):
-            title = f"remove {key}: {written.slice(entry.value.span)} from the {node.op} at {node.start}"
+            title = f"remove `{key}: {written.slice(entry.value.span)}` from the `{node.op}` at {node.start}"
             left = {each.key: written.slice(each.value.span) for each in node.entries if each is not entry}
             kept = 0.8 if key == "groups" else 0.0
             yield Candidate(1.8 + kept + far - likeness(written, node, left), title, (edit,))
     if "padding" in fields and node.get("padding") is None and (edit := written.add_entry(node, "padding", "half")):
         cost = 2.2 if error.code == "E204" else 1.1
-        title = f"add padding: half to the {node.op} at {node.start}"
+        title = f"add `padding: half` to the `{node.op}` at {node.start}"
         yield Candidate(cost + far, title, (edit,), setting=_setting(node, "padding", "half"))
     if not op:
         yield from _arguments(written, node, far)
     for overlay in ("first", "last"):
         found = node.get(overlay)
         if found is not None and isinstance(found.value, Table) and (edit := written.remove_entry(found)):
-            yield Candidate(2.2 + far, f"remove {overlay} from {node.start}", (edit,))
+            yield Candidate(2.2 + far, f"remove `{overlay}` from the repeat at {node.start}", (edit,))
     if node.get("repeat") and not node.get("first"):
         edit = written.add_entry(node, "first", "{stride: 2}")
         if edit:
-            yield Candidate(1.6 + far, f"add first: {{stride: 2}} to the repeat at {node.start}", (edit,))
+            yield Candidate(1.6 + far, f"add `first: {{stride: 2}}` to the repeat at {node.start}", (edit,))
 
 
 def _setting(node: WrittenNode, key: str, text: str) -> str:
@@ -189,7 +189,7 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
             cost += _kernel_cost(cause, text, pools) if entry.key == "kernel" else 0.0
             cost += 0.5 if error.code == "E204" and entry.key == "output" else 0.0
             cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
-            title = Question(f"{entry.key}: {text} at {entry.key_span}")
+            title = Question(f"`{entry.key}: {text}` at {entry.key_span}")
             yield Candidate(cost + far, title, (Edit(span, text),))
 
 
@@ -212,7 +212,7 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
         for rank, text in enumerate(dict.fromkeys([*siblings, *map(str, _near(int(raw), entry.key))])):
             gain = _roundness(text) - _roundness(raw) if entry.key == "out" else 0
             cost = 1.5 + 0.1 * rank + far + (0.25 if gain < 0 else -0.5 if gain > 2 else 0.0)
-            title = Question(f"{entry.key}: {text} at {entry.key_span}")
+            title = Question(f"`{entry.key}: {text}` at {entry.key_span}")
             yield Candidate(cost, title, (Edit(entry.value.span, text),))
 
 
@@ -222,14 +222,14 @@ def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Cand
     items = entry.value.items if isinstance(entry.value, Listing) else ()
     wanted = [written.slice(each.span) for each in items]
     if len(wanted) != len(found):
-        yield Candidate(1.5, Question(f"expect: {cause.values[0]}"), (Edit(entry.value.span, cause.values[0]),))
+        yield Candidate(1.5, Question(f"`expect: {cause.values[0]}`"), (Edit(entry.value.span, cause.values[0]),))
         return
     wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
     new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
     alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)  # height without width: hardly the network's fault
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
-    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"expect: {text}"), edits)
+    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"`expect: {text}`"), edits)
 
 
 def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> float:

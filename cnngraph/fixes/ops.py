@@ -38,7 +38,7 @@ def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Ca
         if name != node.op and keys <= set(fields) and (len(keys) > 1 or _akin(name, node.op)):
             used = written.words[name]
             cost = 1.3 + 0.01 * rank + 0.5 * len(lacks) - 0.1 * min(used, 3)
-            yield Candidate(cost, Question(f"the op {name} at {node.start}"), (Edit(span, name),))
+            yield Candidate(cost, Question(f"the op `{name}` at {node.start}"), (Edit(span, name),))
 
 
 def _akin(name: str, other: str) -> bool:

@@ -180,7 +180,7 @@ def _position(diagnostics: tuple[Diagnostic, ...], error: Diagnostic) -> int:
 def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
     """The error with changes of which each would remove it."""
     shown = [each.change for each in either[:3]]
-    return replace(error, notes=(*error.notes, f"any one of these changes removes the error: {' · '.join(shown)}"))
+    return replace(error, notes=(*error.notes, f"each of these changes alone fixes the error: {' · '.join(shown)}"))
 
 
 def _told(error: Diagnostic, fix: Fix) -> Diagnostic:

@@ -67,7 +67,7 @@ def arguments(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             raw = written.slice(entry.value.span)
             for cost, new in rewritten(written, raw) if raw else ():
                 if new != raw and cost <= ONE_MEANING:
-                    title = Question(f"{entry.key}: {new} at {entry.key_span}")
+                    title = Question(f"`{entry.key}: {new}` at {entry.key_span}")
                     yield Candidate(cost + 0.2, title, (Edit(entry.value.span, new),))
 
 
@@ -111,7 +111,7 @@ def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diag
         and raw in ("null", "none", "None")
         and (edit := written.remove_entry(entry))
     ):
-        yield Candidate(2.4, f"remove {entry.key}: {raw}", (edit,))
+        yield Candidate(2.4, f"remove `{entry.key}: {raw}`", (edit,))
 
 
 def _asked(raw: str, span: Span, key: str, new: str, error: Diagnostic) -> str:
@@ -119,7 +119,7 @@ def _asked(raw: str, span: Span, key: str, new: str, error: Diagnostic) -> str:
     place = f" at {span}" if error.span is None or error.span.line != span.line else ""
     if raw in (f"'{new}'", f'"{new}"') and not place:
         return UNQUOTE
-    return Question(f"{f'{key}: {new}' if key else new}{place}")
+    return Question(f"`{f'{key}: {new}' if key else new}`{place}")
 
 
 def rewritten(written: Written, raw: str, truth: bool = False) -> Iterator[tuple[float, str]]:
@@ -249,5 +249,5 @@ def missing(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     for cost, text, times in values_:
         edit = written.add_entry(node, key, text)
         if edit:
-            title = f"add {key}: {text} to the {node.op or 'node'} at {node.start}"
+            title = f"add `{key}: {text}` to the `{node.op or 'node'}` at {node.start}"
             yield Candidate(cost, title, (edit,), key if times >= 0 else "", times)

@@ -29,6 +29,7 @@ from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
+from cnngraph.text import in_backticks
 
 NOTHING: Mapping[str, str] = {}
 MAX_FILES = 100
@@ -128,8 +129,8 @@ class _Loader:
             return None
         path = self.named(file.extends, folder) if is_name(file.extends.text) else self.beside(file.extends, folder)
         if path in seen or len(seen) > MAX_EXTENDS:
-            message = f"{file.extends} is extended by itself, in a circle"
-            help = "extends names another file, or a network of the library"
+            message = f"`{file.extends}` extends itself"
+            help = "name another file, or a network of the library"
             self.diagnostics.append(Diagnostic("E309", message, file.extends.span, help=help))
             return None
         inner = self.open(file.extends, path)
@@ -150,7 +151,7 @@ class _Loader:
                 self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
             library = self.libraries[path]
             if library is None:
-                self.diagnostics.append(Diagnostic("E309", f"{word} imports itself, in a circle", word.span))
+                self.diagnostics.append(Diagnostic("E309", f"`{word}` imports itself", word.span))
             found.append(library or Library({}, {}, incomplete=True))
         return tuple(found)
 
@@ -159,18 +160,18 @@ class _Loader:
         own = {block.name.text: block for block in file.blocks}
         for word, each in zip(file.imports, imports, strict=True):
             for name in [name for name in each.blocks if name in base.blocks and name not in own]:
-                fact = f"{file.extends} has one, at {base.blocks[name].name.span}, and {word} another, at "
+                fact = f"one is in `{file.extends}` at {base.blocks[name].name.span}, the other in `{word}` at "
                 self.clash(name, word.span, f"{fact}{each.blocks[name].name.span}")
         imported: dict[str, BlockSpec] = {}
         for each in (*base.imports, *imports):
             for name, block in each.blocks.items():
                 if name in imported and imported[name].name.span != block.name.span:
                     first = imported[name].name.span
-                    self.clash(name, block.name.span, f"another block of that name is imported from {first}")
+                    self.clash(name, block.name.span, f"the other one is imported from {first}")
                 imported[name] = block
         for name, block in own.items():
             if name in imported and name not in base.blocks:
-                self.clash(name, block.name.span, f"{name} is imported from {imported[name].name.span}")
+                self.clash(name, block.name.span, f"the other one is imported from {imported[name].name.span}")
         params = {each.name.text: each for each in file.params}
         self.misspelt(file, "block", [each.name for each in file.blocks], base.blocks)
         self.misspelt(file, "param", [each.name for each in file.params], base.params)
@@ -190,15 +191,15 @@ class _Loader:
         for word in [each for each in new if written[each.text] == 1][:MAX_MISSPELT]:
             mend = did_you_mean(word.text, known)
             if mend:
-                message = f"the {what} {word} is new, and nothing uses it"
-                note = f"{file.extends} has no {what} of that name to replace"
+                message = f"the {what} `{word}` replaces nothing and is never used"
+                note = f"`{file.extends}` has no {what} of that name"
                 self.diagnostics.append(
                     Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=mend)
                 )
 
     def clash(self, name: str, span: Span, fact: str) -> None:
-        message = f"the block {name} is defined twice"
-        self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="give one of them another name"))
+        message = f"the block `{name}` is defined twice"
+        self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="rename one of them"))
 
     def open(self, word: Word, path: Path | None) -> FileSpec | None:
         """The spec file that a word names; None, with the mistake told, if it can't be had."""
@@ -215,7 +216,7 @@ class _Loader:
         value, mistakes = parse(source)
         self.diagnostics.extend(mistakes)
         if not isinstance(value, Table) and not mistakes:
-            self.diagnostics.append(Diagnostic("E601", f"{train} is no recipe: it must be a mapping", train.span))
+            self.diagnostics.append(Diagnostic("E601", f"`{train}` is not a recipe: it must be a mapping", train.span))
         wrong = other_kind(value, RECIPE, "E601") if isinstance(value, Table) else None
         self.diagnostics.extend([wrong] if wrong else [])
         return value if isinstance(value, Table) and not wrong else None
@@ -253,7 +254,7 @@ class _Loader:
             return None
         self.read_so_far += len(source.text)
         if self.read_so_far > MAX_IMPORTED:
-            message = f"the imported files have more than {MAX_IMPORTED:,} characters together"
+            message = f"the imported files have more than {MAX_IMPORTED:,} characters in total"
             raise SpecError([Diagnostic("E501", message, word.span)])
         return source
 
@@ -262,15 +263,15 @@ class _Loader:
 
     def not_found(self, word: Word, allowed: bool) -> Diagnostic:
         if not allowed:
-            message = f"{word} is outside the spec's folder and the library"
-            help = "keep imported files in the spec's folder or below"
+            message = f"`{word}` is outside the spec's folder and the library"
+            help = "move the file into the spec's folder or a subfolder"
             return Diagnostic("E310", message, word.span, help=help)
         if self.files is None:
             folders = (self.root, library_root())
             self.files = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
-        notes = ("looked beside the spec and in the library",)
+        notes = ("searched the spec's folder and the library",)
         return Diagnostic(
-            "E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, self.files)
+            "E311", f"file `{word}` not found", word.span, notes=notes, help=did_you_mean(word.text, self.files)
         )
 
     def override(self, library: Library, overrides: Iterable[Override]) -> Library:
@@ -280,7 +281,7 @@ class _Loader:
                 params[each.name] = replace(params[each.name], default=each.value)
             else:
                 known = Suggestion(each.elsewhere) if each.elsewhere else did_you_mean(each.name, params)
-                message = f"the spec has no param {each.name}"
+                message = f"the spec has no param `{each.name}`"
                 self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known or _listing(params)))
         return replace(library, params=params)
 
@@ -290,8 +291,8 @@ class _Loader:
         if not names and not isinstance(given, Table):
             return given
         if not isinstance(input, Table) or not isinstance(given, Table) or not names:
-            has = f"inputs {', '.join(names)}" if names else "one input"
-            help = f"they go by name: --input {names[0]}=3x224x224" if names else "it goes without a name"
+            has = f"the inputs {in_backticks(names)}" if names else "a single input"
+            help = f"name the input: `--input {names[0]}=3x224x224`" if names else "leave out the name"
             self.diagnostics.append(Diagnostic("E303", f"the spec has {has}", given.span, help=help))
             return input or given
         for each in given:
@@ -299,7 +300,7 @@ class _Loader:
                 input = input.replaced([each.key], each.value)
             else:
                 help = did_you_mean(each.key, names) or Known.listed("its inputs are", names)
-                message = f"the spec has no input {each.key}"
+                message = f"the spec has no input `{each.key}`"
                 self.diagnostics.append(Diagnostic("E303", message, each.key_span, help=help))
         return input
 
@@ -341,7 +342,7 @@ _REPLACED_WHOLE = {
 
 
 def _listing(params: Mapping[str, ParamSpec]) -> str:
-    return Known.listed("its params are", params) if params else "it has no params at all"
+    return Known.listed("its params are", params) if params else "the spec has no params"
 
 
 def _specs_below(root: Path) -> list[Path]:

@@ -85,13 +85,13 @@ def name_problem(name: str) -> str | None:
     if len(name) > MAX_NAME:
         return f"it has more than {MAX_NAME} characters"
     if not NODE_NAME.fullmatch(name):
-        return "it must be letters, digits and _ (and - between them), not beginning with a digit"
+        return "a name consists of letters, digits and `_` (and `-` between them) and does not start with a digit"
     if name == "in":
-        return "in is what the scope reads"
+        return "`in` is the input of the scope"
     if keyword.iskeyword(name):
-        return "it is a keyword of Python, and the name becomes an attribute of a module"
+        return "it is a Python keyword, and the name becomes a module attribute"
     if name in RESERVED_NAMES or name.startswith("_"):
-        return "modules of PyTorch use it themselves"
+        return "it is an attribute of `torch.nn.Module`"
     return None
 
 

@@ -10,6 +10,7 @@ from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.reader import Reader
 from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
+from cnngraph.text import in_backticks
 
 MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
 
@@ -30,10 +31,10 @@ class NodeReader:
             self.read.error("E109", f"{what} must be a mapping of names to nodes, or a list of nodes", value.span)
             return None
         if not items:
-            self.read.error("E109", f"{what} is empty", value.span, "remove it, or write identity")
+            self.read.error("E109", f"{what} must not be empty", value.span, "remove it, or write `identity`")
             return None
         children = [
-            self.node(name, each, NODE_KEYS, f"node {name}") or NodeSpec(name, name.span, broken=True)
+            self.node(name, each, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
             for name, each in items
         ]
         return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
@@ -44,7 +45,9 @@ class NodeReader:
             nodes = self.scope(value, what)
             return NodeSpec(name, name.span, nodes=nodes) if nodes else None
         if isinstance(value, Scalar):
-            op = self.read.word(value, what, "an op's name, a mapping with op: or nodes:, or a list of nodes")
+            op = self.read.word(
+                value, name.text, "the name of an op, a mapping with `op` or `nodes`, or a list of nodes"
+            )
             return NodeSpec(name, name.span, op=op) if op else None
         return self._node_table(name, value, tuple(known), what)
 
@@ -55,9 +58,9 @@ class NodeReader:
         node = NodeSpec(
             name,
             name.span,
-            op=self.read.word(words["op"], "op", "an op's or block's name") if "op" in words else None,
-            nodes=self.scope(words["nodes"], f"nodes of {what}") if "nodes" in words else None,
-            share=self.read.word(words["share"], "share", "a node's path") if "share" in words else None,
+            op=self.read.word(words["op"], "op", "the name of an op or block") if "op" in words else None,
+            nodes=self.scope(words["nodes"], f"`nodes` of {what}") if "nodes" in words else None,
+            share=self.read.word(words["share"], "share", "the path of a node") if "share" in words else None,
             reads=self.read.words(words["from"], "from") if "from" in words else None,
             when=self.read.scalar(words["when"], "when") if "when" in words else None,
             otherwise=self.read.words(words["else"], "else") if "else" in words else None,
@@ -80,22 +83,24 @@ class NodeReader:
         if not bodies:
             near = _misspelt_body(rest[:MAX_NEAR], known)
             if near:
-                self.read.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
+                self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
-                help = _mend(rest[0], what) if len(rest) == 1 and not words else None
-                self.read.error("E109", f"{what} says nothing to do", node.span, help or "give op:, nodes: or share:")
+                help = _mend(rest[0], node.name.text) if len(rest) == 1 and not words else None
+                self.read.error(
+                    "E109", f"{what} has none of `op`, `nodes` and `share`", node.span, help or "add one of them"
+                )
         elif len(bodies) > 1:
-            self.read.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, "keep one of the two")
+            self.read.error("E109", f"{what} has both `{bodies[0]}` and `{bodies[1]}`", node.span, "remove one of them")
         elif rest and not node.op:
             mend = did_you_mean(rest[0].key, known)
-            self.read.error("E110", f"{rest[0].key} is not a word of a node with {bodies[0]}", rest[0].key_span, mend)
+            self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, mend)
         for word in REPEAT_KEYS:
             if word in words and "repeat" not in words:
-                message = f"{word} is a word of a repeat, and this node has no repeat"
-                key = "the node's name is its key, as in conv1: {op: conv, …}" if word == "name" else None
+                message = f"`{word}` requires `repeat`"
+                key = "write a node's name as its key: `conv1: {op: conv, …}`" if word == "name" else None
                 self.read.error("E109", message, words[word].span, key)
         if "else" in words and "when" not in words:
-            self.read.error("E109", "else goes with when, and this node has no when", words["else"].span)
+            self.read.error("E109", "`else` requires `when`", words["else"].span)
 
     def _repeat(self, words: dict[str, Value]) -> RepeatSpec | None:
         if "repeat" not in words:
@@ -103,7 +108,7 @@ class NodeReader:
         carry = self.read.word(words["carry"], "carry") if "carry" in words else None
         if carry and carry.text not in CARRIES:
             self.read.error(
-                "E109", f"carry must be one of {', '.join(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
+                "E109", f"`carry` must be one of {in_backticks(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
             )
         return RepeatSpec(
             count=words["repeat"],
@@ -142,13 +147,14 @@ def _one_letter_apart(one: str, two: str) -> bool:
     return len(long) - len(short) == 1 and any(long[:index] + long[index + 1 :] == short for index in range(len(long)))
 
 
-def _mend(only: Entry, what: str) -> str | None:
+def _mend(only: Entry, name: str) -> str | None:
     """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
     value = only.value
     named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
     if isinstance(value, Table):
         named = any(value.get(word) for word in BODIES)
     if not named:
-        return f"an op goes behind op, and its arguments beside it: {{op: {only.key}, …}}"
-    listed = what.rpartition(" ")[2].isdigit()
-    return f"nodes of a list have no names: give {only.key} none, or make it a mapping" if listed else None
+        return f"write the op as the value of `op`, next to its parameters: `{{op: {only.key}, …}}`"
+    return (
+        f"nodes in a list have no names: remove `{only.key}`, or write `nodes` as a mapping" if name.isdigit() else None
+    )

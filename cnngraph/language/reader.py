@@ -13,7 +13,7 @@ from cnngraph.nearest import nearest
 
 MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
 MAX_IGNORED = 1_000  # entries of `ignore` in one file
-HOW_TO_IGNORE = "write ignore: {W401: why it is right here}"
+HOW_TO_IGNORE = "write `ignore: {W401: why it is right here}`"
 
 
 class Reader:
@@ -37,8 +37,8 @@ class Reader:
         for entry in table:
             if entry.key not in options:
                 near = nearest(entry.key, options)
-                help = Suggestion(near) if near else Known.listed("the words are", options)
-                self.error("E110", f"{entry.key} is not a word of {what}", entry.key_span, help)
+                help = Suggestion(near) if near else Known.listed("the keys are", options)
+                self.error("E110", f"{what} has no key `{entry.key}`", entry.key_span, help)
                 if near:
                     found.setdefault(near, entry)
         return found
@@ -48,26 +48,28 @@ class Reader:
         if is_null(value):
             return Table((), value.span)
         if not isinstance(value, Table):
-            self.error("E109", f"{what} must be a mapping (name: value), got {show_value(value.plain())}", value.span)
+            self.error(
+                "E109", f"`{what}` must be a mapping (name: value), got `{show_value(value.plain())}`", value.span
+            )
             return None
         return value
 
     def scalar(self, value: Value, what: str) -> Scalar | None:
         """An expression, or a plain value for one."""
         if not isinstance(value, Scalar) or value.value is None:
-            self.error("E109", f"{what} must be an expression, got {show_value(value.plain())}", value.span)
+            self.error("E109", f"`{what}` must be an expression, got `{show_value(value.plain())}`", value.span)
             return None
         return value
 
-    def word(self, value: Value, what: str, wanted: str = "a text", most: int = MAX_WORD) -> Word | None:
+    def word(self, value: Value, what: str, wanted: str = "a string", most: int = MAX_WORD) -> Word | None:
         """A text, which a whole number may stand for."""
         plain = value.plain()
         if isinstance(plain, bool) or not isinstance(plain, str | int) or plain == "":
             help = "quote it" if isinstance(plain, bool | float) else None
-            self.error("E109", f"{what} must be {wanted}, got {show_value(plain)}", value.span, help)
+            self.error("E109", f"`{what}` must be {wanted}, got `{show_value(plain)}`", value.span, help)
             return None
         if len(str(plain)) > most:
-            self.error("E501", f"{what} has {len(str(plain)):,} characters: at most {most:,}", value.span)
+            self.error("E501", f"`{what}` has {len(str(plain)):,} characters, the maximum is {most:,}", value.span)
             return None
         return Word(str(plain), value.span)
 
@@ -82,8 +84,8 @@ class Reader:
         value = words[word].plain() if word in words else False
         if not isinstance(value, bool):
             meant = TRUTHS.get(str(value).lower())
-            help = f"write {meant}" if meant else None
-            self.error("E109", f"{word} must be true or false, got {show_value(value)}", words[word].span, help)
+            help = f"write `{meant}`" if meant else None
+            self.error("E109", f"`{word}` must be true or false, got `{show_value(value)}`", words[word].span, help)
         return value is True
 
     def ignores(self, value: Value, within: Span | None) -> tuple[Ignore, ...]:
@@ -93,20 +95,20 @@ class Reader:
         self.ignored += len(table.entries) if table else 0
         if self.ignored > MAX_IGNORED:
             if before <= MAX_IGNORED:
-                self.error("E501", f"ignore has more than {MAX_IGNORED:,} entries in this file", value.span)
+                self.error("E501", f"this file has more than {MAX_IGNORED:,} entries in `ignore`", value.span)
             return ()
         found = []
         for entry in table or ():
             reason = entry.value.plain()
             if not WARNING.fullmatch(entry.key):
                 errors = entry.key.startswith("E")
-                message = "errors cannot be ignored" if errors else f"{entry.key} is not the code of a warning"
+                message = "errors cannot be ignored" if errors else f"`{entry.key}` is not the code of a warning"
                 self.error("E109", message, entry.key_span, None if errors else HOW_TO_IGNORE)
             elif not isinstance(reason, str) or not reason.strip():
-                message = f"ignore needs a reason for {entry.key}, got {show_value(reason)}"
+                message = f"`{entry.key}` needs a reason in `ignore`, got `{show_value(reason)}`"
                 self.error("E109", message, entry.key_span, HOW_TO_IGNORE)
             elif len(reason) > MAX_WORD:
-                message = f"the reason has {len(reason):,} characters: at most {MAX_WORD:,}"
+                message = f"the reason has {len(reason):,} characters, the maximum is {MAX_WORD:,}"
                 self.error("E501", message, entry.value.span)
             else:
                 found.append(Ignore(Word(entry.key, entry.key_span), reason, within))

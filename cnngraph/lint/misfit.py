@@ -11,7 +11,7 @@ from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.lint.training import misfits
 
-NOTE = "the spec's own recipe cannot train the network as it is"
+NOTE = "the spec's own recipe cannot train this network"
 
 
 @dataclass(frozen=True)

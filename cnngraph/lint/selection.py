@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cnngraph.diagnostics import did_you_mean
 from cnngraph.lint.rule import all_rules
+from cnngraph.text import in_backticks
 
 OF_THE_COMPILER = ("W318",)  # a warning that may explain an error, so that no rule gives it
 
@@ -16,7 +17,7 @@ class UnknownCodeError(Exception):
 
     def __init__(self, code: str, help: str) -> None:
         self.code = code
-        super().__init__(f"no warning about specs has the code {code}: {help}")
+        super().__init__(f"no spec warning has the code `{code}`: {help}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +52,5 @@ def select(chosen: Iterable[str], ignored: Iterable[str]) -> Selection:
 
 def _help(code: str, known: tuple[str, ...]) -> str:
     if code.startswith("E"):
-        return "errors are always reported"
-    return did_you_mean(code, known) or f"the codes are {', '.join(known)}"
+        return "it is an error, and errors are always reported"
+    return did_you_mean(code, known) or f"the codes are {in_backticks(known)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from cnngraph.fields import REQUIRED, Field, fields_of, show_value
@@ -49,30 +49,50 @@ def manual(ops: Mapping[str, type[Op]] | None = None) -> str:
     """The whole page, of the built-in ops unless others are given."""
     classes = list((builtin_ops() if ops is None else ops).values())
     parts = [INTRODUCTION if ops is None else "# Ops\n", _contents(classes)]
-    for kind, members in groupby(classes, key=lambda each: each.kind):
-        parts.append(f"## {_chapter(kind)}\n")
+    for chapter, members in in_chapters(classes):
+        parts.append(f"## {chapter}\n")
         parts += [page(each) for each in members]
     return "\n".join(parts)
 
 
 def page(cls: type[Op]) -> str:
     """The manual of one op."""
-    lines = [f"### {cls.name}\n", _marked_up(inspect.getdoc(cls) or ""), "", f"Reads {_reads(cls)}.", ""]
-    fields = fields_of(cls)
-    if fields:
+    lines = [f"### {cls.name}\n", _marked_up(inspect.getdoc(cls) or ""), "", f"{reads(cls)}.", ""]
+    if fields_of(cls):
         lines += ["| word | takes | default | |", "| --- | --- | --- | --- |"]
-        lines += [_row(each) for each in fields.values()]
+        lines += [_row(each) for each in fields_of(cls).values()]
         lines.append("")
     if cls.examples:
         lines += [*_examples(cls), ""]
     return "\n".join(lines)
 
 
+def in_chapters(ops: Iterable[type[Op]]) -> Iterator[tuple[str, list[type[Op]]]]:
+    """The title of each chapter with its ops, in the order of the ops."""
+    for kind, members in groupby(ops, key=lambda each: each.kind):
+        yield _chapter(kind), list(members)
+
+
+def summary(cls: type[Op]) -> str:
+    """The first paragraph of an op's manual, on one line."""
+    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
+
+
+def parameter_rows(cls: type[Op]) -> list[tuple[str, str, str, str]]:
+    """For each parameter of an op its name, what it takes, its default and what it is, as plain text."""
+    return [(each.name, each.kind.describe(), _default(each), each.doc) for each in fields_of(cls).values()]
+
+
+def example_rows(cls: type[Op]) -> list[tuple[str, str, str]]:
+    """For each example of an op its node, its shapes and its weights, as plain text."""
+    return [(_node(cls, each), _shapes(each), _weights(cls, each)) for each in cls.examples]
+
+
 def _contents(classes: Iterable[type[Op]]) -> str:
     lines = []
-    for kind, members in groupby(classes, key=lambda each: each.kind):
+    for chapter, members in in_chapters(classes):
         names = ", ".join(f"[{each.name}](#{each.name})" for each in members)
-        lines.append(f"- **{_chapter(kind)}**: {names}")
+        lines.append(f"- **{chapter}**: {names}")
     return "\n".join([*lines, ""])
 
 
@@ -86,20 +106,26 @@ def _marked_up(text: str) -> str:
     return "".join(each if each.startswith("`") else each.replace("*", "\\*").replace("_", "\\_") for each in pieces)
 
 
-def _reads(cls: type[Op]) -> str:
+def reads(cls: type[Op]) -> str:
+    """What an op reads: `Reads two tensors or more`."""
     fewest, most = cls.inputs
     if most == 0:
-        return "nothing"
+        return "Reads nothing"
     if cls.input_names:
-        return f"{len(cls.input_names)} tensors, " + " and ".join(cls.input_names)
+        return f"Reads {len(cls.input_names)} tensors, {' and '.join(cls.input_names)}"
     if fewest == most:
-        return "one tensor" if fewest == 1 else f"{fewest} tensors"
-    return "one tensor or more" if fewest == 1 else f"{fewest} tensors or more"
+        return "Reads one tensor" if fewest == 1 else f"Reads {fewest} tensors"
+    return "Reads one tensor or more" if fewest == 1 else f"Reads {fewest} tensors or more"
+
+
+def _default(each: Field) -> str:
+    """A parameter's default in YAML; an empty text where it must be given."""
+    return "" if each.default is REQUIRED else _shown(each.default)
 
 
 def _row(each: Field) -> str:
-    default = "must be given" if each.default is REQUIRED else f"`{_shown(each.default)}`"
-    cells = (f"`{each.name}`", each.kind.describe(), default, each.doc)
+    default = _default(each)
+    cells = (f"`{each.name}`", each.kind.describe(), f"`{default}`" if default else "must be given", each.doc)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -109,7 +135,7 @@ def _shown(value: object) -> str:
 
 
 def _examples(cls: type[Op]) -> list[str]:
-    rows = [(_node(cls, each), _shapes(each), _weights(cls, each)) for each in cls.examples]
+    rows = [(f"`{node}`", shapes, weights) for node, shapes, weights in example_rows(cls)]
     with_weights = any(weights for _, _, weights in rows)
     lines = ["| example | shapes | weights |", "| --- | --- | --- |"]
     if not with_weights:
@@ -119,7 +145,7 @@ def _examples(cls: type[Op]) -> list[str]:
 
 def _node(cls: type[Op], example: Example) -> str:
     words = "".join(f", {name}: {_shown(value)}" for name, value in example.words.items())
-    return f"`{{op: {cls.name}{words}}}`"
+    return f"{{op: {cls.name}{words}}}"
 
 
 def _shapes(example: Example) -> str:

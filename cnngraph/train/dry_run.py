@@ -6,21 +6,20 @@ from dataclasses import dataclass
 
 import torch
 
-from cnngraph.backend import WeightsFile, check_weights, lower, refuse_misfit
+from cnngraph.backend import check_weights, lower, refuse_misfit
 from cnngraph.diagnostics import warnings_of
-from cnngraph.graph.graph import Graph
-from cnngraph.launch import Cores
 from cnngraph.lint.training import misfits
-from cnngraph.recipe import Recipe
 from cnngraph.train.data.facts import DataReader
 from cnngraph.train.data.identity import named
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import announce, facts_of
+from cnngraph.train.loop.handlers import check_handlers
 from cnngraph.train.loop.loader import steps_of
+from cnngraph.train.loop.loggers import check_loggers
 from cnngraph.train.loop.machine import check_machine, choose_device, settle_threads
 from cnngraph.train.record.records import Facts
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.run import title_of
+from cnngraph.train.run import Request, title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +31,40 @@ class DryRun:
     steps: int | None
 
 
-def dry_run(
-    graph: Graph,
-    recipe: Recipe,
-    data: DataReader,
-    folder: RunFolder,
-    *,
-    device: str | None = None,
-    weights: WeightsFile | None = None,
-    cores: Cores | None = None,
-) -> DryRun:
-    """Do what a run does before its first step: read the data, and build the network.
+def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
+    """Do what a new run does before its first step: read the data, look at the device, build the network.
 
     `folder` is where it would be: see `RunFolder.planned`. A data set that must be downloaded is not, and what is known
     of it is compared instead.
-    Raises SpecError for all that would keep the run from starting.
+    Raises SpecError for all that would keep the run from starting, and PackageError as it does.
     """
-    chosen = choose_device(recipe.device if device is None else device)
-    for warning in warnings_of([*misfits(recipe, graph), *check_machine(recipe, chosen)]):
+    graph, recipe = request.graph, request.recipe
+    check_handlers(request.handlers)
+    check_loggers(request.log)
+    device = choose_device(request.device or recipe.device)
+    known = misfits(recipe, graph)
+    for warning in warnings_of([*known, *check_machine(recipe, device)]):
         data.note(str(warning))
-    if weights:
-        refuse_misfit(check_weights(weights, graph), graph.name)
+    if request.weights:
+        refuse_misfit(check_weights(request.weights, graph), graph.name)
     parts = data.parts(recipe, next(iter(graph.inputs.values())))
     title = title_of(recipe)
     if parts:
         announce(parts, data.note)
-        warnings_of(misfits(recipe, graph, images=facts_of(parts)))
+        warnings = warnings_of(misfits(recipe, graph, images=facts_of(parts)))
+        for warning in (warning for warning in warnings if warning not in known):
+            data.note(str(warning))
         with_figures(recipe, parts.train, data.note)
     else:
         data.note(f"{title} is not in {data.root}: the run downloads it")
     lower(graph)
-    threads = settle_threads(cores, None)
+    threads = settle_threads(request.cores, None)
     facts = Facts(
         network=graph.name,
         parameters=graph.num_params,
         data=title,
         parts={name: len(part) for name, part in named(parts).items()} if parts else {},
-        device=torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else threads,
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else threads,
         epochs=recipe.epochs,
         folder=folder.path,
     )

@@ -103,7 +103,7 @@ def test_without_a_network_it_is_said_what_can_be_done(file: Path, hub: Path) ->
 @pytest.mark.parametrize(
     ("given", "name", "message"),
     [
-        ("torchvision", "resnet_18", r"torchvision has no network resnet_18\n  help: did you mean resnet18\?"),
+        ("torchvision", "resnet_18", r"torchvision has no network resnet_18\n  help: did you mean `resnet18`\?"),
         ("torchvision", "mine", r"torchvision has no network mine\n  help: a spec of another name takes them"),
         ("torchvision:V7", "resnet18", r"no weights V7 of resnet18\n  help: there are IMAGENET1K_V1, DEFAULT$"),
     ],

@@ -56,7 +56,7 @@ def test_names_of_the_library(folder: Path) -> None:
         "cifar": Kind.RECIPE,
     }
     (found,) = check_paths(["shortcut_digits"]).files
-    assert [(each.code, each.help) for each in found.diagnostics] == [("E311", "did you mean shortcuts_digits?")]
+    assert [(each.code, each.help) for each in found.diagnostics] == [("E311", "did you mean `shortcuts_digits`?")]
     (found,) = check_paths(["nothing_like_this"]).files
     assert [each.code for each in found.diagnostics] == ["E311"]
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytes
         finally:
             raise AttributeError("no attribute pos")
 
-    monkeypatch.setattr("cnngraph.render._drawn", refuse)
+    monkeypatch.setattr(import_module("cnngraph.render"), "_drawn", refuse)
     assert cli("render", one, "-o", "x.svg") == (1, "", "error: x.svg: File too large\n")
 
 

@@ -66,9 +66,9 @@ def test_values(value: Any, wanted: Any) -> None:
     ("value", "message", "help"),
     [
         ("kaiming", "must be a number or a function", None),
-        ({"kaiming_normal_": {}}, "must be a number or a function", "did you mean kaiming_normal?"),
+        ({"kaiming_normal_": {}}, "must be a number or a function", "did you mean `kaiming_normal`?"),
         ({"normal": {}, "zeros": {}}, "must be a number or a function", None),
-        ({"normal": {"sdt": 1}}, "gives normal sdt, which it does not take", "did you mean std?"),
+        ({"normal": {"sdt": 1}}, "gives normal sdt, which it does not take", "did you mean `std`?"),
         ({"normal": {"std": -1}}, "is wrong: normal's std must be a number of at least 0", None),
         ({"normal": 0.02}, "gives normal 0.02, but its arguments go by name", "{normal: {mean: …}}"),
         ({"trunc_normal": {"std": 0}}, "is wrong: trunc_normal's std must be a number above 0", None),

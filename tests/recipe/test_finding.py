@@ -67,7 +67,7 @@ def test_recipes_that_networks_name(name: str, train: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "help"),
     [
-        ("mnits", "there is no recipe mnits", "did you mean mnist?"),
+        ("mnits", "there is no recipe mnits", "did you mean `mnist`?"),
         ("x", "there is no recipe x", "a file's name ends in .yaml"),
         ("../recipes/mnist", "there is no recipe ../recipes/mnist", ""),
         ("x.yaml", "there is no recipe file x.yaml", ""),

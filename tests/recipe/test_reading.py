@@ -92,7 +92,7 @@ def test_figures_suit_the_channels() -> None:
 @pytest.mark.parametrize(
     ("text", "code", "place", "message", "help"),
     [
-        ("epoch: 3", "E602", (1, 1), "a recipe has no word epoch", "did you mean epochs?"),
+        ("epoch: 3", "E602", (1, 1), "a recipe has no word epoch", "did you mean `epochs`?"),
         ("lr: 3", "E602", (1, 1), "a recipe has no word lr", "did you mean optimizer: {lr: …}?"),
         (
             "label_smoothing: 0.1",
@@ -101,12 +101,18 @@ def test_figures_suit_the_channels() -> None:
             "a recipe has no word label_smoothing",
             "mean loss: {label_smoothing: …}?",
         ),
-        ("patience: 3", "E602", (1, 1), "a recipe has no word patience", "did you mean early_stopping?"),
+        ("patience: 3", "E602", (1, 1), "a recipe has no word patience", "did you mean `early_stopping`?"),
         ("colour: 3", "E602", (1, 1), "a recipe has no word colour", "it has about, data, "),
         ("optimizer: {name: sgd, lr: 1, betas: [0, 0]}", "E602", (1, 31), "optimizer sgd has no word betas", ""),
-        ("optimizer: {name: adam, lrr: 1}", "E602", (1, 25), "optimizer adam has no word lrr", "did you mean lr?"),
-        ("optimizer: {name: adan}", "E603", (1, 19), "must be one of sgd, adam, adamw, rmsprop", "did you mean adam?"),
-        ("optimizer: adan", "E603", (1, 12), "must be one of sgd, adam, adamw", "did you mean adam?"),
+        ("optimizer: {name: adam, lrr: 1}", "E602", (1, 25), "optimizer adam has no word lrr", "did you mean `lr`?"),
+        (
+            "optimizer: {name: adan}",
+            "E603",
+            (1, 19),
+            "must be one of sgd, adam, adamw, rmsprop",
+            "did you mean `adam`?",
+        ),
+        ("optimizer: adan", "E603", (1, 12), "must be one of sgd, adam, adamw", "did you mean `adam`?"),
         ("optimizer: {lr: 1}", "E604", (1, 12), "optimizer needs name: one of sgd, adam, adamw", ""),
         ("optimizer: sgd", "E604", (1, 12), "optimizer sgd needs lr", ""),
         (
@@ -147,7 +153,7 @@ def test_figures_suit_the_channels() -> None:
         ("schedule: step", "E605", (1, 11), "schedule step needs either every or at", ""),
         ("schedule: {name: step, every: 2, at: [3]}", "E605", (1, 38), "takes either every or at, not both", ""),
         ("schedule: {name: step, at: 5}", "E603", (1, 28), "schedule.at must be a list", "write at: [5]"),
-        ("schedule: plateua", "E603", (1, 11), "one_cycle, plateau", "did you mean plateau?"),
+        ("schedule: plateua", "E603", (1, 11), "one_cycle, plateau", "did you mean `plateau`?"),
         ("schedule: exponential", "E604", (1, 11), "schedule exponential needs gamma", ""),
         ("warmup: {start: 0.1}", "E605", (1, 17), "warmup needs either epochs or steps", ""),
         ("warmup: {epochs: 1, steps: 3}", "E605", (1, 28), "warmup takes either epochs or steps, not both", ""),
@@ -160,7 +166,7 @@ def test_figures_suit_the_channels() -> None:
         ("validation: 0", "E603", (1, 13), "or none, got 0", "write validation: none"),
         ("loss: cross_entropy", "E603", (1, 7), "loss must be a table", "as in loss: {label_smoothing: 0.0}"),
         ("augment: [flip]", "E603", (1, 10), "augment must be a table, got [flip]", "write augment: {flip: true}"),
-        ("precision: float16", "E603", (1, 12), "got float16", "did you mean fp16?"),
+        ("precision: float16", "E603", (1, 12), "got float16", "did you mean `fp16`?"),
         ("clip: {}", "E605", (1, 7), "clip needs either norm or value", ""),
         ("clip: {norm: 1, value: 2}", "E605", (1, 24), "clip takes either norm or value, not both", ""),
         ("clip: 1.0", "E603", (1, 7), "clip must be a table, or none, got 1.0", "write clip: {norm: 1.0}"),
@@ -175,7 +181,7 @@ def test_figures_suit_the_channels() -> None:
         ("epochs: 2.5", "E603", (1, 9), "epochs must be an integer from 1 to 1,000,000, got 2.5", ""),
         ("epochs: no", "E603", (1, 9), "epochs must be an integer from 1 to 1,000,000, got no", ""),
         ("validation: 1", "E603", (1, 13), "validation must be a number between 0 and 1, or none, got 1", ""),
-        ("data: minst", "E603", (1, 7), "data must be one of digits, mnist", "did you mean mnist?"),
+        ("data: minst", "E603", (1, 7), "data must be one of digits, mnist", "did you mean `mnist`?"),
         ("data: {name: mnist, path: x}", "E602", (1, 21), "data mnist has no word path", ""),
         ("data: {name: cifar10, classes: [brid, cat]}", "E605", (1, 32), "has no class brid", ""),
         ("data: {name: cifar10, classes: [cat, cat]}", "E605", (1, 32), "class cat stands twice", ""),
@@ -199,7 +205,7 @@ def test_figures_suit_the_channels() -> None:
         ("augment: flip", "E603", (1, 10), "augment must be a table, got flip", ""),
         ("loss: {auxiliary: {aux1: -1}}", "E603", (1, 19), "loss.auxiliary must be 0, or a number", ""),
         ("seed: -1", "E603", (1, 7), "seed must be an integer of at least 0, got -1", ""),
-        ("device: gpu", "E603", (1, 9), "device must be one of auto, cpu, cuda, got gpu", "did you mean cuda?"),
+        ("device: gpu", "E603", (1, 9), "device must be one of auto, cpu, cuda, got gpu", "did you mean `cuda`?"),
     ],
 )
 def test_one_mistake_is_one_message(text: str, code: str, place: tuple[int, int], message: str, help: str) -> None:

@@ -83,8 +83,8 @@ def check(
     loading PyTorch. Of an experiment every combination is checked. Each message has the place, the facts that led to
     it, and one likely mend. Files in a folder that are none of these are skipped.
 
-    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies fixes until none is left,
-    also to the files that a spec imports, but never to the library's.
+    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies the fixes of errors until
+    none is left, also in the files that a spec imports, but never in the library's.
 
     The exit code is 1 where there is an error, in every format; with --diff also where there is a fix. cnngraph explain
     CODE explains a message's code with examples.

@@ -14,15 +14,13 @@ from cnngraph.cli.complete import complete_experiments, complete_recipes
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
-from cnngraph.launch import is_launched
+from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.experiment.results import Variant
     from cnngraph.experiment_plan.plan import Plan
     from cnngraph.experiment_plan.reading import Described
-
-RUNS = Path("runs")
 
 
 @command(
@@ -76,43 +74,40 @@ def experiment(
     planned = plan(described)
     if planned.warnings:
         print_diagnostics(planned.warnings, to_stderr=True)
-    root = out or RUNS / planned.name
 
     require_extra("train")  # some of it is needed at the end only
     if dry_run:
-        _dry_run(planned, root, data_dir, device, quiet)
+        _dry_run(planned, out, data_dir, device, quiet)
         return
 
-    from cnngraph.experiment.images import different_images
-    from cnngraph.experiment.report import write_report
-    from cnngraph.experiment.results import results
-    from cnngraph.experiment.running import run_experiment
+    from cnngraph.experiment.conducting import conduct
+    from cnngraph.experiment.running import Printed
 
-    outcome = run_experiment(planned, root, data_dir=data_dir, device=device, quiet=quiet)
-    variants = results(planned, root)
-    page = write_report(planned, variants, root) if any(each.runs for each in variants) else None
-    if not quiet and page:
-        _print(variants)
+    done = conduct(planned, out, data_dir=data_dir, device=device, shown=Printed(quiet), cores=free_cores)
+    if not quiet and done.page:
+        _print(done.variants)
         print()
-        say(str(page))
-    if different := different_images(planned, root):
-        print_diagnostics(different, to_stderr=True)
-    for error in outcome.failed.values():
+        say(str(done.page))
+    if done.different:
+        print_diagnostics(done.different, to_stderr=True)
+    for error in done.outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
-    if outcome.interrupted:
+    if done.outcome.interrupted:
         if not quiet:
             say("stopped · the same command goes on")
         raise Exit(130)
-    if outcome.failed:
+    if done.outcome.failed:
         raise Exit(1)
 
 
-def _dry_run(plan: Plan, root: Path, data_dir: Path | None, device: str | None, quiet: bool) -> None:
+def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | None, quiet: bool) -> None:
     """Print what would be done, a line for each combination."""
     from cnngraph.cli.layout import in_columns
+    from cnngraph.experiment.conducting import RUNS
     from cnngraph.experiment.dry_run import dry_experiment
     from cnngraph.train.data.facts import DataReader
 
+    root = out or RUNS / plan.name
     notes: dict[str, None] = {}
     found = dry_experiment(plan, root, DataReader(data_dir, lambda text: notes.setdefault(text)), device=device)
     if quiet:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
-from cnngraph import run_files
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
-from cnngraph.cli.messages import complain, count, print_styled
-from cnngraph.cli.options import Reading, reading_options
+from cnngraph.cli.messages import complain, count, print_diagnostics, print_styled
+from cnngraph.cli.options import Reading, number, reading_options
 from cnngraph.cli.published import expectations, weights_option
 from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
+    from cnngraph.api.jobs import Job
     from cnngraph.backend import WeightsFile
     from cnngraph.graph.graph import Graph
-    from cnngraph.recipe import Recipe
+    from cnngraph.train import Request
 
 
 @command(
@@ -59,7 +58,22 @@ if TYPE_CHECKING:
 @weights_option
 @device_option
 @quiet_option
-@click.option("--tensorboard", is_flag=True, help="Write the figures for TensorBoard, too, into the run's folder.")
+@click.option(
+    "--handler",
+    "handlers",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="Attach a handler of the training loop: a function, or an object of ignite's. May be repeated.",
+)
+@click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(["tensorboard", "mlflow", "wandb", "clearml", "neptune", "visdom"]),
+    help="Log metrics and recipe to this logger, too. May be repeated.",
+)
+@click.option(
+    "--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss of every STEPS steps."
+)
 @dry_run_option
 @reading_options
 def train(
@@ -71,7 +85,9 @@ def train(
     weights: str | None,
     device: str | None,
     quiet: bool,
-    tensorboard: bool,
+    handlers: tuple[str, ...],
+    log: tuple[str, ...],
+    log_every: int | None,
     dry_run: bool,
     reading: Reading,
 ) -> None:
@@ -83,37 +99,33 @@ def train(
     """
     if dry_run and (resume is not None or is_launched()):
         raise click.BadParameter("a dry run is of a new run, in one process", param_hint="--dry-run")
-    if resume is not None:
-        if recipe or out or weights:
-            message = "a run goes on by its own recipe, in its own folder, with its own weights"
-            raise click.BadParameter(message, param_hint="--resume")
-        job = _resumed(resume, spec, reading)
-    elif spec is not None:
-        job = _begun(spec, reading, recipe)
-    else:
-        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
+    if log_every and not log:
+        raise click.UsageError("--log-every needs a logger: --log tensorboard")
 
+    if job.warnings:
+        print_diagnostics(job.warnings, to_stderr=True)
     require_extra("train")  # some of it is needed at the end only
-    opened = _opened(weights, job.graph) if weights else None
-    if dry_run:
-        _dry_run(job, out, data_dir, device, opened, quiet)
-        return
+    from cnngraph.train import Request, load_handlers, reporter_for, run_training
 
-    from cnngraph.train import run_training
-
-    result = run_training(
+    request = Request(
         job.graph,
         job.recipe,
-        spec_text=job.spec_text,
+        job.spec_text,
         out=resume or out,
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
-        weights=opened,
-        quiet=quiet,
-        tensorboard=tensorboard,
+        weights=_opened(weights, job.graph) if weights else None,
         cores=free_cores(),
+        handlers=load_handlers(_handler_names(handlers)),
+        log=log,
+        log_every=log_every,
     )
+    if dry_run:
+        _dry_run(request, quiet)
+        return
+    result = run_training(request, reporter_for(quiet))
     if result.interrupted:
         raise Exit(130)
 
@@ -129,9 +141,7 @@ def _opened(weights: str, graph: Graph) -> WeightsFile:
     return opened
 
 
-def _dry_run(
-    job: _Job, out: Path | None, data_dir: Path | None, device: str | None, weights: WeightsFile | None, quiet: bool
-) -> None:
+def _dry_run(request: Request, quiet: bool) -> None:
     """Print what would be done. Raises SpecError for all that would keep the run from starting."""
     from cnngraph.train.data.facts import DataReader
     from cnngraph.train.dry_run import dry_run
@@ -139,9 +149,8 @@ def _dry_run(
     from cnngraph.train.record.run_folder import RunFolder
 
     lines: list[str] = []
-    data = DataReader(data_dir, lines.append)
-    folder = RunFolder.planned(out, job.graph.name)
-    made = dry_run(job.graph, job.recipe, data, folder, device=device, weights=weights, cores=free_cores())
+    data = DataReader(request.data_dir, lines.append)
+    made = dry_run(request, data, RunFolder.planned(request.out, request.graph.name))
     steps = "" if made.steps is None else f" of {count(made.steps, 'step')}"
     epochs = f"{count(made.facts.epochs, 'epoch')}{steps}, batch size {made.batch_size:,}"
     lines += [*opening(made.facts), epochs, "dry run: nothing was trained or written"]
@@ -149,51 +158,47 @@ def _dry_run(
         print_styled([[(line, "")] for line in lines])
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What is trained, and how. `spec_text` is the spec in one piece, with the recipe in it."""
+def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of handlers, whose modules may be files of the working folder."""
+    from cnngraph.cli.reading import find_plugins
 
-    graph: Graph
-    recipe: Recipe
-    spec_text: str
+    for name in names:
+        module, _, attribute = name.partition(":")
+        if not module or not attribute:
+            raise click.UsageError(f"--handler must be MODULE:NAME, as in my_handlers:log_rate, got {name}")
+    find_plugins(names)
+    return names
 
 
-def _begun(spec: str, how: Reading, given: str | None) -> _Job:
+def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> Job:
+    """The new run, or the one to resume, of which only single fields of the recipe may be `changed`."""
+    if resume is not None:
+        if changed:
+            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            raise click.BadParameter(message, param_hint="--resume")
+        return _resumed(resume, spec, reading)
+    if spec is None:
+        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    return _new(spec, reading, recipe)
+
+
+def _new(spec: str, how: Reading, recipe: str | None) -> Job:
     """A new run."""
-    from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
-    from cnngraph.language.write import write_spec
-    from cnngraph.lint.run import Lint
-    from cnngraph.recipe import to_dict
-    from cnngraph.recipe.changed import find_table, read_changed
+    from cnngraph.api.jobs import new_job
+    from cnngraph.cli.reading import compile_unlinted
 
-    compilation = compile_unlinted(spec, how)
-    if not compilation.ok:
-        refuse_mistakes(compilation)
-    graph = network_of(compilation, spec)
-    assert compilation.spec
-    table, name = find_table(compilation.spec.train, given)
-    recipe = read_changed(table, how.train, name)
-    refuse_mistakes(Lint(recipe).run(compilation))
-    return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
+    return new_job(compile_unlinted(spec, how), spec, recipe, how.train)
 
 
-def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
-    """A run to go on with; a spec beside it must be the run's."""
-    for name in (run_files.SPEC, run_files.RECIPE):
-        if not (run / name).is_file():
-            complain(f"{run} is not the folder of a run: there is no {name} in it")
-            raise Exit(1)
+def _resumed(run: Path, spec: str | None, how: Reading) -> Job:
+    """A run to resume; a spec beside it must be the run's."""
+    from cnngraph.api.jobs import resumed_job, same_network
+    from cnngraph.cli.reading import compile_unlinted, find_plugins
+
     if (how.params or how.input) and spec is None:
         raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
-    own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(str(run / run_files.SPEC), own, str(run / run_files.RECIPE))
+    find_plugins(how.plugins)
+    job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:
-        from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
-
-        beside = compile_unlinted(spec, how)
-        if not beside.ok:
-            refuse_mistakes(beside)
-        if network_of(beside, spec).state != job.graph.state:
-            complain(f"the run in {run} is of another network than {spec}")
-            raise Exit(1)
+        same_network(job, compile_unlinted(spec, how), spec, run)
     return job

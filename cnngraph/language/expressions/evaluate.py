@@ -92,8 +92,8 @@ def _as_name(expression: Expression, lookup: Lookup) -> str:
     value = evaluate(expression, lookup)
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
-    mend = "use //, int(…) or round(…) for a whole number" if isinstance(value, float) else None
-    message = f"a name or path takes a whole number or a text, got {shown(value)}"
+    mend = "use `//`, `int(…)` or `round(…)` to get an integer" if isinstance(value, float) else None
+    message = f"a name or path needs an integer or a string, got `{shown(value)}`"
     raise ExpressionError(message, expression.root.start, expression.root.end, mend, "E403")
 
 
@@ -115,7 +115,9 @@ def _pieces(text: str) -> tuple[str | Expression, ...]:
         elif found["name"]:
             pieces.append(_parse(text, *found.span("name")))
         else:
-            raise ExpressionError("in a name or path, $ stands before a name or {…}", found.start(), end, "write ${…}")
+            raise ExpressionError(
+                "in a name or path, `$` must be followed by a name or by `{…}`", found.start(), end, "write `${…}`"
+            )
     pieces.append(_plain(text, end, len(text)))
     return tuple(pieces)
 
@@ -125,7 +127,7 @@ def _plain(text: str, start: int, end: int) -> str:
     found = _PLAIN.match(text, start, end)
     if found and found.end() == end:
         return found.group()
-    raise ExpressionError("in a name or path, only $name and ${…} are computed", 0, len(text), "write ${…} around it")
+    raise ExpressionError("in a name or path, only `$name` and `${…}` are evaluated", 0, len(text), "wrap it in `${…}`")
 
 
 def _parse(text: str, start: int, end: int) -> Expression:

@@ -55,26 +55,26 @@ _RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
 _NOT = 3
 OTHER_WORDS = {**TRUTHS, **dict.fromkeys(NOTHINGS, "null")}
 _MENDS = {
-    "&&": "write and",
-    "&": "write and",
-    "||": "write or",
-    "|": "write or",
-    "!": "write not",
-    "=": "write == to compare",
-    "===": "write ==",
-    "!==": "write !=",
-    "<>": "write !=",
-    "^": "write ** for a power",
-    "?": "write: a if condition else b",
-    "in": "write $x == 'a' or $x == 'b'",
-    "is": "write ==",
-    "×": "write *",
-    "·": "write *",
-    "÷": "write /",
-    "−": "write -",
-    "≤": "write <=",
-    "≥": "write >=",
-    "≠": "write !=",
+    "&&": "write `and`",
+    "&": "write `and`",
+    "||": "write `or`",
+    "|": "write `or`",
+    "!": "write `not`",
+    "=": "write `==` to compare",
+    "===": "write `==`",
+    "!==": "write `!=`",
+    "<>": "write `!=`",
+    "^": "write `**` for a power",
+    "?": "write `a if condition else b`",
+    "in": "write `$x == 'a' or $x == 'b'`",
+    "is": "write `==`",
+    "×": "write `*`",
+    "·": "write `*`",
+    "÷": "write `/`",
+    "−": "write `-`",
+    "≤": "write `<=`",
+    "≥": "write `>=`",
+    "≠": "write `!=`",
 }
 
 
@@ -94,8 +94,8 @@ def read(text: str, start: int, end: int) -> Node:
 def check_length(text: str) -> None:
     """Refuse a text that is too long to be an expression."""
     if len(text) > MAX_LENGTH:
-        message = f"the expression has {len(text):,} characters: at most {MAX_LENGTH:,}"
-        raise ExpressionError(message, 0, len(text), "give its parts names as params", "E503")
+        message = f"the expression has {len(text):,} characters, the maximum is {MAX_LENGTH:,}"
+        raise ExpressionError(message, 0, len(text), "move parts of it into params", "E503")
 
 
 def _tokens(text: str, start: int, end: int) -> list[_Token]:
@@ -116,18 +116,18 @@ def _tokens(text: str, start: int, end: int) -> list[_Token]:
 def _unreadable(text: str, start: int, end: int) -> NoReturn:
     char = text[start]
     if char in "'\"":
-        raise ExpressionError(f"the text has no closing {char}", start, end, f"end it with {char}")
+        raise ExpressionError(f"the string has no closing {char}", start, end, f"close it with {char}")
     if text.startswith("${", start):
-        mend = "write $name here; ${…} is for names and paths"
-        raise ExpressionError("${…} is not needed in an expression", start, start + 2, mend)
+        mend = "write `$name`; `${…}` is for names and paths"
+        raise ExpressionError("`${…}` is not allowed in an expression", start, start + 2, mend)
     if char == "$":
-        raise ExpressionError("a name must follow $", start, start + 1, "write $name")
+        raise ExpressionError("`$` must be followed by a name", start, start + 1, "write `$name`")
     if char in "{}":
-        raise ExpressionError("an expression has no tables", start, start + 1, "make the table a param")
+        raise ExpressionError("an expression cannot contain a mapping", start, start + 1, "make the mapping a param")
     if char == ".":
-        message = "a dot belongs between a name and a part of it"
-        raise ExpressionError(message, start, start + 1, "write $name.channels, without spaces")
-    raise ExpressionError(f"{char} has no meaning in an expression", start, start + 1, _MENDS.get(char))
+        mend = "write `$name.channels` without spaces"
+        raise ExpressionError("a dot must directly follow a name", start, start + 1, mend)
+    raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _MENDS.get(char))
 
 
 class _Parser:
@@ -172,7 +172,7 @@ class _Parser:
 
     def too_deep(self) -> NoReturn:
         message = f"the expression is nested more than {MAX_DEPTH} deep"
-        raise ExpressionError(message, self.start, self.end, "give its parts names as params", "E503")
+        raise ExpressionError(message, self.start, self.end, "move parts of it into params", "E503")
 
     def whole(self) -> Node:
         if self.token.kind == "end":
@@ -199,8 +199,8 @@ class _Parser:
         if not self.take("else"):
             at = self.token
             if at.kind == "end":
-                raise ExpressionError("if has no else", start, at.end, "write: a if condition else b")
-            self.refuse("else")
+                raise ExpressionError("`if` without `else`", start, at.end, "write `a if condition else b`")
+            self.refuse("`else`")
         other = self.expression()
         return Choice(self.source, start, self.previous_end, (node, condition, other))
 
@@ -243,7 +243,7 @@ class _Parser:
         node: Node
         if self.is_at("not"):
             if least > _NOT:
-                self.refuse("a value", "put (not …) in brackets")
+                self.refuse("a value", "write `(not …)` in parentheses")
             self.next()
             operand = self.binary(_NOT)
             node = Not(self.source, start, self.previous_end, (operand,))
@@ -289,7 +289,7 @@ class _Parser:
             bounds += [Literal(self.source, end, end)] * (3 - len(bounds))
             return Slice(self.source, start, end, (base, *bounds))
         if isinstance(bounds[0], Literal) and not bounds[0].text:
-            raise ExpressionError("[] asks for no element", opening.start, end, "write [0] for the first")
+            raise ExpressionError("`[]` has no index", opening.start, end, "write `[0]` for the first element")
         return Index(self.source, start, end, (base, *bounds))
 
     def bound(self) -> Node:
@@ -327,8 +327,8 @@ class _Parser:
     def number(self, token: _Token) -> int | float:
         if self.token.kind == "word" and self.token.start == token.end:
             end = self.token.end
-            mend = "write 1000 for 1_000" if self.token.text.startswith("_") else "write * to multiply"
-            message = f"{self.source[token.start : end]} is neither a number nor a name"
+            mend = "write `1000` for `1_000`" if self.token.text.startswith("_") else "write `*` to multiply"
+            message = f"`{self.source[token.start : end]}` is neither a number nor a name"
             raise ExpressionError(message, token.start, end, mend)
         value = int(token.text) if token.text.isdecimal() else float(token.text)
         try:
@@ -344,21 +344,22 @@ class _Parser:
             self.bare_word(word)
         function = FUNCTIONS.get(name)
         if function is None:
-            mend = did_you_mean(name, FUNCTIONS) or Known.listed("there are", FUNCTIONS)
-            raise ExpressionError(f"there is no function {name}", word.start, word.end, mend, "E402")
+            mend = did_you_mean(name, FUNCTIONS) or Known.listed("the functions are", FUNCTIONS)
+            raise ExpressionError(f"there is no function `{name}`", word.start, word.end, mend, "E402")
         end, parts = self.listed(")", self.next())
         if not function.least <= len(parts) <= function.most:
-            message = f"{name} takes {function.takes}, got {len(parts)}"
+            message = f"`{name}` takes {function.takes}, got {len(parts)}"
             raise ExpressionError(message, word.start, end)
         return Call(self.source, word.start, end, parts, name)
 
     def bare_word(self, word: _Token) -> NoReturn:
         name = word.text
         if name in FUNCTIONS:
-            raise ExpressionError(f"{name} is a function", word.start, word.end, f"write {name}(…), or '{name}'")
-        message = f"{name} is neither a number nor a quoted text"
+            mend = f"write `{name}(…)`, or `'{name}'` for the string"
+            raise ExpressionError(f"`{name}` is a function", word.start, word.end, mend)
+        message = f"`{name}` is neither a number nor a quoted string"
         if meant := OTHER_WORDS.get(name.lower()):
-            raise ExpressionError(message, word.start, word.end, f"write {meant}")
+            raise ExpressionError(message, word.start, word.end, f"write `{meant}`")
         raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
     def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
@@ -367,8 +368,8 @@ class _Parser:
         while not self.is_at(closing):
             named = self.token.kind == "word" and self.tokens[self.at + 1].text == "="
             if named and closing == ")":
-                mend = "give the values in order, without names"
-                raise ExpressionError("a function's values have no names", self.token.start, self.token.end, mend)
+                mend = "pass the arguments by position"
+                raise ExpressionError("functions take no keyword arguments", self.token.start, self.token.end, mend)
             parts.append(self.expression())
             if not self.take(","):
                 break
@@ -379,21 +380,21 @@ class _Parser:
         if self.take(closing):
             return
         if self.token.kind == "end":
-            message = f"{opening.text} is never closed"
-            raise ExpressionError(message, opening.start, opening.end, f"add the missing {closing}")
-        self.refuse(closing)
+            message = f"`{opening.text}` is never closed"
+            raise ExpressionError(message, opening.start, opening.end, f"add the missing `{closing}`")
+        self.refuse(f"`{closing}`")
 
     def refuse(self, expected: str, help: str | None = None) -> NoReturn:
         """Something else than `expected` stands here."""
         token = self.token
         if token.kind == "end":
             start = self.previous_end - 1 if self.at else token.start
-            raise ExpressionError(f"the expression breaks off: {expected} is missing", start, token.end, help)
+            raise ExpressionError(f"the expression is incomplete: expected {expected}", start, token.end, help)
         mend = help or _MENDS.get(token.text)
         value = token.kind in ("reference", "number", "text") or token.text in ("(", "[")
         if expected == "an operator" and value and not mend:
-            what = "an operator is missing before"
-            raise ExpressionError(f"{what} {token.text}", token.start, token.end, "write * to multiply")
+            message, mend = f"an operator is missing before `{token.text}`", "write `*` to multiply"
+            raise ExpressionError(message, token.start, token.end, mend)
         if token.text == "+" and expected == "a value":
-            mend = "drop the +"
-        raise ExpressionError(f"expected {expected}, found {token.text}", token.start, token.end, mend)
+            mend = "remove the `+`"
+        raise ExpressionError(f"expected {expected}, found `{token.text}`", token.start, token.end, mend)

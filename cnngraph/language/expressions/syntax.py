@@ -112,8 +112,8 @@ class Node(Frozen):
 def shape_error(node: Node, value: ShapeValue) -> ExpressionError:
     """A tensor stands where a plain value is needed."""
     first = "" if not isinstance(value.type, tuple) else ".0"
-    mend = f"write {node.text}{first}.channels (or .height, .width, .features)"
-    return ExpressionError(f"{node.text} is {value}, not a number", node.start, node.end, mend, "E403")
+    mend = f"write `{node.text}{first}.channels` (or `.height`, `.width`, `.features`)"
+    return ExpressionError(f"`{node.text}` is {value}, not a number", node.start, node.end, mend, "E403")
 
 
 class Literal(Node):
@@ -140,7 +140,7 @@ class Name(Node):
             except Fault as fault:
                 self.blame(fault, end=reference.end_of(count + 1))
         if type(value) is int and not -MAX_INT <= value <= MAX_INT:
-            self.blame(Fault("E503", f"{self.text} is too large: at most 2**53, about 9e15"))
+            self.blame(Fault("E503", f"`{self.text}` is too large: the maximum is 2**53, about 9e15"))
         return value
 
 

@@ -19,6 +19,7 @@ MAX_INT = 2**53  # beyond it a float would lose digits
 MAX_ELEMENTS = 10_000
 MAX_LIST_DEPTH = 50
 MAX_TEXT = 10_000
+USE_FLOOR_DIVISION = "use `//`, which gives an integer"
 SHAPE_WORDS = ("channels", "height", "width", "features")
 
 Value: TypeAlias = Any
@@ -61,15 +62,15 @@ def kind(value: Value) -> str:
         case None:
             return "null"
         case bool():
-            return "a truth value"
+            return "a boolean"
         case int() | float():
             return "a number"
         case str():
-            return "a text"
+            return "a string"
         case list() | tuple():
             return "a list"
         case Mapping():
-            return "a table"
+            return "a mapping"
         case ShapeValue():
             return str(value)
     return f"a {type(value).__name__}"
@@ -135,15 +136,15 @@ def bounded(value: Value) -> Value:
     if type(value) is int:
         if -MAX_INT <= value <= MAX_INT:
             return value
-        raise Fault("E503", "the whole number is too large: at most 2**53, about 9e15")
+        raise Fault("E503", "the integer is too large: the maximum is 2**53, about 9e15")
     if type(value) is float:
         if math.isfinite(value):
             return value
-        raise Fault("E503", "the number is too large, or not a number")
+        raise Fault("E503", "the number is infinite or NaN")
     if type(value) is complex:
-        raise Fault("E404", "a negative number has no fractional power")
+        raise Fault("E404", "a negative number cannot be raised to a fractional power")
     if type(value) is str and len(value) > MAX_TEXT:
-        raise Fault("E503", f"the text is too long: at most {MAX_TEXT:,} characters")
+        raise Fault("E503", f"the string is too long: the maximum is {MAX_TEXT:,} characters")
     return value
 
 
@@ -161,9 +162,9 @@ def check_size(elements: list[Value] | Mapping[str, Value]) -> None:
 def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], total: int, depth: int) -> int:
     total += len(elements)
     if total > MAX_ELEMENTS:
-        raise Fault("E503", f"the list is too long: at most {MAX_ELEMENTS:,} elements in all")
+        raise Fault("E503", f"the list is too long: the maximum is {MAX_ELEMENTS:,} elements in total")
     if depth > MAX_LIST_DEPTH:
-        raise Fault("E503", f"lists within lists, more than {MAX_LIST_DEPTH} deep")
+        raise Fault("E503", f"lists are nested more than {MAX_LIST_DEPTH} deep")
     inner: Iterable[Value] = elements.values() if isinstance(elements, Mapping) else elements
     for each in inner:
         if isinstance(each, list | tuple | Mapping):
@@ -176,7 +177,7 @@ def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], tota
 
 def _power(base: float, exponent: float) -> Any:
     if type(base) is int and type(exponent) is int and abs(base) > 1 and exponent > 53:
-        raise Fault("E503", f"{shown(base)} ** {shown(exponent)} is too large: at most 2**53, about 9e15")
+        raise Fault("E503", f"`{shown(base)} ** {shown(exponent)}` is too large: the maximum is 2**53, about 9e15")
     return base**exponent
 
 
@@ -205,9 +206,9 @@ def arithmetic(symbol: str, left: Value, right: Value) -> Value:
         try:
             return bounded(_ARITHMETIC[symbol](left, right))
         except ZeroDivisionError:
-            raise Fault("E404", f"division by zero: {shown(left)} {symbol} {shown(right)}") from None
+            raise Fault("E404", f"division by zero: `{shown(left)} {symbol} {shown(right)}`") from None
         except OverflowError:
-            raise Fault("E503", f"{shown(left)} {symbol} {shown(right)} is too large") from None
+            raise Fault("E503", f"`{shown(left)} {symbol} {shown(right)}` is too large") from None
     left_list, right_list = isinstance(left, list | tuple), isinstance(right, list | tuple)
     if symbol == "+" and left_list and right_list:
         return bounded_list([*left, *right])
@@ -223,19 +224,21 @@ def arithmetic(symbol: str, left: Value, right: Value) -> Value:
 
 
 def _not_numbers(symbol: str, left: Value, right: Value) -> Fault:
-    both = f"cannot compute {shown(left)} {symbol} {shown(right)}"
+    both = f"cannot compute `{shown(left)} {symbol} {shown(right)}`"
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return Fault("E403", f"{both}: both are lists", "+ joins two lists; the others take a list and a number")
+        return Fault(
+            "E403", f"{both}: both are lists", "`+` joins two lists; the other operators take a list and a number"
+        )
     culprit = right if type(left) in NUMBERS or isinstance(left, list | tuple) else left
-    return Fault("E403", f"{both}: {shown(culprit)} is {kind(culprit)}, not a number", number_mend(culprit))
+    return Fault("E403", f"{both}: `{shown(culprit)}` is {kind(culprit)}, not a number", number_mend(culprit))
 
 
 def number_mend(value: Value) -> str | None:
     """What the author may have meant, where a number is needed."""
     if isinstance(value, bool):
-        return "for a number write 1 if … else 0"
+        return "write `1 if … else 0` to get a number"
     if isinstance(value, str) and _looks_like_number(value):
-        return f"write {value} without quotes"
+        return f"write `{value}` without quotes"
     return None
 
 
@@ -254,7 +257,7 @@ def negative(value: Value) -> Value:
     if isinstance(value, list | tuple):
         spend(len(value))
         return [negative(each) for each in value]
-    raise Fault("E403", f"- needs a number, got {shown(value)}", number_mend(value))
+    raise Fault("E403", f"`-` needs a number, got `{shown(value)}`", number_mend(value))
 
 
 def compare(symbol: str, left: Value, right: Value) -> bool:
@@ -262,12 +265,12 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
     if type(left) in NUMBERS and type(right) in NUMBERS:
         return _COMPARISONS[symbol](left, right)
     if isinstance(left, ShapeValue) or isinstance(right, ShapeValue):
-        raise Fault("E403", "tensors are not compared, their sizes are")
+        raise Fault("E403", "tensors cannot be compared; compare their sizes")
     if symbol not in ("==", "!="):
-        raise Fault("E403", f"{symbol} compares numbers, got {shown(left)} and {shown(right)}")
+        raise Fault("E403", f"`{symbol}` compares numbers, got `{shown(left)}` and `{shown(right)}`")
     if left is not None and right is not None and kind(left) != kind(right):
         mend = next((each for each in map(number_mend, (left, right)) if each and "quotes" in each), None)
-        what = f"{shown(left)} with {shown(right)}: {kind(left)} and {kind(right)}"
+        what = f"`{shown(left)}` with `{shown(right)}`: {kind(left)} and {kind(right)}"
         raise Fault("E403", f"cannot compare {what}", mend)
     return _same(left, right) == (symbol == "==")
 
@@ -296,21 +299,23 @@ def member(value: Value, name: str, what: str) -> Value:
     if isinstance(value, Mapping):
         if name in value:
             return value[name]
-        raise Fault("E404", f"{what} has no {name}: it has {shown(value)}", did_you_mean(name, map(str, value)))
+        raise Fault(
+            "E404", f"`{what}` has no key `{name}`: it is `{shown(value)}`", did_you_mean(name, map(str, value))
+        )
     if name.isdecimal():
         if len(name) > 15:
-            raise Fault("E503", f"the number .{name[:12]}… is too large")
+            raise Fault("E503", f"the index `.{name[:12]}…` is too large")
         return index(value, int(name), what, f".{name}")
-    mend = "ask for an element by its number: .0 is the first" if isinstance(value, list | tuple) else None
-    sizes = "a tensor" if name in SHAPE_WORDS else "a table"
-    raise Fault("E403", f"{what} is {shown(value)}, not {sizes}: it has no {name}", mend)
+    mend = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
+    wanted = "a tensor" if name in SHAPE_WORDS else "a mapping"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {wanted}: it has no `{name}`", mend)
 
 
 def _size(shape: ShapeValue, word: str, what: str) -> int:
     tensor = shape.type
     if not isinstance(tensor, TensorType):
-        mend = f"ask for one of them: {what}.0.{word}" if word in SHAPE_WORDS else None
-        raise Fault("E403", f"{what} is a list of {len(tensor)} tensors: it has no {word}", mend)
+        mend = f"select one of them: `{what}.0.{word}`" if word in SHAPE_WORDS else None
+        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{word}`", mend)
     if word in SHAPE_WORDS:
         _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and word == "features" else word)
     match word:
@@ -323,9 +328,13 @@ def _size(shape: ShapeValue, word: str, what: str) -> int:
             if size is not None:
                 return size
             found = f"a vector of {tensor}" if tensor.rank == 1 else f"{tensor}"
-            raise Fault("E403", f"{what} has no {word}: it is {found}", f"write {what}.features for all its numbers")
+            raise Fault(
+                "E403",
+                f"`{what}` has no `{word}`: it is {found}",
+                f"write `{what}.features` for the number of its elements",
+            )
     mend = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
-    raise Fault("E403", f"{what} is a tensor of {tensor}: it has no {word}", mend)
+    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{word}`", mend)
 
 
 def index(value: Value, position: Value, what: str, asked: str | None = None) -> Value:
@@ -336,10 +345,10 @@ def index(value: Value, position: Value, what: str, asked: str | None = None) ->
         found = index(value.types, position, what, asked)
         return ShapeValue(found, value.sources[position : position + 1 or None])
     if not isinstance(value, list | tuple):
-        raise Fault("E403", f"{what} is {shown(value)}, {kind(value)}: it has no elements")
+        raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}: it cannot be indexed")
     if type(position) is not int:
-        mend = "use //, which gives a whole number" if isinstance(position, float) else None
-        raise Fault("E403", f"an element is asked for by a whole number, got {shown(position)}", mend)
+        mend = USE_FLOOR_DIVISION if isinstance(position, float) else None
+        raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", mend)
     if -len(value) <= bounded(position) < len(value):
         return value[position]
     raise _out_of_range(len(value), position, what, asked or f"[{position}]")
@@ -353,20 +362,20 @@ def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
     if position == -1:
         which, end = "the last", ""
     has = {0: "is empty", 1: "has 1 element"}.get(length, f"has {length} elements")
-    mend = f"the numbers go from 0 to {length - 1}" if length and position >= 0 else None
-    return Fault("E404", f"{what} {has}, {asked} asks for {which}{end}", mend)
+    mend = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
+    return Fault("E404", f"index out of range: `{what}` {has}, `{asked}` is {which}{end}", mend)
 
 
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:
     """`value[start:stop:step]` of a list, as in Python; null stands for a bound left out."""
     if not isinstance(value, list | tuple):
-        raise Fault("E403", f"{what} is {shown(value)}, not a list: it has no slices")
+        raise Fault("E403", f"`{what}` is `{shown(value)}`, not a list: it cannot be sliced")
     for bound in (start, stop, step):
         if bound is not None and type(bound) is not int:
-            mend = "use //, which gives a whole number" if isinstance(bound, float) else None
-            raise Fault("E403", f"the bounds in [start:end] are whole numbers, got {shown(bound)}", mend)
+            mend = USE_FLOOR_DIVISION if isinstance(bound, float) else None
+            raise Fault("E403", f"the bounds in `[start:end]` must be integers, got `{shown(bound)}`", mend)
     if step == 0:
-        raise Fault("E404", "the step in [start:end:step] must not be 0")
+        raise Fault("E404", "the step in `[start:end:step]` must not be 0")
     spend(len(value))
     return list(value[start:stop:step])
 
@@ -379,9 +388,9 @@ def truth(value: Value, what: str) -> bool:
         return False
     mend = None
     if type(value) in NUMBERS:
-        mend = f"compare it: {what} != 0"
+        mend = f"compare it: `{what} != 0`"
     elif isinstance(value, str):
-        mend = f"compare it: {what} == {shown(value)}"
+        mend = f"compare it: `{what} == {shown(value)}`"
     elif isinstance(value, list | tuple):
-        mend = f"compare it: len({what}) > 0"
-    raise Fault("E403", f"{what} is {shown(value)}, not true or false", mend)
+        mend = f"compare it: `len({what}) > 0`"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not true or false", mend)

@@ -14,14 +14,14 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.named import is_here
-from cnngraph.train.data.open import default_data_dir, facts_of, load_parts
+from cnngraph.train.data.open import data_dir_of, default_data_dir, facts_of, load_parts
 
 
 class DataReader:
     """Reads the data of recipes, each data set once; nothing is downloaded. `note` is called with what takes long."""
 
     def __init__(self, data_dir: Path | None, note: Callable[[str], None] = lambda text: None) -> None:
-        self.data_dir, self.note = data_dir, note
+        self.data_dir, self.note = data_dir_of(data_dir), note
         self.known: dict[str, Parts] = {}
 
     def parts(self, recipe: Recipe, wanted: TensorType) -> Parts | None:
