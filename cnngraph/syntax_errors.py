@@ -1,6 +1,6 @@
-"""What a YAML parser complains of, in the terms of the person who wrote the text, and what it accepts as another text.
+"""Explains YAML syntax errors in the author's terms, and finds typos that YAML accepts.
 
-A typing error that YAML reads without a word (`kernel:3`, `[64 128]`, `relu# why`) is a `Slip`.
+A typo that YAML accepts (`kernel:3`, `[64 128]`, `relu# why`) is a `Slip`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from cnngraph.characters import as_meant, code_point, control, strange
 from cnngraph.diagnostics import Diagnostic, Source, Span
 
-MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
-MAX_SHOWN = 500  # characters of a line above
+MAX_SEARCHED = 1_000  # characters of a line that are searched
+MAX_SHOWN = 500  # characters of a previous line that are used
 UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
 GLUED = re.compile(r"\s*[\w.]+:[^\s:]")
 WORD_BEFORE = re.compile(r"\s(\w+)\s*$")
@@ -31,14 +31,14 @@ QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
 
 
 def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
-    """The parser's complaint in the author's terms; `too_deep` is what is said of a bound on nesting."""
+    """The parser's error in the author's terms; `too_deep` is the message for too deep nesting."""
     began, mark = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
     mark = mark or began
     if mark is None:
         return Diagnostic("E102", f"{source.name} is not valid YAML: {problem}")
     span = _at(source, mark)
-    if "nesting depth" in problem:  # newer parsers have a bound of their own, and look far ahead
+    if "nesting depth" in problem:  # newer parsers have a limit of their own, and read far ahead
         return Diagnostic("E501", too_deep, span)
     if hidden := _hidden(source, span):
         return hidden
@@ -55,19 +55,19 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     found = _misplaced(source, span, problem)
     if began is not None:
         found = found or _unfinished(source, context, problem, _at(source, began), span)
-    message, place, mend = found or (f"invalid YAML: {problem}", span, None)
-    return Diagnostic("E102", message, place, help=mend)
+    message, place, advice = found or (f"invalid YAML: {problem}", span, None)
+    return Diagnostic("E102", message, place, help=advice)
 
 
-type_of_complaint = tuple[str, Span, str | None] | None
+Complaint = tuple[str, Span, str | None] | None
 
 
 def _at(source: Source, mark: Any) -> Span:
     return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
 
 
-def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
-    """A complaint about one place alone."""
+def _misplaced(source: Source, span: Span, problem: str) -> Complaint:
+    """An error at a single position."""
     rest = source.line(span.line)[span.column - 1 :]
     if rest.startswith("\t"):
         return "tabs are not allowed in indentation", span, "indent with spaces"
@@ -84,7 +84,9 @@ def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
             return DASH, place, f"write `- {dash[2]}`"
     if "mapping values" not in problem and "expected ':'" not in problem:
         return None
-    glued = next((each for each in (span.line, span.line - 1) if GLUED.match(source.line(each)[:MAX_SEARCHED])), None)
+    glued = next(
+        (number for number in (span.line, span.line - 1) if GLUED.match(source.line(number)[:MAX_SEARCHED])), None
+    )
     if glued:
         name, value = source.line(glued)[:MAX_SEARCHED].split(":", 1)
         place = Span(source, glued, 1 + len(name), glued, 2 + len(name))
@@ -102,8 +104,8 @@ def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
     return f"invalid YAML: {problem}", span, help
 
 
-def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_complaint:
-    """A quote in a quoted text, which ends it."""
+def _early_quote(source: Source, line: int, ended: re.Match[str]) -> Complaint:
+    """A quote inside a quoted string, which ends it."""
     text = source.line(line)
     place = Span(source, line, ended.end(), line, ended.end() + 1)
     end = text.rfind(ended[0][0])
@@ -113,8 +115,8 @@ def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_com
     return "the string ends at this quote", place, f"use single quotes: `'{inner}'`"
 
 
-def _escape(source: Source, span: Span) -> type_of_complaint:
-    """A backslash in double quotes that begins no escape sequence."""
+def _escape(source: Source, span: Span) -> Complaint:
+    """A backslash in double quotes that does not start an escape sequence."""
     line = source.line(span.line)
     column = max(line.rfind("\\", 0, span.column), 0)
     found = ESCAPE.match(line, column)
@@ -124,7 +126,7 @@ def _escape(source: Source, span: Span) -> type_of_complaint:
 
 
 def _quoted_at(line: str, column: int) -> str:
-    """The plain text at a column in double quotes: the whole value of a key, or an item up to its comma."""
+    """The unquoted string at a column, in double quotes: the value of a key, or an item up to its comma."""
     written = VALUE.match(line)
     if written and written.start(3) == column - 1:
         return f"{written[2]}: {_quoted(written[3])}"
@@ -136,7 +138,7 @@ def _quoted(text: str) -> str:
 
 
 def _hidden(source: Source, span: Span) -> Diagnostic | None:
-    """A character that only looks like the one that YAML would need, in the line at fault or the one before."""
+    """A character that only looks like the required one, in the line of the error or the one before."""
     for number in (span.line, span.line - 1):
         line = source.line(number)[:MAX_SEARCHED]
         code = line.partition(" #")[0]
@@ -152,9 +154,9 @@ DASH = "missing space after a dash"
 
 
 class Slip(NamedTuple):
-    """A typing error that YAML accepts: where in the text, what is wrong, a fix, and the text that was meant.
+    """A typo that YAML accepts: its position in the text, message, help, and the intended text.
 
-    `meant` is empty where something else than a text was meant, and nothing after it can be trusted.
+    `meant` is empty if no string was intended; then nothing after it can be trusted.
     """
 
     start: int
@@ -164,7 +166,7 @@ class Slip(NamedTuple):
 
 
 def key_slip(key: str) -> Slip | None:
-    """A key that is more than a key: `params:{a`, `-op`, one with a non-breaking space in it."""
+    """A typo in a key: `params:{a`, `-op`, or a non-breaking space."""
     if found := strange(key, name=True):
         return Slip(found.start, found.message, f"write `{as_meant(key, name=True).strip()}`")
     if (glued := GLUED_KEY.fullmatch(key)) and glued[2][0] in "{[":
@@ -175,7 +177,7 @@ def key_slip(key: str) -> Slip | None:
 
 
 def text_slip(text: str) -> Slip | None:
-    """A plain text that is meant as another one."""
+    """A typo in an unquoted string."""
     if comment := GLUED_COMMENT.search(text):
         rest = text[: comment.start()].rstrip()
         return Slip(
@@ -192,17 +194,17 @@ def text_slip(text: str) -> Slip | None:
 
 
 def separate_numbers(text: str) -> list[str]:
-    """`64 128` as the two numbers that it is; an empty list for any other text."""
+    """The numbers in `64 128`; an empty list for any other text."""
     return text.split() if NUMBERS.fullmatch(text) else []
 
 
 def is_escaped_path(text: str, written: str) -> bool:
-    r"""Whether `"C:\new"` was written, in which YAML reads `\n` as the end of a line."""
+    r"""Whether a Windows path was written in double quotes, where YAML reads `\n` as a line break."""
     return not text.isprintable() and bool(DRIVE.match(written.lstrip('"')))
 
 
 def control_character(source: Source) -> Diagnostic | None:
-    """The first character that no YAML text may have, where there is one."""
+    """The error for the first character that is not allowed in YAML, if any."""
     found = control(source.text)
     if found is None:
         return None
@@ -212,8 +214,8 @@ def control_character(source: Source) -> Diagnostic | None:
     return Diagnostic("E102", f"{code_point(found[0])} is not allowed in YAML", span, help="remove it")
 
 
-def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> type_of_complaint:
-    """A complaint about something that began further up and does not go on as it should."""
+def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> Complaint:
+    """An error in something that started further up."""
     line = source.line(span.line)
     if ended := SINGLE_QUOTED.search(line[:MAX_SEARCHED]) or DOUBLE_QUOTED.search(line[:MAX_SEARCHED]):
         return _early_quote(source, span.line, ended)
@@ -242,7 +244,7 @@ def _unfinished(source: Source, context: str, problem: str, began: Span, span: S
     if began.column == span.column and listed != item:
         message = "list item among named entries" if item else "named entry among the items of a list"
         return message, span, "name all entries, or start all of them with `-`"
-    above = next((each for each in range(span.line - 1, 0, -1) if source.line(each).strip()), 1)
+    above = next((index for index in range(span.line - 1, 0, -1) if source.line(index).strip()), 1)
     other = source.line(above)[:MAX_SHOWN]
     name, indent = other.split(":")[0].strip(" -"), len(other) - len(other.lstrip())
     help = f"entries of one mapping must line up: `{name}` on line {above} is indented by {indent} spaces"

@@ -1,4 +1,4 @@
-"""`expect`: the shape that a node says it has, compared with the one that was inferred."""
+"""`expect`: compares the shape that a spec expects with the inferred one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from cnngraph.numbers import show_sizes
 
 
 def check_expect(value: Value, bound: Bound, env: Env, maker: Maker) -> None:
-    """Compare an `expect` as it is written with what the node gives. Raises ProblemError where they differ."""
+    """Evaluate an `expect` and compare it with the node's shape. Raises ProblemError if they differ."""
     sizes = [env.evaluate(item) for item in value.items] if isinstance(value, Listing) else env.evaluate(value)
     compare_sizes(sizes, bound, value.span, maker)
 
 
 def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
-    """Compare the evaluated sizes of an `expect` with what the node gives. Raises ProblemError where they differ."""
+    """Compare evaluated sizes with the node's shape. Raises ProblemError if they differ."""
     if maker.sharing is not None:
-        return  # it was checked where it is written; a shared module may run on other sizes
+        return  # it was checked for the owner; a shared module may run on other sizes
     tensors = bound.tensors()
     good = isinstance(sizes, list) and all(size == "_" or (type(size) is int and size > 0) for size in sizes)
     if not good:

@@ -1,4 +1,4 @@
-"""Modules that run again: what can be shared, and whether it runs on other inputs as it is."""
+"""Shared modules: what can be shared, and whether it fits other inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnngraph.tensor_type import TensorType
 
 
 def shareable(word: Word, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:
-    """How a node runs again. Raises ProblemError where it has no module that could."""
+    """The function that elaborates a node again. Raises ProblemError if it has no module to share."""
     notes = (f"`{word}` is at {owner.span}",)
     if owner.value is None:
         raise UnknownError
@@ -38,7 +38,7 @@ def shareable(word: Word, owner: Bound, nodes: list[Node], unused: set[int]) -> 
 
 
 def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, str] | None:
-    """What the nodes made since `start` need that the owner's modules do not have, and the first place of it."""
+    """The first difference between the nodes created since `start` and the owner's: what differs, and a note."""
     mine, theirs = maker.nodes[start:], maker.nodes[owner.start : owner.stop]
     whole = len(theirs) != 1 or theirs[0].path != owner.path
     for a, b in zip(mine, theirs, strict=False):
@@ -52,9 +52,9 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
-                wanted, found = (show_sizes(each) if each is not None else "missing" for each in (shape, have))
+                wanted, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
                 return "other weights", f"`{name}` would be {wanted}, but `{b.path}.{name}` is {found}"
-        here, there = ([maker.type_of(ref) for ref in each.reads] for each in (a, b))
+        here, there = ([maker.type_of(ref) for ref in node.reads] for node in (a, b))
         if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
             made, wanted = (_written(a.operation, types)[0] for types in (there, here))
             return "another module", f"`{b.path}` is `{made}`, but would be `{wanted}`"
@@ -64,12 +64,12 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
 
 
 def fits_in_scope(op: Op, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-    """The same as `Op.fits` for a part of a module, whose expressions are shared as its modules are."""
+    """`Op.fits` for a node inside a shared module, whose expressions must be the same, too."""
     return op.fits(made_for, inputs) and (not op.is_stateless or _written(op, made_for) == _written(op, inputs))
 
 
 def _written(op: Op, types: Sequence[TensorType]) -> tuple[str, ...]:
-    """What an operation is in generated code: a constructor call, or an expression and its module in nn.Sequential."""
+    """An operation in generated code: a constructor call, or an expression and its module in nn.Sequential."""
     if (made := op.layer(*types)) is not None:
         return (str(made),)
     code = op.code(tuple(f"x{number}" for number in range(len(types))), *types)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError
 from cnngraph.experiment.other_runs import other_runs
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.launch import free_cores
@@ -28,7 +28,7 @@ class DryVariant:
 
 def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | None = None) -> list[DryVariant]:
     """Every combination with its first seed, as `train.dry_run` has it. Raises SpecError with all that is wrong."""
-    mistakes = Mistakes(other_runs(plan, root))
+    diagnostics = DiagnosticList(other_runs(plan, root))
     found = []
     for variant in plan.variants:
         trials = [trial for trial in plan.trials if trial.variant == variant]
@@ -42,12 +42,12 @@ def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | No
             request = Request(first.graph, first.recipe, first.spec_text, device=device, cores=free_cores())
             run = dry_run(request, data, folder)
         except SpecError as error:
-            mistakes.extend(_new(error, mistakes))
+            diagnostics.extend(_new(error, diagnostics))
             continue
         new = len(folders) - len(finished) - len(begun)
         found.append(DryVariant(variant, run, len(finished), len(begun), new))
-    if mistakes:
-        raise SpecError(mistakes)
+    if diagnostics:
+        raise SpecError(diagnostics)
     return found
 
 

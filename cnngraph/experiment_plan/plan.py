@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 
 from cnngraph.compilation import Compilation, compile_spec
-from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError, has_errors, warnings_of
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError, has_errors, warnings_of
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment_plan.model import Entrant, Experiment
 from cnngraph.experiment_plan.reading import Described
@@ -180,7 +180,7 @@ class _Planner:
     described: Described
     images: ReadImages | None = None
     selection: Selection = EVERYTHING
-    mistakes: Mistakes = field(default_factory=Mistakes)
+    mistakes: DiagnosticList = field(default_factory=DiagnosticList)
     combinations: dict[Diagnostic, list[str]] = field(default_factory=dict)  # for which each holds; none: for all
     tried: int = 0
     compiled: dict[tuple[int, tuple[Override, ...]], Compilation] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Slips of YAML: single characters added, removed or replaced near the place that the parser complains of."""
+"""YAML typos: adds, removes or replaces single characters near the location of a syntax error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.diagnostics import Diagnostic, Edit
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import COMMENT, Written
 
-MOST_LINES = 4  # above the complaint
+MOST_LINES = 4  # above the error
 CLOSING = {"{": "}", "[": "]"}
 
 
@@ -72,13 +72,13 @@ def _brackets(line: str) -> Iterator[Change]:
     for at, bracket in opened:
         if bracket in "}]":
             yield 1.0, at, at + 1, "", f"remove the `{bracket}`"
-    missing = "".join(CLOSING[each] for _, each in reversed(opened) if each in CLOSING)
+    missing = "".join(CLOSING[bracket] for _, bracket in reversed(opened) if bracket in CLOSING)
     for closing in dict.fromkeys([missing, *missing, "}", "]"]):
         if closing:
             yield 1.0 if closing == missing else 1.4, len(line), len(line), closing, f"add the missing `{closing}`"
             for match in list(re.finditer(r"(?=, [\w.]+: )|(?=[}\]])|(?=, [{\[\w\"'$])", line)):
                 yield 1.3, match.start(), match.start(), closing, f"add the missing `{closing}`"
-    more = sum(each in "}]" for _, each in opened)
+    more = sum(bracket in "}]" for _, bracket in opened)
     for bracket in "[{":
         for match in re.finditer(r"(?<=: )(?=\S)|(?<=[\[,] )(?=\w)|(?<=[\[{])(?=\S)|(?<=- )(?=\w)", line):
             yield 1.4, match.start(), match.start(), bracket, f"add the missing `{bracket}`"
@@ -94,7 +94,7 @@ def _brackets(line: str) -> Iterator[Change]:
 
 
 def _unmatched(line: str) -> Iterator[tuple[int, str]]:
-    """The brackets of a line that have no partner on it."""
+    """The unmatched brackets of a line."""
     waiting: list[tuple[int, str]] = []
     for at, letter in enumerate(line):
         if letter in CLOSING:
@@ -130,9 +130,9 @@ def _indentation(written: Written, number: int, line: str) -> Iterator[Change]:
     if not line.strip():
         return
     near = written.lines[max(0, number - 6) : number + 5]
-    widths = {len(each) - len(each.lstrip()) for each in near if each.strip()}
+    widths = {len(line_) - len(line_.lstrip()) for line_ in near if line_.strip()}
     above = written.lines[number - 2] if number > 1 else ""
     last = len(above) - len(above.lstrip())
-    for width in sorted({*widths, last, last + 2, max(0, last - 2)}, key=lambda each: abs(each - indent)):
+    for width in sorted({*widths, last, last + 2, max(0, last - 2)}, key=lambda width: abs(width - indent)):
         if width != indent:
             yield 1.2 + 0.1 * abs(width - indent), 0, indent, " " * width, f"indent by {width} spaces"

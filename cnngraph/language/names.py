@@ -79,7 +79,7 @@ RESERVED_NAMES = frozenset(
 
 @lru_cache(maxsize=4096)
 def name_problem(name: str) -> str | None:
-    """Why a node cannot have this name, in words that follow `cannot be a node's name: `; None if it can."""
+    """Why this is not a valid node name; None if it is valid."""
     if NUMBER.fullmatch(name):
         return None
     if len(name) > MAX_NAME:
@@ -96,14 +96,14 @@ def name_problem(name: str) -> str | None:
 
 
 def better_name(name: str) -> str:
-    """The nearest name that a node or a param can have."""
+    """A valid node or param name close to `name`."""
     word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
     word = f"x{word}" if word[0].isdigit() else word
     return f"{word}_" if word == name or name_problem(word) else word
 
 
 def key_problem(key: str) -> tuple[str, str] | None:
-    """The part of a key, dots and all, that cannot be a node's name, and why; None if it can."""
+    """The part of a dotted key that is not a valid node name, and why; None if all parts are valid."""
     parts = key.split(".")
     if len(parts) > MAX_PARTS:
         return key[:20] + "…", f"it has more than {MAX_PARTS} parts"
@@ -111,7 +111,7 @@ def key_problem(key: str) -> tuple[str, str] | None:
 
 
 def heads(path: str) -> Iterator[str]:
-    """What a path may begin with, since names may have dots in them: `a`, `a.b`, `a.b.c` of `a.b.c`."""
+    """The possible first names of a path, since names may contain dots: `a`, `a.b`, `a.b.c` of `a.b.c`."""
     end = path.find(".")
     while end >= 0:
         yield path[:end]

@@ -1,4 +1,4 @@
-"""Nodes and the bodies of blocks, as they are written: structure only, nothing looked up or evaluated."""
+"""Reads nodes and block bodies: structure only, nothing is looked up or evaluated."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnngraph.language.reader import Reader
 from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.text import in_backticks
 
-MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
+MAX_NEAR = 10  # keys of a node without op that are checked for a misspelt `op`, `nodes` or `share`
 
 
 class NodeReader:
-    """Reads nodes; what is wrong with them goes to the reader's mistakes."""
+    """Reads nodes; errors are appended to `read.errors`."""
 
     def __init__(self, read: Reader) -> None:
         self.read = read
@@ -34,8 +34,8 @@ class NodeReader:
             self.read.error("E109", f"{what} must not be empty", value.span, "remove it, or write `identity`")
             return None
         children = [
-            self.node(name, each, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
-            for name, each in items
+            self.node(name, child, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
+            for name, child in items
         ]
         return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
 
@@ -54,7 +54,7 @@ class NodeReader:
     def _node_table(self, name: Word, table: Table, known: tuple[str, ...], what: str) -> NodeSpec | None:
         words = {entry.key: entry.value for entry in table if entry.key in known}
         rest = tuple(entry for entry in table if entry.key not in known)
-        mistakes = len(self.read.mistakes)
+        errors = len(self.read.errors)
         node = NodeSpec(
             name,
             name.span,
@@ -71,10 +71,10 @@ class NodeReader:
             words=rest,
             ignore=self.read.ignores(words["ignore"], _extent(name.span, table.span)) if "ignore" in words else (),
         )
-        if len(self.read.mistakes) > mistakes:
+        if len(self.read.errors) > errors:
             return None
         self._check_node(node, words, rest, what, known)
-        return node if len(self.read.mistakes) == mistakes else None
+        return node if len(self.read.errors) == errors else None
 
     def _check_node(
         self, node: NodeSpec, words: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]
@@ -85,15 +85,15 @@ class NodeReader:
             if near:
                 self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
-                help = _mend(rest[0], node.name.text) if len(rest) == 1 and not words else None
+                help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not words else None
                 self.read.error(
                     "E109", f"{what} has none of `op`, `nodes` and `share`", node.span, help or "add one of them"
                 )
         elif len(bodies) > 1:
             self.read.error("E109", f"{what} has both `{bodies[0]}` and `{bodies[1]}`", node.span, "remove one of them")
         elif rest and not node.op:
-            mend = did_you_mean(rest[0].key, known)
-            self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, mend)
+            help = did_you_mean(rest[0].key, known)
+            self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, help)
         for word in REPEAT_KEYS:
             if word in words and "repeat" not in words:
                 message = f"`{word}` requires `repeat`"
@@ -126,20 +126,20 @@ class NodeReader:
 
 
 def _extent(first: Span, last: Span) -> Span:
-    """From the beginning of one place to the end of another."""
+    """The span from the start of `first` to the end of `last`."""
     return replace(first, end_line=last.end_line, end_column=last.end_column)
 
 
 def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:
-    """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
+    """The key that is `op`, `nodes` or `share` with a typo, or else the first key that resembles any node key."""
     for entry in rest:
-        if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
+        if body := next((body for body in BODIES if _one_letter_apart(entry.key, body)), None):
             return entry, Suggestion(body)
     return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
 
 
 def _one_letter_apart(one: str, two: str) -> bool:
-    """Whether one letter was typed wrong, left out, doubled or exchanged with the next; of two letters one is right."""
+    """Whether the words differ by one substituted, missing, extra or transposed letter."""
     if len(one) == len(two):
         wrong = [index for index in range(len(one)) if one[index] != two[index]]
         return len(wrong) == 1 or (len(wrong) == 2 and sorted(one) == sorted(two))
@@ -147,8 +147,8 @@ def _one_letter_apart(one: str, two: str) -> bool:
     return len(long) - len(short) == 1 and any(long[:index] + long[index + 1 :] == short for index in range(len(long)))
 
 
-def _mend(only: Entry, name: str) -> str | None:
-    """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
+def _node_help(only: Entry, name: str) -> str | None:
+    """Help for a node with a single unknown key: an op with its parameters, or a named node inside a list."""
     value = only.value
     named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
     if isinstance(value, Table):

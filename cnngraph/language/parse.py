@@ -1,4 +1,4 @@
-"""One file's document to the words of the language: structure only, nothing looked up or evaluated."""
+"""Parses one file's document into a `FileSpec`: structure only, nothing is looked up or evaluated."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 
 MAX_ABOUT = 10_000
 MAX_RULES = 100  # of init
-MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename, whose stars are tried in every way
+MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename: matching tries every assignment of its stars
 DATA_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """What one file says, before `extends` and `import` are followed."""
+    """The contents of one file, before `extends` and `import` are resolved."""
 
     source: Source
     span: Span
@@ -59,7 +59,7 @@ class FileSpec:
 
 
 def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None, list[Diagnostic]]:
-    """The file's words, and all that is wrong with its structure."""
+    """The file's contents and the errors in its structure."""
     parser = _Parser()
     if not isinstance(document, Table):
         span = document.span if document else None
@@ -68,7 +68,7 @@ def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None,
         return None, [Diagnostic("E106", f"{source.name} is not a spec: {what}", span, help=help)]
     if wrong := other_kind(document, SPEC, "E106"):
         return None, [wrong]
-    return parser.file(source, document), parser.read.mistakes
+    return parser.file(source, document), parser.read.errors
 
 
 class _Parser:
@@ -77,7 +77,7 @@ class _Parser:
         self.nodes = NodeReader(self.read)
 
     def file(self, source: Source, table: Table) -> FileSpec:
-        words = self.read.known_words(table, FILE_KEYS, "a spec")
+        words = self.read.known_keys(table, FILE_KEYS, "a spec")
         self.version(table, words.get("cnngraph"))
         spec = FileSpec(source, table.span, frozenset(words))
         readers: dict[str, tuple[str, Callable[[Value], object]]] = {
@@ -128,13 +128,13 @@ class _Parser:
 
     def needs_nodes(self, spec: FileSpec, table: Table) -> None:
         if spec.extends and spec.extends.text == Path(spec.source.name).name:
-            return  # a circle, which is all that is wrong
+            return  # a cycle, which is reported elsewhere
         if spec.extends and "nodes" in spec.given:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
             help = "override `params` or `blocks` instead, or drop `extends`, import the blocks and write the nodes"
             self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
-        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.mistakes:
+        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
             self.read.error(
                 "E107",
@@ -184,7 +184,9 @@ class _Parser:
         for entry in entries:
             self.param_name(entry.key, entry.key_span)
             default = None if is_null(entry.value) else entry.value
-            params.append(ParamSpec(Word(entry.key, entry.key_span), default))  # also under a wrong name: it is used
+            params.append(
+                ParamSpec(Word(entry.key, entry.key_span), default)
+            )  # keep one with an invalid name: its uses are valid
         return tuple(params)
 
     def param_name(self, name: str, span: Span) -> None:
@@ -204,10 +206,10 @@ class _Parser:
                 self.read.error(
                     "E108", message, entry.key_span, f"rename it, for example to `{better_name(entry.key)}`"
                 )
-        return tuple(self.block(entry) for entry in entries)  # also under a wrong name: it is used
+        return tuple(self.block(entry) for entry in entries)  # keep one with an invalid name: its uses are valid
 
     def entries(self, value: Value, what: str) -> tuple[Entry, ...] | None:
-        """Those of a mapping. A list of mappings is refused, and read as the mapping that was meant."""
+        """The entries of a mapping. A list of mappings is an error, and is read as one mapping."""
         items = value.items if isinstance(value, Listing) else ()
         if not items or not all(isinstance(item, Table) for item in items):
             table = self.read.table(value, what)
@@ -224,7 +226,7 @@ class _Parser:
         if isinstance(entry.value, Table):
             given = entry.value.get("params")
             params = self.params(given.value) if given else ()
-            if params is None:  # which words it takes is not known
+            if params is None:  # its parameters are unknown
                 return BlockSpec(name, (), None, NodeSpec(name, name.span, broken=True))
             if named := entry.value.get("inputs"):
                 inputs = self.input_names(named.value)
@@ -234,7 +236,7 @@ class _Parser:
         return BlockSpec(name, params or (), inputs, body or NodeSpec(name, name.span, broken=True))
 
     def without_use(self, table: Table, body: NodeSpec) -> NodeSpec | None:
-        """The body of a block, unless it has nothing to run but a module of the network around it."""
+        """The body of a block, without keys that belong to its uses; None if it only shares a module."""
         for key in ("from", "unused", "expect", "share"):
             if found := table.get(key):
                 message = f"`{key}` is not allowed in the definition of a block, only where the block is used"
@@ -273,7 +275,7 @@ class _Parser:
             match = item.get("match") if isinstance(item, Table) else None
             word = self.read.word(match.value, "match") if match else None
             if isinstance(item, Table) and match and word:
-                rules.append(InitSpec(word, tuple(each for each in item if each.key != "match")))
+                rules.append(InitSpec(word, tuple(entry for entry in item if entry.key != "match")))
             elif not match:
                 help = "write `{match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}`"
                 self.read.error(
@@ -285,7 +287,7 @@ class _Parser:
         table = self.read.table(value, "weights")
         if table is None:
             return None
-        words = self.read.known_words(table, ("renames",), "`weights`")
+        words = self.read.known_keys(table, ("renames",), "`weights`")
         renames = self.read.table(words["renames"].value, "renames") if "renames" in words else None
         found: dict[str, str] = {}
         for entry in renames or ():

@@ -1,11 +1,11 @@
-"""Values of a document as words of the language, with every mistake collected."""
+"""Converts document values to the types of the language and collects all errors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import TRUTHS, show_value
 from cnngraph.language.model import Ignore, Word
@@ -17,20 +17,20 @@ HOW_TO_IGNORE = "write `ignore: {W401: why it is right here}`"
 
 
 class Reader:
-    """What a value should be, by methods of that name: each gives it, or None and has a mistake more."""
+    """One method per kind of value: it returns the value, or reports an error and returns None."""
 
     def __init__(self) -> None:
-        self.mistakes = Mistakes()
+        self.errors = DiagnosticList()
         self.ignored = 0  # entries of `ignore` so far
 
     def error(self, code: str, message: str, span: Span, help: str | None = None) -> None:
-        """One mistake more."""
-        self.mistakes.append(Diagnostic(code, message, span, help=help))
+        """Report an error."""
+        self.errors.append(Diagnostic(code, message, span, help=help))
 
-    def known_words(self, table: Table, known: Iterable[str], what: str) -> dict[str, Entry]:
-        """Entries by their keys. Of those that are no words, a misspelt one counts as what it is meant to be.
+    def known_keys(self, table: Table, known: Iterable[str], what: str) -> dict[str, Entry]:
+        """Entries by key. Unknown keys are errors; a misspelt one is read as the key it resembles.
 
-        So a misspelt `params:` is one error, and not one more for each use of a param.
+        So a misspelt `params` is a single error, not one more for each use of a param.
         """
         options = tuple(known)
         found = {entry.key: entry for entry in table if entry.key in options}
@@ -44,7 +44,7 @@ class Reader:
         return found
 
     def table(self, value: Value, what: str) -> Table | None:
-        """A mapping; nothing at all is an empty one."""
+        """A mapping; null counts as an empty one."""
         if is_null(value):
             return Table((), value.span)
         if not isinstance(value, Table):
@@ -55,14 +55,14 @@ class Reader:
         return value
 
     def scalar(self, value: Value, what: str) -> Scalar | None:
-        """An expression, or a plain value for one."""
+        """An expression or a plain value."""
         if not isinstance(value, Scalar) or value.value is None:
             self.error("E109", f"`{what}` must be an expression, got `{show_value(value.plain())}`", value.span)
             return None
         return value
 
     def word(self, value: Value, what: str, wanted: str = "a string", most: int = MAX_WORD) -> Word | None:
-        """A text, which a whole number may stand for."""
+        """A string; an integer is converted to one."""
         plain = value.plain()
         if isinstance(plain, bool) or not isinstance(plain, str | int) or plain == "":
             help = "quote it" if isinstance(plain, bool | float) else None
@@ -74,13 +74,13 @@ class Reader:
         return Word(str(plain), value.span)
 
     def words(self, value: Value, what: str) -> tuple[Word, ...] | None:
-        """A text, or a list of them."""
+        """A string or a list of strings."""
         items = value.items if isinstance(value, Listing) else (value,)
-        found = [self.word(each, what) for each in items]
-        return None if None in found else tuple(each for each in found if each)
+        found = [self.word(item, what) for item in items]
+        return None if None in found else tuple(word for word in found if word)
 
     def truth(self, words: dict[str, Value], word: str) -> bool:
-        """A word that is true or false, and false where it is not said."""
+        """The boolean value of a key; false if it is absent."""
         value = words[word].plain() if word in words else False
         if not isinstance(value, bool):
             meant = TRUTHS.get(str(value).lower())
@@ -89,7 +89,7 @@ class Reader:
         return value is True
 
     def ignores(self, value: Value, within: Span | None) -> tuple[Ignore, ...]:
-        """Codes of warnings that are not to be reported, each with its reason."""
+        """The warning codes to ignore, with their reasons."""
         table = self.table(value, "ignore")
         before = self.ignored
         self.ignored += len(table.entries) if table else 0
@@ -119,5 +119,5 @@ WARNING = re.compile(r"W[0-9]{3}")
 
 
 def is_null(value: Value) -> bool:
-    """Whether a value is empty."""
+    """Whether a value is null."""
     return isinstance(value, Scalar) and value.value is None

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that the language gives a meaning: what it says, in Markdown, and the section of the guide about it."""
+    """A key of the language, its description in Markdown, and the section of the guide about it."""
 
     name: str
     doc: str
     section: str
-    may_be_empty: bool = False  # an empty value takes away what the extended file says
+    may_be_empty: bool = False  # null removes the value inherited from the base
 
 
 def _keys(*keys: Key) -> dict[str, Key]:
@@ -38,7 +38,7 @@ FILE_KEYS = _keys(
     ),
     Key(
         "params",
-        "Values with names, which `--set` changes; a default may be an expression over earlier params.",
+        "Named values, which `--set` overrides; a default may be an expression of earlier params.",
         "guide/blocks.md#params-and-expressions",
     ),
     Key(
@@ -48,10 +48,14 @@ FILE_KEYS = _keys(
     ),
     Key(
         "extends",
-        "A file, or a network of the library by name, that this one is, except for what is written here.",
+        "A file, or a bundled network by name, that this spec modifies.",
         "guide/blocks.md#the-same-but",
     ),
-    Key("blocks", "Nodes with blanks, by name; each can be used as an op.", "guide/blocks.md#a-block-with-blanks"),
+    Key(
+        "blocks",
+        "Reusable nodes with parameters, by name; each can be used as an op.",
+        "guide/blocks.md#a-block-with-blanks",
+    ),
     Key("nodes", "The network, in the order of its modules.", "guide/nodes.md#what-a-node-reads"),
     Key(
         "outputs",
@@ -104,7 +108,7 @@ NODE_KEYS = _keys(
     ),
     Key(
         "nodes",
-        "A scope of its own, a mapping or a list; its value is its last node's.",
+        "A nested scope, a mapping or a list; its value is that of its last node.",
         "guide/nodes.md#nodes-in-nodes",
     ),
     Key(
@@ -120,19 +124,23 @@ NODE_KEYS = _keys(
         "`none`, the repeat's own input.",
         "guide/repeats.md#what-the-next-round-reads",
     ),
-    Key("name", "The first iteration's name; the number at its end counts on.", "guide/repeats.md#names-of-rounds"),
+    Key(
+        "name", "The first iteration's name; the number at its end is incremented.", "guide/repeats.md#names-of-rounds"
+    ),
     Key("flat", "`true` drops one level of names.", "guide/repeats.md#flat"),
     Key(
         "expect",
-        "The shape that must come out, `[channels, height, width]`; `_` for any size.",
+        "The expected output shape, `[channels, height, width]`; `_` for any size.",
         "guide/nodes.md#a-check-in-the-spec",
     ),
     Key(
-        "share", "The path of a node whose module runs again, weights included.", "guide/tensors.md#weights-used-twice"
+        "share",
+        "The path of a node whose module is run again with the same weights.",
+        "guide/tensors.md#weights-used-twice",
     ),
     Key(
         "unused",
-        "`true` builds the node for its weights' names and never runs it.",
+        "`true` builds the node for the keys of its weights, but never runs it.",
         "guide/tensors.md#weights-never-used",
     ),
     Key("ignore", "Warnings that are not reported about the node, each with the reason.", "guide/messages.md#warnings"),
@@ -141,7 +149,7 @@ NODE_KEYS = _keys(
 OWN_BLOCK_KEYS = _keys(
     Key(
         "params",
-        "What a use of the block fills in; one without a value must be given.",
+        "Parameters of the block and their defaults; one without a default is required.",
         "guide/blocks.md#a-block-with-blanks",
     ),
     Key("inputs", "The names of its inputs, where it has several.", "guide/blocks.md#blocks-with-several-inputs"),
@@ -149,10 +157,10 @@ OWN_BLOCK_KEYS = _keys(
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
 BODIES = ("op", "nodes", "share")  # a node has exactly one of them
-REPEAT_KEYS = ("carry", "name", "first", "last")  # they go with repeat
+REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
 VARIABLES = ("in", "from", "i", "item")  # what an expression calls by these names: $in, $from, $i, $item
-RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # no param has such a name
+RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # names that a param cannot have
 
 
 def keys_manual() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion, did_you_mean, has_errors
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean, has_errors
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
     Bool,
@@ -65,7 +65,7 @@ def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnos
 class Reader:
     """Walks a recipe's tables and gathers what is wrong, and where each word stands."""
 
-    diagnostics: Mistakes = field(default_factory=Mistakes)
+    diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     places: dict[str, Span] = field(default_factory=dict)
 
     def refuse(self, code: str, message: str, span: Span, help: str | None = None) -> object:

@@ -133,4 +133,4 @@ def test_depth_is_for_the_table(cli: Cli) -> None:
 def test_no_table_of_what_was_not_asked_for(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
     assert (ran.code, ran.out) == (1, "")
-    assert "the spec has one input" in ran.err
+    assert "the spec has a single input" in ran.err

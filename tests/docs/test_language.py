@@ -153,7 +153,7 @@ BOUNDS: dict[str, int] = {
     "levels of YAML": yaml_text.MAX_NESTING,
     "values in a file": document.LIMITS.values,
     "characters of a key": yaml_text.MAX_KEY,
-    "mistakes that are told": diagnostics.MAX_MISTAKES,
+    "mistakes that are told": diagnostics.MAX_ERRORS,
     "files that are opened": load.MAX_FILES,
     "files that extend each other": load.MAX_EXTENDS,
     "elements of a list": values.MAX_ELEMENTS,

@@ -27,7 +27,7 @@ def _command(report: FileReport, diagnostic: Diagnostic) -> str:
     lines = [diagnostic.message, *diagnostic.notes]
     if diagnostic.help:
         lines.append(f"help: {diagnostic.help}")
-    lines += [f"fix: {fix.title}" for fix in diagnostic.fixes if not fix.is_told_by(diagnostic.help or "")]
+    lines += [f"fix: {fix.title}" for fix in diagnostic.fixes if not fix.is_stated_in(diagnostic.help or "")]
     return f"::{diagnostic.severity} {said}::{_escaped(chr(10).join(map(one_line, lines)), DATA)}"
 
 

@@ -15,33 +15,33 @@ from cnngraph.language.expressions.values import (
     ShapeValue,
     Value,
     bounded,
+    count_steps,
     length,
-    number_mend,
+    number_help,
     shown,
-    spend,
 )
 
 
 def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """The function of a number, which takes lists element by element too."""
+    """A function of a number that is applied to lists elementwise."""
 
     def apply(value: Value) -> Value:
         if type(value) in NUMBERS:
             return bounded(function(bounded(value)))
         if isinstance(value, list | tuple):
-            spend(len(value))
-            return [apply(each) for each in value]
-        raise Fault("E403", f"`{name}` needs a number or a list of numbers, got `{shown(value)}`", number_mend(value))
+            count_steps(len(value))
+            return [apply(element) for element in value]
+        raise Fault("E403", f"`{name}` needs a number or a list of numbers, got `{shown(value)}`", number_help(value))
 
     return apply
 
 
 def _numbers(name: str, values: Value) -> list[Any]:
-    spend(len(values))
-    for each in values:
-        if type(each) not in NUMBERS:
-            raise Fault("E403", f"`{name}` needs numbers, got `{shown(each)}`", number_mend(each))
-    return [bounded(each) for each in values]
+    count_steps(len(values))
+    for value in values:
+        if type(value) not in NUMBERS:
+            raise Fault("E403", f"`{name}` needs numbers, got `{shown(value)}`", number_help(value))
+    return [bounded(value) for value in values]
 
 
 def _extreme(name: str, function: Callable[[list[Any]], Any]) -> Callable[..., Value]:
@@ -73,16 +73,16 @@ def _len(value: Value) -> int:
 
 
 def _range(*bounds: Value) -> list[int]:
-    for each in bounds:
-        if type(each) is not int:
-            mend = USE_FLOOR_DIVISION if isinstance(each, float) else None
-            raise Fault("E403", f"`range` needs integers, got `{shown(each)}`", mend)
+    for bound in bounds:
+        if type(bound) is not int:
+            help = USE_FLOOR_DIVISION if isinstance(bound, float) else None
+            raise Fault("E403", f"`range` needs integers, got `{shown(bound)}`", help)
     if len(bounds) == 3 and bounds[2] == 0:
         raise Fault("E404", "the step of `range` must not be 0")
     numbers = range(*map(bounded, bounds))
     if len(numbers) > MAX_ELEMENTS:
         raise Fault("E503", f"`range` gives {len(numbers):,} elements, the maximum is {MAX_ELEMENTS:,}")
-    spend(len(numbers))
+    count_steps(len(numbers))
     return list(numbers)
 
 
@@ -101,7 +101,7 @@ def _make_divisible(value: Value, divisor: Value = 8) -> Value:
 
 
 class Function(Frozen):
-    """A function of the language: how many values it takes, and what it gives."""
+    """A function of the language and how many arguments it takes."""
 
     least: int
     most: int
@@ -109,7 +109,7 @@ class Function(Frozen):
 
     @property
     def takes(self) -> str:
-        """How many values it takes, in words."""
+        """How many arguments it takes, for messages."""
         if self.most > 3:
             return "one list or several numbers"
         return f"{self.least} argument" if self.least == self.most else f"{self.least} to {self.most} arguments"

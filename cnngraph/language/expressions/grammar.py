@@ -1,4 +1,4 @@
-"""The grammar of expressions: text to tree, by operator precedence.
+"""The parser of expressions: text to syntax tree, by operator precedence.
 
 From weakest to strongest: `… if … else …`; `or`; `and`; `not`; the comparisons, which chain; `+ -`; `* / // %`; the
 sign; `**`, from right to left; and what follows a value: `.name`, `.0`, `[…]`.
@@ -54,7 +54,7 @@ _RANKS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4)
 _RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
 _NOT = 3
 OTHER_WORDS = {**TRUTHS, **dict.fromkeys(NOTHINGS, "null")}
-_MENDS = {
+_HELPS = {
     "&&": "write `and`",
     "&": "write `and`",
     "||": "write `or`",
@@ -86,13 +86,13 @@ class _Token(NamedTuple):
 
 
 def read(text: str, start: int, end: int) -> Node:
-    """The tree of `text[start:end]`; places count from the start of the text. Raises ExpressionError."""
+    """Parse `text[start:end]`; positions count from the start of `text`. Raises ExpressionError."""
     check_length(text)
     return _Parser(text, start, end).whole()
 
 
 def check_length(text: str) -> None:
-    """Refuse a text that is too long to be an expression."""
+    """Raise ExpressionError for a text that is too long."""
     if len(text) > MAX_LENGTH:
         message = f"the expression has {len(text):,} characters, the maximum is {MAX_LENGTH:,}"
         raise ExpressionError(message, 0, len(text), "move parts of it into params", "E503")
@@ -118,20 +118,20 @@ def _unreadable(text: str, start: int, end: int) -> NoReturn:
     if char in "'\"":
         raise ExpressionError(f"the string has no closing {char}", start, end, f"close it with {char}")
     if text.startswith("${", start):
-        mend = "write `$name`; `${…}` is for names and paths"
-        raise ExpressionError("`${…}` is not allowed in an expression", start, start + 2, mend)
+        help = "write `$name`; `${…}` is for names and paths"
+        raise ExpressionError("`${…}` is not allowed in an expression", start, start + 2, help)
     if char == "$":
         raise ExpressionError("`$` must be followed by a name", start, start + 1, "write `$name`")
     if char in "{}":
         raise ExpressionError("an expression cannot contain a mapping", start, start + 1, "make the mapping a param")
     if char == ".":
-        mend = "write `$name.channels` without spaces"
-        raise ExpressionError("a dot must directly follow a name", start, start + 1, mend)
-    raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _MENDS.get(char))
+        help = "write `$name.channels` without spaces"
+        raise ExpressionError("a dot must directly follow a name", start, start + 1, help)
+    raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _HELPS.get(char))
 
 
 class _Parser:
-    """Reads tokens from left to right, each method one construct."""
+    """A recursive-descent parser with one method per construct."""
 
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source = source
@@ -162,7 +162,7 @@ class _Parser:
         return self.tokens[self.at - 1].end
 
     def deeper(self) -> None:
-        """One bracket, or one operator within another, more. `shallower` ends it; after an error nobody reads on."""
+        """Enter a bracket or a nested operator; `shallower` leaves it. Raises ExpressionError if nested too deeply."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.too_deep()
@@ -238,7 +238,7 @@ class _Parser:
         return Arithmetic(self.source, start, self.previous_end, (base, exponent), ("**",))
 
     def signed(self, start: int, least: int) -> Node:
-        """`not` or a minus, and what they stand before."""
+        """`not` or a minus, with its operand."""
         self.deeper()
         node: Node
         if self.is_at("not"):
@@ -270,7 +270,7 @@ class _Parser:
         self.too_deep()
 
     def members(self, node: Node, start: int) -> Node:
-        """What follows a bracket: `.rows.0.out`."""
+        """Member access after a bracket: `.rows.0.out`."""
         token = self.next()
         end = token.start
         for name in token.text[1:].split(".")[: MAX_DEPTH + 1]:
@@ -293,7 +293,7 @@ class _Parser:
         return Index(self.source, start, end, (base, *bounds))
 
     def bound(self) -> Node:
-        """What stands between two colons, null for nothing."""
+        """A bound of a slice; null if it is omitted."""
         if self.is_at("]") or self.is_at(":"):
             return Literal(self.source, self.token.start, self.token.start)
         return self.expression()
@@ -327,9 +327,9 @@ class _Parser:
     def number(self, token: _Token) -> int | float:
         if self.token.kind == "word" and self.token.start == token.end:
             end = self.token.end
-            mend = "write `1000` for `1_000`" if self.token.text.startswith("_") else "write `*` to multiply"
+            help = "write `1000` for `1_000`" if self.token.text.startswith("_") else "write `*` to multiply"
             message = f"`{self.source[token.start : end]}` is neither a number nor a name"
-            raise ExpressionError(message, token.start, end, mend)
+            raise ExpressionError(message, token.start, end, help)
         value = int(token.text) if token.text.isdecimal() else float(token.text)
         try:
             bounded(value)
@@ -344,8 +344,8 @@ class _Parser:
             self.bare_word(word)
         function = FUNCTIONS.get(name)
         if function is None:
-            mend = did_you_mean(name, FUNCTIONS) or Known.listed("the functions are", FUNCTIONS)
-            raise ExpressionError(f"there is no function `{name}`", word.start, word.end, mend, "E402")
+            help = did_you_mean(name, FUNCTIONS) or Known.listed("the functions are", FUNCTIONS)
+            raise ExpressionError(f"there is no function `{name}`", word.start, word.end, help, "E402")
         end, parts = self.listed(")", self.next())
         if not function.least <= len(parts) <= function.most:
             message = f"`{name}` takes {function.takes}, got {len(parts)}"
@@ -355,21 +355,21 @@ class _Parser:
     def bare_word(self, word: _Token) -> NoReturn:
         name = word.text
         if name in FUNCTIONS:
-            mend = f"write `{name}(…)`, or `'{name}'` for the string"
-            raise ExpressionError(f"`{name}` is a function", word.start, word.end, mend)
+            help = f"write `{name}(…)`, or `'{name}'` for the string"
+            raise ExpressionError(f"`{name}` is a function", word.start, word.end, help)
         message = f"`{name}` is neither a number nor a quoted string"
         if meant := OTHER_WORDS.get(name.lower()):
             raise ExpressionError(message, word.start, word.end, f"write `{meant}`")
         raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
     def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
-        """Expressions with commas between them up to the closing bracket, and where it ends."""
+        """Comma-separated expressions up to the closing bracket, and where that ends."""
         parts: list[Node] = []
         while not self.is_at(closing):
             named = self.token.kind == "word" and self.tokens[self.at + 1].text == "="
             if named and closing == ")":
-                mend = "pass the arguments by position"
-                raise ExpressionError("functions take no keyword arguments", self.token.start, self.token.end, mend)
+                help = "pass the arguments by position"
+                raise ExpressionError("functions take no keyword arguments", self.token.start, self.token.end, help)
             parts.append(self.expression())
             if not self.take(","):
                 break
@@ -385,16 +385,16 @@ class _Parser:
         self.refuse(f"`{closing}`")
 
     def refuse(self, expected: str, help: str | None = None) -> NoReturn:
-        """Something else than `expected` stands here."""
+        """Raise ExpressionError: `expected` was expected here."""
         token = self.token
         if token.kind == "end":
             start = self.previous_end - 1 if self.at else token.start
             raise ExpressionError(f"the expression is incomplete: expected {expected}", start, token.end, help)
-        mend = help or _MENDS.get(token.text)
+        help = help or _HELPS.get(token.text)
         value = token.kind in ("reference", "number", "text") or token.text in ("(", "[")
-        if expected == "an operator" and value and not mend:
-            message, mend = f"an operator is missing before `{token.text}`", "write `*` to multiply"
-            raise ExpressionError(message, token.start, token.end, mend)
+        if expected == "an operator" and value and not help:
+            message, help = f"an operator is missing before `{token.text}`", "write `*` to multiply"
+            raise ExpressionError(message, token.start, token.end, help)
         if token.text == "+" and expected == "a value":
-            mend = "remove the `+`"
-        raise ExpressionError(f"expected {expected}, found `{token.text}`", token.start, token.end, mend)
+            help = "remove the `+`"
+        raise ExpressionError(f"expected {expected}, found `{token.text}`", token.start, token.end, help)

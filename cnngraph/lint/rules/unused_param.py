@@ -66,8 +66,8 @@ class UnusedParam(Rule):
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
         """Each param of the spec's own file, and each value from outside."""
-        misspelt = {each.span for each in network.reported if each.code == "W318"}
-        found = [each for each in self._of_the_file(network) if each[1].span not in misspelt]
+        misspelt = {warning.span for warning in network.reported if warning.code == "W318"}
+        found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelt]
         elsewhere = _used_by_variants(network) if found else set()
         warnings = [warning for name, warning in found if name not in elsewhere]
         for block in network.spec.library.blocks.values():

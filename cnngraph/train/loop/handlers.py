@@ -24,7 +24,6 @@ import ignite
 from ignite.engine.events import CallableEventWithFilter, Events, EventsList
 from ignite.handlers.base_logger import BaseLogger
 
-import cnngraph
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.train.loop.loggers import log_to
 from cnngraph.train.loop.training import Training
@@ -36,7 +35,7 @@ Handler: TypeAlias = Any  # of the kinds above, which Python's types cannot tell
 CODE = "E649"
 KINDS = "a handler is a function of the training, an object with attach(engine), or a pair (event, function)"
 IN_A_FUNCTION = "attach it in a function of the training"
-OURS = Path(cnngraph.__file__).parent
+OURS = Path(__file__).parents[2]  # cnngraph/
 ENGINE = Path(ignite.__file__).parent / "engine"
 
 

@@ -27,6 +27,7 @@ def refuse_contents(out: Path) -> None:
 
 
 def unwritable(path: Path, reason: str) -> SpecError:
+    """The error for a folder in which nothing can be written."""
     return SpecError([Diagnostic("E632", f"cannot write to {path}: {reason}")])
 
 
