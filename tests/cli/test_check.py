@@ -63,7 +63,7 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
             {
                 "code": "E207",
                 "severity": "error",
-                "message": "kernal is not a word of conv",
+                "message": "`conv` has no parameter `kernal`",
                 **place,
                 "node": "conv",
                 "notes": [],
@@ -291,7 +291,7 @@ def test_an_experiment(cli: Cli, folder: Path) -> None:
     (folder / "both.yaml").write_text("specs: [googlenet_mnist]\nrecipes: [digits]\nsettings: {train.epochs: [1, 0]}\n")
     ran = cli("check", "both.yaml")
     assert ran.code == 1
-    assert "error[E603]: epochs must be an integer from 1 to 1,000,000, got 0\n --> both.yaml:3:30\n" in ran.out
+    assert "error[E603]: epochs must be an integer from 1 to 1,000,000, got `0`\n --> both.yaml:3:30\n" in ran.out
     assert "  = in 1 of 2 combinations: googlenet_mnist · epochs 0\n" in ran.out
     assert cli("check", "shortcuts").out == "shortcuts: fine, an experiment of 6 variants, 18 runs\n"
 
