@@ -74,7 +74,7 @@ class Sides(Kind):
         """Left, right, top and bottom, in the order of torch.nn.functional.pad."""
         values = list(value) if isinstance(value, list | tuple) else [value]
         try:
-            numbers = [Index().convert(each) for each in values]
+            numbers = [Index().convert(number) for number in values]
         except FieldError as error:
             raise FieldError(f"must be {self.describe()}, got {show_value(value)}", error.help) from None
         if len(numbers) == 4:
@@ -103,7 +103,7 @@ class OutputSize(Kind):
         side = Optional(Int(1))
         pair = list(value) if isinstance(value, list | tuple) else [value, value]
         try:
-            height, width = (side.convert(each) for each in pair)
+            height, width = (side.convert(side_value) for side_value in pair)
         except FieldError as error:
             raise FieldError(f"must be {self.describe()}, got {show_value(value)}", error.help) from None
         except ValueError:
@@ -127,7 +127,7 @@ class Factors(Kind):
         """The factors of height and width."""
         pair = list(value) if isinstance(value, list | tuple) else [value, value]
         try:
-            height, width = (Positive().convert(each) for each in pair)
+            height, width = (Positive().convert(factor) for factor in pair)
         except (FieldError, ValueError):
             raise FieldError(f"must be {self.describe()}, got {show_value(value)}") from None
         return height, width

@@ -170,7 +170,7 @@ def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[Tens
     Raises OpError for whatever PyTorch would reject when the layer is built or called.
     """
     _check_number(op, len(inputs))
-    if not op.takes_parameters and not all(each.batched for each in inputs):
+    if not op.takes_parameters and not all(tensor.batched for tensor in inputs):
         raise OpError(
             f"`{op.name}` cannot read a free parameter, which has no batch axis",
             code="E212",

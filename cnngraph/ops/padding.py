@@ -35,7 +35,7 @@ def pad_before(sides: tuple[int, ...], op: str) -> str:
 
 def padding_advice(op: str, value: object, words: Mapping[str, object]) -> str | None:
     """How to write asymmetric padding, or TensorFlow's `same`, for an op with a window."""
-    if isinstance(value, list | tuple) and len(value) == 4 and all(isinstance(each, int) for each in value):
+    if isinstance(value, list | tuple) and len(value) == 4 and all(isinstance(side, int) for side in value):
         return f"insert `{pad_before(tuple(value), op)}` before the `{op}`, and remove its `padding`"
     name = value.lower() if isinstance(value, str) else ""
     if name == "valid":
