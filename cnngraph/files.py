@@ -44,9 +44,9 @@ def write_text(path: Path, text: str) -> None:
 
 def clean(folder: Path) -> None:
     """Take away what a process that died in the middle of `write` left in a folder."""
-    for each in folder.glob(".*.partial"):
+    for leftover in folder.glob(".*.partial"):
         with suppress(OSError):
-            each.unlink()
+            leftover.unlink()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ PROC = Path("/proc")
 
 def is_launched() -> bool:
     """Whether torchrun, or what sets the same variables, started this process as one of several."""
-    return all(os.environ.get(each) for each in FROM_TORCHRUN) and os.environ["WORLD_SIZE"] != "1"
+    return all(os.environ.get(variable) for variable in FROM_TORCHRUN) and os.environ["WORLD_SIZE"] != "1"
 
 
 def local_rank() -> int:
@@ -38,7 +38,7 @@ def prepare_threads() -> None:
     OpenMP reads its variables when PyTorch is loaded, so this comes before. What the environment says of them stays.
     """
     _uses[:] = [Use.now()]
-    if not any(os.environ.get(each) for each in WAITING):
+    if not any(os.environ.get(variable) for variable in WAITING):
         os.environ["GOMP_SPINCOUNT"], os.environ["KMP_BLOCKTIME"] = SPINS, BLOCKTIME
 
 
@@ -107,7 +107,7 @@ def _quota() -> float:
     for place in _upwards(CGROUPS, groups.get("", "/")):
         quota, _, period = _first_line(place / "cpu.max").partition(" ")
         found.append(_ratio(quota, period))
-    name = next((each for each in groups if "cpu" in each.split(",")), "cpu")
+    name = next((group for group in groups if "cpu" in group.split(",")), "cpu")
     for place in _upwards(CGROUPS / name, groups.get(name, "/")):
         found.append(_ratio(_first_line(place / "cpu.cfs_quota_us"), _first_line(place / "cpu.cfs_period_us")))
     return min(found)
@@ -116,7 +116,7 @@ def _quota() -> float:
 def _upwards(root: Path, path: str) -> list[Path]:
     """A control group and those around it. In a container the path may be the host's: only the root is here."""
     inner = root / path.strip("/")
-    return [inner, *(each for each in inner.parents if each.is_relative_to(root))]
+    return [inner, *(folder for folder in inner.parents if folder.is_relative_to(root))]
 
 
 def _ratio(quota: str, period: str) -> float:
@@ -127,7 +127,7 @@ def _ratio(quota: str, period: str) -> float:
 
 def _idle_seconds(cores: set[int]) -> float | None:
     """The seconds that the cores have been idle since the machine began, or None where they are not told."""
-    wanted = {f"cpu{each}" for each in cores}
+    wanted = {f"cpu{core}" for core in cores}
     rows = [line.split() for line in _lines(PROC / "stat")]
     found = [row for row in rows if row and row[0] in wanted and len(row) > 5]
     if len(found) != len(wanted):

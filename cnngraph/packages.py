@@ -46,14 +46,14 @@ def explained() -> Iterator[None]:
 
 def require(*modules: str) -> None:
     """Raise PackageError where one of them is not installed; before long work that needs it in the end."""
-    for each in modules:
-        if not _is_there(each):
-            raise missing(each)
+    for module in modules:
+        if not _is_there(module):
+            raise missing(module)
 
 
 def missing(module: str) -> PackageError:
     """The error for a module that is not installed; the line installs the others that are not, too."""
-    others = (each for each in NEEDED if each != module and not _is_there(each))
+    others = (other for other in NEEDED if other != module and not _is_there(other))
     sources = dict.fromkeys(" ".join(map(_source, (module, *others))).split())
     return PackageError(f"{_title(module)} is not installed", f"pip install {' '.join(sources)}")
 

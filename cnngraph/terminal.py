@@ -94,11 +94,11 @@ def _escaping() -> RenderHook:
             self.inner = inner
 
         def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-            for each in console.render(self.inner, options):
-                yield each if each.control else Segment(visible(each.text), each.style)
+            for segment in console.render(self.inner, options):
+                yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
     class Hook(RenderHook):
         def process_renderables(self, renderables: list[Any]) -> list[Any]:
-            return [Escaped(each) for each in renderables]
+            return [Escaped(item) for item in renderables]
 
     return Hook()

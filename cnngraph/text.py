@@ -39,7 +39,7 @@ def markdown(text: str) -> str:
 
 def json_safe(text: str) -> str:
     """A text of JSON with JSON's escapes for what `visible` escapes."""
-    return ANY_HIDDEN.sub(lambda found: "".join(f"\\u{each:04x}" for each in _units(found[0])), text)
+    return ANY_HIDDEN.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found[0])), text)
 
 
 def _escape(found: re.Match[str]) -> str:

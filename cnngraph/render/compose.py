@@ -138,7 +138,7 @@ class _Drawing:
     def _closed(self, group: Group, title: Title) -> Box:
         """A scope that is not opened: what it holds in all, or each of the equal ones that it stands for."""
         nodes = self._inside(group)
-        rounds = sum(each.times for each in group.members if isinstance(each, Group))
+        rounds = sum(member.times for member in group.members if isinstance(member, Group))
         if group.scope.kind == "repeat" and rounds > 1:
             title = replace(title, block=f"{title.block} ×{rounds}".strip())
         params = show_count(sum(node.num_params for node in nodes)) + " params"
@@ -180,7 +180,7 @@ class _Drawing:
     def _row(self, index: int) -> Row:
         """One operation; where folded rounds differ in their drop rates, from the first to the last."""
         node = self.graph.nodes[index]
-        copies = [self.graph.nodes[each] for each in self.tree.copies.get(index, (index,))]
+        copies = [self.graph.nodes[copy] for copy in self.tree.copies.get(index, (index,))]
         types = tuple(self.graph.type_of(ref) for ref in node.reads)
         text, last = op_label(node.operation, types), op_label(copies[-1].operation, types)
         if text != last:
@@ -211,17 +211,17 @@ def _block(group: Group) -> str:
     if group.scope.block or group.scope.kind != "repeat":
         return group.scope.block or ""
     blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
-    blocks = {each for each in blocks if each != ""}
+    blocks = {block for block in blocks if block != ""}
     return blocks.pop() or "" if len(blocks) == 1 else ""
 
 
 def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
     """The members, those of training mode among others saying so."""
     return tuple(
-        replace(each, title=replace(each.title, note=each.title.note or "training only"))
-        if each.look is Look.TRAINING and (isinstance(each, Frame) or each.shape is not Shape.JOIN)
-        else each
-        for each in members
+        replace(member, title=replace(member.title, note=member.title.note or "training only"))
+        if member.look is Look.TRAINING and (isinstance(member, Frame) or member.shape is not Shape.JOIN)
+        else member
+        for member in members
     )
 
 

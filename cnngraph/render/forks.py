@@ -37,7 +37,7 @@ def with_forks(picture: Picture) -> Picture:
 def _with(member: Box | Frame, forks: Mapping[str, list[Box]]) -> Box | Frame:
     if isinstance(member, Box):
         return member
-    inner = [_with(each, forks) for each in member.members]
+    inner = [_with(inner, forks) for inner in member.members]
     return replace(member, members=(*forks.get(member.key, ()), *inner))
 
 
@@ -100,7 +100,7 @@ class _Routing:
     def _common(self, arrows: Sequence[Arrow]) -> tuple[str, ...]:
         """The frames that are around every head."""
         around = [self.frames[arrow.head] for arrow in arrows]
-        return tuple(frame for frame in around[0] if all(frame in each for each in around))
+        return tuple(frame for frame in around[0] if all(frame in frames for frames in around))
 
     def _next(self, around: tuple[str, ...], head: str) -> str:
         """The outermost frame that an arrow from here enters on its way to a box; none: it enters no frame."""

@@ -102,8 +102,8 @@ class _Title:
 
 def _polyline(position: str) -> list[tuple[float, float]]:
     """Points along a curve as Graphviz writes it: `e,x,y` for the arrow's head, then a chain of Bézier curves."""
-    points = [(float(x), float(y)) for x, y in (each.split(",")[-2:] for each in position.split())]
-    ends = [each for each in position.split() if each[0] in "es"]
+    points = [(float(x), float(y)) for x, y in (point.split(",")[-2:] for point in position.split())]
+    ends = [point for point in position.split() if point[0] in "es"]
     chain = points[len(ends) :]
     found = []
     for first in range(0, len(chain) - 3, 3):

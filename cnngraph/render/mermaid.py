@@ -51,7 +51,7 @@ def _class(box: Box) -> str:
         kind = "terminal"
     else:
         kinds = [row.kind for row in box.rows]
-        kind = next((each for each in kinds if each in MAIN), kinds[0])
+        kind = next((candidate for candidate in kinds if candidate in MAIN), kinds[0])
         kind = kind if kind in FILLS else "other"
     return kind if box.look is Look.PLAIN else box.look
 
@@ -72,7 +72,7 @@ def _classes(picture: Picture) -> Iterator[str]:
 
 def _title(title: Title) -> str:
     parts = [f"<b>{_text(title.name)}</b>"] if title.name else []
-    parts += [_text(each) for each in (title.block, title.count, title.note) if each]
+    parts += [_text(text) for text in (title.block, title.count, title.note) if text]
     return " ".join(parts)
 
 

@@ -76,7 +76,7 @@ def grow(graph: Graph, *, fold: bool) -> Tree:
     for ref in graph.outputs.values():
         if ref.node >= 0:
             readers[ref.node].append(READS_OUTSIDE)
-    frozen = tuple(tuple(each) for each in readers)
+    frozen = tuple(tuple(indices) for indices in readers)
     root = _with_strays(_group(graph.root, 0), len(graph.nodes))
     tree = Tree(graph, root, reads, frozen, joins, {}, {})
     return _Folding(tree).run() if fold else tree
@@ -180,7 +180,7 @@ class _Folding:
         for node, shown in sorted(drawn.items()):
             copies.setdefault(shown, [shown]).append(node)
         return replace(
-            self.tree, root=root, stand_in=drawn, copies={node: tuple(each) for node, each in copies.items()}
+            self.tree, root=root, stand_in=drawn, copies={node: tuple(indices) for node, indices in copies.items()}
         )
 
     def _resolve(self, node: int) -> int:

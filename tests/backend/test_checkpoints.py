@@ -133,7 +133,7 @@ REJECTED: dict[str, tuple[Callable[[], object], str, str]] = {
         "contains several sets of weights: 'generator' (1 tensors), 'critic' (2 tensors)",
         "['generator']",
     ),
-    "sparse": (lambda: {"w": torch.eye(3).to_sparse()}, "`w` in refused.pth cannot be a weight: it is a sparse tensor", "dense"),
+    "sparse": (lambda: {"w": torch.eye(3).to_sparse()}, "`w` in refused.pth cannot be a weight", "dense"),
     "compressed": (lambda: {"w": torch.eye(3).to_sparse_csr()}, "is a sparse tensor", "dense"),
     "nested": (lambda: {"w": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, "a nested tensor", "dense"),
     "meta": (lambda: {"w": torch.zeros(2, device="meta")}, "on the meta device", "dense"),
