@@ -1,4 +1,4 @@
-"""Packages that are missing or broken: which one it is, and the line that installs it."""
+"""Missing or broken packages: which package it is, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import TracebackType
 
 OURS = "cnngraph"
 TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
-NEEDED = (  # modules of the packages that pyproject.toml names, or that those bring
+NEEDED = (  # modules of the dependencies in pyproject.toml, and of their dependencies
     "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "click",
     "yaml", "PIL", "scipy",
 )  # fmt: skip
 IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
-SOURCES = {  # what pip installs for a module, where that is not called as the module is
+SOURCES = {  # the packages to install for a module with another name
     "torch": "torch torchvision",
-    "torchvision": "torch torchvision",  # a pair: either fits one version of the other
+    "torchvision": "torch torchvision",  # each needs a specific version of the other
     "ignite": "pytorch-ignite",
     "PIL": "pillow",
     "yaml": "pyyaml",
@@ -25,7 +25,7 @@ SOURCES = {  # what pip installs for a module, where that is not called as the m
 
 
 class PackageError(ImportError):
-    """A package that is needed cannot be imported. `help` is the line to paste."""
+    """A required package cannot be imported. `help` is the command that installs it."""
 
     def __init__(self, message: str, help: str) -> None:
         super().__init__(f"{message}: {help}")
@@ -34,7 +34,7 @@ class PackageError(ImportError):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an error of importing what another project wrote into PackageError."""
+    """Convert errors of importing third-party packages to PackageError."""
     try:
         yield
     except Exception as error:
@@ -45,14 +45,14 @@ def explained() -> Iterator[None]:
 
 
 def require(*modules: str) -> None:
-    """Raise PackageError where one of them is not installed; before long work that needs it in the end."""
+    """Raise PackageError if a module is not installed; call this before long work that needs it at the end."""
     for module in modules:
         if not _is_there(module):
             raise missing(module)
 
 
 def missing(module: str) -> PackageError:
-    """The error for a module that is not installed; the line installs the others that are not, too."""
+    """The error for a module that is not installed; its command also installs all other missing packages."""
     others = (other for other in NEEDED if other != module and not _is_there(other))
     sources = dict.fromkeys(" ".join(map(_source, (module, *others))).split())
     return PackageError(f"{_title(module)} is not installed", f"pip install {' '.join(sources)}")
@@ -68,7 +68,7 @@ def _is_there(module: str) -> bool:
 
 
 def explain(error: BaseException) -> PackageError | None:
-    """The error that says what to install, where that is what helps."""
+    """The PackageError for an error, or None if installing a package would not help."""
     if isinstance(error, PackageError):
         return error
     importing = _imported(error.__traceback__)
@@ -86,14 +86,14 @@ def explain(error: BaseException) -> PackageError | None:
 
 
 def _absent(error: BaseException) -> str | None:
-    """The package that is not there, if that is what is wrong."""
+    """The missing package, if that is the cause of the error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _root(error.name)
     return "numpy" if isinstance(error, RuntimeError) and str(error) == "Numpy is not available" else None
 
 
 def _imported(trace: TracebackType | None) -> str | None:
-    """The package that was being imported when the error came, the innermost that we need; None outside an import."""
+    """The package that was being imported when the error was raised: the innermost one we depend on, if any."""
     found = None
     while trace:
         frame = trace.tb_frame

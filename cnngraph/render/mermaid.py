@@ -1,4 +1,4 @@
-"""Picture → Mermaid, which GitHub, GitLab and many editors draw inside Markdown."""
+"""Writing a picture as Mermaid, which GitHub, GitLab and many editors render in Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cnngraph.render.colours import FILLS, FRAME_FILLS, FRAME_LINE, INK, LINE, PALE, TERMINAL, edge, fill
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Title, sign
 
-MAIN = ("conv", "linear")  # kinds that give a box of several operations its colour
+MAIN = ("conv", "linear")  # kinds that determine the colour of a box with several operations
 SAFE = re.compile(r"[^\w .,:·×−…/+()=→-]")
 
 
@@ -57,7 +57,7 @@ def _class(box: Box) -> str:
 
 
 def _classes(picture: Picture) -> Iterator[str]:
-    """The colours of the classes that occur."""
+    """The styles of the classes in use."""
     for name in sorted({_class(box) for box in picture.boxes()}):
         match name:
             case "terminal":
@@ -83,5 +83,5 @@ def _arrow(arrow: Arrow) -> str:
 
 
 def _text(text: str) -> str:
-    """Text inside Mermaid's quotes: whatever could mean something there goes by its number."""
+    """Text for Mermaid's quotes: special characters become numeric entities."""
     return SAFE.sub(lambda found: f"#{ord(found[0])};", text)
