@@ -49,7 +49,7 @@ def _sole_reader(node: int, tree: Tree) -> int | None:
 
 
 def _cut(chain: Sequence[int], tree: Tree) -> Iterator[tuple[int, ...]]:
-    """Split a chain into boxes that start with a main operation, or end with one if the chain starts with a follower."""
+    """Split a chain into boxes that start with a main operation, or end with one if a follower starts the chain."""
     nodes = [tree.graph.nodes[node] for node in chain]
     kinds = ["activation" if node.op == "identity" else node.operation.kind for node in nodes]
     leads = kinds[0] in FOLLOWERS and any(kind in LED_TO for kind in kinds)
