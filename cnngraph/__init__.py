@@ -2,50 +2,144 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.packages import explained
 from cnngraph.version import __version__
 
 if TYPE_CHECKING:
-    from cnngraph.api import build, check, load, load_weights
+    from cnngraph.api.compiling import build, check, load, load_weights
+    from cnngraph.api.drawing import render
+    from cnngraph.api.experiments import experiment
+    from cnngraph.api.progress import (
+        EpochDone,
+        Evaluating,
+        Event,
+        Note,
+        RunEnded,
+        RunStarted,
+        StepsDone,
+        print_progress,
+    )
+    from cnngraph.api.results import (
+        CheckResult,
+        ClassMetrics,
+        Drawing,
+        EpochMetrics,
+        EvaluationResult,
+        ExperimentResult,
+        Guess,
+        Metrics,
+        Prediction,
+        TrainResult,
+        VariantResult,
+    )
+    from cnngraph.api.trained import evaluate, predict
+    from cnngraph.api.training import train
     from cnngraph.diagnostics import Diagnostic, Severity, SpecError
     from cnngraph.graph.graph import Graph
     from cnngraph.graph.nodes import Node
+    from cnngraph.packages import PackageError
 
 __all__ = [
+    "CheckResult",
+    "ClassMetrics",
     "Diagnostic",
+    "Drawing",
+    "EpochDone",
+    "EpochMetrics",
+    "Evaluating",
+    "EvaluationResult",
+    "Event",
+    "ExperimentResult",
     "Graph",
+    "Guess",
+    "Metrics",
     "Node",
+    "Note",
+    "PackageError",
+    "Prediction",
+    "RunEnded",
+    "RunStarted",
     "Severity",
     "SpecError",
+    "StepsDone",
+    "TrainResult",
+    "VariantResult",
     "__version__",
     "build",
     "check",
+    "evaluate",
+    "experiment",
     "load",
     "load_weights",
+    "predict",
+    "print_progress",
+    "render",
+    "train",
 ]
 
 _HOMES = {
-    "build": "cnngraph.api",
-    "check": "cnngraph.api",
-    "load": "cnngraph.api",
-    "load_weights": "cnngraph.api",
-    "Diagnostic": "cnngraph.diagnostics",
-    "Severity": "cnngraph.diagnostics",
-    "SpecError": "cnngraph.diagnostics",
-    "Graph": "cnngraph.graph.graph",
-    "Node": "cnngraph.graph.nodes",
+    "cnngraph.api.compiling": ("build", "check", "load", "load_weights"),
+    "cnngraph.api.drawing": ("render",),
+    "cnngraph.api.experiments": ("experiment",),
+    "cnngraph.api.progress": (
+        "EpochDone",
+        "Evaluating",
+        "Event",
+        "Note",
+        "RunEnded",
+        "RunStarted",
+        "StepsDone",
+        "print_progress",
+    ),
+    "cnngraph.api.results": (
+        "CheckResult",
+        "ClassMetrics",
+        "Drawing",
+        "EpochMetrics",
+        "EvaluationResult",
+        "ExperimentResult",
+        "Guess",
+        "Metrics",
+        "Prediction",
+        "TrainResult",
+        "VariantResult",
+    ),
+    "cnngraph.api.trained": ("evaluate", "predict"),
+    "cnngraph.api.training": ("train",),
+    "cnngraph.diagnostics": ("Diagnostic", "Severity", "SpecError"),
+    "cnngraph.graph.graph": ("Graph",),
+    "cnngraph.graph.nodes": ("Node",),
+    "cnngraph.packages": ("PackageError",),
 }
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+class _Package(ModuleType):
+    """The package. Its functions win over rooms of the same name: `train`, `render` and `experiment` are both.
+
+    Python sets a package's attribute when it imports one of its modules; `from cnngraph.train import …` finds the room
+    without it.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOME_OF:
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that the command line starts at once."""
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'cnngraph' has no attribute {name!r}")
     with explained():
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:

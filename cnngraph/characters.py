@@ -1,6 +1,6 @@
-"""Characters that look like others: non-breaking spaces, Cyrillic letters, full-width punctuation, curly quotes.
+"""Look-alike characters: non-breaking spaces, Cyrillic letters, full-width punctuation, curly quotes.
 
-An editor, a web page or a PDF puts them in, nobody sees them, and every message about the word around them misleads.
+Editors, web pages and PDFs insert them invisibly, and messages about the word around them would be misleading.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LATIN = {  # letters of other scripts by the Latin letters that they look like
+LATIN = {  # letters of other scripts and the Latin letters that they look like
     **dict(zip("аеорсухѕіјһԁԛԝ", "aeopcyxsijhdqw", strict=True)),
     **dict(zip("АВЕЅІЈКМНОРСТХԌԚԜ", "ABESIJKMHOPCTXGQW", strict=True)),
     **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True)),
@@ -24,7 +24,7 @@ CONTROL = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class Strange(NamedTuple):
-    """A character of a text that is meant as another: its place, what it is, and what was meant."""
+    """A look-alike character: its position, the character, and the ASCII character it looks like."""
 
     start: int
     character: str
@@ -33,7 +33,7 @@ class Strange(NamedTuple):
     @property
     def message(self) -> str:
         """`U+00A0 (non-breaking space) is not an ordinary space`."""
-        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character {self.meant}")
+        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character `{self.meant}`")
         return f"{code_point(self.character)} is not {wanted}"
 
 
@@ -44,20 +44,20 @@ def code_point(character: str) -> str:
 
 
 def control(text: str) -> re.Match[str] | None:
-    """The first character that no YAML text may have."""
+    """The first character that is not allowed in YAML."""
     return re.search(ASCII_CONTROL if text.isascii() else CONTROL, text)  # the large class takes 3 ms to compile
 
 
 def strange(text: str, *, name: bool = False) -> Strange | None:
-    """The first character of a plain text that is meant as another one; None in a text that is as it looks.
+    """The first look-alike character of an unquoted string; None if there is none.
 
-    With `name` the text is a key: letters of another script are meant as Latin ones even where all of them could be.
+    With `name` the text is a key, in which letters of another script always stand for Latin ones.
     """
     return None if text.isascii() else next(_strange(text, name), None)
 
 
 def as_meant(text: str, *, name: bool = False) -> str:
-    """The text with the ASCII characters that strange ones look like."""
+    """The text with look-alike characters replaced by ASCII ones."""
     while found := strange(text, name=name):
         text = text[: found.start] + found.meant + text[found.start + 1 :]
     return text
@@ -84,9 +84,9 @@ def _strange(text: str, name: bool) -> Iterator[Strange]:
 
 
 def _foreign_letters(text: str, name: bool) -> Iterator[int]:
-    """Where letters of another script stand in a word that would be Latin with the letters they look like."""
+    """The positions of letters of another script in a word that is Latin otherwise."""
     for word in WORD.finditer(text):
         foreign = [index for index in range(*word.span()) if text[index] in LATIN]
-        others = [each for each in word[0] if each not in LATIN]
-        if foreign and all(each.isascii() for each in others) and (others or name):
+        others = [letter for letter in word[0] if letter not in LATIN]
+        if foreign and all(other.isascii() for other in others) and (others or name):
             yield from foreign

@@ -1,4 +1,4 @@
-"""Compilation: from a spec's name, file or text to its graph and all that is wrong. Needs no PyTorch."""
+"""Compilation: from a spec's name, file or text to its graph and diagnostics. Does not need PyTorch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
 
 UNCHANGED: Mapping[str, str] = {}
-WRITTEN_OUT = 5  # how much more text a network takes whose nodes are all written out
+WRITTEN_OUT = 5  # how much longer the text is if all nodes are written out
 
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compilation:
-    """A spec, the graph that came of it, and all that is wrong.
+    """A spec, its graph and its diagnostics.
 
-    With errors, `graph` is the part that stands, if any does. A library of blocks has no graph. `recipe` is the one
-    that the spec names or holds. The spec imports from `folder`; `recompile` compiles another text as this one was.
+    With errors, `graph` is incomplete or None. A library of blocks has no graph. `recipe` is the spec's own. The spec
+    imports from `folder`; `recompile` compiles another text in the same way.
     """
 
     spec: Spec | None
@@ -60,16 +60,16 @@ def compile_spec(
     plugins: Iterable[str] = (),
     texts: Mapping[str, str] = UNCHANGED,
 ) -> Compilation:
-    """Read, check and elaborate a spec: a name of the library, or a file.
+    """Read, check and elaborate a spec: the name of a bundled network, or a file.
 
-    A file has a separator in its path, or ends in .yaml or .yml. `texts` are read in place of files, by the names of
-    their sources. Never raises for what is wrong: see `diagnostics`.
+    A file has a separator in its path, or ends in .yaml or .yml. `texts` are used instead of files, by source
+    name. Errors are reported in `diagnostics`, not raised.
     """
     text = os.fspath(spec)
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
-        source = read_file(path, shown(path) if is_name(text) else text, _limits(max_nodes))
+        source = read_file(path, text if path == Path(text) else shown(path), _limits(max_nodes))
         source = replace(source, text=texts.get(source.name, source.text))
         return compile_text(
             source,
@@ -85,6 +85,15 @@ def compile_spec(
         return Compilation(None, None, error.diagnostics)
 
 
+def network_of(compilation: Compilation, name: str) -> Graph:
+    """The whole graph of the spec that is called so. Raises SpecError: its errors, or E107 for a library of blocks."""
+    if not compilation.ok:
+        raise SpecError(compilation.diagnostics)
+    if compilation.graph is None:
+        raise SpecError.of("E107", f"{name} is a library of blocks: there is no network in it")
+    return compilation.graph
+
+
 def fix_spec(
     spec: str | Path,
     overrides: Iterable[Override] = (),
@@ -93,7 +102,7 @@ def fix_spec(
     max_nodes: int = MAX_NODES,
     plugins: Iterable[str] = (),
 ) -> Fixed:
-    """Search verified fixes of a spec, of a library of blocks, and of the author's files that it reads.
+    """Search verified fixes for a spec or a library of blocks, and for the author's files that it reads.
 
     Nothing is written: see `Fixed.write` and `Fixed.diff`. A file of the library is never changed.
     """
@@ -118,7 +127,7 @@ def compile_text(
     fixes: bool = False,
     texts: Mapping[str, str] = UNCHANGED,
 ) -> Compilation:
-    """The same for a spec's text, which imports as if it stood in `folder`; with `fixes`, these are searched."""
+    """Compile a spec's text as if it were a file in `folder`; with `fixes`, search for fixes."""
     changes = tuple(overrides)
 
     def compiled(tried: Mapping[str, str]) -> Compilation:
@@ -132,7 +141,7 @@ def compile_text(
     if not fixes or result.ok:
         return result
 
-    from cnngraph.fixes import with_fixes  # imported where they are needed: most specs are fine, and name no recipe
+    from cnngraph.fixes import with_fixes  # imported on demand: most specs have no errors
 
     nodes = len(result.graph.nodes) if result.graph else 0
     found = with_fixes(source, result.diagnostics, nodes, seconds, lambda tried: compiled(tried).diagnostics)
@@ -148,27 +157,27 @@ def _compile(
     max_nodes: int,
     texts: Mapping[str, str],
 ) -> Compilation:
-    """Read, check and elaborate a text; `texts` are read in place of other files."""
+    """Read, check and elaborate a text; `texts` are used instead of other files."""
     try:
         with collector_paused():
             limits = _limits(max_nodes)
-            parsed, mistakes = load_spec(source, folder, overrides, input, limits, texts)
+            parsed, diagnostics = load_spec(source, folder, overrides, input, limits, texts)
             if parsed is None:
-                return Compilation(None, None, tuple(mistakes))
-            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=not has_errors(mistakes))
+                return Compilation(None, None, tuple(diagnostics))
+            result = elaborate(parsed, registry, max_nodes=max_nodes, sound=not has_errors(diagnostics))
     except SpecError as error:
         return Compilation(None, None, error.diagnostics)
     recipe, wrong = _own_recipe(parsed)
-    return Compilation(parsed, result.graph, (*mistakes, *result.diagnostics, *wrong), recipe)
+    return Compilation(parsed, result.graph, (*diagnostics, *result.diagnostics, *wrong), recipe)
 
 
 def _limits(max_nodes: int) -> Limits:
-    """How large the text may be. Who raises the bound on nodes may write every one of them out."""
+    """Limits on the text. A raised limit on nodes allows for all of them to be written out."""
     return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
 
 
 def _own_recipe(spec: Spec) -> tuple[Recipe | None, Sequence[Diagnostic]]:
-    """The recipe that a spec names or holds, and what is wrong with it."""
+    """The spec's own recipe and its diagnostics."""
     if spec.train is None:
         return None, ()
 

@@ -1,7 +1,7 @@
-"""Typed, documented fields of dataclasses that a person fills in from YAML: ops and recipes.
+"""Typed, documented fields of dataclasses that are filled in from YAML: ops and recipes.
 
-A field's kind says which values it takes: it converts a plain value or tells why not, describes itself for the
-manual, and gives its JSON schema for editors. All three come from one definition.
+A field's kind defines its valid values: it converts a plain value or raises an error, describes itself for the manual,
+and has a JSON schema for editors.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Json: TypeAlias = dict[str, Any]
 REQUIRED = dataclasses.MISSING
 LARGEST = sys.float_info.max
 SHOWN_ITEMS, SHOWN_DEPTH = 8, 3
-WHOLE = "use // (division that rounds down), int(...) or round(...) for a whole number"
-DOLLAR = "an expression has a $ in it"
-FOR_EXPRESSIONS = (WHOLE, DOLLAR)  # helps that mean nothing where there are none
+TO_INTEGER = "use `//` (floor division), `int(...)` or `round(...)` to get an integer"
+DOLLAR = "an expression must contain a `$`"
+FOR_EXPRESSIONS = (TO_INTEGER, DOLLAR)  # help that only makes sense for expressions
 THOUSANDS = re.compile(r"[-+]?\d{1,3}([,_']\d{3})+")
-TWO_NUMBERS = re.compile(r"[(]?(\d{1,9})\s*[x×*;, ]\s*(\d{1,9})[)]?")  # a size, as it is written in other places
+TWO_NUMBERS = re.compile(r"[(]?(\d{1,9})\s*[x×*;, ]\s*(\d{1,9})[)]?")  # a size in other notations
 TRUTHS = {"no": "false", "off": "false", "n": "false", "yes": "true", "on": "true", "y": "true"}  # YAML 1.1's
 NOTHINGS = ("none", "nil", "n/a", "undefined")  # other languages' null
 
 
 class FieldError(Exception):
-    """A value does not suit its field: what is wrong, in the author's words, and perhaps a mend."""
+    """An invalid value of a field: a message in the author's terms, and perhaps help."""
 
     def __init__(self, message: str, help: str | None = None) -> None:
         super().__init__(message)
@@ -40,11 +40,11 @@ class FieldError(Exception):
 
 
 class Kind(Frozen, ABC):
-    """Which values a field takes."""
+    """The kind of values that a field takes."""
 
     @abstractmethod
     def convert(self, value: object) -> Any:
-        """The value as the field holds it. Raises FieldError: `must be …, got …`, to stand behind the field's name."""
+        """Convert a plain value. Raises FieldError: `must be …, got …`, which callers put after the field's name."""
 
     @abstractmethod
     def schema(self) -> Json:
@@ -52,11 +52,11 @@ class Kind(Frozen, ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """A few words for the manual: `an integer of at least 1`."""
+        """A noun phrase for the manual: `an integer of at least 1`."""
 
 
 class Field(Frozen):
-    """One field of a dataclass, with what the manual says of it."""
+    """One field of a dataclass, with its documentation."""
 
     name: str
     kind: Kind
@@ -65,7 +65,7 @@ class Field(Frozen):
 
     @property
     def required(self) -> bool:
-        """Whether a person must give it."""
+        """Whether it has no default."""
         return self.default is REQUIRED
 
 
@@ -78,18 +78,23 @@ _FIELDS: dict[type[Any], dict[str, Field]] = {}
 
 
 def fields_of(cls: type[Any]) -> dict[str, Field]:
-    """The declared fields of a dataclass by name, in order; worked out once, so not to be changed."""
+    """The declared fields of a dataclass by name, in order. Cached: do not modify."""
     if cls not in _FIELDS:
         _FIELDS[cls] = {
-            each.name: Field(each.name, each.metadata["kind"], each.metadata["doc"], each.default)
-            for each in dataclass_fields(cls)
-            if "kind" in each.metadata
+            item.name: Field(
+                item.name,
+                item.metadata["kind"],
+                item.metadata["doc"],
+                item.default,
+            )
+            for item in dataclass_fields(cls)
+            if "kind" in item.metadata
         }
     return _FIELDS[cls]
 
 
 def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
-    """A value as an author would write it in YAML's flow style; of a long or deep one only the beginning."""
+    """A value in YAML's flow style, for messages; long and deep ones are shortened."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -99,38 +104,40 @@ def show_value(value: object, depth: int = SHOWN_DEPTH) -> str:
         if not depth:
             return f"{start}…{end}"
         shown = [
-            f"{each}: {show_value(value[each], depth - 1)}"
+            f"{item}: {show_value(value[item], depth - 1)}"
             if isinstance(value, Mapping)
-            else show_value(each, depth - 1)
-            for each in islice(value, SHOWN_ITEMS)
+            else show_value(item, depth - 1)
+            for item in islice(value, SHOWN_ITEMS)
         ]
         return start + ", ".join(shown) + (", …" if len(value) > SHOWN_ITEMS else "") + end
     text = str(value)
     if isinstance(value, str) and (not value.isprintable() or not isinstance(core_scalar(value), str)):
-        text = '"' + "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value) + '"'
+        text = (
+            '"' + "".join(character if character.isprintable() else ascii(character)[1:-1] for character in value) + '"'
+        )
     return text if len(text) <= 60 else text[:57] + "…"
 
 
 def refuse(kind: Kind, value: object, help: str | None = None) -> FieldError:
-    """A value that a kind does not take."""
+    """The error for a value that a kind does not take."""
     if help is None and isinstance(value, str) and value.lower() in NOTHINGS:
-        help = "write null" if isinstance(kind, Optional) else "leave it out for the default"
-    return FieldError(f"must be {kind.describe()}, got {show_value(value)}", help)
+        help = "write `null`" if isinstance(kind, Optional) else "leave it out to use the default"
+    return FieldError(f"must be {kind.describe()}, got `{show_value(value)}`", help)
 
 
-def text_help(value: object) -> str | None:
-    """Why a text that looks like a number is none."""
-    if not isinstance(value, str) or not any(each.isdigit() for each in value):
+def string_help(value: object) -> str | None:
+    """Help for a string that looks like a number."""
+    if not isinstance(value, str) or not any(character.isdigit() for character in value):
         return None
     if THOUSANDS.fullmatch(value):
-        return f"write {re.sub('[^-+0-9]', '', value)}"
+        return f"write `{re.sub('[^-+0-9]', '', value)}`"
     if not isinstance(core_scalar(value), str):
         return "write it without quotes"
-    return DOLLAR if any(each in value for each in "+-*/ ") else None
+    return DOLLAR if any(operator in value for operator in "+-*/ ") else None
 
 
 def literal_help(help: str | None, text: str, value: object, kind: Kind) -> str | None:
-    """The help for a value as it was written: `64.0` needs no `//`, it is 64, if the kind takes that."""
+    """The help for a value that is not an expression: `64.0` should be written `64`, if the kind takes that."""
     if help not in FOR_EXPRESSIONS or "$" in text:
         return help
     if not isinstance(value, float) or not value.is_integer():
@@ -139,24 +146,24 @@ def literal_help(help: str | None, text: str, value: object, kind: Kind) -> str 
         kind.convert(int(value))
     except FieldError:
         return None
-    return f"write {int(value)}"
+    return f"write `{int(value)}`"
 
 
-def _whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 class Int(Kind):
-    """An integer within bounds."""
+    """An integer in a range."""
 
     minimum: int = 0
     maximum: int = 2**31 - 1
 
     def convert(self, value: object) -> int:
         if isinstance(value, float):
-            raise refuse(self, value, WHOLE)
-        if not _whole(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, TO_INTEGER)
+        if not _is_integer(value) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
+            raise refuse(self, value, string_help(value))
         return value  # type: ignore[return-value]
 
     def schema(self) -> Json:
@@ -170,14 +177,14 @@ class Int(Kind):
 
 
 class Float(Kind):
-    """A number within bounds, whole or not."""
+    """A number in a range."""
 
     minimum: float = float("-inf")
     maximum: float = float("inf")
 
     def convert(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, string_help(value))
         if abs(value) > LARGEST:
             raise refuse(self, value)
         return float(value)
@@ -199,7 +206,7 @@ class Bool(Kind):
     def convert(self, value: object) -> bool:
         if not isinstance(value, bool):
             meant = TRUTHS.get(str(value).lower())
-            raise refuse(self, value, f"write {meant}" if meant else None)
+            raise refuse(self, value, f"write `{meant}`" if meant else None)
         return value
 
     def schema(self) -> Json:
@@ -210,7 +217,7 @@ class Bool(Kind):
 
 
 class Choice(Kind):
-    """One of some words. `elsewhere` are other names for them."""
+    """One of a few strings. `elsewhere` maps names of other libraries to them."""
 
     options: tuple[str, ...]
     elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -231,7 +238,7 @@ class Choice(Kind):
 
 
 class Text(Kind):
-    """Any text."""
+    """Any string."""
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str):
@@ -242,11 +249,11 @@ class Text(Kind):
         return {"type": "string"}
 
     def describe(self) -> str:
-        return "a text"
+        return "a string"
 
 
 class Pair(Kind):
-    """Height and width: one integer for both, or a list of two. Held as a tuple of two."""
+    """Height and width: one integer for both, or a list of two. Converted to a tuple."""
 
     minimum: int = 0
     maximum: int = 2**31 - 1
@@ -261,7 +268,7 @@ class Pair(Kind):
             side = one.convert(value)
         except FieldError as error:
             two = TWO_NUMBERS.fullmatch(value) if isinstance(value, str) else None
-            raise refuse(self, value, f"write [{two[1]}, {two[2]}]" if two else error.help) from None
+            raise refuse(self, value, f"write `[{two[1]}, {two[2]}]`" if two else error.help) from None
         return side, side
 
     def schema(self) -> Json:
@@ -273,7 +280,7 @@ class Pair(Kind):
 
 
 class ListOf(Kind):
-    """A list of one kind of thing, `least` to `most` long. Held as a tuple."""
+    """A list of `least` to `most` items of one kind. Converted to a tuple."""
 
     item: Kind
     least: int = 1
@@ -283,8 +290,8 @@ class ListOf(Kind):
         if not isinstance(value, list | tuple) or len(value) < self.least:
             raise refuse(self, value)
         if self.most is not None and len(value) > self.most:
-            raise FieldError(f"must be a list of at most {self.most:,}, got one of {len(value):,}")
-        return tuple(self.item.convert(each) for each in value)
+            raise FieldError(f"must be a list of at most {self.most:,} elements, got {len(value):,}")
+        return tuple(self.item.convert(element) for element in value)
 
     def schema(self) -> Json:
         bound = {"maxItems": self.most} if self.most is not None else {}

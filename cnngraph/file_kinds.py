@@ -1,4 +1,4 @@
-"""What a YAML file is, by its top-level keys: a spec, a recipe or an experiment."""
+"""Tells specs, recipes and experiments apart by their top-level keys."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 
 SPEC, RECIPE, EXPERIMENT = "a spec", "a recipe", "an experiment"
-TELLING = {  # words by which a file is known for what it is
+TELLING = {  # top-level keys that identify a kind of file
     SPEC: ("cnngraph", "nodes", "blocks", "extends"),
     EXPERIMENT: ("specs",),
     RECIPE: ("data", "epochs", "optimizer"),
 }
 USES = {
-    SPEC: "it is trained by cnngraph train {file}",
-    EXPERIMENT: "it is run by cnngraph experiment {file}",
-    RECIPE: "a network is trained by it: cnngraph train SPEC --recipe {file}",
+    SPEC: "to train it, run `cnngraph train {file}`",
+    EXPERIMENT: "to run it, use `cnngraph experiment {file}`",
+    RECIPE: "to train a network with it, run `cnngraph train SPEC --recipe {file}`",
 }
 
 
 def kind_of(table: Table) -> tuple[str, Span] | None:
-    """What a file is by its top words, and the first of those; None where they do not tell."""
+    """The kind of a file and the key that identifies it; None if no key does."""
     found = ((kind, table.get(word)) for kind, words in TELLING.items() for word in words)
     return next(((kind, entry.key_span) for kind, entry in found if entry), None)
 
 
 def other_kind(table: Table, wanted: str, code: str) -> Diagnostic | None:
-    """What is wrong with a file that is of another kind than is wanted."""
+    """The error for a file of another kind than `wanted`; None if it is of that kind."""
     kind, span = kind_of(table) or (wanted, table.span)
     if kind == wanted:
         return None

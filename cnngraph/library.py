@@ -1,4 +1,4 @@
-"""The specs that come with cnngraph: where they lie, what they are called, and what is known of each."""
+"""The bundled specs: their folder, their names, and facts about them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Question, Span, SpecError, Suggestion, did_you_mean
 
-ENDINGS = (".yaml", ".yml")  # of the names of files
-NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders, and files, that hold something else
+ENDINGS = (".yaml", ".yml")  # of spec files
+NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders and files without networks
 CATALOGUE = Path(__file__).parent / "library.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of the library as `cnngraph list` shows it. `family` is its folder, `file` its path in the library."""
+    """A bundled network as `cnngraph list` shows it. `family` is its folder, `file` its path in the library."""
 
     name: str
     family: str
@@ -39,46 +39,65 @@ def library_root() -> Path:
 
 
 def network_files(root: Path | None = None) -> dict[str, Path]:
-    """The library's networks by name, families among them: every spec but libraries of blocks, and no recipe."""
+    """The bundled networks by name, including families; without block libraries, recipes and experiments."""
     root = root or library_root()
     paths = sorted(root.rglob("*.yaml"))
     return {path.stem: path for path in paths if NO_NETWORKS.isdisjoint(path.relative_to(root).with_suffix("").parts)}
 
 
 def is_family(path: Path) -> bool:
-    """Whether a network stands for others: it is called like its folder, or two beside it are called after it."""
-    beside = [each.stem for each in path.parent.glob("*.yaml") if each != path and each.stem not in NO_NETWORKS]
-    called_after = [each for each in beside if each.startswith(f"{path.stem}_")]
+    """Whether a network is a family: it has the name of its folder, or several networks next to it extend its name."""
+    beside = [other.stem for other in path.parent.glob("*.yaml") if other != path and other.stem not in NO_NETWORKS]
+    called_after = [name for name in beside if name.startswith(f"{path.stem}_")]
     return (bool(beside) and path.stem == path.parent.name) or len(called_after) > 1
 
 
 def is_name(text: str) -> bool:
-    """Whether a text names a network of the library: a file has a separator in its path, or an ending."""
-    separators = [each for each in (os.sep, os.altsep) if each]
-    is_path = text in ("", ".", "..") or text.lower().endswith(ENDINGS) or any(each in text for each in separators)
+    """Whether a string is the name of a bundled network: a file has a separator in its path, or an extension."""
+    separators = [separator for separator in (os.sep, os.altsep) if separator]
+    is_path = (
+        text in ("", ".", "..") or text.lower().endswith(ENDINGS) or any(separator in text for separator in separators)
+    )
     return not is_path
 
 
 def find_network(name: str, span: Span | None = None, folder: Path | None = None) -> Path:
-    """The file of a network of the library.
+    """The file of a bundled network.
 
-    Raises SpecError (E311), at `span` where the name was read from a file. A file of that name in `folder`, where who
-    says the name is at home, is no network of the library, but may have been meant.
+    Raises SpecError (E311), at `span` if the name was read from a file. A file of that name in `folder`, the folder of
+    that file, is suggested.
     """
     known = network_files()
     if name in known:
         return known[name]
+    if f"blocks/{name}.yaml" in block_files():
+        meant = f"did you mean blocks/{name}, the library of blocks?"
+        raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
-    help = help or "cnngraph list prints what there is; a file of your own is named with its ending"
-    raise SpecError([Diagnostic("E311", f"there is no network {name} in the library", span, help=help)])
+    help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
+    raise SpecError([Diagnostic("E311", f"there is no network `{name}` in the library", span, help=help)])
+
+
+def block_files() -> dict[str, Path]:
+    """The bundled block files by the names that `import` uses, such as `blocks/residual.yaml`."""
+    root = library_root()
+    return {path.relative_to(root).as_posix(): path for path in sorted((root / "blocks").glob("*.yaml"))}
 
 
 def find_file(text: str) -> Path:
-    """The file of that path. Raises SpecError (E101) where there is none, but a network of the library is called so."""
+    """The file of that path, or the bundled block file of that name.
+
+    Raises SpecError (E101) if it does not exist, but a bundled network has that name.
+    """
     path = Path(text)
+    if not os.path.lexists(path):
+        name = path.as_posix()
+        blocks = block_files()
+        if found := blocks.get(name) or blocks.get(f"{name}.yaml"):
+            return found
     if not os.path.lexists(path) and path.stem in network_files():
-        help = Question(f"{path.stem}, the network of the library")
-        raise SpecError([Diagnostic("E101", f"cannot read {text}: there is no such file", help=help)])
+        help = Question(f"`{path.stem}`, the network of the library")
+        raise SpecError([Diagnostic("E101", f"cannot read {text}: file not found", help=help)])
     return path
 
 
@@ -86,11 +105,11 @@ def _file_meant(name: str, folder: Path) -> str | None:
     for ending in (*ENDINGS, ""):
         if os.path.isfile(folder / f"{name}{ending}"):
             return Suggestion(f"./{name}{ending}")
-    return f"{name} is a folder here; name its files: {name}/*.yaml" if os.path.isdir(folder / name) else None
+    return f"`{name}` is a folder; pass its files: `{name}/*.yaml`" if os.path.isdir(folder / name) else None
 
 
 def shown(path: Path) -> str:
-    """A file's name as a person would write it: as it is reached from the working folder, or in the library."""
+    """A file's name for messages: relative to the working directory, or within the library."""
     relative = os.path.relpath(path)
     if not relative.startswith(".."):
         return relative
@@ -99,7 +118,7 @@ def shown(path: Path) -> str:
 
 
 def catalogue() -> list[Network]:
-    """The library's networks without its families, as they were when cnngraph/library.json was generated."""
+    """The bundled networks without families, from the generated cnngraph/library.json."""
     import json
 
-    return [Network(**each) for each in json.loads(CATALOGUE.read_text(encoding="utf-8"))]
+    return [Network(**entry) for entry in json.loads(CATALOGUE.read_text(encoding="utf-8"))]

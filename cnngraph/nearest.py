@@ -1,56 +1,58 @@
-"""The known names that a wrong one may be a misspelling of."""
+"""Finds the known names that a misspelt one may stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
 
-MAX_NEAR = 200  # known names that are compared with a wrong one letter by letter
+MAX_NEAR = 200  # known names that are compared by edit distance
 
 
 def _plain(word: str) -> str:
-    """A word without what different habits write differently: `AvgPool2d` and `avg_pool` are one."""
+    """A word in normal form: `AvgPool2d` and `avg_pool` are equal."""
     letters = word.lower().replace("_", "").replace("-", "").replace("2d", "")
     return letters[:-2] if letters.endswith(("1d", "3d")) else letters
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word nearest to `word`, if one is near."""
+    """The known word most similar to `word`, if one is similar enough."""
     return next(iter(near_words(word, known)), None)
 
 
 def near_words(word: str, known: Iterable[str]) -> list[str]:
-    """The known words that `word` may be a misspelling of, nearest first: few letters differ, for its length."""
+    """The known words that `word` may be a misspelling of, most similar first."""
     options = list(dict.fromkeys(known))
-    if len(options) > MAX_NEAR:  # a comparison takes its time: only with those that begin alike
-        alike = (each for each in options if each[:1] == word[:1] and abs(len(each) - len(word)) < 3)
+    if len(options) > MAX_NEAR:  # comparing is slow: only those with the same first letter
+        alike = (option for option in options if option[:1] == word[:1] and abs(len(option) - len(word)) < 3)
         options = list(islice(alike, MAX_NEAR))
     plain, parts = _plain(word), _parts(word)
     found: list[tuple[float, str]] = []
-    for each in options:
-        other = _plain(each)
+    for option in options:
+        other = _plain(option)
         most = _most_changes(min(len(plain), len(other)))
         if other == plain:
-            found.append((0, each))
-        elif len(parts) > 1 and (parts <= _parts(each) or (parts >= _parts(each) != set() and len(_parts(each)) > 1)):
-            found.append((1.5, each))
+            found.append((0, option))
+        elif len(parts) > 1 and (
+            parts <= _parts(option) or (parts >= _parts(option) != set() and len(_parts(option)) > 1)
+        ):
+            found.append((1.5, option))
         elif (
             abs(len(plain) - len(other)) <= most
             and (changes := _changes(plain, other)) <= most
-            and _agree_in_parts(word, each)
+            and _agree_in_parts(word, option)
         ):
-            found.append((changes, each))
-    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
+            found.append((changes, option))
+    return [name for _, name in sorted(found, key=lambda pair: pair[0])]
 
 
 def _parts(word: str) -> set[str]:
-    """`{global, pool}` of `global_pool`."""
+    """The parts of a name: `{global, pool}` of `global_pool`."""
     return set(word.lower().split("_")) - {""}
 
 
 def _agree_in_parts(word: str, other: str) -> bool:
-    """Whether each part is near its counterpart: `input_size` is few letters from `output_size`, but no slip."""
-    parts, others = (each.lower().split("_") for each in (word, other))
+    """Whether all parts are similar: `input_size` differs from `output_size` in few letters, but is not a typo."""
+    parts, others = (name.lower().split("_") for name in (word, other))
     if len(parts) == 1 or len(parts) != len(others):
         return True
     pairs = [(a, b) for a, b in zip(parts, others, strict=True) if a != b]
@@ -58,12 +60,12 @@ def _agree_in_parts(word: str, other: str) -> bool:
 
 
 def _most_changes(length: int) -> int:
-    """How many letters of a word may be wrong for it to be recognised: a third at most, so `scale` is no `share`."""
+    """The maximum edit distance for a word of that length, at most a third of it: `scale` is not `share`."""
     return 1 if length < 6 else 2 if length < 9 else 3
 
 
 def _changes(a: str, b: str) -> int:
-    """How many letters to add, remove, replace or exchange with the next one make one word of the other."""
+    """The Damerau-Levenshtein distance (optimal string alignment)."""
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):

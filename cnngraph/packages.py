@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from types import TracebackType
 
 OURS = "cnngraph"
-TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
-NEEDED = (  # modules of the dependencies in pyproject.toml, and of their dependencies
-    "torch", "torchvision", "numpy", "safetensors", "ignite", "matplotlib", "pygraphviz", "filelock", "rich", "click",
-    "yaml", "PIL", "scipy",
-)  # fmt: skip
+TITLES = {
+    "torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML",
+    "mlflow": "MLflow", "tensorboard": "TensorBoard", "wandb": "W&B",
+}  # fmt: skip
+CORE = ("click", "jsonschema", "networkx", "rich", "yaml")  # modules of the mandatory dependencies
+EXTRAS = {  # modules of each extra in pyproject.toml
+    "train": ("torch", "torchvision", "ignite", "safetensors", "numpy", "matplotlib", "PIL", "filelock"),
+    "draw": ("pygraphviz",),
+    "svhn": ("scipy",),
+    "tensorboard": ("tensorboard",),
+}
+NEEDED = (*CORE, *(module for modules in EXTRAS.values() for module in modules))
 IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
 SOURCES = {  # the packages to install for a module with another name
     "torch": "torch torchvision",
@@ -51,11 +58,20 @@ def require(*modules: str) -> None:
             raise missing(module)
 
 
+def require_extra(extra: str) -> None:
+    """Raise PackageError if a module of an extra is not installed."""
+    require(*EXTRAS[extra])
+
+
 def missing(module: str) -> PackageError:
-    """The error for a module that is not installed; its command also installs all other missing packages."""
-    others = (other for other in NEEDED if other != module and not _is_there(other))
-    sources = dict.fromkeys(" ".join(map(_source, (module, *others))).split())
-    return PackageError(f"{_title(module)} is not installed", f"pip install {' '.join(sources)}")
+    """The error for a module that is not installed, with the command that installs it."""
+    return PackageError(f"{_title(module)} is not installed", _install_command(module))
+
+
+def _install_command(module: str) -> str:
+    """The command that installs a module: by the extra that it belongs to, or else by its package."""
+    extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
+    return f"pip install '{OURS}[{extra}]'" if extra else f"pip install {_source(module)}"
 
 
 def _is_there(module: str) -> bool:
@@ -82,7 +98,7 @@ def explain(error: BaseException) -> PackageError | None:
     if importing in (None, OURS):
         return None
     found = _broken(importing, error)
-    return found if absent is None else PackageError(found.message, f"pip install {_source(absent)}")
+    return found if absent is None else PackageError(found.message, _install_command(absent))
 
 
 def _absent(error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
-"""What a YAML parser complains of, in the terms of the person who wrote the text, and what it accepts as another text.
+"""Explains YAML syntax errors in the author's terms, and finds typos that YAML accepts.
 
-A typing error that YAML reads without a word (`kernel:3`, `[64 128]`, `relu# why`) is a `Slip`.
+A typo that YAML accepts (`kernel:3`, `[64 128]`, `relu# why`) is a `Slip`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from cnngraph.characters import as_meant, code_point, control, strange
 from cnngraph.diagnostics import Diagnostic, Source, Span
 
-MAX_SEARCHED = 1_000  # characters of a line that are searched for what wants quotes
-MAX_SHOWN = 500  # characters of a line above
+MAX_SEARCHED = 1_000  # characters of a line that are searched
+MAX_SHOWN = 500  # characters of a previous line that are used
 UNQUOTED_INDEX = re.compile(r":\s*([^\"',{}]*\$[\w.]*\[[^\]]*\][^,}]*)")
 GLUED = re.compile(r"\s*[\w.]+:[^\s:]")
 WORD_BEFORE = re.compile(r"\s(\w+)\s*$")
@@ -31,14 +31,14 @@ QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
 
 
 def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
-    """The parser's complaint in the author's terms; `too_deep` is what is said of a bound on nesting."""
+    """The parser's error in the author's terms; `too_deep` is the message for too deep nesting."""
     began, mark = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
     mark = mark or began
     if mark is None:
-        return Diagnostic("E102", f"{source.name} is not YAML: {problem}")
+        return Diagnostic("E102", f"{source.name} is not valid YAML: {problem}")
     span = _at(source, mark)
-    if "nesting depth" in problem:  # newer parsers have a bound of their own, and look far ahead
+    if "nesting depth" in problem:  # newer parsers have a limit of their own, and read far ahead
         return Diagnostic("E501", too_deep, span)
     if hidden := _hidden(source, span):
         return hidden
@@ -49,82 +49,84 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     line = line[start : start + MAX_SEARCHED]
     unquoted = UNQUOTED_INDEX.search(line) or QUOTE_AHEAD.search(line)
     if unquoted:
-        help = f'quote the expression: "{unquoted.group(1).strip()}"'
-        return Diagnostic("E102", f"this is not YAML: {problem}", span, help=help)
+        help = f'quote the expression: `"{unquoted.group(1).strip()}"`'
+        return Diagnostic("E102", f"invalid YAML: {problem}", span, help=help)
     context: str = getattr(error, "context", None) or ""
     found = _misplaced(source, span, problem)
     if began is not None:
         found = found or _unfinished(source, context, problem, _at(source, began), span)
-    message, place, mend = found or (f"this is not YAML: {problem}", span, None)
-    return Diagnostic("E102", message, place, help=mend)
+    message, place, advice = found or (f"invalid YAML: {problem}", span, None)
+    return Diagnostic("E102", message, place, help=advice)
 
 
-type_of_complaint = tuple[str, Span, str | None] | None
+Complaint = tuple[str, Span, str | None] | None
 
 
 def _at(source: Source, mark: Any) -> Span:
     return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
 
 
-def _misplaced(source: Source, span: Span, problem: str) -> type_of_complaint:
-    """A complaint about one place alone."""
+def _misplaced(source: Source, span: Span, problem: str) -> Complaint:
+    """An error at a single position."""
     rest = source.line(span.line)[span.column - 1 :]
     if rest.startswith("\t"):
-        return "a tab cannot indent", span, "indent with spaces, not with tabs"
+        return "tabs are not allowed in indentation", span, "indent with spaces"
     if "escape character" in problem:
         return _escape(source, span)
     if "cannot start any token" in problem and rest[:1] in "@`%" and rest[:1]:
-        help = f"quote it: {_quoted_at(source.line(span.line)[:MAX_SEARCHED], span.column)}"
-        return f"a plain text cannot begin with {rest[0]}", span, help
+        help = f"quote it: `{_quoted_at(source.line(span.line)[:MAX_SEARCHED], span.column)}`"
+        return f"an unquoted string cannot start with `{rest[0]}`", span, help
     if rest.startswith(",") and ("expected key" in problem or "expected '-'" in problem):
-        return "a comma behind the end of a value", span, "remove it: only between { } or [ ] do commas part values"
+        return "unexpected comma after a value", span, "remove it: commas separate values only inside `{ }` and `[ ]`"
     for number in (span.line, span.line - 1):
         if dash := GLUED_DASH.fullmatch(source.line(number)[:MAX_SEARCHED]):
             place = Span(source, number, len(dash[1]) + 1, number, len(dash[1]) + 2)
-            return "a dash needs a space after it", place, f"- {dash[2]}"
+            return DASH, place, f"write `- {dash[2]}`"
     if "mapping values" not in problem and "expected ':'" not in problem:
         return None
-    glued = next((each for each in (span.line, span.line - 1) if GLUED.match(source.line(each)[:MAX_SEARCHED])), None)
+    glued = next(
+        (number for number in (span.line, span.line - 1) if GLUED.match(source.line(number)[:MAX_SEARCHED])), None
+    )
     if glued:
         name, value = source.line(glued)[:MAX_SEARCHED].split(":", 1)
         place = Span(source, glued, 1 + len(name), glued, 2 + len(name))
-        return COLON, place, f"{name.strip()}: {value.strip()}"
+        return COLON, place, f"write `{name.strip()}: {value.strip()}`"
     if "mapping values" not in problem:
         return None
     line = source.line(span.line)[:MAX_SEARCHED]
     if (written := VALUE.match(line)) and span.column > len(written[1]) + len(written[2]) + 1:
         return (
-            "a second colon in the value of one key",
+            "unexpected second colon in a value",
             span,
-            f"quote the value: {_quoted_at(line, written.start(3) + 1)}",
+            f"quote the value: `{_quoted_at(line, written.start(3) + 1)}`",
         )
-    help = "a colon and a space begin a value: check the indentation, or quote the text"
-    return f"this is not YAML: {problem}", span, help
+    help = "check the indentation, or quote the string: a colon followed by a space starts a value"
+    return f"invalid YAML: {problem}", span, help
 
 
-def _early_quote(source: Source, line: int, ended: re.Match[str]) -> type_of_complaint:
-    """A quote in a quoted text, which ends it."""
+def _early_quote(source: Source, line: int, ended: re.Match[str]) -> Complaint:
+    """A quote inside a quoted string, which ends it."""
     text = source.line(line)
     place = Span(source, line, ended.end(), line, ended.end() + 1)
     end = text.rfind(ended[0][0])
     inner = text[ended.start() + 1 : end] if end > ended.end() else ended[0][1:-1]
     if ended[0][0] == "'":
-        return "the text ends at this quote", place, f'write it in double quotes: "{inner}"'
-    return "the text ends at this quote", place, f"write it in single quotes: '{inner}'"
+        return "the string ends at this quote", place, f'use double quotes: `"{inner}"`'
+    return "the string ends at this quote", place, f"use single quotes: `'{inner}'`"
 
 
-def _escape(source: Source, span: Span) -> type_of_complaint:
-    """A backslash in double quotes that begins no escape sequence."""
+def _escape(source: Source, span: Span) -> Complaint:
+    """A backslash in double quotes that does not start an escape sequence."""
     line = source.line(span.line)
     column = max(line.rfind("\\", 0, span.column), 0)
     found = ESCAPE.match(line, column)
     place = Span(source, span.line, column + 1, span.line, column + 3)
-    message = f"{found[0] if found else 'this'} is no escape sequence: in double quotes a backslash begins one"
-    return message, place, "use single quotes, or / in a path"
+    message = f"`{found[0] if found else 'this'}` is not an escape sequence: in double quotes a backslash starts one"
+    return message, place, "use single quotes, or `/` in a path"
 
 
 def _quoted_at(line: str, column: int) -> str:
-    """The plain text at a column in double quotes: the whole value of a key, or an item up to its comma."""
+    """The unquoted string at a column, in double quotes: the value of a key, or an item up to its comma."""
     written = VALUE.match(line)
     if written and written.start(3) == column - 1:
         return f"{written[2]}: {_quoted(written[3])}"
@@ -136,24 +138,25 @@ def _quoted(text: str) -> str:
 
 
 def _hidden(source: Source, span: Span) -> Diagnostic | None:
-    """A character that only looks like the one that YAML would need, in the line at fault or the one before."""
+    """A character that only looks like the required one, in the line of the error or the one before."""
     for number in (span.line, span.line - 1):
         line = source.line(number)[:MAX_SEARCHED]
         code = line.partition(" #")[0]
         found = strange(code, name=True)
         if found and code.lstrip()[:1] != "#":
             place = Span(source, number, found.start + 1, number, found.start + 2)
-            return Diagnostic("E102", found.message, place, help=f"write {as_meant(code, name=True).strip()}")
+            return Diagnostic("E102", found.message, place, help=f"write `{as_meant(code, name=True).strip()}`")
     return None
 
 
-COLON = "a colon needs a space after it"
+COLON = "missing space after a colon"
+DASH = "missing space after a dash"
 
 
 class Slip(NamedTuple):
-    """A typing error that YAML accepts: where in the text, what is wrong, a fix, and the text that was meant.
+    """A typo that YAML accepts: its position in the text, message, help, and the intended text.
 
-    `meant` is empty where something else than a text was meant, and nothing after it can be trusted.
+    `meant` is empty if no string was intended; then nothing after it can be trusted.
     """
 
     start: int
@@ -163,43 +166,45 @@ class Slip(NamedTuple):
 
 
 def key_slip(key: str) -> Slip | None:
-    """A key that is more than a key: `params:{a`, `-op`, one with a non-breaking space in it."""
+    """A typo in a key: `params:{a`, `-op`, or a non-breaking space."""
     if found := strange(key, name=True):
-        return Slip(found.start, found.message, f"write {as_meant(key, name=True).strip()}")
+        return Slip(found.start, found.message, f"write `{as_meant(key, name=True).strip()}`")
     if (glued := GLUED_KEY.fullmatch(key)) and glued[2][0] in "{[":
-        return Slip(len(glued[1]), COLON, f"{glued[1]}: {glued[2]}…")
+        return Slip(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}…`")
     if dash := GLUED_DASH.fullmatch(key):
-        return Slip(0, "a dash needs a space after it", f"- {dash[2]}")
+        return Slip(0, DASH, f"write `- {dash[2]}`")
     return None
 
 
 def text_slip(text: str) -> Slip | None:
-    """A plain text that is meant as another one."""
+    """A typo in an unquoted string."""
     if comment := GLUED_COMMENT.search(text):
         rest = text[: comment.start()].rstrip()
-        return Slip(comment.start(), "a comment needs a space before #", f"{rest}  {text[comment.start() :]}", rest)
+        return Slip(
+            comment.start(), "missing space before a comment", f"write `{rest}  {text[comment.start() :]}`", rest
+        )
     if GLUED_DASHES.fullmatch(text):
-        return Slip(0, "a dash needs a space after it", f"- {text[1:].partition(' ')[0]}")
+        return Slip(0, DASH, f"write `- {text[1:].partition(' ')[0]}`")
     if found := strange(text):
         meant = as_meant(text).strip()
-        help = f"write {meant}, or quote the text if this character is meant"
+        help = f"write `{meant}`, or quote the string if the character is intended"
         structure = any(meant.count(mark) > text.count(mark) for mark in ",[]{}") or ": " in meant
         return Slip(found.start, found.message, help, "" if structure else meant.strip("\"'"))
     return None
 
 
 def separate_numbers(text: str) -> list[str]:
-    """`64 128` as the two numbers that it is; an empty list for any other text."""
+    """The numbers in `64 128`; an empty list for any other text."""
     return text.split() if NUMBERS.fullmatch(text) else []
 
 
 def is_escaped_path(text: str, written: str) -> bool:
-    r"""Whether `"C:\new"` was written, in which YAML reads `\n` as the end of a line."""
+    r"""Whether a Windows path was written in double quotes, where YAML reads `\n` as a line break."""
     return not text.isprintable() and bool(DRIVE.match(written.lstrip('"')))
 
 
 def control_character(source: Source) -> Diagnostic | None:
-    """The first character that no YAML text may have, where there is one."""
+    """The error for the first character that is not allowed in YAML, if any."""
     found = control(source.text)
     if found is None:
         return None
@@ -209,38 +214,38 @@ def control_character(source: Source) -> Diagnostic | None:
     return Diagnostic("E102", f"{code_point(found[0])} is not allowed in YAML", span, help="remove it")
 
 
-def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> type_of_complaint:
-    """A complaint about something that began further up and does not go on as it should."""
+def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> Complaint:
+    """An error in something that started further up."""
     line = source.line(span.line)
     if ended := SINGLE_QUOTED.search(line[:MAX_SEARCHED]) or DOUBLE_QUOTED.search(line[:MAX_SEARCHED]):
         return _early_quote(source, span.line, ended)
     before, after = line[: span.column - 1], line[span.column - 1 :]
     if "quoted scalar" in context and "escape" not in problem:
-        return "this quote is not closed", began, "it needs a second one at the end of the text"
+        return "this quote is never closed", began, "add the closing quote at the end of the string"
     if "simple key" in context:
-        return "a colon is missing here", began, "a name, a colon and a space begin each entry"
+        return "missing colon", began, "write each entry as a name, a colon, a space and a value"
     if "flow" in context:
         opened = source.line(began.line)[began.column - 1 :][:1]
         if began.line < span.line:
             closing = {"[": "]", "{": "}"}.get(opened)
-            return f"this {opened} is not closed", began, f"a {closing} is missing at its end"
+            return f"this `{opened}` is never closed", began, f"add the missing `{closing}`"
         word = WORD_BEFORE.search(before[-MAX_SEARCHED:])
         if not word or not after.startswith(":"):
             return None
-        return f"a comma is missing before {word[1]}", span, f"… , {word[1]}: …"
+        return f"missing comma before `{word[1]}`", span, f"write `…, {word[1]}: …`"
     if "alias" in context or "anchor" in context:
-        help = f"quote it: {_quoted_at(source.line(began.line)[:MAX_SEARCHED], began.column)}"
-        return f"a plain text cannot begin with {'*' if 'alias' in context else '&'}", began, help
+        help = f"quote it: `{_quoted_at(source.line(began.line)[:MAX_SEARCHED], began.column)}`"
+        return f"an unquoted string cannot start with `{'*' if 'alias' in context else '&'}`", began, help
     if after[:1] in ("}", "]"):
-        return f"this {after[:1]} closes nothing", span, "remove it, or open one further up"
+        return f"unmatched `{after[:1]}`", span, "remove it, or add the missing opening bracket"
     listed, item = "sequence" in context or "collection" in context, after.startswith(("- ", "-\n")) or after == "-"
     if before.strip(" -") or not context.startswith("while parsing a block"):
         return None
     if began.column == span.column and listed != item:
-        what = "a list's item stands among names" if item else "a name stands among the items of a list"
-        return what, span, "they are all named, or all begin with -"
-    above = next((each for each in range(span.line - 1, 0, -1) if source.line(each).strip()), 1)
+        message = "list item among named entries" if item else "named entry among the items of a list"
+        return message, span, "name all entries, or start all of them with `-`"
+    above = next((index for index in range(span.line - 1, 0, -1) if source.line(index).strip()), 1)
     other = source.line(above)[:MAX_SHOWN]
     name, indent = other.split(":")[0].strip(" -"), len(other) - len(other.lstrip())
-    help = f"what belongs together begins below each other: {name} at line {above} is indented by {indent}"
-    return f"this line is indented by {span.column - 1}, as nothing above it is", span, help
+    help = f"entries of one mapping must line up: `{name}` on line {above} is indented by {indent} spaces"
+    return f"this line's indentation ({span.column - 1}) matches no line above it", span, help

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Control characters, surrogates, line separators, and characters that are invisible or change the text direction. These
 # are Unicode's Cc, Cf, Cs, Zl, Zp and "default ignorable", except U+FE0E and U+FE0F, which select text or emoji style,
@@ -25,6 +26,11 @@ def visible(text: str) -> str:
     Line breaks and tabs are unchanged.
     """
     return ANY_HIDDEN.sub(_escape, text)
+
+
+def in_backticks(names: Iterable[str], joint: str = ", ") -> str:
+    """The names as a message lists them, each in backticks."""
+    return joint.join(f"`{name}`" for name in names)
 
 
 def one_line(text: str) -> str:

@@ -91,7 +91,7 @@ def test_a_fix_suits_all_uses_of_a_block() -> None:
 def test_where_several_changes_would_do_none_is_offered_but_they_are_named() -> None:
     nodes = "nodes: {a: {op: conv, out: 8, kernel: 1}, b: {op: conv, from: in, out: 9, kernel: 1},"
     (found,) = checked(f"{HEAD}{nodes} add: {{op: add, from: [a, b]}}, c: relu}}\n")
-    assert found.fixes or any("any one of these changes" in note for note in found.notes)
+    assert found.fixes or any("each of these changes alone" in note for note in found.notes)
 
 
 FUNCTIONS = [
@@ -197,7 +197,7 @@ def test_an_even_kernel_that_was_to_keep_the_size_is_padded_unevenly(kernel: int
 )
 def test_an_op_is_known_by_its_name_in_other_libraries(word: str, op: str) -> None:
     (found,) = checked(f"{HEAD}nodes: [{{op: {word}}}]\n", fixes=False)
-    assert found.help == f"did you mean {op}?"
+    assert found.help == f"did you mean `{op}`?"
 
 
 PARAMETERS = [  # as other libraries call them, and here
@@ -222,7 +222,7 @@ PARAMETERS = [  # as other libraries call them, and here
 def test_a_parameter_is_known_by_its_name_in_other_libraries(node: str, right: str) -> None:
     text = f"{HEAD}nodes: [{{{node}}}]\n"
     (found,) = checked(text)
-    assert found.help == f"did you mean {right.partition(':')[0]}?"
+    assert found.help == f"did you mean `{right.partition(':')[0]}`?"
     assert right in fixed(text)
     assert not checked(fixed(text))
 
@@ -347,7 +347,7 @@ def test_a_name_that_means_something_else_is_not_suggested(word: str, known: str
 def test_a_suggestion_is_data() -> None:
     (found,) = checked(GOOD.replace("kernel: 3", "kernal: 3"), fixes=False)
     assert found.suggestions == ("kernel",)
-    assert found.help == "did you mean kernel?"
+    assert found.help == "did you mean `kernel`?"
     again = pickle.loads(pickle.dumps(found))
     assert (again.suggestions, again.help) == (found.suggestions, found.help)
 
@@ -359,11 +359,11 @@ INPUTS = ["[1, 3, 32, 32]", "[null, 3, 32, 32]", "[-1, 3, 32, 32]", "[64, 3, 32,
 def test_a_batch_is_left_out(sizes: str) -> None:
     text = HEAD.replace("[3, 32, 32]", sizes) + "nodes: [global_avg_pool]\n"
     (found,) = checked(text, fixes=False)
-    assert str(found.help).startswith("leave out the batch: input: [3, 32, 32]")
+    assert str(found.help).startswith("leave out the batch size: `input: [3, 32, 32]`")
     assert "input: [3, 32, 32]\n" in fixed(text)
 
 
 def test_a_gate_without_a_mode_lists_the_modes() -> None:
     text = f"{HEAD}nodes:\n  a: {{op: conv, out: 3, kernel: 1}}\n  g: {{op: gate, from: [in, a]}}\n"
     (found,) = checked(text, fixes=False)
-    assert str(found.help).startswith("add mode: exclusive or shortcut; ")
+    assert str(found.help).startswith("add `mode` (exclusive or shortcut): ")

@@ -94,14 +94,14 @@ def test_load_check_and_build(folder: Path) -> None:
     assert graph.name == NAME
     assert graph.output_shapes == {"output": (4,)}
     assert cnngraph.load(Path(NAME)).num_params == 97_298
-    assert cnngraph.check(NAME) == []
+    assert cnngraph.check(NAME).diagnostics == ()
     assert sum(each.numel() for each in cnngraph.build(NAME).parameters()) == 97_298
 
 
 def test_a_name_that_is_not_known(folder: Path) -> None:
     mistake = refused(lambda: cnngraph.load("googlenet_mnits"))
-    assert mistake.message == "there is no network googlenet_mnits in the library"
-    assert mistake.help == f"did you mean {NAME}?"
+    assert mistake.message == "there is no network `googlenet_mnits` in the library"
+    assert mistake.help == f"did you mean `{NAME}`?"
     assert refused(lambda: cnngraph.load("frobnicate")).help == POINTER
     assert [each.code for each in cnngraph.check("frobnicate")] == ["E311"]
 
@@ -109,22 +109,22 @@ def test_a_name_that_is_not_known(folder: Path) -> None:
 @pytest.mark.parametrize("file", ["net.yaml", "net.yml", "net"])
 def test_a_file_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
     shutil.copy(LIBRARY / f"{NAME}.yaml", folder / file)
-    assert refused(lambda: cnngraph.load("net")).help == f"did you mean ./{file}?"
-    assert refused(lambda: cnngraph.load(Path(folder.name).with_name("net"))).help == f"did you mean ./{file}?"
+    assert refused(lambda: cnngraph.load("net")).help == f"did you mean `./{file}`?"
+    assert refused(lambda: cnngraph.load(Path(folder.name).with_name("net"))).help == f"did you mean `./{file}`?"
     assert cnngraph.load(f"./{file}").num_params == 97_298
 
 
 @pytest.mark.parametrize("file", [f"{NAME}.yaml", f"specs/{NAME}.yaml", f"./{NAME}"])
 def test_a_network_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
     mistake = refused(lambda: cnngraph.load(file), "E101")
-    assert mistake.message == f"cannot read {file}: there is no such file"
+    assert mistake.message == f"cannot read {file}: file not found"
     assert mistake.help == f"did you mean {NAME}, the network of the library?"
     assert refused(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
 
 
 def test_a_folder_of_that_name(folder: Path) -> None:
     (folder / "specs").mkdir()
-    assert refused(lambda: cnngraph.load("specs")).help == "specs is a folder here; name its files: specs/*.yaml"
+    assert refused(lambda: cnngraph.load("specs")).help == "`specs` is a folder; pass its files: `specs/*.yaml`"
 
 
 def test_a_file_never_takes_a_name_of_the_library(folder: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_spec_may_be_called_like_what_it_extends(folder: Path) -> None:
 def test_what_a_spec_extends_is_not_known(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "base.yaml").touch()
-    for name, help in (("googlenet_mnits", f"did you mean {NAME}?"), ("base", "did you mean ./base.yaml?")):
+    for name, help in (("googlenet_mnits", f"did you mean `{NAME}`?"), ("base", "did you mean `./base.yaml`?")):
         (mistake,) = compile_text(Source("sub/mine.yaml", extending(name)), folder / "sub").diagnostics
         assert (mistake.code, mistake.line, mistake.help) == ("E311", 2, help)
 
@@ -213,4 +213,4 @@ def test_an_installed_package_knows_them_in_an_empty_folder(tmp_path: Path) -> N
     assert ran.stdout.startswith(f"{NAME}: fine, 97,298 parameters, 6.02 M MACs\n")
     assert str(installed) not in ran.stdout
     assert "--> cnngraph/specs/residual_mnist/residual_mnist.yaml:" in ran.stdout
-    assert "its value was made at net.yaml:3" in ran.stdout
+    assert "the value comes from net.yaml:3" in ran.stdout

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from cnngraph.packages import NEEDED, PackageError, explain, explained, require
+from cnngraph.packages import CORE, EXTRAS, PackageError, explain, explained, require
 from tests.library import ROOT
 
 SCRIPT = """
 import contextlib, io, json, sys
+from importlib.util import spec_from_loader
 module, error, commands = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 
-class Finder:
+class Broken:  # a package that is installed and cannot be imported
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == module:
-            raise eval(error, {"name": name})
+        return spec_from_loader(name, self) if name == module else None
 
-sys.meta_path.insert(0, Finder())
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, loaded):
+        raise eval(error)
+
+if error:
+    sys.meta_path.insert(0, Broken())
+else:
+    sys.modules[module] = None
 from cnngraph.cli.process import run
 for words in commands:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as errors:
@@ -34,7 +45,7 @@ try:
 except ImportError as failure:
     print(json.dumps(str(failure)))
 """
-MISSING = 'ModuleNotFoundError(f"No module named {name!r}", name=name)'
+BLOCKED = ""  # by None in sys.modules
 BROKEN = 'ImportError("libcudart.so.12: cannot open shared object file")'
 UNLOADED = 'OSError("libcublas.so.12: cannot open shared object file")'
 MISMATCHED = 'RuntimeError("operator torchvision::nms does not exist")'
@@ -47,24 +58,30 @@ RUNNING = [
     ["evaluate", "run"], ["predict", "run", "a.png"], ["localize", "run", "a.png"],
     ["features", "run", "a.png", "--node", "0"],
 ]  # fmt: skip
+TRAIN_EXTRA = "'cnngraph[train]'"
 TRAINING = [TRAIN, EXPERIMENT, *RUNNING]
+PICTURES = [*TRAINING, ["runs", "-o", "runs.png"]]
+SVHN = [*TRAIN, "--input", "3x32x32", "--set", "train.data=svhn", "--data-dir", "data"]
 NEVER = [CHECK, SHOW, DOT, ["schema"], ["list", "resnet18"]]
 
 
 @pytest.mark.parametrize(
     ("module", "error", "commands", "message", "line"),
     [
-        ("torch", MISSING, [BUILD, WEIGHTS, *TRAINING], "PyTorch is not installed", "torch torchvision"),
+        ("torch", BLOCKED, [BUILD, WEIGHTS, *TRAINING], "PyTorch is not installed", TRAIN_EXTRA),
         ("torch", BROKEN, [BUILD, TRAIN], "PyTorch cannot be imported (libcudart", "--force-reinstall torch"),
         ("torch", UNLOADED, [BUILD], "PyTorch cannot be imported (libcublas", "--force-reinstall torch"),
-        ("torchvision", MISSING, TRAINING, "torchvision is not installed", "torch torchvision"),
+        ("torchvision", BLOCKED, TRAINING, "torchvision is not installed", TRAIN_EXTRA),
         ("torchvision", MISMATCHED, [TRAIN], "torchvision cannot be imported (operator", "--force-reinstall torch"),
-        ("ignite", MISSING, TRAINING, "PyTorch-Ignite is not installed", "pytorch-ignite"),
-        ("safetensors", MISSING, [BUILD, WEIGHTS, *TRAINING], "safetensors is not installed", "safetensors"),
-        ("numpy", MISSING, TRAINING, "", "numpy"),
-        ("matplotlib", MISSING, [TRAIN, EXPERIMENT], "matplotlib is not installed", "matplotlib"),
-        ("pygraphviz", MISSING, [SVG], "pygraphviz is not installed", "pygraphviz"),
-        ("yaml", MISSING, [BUILD, CHECK, SHOW, SVG], "PyYAML is not installed", "pyyaml"),
+        ("ignite", BLOCKED, TRAINING, "PyTorch-Ignite is not installed", TRAIN_EXTRA),
+        ("safetensors", BLOCKED, [BUILD, WEIGHTS, *TRAINING], "safetensors is not installed", TRAIN_EXTRA),
+        ("numpy", BLOCKED, TRAINING, "", TRAIN_EXTRA),
+        ("matplotlib", BLOCKED, PICTURES, "matplotlib is not installed", TRAIN_EXTRA),
+        ("PIL", BLOCKED, TRAINING, "Pillow is not installed", TRAIN_EXTRA),
+        ("filelock", BLOCKED, [TRAIN, EXPERIMENT], "filelock is not installed", TRAIN_EXTRA),
+        ("pygraphviz", BLOCKED, [SVG], "pygraphviz is not installed", "'cnngraph[draw]'"),
+        ("scipy", BLOCKED, [SVHN], "scipy is not installed", "'cnngraph[svhn]'"),
+        ("yaml", BLOCKED, [BUILD, CHECK, SHOW, SVG], "PyYAML is not installed", "pyyaml"),
     ],
 )  # fmt: skip
 def test_every_command(
@@ -95,6 +112,45 @@ def test_every_command(
     assert not (tmp_path / "runs").exists()
 
 
+API = """
+import sys
+for module in sys.argv[1:]:
+    sys.modules[module] = None
+import cnngraph
+assert cnngraph.load("net.yaml").num_params and not list(cnngraph.check("net.yaml"))
+cnngraph.render("net.yaml", "net.mmd")
+calls = [
+    lambda: cnngraph.build("net.yaml"),
+    lambda: cnngraph.load_weights(None, "theirs.safetensors"),
+    lambda: cnngraph.train("net.yaml", recipe="digits"),
+    lambda: cnngraph.experiment("net.yaml", recipes=["digits"]),
+    lambda: cnngraph.evaluate("run"),
+    lambda: cnngraph.predict("run", "a.png"),
+    lambda: cnngraph.render("net.yaml", "net.svg"),
+]
+for call in calls:
+    try:
+        call()
+    except cnngraph.PackageError as error:
+        print(error.help)
+"""
+
+
+def test_every_function_without_the_extras(tmp_path: Path) -> None:
+    """With the core alone the language works, and every other function names the extra that it needs."""
+    (tmp_path / "net.yaml").write_text(SPEC)
+    blocked = [module for modules in EXTRAS.values() for module in modules]
+    ran = subprocess.run(
+        [sys.executable, "-c", API, *blocked],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines() == [f"pip install {TRAIN_EXTRA}"] * 6 + ["pip install 'cnngraph[draw]'"]
+
+
 def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
     code = "import sys; sys.modules['click'] = None; from cnngraph.cli import main; main()"
     ran = subprocess.run(
@@ -104,8 +160,15 @@ def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
 
 
 def test_what_we_need_is_what_we_declare() -> None:
-    for each in NEEDED:
-        require(each)
+    """The modules of the extras are those of the packages that pyproject.toml names, which are all installed here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {"core": project["dependencies"], **project["optional-dependencies"]}
+    named = {"ignite": "pytorch-ignite", "PIL": "pillow", "yaml": "pyyaml"}
+    for extra, modules in {"core": CORE, **EXTRAS}.items():
+        packages = {re.split("[>=]", line)[0] for line in declared[extra]}
+        assert packages == {named.get(module, module) for module in modules}
+        require(*modules)
+    assert declared["all"] == [f"cnngraph[{','.join(EXTRAS)}]"]
     with pytest.raises(PackageError, match="nix is not installed: pip install nix"):
         require("nix")
 

@@ -14,6 +14,7 @@ COMMANDS = (  # in the order of the help text
     "check",
     "show",
     "list",
+    "ops",
     "build",
     "weights",
     "render",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import click
 
 from cnngraph.cli.command import argument
-from cnngraph.cli.complete import complete_networks
+from cnngraph.cli.complete import complete_networks, complete_parameters
 
 if TYPE_CHECKING:
     from cnngraph.document import Value
@@ -74,6 +74,7 @@ _set_option = click.option(
     "sets",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=complete_parameters,
     help="Give a param another value, written as in YAML; train.NAME reaches into the recipe. May be repeated.",
 )
 _input_option = click.option(

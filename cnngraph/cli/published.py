@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnngraph.cli.complete import complete_weights
+
 if TYPE_CHECKING:
     from cnngraph.backend import WeightsFile
     from cnngraph.graph.graph import Graph
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 weights_option = click.option(
     "--weights",
     metavar="FILE|torchvision",
+    shell_complete=complete_weights,
     help="Begin with these weights: .safetensors, or .pth, of which no code is run; torchvision for its published "
     "ones, torchvision:IMAGENET1K_V1 for those of that name.",
 )

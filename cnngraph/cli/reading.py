@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from click.exceptions import Exit
 
-from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.cli.messages import print_diagnostics
 from cnngraph.cli.options import Reading
-from cnngraph.compilation import Compilation, compile_spec
+from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.graph.graph import Graph
 from cnngraph.language.model import Spec
@@ -45,7 +45,7 @@ def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
 
 
 def compile_network(spec: str, how: Reading) -> Graph:
-    """The whole graph of the spec. Prints what is wrong and raises Exit where there is none."""
+    """The whole graph of the spec. Prints what is wrong; raises Exit or SpecError where there is none."""
     compilation = compile_file(spec, how)
     refuse_mistakes(compilation)
     return network_of(compilation, spec)
@@ -57,14 +57,6 @@ def refuse_mistakes(compilation: Compilation) -> None:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     if not compilation.ok:
         raise Exit(1)
-
-
-def network_of(compilation: Compilation, spec: str) -> Graph:
-    """The graph of a spec without errors; a library of blocks has none, which ends the command."""
-    if compilation.graph is None:
-        complain(f"{spec} is a library of blocks: there is no network in it")
-        raise Exit(1)
-    return compilation.graph
 
 
 def find_plugins(plugins: Sequence[str] | None) -> None:

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.exceptions import Exit
 
 from cnngraph.cli.command import argument
-from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.cli.complete import complete_devices, complete_runs, complete_trained, complete_weights
+from cnngraph.cli.messages import print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
     from cnngraph.runs.finished import FinishedRun
 
-run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.")
+run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.", shell_complete=complete_runs)
 trained_argument = argument(
-    "trained", metavar="RUN", help="The run's folder; with --weights torchvision, a network by its name."
+    "trained",
+    metavar="RUN",
+    help="The run's folder; with --weights torchvision, a network by its name.",
+    shell_complete=complete_trained,
 )
 images_argument = argument(
     "images", type=Path, nargs=-1, required=True, metavar="IMAGE...", help="Image files, or folders of them."
@@ -25,10 +28,13 @@ images_argument = argument(
 any_weights_option = click.option(
     "--weights",
     metavar="best|last|torchvision",
+    shell_complete=complete_weights,
     help="A run's best or last weights, or epoch-0010, by default the best; torchvision for the published "
     "ones of a network, torchvision:IMAGENET1K_V1 for those of that name.",
 )
-device_option = click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where the network runs.")
+device_option = click.option(
+    "--device", default="auto", metavar="auto|cpu|cuda", help="Where the network runs.", shell_complete=complete_devices
+)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -47,26 +53,15 @@ def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> FinishedRu
 def open_classifier(
     trained: str, weights: str | None, device: str, plugins: tuple[str, ...], max_nodes: int
 ) -> Classifier:
-    """The network of a run, or one with published weights. Raises SpecError, or Exit with a message."""
-    from cnngraph.library import ENDINGS, is_name, network_files
+    """The network of a run, or one with published weights. Raises SpecError."""
+    from cnngraph.cli.reading import find_plugins
+    from cnngraph.runs import classifier
 
-    path = Path(trained)
-    is_network = trained.endswith(ENDINGS) or (is_name(trained) and trained in network_files())
-    if is_network and not path.is_dir() and not (weights or "").startswith("torchvision"):
-        complain(f"{trained} is a network, not the folder of a run")
-        complain("--weights torchvision takes its published weights, cnngraph train makes a run of it", "help")
-        raise Exit(1)
-
-    from cnngraph.runs.classifier import is_published, of_run, of_torchvision
-
-    if is_published(weights):
-        assert weights
-        if path.is_dir():
-            complain(f"with --weights {weights} the first word is a network's name, and {trained} is a folder")
-            complain("a run has weights of its own: leave --weights out", "help")
-            raise Exit(1)
-        return of_torchvision(trained, weights, device)
-    return of_run(open_run(path, plugins, max_nodes), weights, device)
+    find_plugins(plugins)
+    opened = classifier.open_classifier(trained, weights, device, plugins=plugins, max_nodes=max_nodes)
+    if opened.warnings:
+        print_diagnostics(opened.warnings, to_stderr=True)
+    return opened
 
 
 def percent(part: float | None) -> str:

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
+from cnngraph.cli.complete import complete_devices
+
 data_dir_option = click.option(
     "--data-dir",
     "--data",
     "data_dir",
     type=Path,
     metavar="FOLDER",
-    help="Where image sets are kept, or the folder of your own images.",
+    help="Where image sets are kept, or the folder of your own images; by default the variable CNNGRAPH_DATA_DIR.",
 )
-device_option = click.option("--device", metavar="auto|cpu|cuda", help="Where it runs; by default as the recipe says.")
+device_option = click.option(
+    "--device",
+    metavar="auto|cpu|cuda",
+    help="Where it runs; by default as the recipe says.",
+    shell_complete=complete_devices,
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")

@@ -1,9 +1,9 @@
 """Diagnostics: what is wrong with a source, where, why, and how to fix it."""
 
 from cnngraph.diagnostics.diagnostic import (
-    MAX_MISTAKES,
+    MAX_ERRORS,
     Diagnostic,
-    Mistakes,
+    DiagnosticList,
     Severity,
     SpecError,
     has_errors,
@@ -14,14 +14,14 @@ from cnngraph.diagnostics.help import Guess, Known, Question, Suggestion, did_yo
 from cnngraph.diagnostics.source import Source, Span
 
 __all__ = [
-    "MAX_MISTAKES",
+    "MAX_ERRORS",
     "Cause",
     "Diagnostic",
+    "DiagnosticList",
     "Edit",
     "Fix",
     "Guess",
     "Known",
-    "Mistakes",
     "Question",
     "Severity",
     "Source",

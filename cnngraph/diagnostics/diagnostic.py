@@ -1,4 +1,4 @@
-"""One thing that is wrong with a source: code, severity, place, message, facts and fixes."""
+"""A diagnostic: code, severity, location, message, facts and fixes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics.edits import Cause, Fix
 from cnngraph.diagnostics.help import Suggestion
-from cnngraph.diagnostics.repairs import Repair
 from cnngraph.diagnostics.source import Span
 from cnngraph.text import one_line
 
+if TYPE_CHECKING:
+    from cnngraph.diagnostics.repairs import Repair
+
 MAX_UNDERLINED = 160  # characters of a source line that a message shows
-MAX_MISTAKES = 100  # nobody reads more at once
+MAX_ERRORS = 100  # reported at once
 
 
 class Severity(StrEnum):
-    """How bad it is: an error ends the compilation, a warning does not."""
+    """An error ends the compilation, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -26,11 +29,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake, told to the person who wrote the spec.
+    """An error or warning about a source.
 
-    `notes` are the facts that led to it, a line each; `node` is the path of the node it was met in, and `key` the
-    parameter or key that it is about, if it is about one. `fixes` are verified changes of the text, likeliest first.
-    `causes` are where a fix may be found, nearest first, and `repairs` what would do as far as the shapes show.
+    `notes` are the facts that led to it, one per line. `node` is the path of the node it occurred in, `key` the
+    parameter or key that it is about, if any. `fixes` are verified edits, likeliest first. `causes` are where a fix may
+    be needed, nearest first; `repairs` are changes that fix the shapes, not verified on the text.
     """
 
     code: str
@@ -47,12 +50,12 @@ class Diagnostic:
 
     @property
     def suggestions(self) -> tuple[str, ...]:
-        """What may have been meant by the text at `span`, likeliest first."""
+        """The names that the text at `span` may stand for, likeliest first."""
         return self.help.names if isinstance(self.help, Suggestion) else ()
 
     @property
     def is_error(self) -> bool:
-        """Whether it ends the compilation; a warning does not."""
+        """Whether it is an error, which ends the compilation."""
         return self.severity is Severity.ERROR
 
     @property
@@ -71,7 +74,7 @@ class Diagnostic:
         return self.span.column if self.span else None
 
     def to_dict(self) -> dict[str, object]:
-        """The facts as `check --format json` prints them."""
+        """The diagnostic as `check --format json` prints it."""
         return {
             "code": self.code,
             "severity": self.severity.value,
@@ -83,7 +86,7 @@ class Diagnostic:
             "help": self.help,
             "suggestions": list(self.suggestions),
             "notes": list(self.notes),
-            "fixes": [each.to_dict() for each in self.fixes],
+            "fixes": [fix.to_dict() for fix in self.fixes],
         }
 
     def __str__(self) -> str:
@@ -99,18 +102,18 @@ class Diagnostic:
         if self.help:
             lines.append(f"{gutter}help: {one_line(self.help)}")
         lines += [
-            f"{gutter}fix: {one_line(each.title)}" for each in self.fixes[:1] if not each.is_told_by(self.help or "")
+            f"{gutter}fix: {one_line(fix.title)}" for fix in self.fixes[:1] if not fix.is_stated_in(self.help or "")
         ]
         return "\n".join(lines)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    """Whether one of them is an error: errors stop what a command does, warnings are printed and it continues."""
+    """Whether any of them is an error. Errors stop a command, warnings are only printed."""
     return any(diagnostic.is_error for diagnostic in diagnostics)
 
 
 def _underlined(span: Span, gutter: str) -> list[str]:
-    """The source line with its place underlined; long lines are shown around the place."""
+    """The source line with the span underlined; long lines are cut around it."""
     text = span.source.line(span.line).replace("\t", " ")
     if not text.strip():
         return []
@@ -120,7 +123,7 @@ def _underlined(span: Span, gutter: str) -> list[str]:
     shown = text[cut : cut + MAX_UNDERLINED].rstrip()
     last = max(start, min(end, cut + len(shown)))
     parts = text[cut:start], text[start:last], text[last : cut + len(shown)]
-    before, marked, after = map(one_line, parts)  # escapes take more room than what they stand for
+    before, marked, after = map(one_line, parts)  # escape sequences are longer than the characters
     return [
         f"{gutter}|",
         f"{span.line} | {before}{marked}{after}",
@@ -129,16 +132,16 @@ def _underlined(span: Span, gutter: str) -> list[str]:
 
 
 class SpecError(Exception):
-    """A spec (or recipe, or weights file) is wrong: `diagnostics` says all that is.
+    """A spec (or recipe, or weights file) has errors, listed in `diagnostics`.
 
-    `speaks` is whether this process is the one to print it, where several train together; None: nobody has asked.
+    `speaks` is whether this process prints it when several train together; None if not decided.
     """
 
     speaks: bool | None = None
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n\n".join(str(each) for each in self.diagnostics))
+        super().__init__("\n\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
     @classmethod
     def of(
@@ -152,28 +155,28 @@ class SpecError(Exception):
 
 
 def warnings_of(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """The diagnostics, where all of them are warnings. Raises SpecError with all of them where there is an error."""
+    """Return the diagnostics if all of them are warnings, else raise SpecError with all of them."""
     found = tuple(diagnostics)
     if has_errors(found):
         raise SpecError(found)
     return found
 
 
-class Mistakes(list[Diagnostic]):
-    """What is wrong so far. Raises SpecError with all of it where there is more than anybody reads at once."""
+class DiagnosticList(list[Diagnostic]):
+    """A list of diagnostics that raises SpecError with its contents when it exceeds MAX_ERRORS."""
 
-    def append(self, each: Diagnostic) -> None:
-        """Add one."""
-        super().append(each)
+    def append(self, diagnostic: Diagnostic) -> None:
+        """Append a diagnostic."""
+        super().append(diagnostic)
         self.check()
 
     def extend(self, more: Iterable[Diagnostic]) -> None:
-        """Add some."""
-        super().extend(islice(more, MAX_MISTAKES + 1))
+        """Append several diagnostics."""
+        super().extend(islice(more, MAX_ERRORS + 1))
         self.check()
 
     def check(self) -> None:
         """Raise SpecError if there are too many."""
-        if len(self) > MAX_MISTAKES:
-            message = f"there are more than {MAX_MISTAKES} mistakes, of which these are some"
-            raise SpecError([*self[:MAX_MISTAKES], Diagnostic("E504", message)])
+        if len(self) > MAX_ERRORS:
+            message = f"more than {MAX_ERRORS} errors; the first {MAX_ERRORS} are shown"
+            raise SpecError([*self[:MAX_ERRORS], Diagnostic("E504", message)])

@@ -1,4 +1,4 @@
-"""Edits of a source, fixes made of them, and places where a fix may be found."""
+"""Edits of a source, fixes, and possible causes of errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.diagnostics.source import Source, Span
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of a source: the text at `span` is replaced by `text`. An empty span inserts."""
+    """Replaces the text at `span` by `text`. An empty span inserts."""
 
     span: Span
     text: str
@@ -26,32 +26,32 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A change that removes an error, verified: with the edits applied, it is gone and no other one has appeared."""
+    """A verified fix: with its edits applied the error is gone and there is no new one."""
 
     title: str
     edits: tuple[Edit, ...]
 
-    def is_told_by(self, help: str) -> bool:
-        """Whether a help says the same, so that a person need not read it twice."""
+    def is_stated_in(self, help: str) -> bool:
+        """Whether the help already states this fix, so that it need not be printed twice."""
         return self.title == help or any(
             len(edit.text.strip()) > 1 and edit.text.strip() in help for edit in self.edits
         )
 
     def to_dict(self) -> dict[str, object]:
         """The fix as `check --format json` prints it."""
-        return {"title": self.title, "edits": [each.to_dict() for each in self.edits]}
+        return {"title": self.title, "edits": [edit.to_dict() for edit in self.edits]}
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits that do not overlap applied."""
+    """Apply edits that do not overlap."""
     return _replaced(text, _places(text, edits))
 
 
-Place: TypeAlias = tuple[int, int, str]  # where a text is replaced, from and to which character, and by what
+Place: TypeAlias = tuple[int, int, str]  # start and end of the replaced text, and the new text
 
 
 def compose_edits(source: Source, first: Iterable[Edit], second: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Edits of a source that do what the first ones do, and then the second ones, whose places are in the text then."""
+    """Compose edits: those of `second` apply to the text after `first`. Returns edits of the source."""
     text = source.text
     places = _places(text, first)
     between = _pieces(text, places)
@@ -64,11 +64,11 @@ def compose_edits(source: Source, first: Iterable[Edit], second: Iterable[Edit])
     return tuple(Edit(_span(source, start, end), new) for start, end, new in _differing(final, len(text)))
 
 
-Piece: TypeAlias = "tuple[int, int] | str"  # of a changed text: characters of the text before, or new ones
+Piece: TypeAlias = "tuple[int, int] | str"  # of a changed text: a range of the old text, or new text
 
 
 def _pieces(text: str, places: list[Place]) -> list[Piece]:
-    """What the text with these places replaced consists of."""
+    """The pieces of the text after the replacements."""
     pieces: list[Piece] = []
     at = 0
     for start, end, new in places:
@@ -78,7 +78,7 @@ def _pieces(text: str, places: list[Place]) -> list[Piece]:
 
 
 def _between(pieces: list[Piece], start: int, end: int | None) -> Iterator[Piece]:
-    """The pieces from one character on to another, or to the end."""
+    """The pieces between two positions, or to the end."""
     at = 0
     for piece in pieces:
         length = len(piece) if isinstance(piece, str) else piece[1] - piece[0]
@@ -89,7 +89,7 @@ def _between(pieces: list[Piece], start: int, end: int | None) -> Iterator[Piece
 
 
 def _differing(pieces: list[Piece], length: int) -> Iterator[Place]:
-    """Where a text of these pieces is not the text of that length which they are taken from."""
+    """The replacements that turn the old text, of that length, into these pieces."""
     at, new = 0, ""
     for piece in [*pieces, (length, length)]:
         if isinstance(piece, str):
@@ -117,7 +117,7 @@ def _replaced(text: str, places: list[Place]) -> str:
 
 
 def _span(source: Source, start: int, end: int) -> Span:
-    """The place from one character of a text to another."""
+    """The span between two positions of a text."""
     starts = _line_starts(source.text)
     first, last = (max(0, bisect_right(starts, position) - 1) for position in (start, end))
     return Span(source, first + 1, start - starts[first] + 1, last + 1, end - starts[last] + 1)
@@ -132,10 +132,10 @@ def _line_starts(text: str) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A place that may hold the cause of an error: a node, or the value of its parameter `key`.
+    """A possible cause of an error: a node, or the value of its parameter `key`.
 
-    `values` are what the value would have to be, written as in the source, as far as that is known. Where it is a list
-    of sizes, `differs` are the positions of those that are not as they should be; none where even their number is not.
+    `values` are the values that would be right, as source text, if known. For a list of sizes, `differs` are the
+    positions of the wrong ones; empty if their number is wrong.
     """
 
     span: Span

@@ -1,6 +1,6 @@
-"""What to do about an error, as a string that knows what it is made of: no code reads a sentence back.
+"""Help for an error, as strings with structure, so that no code has to parse a sentence.
 
-A plain string is advice, which stays beside a verified fix. The classes here are what such a fix takes the place of.
+A plain string is advice, which is shown next to a verified fix. The classes here are replaced by such a fix.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from collections.abc import Iterable
 from typing import Self
 
 from cnngraph.nearest import nearest
+from cnngraph.text import in_backticks
 
 
 class Guess(str):
-    """A change that may be meant, and that has not been tried."""
+    """A change that has not been verified."""
 
     __slots__ = ()
 
 
 class Question(Guess):
-    """`did you mean stride: 2 at net.yaml:7?`: a guess that is put as a question after what is `meant`."""
+    """`` did you mean `stride: 2` at net.yaml:7? ``: a guess, phrased as a question about what is `meant`."""
 
     meant: str
 
@@ -27,17 +28,17 @@ class Question(Guess):
         question.meant = meant
         return question
 
-    def __getnewargs__(self) -> tuple[str, ...]:  # type: ignore[override]  # as pickle and copy make it again
+    def __getnewargs__(self) -> tuple[str, ...]:  # type: ignore[override]  # used by pickle and copy
         return (self.meant,)
 
 
 class Suggestion(Question):
-    """`did you mean kernel?`: `names` may stand in place of what is wrong, likeliest first."""
+    """`` did you mean `kernel`? ``: `names` are possible replacements, likeliest first."""
 
     names: tuple[str, ...]
 
     def __new__(cls, *names: str) -> Self:
-        suggestion = super().__new__(cls, " or ".join(names))
+        suggestion = super().__new__(cls, in_backticks(names, " or "))
         suggestion.names = names
         return suggestion
 
@@ -46,19 +47,19 @@ class Suggestion(Question):
 
 
 class Known(str):
-    """`conv has out, kernel, …`: where nothing is near, all that there is."""
+    """`` its parameters are `out`, `kernel`, … ``: the valid names, if none is similar."""
 
     __slots__ = ()
 
     @classmethod
     def listed(cls, title: str, names: Iterable[str], most: int | None = None) -> Self:
-        """The names behind a title, or the first of them."""
+        """A title followed by the names, or by the first `most` of them."""
         every = list(names)
         dots = ", …" if most is not None and len(every) > most else ""
-        return cls(f"{title} {', '.join(every[:most])}{dots}")
+        return cls(f"{title} {in_backticks(every[:most])}{dots}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> Suggestion | None:
-    """The known name nearest to another one as a suggestion, if one is near."""
+    """Suggest the known name that is most similar to `name`, if one is similar enough."""
     near = nearest(name, known)
     return Suggestion(near) if near else None

@@ -1,7 +1,6 @@
-"""Repairs: changes of nodes that would remove an error as far as the shapes show, and the sentence for each.
+"""Repairs: changes of nodes that fix the shapes, with a title for each.
 
-They are what the elaboration knows, in terms of nodes and parameters. Whether the text with such a change is free of
-the error is found out by `cnngraph.fixes`, which makes edits of them.
+The elaboration finds them in terms of nodes and parameters; `cnngraph.fixes` turns them into edits and verifies them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from cnngraph.diagnostics.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A parameter with the value that it would need. `origin` is where its value is written now, if it has one."""
+    """A parameter with its required value. `origin` is where the current value is written, if it has one."""
 
     parameter: str
     value: str
@@ -27,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ParameterRepair:
-    """Other values for parameters of one node, which begins at `span`."""
+    """Sets parameters of the node at `span`."""
 
     op: str
     span: Span
@@ -35,17 +34,18 @@ class ParameterRepair:
 
     @property
     def title(self) -> str:
-        """`did you mean stride: 1 at spec.yaml:16?`"""
+        """`` did you mean `stride: 1` at spec.yaml:16? ``"""
         text = ", ".join(map(str, self.settings))
-        origins = [each.origin for each in self.settings if each.origin is not None]
+        origins = [setting.origin for setting in self.settings if setting.origin is not None]
         if len(origins) == len(self.settings):
-            return Question(f"{text} at {origins[0]}")
-        return f"add {text} to the {self.op} at {self.span}" if not origins else f"make it {text} at {self.span}"
+            return Question(f"`{text}` at {origins[0]}")
+        verb = "change" if origins else "add"
+        return f"{verb} `{text}` {'in' if origins else 'to'} the `{self.op}` at {self.span}"
 
 
 @dataclass(frozen=True, slots=True)
 class PadRepair:
-    """A node of `pad` before the op at `span`, in place of the op's own padding, which is written at `padding`."""
+    """Inserts a `pad` before the op at `span` instead of the op's own padding, which is written at `padding`."""
 
     op: str
     span: Span
@@ -54,14 +54,14 @@ class PadRepair:
 
     @property
     def title(self) -> str:
-        """`put {op: pad, …} before the max_pool at spec.yaml:5`."""
+        """`` insert `{op: pad, …}` before the `max_pool` at spec.yaml:5 ``."""
         remove = ", and remove its padding" if self.padding else ""
-        return f"put {self.node} before the {self.op} at {self.span}{remove}"
+        return f"insert `{self.node}` before the `{self.op}` at {self.span}{remove}"
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionRepair:
-    """A convolution of what the node at `span` reads under `name`; the node is to read that instead."""
+    """Inserts a convolution of the input `name` of the node at `span`, which reads the convolution instead."""
 
     span: Span
     name: str
@@ -69,8 +69,8 @@ class ProjectionRepair:
 
     @property
     def title(self) -> str:
-        """`project the shortcut, and read that instead of in: {op: conv, from: in, …}`."""
-        return f"project the shortcut, and read that instead of {self.name}: {self.node}"
+        """`` project the shortcut and read the projection instead of `in`: `{op: conv, from: in, …}` ``."""
+        return f"project the shortcut and read the projection instead of `{self.name}`: `{self.node}`"
 
 
 Repair: TypeAlias = ParameterRepair | PadRepair | ProjectionRepair

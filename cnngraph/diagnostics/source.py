@@ -1,4 +1,4 @@
-"""Sources and places in them."""
+"""Sources and spans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """A text with the name a person knows it by: a file's path as given, or `--set out=3`.
+    """A text with the name that messages use for it: a file's path as given, or `--set out=3`.
 
     `path` is the file that it was read from, if it was read from one.
     """
@@ -19,7 +19,7 @@ class Source:
     path: Path | None = field(default=None, repr=False, compare=False)
 
     def line(self, number: int) -> str:
-        """The line of that number (from 1), or an empty string past the end."""
+        """A line by its number (from 1), or an empty string past the end."""
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
     @cached_property
@@ -29,7 +29,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a source: lines and columns count from 1, the end is exclusive."""
+    """A range of a source: lines and columns count from 1, the end is exclusive."""
 
     source: Source
     line: int
@@ -44,7 +44,7 @@ class Span:
 
     @property
     def text(self) -> str:
-        """The text of the place, up to the end of its line."""
+        """The text of the span, up to the end of its first line."""
         line = self.source.line(self.line)[self.column - 1 :]
         return line[: self.end_column - self.column] if self.line == self.end_line else line
 

@@ -1,4 +1,4 @@
-"""A document: the values of a YAML text, each with its place."""
+"""A document: the values of a YAML text with their source locations."""
 
 from cnngraph.document.files import LIMITS, Limits, no_file, read_file
 from cnngraph.document.scalars import core_scalar

@@ -1,4 +1,4 @@
-"""Text files of specs: read, bounded, and decoded as UTF-8."""
+"""Reads spec files as UTF-8, with a size limit."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ WIDE = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-RAISE = "--max-nodes raises the bound, if this is meant"
+RAISE = "if this is intended, raise the limit with `--max-nodes`"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a text may be; what it may expand to is bounded elsewhere."""
+    """Limits on the size of a text; what it expands to is limited elsewhere."""
 
     bytes: int = 4_000_000
     values: int = 250_000
 
     def scaled(self, factor: float) -> Limits:
-        """Larger by a factor, never smaller."""
+        """The limits multiplied by a factor of at least 1."""
         factor = max(1.0, factor)
         return Limits(int(self.bytes * factor), int(self.values * factor))
 
@@ -36,30 +36,30 @@ LIMITS = Limits()
 
 
 def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> Source:
-    """A file's text under the name a person knows it by. Raises SpecError where it cannot be read."""
+    """Read a file; `name` is how messages refer to it. Raises SpecError if it cannot be read."""
     name = name or str(path)
     try:
         about = path.stat()
         if what := no_file(about):
             raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
         if about.st_size > limits.bytes:
-            message = f"{name} is larger than {limits.bytes:,} bytes, the most a spec may have"
+            message = f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec"
             raise SpecError([Diagnostic("E501", message, help=RAISE)])
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        reason = "file not found" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
-    except ValueError:  # a zero byte in the path
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: there is no such file")]) from None
+    except ValueError:  # a null byte in the path
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: file not found")]) from None
 
 
 def _decoded(name: str, path: Path, data: bytes) -> Source:
-    """A file's bytes as text. Raises SpecError where they are not UTF-8."""
+    """Decode a file's bytes. Raises SpecError if they are not UTF-8."""
     wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
         wide = "UTF-16"
     if wide:
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {wide}", help="save it as UTF-8")])
+        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is encoded as {wide}", help="save it as UTF-8")])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -74,7 +74,7 @@ def _decoded(name: str, path: Path, data: bytes) -> Source:
 
 
 def no_file(about: os.stat_result) -> str | None:
-    """What stands where a file should be; None for a file. A pipe or a device might never end."""
+    """What it is instead of a regular file, else None. Reading a pipe or a device might never end."""
     if stat.S_ISREG(about.st_mode):
         return None
-    return "a folder" if stat.S_ISDIR(about.st_mode) else "no ordinary file"
+    return "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"

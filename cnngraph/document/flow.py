@@ -1,4 +1,4 @@
-"""Plain values as YAML's flow style, on one line: what is written reads as the same value."""
+"""Writes plain values in YAML's flow style on one line; reading them gives the same values."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def write_flow(value: object) -> str:
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):
         return repr(value)
-    raise TypeError(f"{type(value).__name__} is not a value of YAML")
+    raise TypeError(f"{type(value).__name__} is not a YAML value")
 
 
 def write_key(key: str) -> str:
-    """A mapping's key, in quotes where it needs them."""
+    """A mapping's key, quoted if needed."""
     return key if PLAIN_KEY.fullmatch(key) else quoted(key)
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes; what YAML or a terminal would not take as it is is escaped."""
+    """The string in double quotes, with special and unprintable characters escaped."""
     written = json.dumps(text, ensure_ascii=False)
-    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in written)
+    return "".join(character if character.isprintable() else f"\\U{ord(character):08x}" for character in written)

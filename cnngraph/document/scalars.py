@@ -11,7 +11,7 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.
 
 
 def core_scalar(text: str) -> str | int | float | bool | None:
-    """A plain scalar by YAML 1.2's core schema: `1e-3` is a number, `no` is a text."""
+    """A plain scalar by YAML 1.2's core schema: `1e-3` is a number, `no` is a string."""
     if text in NULLS:
         return None
     if text in TRUTH:

@@ -1,4 +1,4 @@
-"""The values of a document, each with its place in the text."""
+"""The values of a document, each with its location in the text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text, number, truth value or null, and where it stands. `quoted`: it was written in quotes."""
+    """A string, number, boolean or null with its location. `quoted`: it was written in quotes."""
 
     value: str | int | float | bool | None
     span: Span
     quoted: bool = False
 
     def plain(self) -> Plain:
-        """The value without its place."""
+        """The value without its location."""
         return self.value
 
 
@@ -32,13 +32,13 @@ class Listing:
     span: Span
 
     def plain(self) -> Plain:
-        """The value without its place."""
-        return [each.plain() for each in self.items]
+        """The value without its location."""
+        return [item.plain() for item in self.items]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One `key: value` of a table."""
+    """One `key: value` of a mapping."""
 
     key: str
     key_span: Span
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A mapping with text keys, in the order of the file."""
+    """A mapping with string keys, in the order of the file."""
 
     entries: tuple[Entry, ...]
     span: Span
@@ -57,21 +57,21 @@ class Table:
 
     def get(self, key: str) -> Entry | None:
         """The entry of that key."""
-        return next((each for each in self.entries if each.key == key), None)
+        return next((entry for entry in self.entries if entry.key == key), None)
 
     def plain(self) -> Plain:
-        """The value without its place."""
-        return {each.key: each.value.plain() for each in self.entries}
+        """The value without its location."""
+        return {entry.key: entry.value.plain() for entry in self.entries}
 
     def replaced(self, path: list[str], value: Value) -> Table:
-        """A table with the value at a path of keys laid in; tables on the way are made where they are missing."""
+        """The mapping with the value at a path of keys replaced; missing mappings on the way are created."""
         key, rest = path[0], path[1:]
         old = self.get(key)
         if rest:
             inner = old.value if old and isinstance(old.value, Table) else Table((), value.span)
             value = inner.replaced(rest, value)
         if old:
-            entries = tuple(replace(each, value=value) if each is old else each for each in self.entries)
+            entries = tuple(replace(entry, value=value) if entry is old else entry for entry in self.entries)
         else:
             entries = (*self.entries, Entry(key, value.span, value))
         return replace(self, entries=entries)
@@ -81,21 +81,21 @@ Value: TypeAlias = "Scalar | Listing | Table"
 
 
 def texts_in(value: Value) -> Iterator[str]:
-    """Every text of a value, those in its lists and mappings too; no keys."""
+    """Every string in a value, including those in its lists and mappings, but not keys."""
     if isinstance(value, Scalar):
         if isinstance(value.value, str):
             yield value.value
         return
-    for each in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from texts_in(each)
+    for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
+        yield from texts_in(item)
 
 
 def value_of(plain: object, span: Span) -> Value:
-    """A plain Python value as a document's, all of it at one place. Raises TypeError for what YAML does not have."""
+    """Convert a plain Python value to a document value at `span`. Raises TypeError for other types than YAML's."""
     if plain is None or isinstance(plain, str | bool | int | float):
         return Scalar(plain, span, quoted=True)
     if isinstance(plain, list | tuple):
-        return Listing(tuple(value_of(each, span) for each in plain), span)
+        return Listing(tuple(value_of(item, span) for item in plain), span)
     if isinstance(plain, dict):
-        return Table(tuple(Entry(str(key), span, value_of(each, span)) for key, each in plain.items()), span)
-    raise TypeError(f"a spec's values are numbers, texts, lists and mappings, not {type(plain).__name__}")
+        return Table(tuple(Entry(str(key), span, value_of(item, span)) for key, item in plain.items()), span)
+    raise TypeError(f"a spec consists of numbers, strings, lists and mappings, not {type(plain).__name__}")

@@ -1,7 +1,7 @@
-"""YAML text to values that know their place: the only importer of yaml.
+"""Parses YAML into values with source locations. The only module that imports yaml.
 
-Safe for a stranger's text: no tags, anchors, aliases or merge keys, bounded size and nesting, and nothing is made
-but scalars, lists and tables. Scalars follow YAML 1.2's core schema; a duplicate key is an error.
+Safe for untrusted text: no tags, anchors, aliases or merge keys, bounded size and nesting, and only scalars, lists
+and mappings are constructed. Scalars follow YAML 1.2's core schema; a duplicate key is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import yaml
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, Source, Span
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Source, Span
 from cnngraph.document.files import LIMITS, RAISE, Limits
 from cnngraph.document.scalars import core_scalar
 from cnngraph.document.values import Entry, Listing, Scalar, Table, Value
@@ -29,18 +29,18 @@ from cnngraph.syntax_errors import (
     text_slip,
 )
 
-MAX_CUT = 9  # digits behind a comma that cuts a number in two
+MAX_CUT = 9  # digits after a decimal comma
 MAX_KEY = 500  # characters
 MAX_NESTING = 100
-TOO_DEEP = f"nested more than {MAX_NESTING} deep"
+TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-FREE_TEXT = frozenset({"about", "paper", "name"})  # keys whose value is for people
-INSTEAD_OF_ANCHOR = "write a block and use it twice: blocks: {name: {op: …}}, then op: name"
+FREE_TEXT = frozenset({"about", "paper", "name"})  # keys with free text, which is not checked for typos
+INSTEAD_OF_ANCHOR = "define a block and use it twice: `blocks: {name: {op: …}}`, then `op: name`"
 HUGE_NUMBER = re.compile(r"[-+]?[0-9.]{19,}([eE].*)?|0[ox][0-9a-fA-F]{16,}|[-+0-9.]+[eE][-+]?[0-9]{4,}")
 
 
 def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[Diagnostic]]:
-    """The document of a text, and all that is wrong with its YAML; None where nothing can be read."""
+    """Parse a text. Returns its value, None if nothing can be read, and the errors in its YAML."""
     if wrong := control_character(source):
         return None, [wrong]
     reader = _Reader(source, limits)
@@ -56,7 +56,7 @@ def parse(source: Source, limits: Limits = LIMITS) -> tuple[Value | None, list[D
 
 
 class _RefusedError(Exception):
-    """The text goes over a bound or uses what specs have no use for; reading ends."""
+    """The text exceeds a limit or uses an unsupported YAML feature; reading stops."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
@@ -64,12 +64,12 @@ class _RefusedError(Exception):
 
 
 class _Reader:
-    """Builds values from the parser's events, so that nothing is expanded, constructed or nested without bound."""
+    """Builds values from the parser's events, so that expansion, construction and nesting are bounded."""
 
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
         self.limits = limits
-        self.diagnostics = Mistakes()
+        self.diagnostics = DiagnosticList()
         self.values = 0
         self.events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=LOADER)
 
@@ -80,7 +80,9 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise _RefusedError(Diagnostic("E102", "a file holds one document", self.span(event)))
+                    raise _RefusedError(
+                        Diagnostic("E102", "a file must contain a single YAML document", self.span(event))
+                    )
             elif isinstance(event, yaml.NodeEvent):
                 value = self.value(event, 0)
         return value
@@ -91,34 +93,38 @@ class _Reader:
             return self.scalar(event, key)
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Value] = []
-            for each in self.events:
-                if isinstance(each, yaml.SequenceEndEvent):
-                    return Listing(self.separated(items), self.span(event, each))
-                items.append(self.value(each, depth + 1, key))
+            for inner in self.events:
+                if isinstance(inner, yaml.SequenceEndEvent):
+                    return Listing(self.separated(items), self.span(event, inner))
+                items.append(self.value(inner, depth + 1, key))
         return self.table(event, depth)
 
     def scalar(self, event: yaml.ScalarEvent, key: str) -> Scalar:
-        """A scalar as it is meant; a typing error in it is reported."""
-        plain, text, span = not event.style, event.value, self.span(event)  # None or an empty text, by the loader
+        """A scalar; typos in it are reported and corrected."""
+        plain, text, span = (
+            not event.style,
+            event.value,
+            self.span(event),
+        )  # None or an empty string, depending on the loader
         if plain and key not in FREE_TEXT and (slip := text_slip(text)):
             self.slipped(slip, span)
             if not slip.meant:
                 raise _RefusedError(self.diagnostics.pop())
             text = slip.meant
         elif event.style == '"' and is_escaped_path(text, self.source.line(span.line)[span.column - 1 :]):
-            message = "in double quotes a backslash begins an escape sequence"
-            self.diagnostics.append(Diagnostic("E102", message, span, help="use single quotes, or / in a path"))
+            message = "in double quotes a backslash starts an escape sequence"
+            self.diagnostics.append(Diagnostic("E102", message, span, help="use single quotes, or `/` in a path"))
         return Scalar(core_scalar(text) if plain else text, span, not plain)
 
     def slipped(self, slip: Slip, span: Span) -> None:
-        """Report a typing error inside a plain text, where it is on the first line of it."""
+        """Report a typo in an unquoted string, at its character if that is on the first line."""
         column = span.column + slip.start
         if span.line == span.end_line or column <= len(self.source.line(span.line)):
             span = Span(self.source, span.line, column, span.line, column + 1)
         self.diagnostics.append(Diagnostic("E102", slip.message, span, help=slip.help))
 
     def separated(self, items: list[Value]) -> tuple[Value, ...]:
-        """`[64 128]` has one item to YAML; say that a comma is missing, and go on with two."""
+        """To YAML, `[64 128]` has one item: report the missing comma and continue with two."""
         found: list[Value] = []
         for item in items:
             text = item.value if isinstance(item, Scalar) and not item.quoted else None
@@ -126,18 +132,18 @@ class _Reader:
             if not numbers:
                 found.append(item)
                 continue
-            message = f"a comma is missing between {numbers[0]} and {numbers[1]}"
-            help = f"write {', '.join(numbers)}"
+            message = f"missing comma between `{numbers[0]}` and `{numbers[1]}`"
+            help = f"write `{', '.join(numbers)}`"
             self.diagnostics.append(Diagnostic("E102", message, item.span, help=help))
             found += [Scalar(core_scalar(number), item.span) for number in numbers]
         return tuple(found)
 
     def apart(self, key: str, value: Value, span: Span) -> tuple[str, Value]:
-        """`{kernel:3}` is one key without a value to YAML; say that a space is missing, and go on as it is meant."""
+        """To YAML, `{kernel:3}` is a key without a value: report the missing space and continue with `kernel: 3`."""
         glued = GLUED_KEY.fullmatch(key) if isinstance(value, Scalar) and value.value is None else None
         if glued is None:
             return key, value
-        self.slipped(Slip(len(glued[1]), COLON, f"{glued[1]}: {glued[2]}"), span)
+        self.slipped(Slip(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}`"), span)
         return glued[1], Scalar(core_scalar(glued[2]), span)
 
     def table(self, start: yaml.Event, depth: int) -> Table:
@@ -153,8 +159,8 @@ class _Reader:
                 key, value = self.apart(key, value, span)
             if key in entries:
                 first = entries[key].key_span
-                notes = (f"{key} first stands at {first}",)
-                message, help = f"{key} is given twice", "remove one of the two"
+                notes = (f"the first `{key}` is at {first}",)
+                message, help = f"duplicate key `{key}`", "remove one of them"
                 self.diagnostics.append(Diagnostic("E103", message, span, notes=notes, help=help, key=key))
                 continue
             entries[key] = Entry(key, span, value)
@@ -162,35 +168,35 @@ class _Reader:
 
     def key(self, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            self.refuse("E102", "a key must be a plain word", event)
+            self.refuse("E102", "a key must be a string", event)
         key: str = event.value
         if key == "<<":
-            self.refuse("E104", "merge keys are not used here", event, INSTEAD_OF_ANCHOR)
+            self.refuse("E104", "YAML merge keys are not supported", event, INSTEAD_OF_ANCHOR)
         if len(key) > MAX_KEY:
-            self.refuse("E501", f"a key of {len(key):,} characters: at most {MAX_KEY}", event)
+            self.refuse("E501", f"the key has {len(key):,} characters, the maximum is {MAX_KEY}", event)
         if not event.style and (slip := key_slip(key)):
             self.slipped(slip, self.span(event))
             raise _RefusedError(self.diagnostics.pop())
         return key
 
     def unsplit(self, entries: list[Entry]) -> tuple[Entry, ...]:
-        """`{k: min($x, 2)}` is two keys to YAML; say what the author meant, and go on with that."""
+        """To YAML, `{k: min($x, 2)}` has two keys: report the unquoted comma and continue with the intended value."""
         whole: list[Entry] = []
         for entry in entries:
             before = whole[-1] if whole else None
             if before and (number := _cut_number(before, entry)):
                 whole[-1] = replace(before, value=number[0])
-                message = f"the comma ends the value of {before.key} here"
+                message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=number[1]))
             elif before and _continues(before.value, entry.value):
                 text = f"{before.value.plain()}, {entry.key}"
-                help = f'quote it: {before.key}: "{text}"'
+                help = f'quote the value: `{before.key}: "{text}"`'
                 meant: Value = Scalar(text, before.value.span, True)
-                if text.startswith("(") and text.endswith(")") and "$" not in text:  # as Python writes a list
-                    help = f"write a list: {before.key}: [{text[1:-1]}]"
-                    parts = [core_scalar(each.strip()) for each in text[1:-1].split(",")]
-                    meant = Listing(tuple(Scalar(each, before.value.span) for each in parts), before.value.span)
-                message = f"the comma ends the value of {before.key} here"
+                if text.startswith("(") and text.endswith(")") and "$" not in text:  # a Python tuple
+                    help = f"write a list: `{before.key}: [{text[1:-1]}]`"
+                    parts = [core_scalar(part.strip()) for part in text[1:-1].split(",")]
+                    meant = Listing(tuple(Scalar(part, before.value.span) for part in parts), before.value.span)
+                message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
                 whole[-1] = replace(before, value=meant)
             else:
@@ -200,33 +206,33 @@ class _Reader:
     def check(self, event: yaml.Event, depth: int) -> None:
         self.values += 1
         tag = getattr(event, "tag", None)
-        if isinstance(event, yaml.AliasEvent):  # of no anchor: the first one ends the reading
-            message = f"*{event.anchor} is an alias to YAML, and there are none here"
-            help = f'quote a pattern: "*{event.anchor}"; to reuse a node, {INSTEAD_OF_ANCHOR}'
+        if isinstance(event, yaml.AliasEvent):  # always undefined: an anchor stops reading
+            message = f"`*{event.anchor}` is a YAML alias, and aliases are not supported"
+            help = f'quote it if it is a pattern: `"*{event.anchor}"`; to reuse a node, {INSTEAD_OF_ANCHOR}'
             self.refuse("E104", message, event, help)
         if getattr(event, "anchor", None):
-            self.refuse("E104", "anchors and aliases are not used here", event, INSTEAD_OF_ANCHOR)
+            self.refuse("E104", "YAML anchors and aliases are not supported", event, INSTEAD_OF_ANCHOR)
         if tag and tag != "!":
-            self.refuse("E104", f"the tag {tag[:40]} has no meaning here", event, "remove it")
+            self.refuse("E104", f"the YAML tag `{tag[:40]}` is not supported", event, "remove it")
         if depth > MAX_NESTING:
             self.refuse("E501", TOO_DEEP, event)
         if self.values > self.limits.values:
             self.refuse("E501", f"{self.source.name} has more than {self.limits.values:,} values", event, RAISE)
         if isinstance(event, yaml.ScalarEvent) and not event.style and HUGE_NUMBER.fullmatch(event.value):
-            self.refuse("E501", "a number of more than 18 digits", event)
+            self.refuse("E501", "the number has more than 18 digits", event)
 
     def refuse(self, code: str, message: str, event: yaml.Event, help: str | None = None) -> NoReturn:
         raise _RefusedError(Diagnostic(code, message, self.span(event), help=help))
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
         first, last = start.start_mark, (end or start).end_mark
-        assert first is not None  # the parser gives every event its place
+        assert first is not None  # the parser sets marks on all events
         assert last is not None
         return Span(self.source, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
 
 
 def _continues(value: Value, after: Value) -> bool:
-    """Whether a value has an open bracket and a key without a value follows it."""
+    """Whether a value has an unclosed bracket and is followed by a key without a value."""
     if not (isinstance(value, Scalar) and isinstance(value.value, str) and isinstance(after, Scalar)):
         return False
     text = value.value
@@ -235,7 +241,7 @@ def _continues(value: Value, after: Value) -> bool:
 
 
 def _cut_number(before: Entry, after: Entry) -> tuple[Value, str] | None:
-    """What `p: 0,5` and `kernel: 3,3` mean, which are two keys to YAML, and how that is written."""
+    """The intended value of `p: 0,5` or `kernel: 3,3`, which YAML reads as two keys, and how to write it."""
     first, span = before.value.plain(), before.value.span
     if isinstance(first, bool) or not isinstance(first, int) or not after.key.isdecimal():
         return None
@@ -243,6 +249,6 @@ def _cut_number(before: Entry, after: Entry) -> tuple[Value, str] | None:
         return None
     written = f"{before.key}: {first}.{after.key}"
     if first == 0:
-        return Scalar(float(f"0.{after.key}"), span), f"write a point: {written}"
+        return Scalar(float(f"0.{after.key}"), span), f"write a decimal point: `{written}`"
     pair = Listing((Scalar(first, span), Scalar(int(after.key), span)), span)
-    return pair, f"write a list, {before.key}: [{first}, {after.key}], or a point: {written}"
+    return pair, f"write a list, `{before.key}: [{first}, {after.key}]`, or a decimal point: `{written}`"

@@ -1,4 +1,4 @@
-"""The networks that a network is a change of: before the command line changed it, and those that its spec extends."""
+"""The networks that a network derives from: itself without command-line overrides, and those its spec extends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnngraph.ops.registry import Registry
 
 
 def bases(graph: Graph) -> Iterator[Graph]:
-    """Those networks, the nearest first. One that cannot stand alone, as with a param that must be given, is none."""
+    """The base networks, nearest first. One that does not compile by itself is skipped."""
     registry = Registry(graph.plugins)
     spec = graph.base
     while spec is not None:
@@ -22,7 +22,7 @@ def bases(graph: Graph) -> Iterator[Graph]:
 
 
 def base_names(graph: Graph) -> list[str]:
-    """The network's own name, then those of the networks that it is a change of."""
+    """The names of the network and of its bases, nearest first."""
     names = [graph.name]
     spec = graph.base
     while spec is not None:

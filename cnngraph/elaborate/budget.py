@@ -1,23 +1,23 @@
-"""How much an elaboration may do, and the diagnostics it has found, with the chain of block uses they came through."""
+"""Limits of an elaboration, and its diagnostics with the chain of block uses that led to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cnngraph.diagnostics import Cause, Diagnostic, Mistakes, Span, has_errors
+from cnngraph.diagnostics import Cause, Diagnostic, DiagnosticList, Span, has_errors
 from cnngraph.elaborate.messages import ProblemError, moved
 from cnngraph.language.model import BlockSpec
 
 MAX_NODES = 50_000
 MAX_NESTING = 60
 VISITS_PER_NODE = 3
-STEPS_PER_NODE = 60  # a dense block of hundreds of rounds has many connections; a hostile one has millions
+STEPS_PER_NODE = 60  # a dense block with hundreds of iterations needs many; a hostile spec needs millions
 SHOWN_USES = 6
 
 
 class TooLargeError(Exception):
-    """The network goes over a bound; elaboration ends."""
+    """The network exceeds a limit; elaboration stops."""
 
     def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a block, or one round of a repeat (its number), on the way to the node at hand."""
+    """A use of a block, or an iteration of a repeat (`number`), around the current node."""
 
     block: BlockSpec | None
     number: int
@@ -35,18 +35,18 @@ class Use:
 
     def __str__(self) -> str:
         if self.block is not None:
-            return f"in block {self.block.name}, used as {self.path} at {self.span}"
-        return f"in round {self.number} of the repeat at {self.span}, {self.path}"
+            return f"in block `{self.block.name}`, used as `{self.path}` at {self.span}"
+        return f"in iteration {self.number} of the repeat at {self.span}, `{self.path}`"
 
 
 @dataclass(slots=True)
 class Budget:
-    """Bounds and diagnostics of one elaboration. `chain` are the uses around the current node, the outermost first."""
+    """Limits and diagnostics of one elaboration. `chain` are the uses around the current node, outermost first."""
 
     max_nodes: int
     at: Span | None  # the place of the last visit
     chain: list[Use] = field(default_factory=list)
-    diagnostics: Mistakes = field(default_factory=Mistakes)
+    diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     repeated: dict[tuple[str, Span], int] = field(default_factory=dict)
     visits: int = 0
     steps: int = 0
@@ -55,38 +55,40 @@ class Budget:
     # -- bounds
 
     def visit(self, span: Span, nodes: int, more: int = 0) -> None:
-        """Count a visit; raises TooLargeError for a network without end, or one that would have too many nodes."""
+        """Count a visited node. Raises TooLargeError for too many visits, or if there would be too many nodes."""
         self.visits += 1
         self.at = span
         what = None
         if nodes + more > self.max_nodes:
             what = f"{self.max_nodes:,} nodes"
         elif self.visits > self.max_nodes * VISITS_PER_NODE:
-            what = f"{self.max_nodes * VISITS_PER_NODE:,} nodes, blocks and rounds, absent ones counted"
+            what = f"{self.max_nodes * VISITS_PER_NODE:,} nodes, blocks and iterations, including absent ones"
         if what:
-            help = "--max-nodes raises the bound, if this is meant"
+            help = "if this is intended, raise the limit with `--max-nodes`"
             raise TooLargeError("E502", f"the network has more than {what}", span, help)
 
-    def spend(self, steps: int) -> None:
-        """Count connections, params and elements of lists gone through; raises TooLargeError."""
+    def count_steps(self, steps: int) -> None:
+        """Count connections, params and list elements that are processed. Raises TooLargeError."""
         self.steps += steps
         if self.steps > self.max_nodes * STEPS_PER_NODE and self.at is not None:
-            message = f"the network takes more than {self.max_nodes * STEPS_PER_NODE:,} steps to work out"
-            raise TooLargeError("E502", message, self.at, "fewer or shorter lists, or --max-nodes")
+            message = f"elaborating the network takes more than {self.max_nodes * STEPS_PER_NODE:,} steps"
+            raise TooLargeError(
+                "E502", message, self.at, "use fewer or shorter lists, or raise the limit with `--max-nodes`"
+            )
 
     def enter(self, block: BlockSpec, path: str, span: Span) -> None:
-        """Go into a use of a block. Raises ProblemError where it is inside itself, TooLargeError where too deep."""
-        if any(each.block is block for each in self.chain):
-            inside = [each.block for each in self.chain if each.block is not None]
-            circle = " → ".join(each.name.text for each in (*inside[inside.index(block) :], block))
-            message = f"the block {block.name} reaches itself: {circle}"
-            raise ProblemError("E306", message, block.name.span, help="repeat: runs a block a number of times")
+        """Enter a use of a block. Raises ProblemError if it contains itself, TooLargeError if nested too deeply."""
+        if any(use.block is block for use in self.chain):
+            inside = [use.block for use in self.chain if use.block is not None]
+            circle = " → ".join(outer.name.text for outer in (*inside[inside.index(block) :], block))
+            message = f"the block `{block.name}` contains itself: {circle}"
+            raise ProblemError("E306", message, block.name.span, help="use `repeat` to run a block several times")
         if len(self.chain) >= MAX_NESTING:
-            raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} deep", span)
+            raise TooLargeError("E503", f"blocks are nested more than {MAX_NESTING} levels deep", span)
         self.chain.append(Use(block, 0, path, span))
 
-    def enter_round(self, number: int, path: str, span: Span) -> None:
-        """Go into a round of a repeat."""
+    def enter_iteration(self, number: int, path: str, span: Span) -> None:
+        """Enter an iteration of a repeat."""
         self.chain.append(Use(None, number, path, span))
 
     # -- diagnostics
@@ -97,7 +99,7 @@ class Budget:
         return has_errors(self.diagnostics)
 
     def report(self, problem: ProblemError, path: str) -> None:
-        """Keep a mistake, once: the same place in another use of a block is only counted."""
+        """Add an error. The same error in another use of a block is only counted."""
         found = problem.diagnostic if self.instead is None else moved(problem.diagnostic, self.instead)
         assert found.span is not None
         key = (found.code, found.span)
@@ -105,26 +107,26 @@ class Budget:
             self.repeated[key] += 1
             return
         self.repeated[key] = 0
-        if any(each.code == found.code and each.span == found.span for each in self.diagnostics):
+        if any(diagnostic.code == found.code and diagnostic.span == found.span for diagnostic in self.diagnostics):
             return
         uses = tuple(map(str, reversed(self.chain)))
         if len(uses) > SHOWN_USES:
             uses = (*uses[: SHOWN_USES - 2], f"… {len(uses) - SHOWN_USES + 1} more", uses[-1])
-        around = tuple(Cause(each.span) for each in reversed(self.chain))
+        around = tuple(Cause(use.span) for use in reversed(self.chain))
         causes = (*found.causes, *around)
         self.diagnostics.append(replace(found, node=path or None, notes=(*found.notes, *uses), causes=causes))
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Keep diagnostics that are complete."""
+        """Add finished diagnostics."""
         self.diagnostics.extend(diagnostics)
 
     def result(self) -> tuple[Diagnostic, ...]:
-        """All diagnostics in the order of the text, with how often a block repeats each."""
+        """All diagnostics in source order, with the number of other uses of a block that have the same error."""
         found = []
         for diagnostic in self.diagnostics:
             times = self.repeated.get((diagnostic.code, diagnostic.span), 0) if diagnostic.span else 0
             if times:
-                more = f"and the same in {times} more {'use' if times == 1 else 'uses'}"
+                more = f"the same error occurs in {times} more {'use' if times == 1 else 'uses'}"
                 diagnostic = replace(diagnostic, notes=(*diagnostic.notes, more))
             found.append(diagnostic)
         return tuple(sorted(found, key=lambda item: (item.file or "", item.line or 0, item.column or 0)))

@@ -1,4 +1,4 @@
-"""Where an error may come from: the nodes behind the tensors that an op refuses, and what each of them changed."""
+"""Possible causes of an error: the nodes that produced the tensors an op rejects, and what they changed."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from cnngraph.elaborate.values import Given, Reads
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
-LONGEST_CHAIN = 12  # nodes behind an input that are examined
-MOST_SUSPECTS = 40  # tensors behind a refused op, among whose nodes a fix is searched
+LONGEST_CHAIN = 12  # nodes that are examined upstream of an input
+MOST_SUSPECTS = 40  # tensors upstream of a rejected op, whose nodes may hold the fix
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 SIZE_PARAMETERS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale_factor", "size")
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Looks back from an op through the nodes made so far."""
+    """Walks from an op back through the nodes created so far."""
 
     nodes: list[Node]
     words: Mapping[int, Mapping[str, Given]]
     type_of: Callable[[Ref], TensorType]
-    readers: Counter[int]  # how many nodes read each
+    readers: Counter[int]  # how many nodes read each node
 
     def causes(
         self, refs: tuple[Ref, ...], channels: object = None, code: str = "", words: Mapping[str, Given] | None = None
     ) -> tuple[Cause, ...]:
-        """The values of a node's own `words`, then the nodes behind some tensors with theirs, nearest first.
+        """The parameters of the node itself, then the upstream nodes and their parameters, nearest first.
 
-        `channels` is how many are wanted, where that is known.
+        `channels` is the number that is needed, if known.
         """
         try:
             wanted = channels if type(channels) is int else None
@@ -41,20 +42,20 @@ class Trace:
             if code == WINDOW_TOO_LARGE and sizes_of(self.type_of(refs[0])) == (1, 1):
                 own = tuple(replace(cause, values=("1",)) if cause.key == "kernel" else cause for cause in own)
             return (*own, *self.suspects(self.odd_first(code, refs), wanted))
-        except Exception:  # as above: without a cause there is still the error
+        except Exception:  # the error is right even if the search for causes fails
             return ()
 
     def odd_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
-        """Inputs in the order of suspicion: what differs from most of the others comes first."""
+        """The inputs, with those that differ from most others first."""
         aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         counts = Counter(aspect(self.type_of(ref)) for ref in refs)
         return tuple(sorted(refs, key=lambda ref: counts[aspect(self.type_of(ref))]))
 
     def suspects(self, refs: tuple[Ref, ...], channels: int | None) -> Iterator[Cause]:
-        """The same, as they are found."""
+        """The upstream nodes and their parameters, breadth first."""
         have = [self.type_of(ref).channels for ref in refs if self.type_of(ref).batched]
         wanted = [channels] if channels is not None else have
-        changes = {want - each for want in wanted for each in have} - {0}
+        changes = {want - count for want in wanted for count in have} - {0}
         seen, waiting = set(refs), list(refs)
         while waiting and len(seen) < MOST_SUSPECTS:
             ref = waiting.pop(0)
@@ -67,15 +68,15 @@ class Trace:
             seen.update(node.reads)
 
     def facts(self, reads: Reads) -> tuple[str, ...]:
-        """Each input with its shape; for a single one, where it comes from."""
+        """Notes: each input with its shape; for a single input, where it comes from."""
         named = list(self.named(reads))
         if len(named) == 1:
             name, ref = named[0]
-            return (f"reads {name} {self.type_of(ref)}, {self.producer(ref)}",)
-        return tuple(" · ".join(f"{name} {self.type_of(ref)}" for name, ref in row) for row in in_rows(named))
+            return (f"reads `{name}` {self.type_of(ref)}, {self.producer(ref)}",)
+        return tuple(" · ".join(f"`{name}` {self.type_of(ref)}" for name, ref in row) for row in in_rows(named))
 
     def history(self, ref: Ref) -> tuple[str, ...]:
-        """What made a tensor."""
+        """A note on what produced a tensor."""
         verb = "is" if ref.node < 0 else "comes"
         return (f"{self.type_of(ref)} {verb} {self.producer(ref)}",)
 
@@ -84,16 +85,16 @@ class Trace:
         if ref.node < 0:
             return "the network's input"
         node = self.nodes[ref.node]
-        return f"from {node.op} at {node.span}"
+        return f"from `{node.op}` at {node.span}"
 
     def named(self, reads: Reads) -> Iterator[tuple[str, Ref]]:
-        """Each tensor with the name the author used for it."""
+        """Each tensor with the name that the spec uses for it."""
         for value, name in zip(reads.values, reads.names, strict=True):
             for number, ref in enumerate(value.refs):
                 yield (f"{name}.{number}" if len(value.refs) > 1 else name), ref
 
     def shrinking(self, ref: Ref) -> tuple[str, ...]:
-        """Where a map lost its size: `30×30 conv1 → 7×7 pool1 → 3×3 conv2`."""
+        """A note on how a map shrinks: `30×30 conv1 → 7×7 pool1 → 3×3 conv2`."""
         steps: list[str] = []
         while ref.node >= 0 and len(steps) < LONGEST_CHAIN:
             node = self.nodes[ref.node]
@@ -107,25 +108,25 @@ class Trace:
         return (f"the map shrinks: {' → '.join(reversed(steps))}",) if len(steps) > 2 else ()
 
     def cause(self, ref: Ref, aspect: Callable[[TensorType], Any]) -> str | None:
-        """The nearest node behind a tensor that changed the aspect: `max_pool stride 2 at spec.yaml:16`."""
+        """The nearest upstream node that changed an aspect of a tensor, with the parameters that did."""
         for index in self.chain(ref, through_forks=True):
             node = self.nodes[index]
             before = self.type_of(node.reads[0]) if node.reads else None
             if before is None or aspect(before) != aspect(node.types[0]):
-                return f"{node.op}{self.telling_words(index, aspect)} at {node.span}"
+                return f"`{node.op}`{self.aspect_parameters(index, aspect)} at {node.span}"
         return None
 
-    def telling_words(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
-        """The words of a node that set the aspect."""
+    def aspect_parameters(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
+        """The parameters of a node that determine the aspect."""
         words = self.words[index]
         names = ("out",) if aspect is channels_of else SIZE_PARAMETERS
-        given = [f"{name} {show_value(words[name].value)}" for name in names if name in words]
+        given = [f"{name}: {show_value(words[name].value)}" for name in names if name in words]
         if aspect is sizes_of and "stride" in words and words["stride"].value != 1:
             given = given[:1]
-        return f" {', '.join(given)}" if given else ""
+        return f" ({in_backticks(given)})" if given else ""
 
     def chain(self, ref: Ref, through_forks: bool = False) -> list[int]:
-        """The nodes behind a tensor, nearest first, as long as each reads one; up to a fork unless told otherwise."""
+        """The upstream nodes, nearest first, as long as each has one input; stops at forks unless `through_forks`."""
         found: list[int] = []
         while ref.node >= 0 and len(found) < LONGEST_CHAIN:
             node = self.nodes[ref.node]
@@ -138,41 +139,41 @@ class Trace:
         return found
 
     def behind(self, ref: Ref) -> set[Ref]:
-        """The tensors that a tensor hangs on, through its last few nodes."""
+        """The upstream tensors, through a few nodes."""
         found: set[Ref] = set()
         waiting = [ref]
         while waiting and len(found) < 20 * LONGEST_CHAIN:
-            each = waiting.pop(0)
-            reads = self.nodes[each.node].reads if each.node >= 0 else ()
+            tensor = waiting.pop(0)
+            reads = self.nodes[tensor.node].reads if tensor.node >= 0 else ()
             waiting += [read for read in reads if read not in found]
             found.update(reads)
         return found
 
 
 def origins(words: Mapping[str, Given], wanted: Iterable[int] = (), changes: Iterable[int] = ()) -> Iterator[Cause]:
-    """Where the values of a node's parameters were first written; `out` with what it would have to be, and by what."""
+    """Where a node's parameters were first written; for `out`, with the values that would fit."""
     for key, given in words.items():
         values: list[int] = []
         if key == "out" and type(given.value) is int:
             values = [*wanted, *(given.value + change for change in sorted(changes, key=abs))]
-        yield Cause(given.origin, key, tuple(dict.fromkeys(str(each) for each in values if 0 < each != given.value)))
+        yield Cause(given.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != given.value)))
 
 
 def channels_of(type_: TensorType) -> Any:
-    """The aspect of tensors in which E202 finds them to differ."""
+    """The aspect of tensors that E202 compares."""
     return type_.channels
 
 
 def sizes_of(type_: TensorType) -> Any:
-    """The aspect of tensors in which E203 finds them to differ."""
+    """The aspect of tensors that E203 compares."""
     return (type_.height, type_.width)
 
 
 def map_of(type_: TensorType) -> str:
-    """Height×width of a map."""
+    """A map's size as text: `height×width`."""
     return f"{type_.height}×{type_.width}"
 
 
 def in_rows(named: list[tuple[str, Ref]], width: int = 4, most: int = 12) -> list[list[tuple[str, Ref]]]:
-    """The first `most` of the named tensors, a few to a line."""
+    """The first `most` named tensors, in rows of `width`."""
     return [named[start : start + width] for start in range(0, min(len(named), most), width)]

@@ -1,4 +1,4 @@
-"""Names, looked up where they stand: mistakes that need no shapes, also in blocks that nobody uses."""
+"""Checks names without inferring shapes, including those in unused blocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion, did_you_mean
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
@@ -17,51 +17,52 @@ from cnngraph.language.words import NODE_KEYS
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry
+from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_WORDS = ("op", "when", "else", "expect")
-MAX_NESTING = 60  # of blocks that are another block with words filled in
-MAX_MEANT = 10  # unknown words of a node that may be missing ones, misspelt
+MAX_NESTING = 60  # of blocks that wrap another block
+MAX_MEANT = 10  # unknown parameters that are compared with missing ones
 
 
 def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
-    """Nothing has that name."""
+    """The error for an unknown op or block."""
     other = registry.called(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
-    help: str = near or Known("docs/ops.md lists the ops; a block of another file needs import:")
+    help: str = near or Known("docs/ops.md lists the ops; add `import` to use a block of another file")
     if op.text in NODE_KEYS:
-        help = f"{op} is a key of a node, not an op: {op}: …"
-    return ProblemError("E313", f"there is no op or block {op.text}", op.span, help=help)
+        help = f"`{op}` is a key of a node, not an op: write `{op}: …`"
+    return ProblemError("E313", f"there is no op or block `{op.text}`", op.span, help=help)
 
 
-def unknown_word(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
-    """A word that the op or block does not take."""
+def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) -> ProblemError:
+    """The error for a parameter that an op or block does not have."""
     options = list(known)
     if key in NODE_KEYS:
         return ProblemError(
-            "E207", f"{key} cannot be changed by a row, first or last", span, help="write it on the node"
+            "E207", f"`{key}` cannot be set in a row, `first` or `last`", span, help="set it on the node"
         )
-    takes = Known.listed(f"{owner} takes", options) if options else f"{owner} takes no words"
+    takes = Known.listed("its parameters are", options) if options else f"{owner} has no parameters"
     near = _meant(key, options)
     help = Suggestion(near) if near else takes
     if key in NEEDLESS:
         help = f"remove it: {NEEDLESS[key]}"
     elif key in NODES_OF_THEIR_OWN:
-        help = "write it as a node of its own, below this one"
-    return ProblemError("E207", f"{key} is not a word of {owner}", span, help=help)
+        help = "add a separate node for it below this one"
+    return ProblemError("E207", f"{owner} has no parameter `{key}`", span, help=help)
 
 
 def _meant(word: str, options: list[str]) -> str | None:
-    """Which word of an op was meant, that of another library perhaps; or which word of any node."""
+    """The parameter or node key that `word` probably means: a typo, or a name from another library."""
     bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
     other = bare if bare in options else meant(word, (*options, *NODE_KEYS))
-    if other or len(word) == 1:  # one letter is near to any short word
+    if other or len(word) == 1:  # a single letter resembles any short word
         return other
     return nearest(word, [*options, *NODE_KEYS])
 
 
 def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
-    """What is missing, less what an unknown word was meant to be: one mistake is one message."""
+    """The missing parameters without those that a misspelt one stands for, so that a typo is a single error."""
     if not missing:
         return []
     options = list(known)
@@ -71,39 +72,39 @@ def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) ->
 
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
-    """Every unknown op, word, param and name in the file's own blocks and nodes."""
-    checker = _Checker(spec.library, registry, Mistakes(), [spec.nodes] if spec.nodes else [])
+    """Report every unknown op, parameter, param and name in the blocks and nodes of the spec's own library."""
+    checker = _Checker(spec.library, registry, DiagnosticList(), [spec.nodes] if spec.nodes else [])
     for block in spec.library.blocks.values():
         checker.block(block)
     if spec.nodes is not None:
-        inputs = frozenset(each.key for each in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
+        inputs = frozenset(entry.key for entry in spec.input) if isinstance(spec.input, Table) else frozenset({"in"})
         checker.scope(spec.nodes, Names(spec.library.params.keys(), inputs))
     return checker.diagnostics
 
 
 @dataclass(frozen=True)
 class Names:
-    """What may stand behind a `$`, and what a path may begin with."""
+    """The names that can follow a `$`, and those that a path can begin with."""
 
     params: Set[str]
     inputs: frozenset[str]
     own: Set[str] = frozenset()  # the block's params
-    later: Set[str] = frozenset()  # those of its params that stand further down: they hide the file's
+    later: Set[str] = frozenset()  # the block's params that are defined further down: they hide the file's
     nodes: frozenset[str] = frozenset()
     containers: frozenset[str] = frozenset()
     indices: frozenset[str] = frozenset()
 
     def __contains__(self, name: str) -> bool:
-        return name == "from" or (name not in self.later and any(name in each for each in self._sets))
+        return name == "from" or (name not in self.later and any(name in known for known in self._sets))
 
     @cached_property
     def all(self) -> list[str]:
-        """Every name that may stand behind a `$`, sorted."""
+        """Every name that can follow a `$`, sorted."""
         return sorted(set().union(*self._sets) - self.later)
 
     @cached_property
     def readable(self) -> list[str]:
-        """Every name that a path may begin with, sorted."""
+        """Every name that a path can begin with, sorted."""
         return sorted(self.inputs | self.nodes)
 
     @property
@@ -115,25 +116,27 @@ class Names:
 class _Checker:
     library: Library
     registry: Registry
-    diagnostics: Mistakes
+    diagnostics: DiagnosticList
     outer: list[ScopeSpec]
     words: dict[str, dict[str, None] | None] = field(default_factory=dict)
 
-    def tell(self, problem: ProblemError, node: str) -> None:
+    def report(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
 
     def block(self, block: BlockSpec) -> None:
         name = block.name.text
         if self.registry.reserves(name):
-            message = f"{name} is the name of an op"
-            self.tell(ProblemError("E308", message, block.name.span, help="give the block another name"), name)
-        inputs = frozenset(each.text for each in block.inputs) if block.inputs is not None else frozenset({"in"})
+            message = f"`{name}` is the name of an op"
+            self.report(ProblemError("E308", message, block.name.span, help="rename the block"), name)
+        inputs = frozenset(input_.text for input_ in block.inputs) if block.inputs is not None else frozenset({"in"})
         own: set[str] = set()
         later = {param.name.text for param in block.params}
         names = Names(self.library.params.keys(), inputs, own, later=later)
         for param in block.params:
             if param.default is not None:
-                self.value(param.default, replace(names), name)  # a copy: it remembers what is known by now
+                self.value(
+                    param.default, replace(names), name
+                )  # a copy, since `Names` caches the names that are known so far
             own.add(param.name.text)
             later.discard(param.name.text)
         self.node(block.body, names, outer=True)
@@ -156,10 +159,10 @@ class _Checker:
         self.outer.pop()
 
     def name(self, word: Word) -> None:
-        """A node's name must do as a module's."""
+        """Check that a node's name is a valid module name."""
         problem = None if "$" in word.text else key_problem(word.text)
         if problem:
-            self.tell(bad_name(*problem, word.span), word.text)
+            self.report(bad_name(*problem, word.span), word.text)
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
@@ -171,19 +174,19 @@ class _Checker:
             known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
             if "$" not in word.text and not known:
                 problem = self.no_such_node(word.text.partition(".")[0], word.span, names)
-                self.tell(problem, child.name.text)
+                self.report(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
-        """A path that begins with no name in reach, though perhaps with one further out."""
-        outside = [each for scope in self.outer for each in scope.children if each.name.text == name]
+        """The error for a path whose first name is unknown here, or defined in an outer scope."""
+        outside = [child for scope in self.outer for child in scope.children if child.name.text == name]
         if outside:
-            message = f"{name} is outside: a body sees its own nodes and what it reads"
-            help = "read it where the block is used, and name it in the block: inputs: [x, skip]"
-            return ProblemError("E301", message, span, notes=(f"{name} is at {outside[0].span}",), help=help)
+            message = f"`{name}` is defined outside this block; a block sees only its own nodes and inputs"
+            help = "pass it to the block with `from`, and name it in the block's inputs: `inputs: [x, skip]`"
+            return ProblemError("E301", message, span, notes=(f"`{name}` is at {outside[0].span}",), help=help)
         help = did_you_mean(name, names.readable) or in_reach(names.readable)
         if name == "in":
-            help = f"say which input: {' or '.join(sorted(names.inputs))}"
-        return ProblemError("E301", f"there is no node {name} here", span, help=help)
+            help = f"name one of the inputs: {in_backticks(sorted(names.inputs), ' or ')}"
+        return ProblemError("E301", f"there is no node `{name}` here", span, help=help)
 
     def node(self, child: NodeSpec, names: Names, outer: bool = False) -> None:
         label = child.name.text
@@ -191,19 +194,19 @@ class _Checker:
             return
         if child.when is not None:
             self.expression(child.when, names, label)
-        rounds = names
+        in_iteration = names
         if child.repeat is not None:
             self.expression(child.repeat.count, names, label)
-            rounds = replace(names, indices=names.indices | INDICES)
+            in_iteration = replace(names, indices=names.indices | INDICES)
             for entry in (*child.repeat.first, *child.repeat.last):
-                self.value(entry.value, rounds, label)
+                self.value(entry.value, in_iteration, label)
         for entry in child.words:
-            self.value(entry.value, rounds, label)
+            self.value(entry.value, in_iteration, label)
         if child.op is not None:
-            self.op(child.op, child, rounds, label)
+            self.op(child.op, child, in_iteration, label)
         if child.nodes is not None:
             inputs = names.inputs if outer and child.repeat is None else frozenset({"in"})
-            self.scope(child.nodes, replace(rounds, inputs=inputs))
+            self.scope(child.nodes, replace(in_iteration, inputs=inputs))
 
     def op(self, op: Word, child: NodeSpec, names: Names, label: str) -> None:
         if "$" in op.text:
@@ -212,30 +215,30 @@ class _Checker:
         if self.library.find(op.text) is None and self.registry.get(op.text) is None:
             if self.library.incomplete:
                 return
-            self.tell(no_such_op(op, self.library, self.registry), label)
+            self.report(no_such_op(op, self.library, self.registry), label)
             return
-        known = self.words_here(op.text)
+        known = self.parameters_of(op.text)
         if known is None:
             return
         entries: list[Entry] = list(child.words)
         if child.repeat is not None:
             overlays = (*child.repeat.first, *child.repeat.last)
-            if any(each.key == "op" for each in overlays):
+            if any(overlay.key == "op" for overlay in overlays):
                 return
-            entries += [each for each in overlays if each.key not in OVERLAY_WORDS]
-        owner = f"the block {op}" if self.library.find(op.text) else op.text
+            entries += [overlay for overlay in overlays if overlay.key not in OVERLAY_WORDS]
+        owner = f"the block `{op}`" if self.library.find(op.text) else f"`{op}`"
         for entry in entries:
             if entry.key not in known:
-                self.tell(unknown_word(entry.key, owner, known, entry.key_span), label)
+                self.report(unknown_parameter(entry.key, owner, known, entry.key_span), label)
 
-    def words_here(self, op: str) -> dict[str, None] | None:
-        """The words that an op or block takes; None where that cannot be known."""
+    def parameters_of(self, op: str) -> dict[str, None] | None:
+        """The parameters of an op or block; None if they are unknown."""
         if op not in self.words:
-            words = self.words_of(op)
+            words = self.find_parameters(op)
             self.words[op] = None if words is None else dict.fromkeys(words)
         return self.words[op]
 
-    def words_of(self, op: str) -> list[str] | None:
+    def find_parameters(self, op: str) -> list[str] | None:
         known: list[str] = []
         library = self.library
         for _ in range(MAX_NESTING):
@@ -260,12 +263,12 @@ class _Checker:
                 self.text(value.value, value.span, value.quoted, names, label)
             return
         inner: Iterator[Value]
-        inner = iter(value.items) if isinstance(value, Listing) else (each.value for each in value)
-        for each in inner:
-            self.value(each, names, label)
+        inner = iter(value.items) if isinstance(value, Listing) else (entry.value for entry in value)
+        for item in inner:
+            self.value(item, names, label)
 
     def expression(self, value: Value, names: Names, label: str) -> None:
-        """A word that is always an expression."""
+        """A value that is always an expression."""
         if isinstance(value, Scalar) and isinstance(value.value, str):
             self.text(value.value, value.span, value.quoted, names, label)
         else:
@@ -275,6 +278,6 @@ class _Checker:
         try:
             for reference in parse_expression(text).references:
                 if reference.name not in names:
-                    raise unknown_name(reference, names.all, in_round="i" in names.indices)
+                    raise unknown_name(reference, names.all, in_repeat="i" in names.indices)
         except ExpressionError as error:
-            self.tell(wrong_expression(error, text, span, quoted, names.all), label)
+            self.report(wrong_expression(error, text, span, quoted, names.all), label)

@@ -1,7 +1,7 @@
 """Elaboration: a Spec becomes a Graph in one walk in topological order.
 
-Blocks and repeats are expanded, expressions evaluated and shapes inferred together, since an expression may ask for a
-shape. A node that fails has an unknown shape, and what reads it stays silent: one mistake is one message.
+Blocks and repeats are expanded, expressions evaluated and shapes inferred together, since expressions can read shapes.
+A node with an error has an unknown shape, and nodes that read it report nothing: one error, one message.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["MAX_NODES", "Elaboration", "collector_paused", "elaborate"]
 
 @dataclass(frozen=True)
 class Elaboration:
-    """The graph, or the part of it that stands where `diagnostics` has errors."""
+    """The graph and its diagnostics. With errors, the graph is incomplete or None."""
 
     graph: Graph | None
     diagnostics: tuple[Diagnostic, ...]
@@ -50,11 +50,11 @@ class Elaboration:
 def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sound: bool = True) -> Elaboration:
     """Expand, evaluate and infer. A library of blocks has no graph, and only its names are checked.
 
-    A spec that is not `sound` had mistakes in its text; what nobody reads may then be a consequence of these.
+    `sound` is False if the spec's text has errors, which may be why a node is unused.
     """
     budget = Budget(max_nodes, spec.nodes.span if spec.nodes else None)
     budget.extend(check_names(spec, registry))
-    counting = meter.set(budget.spend)
+    counting = meter.set(budget.count_steps)
     watching = sizes.log.set(sizes.SizeLog())
     try:
         graph = _network(spec, registry, budget, sound) if spec.nodes is not None else None
@@ -66,7 +66,7 @@ def elaborate(spec: Spec, registry: Registry, *, max_nodes: int = MAX_NODES, sou
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep Python from looking for garbage among what is being made: it is half of a large network's time."""
+    """Pause Python's garbage collector, which otherwise takes half the time of a large network."""
     running = gc.isenabled()
     gc.disable()
     try:
@@ -77,7 +77,7 @@ def collector_paused() -> Iterator[None]:
 
 
 def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Graph | None:
-    """The whole graph; in part where something failed, None where there is not even an input."""
+    """The graph, incomplete if there are errors; None if the params or inputs are invalid."""
     kept = sizes.log.get()
     assert kept is not None
     maker = Maker(budget, kept)
@@ -87,7 +87,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
     walked = _walk(spec, registry, env, maker, budget)
     try:
         graph, more = finish(spec, walked, complete=sound and not budget.has_errors)
-    except TooLargeError as bound:  # outputs and rules of `init` have expressions, too
+    except TooLargeError as bound:  # outputs and `init` rules have expressions, too
         if walked.last is not None:
             budget.report(bound.problem, "")
         return None
@@ -98,7 +98,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
 
 
 def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
-    """The network's params and inputs; None where one of them is wrong."""
+    """The network's params and inputs; None if one of them is invalid."""
     env = Env(spec.library, {}, {}, Reach(), maker.type_of)
     try:
         _bind_params(spec, env)
@@ -113,7 +113,7 @@ def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
 
 
 def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> Walked:
-    """All nodes of the network, or those up to the one that goes over a bound."""
+    """Elaborate all nodes of the network, or those before one that exceeds a limit."""
     assert spec.nodes is not None
     walker = Walker(registry, budget, maker, spec.library, env.params)
     slot: Slot = []
@@ -127,7 +127,7 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget
         path="",
         kind="network",
         block=None,
-        inputs=tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items()),
+        inputs=tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items()),
         value=last.value.refs if last and last.value else (),
         children=module_tree("", slot, maker.nodes, maker.implicit),
         start=0,
@@ -138,34 +138,36 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget
 
 
 def _bind_params(spec: Spec, env: Env) -> None:
-    """The file's params, in order: a default may use earlier ones."""
+    """Bind the file's params in order: a default may use earlier ones."""
     for param in spec.library.params.values():
         if param.default is None:
-            message = f"the param {param.name} has no default and is not given"
-            raise ProblemError("E206", message, param.name.span, help=f"say --set {param.name}=…, or give a default")
+            message = f"the param `{param.name}` has neither a value nor a default"
+            raise ProblemError(
+                "E206", message, param.name.span, help=f"pass `--set {param.name}=…`, or write a default"
+            )
         given: Given = env.given(param.name.span, param.default)
         env.params[param.name.text] = given
 
 
 def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
-    """What `in`, or each named input, stands for."""
+    """The network's inputs by name."""
     value = spec.input
     if value is None:
         raise UnknownError
-    entries = [(each.key, each.value) for each in value] if isinstance(value, Table) else [("in", value)]
+    entries = [(entry.key, entry.value) for entry in value] if isinstance(value, Table) else [("in", value)]
     bounds = {}
-    for name, each in entries:
+    for name, entry in entries:
         if isinstance(value, Table) and (name in ("from", "i", "item") or not NAME.fullmatch(name)):
-            raise ProblemError("E108", f"{name} cannot be an input's name", each.span)
-        ref = maker.add_input(name, _input_type(env.evaluate(each), each.span))
-        bounds[name] = Bound(Tensors((ref,)), each.span)
+            raise ProblemError("E108", f"`{name}` is not a valid input name", entry.span)
+        ref = maker.add_input(name, _input_type(env.evaluate(entry), entry.span))
+        bounds[name] = Bound(Tensors((ref,)), entry.span)
     if not bounds:
-        raise ProblemError("E107", "the network has no input", value.span)
+        raise ProblemError("E107", "the network has no `input`", value.span)
     return bounds
 
 
 def _input_help(value: Any) -> str:
-    """How the input that somebody means is written."""
+    """Help that shows how to write the intended input."""
     sizes = value
     if isinstance(value, str):
         sizes = [int(size) for size in SIZE.findall(value)]
@@ -173,26 +175,25 @@ def _input_help(value: Any) -> str:
         case [_, _] if sizes is value:
             image, line = f"[1, {sizes[0]}, {sizes[1]}]", f"[{sizes[0]}, 1, {sizes[1]}]"
             if image == line:
-                return f"input: {line} for a 1-D input, which is a map of height 1"
-            return f"input: {image} for a grey image; a 1-D input is a map of height 1: {line}"
+                return f"write `input: {line}` for a 1-D signal (a map of height 1)"
+            return f"write `input: {image}` for a greyscale image, `input: {line}` for a 1-D signal (a map of height 1)"
         case [_, _, _] if sizes is not value:
-            return f"input: {write_flow(sizes)}"
+            return f"write `input: {write_flow(sizes)}`"
         case [batch, channels, height, width] if sizes is value:
-            image = f"leave out the batch: input: {show_value([channels, height, width])}"
-            if type(batch) is not int or batch < 2:
-                return image
-            return f"{image}; 3-D inputs are not supported"
+            if type(batch) is not int or batch < 2 or channels in (1, 3, 4):
+                return f"leave out the batch size: `input: {show_value([channels, height, width])}`"
+            return "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"
         case int():
-            return f"input: [{sizes}] for a vector, input: [3, 224, 224] for an image"
-    return "input: [3, 224, 224]  # channels, height, width"
+            return f"write `input: [{sizes}]` for a vector, `input: [3, 224, 224]` for an image"
+    return "write for example `input: [3, 224, 224]` (channels, height, width)"
 
 
 def _input_type(value: Any, span: Span) -> TensorType:
     """The network's input: [channels, height, width] or [features]."""
     if not isinstance(value, list) or len(value) not in (1, 3):
-        message = f"input must be [channels, height, width] or [features], got {show_value(value)}"
+        message = f"`input` must be [channels, height, width] or [features], got `{show_value(value)}`"
         raise ProblemError("E107", message, span, help=_input_help(value))
     try:
-        return TensorType.of(tuple(Int(1, 1_000_000).convert(each) for each in value))
+        return TensorType.of(tuple(Int(1, 1_000_000).convert(size) for size in value))
     except FieldError as error:
-        raise ProblemError("E205", f"a size of the input {error.message}", span, help=error.help) from None
+        raise ProblemError("E205", f"a size in `input` {error.message}", span, help=error.help) from None

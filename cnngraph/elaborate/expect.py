@@ -1,4 +1,4 @@
-"""`expect`: the shape that a node says it has, compared with the one that was inferred."""
+"""`expect`: compares the shape that a spec expects with the inferred one."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from cnngraph.numbers import show_sizes
 
 
 def check_expect(value: Value, bound: Bound, env: Env, maker: Maker) -> None:
-    """Compare an `expect` as it is written with what the node gives. Raises ProblemError where they differ."""
+    """Evaluate an `expect` and compare it with the node's shape. Raises ProblemError if they differ."""
     sizes = [env.evaluate(item) for item in value.items] if isinstance(value, Listing) else env.evaluate(value)
     compare_sizes(sizes, bound, value.span, maker)
 
 
 def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
-    """Compare the evaluated sizes of an `expect` with what the node gives. Raises ProblemError where they differ."""
+    """Compare evaluated sizes with the node's shape. Raises ProblemError if they differ."""
     if maker.sharing is not None:
-        return  # it was checked where it is written; a shared module may run on other sizes
+        return  # it was checked for the owner; a shared module may run on other sizes
     tensors = bound.tensors()
     good = isinstance(sizes, list) and all(size == "_" or (type(size) is int and size > 0) for size in sizes)
     if not good:
-        message = f"expect must be sizes such as [64, 28, 28], _ for any, got {show_value(sizes)}"
+        message = (
+            f"`expect` must be a list of sizes such as [64, 28, 28], with _ for any size, got `{show_value(sizes)}`"
+        )
         raise ProblemError("E205", message, span)
     for ref in tensors.refs:
         found = maker.type_of(ref).sizes
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):
             continue
-        message = f"expected {show_sizes(sizes)}, but here it is {maker.type_of(ref)}"
+        message = f"expected shape {show_sizes(sizes)}, got {maker.type_of(ref)}"
         pairs = zip(sizes, found, strict=True) if len(found) == len(sizes) else ()
         differs = tuple(axis for axis, (want, have) in enumerate(pairs) if want not in ("_", have))
         cause = Cause(span, "expect", (write_flow(found),), differs)

@@ -1,4 +1,4 @@
-"""The end of elaboration: outputs found, what is never read told, rules of initialisation read, the Graph made."""
+"""The end of elaboration: finds outputs, reports unused nodes, reads init rules and creates the Graph."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from cnngraph.diagnostics import Diagnostic, Mistakes, did_you_mean, has_errors
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, did_you_mean, has_errors
 from cnngraph.document import Entry
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
@@ -20,13 +20,14 @@ from cnngraph.language.model import InitSpec, Spec, Word
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
 DEFAULT_OUTPUT = "output"
 
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What the walk through a spec has made: the scopes and nodes, and what their outputs are to be found by."""
+    """The result of the walk through a spec: scopes, nodes, and the environment that outputs are looked up in."""
 
     env: Env
     root: Scope
@@ -34,15 +35,15 @@ class Walked:
     nodes: list[Node]
     inputs: Mapping[str, TensorType]
     unused: set[int]
-    passed_over: Mapping[int, str]  # nodes that an absent node would read, and why it does not
+    passed_over: Mapping[int, str]  # nodes that only an absent node would read, and the note that says so
 
 
 def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
-    """The graph, and what is still wrong with it. Of a graph that is not `complete` the part that could be made."""
-    found, nodes, unused = Mistakes(), walked.nodes, walked.unused
+    """The graph and further diagnostics. If not `complete`, there were errors before and the graph is partial."""
+    found, nodes, unused = DiagnosticList(), walked.nodes, walked.unused
     outputs, nothing = _outputs(spec, walked.env, walked.last, found)
     training = frozenset(word.text for word in spec.training_only) - nothing
-    found.extend(_training_mistakes(spec, nothing))
+    found.extend(_training_errors(spec, nothing))
     rules = _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
@@ -69,7 +70,7 @@ def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[D
 
 
 def _flagged(nodes: list[Node], live: set[int], always: set[int], unused: set[int]) -> tuple[Node, ...]:
-    """The nodes, each marked if it is run in training mode only, or never."""
+    """The nodes, with `training_only` and `unused` set."""
     return tuple(
         replace(node, training_only=index in live and index not in always, unused=index in unused)
         if index in unused or index not in always
@@ -79,12 +80,12 @@ def _flagged(nodes: list[Node], live: set[int], always: set[int], unused: set[in
 
 
 def _are_taps(spec: Spec) -> bool:
-    """Whether a variant has other outputs than the network it extends: what these do not need is kept, and not run."""
+    """Whether a spec replaces the outputs of its base: nodes that these do not need are kept but not run."""
     return bool(spec.outputs) and spec.nodes is not None and spec.outputs[0][0].span.source != spec.nodes.span.source
 
 
-def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[dict[str, Ref], set[str]]:
-    """The outputs, and the names of those that are left out since they are nothing: absent nodes with `else: []`."""
+def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) -> tuple[dict[str, Ref], set[str]]:
+    """The outputs, and the names of those that are omitted because they are absent nodes with `else: []`."""
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
     nothing: set[str] = set()
@@ -99,61 +100,61 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, told: Mistakes) -> tuple[
             else:
                 outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
         except ProblemError as problem:
-            told.append(problem.diagnostic)
+            found.append(problem.diagnostic)
         except UnknownError:
             pass
     if len(nothing) == len(wanted) > 0:
-        message = "no output is left: every one is absent here, with nothing in its place"
-        told.append(Diagnostic("E304", message, spec.outputs[0][1].span))
+        message = "the network has no outputs: all of them are absent, and nothing replaces them"
+        found.append(Diagnostic("E304", message, spec.outputs[0][1].span))
     return outputs, nothing
 
 
 def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
-    """The one tensor that an output is; `path` is how the author names it, None for the last node, called `name`."""
+    """The tensor of an output. `path` names it in the spec; None for the last node, which is called `name`."""
     what, span = (path.text, path.span) if path else (name, bound.span)
     if bound.unused:
-        message = f"{what} is marked unused, so it cannot be an output"
-        raise ProblemError("E312", message, span, help=None if path else "say outputs: {logits: …}")
+        message = f"`{what}` is marked `unused`, so it cannot be an output"
+        raise ProblemError("E312", message, span, help=None if path else "name the outputs: `outputs: {logits: …}`")
     refs = bound.tensors().refs
     if not refs:
-        message = f"there is no output: {what} is absent here, with nothing in its place"
-        raise ProblemError("E304", message, span, help="name the outputs: outputs: {logits: …}")
+        message = f"the network has no output: `{what}` is absent, and nothing replaces it"
+        raise ProblemError("E304", message, span, help="name the outputs: `outputs: {logits: …}`")
     if len(refs) != 1:
-        message = f"an output is one tensor, but {what} is a list of {len(refs)}"
-        raise ProblemError("E322", message, span, help=f"name a part ({what}.0), or concat them")
+        message = f"an output must be a single tensor, but `{what}` is a list of {len(refs)}"
+        raise ProblemError("E322", message, span, help=f"select one (`{what}.0`), or concatenate them with `concat`")
     if not env.type_of(refs[0]).batched:
-        raise ProblemError("E212", f"an output is made of images, and {what} is a free parameter", span)
+        raise ProblemError("E212", f"`{what}` is a free parameter, which has no batch, so it cannot be an output", span)
     return refs[0]
 
 
-def _training_mistakes(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
+def _training_errors(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
     names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
     training = {word.text for word in spec.training_only}
     for word in spec.training_only:
         if word.text not in names:
-            help = did_you_mean(word.text, names) or f"the outputs are {', '.join(names)}"
-            yield Diagnostic("E314", f"training_only names no output: {word}", word.span, help=help)
+            help = did_you_mean(word.text, names) or f"the outputs are {in_backticks(names)}"
+            yield Diagnostic("E314", f"there is no output `{word}`", word.span, help=help)
     left = [name for name in names if name not in nothing]
     if left and training.issuperset(left):
-        message = "no output is left in eval mode: every one is training_only"
-        help = "write training_only: [] to compute it in eval mode too, or name another output"
+        message = "the network has no outputs in eval mode: all of them are in `training_only`"
+        help = "write `training_only: []` to compute them in eval mode too, or add another output"
         yield Diagnostic("E314", message, spec.training_only[0].span, help=help)
 
 
 def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
-    """The nodes that outputs hang on."""
+    """The nodes that the outputs depend on."""
     live = {ref.node for ref in outputs if ref.node >= 0}
-    for index in range(max(live, default=-1), -1, -1):  # a node reads what is made before it
+    for index in range(max(live, default=-1), -1, -1):  # nodes only read earlier ones
         if index in live:
             live.update(ref.node for ref in nodes[index].reads)
     return {index for index in live if index >= 0}
 
 
 def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[Ref]) -> list[Diagnostic]:
-    """Nodes that nothing reads, each reported once: at the outermost block whose value it is, and at its first use."""
+    """Report unused nodes once, at the outermost block whose value they are, in its first use."""
     root, nodes = walked.root, walked.nodes
     found = [
-        Diagnostic("E312", f"{nodes[index].path} is marked unused, yet it is read", nodes[index].span)
+        Diagnostic("E312", f"`{nodes[index].path}` is marked `unused`, but it is read", nodes[index].span)
         for index in sorted(live & unused)
     ]
     read = {ref.node for index, node in enumerate(nodes) if index not in unused for ref in node.reads}
@@ -171,37 +172,41 @@ def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[
         seen[span] = index
         fact = walked.passed_over.get(index)
         notes, help = ((fact,), PASSED_OVER_HELP) if fact else ((), UNREAD_HELP)
-        found.append(Diagnostic("E316", f"nobody reads {path}", span, node=path, notes=notes, help=help))
+        found.append(Diagnostic("E316", f"`{path}` is never used", span, node=path, notes=notes, help=help))
     used = {ref.node for index in live for ref in nodes[index].reads}.union(ref.node for ref in outputs)
     for position, name in enumerate(walked.inputs):
         if -1 - position not in used and used:
-            found.append(Diagnostic("E316", f"nobody reads the input {name}", root.span, help="remove it, or read it"))
+            found.append(
+                Diagnostic("E316", f"the input `{name}` is never used", root.span, help="remove it, or read it")
+            )
     return found
 
 
-PASSED_OVER_HELP = "an absent node hands on its first input: name this one first in its from, or as its else"
-UNREAD_HELP = "read it with from:, remove it, or mark it unused: true (built for its weights' keys, never run)"
+PASSED_OVER_HELP = (
+    "an absent node passes its first input through: list this node first in its `from`, or name it in its `else`"
+)
+UNREAD_HELP = "read it with `from`, remove it, or mark it `unused: true` (built for the keys of its weights, never run)"
 
 
 def _all_scopes(root: Scope) -> Iterable[Scope]:
-    waiting = deque(each for each in root.children if isinstance(each, Scope))
+    waiting = deque(child for child in root.children if isinstance(child, Scope))
     while waiting:
         scope = waiting.popleft()
         yield scope
-        waiting += [each for each in scope.children if isinstance(each, Scope)]
+        waiting += [child for child in scope.children if isinstance(child, Scope)]
 
 
-def _init_rules(spec: Spec, env: Env, nodes: list[Node], told: Mistakes, complete: bool) -> tuple[InitRule, ...]:
+def _init_rules(spec: Spec, env: Env, nodes: list[Node], found: DiagnosticList, complete: bool) -> tuple[InitRule, ...]:
     rules = []
-    for each in spec.init:
+    for init in spec.init:
         try:
-            rule = _init_rule(each, env)
+            rule = _init_rule(init, env)
         except ProblemError as problem:
-            told.append(problem.diagnostic)
+            found.append(problem.diagnostic)
             continue
         rules.append(rule)
-        if complete:  # else the modules that a rule fits may be among those that failed
-            told.extend(_rule_mistakes(each, rule, nodes))
+        if complete:  # else the modules that a rule matches may be missing because of errors
+            found.extend(_rule_errors(init, rule, nodes))
     return tuple(rules)
 
 
@@ -212,12 +217,12 @@ def _init_rule(spec: InitSpec, env: Env) -> InitRule:
         try:
             values[entry.key] = read_init(given.value)
         except FieldError as error:
-            raise ProblemError("E702", f"{entry.key} {error.message}", given.span, help=error.help) from None
+            raise ProblemError("E702", f"`{entry.key}` {error.message}", given.span, help=error.help) from None
     return InitRule(spec.match.text, values)
 
 
 def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[Diagnostic]:
-    """A function that cannot fill a tensor of the shape that one of the modules has."""
+    """Report an init function that cannot fill a tensor of the shape of a matching module."""
     value = rule.values.get(entry.key)
     if not isinstance(value, InitCall):
         return
@@ -225,23 +230,23 @@ def _unfillable(entry: Entry, rule: InitRule, fitting: list[Node]) -> Iterable[D
         shape = node.parameters.get(entry.key)
         reason = value.refusal(shape) if shape is not None else None
         if reason:
-            note = f"{node.path}.{entry.key} is {show_sizes(shape or ())}"
+            note = f"`{node.path}.{entry.key}` has shape {show_sizes(shape or ())}"
             yield Diagnostic("E703", reason, entry.key_span, notes=(note,))
             return
 
 
-def _rule_mistakes(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
-    """A parameter that none of the modules has which a rule fits."""
+def _rule_errors(spec: InitSpec, rule: InitRule, nodes: list[Node]) -> Iterable[Diagnostic]:
+    """Report parameters of a rule that no matching module has."""
     fitting = [node for node in nodes if rule.fits(node.op, node.path)]
     if not fitting:
         return
     if all(node.op == "parameter" for node in fitting):
-        message = "a free parameter is initialised by its own word, not by a rule"
-        yield Diagnostic("E702", message, spec.match.span, help="{op: parameter, shape: …, init: 0.1}")
+        message = "a free parameter is initialised by its own `init`, not by a rule"
+        yield Diagnostic("E702", message, spec.match.span, help="write `{op: parameter, shape: …, init: 0.1}`")
         return
     known = {name for node in fitting for name in node.parameters} | {"weight", "bias"}
     for entry in spec.values:
         yield from _unfillable(entry, rule, fitting)
         if entry.key not in known:
-            message = f"{rule.match} has no parameter {entry.key}"
+            message = f"`{rule.match}` has no parameter `{entry.key}`"
             yield Diagnostic("E702", message, entry.key_span, help=did_you_mean(entry.key, known))

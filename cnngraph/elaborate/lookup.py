@@ -1,4 +1,4 @@
-"""What a name means at one point of the elaboration, and what expressions over such names evaluate to."""
+"""Resolves names during elaboration and evaluates expressions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Row, Tensors
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
-from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, spend
+from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, count_steps
 from cnngraph.language.model import Library, Word
 from cnngraph.tensor_type import TensorType
 
-MOST_LISTED = 12  # names of those that are in reach
+MOST_LISTED = 12  # available names in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """The names in reach. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs."""
+    """The visible names. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs."""
 
     library: Library
     params: dict[str, Given]
@@ -33,27 +33,27 @@ class Env:
     reads: Reads | None = None
 
     def reading(self, reads: Reads | None) -> Env:
-        """The same, where a node reads these: `$from`; None, where that differs from round to round."""
+        """The environment with `$from`; None if it differs between iterations."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, self.index, reads)
 
-    def round(self, index: int, item: Any, reads: Reads | None) -> Env:
-        """The same in one round of a repeat: `$i`, `$item`, `$from`."""
+    def iteration(self, index: int, item: Any, reads: Reads | None) -> Env:
+        """The environment of one iteration, with `$i`, `$item` and `$from`."""
         return Env(self.library, self.params, self.inputs, self.names, self.type_of, (index, item), reads)
 
     def inside(self, inputs: dict[str, Bound]) -> Env:
-        """The params and indices around inline nodes, with inputs and names of their own."""
+        """The environment of inline nodes: the outer params and indices, but new inputs and names."""
         return Env(self.library, self.params, inputs, Reach(), self.type_of, self.index)
 
     # -- values
 
     def evaluate(self, value: Value) -> Any:
-        """A value of the document with its expressions evaluated. Raises ProblemError or UnknownError."""
+        """Evaluate the expressions in a document value. Raises ProblemError or UnknownError."""
         if isinstance(value, Scalar):
             if isinstance(value.value, str) and "$" in value.value:
                 return self.expression(value.value, value.span, value.quoted)[0]
             return value.value
         if isinstance(value, Listing):
-            elements = [self.evaluate(each) for each in value.items[: MAX_ELEMENTS + 1]]
+            elements = [self.evaluate(item) for item in value.items[: MAX_ELEMENTS + 1]]
             _check_size(elements, value.span)
             return elements
         row = self.row(value)
@@ -61,14 +61,14 @@ class Env:
         return row
 
     def row(self, table: Table) -> Row:
-        """A table's values with their places."""
-        given = {each.key: self.given(each.key_span, each.value) for each in table}
-        row = Row({key: each.value for key, each in given.items()})
+        """Evaluate a mapping, keeping the locations of its values."""
+        given = {entry.key: self.given(entry.key_span, entry.value) for entry in table}
+        row = Row({key: item.value for key, item in given.items()})
         row.given = given
         return row
 
     def given(self, key_span: Span, value: Value) -> Given:
-        """A word's value with its place."""
+        """Evaluate a parameter, keeping the location of its value."""
         text = value.value if isinstance(value, Scalar) else None
         if isinstance(value, Scalar) and not (isinstance(text, str) and "$" in text):
             return Given(key_span, value.span, text, value.span, self.meant(text))
@@ -77,12 +77,12 @@ class Env:
         return Given(key_span, value.span, evaluated, origin, sized=sized)
 
     def watched(self, value: Value, always: bool = False) -> tuple[Any, Sized | None]:
-        """A value, and what it says of sizes; a text is an expression if it has a `$`, or `always`."""
+        """Evaluate a value and record the sizes it depends on. With `always`, any string is an expression."""
         if isinstance(value, Listing):
             elements, sized = watched(lambda: self.evaluate(value))
             if sized is not None:
-                inner = (self.watched(each)[1] for each in value.items)
-                sized.parts = tuple(each for each in inner if each is not None)
+                inner = (self.watched(item)[1] for item in value.items)
+                sized.parts = tuple(part for part in inner if part is not None)
             return elements, sized
         if not (isinstance(value, Scalar) and isinstance(value.value, str) and (always or "$" in value.value)):
             return watched(lambda: self.evaluate(value))
@@ -94,25 +94,25 @@ class Env:
         return result, sized
 
     def meant(self, value: Any) -> str:
-        """`$classes` for the text `classes`, if something is called so here."""
+        """`$classes` for the string `classes`, if that name is defined here."""
         name = value.partition(".")[0] if isinstance(value, str) else ""
         return f"${value}" if name and (name in self.params or name in self.inputs or name in self.names) else ""
 
     def always(self, value: Value, what: str) -> Any:
-        """The value of a word that is always an expression, `$` or not: when, repeat. The network depends on it."""
+        """The value of `when` or `repeat`, an expression even without `$`, which decides the network's structure."""
         result, sized = self.watched(value, always=True)
         decide(sized, what, value.span)
         return result
 
     def decided(self, text: str, span: Span, what: str) -> Any:
-        """An expression's value, on which the network depends."""
+        """The value of an expression that decides the network's structure."""
         result, sized = watched(lambda: self.expression(text, span)[0])
         decide(sized, what, span)
         return result
 
     def expression(self, text: str, span: Span, quoted: bool = False) -> tuple[Any, Span]:
-        """An expression's value, and the place where it was first written."""
-        spend(1 + len(text) // 8)
+        """The value of an expression, and the location where it was first written."""
+        count_steps(1 + len(text) // 8)
         try:
             parsed = parse_expression(text)
             value = evaluate(parsed, self.lookup)
@@ -121,12 +121,12 @@ class Env:
         return value, self.origin(text, span)
 
     def origin(self, text: str, span: Span) -> Span:
-        """Where an expression's value was first written: for a bare `$param`, where that has it from."""
+        """Where a value was first written: for a bare `$param`, where the param's value was."""
         bare = self.bare_param(text)
         return bare.origin if bare else span
 
     def bare_param(self, text: str) -> Given | None:
-        """The param, if an expression is nothing but its name."""
+        """The param, if the expression is a bare `$param`."""
         bare = parse_expression(text).bare_reference
         return self.params.get(bare.name) if bare and not bare.trail else None
 
@@ -142,7 +142,7 @@ class Env:
             raise wrong_expression(error, word.text, word.span, False, ()) from None
 
     def lookup(self, reference: Reference) -> tuple[Any, int]:
-        """The value of `$name`, and how many of the parts behind it belong to the name."""
+        """The value of `$name`, and how many parts of its trail belong to the path of a node."""
         name = reference.name
         if name in self.params:
             given = self.params[name]
@@ -162,17 +162,17 @@ class Env:
         if not found:
             if name in self.names.later:
                 raise ExpressionError(*too_late(name, reference.start, reference.end))
-            raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_round=self.index is not None)
-        readable = [each for each in found if _has_sizes(*each, reference)] or found[:1]
-        if any(each != readable[0] for each in readable):
+            raise unknown_name(reference, [*self.params, *self.inputs, *self.names], in_repeat=self.index is not None)
+        readable = [match for match in found if _has_sizes(*match, reference)] or found[:1]
+        if any(match != readable[0] for match in readable):
             raise ambiguous_shape(reference)
         return readable[0]
 
     def shape_read(self, reference: Reference) -> ShapeValue:
-        """`$from`."""
+        """The value of `$from`."""
         if self.reads is None:
-            message = "there is no $from here: it is what a node reads"
-            help = "where each round reads something of its own, $from is known in the rounds alone"
+            message = "`$from` is not available here; it is the input of a node"
+            help = "where iterations read different inputs, `$from` is only available inside the repeat"
             raise ExpressionError(message, reference.start, reference.end, code="E402", help=help)
         return self.shape(self.reads.joined)
 
@@ -190,7 +190,7 @@ class Env:
         return self.shape(bound.tensors()), used
 
     def is_other_tensor(self, bound: Bound, number: int, inner: Bound, rest: tuple[str, ...]) -> bool:
-        """Whether a number is both a node inside and, with another shape, a tensor of the list that the node gives."""
+        """Whether a number is ambiguous: a node inside, and a tensor with another shape in the node's list."""
         value = bound.value
         goes_on = rest and (
             rest[0] in inner.names or rest[0].isdecimal()
@@ -200,7 +200,7 @@ class Env:
         return self.shape(inner.tensors()).type != self.type_of(value.refs[number])
 
     def shape(self, tensors: Tensors) -> ShapeValue:
-        """The shape of a value."""
+        """The shape of a node's value."""
         tried = trial.get()
         type_of = tried.type_of if tried else self.type_of
         types = tuple(type_of(ref) for ref in tensors.refs)
@@ -208,7 +208,7 @@ class Env:
 
 
 def _check_size(made: list[Any] | Row, span: Span) -> None:
-    """Refuse what would take too long to go through: a few lines can name a list twice over and over."""
+    """Raise ProblemError for a value that is too large: a few lines can double a list again and again."""
     try:
         check_size(made)
     except Fault as fault:
@@ -216,6 +216,6 @@ def _check_size(made: list[Any] | Row, span: Span) -> None:
 
 
 def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
-    """Whether what follows a path can be asked of the tensor that it leads to."""
+    """Whether the rest of a reference is a valid member of the tensor that its path leads to."""
     rest = reference.trail[used:]
     return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))

@@ -1,22 +1,25 @@
-"""Errors of the elaboration, and what is said of names that mean nothing, too little or too much."""
+"""Errors of the elaboration, and messages for unknown and ambiguous names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Cause, Diagnostic, Known, Span, Suggestion
-from cnngraph.diagnostics.repairs import Repair
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference
 from cnngraph.language.names import better_name
 from cnngraph.nearest import nearest
 
-MOST_LISTED = 12  # names of those that are in reach
-NOT_KNOWN_YET = "it is defined further down and reads this node, or the path to it depends on a shape"
+if TYPE_CHECKING:
+    from cnngraph.diagnostics.repairs import Repair
+
+MOST_LISTED = 12  # available names in a message
+NOT_KNOWN_YET = "it is defined further down and reads this node, or its path depends on a shape"
 
 
 class ProblemError(Exception):
-    """A mistake that ends the elaboration of one node."""
+    """An error that ends the elaboration of one node."""
 
     def __init__(
         self,
@@ -49,24 +52,28 @@ class ProblemError(Exception):
 
 
 def moved(diagnostic: Diagnostic, span: Span) -> Diagnostic:
-    """The diagnostic at another place; its own becomes a note."""
-    notes = diagnostic.notes if diagnostic.span == span else (f"{diagnostic.span} runs again here", *diagnostic.notes)
+    """The diagnostic at another location; the original one becomes a note."""
+    notes = (
+        diagnostic.notes
+        if diagnostic.span == span
+        else (f"the module at {diagnostic.span} runs again here", *diagnostic.notes)
+    )
     return replace(diagnostic, span=span, notes=notes)
 
 
 class UnknownError(Exception):
-    """What is asked for hangs on a node that failed: stay silent, its own mistake is told."""
+    """A value depends on a node with an error. Report nothing: that error has been reported."""
 
 
 def wrong_expression(error: ExpressionError, text: str, span: Span, quoted: bool, names: Iterable[str]) -> ProblemError:
-    """What is wrong with an expression, at its place; `names` are those of the nodes in reach."""
-    hyphened = next((each for each in names if "-" in each and f"${each}" in text), None)
-    help = f"a hyphen is minus here: read {hyphened} by from, and say $from for it" if hyphened else error.help
+    """An expression's error as a ProblemError; `names` are the available nodes."""
+    hyphened = next((name for name in names if "-" in name and f"${name}" in text), None)
+    help = f"a hyphen means minus here: list `{hyphened}` in `from` and write `$from`" if hyphened else error.help
     return ProblemError(error.code, error.message, _part_of(span, error, quoted), help=help)
 
 
 def _part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
-    """The part of an expression's place that an error is about."""
+    """The part of an expression's span that an error is about."""
     if span.line != span.end_line:
         return span
     column = span.column + quoted
@@ -74,40 +81,48 @@ def _part_of(span: Span, error: ExpressionError, quoted: bool) -> Span:
 
 
 def bad_name(name: str, reason: str, span: Span) -> ProblemError:
-    """A node's name that no module can have."""
-    return ProblemError("E302", f"{name} cannot be a node's name: {reason}", span, help=f"say {better_name(name)}")
+    """The error for an invalid node name."""
+    return ProblemError(
+        "E302",
+        f"`{name}` is not a valid node name: {reason}",
+        span,
+        help=f"rename it, for example to `{better_name(name)}`",
+    )
 
 
 def too_late(name: str, start: int, end: int) -> tuple[str, int, int, str, str]:
-    """What an ExpressionError says of a node that is elaborated later."""
-    return f"${name} is not known yet where this node asks for it", start, end, NOT_KNOWN_YET, "E315"
+    """The arguments of an ExpressionError about a node that is elaborated later."""
+    return f"`${name}` is not known yet when this node is evaluated", start, end, NOT_KNOWN_YET, "E315"
 
 
 def ambiguous_shape(reference: Reference) -> ExpressionError:
-    """A path in an expression leads to tensors of different shapes."""
-    message = f"{reference} is ambiguous: it leads to tensors of different shapes"
-    help = "write [0] for a tensor of a list, as in $x[0].channels, or give one of the nodes another name"
+    """The error for a path in an expression that refers to tensors of different shapes."""
+    message = f"`{reference}` is ambiguous: it refers to tensors of different shapes"
+    help = "index a tensor of a list with `[0]`, as in `$x[0].channels`, or rename one of the nodes"
     return ExpressionError(message, reference.start, reference.end, help, "E319")
 
 
-def unknown_name(reference: Reference, known: list[str], in_round: bool = False) -> ExpressionError:
-    """`$name` means nothing here."""
+def unknown_name(reference: Reference, known: list[str], in_repeat: bool = False) -> ExpressionError:
+    """The error for an undefined `$name`."""
     name = reference.name
     start, end = reference.start, reference.end
-    if name in ("i", "item") and not in_round:
-        message = f"there is no ${name} here: it is known in the rounds of a repeat only"
-        help = "rows, when, name and what is carried are read once, before the rounds; the node's words in each"
+    if name in ("i", "item") and not in_repeat:
+        message = f"`${name}` is only defined inside a repeat"
+        help = (
+            "`repeat`, `when`, `name` and the carried input are evaluated once, before the first iteration; "
+            "the op's parameters in every iteration"
+        )
         return ExpressionError(message, start, end, help=help, code="E402")
-    near = nearest(name, [*known, *(("i", "item") if in_round else ())])
+    near = nearest(name, [*known, *(("i", "item") if in_repeat else ())])
     help = Suggestion(f"${near}") if near else _known(known)
-    return ExpressionError(f"${name} is not known here", start, end, help=help, code="E402")
+    return ExpressionError(f"`${name}` is not defined here", start, end, help=help, code="E402")
 
 
 def _known(known: list[str]) -> Known:
     names = [f"${name}" for name in known]
-    return Known.listed("known here:", names, MOST_LISTED) if names else Known("no names are known here")
+    return Known.listed("defined here:", names, MOST_LISTED) if names else Known("no names are defined here")
 
 
 def in_reach(options: Iterable[str]) -> Known:
-    """The names that a path may begin with, some of them."""
-    return Known.listed("in reach:", options, MOST_LISTED)
+    """Help that lists names a path can begin with."""
+    return Known.listed("names available here:", options, MOST_LISTED)

@@ -1,4 +1,4 @@
-"""A module under construction: the names its children take, and the scope that comes of it."""
+"""Assigns module paths: the names of a module's children, and the resulting tree of scopes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Slot: TypeAlias = "list[Any]"  # scopes, node indices, and inner slots, in modul
 
 @dataclass(slots=True)
 class Level:
-    """The children's names of one module."""
+    """The names taken by the children of one module."""
 
     path: str
     taken: dict[str, Span] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Level:
 
 @dataclass(slots=True)
 class Place:
-    """Where a node's module goes: into a level, under a name (None: the next number), at a slot."""
+    """The place of a node's module: its level, its name (None: the next number) and its slot."""
 
     level: Level
     slot: Slot
@@ -46,7 +46,7 @@ class Place:
         return self.path
 
     def take(self) -> str:
-        """The path, now taken. Raises ProblemError at a clash of names."""
+        """Reserve and return the path. Raises ProblemError if the name is taken."""
         level = self.level
         if self.path is not None:
             return self.path
@@ -57,11 +57,11 @@ class Place:
         level.taken[name] = self.span
         self.path = level.within(name)
         if len(self.path) > MAX_PATH:
-            raise ProblemError("E503", f"the path of a node has more than {MAX_PATH:,} characters", self.span)
+            raise ProblemError("E503", f"the path of the node has more than {MAX_PATH:,} characters", self.span)
         return self.path
 
     def skip(self) -> str:
-        """The path that a node would have had which failed before it took one."""
+        """The path of a node that failed before it took one."""
         path = self.peek()
         self.level.count += self.name is None
         return path
@@ -71,34 +71,34 @@ class Place:
         if problem := key_problem(name):
             raise bad_name(*problem, self.span)
         *around, _ = heads(name)
-        clash = next((level.taken[each] for each in (name, *around) if each in level.taken), level.containers.get(name))
+        clash = next((level.taken[head] for head in (name, *around) if head in level.taken), level.containers.get(name))
         if clash is not None:
-            message = f"two modules would be called {level.within(name)}"
+            message = f"two modules would be named `{level.within(name)}`"
             raise ProblemError(
-                "E305", message, self.span, notes=(f"the first is at {clash}",), help="give one another name"
+                "E305", message, self.span, notes=(f"the first is at {clash}",), help="rename one of them"
             )
         for head in around:
             level.containers.setdefault(head, self.span)
 
 
 def flattened(slot: Slot) -> Iterator[Scope | int]:
-    """A slot's scopes and nodes, inner slots opened."""
+    """The scopes and nodes of a slot, with nested slots flattened."""
     waiting = [iter(slot)]
     while waiting:
-        for each in waiting[-1]:
-            if isinstance(each, list):
-                waiting.append(iter(each))
+        for child in waiting[-1]:
+            if isinstance(child, list):
+                waiting.append(iter(child))
                 break
-            yield each
+            yield child
         else:
             waiting.pop()
 
 
 def module_tree(path: str, slot: Slot, nodes: list[Node], implicit: set[int]) -> tuple[Scope | int, ...]:
-    """The children of a module in order; dotted names grouped into containers at their first mention."""
+    """The children of a module in order, with dotted names grouped into containers at their first use."""
     children = list(flattened(slot))
     skip = len(path) + 1 if path else 0
-    names = [None if each in implicit else _name(each, nodes)[skip:] for each in children]
+    names = [None if module in implicit else _name(module, nodes)[skip:] for module in children]
     if not any(name and "." in name for name in names):
         return tuple(children)
     groups: dict[str, list[Scope | int]] = {}
@@ -112,7 +112,7 @@ def module_tree(path: str, slot: Slot, nodes: list[Node], implicit: set[int]) ->
                 groups[head] = []
                 order.append(head)
             groups[head].append(child)
-    return tuple(_container(path, each, groups[each], nodes) if isinstance(each, str) else each for each in order)
+    return tuple(_container(path, child, groups[child], nodes) if isinstance(child, str) else child for child in order)
 
 
 def _container(path: str, head: str, children: list[Scope | int], nodes: list[Node]) -> Scope:

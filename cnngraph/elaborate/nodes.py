@@ -1,4 +1,4 @@
-"""Single operations: words typed, shapes inferred, nodes made."""
+"""Single operations: converts parameters, infers shapes and creates nodes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 from cnngraph.diagnostics import Cause, Guess, Span, Suggestion
 from cnngraph.elaborate.budget import Budget
 from cnngraph.elaborate.causes import Trace
-from cnngraph.elaborate.check_names import not_meant, unknown_word
+from cnngraph.elaborate.check_names import not_meant, unknown_parameter
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
-from cnngraph.elaborate.repairs import Repairs
 from cnngraph.elaborate.values import Given, Reads, Tensors
 from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
@@ -21,11 +20,12 @@ from cnngraph.graph.sizes import SizeLog, decide
 from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an op says of itself for the types that it reads."""
+    """What an op computes from its input types."""
 
     types: tuple[TensorType, ...]
     is_list: bool
@@ -35,13 +35,13 @@ class Facts:
 
 
 def _how_to_add(field: Field) -> Guess:
-    """What a parameter that is missing is for; where it is one of a few words, which."""
-    words = f"{field.kind.describe()}; it says " if isinstance(field.kind, Choice) else ""
-    return Guess(f"add {field.name}: {words}{field.doc}")
+    """Help for a missing parameter: its meaning and, if there are few, its options."""
+    options = f" ({field.kind.describe()})" if isinstance(field.kind, Choice) else ""
+    return Guess(f"add `{field.name}`{options}: {field.doc}")
 
 
 class Maker:
-    """Makes the nodes of a graph, in order of execution."""
+    """Creates the nodes of a graph, in order of execution."""
 
     def __init__(self, budget: Budget, log: SizeLog) -> None:
         self.budget = budget
@@ -52,14 +52,16 @@ class Maker:
         self.nodes: list[Node] = []
         self.words: dict[int, Mapping[str, Given]] = {}
         self.implicit: set[int] = set()
-        self.sharing: tuple[str, str] | None = None  # while a shared module runs again: its path, and the path there
+        self.sharing: tuple[str, str] | None = (
+            None  # while a shared module is elaborated: its own path, and the path of the node that shares it
+        )
         self.trace = Trace(self.nodes, self.words, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
         self._paths: set[str] = set()
         self._last_concat: int | None = None
 
     def add_input(self, name: str, type_: TensorType) -> Ref:
-        """One more input of the network."""
+        """Add an input of the network."""
         self.inputs[name] = type_
         self.input_names.append(name)
         self.input_types.append(type_)
@@ -70,32 +72,32 @@ class Maker:
         return self.nodes[ref.node].types[ref.part] if ref.node >= 0 else self.input_types[-1 - ref.node]
 
     def name_of(self, ref: Ref) -> str:
-        """A tensor's name: its node's path, with the part's number behind it where the value is a list."""
+        """A tensor's name: the path of its node, followed by its index if the value is a list."""
         if ref.node < 0:
             return self.input_names[-1 - ref.node]
         node = self.nodes[ref.node]
         return f"{node.path}.{ref.part}" if node.is_list else node.path
 
     def owner(self, path: str) -> str | None:
-        """The path of the node whose module runs here again; None where the node has its own."""
+        """The path of the node whose module is shared here; None if the node has its own."""
         if self.sharing is None:
             return None
         owner, sharer = self.sharing
         return owner + path[len(sharer) :]
 
     def place_at(self, span: Span, path: str, slot: Slot) -> None:
-        """Say where a shared module's use is written, which is not where its owner is."""
-        for position in range(len(slot) - 1, -1, -1):  # it is one of the last: a repeat shares thousands of times
-            each = slot[position]
-            if isinstance(each, Scope) and each.path == path:
-                slot[position] = replace(each, span=span)
+        """Set the span of a node that shares a module, which differs from its owner's."""
+        for position in range(len(slot) - 1, -1, -1):  # from the end, since a repeat may share thousands of times
+            child = slot[position]
+            if isinstance(child, Scope) and child.path == path:
+                slot[position] = replace(child, span=span)
                 return
-            if isinstance(each, int) and self.nodes[each].path == path:
-                self.nodes[each] = replace(self.nodes[each], span=span)
+            if isinstance(child, int) and self.nodes[child].path == path:
+                self.nodes[child] = replace(self.nodes[child], span=span)
                 return
 
     def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str, reads: Reads) -> Op:
-        """The op with its words filled in; all that is wrong with them is told at once. Raises ProblemError."""
+        """Create the op from its parameters, reporting all of their errors at once. Raises ProblemError."""
         fields = fields_of(cls)
         values: dict[str, Any] = {}
         problems: list[ProblemError] = []
@@ -104,16 +106,16 @@ class Maker:
             decide(given.sized, f"{key} of {path}", given.span)
             known = fields.get(key)
             if known is None:
-                problems.append(unknown_word(key, cls.name, fields, given.key_span))
+                problems.append(unknown_parameter(key, f"`{cls.name}`", fields, given.key_span))
                 continue
             try:
                 values[key] = known.kind.convert(given.value)
             except FieldError as error:
                 behind = self.trace.causes(reads.refs) if behind is None else behind
-                notes = (f"its value was made at {given.origin}",) if given.origin != given.span else ()
-                message = f"{key} of {cls.name} {error.message}"
+                notes = (f"the value comes from {given.origin}",) if given.origin != given.span else ()
+                message = f"`{key}` of `{cls.name}` {error.message}"
                 causes = (Cause(given.origin, key), *behind)
-                others = {name: each.value for name, each in words.items()}
+                others = {name: item.value for name, item in words.items()}
                 help = (
                     cls.advice(key, given.value, others)
                     or literal_help(error.help, given.span.text, given.value, known.kind)
@@ -122,10 +124,10 @@ class Maker:
                 problems.append(
                     ProblemError("E205", message, given.span, notes=notes, help=help, key=key, causes=causes)
                 )
-        missing = [name for name, each in fields.items() if each.required and name not in words]
+        missing = [name for name, item in fields.items() if item.required and name not in words]
         missing = not_meant(missing, words, fields)
         if missing:
-            message = f"{cls.name} needs {' and '.join(missing)}"
+            message = f"`{cls.name}` requires {in_backticks(missing, ' and ')}"
             help = _how_to_add(fields[missing[0]])
             problems.append(ProblemError("E206", message, span, help=help, key=missing[0]))
         for problem in problems[:-1]:
@@ -135,14 +137,16 @@ class Maker:
         return cls(**values)
 
     def add(self, op: Op, words: Mapping[str, Given], reads: Reads, path: str, span: Span) -> int:
-        """A node for an op and the tensors it reads: its index. Raises ProblemError where the op refuses them."""
+        """Add a node and return its index. Raises ProblemError if the op rejects its inputs."""
         refs = reads.refs
         self.budget.visit(span, len(self.nodes), 1)
-        self.budget.spend(2 * len(refs))
+        self.budget.count_steps(2 * len(refs))
         types = tuple(self.type_of(ref) for ref in refs)
         try:
             facts = self.facts(op, types)
         except OpError as error:
+            from cnngraph.elaborate.repairs import Repairs  # not needed as long as a network is fine
+
             raise Repairs(self.trace).refusal(error, op, reads, words, span) from None
         names = tuple(self.name_of(ref) for ref in refs)
         self.trace.readers.update({ref.node for ref in refs})
@@ -158,10 +162,10 @@ class Maker:
         path: str,
         span: Span,
     ) -> int:
-        """One more node. Raises ProblemError where another has its path."""
-        self.budget.spend(len(facts.types))
+        """Append a node. Raises ProblemError if its path is taken."""
+        self.budget.count_steps(len(facts.types))
         if path in self._paths:
-            raise ProblemError("E305", f"two nodes would be called {path}", span, help="give one another name")
+            raise ProblemError("E305", f"two nodes would be named `{path}`", span, help="rename one of them")
         self._paths.add(path)
         node = Node(
             path=path,
@@ -182,23 +186,23 @@ class Maker:
         return len(self.nodes) - 1
 
     def facts(self, op: Op, types: tuple[TensorType, ...]) -> Facts:
-        """What comes out, and its cost; the rounds of a repeat ask again and again. Raises OpError."""
+        """The output types and cost of an op, cached for the iterations of repeats. Raises OpError."""
         key = (op, types)
         try:
             known = self._facts.get(key)
-        except TypeError:  # an op with a table in it has no hash
+        except TypeError:  # an op with a mapping in it is not hashable
             return _facts(op, types)
         if known is None:
             known = self._facts[key] = _facts(op, types)
         return known
 
     def concat(self, refs: tuple[Ref, ...], path: str, slot: Slot, span: Span) -> Tensors:
-        """The concatenation that `carry: concat` implies; of one tensor it is that tensor."""
+        """The concatenation that `carry: concat` implies; for a single tensor, that tensor."""
         if len(refs) == 1:
             return Tensors(refs)
         index = self.extend_concat(refs, self.free_path(path), span)
         if index is None:
-            reads = Reads((Tensors(refs, True),), ("the rounds so far",), False)
+            reads = Reads((Tensors(refs, True),), ("the iterations so far",), False)
             index = self.add(Concat(), {}, reads, self.free_path(path), span)
         self._last_concat = index
         self.implicit.add(index)
@@ -206,9 +210,9 @@ class Maker:
         return Tensors((Ref(index),))
 
     def extend_concat(self, refs: tuple[Ref, ...], path: str, span: Span) -> int | None:
-        """A concatenation that extends the previous one, in time proportional to what is new.
+        """Add a concatenation that extends the previous one, in time proportional to the new tensors.
 
-        None where it does not extend it, or where the new tensors do not fit: `add` reports that in full.
+        None if it does not extend it, or if the new tensors do not fit, which `add` reports in full.
         """
         if self._last_concat is None:
             return None
@@ -217,7 +221,7 @@ class Maker:
         if refs[: len(last.reads)] != last.reads:
             return None
         self.budget.visit(span, len(self.nodes), 1)
-        self.budget.spend(2 * len(refs))
+        self.budget.count_steps(2 * len(refs))
         try:
             facts = self.facts(last.operation, (*last.types, *map(self.type_of, more)))
         except OpError:
@@ -227,7 +231,7 @@ class Maker:
         return self.append(last.operation, {}, refs, names, facts, path, span)
 
     def free_path(self, path: str) -> str:
-        """The path, with a number appended where a node has it already; only nodes without a module need this."""
+        """The path, with a number appended if it is taken. Only for nodes without a module."""
         number = 2
         found = path
         while found in self._paths:

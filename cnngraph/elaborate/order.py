@@ -1,4 +1,4 @@
-"""In which order the nodes of a scope are elaborated: the file's, except where a path points further down."""
+"""The order in which the nodes of a scope are elaborated: file order, except where a node reads a later one."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import Library, NodeSpec, ScopeSpec, Word
 from cnngraph.language.names import heads
 
-MAX_CIRCLES = 20  # the nodes of further ones are unknown, and nothing is said of them
-MAX_SHOWN = 10  # nodes of a circle
-MAX_ITERATIONS = 1_000  # of a repeat whose paths are written out beforehand
+MAX_CIRCLES = 20  # nodes of further cycles are unknown and not reported
+MAX_SHOWN = 10  # nodes of a cycle in a message
+MAX_ITERATIONS = 1_000  # of a repeat whose paths are expanded in advance
 IN_PATH = re.compile(r"\$\{([^}]*)\}")
 
 ReadsNothing: TypeAlias = "Callable[[NodeSpec, Library], bool]"
-type_of_order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
+Order = tuple[list[int], list[tuple[ProblemError, list[int]]]]
 
 
 class Orders:
-    """The order of each scope, worked out once for all the uses of a block."""
+    """The order of each scope, computed once for all uses of a block."""
 
     def __init__(self, reads_nothing: ReadsNothing) -> None:
         self._reads_nothing = reads_nothing
-        self._known: dict[int, type_of_order] = {}
+        self._known: dict[int, Order] = {}
 
-    def of(self, scope: ScopeSpec, names: list[str], env: Env) -> type_of_order:
-        """Indices in order of elaboration without those in circles, and the circles."""
+    def of(self, scope: ScopeSpec, names: list[str], env: Env) -> Order:
+        """Node indices in order of elaboration without those in cycles, and the cycles."""
         if scope.numbered:
             return list(range(len(names))), []
         known = self._known.get(id(scope))
@@ -46,12 +46,12 @@ class Orders:
         return known
 
 
-def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNothing) -> type_of_order:
+def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNothing) -> Order:
     index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
     find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
     perhaps = [find.perhaps(child, index) - needs[index] for index, child in enumerate(scope.children)]
-    if all(each < index for index in range(len(names)) for each in needs[index] | perhaps[index]):
+    if all(need < index for index in range(len(names)) for need in needs[index] | perhaps[index]):
         return list(range(len(names))), []
     order: list[int] = []
     circles: list[tuple[ProblemError, list[int]]] = []
@@ -71,38 +71,38 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
 
 
 def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
-    """Add what each node may need to what it needs, unless that closes a circle: then it cannot be needed."""
+    """Add possible dependencies to the certain ones, except those that would close a cycle."""
     for index, others in enumerate(perhaps):
         if not others:
             continue
         behind = _readers(needs, index)
-        needs[index] |= {each for each in others if each not in behind}
+        needs[index] |= {other for other in others if other not in behind}
 
 
 def _readers(needs: list[set[int]], start: int) -> set[int]:
-    """The nodes that cannot be known before this one, itself among them."""
+    """The nodes that depend on this one, including itself."""
     readers: dict[int, list[int]] = {}
     for index, need in enumerate(needs):
-        for each in need:
-            readers.setdefault(each, []).append(index)
+        for needed in need:
+            readers.setdefault(needed, []).append(index)
     found = {start}
     waiting = [start]
     while waiting:
-        for each in readers.get(waiting.pop(), ()):
-            if each not in found:
-                found.add(each)
-                waiting.append(each)
-    spend(len(needs))
+        for reader in readers.get(waiting.pop(), ()):
+            if reader not in found:
+                found.add(reader)
+                waiting.append(reader)
+    count_steps(len(needs))
     return found
 
 
 def _sorted(needs: list[set[int]], done: set[int]) -> list[int]:
-    """What can be elaborated, given what is done; the smallest index first. Adds it to `done`."""
+    """The nodes that can be elaborated after those in `done`, smallest index first. Adds them to `done`."""
     waiting = {index: len(need - done) for index, need in enumerate(needs) if index not in done}
     readers: dict[int, list[int]] = {}
     for index in waiting:
-        for each in needs[index]:
-            readers.setdefault(each, []).append(index)
+        for needed in needs[index]:
+            readers.setdefault(needed, []).append(index)
     ready = [index for index, count in waiting.items() if count == 0]
     heapify(ready)
     order = []
@@ -118,14 +118,14 @@ def _sorted(needs: list[set[int]], done: set[int]) -> list[int]:
 
 
 def _circle(needs: list[set[int]], start: int, done: set[int]) -> list[int]:
-    """Some circle among what is left, in order of reading."""
+    """A cycle among the remaining nodes, in order of reading."""
     seen: dict[int, int] = {}
     walk: list[int] = []
     index = start
     while index not in seen:
         seen[index] = len(walk)
         walk.append(index)
-        index = min(each for each in needs[index] if each not in done)
+        index = min(need for need in needs[index] if need not in done)
     return walk[seen[index] :]
 
 
@@ -134,10 +134,10 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     first = min(circle)
     span = scope.children[first].span
     pairs = pairwise([*circle, circle[0]])
-    notes = [f"{names[a]} reads {names[b]} at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
-    shown = " → ".join([*(names[each] for each in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
-    message = f"the nodes read each other in a circle: {shown}" if len(circle) > 1 else f"{names[first]} reads itself"
-    help = "a from that points further down must not come back; repeat: runs a block several times"
+    notes = [f"`{names[a]}` reads `{names[b]}` at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
+    shown = " → ".join([*(names[index] for index in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
+    message = f"the nodes form a cycle: {shown}" if len(circle) > 1 else f"`{names[first]}` reads itself"
+    help = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
     return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
 
 
@@ -151,7 +151,7 @@ class _Finder:
     reads_nothing: ReadsNothing
 
     def needs(self, child: NodeSpec, index: int) -> set[int]:
-        """The nodes that must be known before this one."""
+        """The nodes that this one certainly depends on."""
         needs = (
             {index - 1} if child.reads is None and index and not self.reads_nothing(child, self.env.library) else set()
         )
@@ -166,7 +166,7 @@ class _Finder:
         return needs
 
     def perhaps(self, child: NodeSpec, index: int) -> set[int]:
-        """The nodes that this one may read: by an `else`, in a part of an expression that may not be computed."""
+        """The nodes that this one may depend on: in an `else`, or in a branch of an expression."""
         found: set[int] = set()
         for word in _other_paths(child):
             texts = self.written_out(word, child)
@@ -180,7 +180,7 @@ class _Finder:
         return found
 
     def written_out(self, word: Word, child: NodeSpec) -> list[str] | None:
-        """The paths that a word stands for, one for each iteration; None where that is not known yet."""
+        """The paths that `word` expands to, one for each iteration; None if they are not known yet."""
         if "$" not in word.text:
             return [word.text]
         try:
@@ -194,30 +194,30 @@ class _Finder:
             items = [None] * items if type(items) is int else items
             if not isinstance(items, list | tuple) or len(items) > MAX_ITERATIONS:
                 return None
-            spend(len(items))
-            return [self.env.round(number, item, None).text(word) for number, item in enumerate(items)]
+            count_steps(len(items))
+            return [self.env.iteration(number, item, None).text(word) for number, item in enumerate(items)]
         except (ProblemError, UnknownError):
             return None
 
     def named(self, name: str, index: int) -> set[int]:
-        """The node that an expression's `$name.and.trail` asks for."""
+        """The node that a `$name.and.trail` refers to."""
         return set() if name.partition(".")[0] in self.env.params else self.heads(name, index, flat=False)
 
     def heads(self, text: str, index: int, flat: bool = True) -> set[int]:
-        """The nodes that a path may begin with."""
+        """The nodes that a path may refer to."""
         for head in heads(text):
             if head in self.index_of:
                 return {self.index_of[head]}
             if head in self.env.inputs:
                 return set()
-        return {each for each in range(index) if flat and self.scope.children[each].flat}
+        return {above for above in range(index) if flat and self.scope.children[above].flat}
 
     def guessed(self, text: str, index: int) -> set[int]:
-        """The nodes that a path may begin with whose `$` is not known yet."""
+        """The nodes that a path with an unknown `$` may refer to."""
         stem = text.partition("$")[0]
         if not stem:
-            return set(range(index))  # it may be anything: it reads upward
-        return {each for name, each in self.index_of.items() if each != index and name.startswith(stem)}
+            return set(range(index))  # any node above
+        return {item for name, item in self.index_of.items() if item != index and name.startswith(stem)}
 
 
 def _paths(child: NodeSpec) -> Iterator[Word]:
@@ -238,9 +238,9 @@ def _other_paths(child: NodeSpec) -> Iterator[Word]:
 
 
 def _names_of(child: NodeSpec, certain: bool) -> set[str]:
-    """Every `$name.and.trail` in a node's own expressions: those that are always computed, or the others.
+    """Every `$name.and.trail` in a node's own expressions: those that are always evaluated, or the others.
 
-    A node that may be absent always computes its `when` alone; `first` and `last` are computed in one iteration only.
+    A node with `when` always evaluates only that; `first` and `last` are evaluated in one iteration only.
     """
     always: list[Value] = [child.when] if child.when is not None else []
     sometimes: list[Value] = []
@@ -250,8 +250,8 @@ def _names_of(child: NodeSpec, certain: bool) -> set[str]:
     if child.repeat is not None:
         (always if child.when is None else sometimes).append(child.repeat.count)
         sometimes += [entry.value for entry in (*child.repeat.first, *child.repeat.last)]
-    texts = [(each, True) for value in always for each in texts_in(value) if "$" in each]
-    texts += [(each, False) for value in sometimes for each in texts_in(value) if "$" in each]
+    texts = [(text, True) for value in always for text in texts_in(value) if "$" in text]
+    texts += [(text, False) for value in sometimes for text in texts_in(value) if "$" in text]
     texts += [(child.op.text, child.when is None)] if child.op and "$" in child.op.text else []
     found: set[str] = set()
     for text, computed in texts:
@@ -262,13 +262,13 @@ def _names_of(child: NodeSpec, certain: bool) -> set[str]:
 
 @lru_cache(maxsize=4096)
 def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Every name in an expression, and those that are asked for whatever the others are."""
+    """All names in an expression, and those that every evaluation looks up."""
     try:
         parsed = parse_expression(text)
     except ExpressionError:
         return frozenset(), frozenset()
-    sure = frozenset(str(each).removeprefix("$") for each in parsed.certain_references)
-    return frozenset(str(each).removeprefix("$") for each in parsed.references), sure
+    sure = frozenset(str(reference).removeprefix("$") for reference in parsed.certain_references)
+    return frozenset(str(reference).removeprefix("$") for reference in parsed.references), sure
 
 
 def _names_in_path(text: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Where a path leads: through the names of a scope, the nodes inside a node, and the tensors of a list."""
+"""Resolves paths: through the names of a scope, the nodes inside a node, and the tensors of a list."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from cnngraph.elaborate.messages import NOT_KNOWN_YET, ProblemError, UnknownErro
 from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import Word
 from cnngraph.language.names import heads
+from cnngraph.text import in_backticks
 
-MAX_MEANINGS = 50  # of one path; two different ones are an error
+MAX_MEANINGS = 50  # of one path; several different ones are an error
 
 
 def find(env: Env, word: Word) -> Bound:
-    """What a path stands for. Raises ProblemError where it leads nowhere, or to different tensors."""
+    """What a path refers to. Raises ProblemError if it refers to nothing, or to different tensors."""
     text = env.text(word)
     search = _Search(env, word, text)
     for head in heads(text):
@@ -27,9 +28,9 @@ def find(env: Env, word: Word) -> Bound:
 
 @dataclass(slots=True)
 class _Search:
-    """Follows a path in every way that it can be read.
+    """Follows all interpretations of a path.
 
-    A number in it is a node inside, or else a tensor of the list that a node gives.
+    A number in a path is a node inside, or else a tensor of the node's list.
     """
 
     env: Env
@@ -37,10 +38,10 @@ class _Search:
     text: str
     found: list[tuple[Bound, str]] = field(default_factory=list)  # each with its description in a message
     problems: list[ProblemError] = field(default_factory=list)
-    unknown: bool = False  # a node on the way failed
+    unknown: bool = False  # a node on the way has an error
 
     def result(self) -> Bound:
-        """The one thing that was found."""
+        """The one result; raises ProblemError for none or several."""
         if not self.found:
             if self.unknown:
                 raise UnknownError
@@ -52,12 +53,12 @@ class _Search:
         return first
 
     def walk(self, bound: Bound, rest: list[str], reached: str) -> None:
-        """The path's remaining parts, through names inside nodes and numbers of lists."""
+        """Follow the remaining parts, through names inside nodes and indices of lists."""
         if len(self.found) == MAX_MEANINGS:
             return
         if not rest:
             kind = "the value of the flat node" if bound.flat else "the node"
-            self.found.append((bound, f"{kind} {reached if bound.flat else bound.path or reached} at {bound.span}"))
+            self.found.append((bound, f"{kind} `{reached if bound.flat else bound.path or reached}` at {bound.span}"))
             return
         before = len(self.found), len(self.problems), self.unknown
         for length in range(len(rest), 0, -1):
@@ -71,7 +72,7 @@ class _Search:
             self.nothing(bound, part, reached)
 
     def number(self, bound: Bound, number: int, rest: list[str], reached: str) -> None:
-        """A tensor of a list, or of an input, which is a list of one where it is no other."""
+        """A tensor of a list; an input with a single tensor counts as a list of one."""
         if bound.value is None:
             self.unknown = self.unknown or rest[0] not in bound.names
             return
@@ -80,57 +81,65 @@ class _Search:
             if number < len(tensors.refs):
                 part = Bound(Tensors((tensors.refs[number],)), self.word.span)
                 if len(rest) == 1:
-                    self.found.append((part, f"tensor {number} of the list {reached}"))
+                    self.found.append((part, f"tensor {number} of the list `{reached}`"))
                 else:
                     self.walk(part, rest[1:], f"{reached}.{number}")
             elif rest[0] not in bound.names and not (bound.absent and not tensors.refs):
                 self.problems.append(self.out_of_range(len(tensors.refs), reached))
-        elif rest[0] not in bound.names and number < len(bound.rounds) and bound.rounds[number].flat:
-            self.walk(bound.rounds[number], rest[1:], f"{reached}.{number}")  # it took no number of its own
+        elif rest[0] not in bound.names and number < len(bound.iterations) and bound.iterations[number].flat:
+            self.walk(
+                bound.iterations[number], rest[1:], f"{reached}.{number}"
+            )  # a flat iteration has no number of its own
 
     def nothing(self, bound: Bound, part: str, reached: str) -> None:
-        """Nothing inside the node has the next part's name."""
+        """The error for a name that does not exist inside a node."""
         span = self.word.span
         if bound.absent:
-            message = f"{reached} is absent here, so there is nothing inside it to read"
-            problem = ProblemError("E304", message, span, notes=(f"its when at {bound.span} is false",))
+            message = f"`{reached}` is absent here, so nothing inside it can be read"
+            problem = ProblemError("E304", message, span, notes=(f"its `when` at {bound.span} is false",))
         elif bound.value is None:
             self.unknown = True
             return
         elif not bound.names:
-            problem = ProblemError("E301", f"{reached} is a single node, there is no {part} inside", span)
+            problem = ProblemError("E301", f"`{reached}` is a single operation, it contains no `{part}`", span)
         else:
-            mend = did_you_mean(part, bound.names)
-            problem = ProblemError("E301", f"there is no {part} in {reached}", span, help=mend or in_reach(bound.names))
+            help = did_you_mean(part, bound.names)
+            problem = ProblemError(
+                "E301", f"`{reached}` contains no `{part}`", span, help=help or in_reach(bound.names)
+            )
         self.problems.append(problem)
 
     def out_of_range(self, count: int, reached: str) -> ProblemError:
-        parts = {0: "no parts", 1: f"one part, {reached}.0"}.get(count, f"{count} parts, 0 to {count - 1}")
-        return ProblemError("E301", f"{reached} has {parts}", self.word.span)
+        tensors = {0: "no tensors", 1: f"one tensor, `{reached}.0`"}.get(count, f"{count} tensors, 0 to {count - 1}")
+        return ProblemError("E301", f"`{reached}` is a list of {tensors}", self.word.span)
 
     def no_node(self) -> ProblemError:
-        """The path begins with nothing that is in reach."""
+        """The error for a path whose first name is unknown."""
         head = self.text.partition(".")[0]
-        if later := next((each for each in heads(self.text) if each in self.env.names.later), None):
-            message = f"{later} is not known yet where this node reads it"
+        if later := next((name for name in heads(self.text) if name in self.env.names.later), None):
+            message = f"`{later}` is not known yet when this node reads it"
             return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
         help: str = did_you_mean(head, options) or in_reach(options)
         if head == "in" and self.env.inputs:
-            help = f"say which input: {' or '.join(self.env.inputs)}"
-        return ProblemError("E301", f"there is no node {head} here", self.word.span, help=help)
+            help = f"name one of the inputs: {in_backticks(self.env.inputs, ' or ')}"
+        return ProblemError("E301", f"there is no node `{head}` here", self.word.span, help=help)
 
     def ambiguous(self) -> ProblemError:
-        """The path can be read in two ways, and each gives something else."""
+        """The error for a path with two different interpretations."""
         (first, what), *others = self.found
-        other = next(each for bound, each in others if bound.value and first.value and bound.value != first.value)
-        help = "give one of these nodes another name"
+        other = next(meaning for bound, meaning in others if bound.value and first.value and bound.value != first.value)
+        help = "rename one of these nodes"
         if other.startswith("tensor "):
             base = self.text.rpartition(".")[0]
             help = (
-                f"give the nodes in {base} names (in a repeat, name: path1), or list its tensors under another name: "
+                f"name the nodes in `{base}` (in a repeat, `name: path1`), or give the list of tensors another name: "
             )
-            help += f"{{op: identity, from: {base}}}"
+            help += f"`{{op: identity, from: {base}}}`"
         return ProblemError(
-            "E319", f"{self.text} is ambiguous", self.word.span, notes=(f"it is {what}", f"and {other}"), help=help
+            "E319",
+            f"`{self.text}` is ambiguous",
+            self.word.span,
+            notes=(f"it refers to {what}", f"and to {other}"),
+            help=help,
         )

@@ -1,4 +1,4 @@
-"""Which small change of a node would remove an op's refusal, found by trying it on the shapes behind the op."""
+"""Searches a small change of a node that removes a shape error, by trying changes on the shapes upstream of the op."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ from cnngraph.ops.padding import pad_before, same_sides
 from cnngraph.ops.pool import AvgPool, MaxPool
 from cnngraph.ops.resize import Pad
 from cnngraph.tensor_type import TensorType
+from cnngraph.text import in_backticks
 
-LARGEST_STRIDE = 4  # of a shortcut that is suggested
-MOST_TARGETS = 8  # shapes that the odd input is tried to be given
-HELP_SHRINK = "a smaller window, or less stride and more padding before it; global_avg_pool takes any size"
+LARGEST_STRIDE = 4  # of a suggested projection
+MOST_TARGETS = 8  # shapes that are tried for the odd input
+HELP_SHRINK = (
+    "use a smaller kernel here, or a smaller stride or more padding earlier; `global_avg_pool` accepts any size"
+)
 ENLARGING = ("conv_transpose", "upsample", "pixel_shuffle")
 
 
@@ -42,20 +45,20 @@ Found: TypeAlias = Repair | str | None  # a repair, advice, or nothing
 
 @dataclass(frozen=True)
 class Repairs:
-    """Searches the nodes behind a refused op."""
+    """Searches the nodes upstream of a rejected op."""
 
     trace: Trace
 
     def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> ProblemError:
-        """An op's refusal with its place, what it reads, and a likely repair or advice."""
+        """An op's error with its location, its inputs, and a likely repair or advice."""
         given = words.get(error.parameter) if error.parameter else None
         try:
             notes, found = self.explanation(error, op, reads, span)
-        except Exception:  # the error itself is right, whatever went wrong in the search for its cause and fix
+        except Exception:  # the error is right even if the search for a cause and fix fails
             notes, found = (), None
         where = given.span if given else span
         if given and given.origin != given.span:
-            notes = (*notes, f"{error.parameter} is {show_value(given.value)}, from {given.origin}")
+            notes = (*notes, f"`{error.parameter}` is {show_value(given.value)}, from {given.origin}")
         repairs = () if found is None or isinstance(found, str) else (found,)
         help = found if isinstance(found, str) else error.help
         if repairs:
@@ -66,7 +69,7 @@ class Repairs:
         return ProblemError(error.code, error.message, where, notes=notes, help=help, causes=causes, repairs=repairs)
 
     def explanation(self, error: OpError, op: Op, reads: Reads, span: Span) -> tuple[tuple[str, ...], Found]:
-        """The facts that led to a refusal of the op at `span`, and a repair if one was found, or advice."""
+        """The facts that led to the error, and a repair or advice if one was found."""
         if error.code in (CHANNELS_DIFFER, SIZES_DIFFER) and len(reads.refs) > 1:
             return self.disagreement(error.code, op, reads, span)
         notes = self.trace.facts(reads)
@@ -75,20 +78,20 @@ class Repairs:
         return notes, None
 
     def disagreement(self, code: str, op: Op, reads: Reads, span: Span) -> tuple[tuple[str, ...], Found]:
-        """The inputs that agree in a row, each odd one with what made it so, and a repair if a small change is one."""
+        """Notes on the inputs that agree, on each odd one with its cause, and a repair if a small change suffices."""
         aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         named = list(self.trace.named(reads))
         counts = Counter(aspect(self.trace.type_of(ref)) for _, ref in named)
         usual = counts.most_common(1)[0][0]
-        even = [each for each in named if aspect(self.trace.type_of(each[1])) == usual]
-        odd = [each for each in named if aspect(self.trace.type_of(each[1])) != usual]
-        if len(even) == 1:  # nothing says which of them is meant
+        even = [pair for pair in named if aspect(self.trace.type_of(pair[1])) == usual]
+        odd = [pair for pair in named if aspect(self.trace.type_of(pair[1])) != usual]
+        if len(even) == 1:  # with two inputs neither is the odd one
             even, odd = [], named
-        notes = [" · ".join(f"{name} {self.trace.type_of(ref)}" for name, ref in row) for row in in_rows(even)]
+        notes = [" · ".join(f"`{name}` {self.trace.type_of(ref)}" for name, ref in row) for row in in_rows(even)]
         for name, ref in odd[:6]:
             cause = self.trace.cause(ref, aspect)
-            notes.append(f"{name} {self.trace.type_of(ref)}{f', because of {cause}' if cause else ''}")
-        maps = [each for each in named if self.trace.type_of(each[1]).is_map]
+            notes.append(f"`{name}` {self.trace.type_of(ref)}{f', because of {cause}' if cause else ''}")
+        maps = [pair for pair in named if self.trace.type_of(pair[1]).is_map]
         found: Found = None
         if aspect is sizes_of and len(maps) > 1:
             facts, found = self.off_by_one(op, named)
@@ -108,23 +111,23 @@ class Repairs:
                 if sides is None:
                     continue
                 before, after = self.trace.type_of(node.reads[0]), node.types[0]
-                types = [self.trace.type_of(each) for _, each in named]
+                types = [self.trace.type_of(read) for _, read in named]
                 types[place] = types[place].with_sizes(H=before.sizes[1], W=before.sizes[2])
                 if not _accepts(op, types):
                     continue
                 kernel, padding = (self.trace.words[index].get(name) for name in ("kernel", "padding"))
                 text = [
-                    f"{name} {show_value(given.value)}"
+                    f"{name}: {show_value(given.value)}"
                     for name, given in (("kernel", kernel), ("padding", padding))
                     if given
                 ]
                 grown = after.sizes[1] > before.sizes[1] or after.sizes[2] > before.sizes[2]
-                fact = f"{', '.join(text)} at stride 1 gives one row too {'many' if grown else 'few'}"
+                fact = f"{in_backticks(text)} with stride 1 gives one row too {'many' if grown else 'few'}"
                 return [f"{fact}: {map_of(before)} becomes {map_of(after)}"], self.suggested_padding(index, sides)
         return [], None
 
     def suggested_padding(self, index: int, sides: tuple[int, ...]) -> Repair:
-        """How a node keeps the size of its map."""
+        """The repair that makes a node keep the size of its map."""
         node = self.trace.nodes[index]
         if node.op == "conv":
             return self.repair(index, {"padding": "same"})
@@ -132,7 +135,7 @@ class Repairs:
         return PadRepair(node.op, node.span, pad_before(sides, node.op), padding.origin if padding else None)
 
     def rounding(self, named: list[tuple[str, Ref]]) -> str | None:
-        """A map that does not divide evenly has another size once made smaller and larger again, as in a U-Net."""
+        """A size that is not divisible changes when a map is down- and upsampled, as in a U-Net."""
         for _, ref in named:
             factor = max((self.growth(self.trace.nodes[index]) for index in self.trace.chain(ref)), default=1)
             found, behind = self.trace.type_of(ref), self.trace.behind(ref)
@@ -146,14 +149,14 @@ class Repairs:
         return None
 
     def shrunk(self, map_: TensorType) -> int:
-        """By which factor a map is smaller than the network's input."""
+        """The factor by which a map is smaller than the network's input."""
         input_ = self.trace.type_of(Ref(-1))
         if not input_.is_map:
             return 1
         return max(1, *(round(large / small) for large, small in zip(input_.sizes[1:], map_.sizes[1:], strict=True)))
 
     def growth(self, node: Node) -> int:
-        """By which factor an op enlarges a map."""
+        """The factor by which an op enlarges a map."""
         after = node.types[0]
         before = self.trace.type_of(node.reads[0]) if len(node.reads) == 1 else after
         if not (before.is_map and after.is_map) or node.op not in ENLARGING:
@@ -163,7 +166,7 @@ class Repairs:
         return max(-(-large // small) for large, small in zip(after.sizes[1:], before.sizes[1:], strict=True))
 
     def projection(self, op: Op, named: list[tuple[str, Ref]], span: Span) -> Repair | None:
-        """A shortcut beside a branch that changes the shape needs a 1×1 convolution of that stride and width."""
+        """A shortcut around a branch that changes the shape needs a 1×1 convolution with the same stride and width."""
         if len(named) != 2:
             return None
         for (name, ref), (_, other) in (named, named[::-1]):
@@ -175,7 +178,7 @@ class Repairs:
                 continue
             shrunk = tuple((size - 1) // stride + 1 for size in short.sizes[1:])
             projected = short.with_sizes(C=long.channels, H=shrunk[0], W=shrunk[1])
-            types = [projected if each == ref else self.trace.type_of(each) for _, each in named]
+            types = [projected if read == ref else self.trace.type_of(read) for _, read in named]
             if _accepts(op, types):
                 strided = f", stride: {stride}" if stride > 1 else ""
                 conv = f"{{op: conv, from: {name}, out: {long.channels}, kernel: 1{strided}}}"
@@ -185,7 +188,7 @@ class Repairs:
     def other_parameters(
         self, op: Op, named: list[tuple[str, Ref]], target: Any, aspect: Callable[[TensorType], Any]
     ) -> Repair | None:
-        """One change of one node that gives every odd input the target, found by trying."""
+        """A change of one node that gives the odd input the target shape, found by trying."""
         odd = [ref for _, ref in named if aspect(self.trace.type_of(ref)) != target]
         if len(odd) != 1 or odd[0].node < 0:
             return None
@@ -203,7 +206,7 @@ class Repairs:
         return None
 
     def after(self, chain: list[int], change: Mapping[str, Any]) -> TensorType | None:
-        """The type at the near end of a chain, its far end changed; None where that is refused."""
+        """The type at the end of a chain when its first node is changed; None if an op rejects that."""
         far = self.trace.nodes[chain[-1]]
         try:
             type_ = _single(infer_types(dataclasses.replace(far.operation, **change), _types(self.trace, far)))
@@ -214,7 +217,7 @@ class Repairs:
         return type_
 
     def repair(self, index: int, change: Mapping[str, Any]) -> Repair:
-        """Other values for parameters of a node as data."""
+        """A repair that sets parameters of a node."""
         node, given = self.trace.nodes[index], self.trace.words[index]
         settings = [
             Setting(name, _shown(value), given[name].origin if name in given else None)
@@ -224,7 +227,7 @@ class Repairs:
 
 
 def _missing_sides(node: Node, before: TensorType) -> tuple[int, ...] | None:
-    """The uneven padding with which an even window at stride 1 would keep the map's size, if it has an even one."""
+    """The asymmetric padding with which an even window at stride 1 keeps the map's size; None if not applicable."""
     op, after = node.operation, node.types[0]
     if not isinstance(op, Conv | MaxPool | AvgPool) or not (before.is_map and after.is_map):
         return None
@@ -237,7 +240,7 @@ def _missing_sides(node: Node, before: TensorType) -> tuple[int, ...] | None:
 
 
 def _changes(op: Op, target: Any, aspect: Callable[[TensorType], Any]) -> Iterator[dict[str, Any]]:
-    """Small changes of an op that authors forget, likeliest first."""
+    """Parameters of an op that authors often forget, likeliest first."""
     fields = fields_of(type(op))
     if aspect is channels_of:
         if "out" in fields:

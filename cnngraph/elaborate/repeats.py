@@ -1,4 +1,4 @@
-"""Repeats: the rounds of a node, each reading what `carry` says."""
+"""Repeats: the iterations of a node, each reading what `carry` says."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from cnngraph.elaborate.values import Bound, Given, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, NodeSpec, Word
 
 DIGITS = "0123456789"
 
 
 class Walker(Protocol):
-    """What a repeat needs of the walk around it."""
+    """The part of the walker that a repeat uses."""
 
     budget: Budget
     maker: Maker
@@ -33,7 +33,7 @@ class Walker(Protocol):
         """What a node reads."""
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
-        """What a node is whose `when` is false."""
+        """The value of a node whose `when` is false."""
 
     def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
         """The op, block or nodes of a node."""
@@ -50,7 +50,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
 
 @dataclass(slots=True)
 class _Repeat:
-    """One repeat while it is elaborated: `items` is what `$item` is in each iteration."""
+    """One repeat while it is elaborated; `items` are the values of `$item`."""
 
     walker: Walker
     child: NodeSpec
@@ -65,14 +65,14 @@ class _Repeat:
     joined: Tensors | None = None  # their concatenation; an absent iteration leaves it to the next
 
     def run(self, block: BlockSpec | None) -> Bound:
-        """All iterations, and the node or scope that they make."""
+        """Elaborate all iterations, and the scope around them."""
         child, maker = self.child, self.walker.maker
         start = len(maker.nodes)
         if child.flat:
             self.level = self.place.level
             self.place.slot.append(self.slot)
             if self.concat_has_its_name:
-                self.place.take()  # so no iteration may
+                self.place.take()  # reserved, so that no iteration takes it
         else:
             self.level = Level(self.place.take())
         self.bound = Bound(None, child.span, self.level.path, flat=child.flat, start=start)
@@ -94,7 +94,7 @@ class _Repeat:
         return self.child.repeat.carry
 
     def iterations(self) -> Tensors | None:
-        """Each iteration in turn, reading what `carry` says; the value of the whole, None if one of them failed."""
+        """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
         self.so_far = self.reads.values[0].refs if self.reads.values else ()
         results: list[Ref] = []
         value = self.reads.wire
@@ -103,14 +103,14 @@ class _Repeat:
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))
             del self.walker.budget.chain[depth:]
             place = Place(self.level, self.slot, _iteration_name(self.child, number, self.env), self.child.span)
-            self.walker.budget.enter_round(number, place.peek(), self.child.span)
+            self.walker.budget.enter_iteration(number, place.peek(), self.child.span)
             bound = self.iteration(number, item, self.carried(number, value, place), place)
             self.keep(bound)
             if bound.value is None:
                 return None
             value = bound.value
             if self.carry == "none":
-                spend(len(value.refs))
+                count_steps(len(value.refs))
                 results += value.refs
             if self.carry == "concat" and not bound.absent:
                 self.so_far += value.refs
@@ -127,32 +127,34 @@ class _Repeat:
         if self.carry == "concat":
             self.joined = self.joined or self.concat(self.so_far, f"{place.peek()}.in")
             before = self.joined
-        return Reads((before, *self.reads.values[1:]), ("the round before", *self.reads.names[1:]), self.reads.explicit)
+        return Reads(
+            (before, *self.reads.values[1:]), ("the previous iteration", *self.reads.names[1:]), self.reads.explicit
+        )
 
     def keep(self, bound: Bound) -> None:
-        """Make an iteration's names known to those who read it by path."""
-        self.bound.rounds.append(bound)
+        """Make an iteration's names available to paths."""
+        self.bound.iterations.append(bound)
         if bound.flat:
             self.bound.names.join(bound.names)
         elif bound.path:
             self.bound.names.put(bound.path[len(self.level.path) + 1 if self.level.path else 0 :], bound)
 
     def iteration(self, number: int, item: Any, reads: Reads, place: Place) -> Bound:
-        """One iteration: the keys of the node without its repeat, over them the row, `first` and `last`."""
+        """One iteration: the node without its repeat, with the parameters of its row, `first` and `last` applied."""
         child, repeat = self.child, self.child.repeat
         assert repeat is not None
-        if own := read_by_rounds(child):
-            named = self.walker.reads(replace(child, reads=own), self.env.round(number, item, reads), (None, ""))
+        if own := read_per_iteration(child):
+            named = self.walker.reads(replace(child, reads=own), self.env.iteration(number, item, reads), (None, ""))
             reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True)
-        env = self.env.round(number, item, reads)
+        env = self.env.iteration(number, item, reads)
         overlay = _row_words(item, child)
         for entries, holds in ((repeat.first, number == 0), (repeat.last, number == len(self.items) - 1)):
             if holds:
                 overlay.update({entry.key: env.given(entry.key_span, entry.value) for entry in entries})
         when, expect, otherwise = (overlay.pop(key, None) for key in ("when", "expect", "else"))
         if otherwise is not None and when is None:
-            message = f"else goes with when, and iteration {number} of {child.name} has no when"
-            raise ProblemError("E109", message, otherwise.key_span, help="add when: beside it")
+            message = f"`else` requires `when`, which iteration {number} of `{child.name}` does not have"
+            raise ProblemError("E109", message, otherwise.key_span, help="add `when` next to it")
         if when is not None and not _row_truth(when, env):
             words = _paths(otherwise) if otherwise else None
             return self.walker.absent(replace(child, otherwise=words), env, reads)
@@ -163,7 +165,7 @@ class _Repeat:
         return bound
 
     def concat(self, refs: tuple[Ref, ...], path: str) -> Tensors:
-        """The concatenation that `carry: concat` implies, which can be read by its path as any node."""
+        """The concatenation that `carry: concat` implies, which can be read by its path like any node."""
         maker, span = self.walker.maker, self.child.span
         before = len(maker.nodes)
         value = maker.concat(refs, path, self.slot, span)
@@ -173,21 +175,21 @@ class _Repeat:
         return value
 
     def concat_path(self) -> str:
-        """The path of the concatenation that is the value of a `carry: concat`."""
+        """The path of the final concatenation of a `carry: concat`."""
         if not self.child.flat:
             return f"{self.level.path}.concat"
         if self.concat_has_its_name:
             return self.place.take()
-        last = next((bound.path for bound in reversed(self.bound.rounds) if bound.path and not bound.flat), None)
+        last = next((bound.path for bound in reversed(self.bound.iterations) if bound.path and not bound.flat), None)
         if last is None and self.bound.start < len(self.walker.maker.nodes):
             last = self.walker.maker.nodes[-1].path
         return f"{last or self.place.peek()}.concat"  # place.peek(): every iteration passed its input through
 
     @property
     def concat_has_its_name(self) -> bool:
-        """Whether the concatenation of a flat repeat has the node's name: where an iteration may have it, too.
+        """Whether the concatenation of a flat repeat takes the node's name, because an iteration could take it.
 
-        Else it takes none, since a flat block brings that name into the scope around it, where other nodes may have it.
+        Otherwise it takes no name, since in a flat block the name may belong to another node of the outer scope.
         """
         name = self.place.name
         first = _iteration_name(self.child, 0, self.env) if self.carry == "concat" and name else None
@@ -198,7 +200,7 @@ class _Repeat:
         maker, bound, child = self.walker.maker, self.bound, self.child
         names = [word.text for word in block.inputs] if block and block.inputs else ["in"]
         values = self.reads.values if len(names) == len(self.reads.values) else (self.reads.joined,)
-        if read_by_rounds(child):
+        if read_per_iteration(child):
             names, values = ["in"], (Tensors(self.outside(), True),)
         return Scope(
             path=bound.path,
@@ -214,24 +216,24 @@ class _Repeat:
         )
 
     def outside(self) -> tuple[Ref, ...]:
-        """The tensors that the iterations' nodes read from before them, each once."""
+        """The tensors from outside that the iterations read, without duplicates."""
         start, stop = self.bound.start, self.bound.stop
         nodes = self.walker.maker.nodes[start:stop]
         return tuple(dict.fromkeys(ref for node in nodes for ref in node.reads if ref.node < start))
 
 
 def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place, block: BlockSpec | None) -> Bound:
-    """The iterations on something else, as shared modules."""
-    if read_by_rounds(child):
-        message = f"each round of {child.name} reads something of its own, so they cannot run on another input"
-        raise ProblemError("E307", message, place.span, help=f"share a single round, as {child.name}.0")
+    """Run the iterations again on another input, as shared modules."""
+    if read_per_iteration(child):
+        message = f"`{child.name}` cannot be shared: every iteration reads a different input"
+        raise ProblemError("E307", message, place.span, help=f"share a single iteration, such as `{child.name}.0`")
     return repeat(walker, child, env, reads, place, block)
 
 
-def read_by_rounds(child: NodeSpec) -> tuple[Word, ...]:
-    """The last words of a repeat's `from`, where each round has a path of its own in place of them: `$i` is in one.
+def read_per_iteration(child: NodeSpec) -> tuple[Word, ...]:
+    """The trailing paths in a repeat's `from` that are resolved in each iteration, because one contains a `$`.
 
-    What is carried is read once. Where nothing is, every round reads what it names itself.
+    The carried input is resolved once; with `carry: none`, all paths are resolved in each iteration.
     """
     if child.repeat is None or child.reads is None:
         return ()
@@ -240,13 +242,13 @@ def read_by_rounds(child: NodeSpec) -> tuple[Word, ...]:
 
 
 def read_once(child: NodeSpec) -> NodeSpec:
-    """The node with only that in its `from` which is the same in every round."""
-    varying = len(read_by_rounds(child))
+    """The node with only those paths in its `from` that are the same in every iteration."""
+    varying = len(read_per_iteration(child))
     return replace(child, reads=child.reads[:-varying]) if child.reads and varying else child
 
 
 def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
-    """What `$item` is in each round."""
+    """The values of `$item`."""
     value = env.always(count, "repeat")
     items: list[Any]
     if isinstance(value, list | tuple):
@@ -255,8 +257,8 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
         try:
             number = Int(0).convert(value)
         except FieldError as error:
-            message = f"repeat {error.message}"
-            help = error.help or "repeat: 4, or a list of rows"
+            message = f"`repeat` {error.message}"
+            help = error.help or "write a number of iterations (`repeat: 4`) or a list of rows"
             raise ProblemError("E205", message, count.span, help=help) from None
         walker.budget.visit(count.span, len(walker.maker.nodes), number)
         items = [None] * number
@@ -265,7 +267,7 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
 
 
 def _iteration_name(child: NodeSpec, number: int, env: Env) -> Word | None:
-    """`denselayer1` counts on with the rounds."""
+    """The name of an iteration: the number at the end of `denselayer1` is incremented."""
     assert child.repeat is not None
     word = child.repeat.name
     if word is None:
@@ -273,8 +275,8 @@ def _iteration_name(child: NodeSpec, number: int, env: Env) -> Word | None:
     text = env.text(word)
     stem = text.rstrip(DIGITS)
     if stem == text:
-        message = f"name is the first round's name and must end in a number, got {text}"
-        raise ProblemError("E205", message, word.span, help=f"name: {text}1")
+        message = f"`name` names the first iteration and must end in a number, got `{text}`"
+        raise ProblemError("E205", message, word.span, help=f"write `name: {text}1`")
     digits = text[len(stem) :]
     return Word(f"{stem}{int(digits) + number:0{len(digits)}}", word.span)
 
@@ -284,7 +286,7 @@ def _row_words(item: Any, child: NodeSpec) -> dict[str, Given]:
         return dict(item.given)
     if isinstance(item, Mapping):
         span = child.span
-        return {key: Given(span, span, each, span) for key, each in item.items()}
+        return {key: Given(span, span, cell, span) for key, cell in item.items()}
     return {}
 
 
@@ -292,7 +294,7 @@ def _paths(given: Given) -> tuple[Word, ...]:
     """The paths of an `else` in a row: one, or a list."""
     decide(given.sized, "else", given.span)
     values = given.value if isinstance(given.value, list) else [given.value]
-    return tuple(Word(str(each), given.span) for each in values)
+    return tuple(Word(str(value), given.span) for value in values)
 
 
 def _row_truth(when: Given, env: Env) -> bool:
@@ -301,5 +303,5 @@ def _row_truth(when: Given, env: Env) -> bool:
     if isinstance(value, str):
         value = env.decided(value, when.span, "when")
     if not isinstance(value, bool):
-        raise ProblemError("E205", f"when must be true or false, got {show_value(value)}", when.span)
+        raise ProblemError("E205", f"`when` must be true or false, got `{show_value(value)}`", when.span)
     return value

@@ -1,4 +1,4 @@
-"""Modules that run again: what can be shared, and whether it runs on other inputs as it is."""
+"""Shared modules: what can be shared, and whether it fits other inputs."""
 
 from __future__ import annotations
 
@@ -15,58 +15,61 @@ from cnngraph.tensor_type import TensorType
 
 
 def shareable(word: Word, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:
-    """How a node runs again. Raises ProblemError where it has no module that could."""
-    notes = (f"{word} is at {owner.span}",)
+    """The function that elaborates a node again. Raises ProblemError if it has no module to share."""
+    notes = (f"`{word}` is at {owner.span}",)
     if owner.value is None:
         raise UnknownError
     if owner.unused or (owner.start < owner.stop and unused.issuperset(range(owner.start, owner.stop))):
-        message = f"{word} is marked unused, so its module never runs, and nothing can share it"
-        raise ProblemError("E312", message, word.span, notes=notes, help="drop unused there")
+        message = f"`{word}` is marked `unused`, so its module cannot be shared"
+        raise ProblemError("E312", message, word.span, notes=notes, help="remove `unused` there")
     if owner.flat:
-        message = f"{word} is flat, so it has no module of its own that could be shared"
-        raise ProblemError("E307", message, word.span, notes=notes, help="share its nodes one by one, or drop flat")
+        message = f"`{word}` is `flat`, so it has no module to share"
+        raise ProblemError("E307", message, word.span, notes=notes, help="share its nodes one by one, or remove `flat`")
     if owner.shares:
-        message = f"{word} shares {owner.shares}, and has no module of its own"
-        raise ProblemError("E307", message, word.span, notes=notes, help=f"share: {owner.shares}")
+        message = f"`{word}` shares the module of `{owner.shares}` and has none of its own"
+        raise ProblemError("E307", message, word.span, notes=notes, help=f"write `share: {owner.shares}`")
     inside = next((node for node in nodes[owner.start : owner.stop] if node.shares), None)
     if inside is not None:
-        message = f"{word} cannot be shared: inside, {inside.path} shares {inside.shares}"
+        message = f"`{word}` cannot be shared: inside it, `{inside.path}` shares `{inside.shares}`"
         raise ProblemError("E307", message, word.span, notes=notes)
     if owner.absent or owner.again is None:
-        raise ProblemError("E307", f"{word} is no module that could be shared", word.span)
+        raise ProblemError("E307", f"`{word}` has no module to share", word.span)
     return owner.again
 
 
 def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, str] | None:
-    """What the nodes made since `start` need that the owner's modules do not have, and the first place of it."""
+    """The first difference between the nodes created since `start` and the owner's: what differs, and a note."""
     mine, theirs = maker.nodes[start:], maker.nodes[owner.start : owner.stop]
     whole = len(theirs) != 1 or theirs[0].path != owner.path
     for a, b in zip(mine, theirs, strict=False):
         if a.path[len(path) :] != b.path[len(owner.path) :] or a.op != b.op:
-            return "other operations", f"{a.path} would be {a.op}, where {owner.path} has {b.path}, {b.op}"
+            return (
+                "other operations",
+                f"`{a.path}` would be `{a.op}`, but `{owner.path}` has `{b.path}`, which is `{b.op}`",
+            )
         if a.operation != b.operation:
-            return "other parameters", f"the parameters of {b.path} would differ"
+            return "other parameters", f"the parameters of `{b.path}` would be different"
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
-                wanted, found = (show_sizes(each) if each is not None else "missing" for each in (shape, have))
-                return "other weights", f"{name} would be {wanted}, but {b.path}.{name} is {found}"
-        here, there = ([maker.type_of(ref) for ref in each.reads] for each in (a, b))
+                wanted, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
+                return "other weights", f"`{name}` would be {wanted}, but `{b.path}.{name}` is {found}"
+        here, there = ([maker.type_of(ref) for ref in node.reads] for node in (a, b))
         if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
             made, wanted = (_written(a.operation, types)[0] for types in (there, here))
-            return "another module", f"{b.path} is {made}, and would be {wanted}"
+            return "another module", f"`{b.path}` is `{made}`, but would be `{wanted}`"
     if len(mine) != len(theirs):
-        return "other operations", f"it would have {len(mine)} operations, but {owner.path} has {len(theirs)}"
+        return "other operations", f"it would have {len(mine)} operations, but `{owner.path}` has {len(theirs)}"
     return None
 
 
 def fits_in_scope(op: Op, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-    """The same as `Op.fits` for a part of a module, whose expressions are shared as its modules are."""
+    """`Op.fits` for a node inside a shared module, whose expressions must be the same, too."""
     return op.fits(made_for, inputs) and (not op.is_stateless or _written(op, made_for) == _written(op, inputs))
 
 
 def _written(op: Op, types: Sequence[TensorType]) -> tuple[str, ...]:
-    """What an operation is in generated code: a constructor call, or an expression and its module in nn.Sequential."""
+    """An operation in generated code: a constructor call, or an expression and its module in nn.Sequential."""
     if (made := op.layer(*types)) is not None:
         return (str(made),)
     code = op.code(tuple(f"x{number}" for number in range(len(types))), *types)

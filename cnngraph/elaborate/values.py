@@ -1,4 +1,4 @@
-"""What names stand for while a network is elaborated: tensors, evaluated keys, nodes and what is inside them."""
+"""Values during elaboration: tensors, evaluated parameters, nodes and the names inside them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from cnngraph.diagnostics import Span
 from cnngraph.elaborate.messages import UnknownError
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 
 
 class Tensors(NamedTuple):
-    """What a node gives: one tensor, or a flat list of them."""
+    """The value of a node: one tensor, or a flat list of tensors."""
 
     refs: tuple[Ref, ...]
     is_list: bool = False
 
 
 class Given(NamedTuple):
-    """An evaluated word: its value, where its name and its value stand, and where the value was first written.
+    """An evaluated parameter: its value, the spans of its key and value, and where the value was first written.
 
-    The last two differ where the text is a bare `$param`. `meant` is the expression that a text may have been meant as.
-    `sized` is there where the value was computed from sizes of tensors.
+    The last two differ for a bare `$param`. `meant` is the expression that a string may stand for. `sized` is set if
+    the value was computed from sizes of tensors.
     """
 
     key_span: Span
@@ -36,16 +36,16 @@ class Given(NamedTuple):
 
 
 class Row(dict[str, Any]):
-    """A table's values, with the place of each in `given`."""
+    """The values of a mapping; `given` has their locations."""
 
     given: dict[str, Given]
 
 
 @dataclass(slots=True)
 class Bound:
-    """What a name stands for: the value (None: unknown, since it failed), and the names inside.
+    """What a name refers to: its value (None: unknown because of an error) and the names inside.
 
-    `flat`: its nodes are in the scope around it, and it has no module. `rounds` are the iterations of a repeat.
+    `flat`: its nodes belong to the outer scope, and it has no module. `iterations` are those of a repeat.
     """
 
     value: Tensors | None
@@ -59,37 +59,37 @@ class Bound:
     stop: int = 0
     again: Callable[..., Bound] | None = None
     shares: str = ""  # whose module it runs
-    rounds: list[Bound] = field(default_factory=list)
+    iterations: list[Bound] = field(default_factory=list)
 
     def tensors(self) -> Tensors:
-        """The value; raises UnknownError where there is none."""
+        """The value; raises UnknownError if it is unknown."""
         if self.value is None:
             raise UnknownError
         return self.value
 
 
 class Reach(dict[str, Bound]):
-    """The nodes in reach by name, and the rivals of each: `flat` may bring a node of the same name into a scope.
+    """The visible nodes by name, and further nodes of the same name, which `flat` may bring into a scope.
 
-    A path that begins with such a name is ambiguous where the two differ.
+    A path that begins with such a name is ambiguous if the nodes differ.
     """
 
     __slots__ = ("later", "rivals")
 
     def __init__(self) -> None:
         self.rivals: dict[str, list[Bound]] | None = None  # most nodes have no names inside, let alone rivals
-        self.later: Set[str] = frozenset()  # nodes of the scope that are elaborated after the one at hand
+        self.later: Set[str] = frozenset()  # nodes of the scope that are elaborated after the current one
 
     def put(self, name: str, bound: Bound) -> None:
-        """Give a node its own name in the scope."""
+        """Add a node under its name."""
         known = self.get(name)
         if known is not None and known is not bound:
             self.add_rivals(name, [known])
         self[name] = bound
 
     def join(self, inner: Reach) -> None:
-        """Bring the names inside a flat node into the scope around it."""
-        spend(len(inner))
+        """Add the names inside a flat node."""
+        count_steps(len(inner))
         for name, bound in inner.items():
             if self.setdefault(name, bound) is not bound:
                 self.add_rivals(name, [bound])
@@ -97,13 +97,13 @@ class Reach(dict[str, Bound]):
             self.add_rivals(name, bounds)
 
     def add_rivals(self, name: str, bounds: list[Bound]) -> None:
-        """Keep nodes that have the same name."""
+        """Add further nodes of the same name."""
         if self.rivals is None:
             self.rivals = {}
         self.rivals.setdefault(name, []).extend(bounds)
 
     def all(self, name: str) -> list[Bound]:
-        """Every node of that name, the scope's own first."""
+        """All nodes of that name, the scope's own first."""
         known = self.get(name)
         if known is None:
             return []
@@ -119,20 +119,20 @@ class Reads(NamedTuple):
 
     @property
     def refs(self) -> tuple[Ref, ...]:
-        """All tensors, lists spread."""
+        """All tensors, with lists flattened."""
         if len(self.values) == 1:
             return self.values[0].refs
-        spend(sum(len(each.refs) for each in self.values))
-        return tuple(ref for each in self.values for ref in each.refs)
+        count_steps(sum(len(value.refs) for value in self.values))
+        return tuple(ref for value in self.values for ref in value.refs)
 
     @property
     def joined(self) -> Tensors:
-        """The one value that inline nodes call `in`."""
+        """The single value that inline nodes see as `in`."""
         if len(self.values) == 1:
             return self.values[0]
         return Tensors(self.refs, True)
 
     @property
     def wire(self) -> Tensors:
-        """What an absent node is: its first input."""
+        """The value of an absent node: its first input."""
         return self.values[0] if self.values else Tensors((), True)

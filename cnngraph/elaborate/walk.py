@@ -1,4 +1,4 @@
-"""The walk through scopes, nodes and blocks, a node after those that it reads."""
+"""The walk through scopes, nodes and blocks; a node comes after those that it reads."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
-from cnngraph.elaborate.repeats import read_by_rounds, read_once, repeat
+from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import difference, shareable
 from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Tensors
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
-from cnngraph.language.expressions.values import spend
+from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
+from cnngraph.text import in_backticks
 
 
 @dataclass
 class Walker:
-    """Elaborates nodes one after another. `home` is the spec's own library, whose blocks see the file's params."""
+    """Elaborates nodes in order. `home` is the spec's own library, whose blocks see the file's params."""
 
     registry: Registry
     budget: Budget
@@ -40,7 +41,9 @@ class Walker:
     file_params: dict[str, Given]
     orders: Orders = field(init=False)
     unused: set[int] = field(default_factory=set)
-    passed_over: dict[int, str] = field(default_factory=dict)  # what an absent node would read, and why it does not
+    passed_over: dict[int, str] = field(
+        default_factory=dict
+    )  # nodes that only an absent node would read, and the note that says so
 
     def __post_init__(self) -> None:
         self.orders = Orders(self.reads_nothing)
@@ -48,7 +51,7 @@ class Walker:
     # -- scopes
 
     def children(self, scope: ScopeSpec, env: Env, level: Level, slot: Slot) -> Bound:
-        """Every node of a scope; the last one's value is the scope's."""
+        """Elaborate all nodes of a scope and return the last one, whose value is the scope's."""
         count = len(scope.children)
         bounds: list[Bound | None] = [None] * count
         slots: list[Slot] = [[] for _ in range(count)]
@@ -89,7 +92,7 @@ class Walker:
         return names[index - 1] or f"node {index - 1} of the list"
 
     def child_names(self, scope: ScopeSpec, env: Env, bounds: list[Bound | None]) -> list[str]:
-        """The names of a mapping's nodes with `$i` written out; a list's are empty, they are numbered as they come."""
+        """The evaluated names of a mapping's nodes; empty for a list, whose nodes are numbered."""
         if scope.numbered:
             return [""] * len(scope.children)
         names = []
@@ -103,7 +106,7 @@ class Walker:
         return names
 
     def node(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str], place: Place) -> Bound:
-        """One node, with its repeat, condition and checks; unknown where it fails."""
+        """Elaborate one node with its repeat, condition and checks. Its value is unknown if it has an error."""
         self.budget.visit(child.span, len(self.maker.nodes))
         depth = len(self.budget.chain)
         start = len(self.maker.nodes)
@@ -111,7 +114,7 @@ class Walker:
             if child.broken:
                 raise UnknownError
             reads = self.reads(read_once(child), env, above)
-            env = env.reading(reads if reads.values or not read_by_rounds(child) else None)
+            env = env.reading(reads if reads.values or not read_per_iteration(child) else None)
             if child.when is not None and not self.truth(child.when, env, "when"):
                 return self.absent(child, env, reads)
             if child.repeat is not None:
@@ -129,21 +132,25 @@ class Walker:
         except UnknownError:
             pass
         except RecursionError:
-            message = "blocks are nested too deeply here"
+            message = "blocks are nested too deeply"
             raise TooLargeError("E503", message, child.span) from None
         finally:
             del self.budget.chain[depth:]
         return Bound(None, child.span)
 
     def reads(self, child: NodeSpec, env: Env, above: tuple[Bound | None, str]) -> Reads:
-        """What a node's `from` names; without it the node above, for the first node `in`."""
+        """The inputs of a node: those in `from`, or else the node above, or `in` for the first node."""
         if child.reads is None:
             bound, name = above
             if bound is None:
                 if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
-                message = f"{place_name(child)} must say what it reads: there are inputs {' and '.join(env.inputs)}"
-                raise ProblemError("E321", message, child.span, help=f"from: {next(iter(env.inputs))}")
+                message = (
+                    f"{place_name(child)} must name its input: there are several, {in_backticks(env.inputs, ' and ')}"
+                )
+                raise ProblemError(
+                    "E321", message, child.span, help=f"add `from`, for example `from: {next(iter(env.inputs))}`"
+                )
             if bound.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
@@ -156,53 +163,55 @@ class Walker:
         return Reads(tuple(values), tuple(word.text for word in child.reads), True)
 
     def reads_unused(self, name: str, span: Span, bound: Bound) -> ProblemError:
-        note = f"{name} is marked at {bound.span}"
-        return ProblemError("E312", f"{name} is marked unused, so nothing can read it", span, notes=(note,))
+        note = f"`{name}` is at {bound.span}"
+        return ProblemError("E312", f"`{name}` is marked `unused`, so it cannot be read", span, notes=(note,))
 
     def reads_nothing(self, child: NodeSpec, library: Library) -> bool:
-        """Whether a node's op takes no tensor, as a free parameter does."""
+        """Whether a node's op has no inputs, such as a free parameter."""
         if child.op is None or "$" in child.op.text or library.find(child.op.text) is not None:
             return False
         known = self.registry.get(child.op.text)
         return known is not None and known.inputs == (0, 0)
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
-        """A node whose `when` is false is its `else`, or its first input."""
+        """The value of a node whose `when` is false: its `else`, or its first input."""
         value = reads.wire
         if child.otherwise is not None:
             found = [find(env, word).tensors() for word in child.otherwise]
             value = Reads(tuple(found), (), True).joined
         left = set(reads.refs).difference(value.refs)
         if left:
-            handed = "its else" if child.otherwise is not None else reads.names[0]
-            fact = f"{child.name}, which would read it, is absent here and hands on {handed} ({child.span})"
+            passed = "its `else`" if child.otherwise is not None else f"`{reads.names[0]}`"
+            fact = f"`{child.name}`, which would read it, is absent here and passes {passed} through ({child.span})"
             self.passed_over.update((ref.node, fact) for ref in left if ref.node not in self.passed_over)
         return Bound(value, child.when.span if child.when else child.span, absent=True)
 
     def truth(self, value: Value, env: Env, what: str) -> bool:
         result = env.always(value, what)
         if not isinstance(result, bool):
-            message = f"{what} must be true or false, got {show_value(result)}"
-            raise ProblemError("E205", message, value.span, help="compare: $x != 0")
+            message = f"`{what}` must be true or false, got `{show_value(result)}`"
+            raise ProblemError("E205", message, value.span, help="write a comparison such as `$x != 0`")
         return result
 
     # -- bodies
 
     def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
-        """What a node is, once: inline nodes, a shared module, or a use of an op or block."""
+        """Elaborate a node without its repeat: inline nodes, a shared module, or a use of an op or block."""
         if child.nodes is not None and "op" not in overlay:
             if overlay:
                 key, given = next(iter(overlay.items()))
-                raise ProblemError("E207", f"{key} is not a word of a node with nodes", given.key_span)
+                raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", given.key_span)
             return self.inline(child.nodes, child, reads, env, place)
         if child.share is not None and child.flat:
-            raise ProblemError("E109", "flat drops a level of names, and a shared module has none here", child.span)
+            raise ProblemError(
+                "E109", "`flat` cannot be combined with `share`: a shared module adds no level of names", child.span
+            )
         if child.share is not None and child.unused:
-            message = "unused builds a node for the keys of its weights, and a shared module has none of its own"
-            raise ProblemError("E109", message, child.span, help="remove unused, or share")
+            message = "`unused` cannot be combined with `share`: a shared module has no weights of its own"
+            raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
         if child.share is not None:
             return self.share(child.share, reads, env, place)
-        words = {each.key: env.given(each.key_span, each.value) for each in child.words}
+        words = {word.key: env.given(word.key_span, word.value) for word in child.words}
         words.update(overlay)
         other = words.pop("op", None)
         if other is not None:
@@ -217,7 +226,7 @@ class Walker:
         return _op_name(env.decided(op.text, op.span, "op"), op.span)
 
     def inline(self, scope: ScopeSpec, child: NodeSpec, reads: Reads, env: Env, place: Place) -> Bound:
-        """`nodes` on a node: a scope of its own, whose `in` is what the node reads."""
+        """Inline `nodes`: a nested scope whose `in` is the input of the node."""
         inputs = {"in": Bound(reads.joined, child.span)}
         bound = self.scope(scope, child.span, env.inside(inputs), "nodes", None, place, child.flat and not child.repeat)
         bound.again = lambda reads, place: self.inline(scope, child, reads, env, place)
@@ -226,7 +235,7 @@ class Walker:
     def scope(
         self, scope: ScopeSpec, span: Span, env: Env, kind: str, block: BlockSpec | None, place: Place, flat: bool
     ) -> Bound:
-        """A scope's nodes, under a level of their own unless it is flat."""
+        """A scope's nodes, with a level of names unless it is flat."""
         start = len(self.maker.nodes)
         if flat:
             inner: Slot = []
@@ -239,7 +248,7 @@ class Walker:
         last = self.children(scope, env, Level(path), slot)
         bound = Bound(last.value, span, path, env.names, start=start, stop=len(self.maker.nodes))
         if bound.stop > start:
-            inputs = tuple(Input(name, each.tensors().refs) for name, each in env.inputs.items())
+            inputs = tuple(Input(name, item.tensors().refs) for name, item in env.inputs.items())
             value = last.value.refs if last.value else ()
             tree = module_tree(path, slot, self.maker.nodes, self.maker.implicit)
             name = block.name.text if block else None
@@ -261,8 +270,8 @@ class Walker:
         if cls is None:
             raise no_such_op(op, library, self.registry)
         if child.flat and child.repeat is None:
-            message = f"flat drops a level of names, and the op {op} has none"
-            raise ProblemError("E109", message, child.span, help="remove flat")
+            message = f"`flat` has no effect on the op `{op}`, which contains no names"
+            raise ProblemError("E109", message, child.span, help="remove `flat`")
         bound = self.leaf(cls, words, reads, place, child)
         bound.again = lambda reads, place: self.leaf(cls, words, reads, place, child)
         return bound
@@ -270,7 +279,7 @@ class Walker:
     def block(
         self, block: BlockSpec, library: Library, words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec
     ) -> Bound:
-        """A use of a block: its params bound, then its body."""
+        """A use of a block: binds its params, then elaborates its body."""
         self.budget.visit(child.span, len(self.maker.nodes))
         if block.body.broken:
             raise UnknownError
@@ -290,7 +299,7 @@ class Walker:
             bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
         else:
             assert body.op is not None
-            inner = {each.key: env.given(each.key_span, each.value) for each in body.words}
+            inner = {word.key: env.given(word.key_span, word.value) for word in body.words}
             use = replace(child, flat=flat) if flat else child
             return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, use)
         bound.again = lambda reads, place: self.block(block, library, words, reads, place, child)
@@ -299,7 +308,7 @@ class Walker:
     # -- single operations
 
     def leaf(self, cls: type[Op], words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec) -> Bound:
-        """One op: its words typed, its shape inferred, and a node made of it."""
+        """A single op: converts its parameters, infers its shape and adds a node."""
         if cls.inputs == (0, 0) and not reads.explicit:
             reads = Reads((), (), False)
         path = place.take()
@@ -313,7 +322,7 @@ class Walker:
     # -- sharing
 
     def share(self, word: Word, reads: Reads, env: Env, place: Place) -> Bound:
-        """Run the module of another node again: elaborated anew with these inputs, and compared."""
+        """Share the module of another node: elaborate it again with these inputs and compare."""
         owner = find(env, word)
         again = shareable(word, owner, self.maker.nodes, self.unused)
         path = place.take()
@@ -327,30 +336,32 @@ class Walker:
             self.maker.sharing = self.budget.instead = None
             del self.budget.chain[depth:]
         self.maker.place_at(place.span, path, place.slot)
-        spend(bound.stop - start)
+        count_steps(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
             what, fact = found
-            notes = (f"{word} is at {owner.span}", fact, *self.maker.trace.facts(reads))
-            raise ProblemError("E307", f"{word} would need {what} for this input", word.span, notes=notes)
+            notes = (f"`{word}` is at {owner.span}", fact, *self.maker.trace.facts(reads))
+            raise ProblemError(
+                "E307", f"`{word}` cannot be shared: it would need {what} for this input", word.span, notes=notes
+            )
         bound.again, bound.shares = None, word.text
         return bound
 
 
 def _own_name(name: str, span: Span, env: Env) -> str:
-    """A node's name; raises ProblemError where a named input of the scope has it, and paths would lead to that."""
+    """A node's name. Raises ProblemError if it is the name of an input, which would hide the node."""
     if name in env.inputs and name != "in":
-        message = f"{name} is an input here, so no node can have this name"
-        raise ProblemError("E305", message, span, help="give the node another name")
+        message = f"`{name}` is the name of an input here, so a node cannot use it"
+        raise ProblemError("E305", message, span, help="rename the node")
     return name
 
 
 def place_name(child: NodeSpec) -> str:
     """A node's name in a message."""
-    return f"node {child.name}"
+    return f"node `{child.name}`"
 
 
 def _number(bound: Bound, place: Place) -> str:
-    """The number that a node of a list has, or would have had if it had not failed."""
+    """The number of a node in a list, even if it has an error."""
     path = bound.path or (place.path or place.skip() if bound.value is None else "")
     prefix = place.level.path
     return path[len(prefix) + 1 if prefix else 0 :]
@@ -358,5 +369,5 @@ def _number(bound: Bound, place: Place) -> str:
 
 def _op_name(value: Any, span: Span) -> Word:
     if not isinstance(value, str):
-        raise ProblemError("E205", f"op must be an op's or block's name, got {show_value(value)}", span)
+        raise ProblemError("E205", f"`op` must be the name of an op or block, got `{show_value(value)}`", span)
     return Word(value, span)

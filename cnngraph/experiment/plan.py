@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec
-from cnngraph.diagnostics import Diagnostic, Mistakes, SpecError, has_errors, warnings_of
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError, has_errors, warnings_of
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.experiment.model import Entrant, Experiment
 from cnngraph.experiment.reading import Described
@@ -152,7 +152,7 @@ class _Planner:
     """Walks the combinations and gathers what is wrong with them."""
 
     described: Described
-    mistakes: Mistakes = field(default_factory=Mistakes)
+    mistakes: DiagnosticList = field(default_factory=DiagnosticList)
     compiled: dict[tuple[int, tuple[Override, ...]], Compilation] = field(default_factory=dict)
 
     def trials(self) -> Iterator[Trial]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from cnngraph import terminal
 from cnngraph.diagnostics import SpecError
 from cnngraph.experiment.plan import Plan, Trial, other_runs
-from cnngraph.launch import free_cores
+from cnngraph.launch import Cores
 from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
-from cnngraph.train import Result, run_training
-from cnngraph.train.record.progress import Bar, Silent, duration
+from cnngraph.train import Request, Result, run_training
+from cnngraph.train.record.progress import Bar, Reporter, Silent, duration
 from cnngraph.train.record.records import Facts, Progress
 from cnngraph.train.record.run_folder import RunFolder
 
@@ -29,6 +30,35 @@ class Outcome:
 
     interrupted: bool
     failed: dict[str, SpecError]
+
+
+class Shown(Protocol):
+    """What a person sees of an experiment while it runs."""
+
+    def say(self, text: str) -> None:
+        """Show a line about the experiment or one of its runs."""
+
+    def reporter(self, label: str) -> Reporter:
+        """What is told of the run that the label names."""
+
+
+class Printed:
+    """A line on stdout for each run, below them a bar on a terminal; with `quiet` nothing."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = terminal.console()
+        self.told: set[str] = set()
+
+    def say(self, text: str) -> None:
+        """Print the line."""
+        if not self.quiet:
+            self.console.print(one_line(text))
+
+    def reporter(self, label: str) -> Reporter:
+        """The run's line, and a bar on a terminal."""
+        bar = Bar(self.console) if self.console.is_terminal and not self.quiet else None
+        return Lines(self.say, bar, label, self.told)
 
 
 @dataclass
@@ -65,7 +95,7 @@ class Lines(Silent):
         """Show what came out."""
         self.close()
         if not result.interrupted:
-            self.say(_line(self.label, result.accuracy, duration(result.seconds)))
+            self.say(run_line(self.label, result.accuracy, duration(result.seconds)))
 
     def close(self) -> None:
         """Take the bar away."""
@@ -74,60 +104,67 @@ class Lines(Silent):
 
 
 def run_experiment(
-    plan: Plan, root: Path, *, data_dir: Path | None = None, device: str | None = None, quiet: bool = False
+    plan: Plan,
+    root: Path,
+    *,
+    data_dir: Path | None = None,
+    device: str | None = None,
+    shown: Shown | None = None,
+    cores: Callable[[], Cores | None] | None = None,
 ) -> Outcome:
     """Train what is not trained yet, each run in a folder below `root`.
 
-    Ctrl-C ends the run at work with a checkpoint, and the experiment with it. A run whose loss is no number any more
-    is noted, and the next one begins.
+    `shown` is told what happens; by default it is printed. `cores` gives those that PyTorch's threads may
+    use in the next run. Ctrl-C ends the run at work with a checkpoint, and the experiment with it. A run whose loss is
+    no number any more is noted, and the next one begins.
     Raises SpecError where a folder holds another run, and for all else that ends a run.
     """
     if mistakes := other_runs(plan, root):
         raise SpecError(mistakes)
-    console = terminal.console()
-
-    def say(text: str) -> None:
-        if not quiet:
-            console.print(one_line(text))
-
+    shown = shown or Printed()
     failed: dict[str, SpecError] = {}
-    told: set[str] = set()
     for number, trial in enumerate(plan.trials, 1):
         label = f"{number:>{len(str(len(plan.trials)))}}/{len(plan.trials)}   {_label(trial, plan)}"
         folder = RunFolder(root / trial.folder)
         if folder.finished:
             row = read_run(folder.path)
-            say(_line(label, row.accuracy, "kept"))
+            shown.say(run_line(label, row.accuracy, "kept"))
             continue
-        bar = Bar(console) if console.is_terminal and not quiet else None
         try:
-            interrupted = _train(trial, folder, data_dir, device, Lines(say, bar, label, told))
+            interrupted = _train(trial, folder, data_dir, device, shown.reporter(label), cores)
         except KeyboardInterrupt:
             interrupted = True
         except SpecError as error:
             if error.diagnostics[0].code not in GO_ON_AFTER:
                 raise
             failed[trial.folder] = error
-            say(f"{label}   {error.diagnostics[0].message}")
+            shown.say(f"{label}   {error.diagnostics[0].message}")
             continue
         if interrupted:
             return Outcome(True, failed)
     return Outcome(False, failed)
 
 
-def _train(trial: Trial, folder: RunFolder, data_dir: Path | None, device: str | None, lines: Lines) -> bool:
+def _train(
+    trial: Trial,
+    folder: RunFolder,
+    data_dir: Path | None,
+    device: str | None,
+    reporter: Reporter,
+    cores: Callable[[], Cores | None] | None,
+) -> bool:
     """Train one run, or go on with it; whether Ctrl-C ended it."""
-    return run_training(
+    request = Request(
         trial.graph,
         trial.recipe,
-        spec_text=trial.spec_text,
+        trial.spec_text,
         out=folder.path,
         data_dir=data_dir,
         resume=folder.begun,
         device=device,
-        reporter=lines,
-        cores=free_cores(),
-    ).interrupted
+        cores=cores() if cores else None,
+    )
+    return run_training(request, reporter).interrupted
 
 
 def _label(trial: Trial, plan: Plan) -> str:
@@ -135,5 +172,6 @@ def _label(trial: Trial, plan: Plan) -> str:
     return f"{trial.variant:<{width}}   seed {trial.seed}"
 
 
-def _line(label: str, accuracy: float | None, end: str) -> str:
+def run_line(label: str, accuracy: float | None, end: str) -> str:
+    """The line of a run: its accuracy, and how it ended."""
     return f"{label}   {'' if accuracy is None else f'{100 * accuracy:.2f} %'}   {end}"

@@ -1,4 +1,4 @@
-"""Fixes of errors: changes of the text are tried, and those offered that remove the error and bring no other."""
+"""Fixes of errors: tries changes of the text and offers those that remove the error without causing another."""
 
 from cnngraph.fixes.search import with_fixes
 

@@ -1,4 +1,4 @@
-"""A change of the text that may be a fix, with what is said of it."""
+"""A change of the text that may be a fix, with its title."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cnngraph.diagnostics import Edit, Fix, Question
 
 @dataclass(frozen=True)
 class Candidate:
-    """A change that may be a fix; those that cost less are tried first.
+    """A change that may be a fix; cheaper ones are tried first.
 
-    Changes of one `guess` are values that the error itself does not speak for: where several of them would do, none is
-    offered, unless the author's own use elsewhere, `support`, clearly favours one. `setting` is what the change gives a
-    node, `conv padding: half`, where that may be what several nodes of an op lack.
+    Candidates with the same `guess` are values that the error does not imply: if several of them fix it, none is
+    offered unless `support`, the author's own uses elsewhere, clearly favours one. `setting` is the parameter that is
+    added, such as `conv padding: half`, if several nodes may lack it.
     """
 
     cost: float
@@ -25,10 +25,10 @@ class Candidate:
 
     @property
     def change(self) -> str:
-        """What would be changed, to be named beside other changes."""
+        """The change, for messages that list several."""
         return self.title.meant if isinstance(self.title, Question) else self.title
 
     @property
     def fix(self) -> Fix:
-        """The change as it is offered once it is verified."""
+        """The fix to offer once the change is verified."""
         return Fix(self.title, self.edits)

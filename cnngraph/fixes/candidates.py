@@ -1,4 +1,4 @@
-"""The changes that may be a fix of an error, by its code and its place."""
+"""The changes that may fix an error, by its code and location."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cnngraph.fixes.values import arguments, missing, values
 from cnngraph.fixes.written import Written
 
 EDGES = ("E301", "E304", "E312", "E315", "E316", "E321", "E402")
-SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # that YAML may read as something else
-SUGGESTED = 0.99  # what it costs to take the name that the error itself suggests, by all that is known at its place
+SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # errors that a YAML typo may cause
+SUGGESTED = 0.99  # the cost of the name that the error itself suggests, which knows the names available there
 
 
 def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Changes of a text that may be a fix."""
+    """Changes of a text that may fix the error."""
     if error.span is None:
         return
     is_here = error.span.source == written.source
@@ -57,7 +57,7 @@ def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def suggested(error: Diagnostic) -> Iterator[Candidate]:
-    """What the error itself suggests in place of the text that it is about."""
+    """The replacements that the error itself suggests."""
     assert error.span is not None
     if isinstance(error.help, Suggestion) and error.span.line == error.span.end_line:
         for rank, name in enumerate(error.suggestions):

@@ -1,7 +1,7 @@
-"""Two changes together, where no single one is a fix: the same slip made twice, or a slip that hides another one.
+"""Fixes of several changes, if no single one suffices: the same slip made twice, or a slip that hides another one.
 
-Many pairs of changes remove any error, and most of them mean nothing. So a pair is tried only if the two say the same
-of different nodes, or if each is a correction that would be offered on its own.
+Many pairs of changes remove an error by accident. So a pair is tried only if both make the same change to different
+nodes, or if each is a correction that would be offered by itself.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from cnngraph.fixes.candidates import candidates
 from cnngraph.fixes.trials import Errors, Trials, key_of
 from cnngraph.fixes.written import Written
 
-MOST_ALIKE = 12  # combinations of changes that say the same
+MOST_ALIKE = 12  # combinations of equal changes
 MOST_NODES = 6  # nodes that are combined
 LARGEST = 3  # nodes that one fix changes
-MOST_FIRST = 6  # corrections behind which another error shows
+MOST_FIRST = 6  # corrections that reveal another error
 MOST_SECOND = 8  # corrections of that error
-CERTAIN = 1.25  # what a correction costs at most that needs no further reason
+CERTAIN = 1.25  # the maximum cost of a correction that is plausible by itself
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A change that is no fix, and the errors of the text with it."""
+    """A change that is not a fix, and the errors that remain with it."""
 
     candidate: Candidate
     errors: tuple[Diagnostic, ...]
@@ -45,15 +45,15 @@ class Outcome:
 def combined(
     trials: Trials, error: Diagnostic, options: list[Candidate], outcomes: list[Outcome]
 ) -> tuple[Fix, Errors] | None:
-    """A fix of several changes, and what is left of the errors with it."""
+    """A fix of several changes, and the errors that remain with it."""
     return _alike(trials, error, options) or _hidden(trials, error, outcomes)
 
 
 def title_of(changes: tuple[Candidate, ...]) -> str:
-    """What is said of several changes: `did you mean conv, not cnov, and kernel, not kernal?`"""
-    if all(isinstance(each.title, Suggestion) for each in changes):
-        return Question(", and ".join(f"{each.change}, not {each.edits[0].span.text}" for each in changes))
-    shown = [f"write {each.change}" if isinstance(each.title, Question) else each.title for each in changes]
+    """The title of several changes: `` did you mean `conv`, not `cnov`, and `kernel`, not `kernal`? ``"""
+    if all(isinstance(change.title, Suggestion) for change in changes):
+        return Question(", and ".join(f"{change.change}, not `{change.edits[0].span.text}`" for change in changes))
+    shown = [f"write {change.change}" if isinstance(change.title, Question) else change.title for change in changes]
     return ", and ".join(shown)
 
 
@@ -64,7 +64,7 @@ def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple
     for changes in list(_combinations(options))[:MOST_ALIKE]:
         if trials.spent:
             return None
-        edits = tuple(edit for each in changes for edit in each.edits)
+        edits = tuple(edit for change in changes for edit in change.edits)
         after = trials.after(error, trials.texts(edits))
         if after is not None:
             return Fix(title_of(changes), edits), after
@@ -72,20 +72,20 @@ def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple
 
 
 def _combinations(options: list[Candidate]) -> Iterator[tuple[Candidate, ...]]:
-    """Changes of several nodes that give them the same value for the same parameter, likeliest first."""
+    """Combinations of changes that set the same parameter of several nodes to the same value, likeliest first."""
     groups: dict[str, list[Candidate]] = {}
-    for each in options:
-        if each.setting:
-            group = groups.setdefault(each.setting, [])
-            if all(each.edits != other.edits for other in group):
-                group.append(each)
+    for option in options:
+        if option.setting:
+            group = groups.setdefault(option.setting, [])
+            if all(option.edits != other.edits for other in group):
+                group.append(option)
     found = [
         changes
         for group in groups.values()
         for size in range(2, LARGEST + 1)
         for changes in combinations(group[:MOST_NODES], size)
     ]
-    yield from sorted(found, key=lambda changes: (len(changes), sum(each.cost for each in changes)))
+    yield from sorted(found, key=lambda changes: (len(changes), sum(change.cost for change in changes)))
 
 
 # -- a slip that hides another one
@@ -93,8 +93,8 @@ def _combinations(options: list[Candidate]) -> Iterator[tuple[Candidate, ...]]:
 
 def _hidden(trials: Trials, error: Diagnostic, outcomes: list[Outcome]) -> tuple[Fix, Errors] | None:
     before = Counter(map(key_of, trials.errors))
-    firsts = [each for each in outcomes if not each.candidate.guess and each.candidate.cost <= CERTAIN]
-    firsts = [each for each in firsts if _shown(error, each, before)]
+    firsts = [outcome for outcome in outcomes if not outcome.candidate.guess and outcome.candidate.cost <= CERTAIN]
+    firsts = [outcome for outcome in firsts if _shown(error, outcome, before)]
     for first in firsts[:MOST_FIRST]:
         texts = trials.texts(first.candidate.edits)
         for second in _seconds(trials, texts, _shown(error, first, before)[0]):
@@ -111,27 +111,27 @@ def _hidden(trials: Trials, error: Diagnostic, outcomes: list[Outcome]) -> tuple
 
 
 def _shown(error: Diagnostic, outcome: Outcome, before: Errors) -> list[Diagnostic]:
-    """The error that shows once another one is corrected; empty where there are several, or none at a place."""
+    """The error that a correction reveals; empty if there are none or several, or if it has no location."""
     after = Counter(map(key_of, outcome.errors))
     if after[key_of(error)] >= before[key_of(error)]:
         return []
-    new = [each for each in outcome.errors if key_of(each) in after - before]
+    new = [found for found in outcome.errors if key_of(found) in after - before]
     return new if len(new) == 1 and new[0].is_error and new[0].span else []
 
 
 def _seconds(trials: Trials, texts: dict[str, str], error: Diagnostic) -> list[Candidate]:
-    """Corrections of the error that shows once another one is corrected."""
+    """Corrections of the error that a first correction reveals."""
     assert error.span is not None
     name = error.span.source.name
     if name not in texts and name not in (trials.written.source.name, *trials.others):
         return []
     written = Written(Source(name, texts[name])) if name in texts else trials.written_of(name)
     found = sorted(candidates(written, error), key=lambda candidate: candidate.cost)
-    return [each for each in found if not each.guess and each.cost <= CERTAIN][:MOST_SECOND]
+    return [candidate for candidate in found if not candidate.guess and candidate.cost <= CERTAIN][:MOST_SECOND]
 
 
 def _applied(trials: Trials, texts: dict[str, str], edits: tuple[Edit, ...]) -> dict[str, str]:
-    """The texts that further edits change."""
+    """The texts that the edits change, changed."""
     found = {}
     for name in {edit.span.source.name for edit in edits}:
         text = texts.get(name, trials.written_of(name).text)
@@ -140,7 +140,7 @@ def _applied(trials: Trials, texts: dict[str, str], edits: tuple[Edit, ...]) -> 
 
 
 def _composed(trials: Trials, first: tuple[Edit, ...], second: tuple[Edit, ...]) -> tuple[Edit, ...]:
-    """Edits of the texts as they are written that do what the first ones and then the second ones do."""
+    """Edits of the original texts that have the effect of `first` followed by `second`."""
     found: list[Edit] = []
     for name in dict.fromkeys(edit.span.source.name for edit in (*first, *second)):
         ones, twos = ([edit for edit in edits if edit.span.source.name == name] for edits in (first, second))

@@ -1,4 +1,4 @@
-"""Wrong connections: other names in a `from`, a name more or less, another order, a node in between."""
+"""Wrong connections: other names in a `from`, an added or removed name, another order, an inserted node."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cnngraph.document import Listing, Scalar, Table
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written, WrittenNode, WrittenScope
 
-MOST_NODES = 16  # behind an error whose connections are tried
-MOST_NAMES = 8  # of a scope that are tried for one
+MOST_NODES = 16  # upstream of an error, whose connections are tried
+MOST_NAMES = 8  # of a scope that are tried instead of one
 MERGES = ("add", "concat", "mul", "sub", "maximum", "gate", "mean")
 SIZES_DIFFER = ("E202", "E203", "E204", "E208", "E209")
 SIMILAR_OPS = {
@@ -34,7 +34,7 @@ SIMILAR_OPS = {
 
 
 def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Changes of what the nodes behind an error read."""
+    """Changes of the inputs of the nodes upstream of an error."""
     if error.code == "E301" and not _is_elsewhere(written, error):
         return
     nodes = _nodes(written, error)
@@ -42,9 +42,9 @@ def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         unread = unread_names(written, node.scope)
         far = 0.1 * distance
         if error.code in SIZES_DIFFER and not unread:
-            far += 1.2  # what should be read there would be read by nothing
+            far += 1.2  # all nodes are used, so a wrong input is unlikely
         if error.code == "E301":
-            far += 0.7  # a name that is not known is rather misspelt
+            far += 0.7  # an unknown name is more likely misspelt
         if node.op in MERGES:
             far -= 0.4 if len(node.reads) < 2 else 0.0
         elif error.code == "E316":
@@ -57,31 +57,31 @@ def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def _is_elsewhere(written: Written, error: Diagnostic) -> bool:
-    """Whether the name that is not known is one of a node in another scope, or further down."""
+    """Whether the unknown name belongs to a node in another scope, or further down."""
     name = written.slice(error.span).partition(".")[0].strip("\"'") if error.span else ""
     return any(node.name == name for node in written.nodes)
 
 
 def _nodes(written: Written, error: Diagnostic) -> list[WrittenNode]:
-    """The nodes behind an error, nearest first; those beside an unread one too."""
+    """The nodes upstream of an error, nearest first; for an unused node also its siblings."""
     found: dict[int, WrittenNode] = {}
-    spans = [*([error.span] if error.span else []), *(each.span for each in error.causes if not each.key)]
+    spans = [*([error.span] if error.span else []), *(cause.span for cause in error.causes if not cause.key)]
     for span in spans:
         node = written.at(span) or (written.around(span) if span == error.span else None)
         if node is not None:
             found.setdefault(id(node), node)
     if error.code in ("E316", "E304", "E312") and found:
         first = next(iter(found.values()))
-        for each in first.scope.nodes:
-            found.setdefault(id(each), each)
-        for block in written.nodes:  # a block that does not read all of its inputs
+        for sibling in first.scope.nodes:
+            found.setdefault(id(sibling), sibling)
+        for block in written.nodes:  # a block with unused inputs
             if len(block.scope.inputs) > 1 and unread_names(written, block.scope):
                 found.setdefault(id(block), block)
     return list(found.values())
 
 
 def unread_names(written: Written, scope: WrittenScope) -> list[str]:
-    """The nodes of a scope that nothing reads, as far as the text shows."""
+    """The unused nodes of a scope, as far as the text shows."""
     read: set[str] = set()
     for position, node in enumerate(scope.nodes):
         if not node.get("from") and position:
@@ -92,16 +92,16 @@ def unread_names(written: Written, scope: WrittenScope) -> list[str]:
             entry = node.get(key)
             if entry:
                 read.update(re.findall(r"\w+", written.slice(entry.value.span)))
-    unread = [each.name for each in scope.nodes[:-1] if each.name and each.name not in read]
-    return unread + [each for each in scope.inputs if each not in read and len(scope.inputs) > 1]
+    unread = [sibling.name for sibling in scope.nodes[:-1] if sibling.name and sibling.name not in read]
+    return unread + [input_ for input_ in scope.inputs if input_ not in read and len(scope.inputs) > 1]
 
 
 def _names(written: Written, node: WrittenNode, unread: list[str]) -> list[str]:
-    """What a node might read, likeliest first: what nothing reads, then what stands near above it."""
-    position = next((at for at, each in enumerate(node.scope.nodes) if each is node), 0)
-    above = [each.name for each in reversed(node.scope.nodes[:position]) if each.name]
-    below = [each.name for each in node.scope.nodes[position + 1 :] if each.name and each.name in unread]
-    names = [each for each in unread if each != node.name] + above[:MOST_NAMES] + list(node.scope.inputs) + below
+    """Possible inputs of a node, likeliest first: unused nodes, then the nodes above it."""
+    position = next((at for at, sibling in enumerate(node.scope.nodes) if sibling is node), 0)
+    above = [sibling.name for sibling in reversed(node.scope.nodes[:position]) if sibling.name]
+    below = [sibling.name for sibling in node.scope.nodes[position + 1 :] if sibling.name and sibling.name in unread]
+    names = [name for name in unread if name != node.name] + above[:MOST_NAMES] + list(node.scope.inputs) + below
     return list(dict.fromkeys(names))
 
 
@@ -112,7 +112,7 @@ def _other_names(written: Written, node: WrittenNode, unread: list[str], far: fl
         yield from _new_from(written, node, names, unread, far)
         return
     place = f" at {entry.key_span}"
-    own = [str(each.value) for each in node.reads]
+    own = [str(read.value) for read in node.reads]
     for path in node.reads:
         for rank, name in enumerate(names):
             if name != path.value and name not in own:
@@ -121,58 +121,58 @@ def _other_names(written: Written, node: WrittenNode, unread: list[str], far: fl
                 base += 0.7 if _only_reader(node, str(path.value)) else 0.0
                 base += 0.5 if len(own) == 1 and (node.op in MERGES or isinstance(entry.value, Listing)) else 0.0
                 cost = base + 0.1 * rank + far
-                yield Candidate(cost, Question(f"{name}, not {path.value}{place}"), (Edit(path.span, name),))
+                yield Candidate(cost, Question(f"`{name}`, not `{path.value}`{place}"), (Edit(path.span, name),))
         yield from _other_part(path, far, place)
     if edit := written.remove_entry(entry):
-        left = any(_only_reader(node, str(each.value)) for each in node.reads)
+        left = any(_only_reader(node, str(read.value)) for read in node.reads)
         merges = node.op in MERGES or _reads_several(written, node)
         cost = 1.6 + (0.8 if left else 0.0) + (0.8 if merges else 0.0) + far
-        yield Candidate(cost, f"remove from: {written.slice(entry.value.span)}{place}", (edit,))
+        yield Candidate(cost, f"remove `from: {written.slice(entry.value.span)}`{place}", (edit,))
     yield from _more_or_less(written, node, names, unread, far)
 
 
 def _popularity(node: WrittenNode, name: str) -> int:
     """How many other nodes of the scope read a name."""
-    return sum(any(path.value == name for path in each.reads) for each in node.scope.nodes if each is not node)
+    return sum(any(path.value == name for path in sibling.reads) for sibling in node.scope.nodes if sibling is not node)
 
 
 def _only_reader(node: WrittenNode, name: str) -> bool:
-    """Whether a name is known, and no other node of the scope reads it: something would be left unread."""
+    """Whether this node is the only reader of a known name, which would become unused."""
     scope = node.scope
     if name not in scope.names and name not in scope.inputs:
         return False
     follows = any(
-        each.name == name and at + 1 < len(scope.nodes) and scope.nodes[at + 1].get("from") is None
-        for at, each in enumerate(scope.nodes)
+        sibling.name == name and at + 1 < len(scope.nodes) and scope.nodes[at + 1].get("from") is None
+        for at, sibling in enumerate(scope.nodes)
     )
     return not follows and not _popularity(node, name) and (len(scope.inputs) > 1 or name not in scope.inputs)
 
 
 def _other_part(path: Scalar, far: float, place: str) -> Iterator[Candidate]:
-    """Another part of a list: `halves.1` for `halves.0`."""
+    """Another tensor of a list: `halves.1` for `halves.0`."""
     text = str(path.value)
     head, dot, number = text.rpartition(".")
     if dot and number.isdecimal():
         for other in (int(number) - 1, int(number) + 1, 0):
             if other >= 0 and other != int(number):
-                yield Candidate(1.4 + far, Question(f"{head}.{other}{place}"), (Edit(path.span, f"{head}.{other}"),))
-        yield Candidate(1.7 + far, Question(f"{head}{place}"), (Edit(path.span, head),))
+                yield Candidate(1.4 + far, Question(f"`{head}.{other}`{place}"), (Edit(path.span, f"{head}.{other}"),))
+        yield Candidate(1.7 + far, Question(f"`{head}`{place}"), (Edit(path.span, head),))
     elif "$" not in text:
         for number_ in (0, 1):
-            yield Candidate(1.9 + far, Question(f"{text}.{number_}{place}"), (Edit(path.span, f"{text}.{number_}"),))
+            yield Candidate(1.9 + far, Question(f"`{text}.{number_}`{place}"), (Edit(path.span, f"{text}.{number_}"),))
 
 
 def _new_from(
     written: Written, node: WrittenNode, names: list[str], unread: list[str], far: float
 ) -> Iterator[Candidate]:
     """A `from` for a node that has none."""
-    position = next((at for at, each in enumerate(node.scope.nodes) if each is node), 0)
+    position = next((at for at, sibling in enumerate(node.scope.nodes) if sibling is node), 0)
     above = node.scope.nodes[position - 1].name if position else "in"
     for rank, name in enumerate(names):
         inner = node.scope.block is not None or node.scope.outer is not None
         cost = (0.9 if name in unread else 1.4 if name == "in" and inner else 1.8) + 0.1 * rank + far
         if name != above and (edit := written.add_entry(node, "from", name)):
-            yield Candidate(cost, f"add from: {name} to {_called(node)} at {node.start}", (edit,))
+            yield Candidate(cost, f"add `from: {name}` to {_called(node)} at {node.start}", (edit,))
     if not (node.op in MERGES or _reads_several(written, node)):
         return
     together = [[*unread, above]] if len(unread) > 1 else []
@@ -181,21 +181,21 @@ def _new_from(
     for rank, paths in enumerate(together):
         ordered = in_order(node, paths)
         if node.op not in MERGES and "in" in ordered:
-            ordered = ["in", *(each for each in ordered if each != "in")]  # what a block goes on with comes first
+            ordered = ["in", *(name for name in ordered if name != "in")]  # the input of the block comes first
         for turned, final in enumerate((ordered, ordered[::-1])):
             text = f"[{', '.join(final)}]"
             if edit := written.add_entry(node, "from", text):
-                new = [each for each in paths if each != above]
-                likely = all(each in unread or each in node.scope.inputs for each in new)
+                new = [path for path in paths if path != above]
+                likely = all(name in unread or name in node.scope.inputs for name in new)
                 cost = (0.7 if likely else 1.5) + 0.1 * rank + 0.05 * turned + far - 0.1 * (len(paths) > 2)
-                yield Candidate(cost, f"add from: {text} to {_called(node)} at {node.start}", (edit,))
+                yield Candidate(cost, f"add `from: {text}` to {_called(node)} at {node.start}", (edit,))
 
 
 def in_order(node: WrittenNode, paths: list[str]) -> list[str]:
-    """Paths as authors list them: in the order of the file, its one input last, several before the nodes."""
-    own, inputs = [each.name for each in node.scope.nodes], list(node.scope.inputs)
+    """Paths in conventional order: file order, a single input last, several inputs before the nodes."""
+    own, inputs = [sibling.name for sibling in node.scope.nodes], list(node.scope.inputs)
     names = [*own, *inputs] if len(inputs) == 1 else [*inputs, *own]
-    return sorted(paths, key=lambda each: names.index(each) if each in names else len(names))
+    return sorted(paths, key=lambda path: names.index(path) if path in names else len(names))
 
 
 def _reads_several(written: Written, node: WrittenNode) -> bool:
@@ -207,10 +207,10 @@ def _reads_several(written: Written, node: WrittenNode) -> bool:
 def _more_or_less(
     written: Written, node: WrittenNode, names: list[str], unread: list[str], far: float
 ) -> Iterator[Candidate]:
-    """A `from` with one path more, one less, or in another order."""
+    """A `from` with a path added, removed, or in another order."""
     entry = node.get("from")
     assert entry is not None
-    own = [written.slice(each.span) for each in node.reads]
+    own = [written.slice(read.span) for read in node.reads]
     if not own or not all(own):
         return
     place = f" at {entry.key_span}"
@@ -220,39 +220,39 @@ def _more_or_less(
         if name not in own and several:
             cost = (0.65 if name in unread else 1.45 if name == "in" else 1.7) + 0.1 * rank
             found = [[*own[:at], name, *own[at:]] for at in range(len(own) + 1)]
-            lists += [(cost + (0.05 if each != in_order(node, each) else 0.0), each) for each in found]
+            lists += [(cost + (0.05 if path != in_order(node, path) else 0.0), path) for path in found]
     if len(own) > 1:
         lists += [(1.3, [*own[:at], own[at + 1], own[at], *own[at + 2 :]]) for at in range(len(own) - 1)]
-        kept = [0.8 if _only_reader(node, each) else 0.0 for each in own]
+        kept = [0.8 if _only_reader(node, path) else 0.0 for path in own]
         lists += [(1.8 + kept[at], own[:at] + own[at + 1 :]) for at in range(len(own))]
     for cost, paths in lists:
         text = f"[{', '.join(paths)}]" if len(paths) > 1 else paths[0]
-        yield Candidate(cost + far, Question(f"from: {text}{place}"), (Edit(entry.value.span, text),))
+        yield Candidate(cost + far, Question(f"`from: {text}`{place}"), (Edit(entry.value.span, text),))
 
 
 def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
-    """Another op that is easily mistaken for this one."""
+    """Another op that is easily confused with this one."""
     found = node.get("op")
     span = found.value.span if found else node.value.span if isinstance(node.value, Scalar) else None
     if span is None:
         return
     for rank, other in enumerate(SIMILAR_OPS.get(node.op, ())):
-        title = Question(f"the op {other} at {node.start}")
+        title = Question(f"the op `{other}` at {node.start}")
         yield Candidate(1.9 + 0.1 * rank + far, title, (Edit(span, other),))
 
 
 def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
-    """A `flatten` or a pooling in front of a node that reads vectors."""
+    """A `flatten` or a pooling inserted before a node that reads vectors."""
     for node in nodes:
         ops = ("flatten", "global_avg_pool")
         for rank, op in enumerate(ops[::-1] if written.words["batch_norm"] or written.words["import"] else ops):
             edit = insert_before(written, node, op, op)
             if edit and node.op in ("linear", "batch_norm", "softmax", "relu", "dropout") and not node.get("from"):
-                yield Candidate(1.0 + 0.3 * rank, f"put {op} before the {node.op} at {node.start}", (edit,))
+                yield Candidate(1.0 + 0.3 * rank, f"insert `{op}` before the `{node.op}` at {node.start}", (edit,))
 
 
 def insert_before(written: Written, node: WrittenNode, text: str, name: str) -> Edit | None:
-    """A node before another one, which reads the one above; in a list it has no name."""
+    """Insert a node before one that reads the node above; in a list it has no name."""
     start = node.start
     line = written.lines[start.line - 1]
     indent = line[: start.column - 1]
@@ -264,4 +264,4 @@ def insert_before(written: Written, node: WrittenNode, text: str, name: str) -> 
 
 
 def _called(node: WrittenNode) -> str:
-    return node.name or f"the {node.op or 'node'}"
+    return f"`{node.name}`" if node.name else f"the `{node.op or 'node'}`"

@@ -12,17 +12,17 @@ FACTORS = (2, 4, 8, 16, 32)
 
 
 def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Other sizes for the input: a batch axis less, an axis more, or what can be halved."""
+    """Other sizes for the input: without a batch axis, with an added axis, or divisible ones."""
     entry = written.document.get("input") if written.document else None
     sizes = entry.value.plain() if entry else None
     if isinstance(sizes, list) and len(sizes) == 4 and type(sizes[0]) is not int:
-        sizes = [1, *sizes[1:]]  # a batch of any size
-    if entry is None or not isinstance(sizes, list) or not all(type(each) is int for each in sizes):
+        sizes = [1, *sizes[1:]]  # any batch size
+    if entry is None or not isinstance(sizes, list) or not all(type(size) is int for size in sizes):
         return
-    numbers = [each for each in sizes if isinstance(each, int)]
+    numbers = [size for size in sizes if isinstance(size, int)]
     for cost, new in _others(numbers):
         text = f"[{', '.join(map(str, new))}]"
-        yield Candidate(cost, Question(f"input: {text} at {entry.key_span}"), (Edit(entry.value.span, text),))
+        yield Candidate(cost, Question(f"`input: {text}` at {entry.key_span}"), (Edit(entry.value.span, text),))
 
 
 def _others(sizes: list[int]) -> Iterator[tuple[float, list[int]]]:

@@ -1,4 +1,4 @@
-"""Shapes that do not fit: other numbers for the nodes behind the error, numbers added, and numbers removed."""
+"""Shapes that do not fit: changes, additions and removals of numeric parameters upstream of the error."""
 
 from __future__ import annotations
 
@@ -19,17 +19,25 @@ from cnngraph.ops.registry import builtin_ops
 
 SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
 CHANNELS = ("out", "groups", "chunks", "shape", "channels", "sizes", "factor", "width", "num_groups", "bias")
-PASSED_ON = ("stride", "padding", "kernel", "groups", "out")  # parameters that an imported block probably has
-DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # what is often forgotten
+PASSED_ON = (
+    "stride",
+    "padding",
+    "kernel",
+    "groups",
+    "out",
+)  # parameters that an imported block probably has, which this text does not show
+DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # parameters that are often forgotten
 LARGEST = 12  # kernel or padding that is tried
 NUMBER = "number"  # guesses that are compared with each other
-FAR = 0.05  # what each node between a change and the error costs
+FAR = 0.05  # the cost of each node between a change and the error
 
 
 def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Changes of single parameters of the nodes behind an error, nearest first."""
+    """Changes of single parameters of the nodes upstream of an error, nearest first."""
     seen: set[tuple[object, ...]] = set()
-    is_value = error.code == "E205" and bool(error.causes and error.causes[0].key)  # not a relation of several values
+    is_value = error.code == "E205" and bool(
+        error.causes and error.causes[0].key
+    )  # a single value, not a relation of several
     if is_value and not _is_computed(written, error):
         return
     distance = -1
@@ -51,14 +59,14 @@ def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         else:
             continue
         for candidate in found:
-            key = tuple((each.span.line, each.span.column, each.text) for each in candidate.edits)
+            key = tuple((edit.span.line, edit.span.column, edit.text) for edit in candidate.edits)
             if key not in seen:
                 seen.add(key)
                 yield replace(candidate, guess=NUMBER)
 
 
 def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
-    """The uses of blocks that a node reads, as far as the text shows: a block of another file is no cause itself."""
+    """The block uses that a node reads, as far as the text shows: blocks of other files are not among the causes."""
     node = written.at(error.span) if error.span else None
     if node is None:
         return
@@ -69,9 +77,9 @@ def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
 
 
 def _is_computed(written: Written, error: Diagnostic) -> bool:
-    """Whether the value that an error is about comes out of an expression, so that others may be to blame."""
-    spans = [each for each in (error.span, *(cause.span for cause in error.causes[:1])) if each is not None]
-    return all("$" in each.source.line(each.line)[each.column - 1 : each.end_column - 1] for each in spans)
+    """Whether the wrong value is computed by an expression, so that another value may be the cause."""
+    spans = [span for span in (error.span, *(cause.span for cause in error.causes[:1])) if span is not None]
+    return all("$" in span.source.line(span.line)[span.column - 1 : span.end_column - 1] for span in spans)
 
 
 def _relevant(error: Diagnostic) -> tuple[str, ...]:
@@ -88,54 +96,54 @@ def _relevant(error: Diagnostic) -> tuple[str, ...]:
 
 
 def _of_node(written: Written, node: WrittenNode, error: Diagnostic, far: float) -> Iterator[Candidate]:
-    """Parameters that a node has not, or should not have."""
+    """Parameters to add to a node, or to remove."""
     op = builtin_ops().get(node.op)
     block = written.blocks.get(node.op)
-    fields = list(fields_of(op)) if op else [each.key for each in block.params] if block else list(PASSED_ON)
+    fields = list(fields_of(op)) if op else [param.key for param in block.params] if block else list(PASSED_ON)
     relevant = _relevant(error)
     for key in dict.fromkeys(fields):
         entry = node.get(key)
         if entry is None and (key in relevant or (block and key not in (*SIZES, *CHANNELS))):
             for rank, text in enumerate(from_params(written, node, key) if key != "groups" else ()):
                 if edit := written.add_entry(node, key, text):
-                    title = f"add {key}: {text} to the {node.op} at {node.start}"
-                    cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param handed on under its own name
+                    title = f"add `{key}: {text}` to the `{node.op}` at {node.start}"
+                    cost = 0.7 if text == f"${key}" else 0.9 + 0.1 * rank  # a param passed on under its own name
                     yield Candidate(cost + far, title, (edit,), setting=_setting(node, key, text))
             texts = [*usual(written, node.op, key)[:3], *(DEFAULTS.get(key, ()) if op else ())]
             for rank, text in enumerate(dict.fromkeys(texts)):
                 edit = written.add_entry(node, key, text)
-                own = {each.key: written.slice(each.value.span) for each in node.entries}
+                own = {other.key: written.slice(other.value.span) for other in node.entries}
                 like = likeness(written, node, {**own, key: text})
                 if edit and not (
                     "$" in text and node.scope.block is None and "$in" not in text and "$from" not in text
                 ):
-                    title = f"add {key}: {text} to the {node.op} at {node.start}"
+                    title = f"add `{key}: {text}` to the `{node.op}` at {node.start}"
                     shrinks = 0.8 if error.code == "E204" else 0.0
                     cost = 1.4 + 0.2 * rank + shrinks + far - like
                     yield Candidate(cost, title, (edit,), setting=_setting(node, key, text))
         elif entry is not None and key in relevant and (edit := written.remove_entry(entry)):
-            title = f"remove {key}: {written.slice(entry.value.span)} from the {node.op} at {node.start}"
-            left = {each.key: written.slice(each.value.span) for each in node.entries if each is not entry}
+            title = f"remove `{key}: {written.slice(entry.value.span)}` from the `{node.op}` at {node.start}"
+            left = {other.key: written.slice(other.value.span) for other in node.entries if other is not entry}
             kept = 0.8 if key == "groups" else 0.0
             yield Candidate(1.8 + kept + far - likeness(written, node, left), title, (edit,))
     if "padding" in fields and node.get("padding") is None and (edit := written.add_entry(node, "padding", "half")):
         cost = 2.2 if error.code == "E204" else 1.1
-        title = f"add padding: half to the {node.op} at {node.start}"
+        title = f"add `padding: half` to the `{node.op}` at {node.start}"
         yield Candidate(cost + far, title, (edit,), setting=_setting(node, "padding", "half"))
     if not op:
         yield from _arguments(written, node, far)
     for overlay in ("first", "last"):
         found = node.get(overlay)
         if found is not None and isinstance(found.value, Table) and (edit := written.remove_entry(found)):
-            yield Candidate(2.2 + far, f"remove {overlay} from {node.start}", (edit,))
+            yield Candidate(2.2 + far, f"remove `{overlay}` from the repeat at {node.start}", (edit,))
     if node.get("repeat") and not node.get("first"):
         edit = written.add_entry(node, "first", "{stride: 2}")
         if edit:
-            yield Candidate(1.6 + far, f"add first: {{stride: 2}} to the repeat at {node.start}", (edit,))
+            yield Candidate(1.6 + far, f"add `first: {{stride: 2}}` to the repeat at {node.start}", (edit,))
 
 
 def _setting(node: WrittenNode, key: str, text: str) -> str:
-    """What several nodes of an op may lack alike: padding, or a param that is handed on; other values mean little."""
+    """The `setting` of a candidate: padding or a param, which several nodes may lack; empty for other values."""
     return f"{node.op} {key}: {text}" if key == "padding" or text.startswith("$") else ""
 
 
@@ -149,35 +157,37 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
     span = entry.value.span
     raw = written.slice(span)
     node = written.around(span)
-    base = 0.7 if entry.key == "kernel" else 0.0  # a wrong kernel is a rarer slip than padding forgotten
+    base = 0.7 if entry.key == "kernel" else 0.0  # a wrong kernel is less likely than missing padding
     if entry.key == "kernel" and error.code == "E204" and far < 2 * FAR:
         number = core_scalar(raw) if raw else None
         base = -0.3 if _is_odd(written, raw, number) else 0.3
     elif entry.key == "kernel" and node and not node.get("padding") and raw and _is_odd(written, raw, core_scalar(raw)):
         base = -0.4
     proposals: list[tuple[float, str]] = []
-    for each in cause.values:
-        natural = error.code != "E209" or each in written.values.get(entry.key, {}) or _roundness(raw) < 3
-        proposals.append((0.9 if natural else 1.7, each))
-    proposals += [(0.9 + 0.1 * rank, each) for rank, each in enumerate(from_params(written, node, entry.key))]
+    for value in cause.values:
+        natural = error.code != "E209" or value in written.values.get(entry.key, {}) or _roundness(raw) < 3
+        proposals.append((0.9 if natural else 1.7, value))
+    proposals += [
+        (0.9 + 0.1 * rank, from_param) for rank, from_param in enumerate(from_params(written, node, entry.key))
+    ]
     around = written.slice(entry_.value.span) if node and (entry_ := node.get("padding")) else ""
     if entry.key == "kernel" and around.isdecimal() and int(around):
         proposals.append((1.3 if raw in ("1", "3") else 0.8, str(2 * int(around) + 1)))
-    exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # nothing else would do
+    exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # only this value is right
     siblings = usual(written, node.op if node else "", entry.key, raw) if not exact else []
     pools = node is not None and node.op.endswith("pool")
-    if node and pools and not any(each.op == node.op and each is not node for each in written.nodes):
-        siblings = []  # windows of convolutions are no measure
-    proposals += [(base + 1.1 + 0.15 * rank, each) for rank, each in enumerate(siblings)]
+    if node and pools and not any(other.op == node.op and other is not node for other in written.nodes):
+        siblings = []  # kernels of convolutions say nothing about poolings
+    proposals += [(base + 1.1 + 0.15 * rank, sibling) for rank, sibling in enumerate(siblings)]
     number = core_scalar(raw) if raw else None
     if type(number) is int and not exact:
-        proposals += [(base + 1.3, each) for each in map(str, _near(number, entry.key, node.op if node else ""))]
+        proposals += [(base + 1.3, text) for text in map(str, _near(number, entry.key, node.op if node else ""))]
     elif raw and not exact:
-        proposals += [(1.4, each) for each in _variants(raw)]
+        proposals += [(1.4, variant) for variant in _variants(raw)]
     if entry.key == "padding":
         proposals += [(1.0, "half"), (1.6, "0"), (1.6, "1")]
         proposals += [(0.0, "same")] if _keeps_size(written, node, raw, error) else []
-    own = {each.key: written.slice(each.value.span) for each in node.entries} if node else {}
+    own = {other.key: written.slice(other.value.span) for other in node.entries} if node else {}
     usually = likeness(written, node, own) if node else 0.0
     for cost, text in proposals:
         if text != raw and raw:
@@ -189,21 +199,23 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
             cost += _kernel_cost(cause, text, pools) if entry.key == "kernel" else 0.0
             cost += 0.5 if error.code == "E204" and entry.key == "output" else 0.0
             cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
-            title = Question(f"{entry.key}: {text} at {entry.key_span}")
+            title = Question(f"`{entry.key}: {text}` at {entry.key_span}")
             yield Candidate(cost + far, title, (Edit(span, text),))
 
 
 def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> bool:
-    """Whether a padding was to keep the size of the map, as it does for odd kernels, and the kernel is even."""
+    """Whether a padding was meant to keep the size of the map, but the kernel is even."""
     kernel = node.get("kernel") if node else None
     half = int(raw) // 2 if kernel and (raw := written.slice(kernel.value.span)).isdecimal() else None
-    settings = [each for repair in error.repairs if isinstance(repair, ParameterRepair) for each in repair.settings]
-    same = any((each.parameter, each.value) == ("padding", "same") for each in settings)
+    settings = [
+        setting for repair in error.repairs if isinstance(repair, ParameterRepair) for setting in repair.settings
+    ]
+    same = any((setting.parameter, setting.value) == ("padding", "same") for setting in settings)
     return same and padding in ("half", str(half))
 
 
 def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
-    """Other numbers for what is given to a block."""
+    """Other numbers for the parameters of a block."""
     for entry in node.entries:
         raw = written.slice(entry.value.span)
         if is_word(entry.key) or not raw.isdecimal():
@@ -212,44 +224,46 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
         for rank, text in enumerate(dict.fromkeys([*siblings, *map(str, _near(int(raw), entry.key))])):
             gain = _roundness(text) - _roundness(raw) if entry.key == "out" else 0
             cost = 1.5 + 0.1 * rank + far + (0.25 if gain < 0 else -0.5 if gain > 2 else 0.0)
-            title = Question(f"{entry.key}: {text} at {entry.key_span}")
+            title = Question(f"`{entry.key}: {text}` at {entry.key_span}")
             yield Candidate(cost, title, (Edit(entry.value.span, text),))
 
 
 def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Candidate]:
-    """The sizes that were found, in place of those that differ."""
-    found = [each.strip() for each in cause.values[0].strip("[]").split(",")]
+    """The inferred sizes instead of those that differ."""
+    found = [size.strip() for size in cause.values[0].strip("[]").split(",")]
     items = entry.value.items if isinstance(entry.value, Listing) else ()
-    wanted = [written.slice(each.span) for each in items]
+    wanted = [written.slice(item.span) for item in items]
     if len(wanted) != len(found):
-        yield Candidate(1.5, Question(f"expect: {cause.values[0]}"), (Edit(entry.value.span, cause.values[0]),))
+        yield Candidate(1.5, Question(f"`expect: {cause.values[0]}`"), (Edit(entry.value.span, cause.values[0]),))
         return
     wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
     new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
-    alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)  # height without width: hardly the network's fault
+    alone = len(wrong) == 1 and (
+        wrong != [0] or len(wanted) == 1
+    )  # only one of height and width differs: `expect` is probably wrong
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
-    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"expect: {text}"), edits)
+    yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"`expect: {text}`"), edits)
 
 
 def likeness(written: Written, node: WrittenNode, entries: dict[str, str]) -> float:
-    """How much a node with these entries is like another one of the file: from 0 to 0.4."""
+    """The similarity of a node with these entries to another one of the file: from 0 to 0.4."""
     mine = {(key, text) for key, text in entries.items() if key not in ("from", "out", "expect", "when")}
     best = 0.0
     for other in written.nodes:
         if other is node or other.op != node.op:
             continue
         theirs = {
-            (each.key, written.slice(each.value.span))
-            for each in other.entries
-            if each.key not in ("from", "out", "expect", "when")
+            (entry.key, written.slice(entry.value.span))
+            for entry in other.entries
+            if entry.key not in ("from", "out", "expect", "when")
         }
         best = max(best, len(mine & theirs) / max(1, len(mine | theirs)))
     return 0.4 * best
 
 
 def _is_odd(written: Written, kernel: str, number: object) -> bool:
-    """Whether a kernel is of an unusual size that stands nowhere else in the file."""
+    """Whether a kernel has an unusual size that occurs nowhere else in the file."""
     return type(number) is int and number not in (1, 3) and written.values["kernel"][kernel] == 1
 
 
@@ -261,13 +275,13 @@ def _kernel_cost(cause: Cause, kernel: str, pools: bool) -> float:
 
 
 def _roundness(text: str) -> int:
-    """How often a number can be halved: 256 looks more like a width than 272 or 255. Small ones are all alike."""
+    """How often a number can be halved: 256 is more likely a width than 272 or 255. Small ones count alike."""
     number = int(text) if text.isdecimal() else 0
     return 0 if number < 4 else (number & -number).bit_length()
 
 
 def _near(number: int, key: str, op: str = "") -> list[int]:
-    """Numbers that one may be a slip for."""
+    """Numbers that are easily confused with this one."""
     if key in ("out", "shape", "channels"):
         found = [number - 1, number + 1, number * 2, number // 2, number // 10, number * 10, number - 16]
     elif key == "stride":
@@ -276,8 +290,8 @@ def _near(number: int, key: str, op: str = "") -> list[int]:
         found = [2] if key == "chunks" or op == "channel_shuffle" else []
     else:
         found = [2, 3, 1] if op.endswith("pool") else [1, 2, 3, 4]
-        found += [each for each in (number - 1, number + 1, number // 2, number * 2) if each < LARGEST]
-    return [each for each in dict.fromkeys(found) if each != number and (each > 0 or key == "padding")]
+        found += [candidate for candidate in (number - 1, number + 1, number // 2, number * 2) if candidate < LARGEST]
+    return [value for value in dict.fromkeys(found) if value != number and (value > 0 or key == "padding")]
 
 
 def _variants(raw: str) -> Iterator[str]:

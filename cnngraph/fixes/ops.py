@@ -1,4 +1,4 @@
-"""Wrong ops: another one that takes the parameters which the node has."""
+"""Wrong ops: another op that has the node's parameters."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cnngraph.ops.registry import builtin_ops
 
 
 def other_ops(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Ops that take all parameters of the node, or of the use of a block that is one op."""
+    """Ops that have all parameters of the node, or of the use of a block that is a single op."""
     assert error.span is not None
     node = written.around(error.span)
     if node is None:
         return
-    keys = {each.key for each in node.entries if not is_word(each.key)}
+    keys = {entry.key for entry in node.entries if not is_word(entry.key)}
     block = written.blocks.get(node.op)
-    body = next((each for each in written.nodes if block and each.entry is block.entry), None)
+    body = next((other for other in written.nodes if block and other.entry is block.entry), None)
     yield from _fitting(written, node, keys)
     if body is not None:
-        yield from _fitting(written, body, keys | {each.key for each in body.entries if not is_word(each.key)})
+        yield from _fitting(written, body, keys | {entry.key for entry in body.entries if not is_word(entry.key)})
 
 
 def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Candidate]:
@@ -34,13 +34,13 @@ def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Ca
     keys = keys - {"params", "inputs"}
     for rank, (name, other) in enumerate(builtin_ops().items()):
         fields = fields_of(other)
-        lacks = [each for each in fields.values() if each.required and each.name not in keys]
+        lacks = [field for field in fields.values() if field.required and field.name not in keys]
         if name != node.op and keys <= set(fields) and (len(keys) > 1 or _akin(name, node.op)):
             used = written.words[name]
             cost = 1.3 + 0.01 * rank + 0.5 * len(lacks) - 0.1 * min(used, 3)
-            yield Candidate(cost, Question(f"the op {name} at {node.start}"), (Edit(span, name),))
+            yield Candidate(cost, Question(f"the op `{name}` at {node.start}"), (Edit(span, name),))
 
 
 def _akin(name: str, other: str) -> bool:
-    """Whether two ops do nearly the same, by their names: one parameter in common says too little."""
+    """Whether two ops have a word of their names in common: one common parameter is too little evidence."""
     return bool(set(name.split("_")) & set(other.split("_")))

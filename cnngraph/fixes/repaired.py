@@ -10,13 +10,13 @@ from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import insert_before
 from cnngraph.fixes.written import Written
 
-PARAMETERS = 1.2  # what it costs to take several parameters for wrong; for one, see `numbers`
-PAD = 0.6  # an even window was to keep the size: nothing else does
-PROJECTION = 2.3  # likelier than to give up the shortcut, but not than any other change of the branch
+PARAMETERS = 1.2  # the cost of changing several parameters; for one, see `numbers`
+PAD = 0.6  # an even window should keep the size, and nothing else makes it
+PROJECTION = 2.3  # likelier than removing the shortcut, less likely than any other change of the branch
 
 
 def repaired(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Each repair of an error whose node is in this text."""
+    """The repairs of an error whose nodes are in this text."""
     for repair in error.repairs:
         if edits := edits_of(written, repair):
             costs = {PadRepair: PAD, ProjectionRepair: PROJECTION}
@@ -24,20 +24,20 @@ def repaired(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def edits_of(written: Written, repair: Repair) -> tuple[Edit, ...]:
-    """The edits that a repair consists of; none where the text does not show where."""
+    """The edits of a repair; empty if the text does not show where to make them."""
     match repair:
         case ParameterRepair():
-            found = [_set(written, repair, each.parameter) for each in repair.settings]
+            found = [_set(written, repair, setting.parameter) for setting in repair.settings]
         case PadRepair():
             found = _padded(written, repair)
         case ProjectionRepair():
             found = _projected(written, repair)
-    return tuple(each for each in found if each) if all(found) else ()
+    return tuple(edit for edit in found if edit) if all(found) else ()
 
 
 def _set(written: Written, repair: ParameterRepair, parameter: str) -> Edit | None:
-    """One parameter with the value that it needs, where it is written, or added to the node."""
-    setting = next(each for each in repair.settings if each.parameter == parameter)
+    """Set one parameter where it is written, or add it to the node."""
+    setting = next(found for found in repair.settings if found.parameter == parameter)
     if setting.origin is not None:
         is_here = written.entry_of(setting.origin) is not None
         return Edit(setting.origin, setting.value) if is_here else None
@@ -58,8 +58,8 @@ def _padded(written: Written, repair: PadRepair) -> list[Edit | None]:
 
 def _projected(written: Written, repair: ProjectionRepair) -> list[Edit | None]:
     node = written.at(repair.span)
-    path = next((each for each in node.reads if each.value == repair.name), None) if node is not None else None
+    path = next((read for read in node.reads if read.value == repair.name), None) if node is not None else None
     if node is None or path is None or node.scope.numbered or len(node.reads) < 2:
         return []
-    name = next(each for each in ("short", "project", "projection", "shortcut_1x1") if each not in node.scope.names)
+    name = next(free for free in ("short", "project", "projection", "shortcut_1x1") if free not in node.scope.names)
     return [insert_before(written, node, repair.node, name), Edit(path.span, name)]

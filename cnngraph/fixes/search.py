@@ -1,7 +1,7 @@
-"""The search: likely changes are tried on the whole text, the likeliest first, until one removes the error.
+"""The search for fixes: tries changes of the whole text, likeliest first, until one removes the error.
 
-A change is a fix only if the text with it has no error or warning that it had not without. Where it also removes other
-errors, these were consequences of the same slip, and are not reported.
+A change is a fix only if it adds no error or warning. Other errors that it removes were consequences of the same slip
+and are not reported.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from cnngraph.fixes.trials import Compile, Errors, Trials, key_of
 from cnngraph.fixes.written import Written
 from cnngraph.library import library_root
 
-MOST_ERRORS = 8  # for which a fix is searched
+MOST_ERRORS = 8  # for which fixes are searched
 MOST_TRIES = 60  # for one error
-AGREED = 0.3  # what a change costs less that two searches found
-MOST_COST = 2.7  # of a change that is worth trying
-MARGIN = 0.2  # by how much a change of a number must be likelier than another one that removes the error too
-FAVOURITE = 20  # how often a value stands elsewhere to be one; a use in the same op counts ten times
-MOST_RIVALS = 4  # other values that are tried beside one that is guessed
-NODE = 60  # characters that take as long as a node
-SLOWEST = 0.3  # seconds for one try
+AGREED = 0.3  # the bonus of a change that two searches found
+MOST_COST = 2.7  # the maximum cost of a change that is tried
+MARGIN = 0.2  # the minimum difference in cost between a changed number and another one that also removes the error
+FAVOURITE = 20  # occurrences that make a value a favourite; one in the same op counts ten times
+MOST_RIVALS = 4  # other values that are tried to see whether a guess is unique
+NODE = 60  # characters that take as long to compile as a node
+SLOWEST = 0.3  # seconds of one compilation, above which no fixes are searched
 LARGEST = 60_000  # characters of a text that is searched
 LONGEST_LINE = 2_000  # characters
 
-Found = tuple[Fix, Errors]  # a fix, and what is left of the errors with it
+Found = tuple[Fix, Errors]  # a fix and the errors that remain
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Search:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def best(self) -> Found | None:
-        """The likeliest fix: a change, or else several of them together."""
+        """The likeliest fix: a single change, or several together."""
         found = self.single()
         if found is None and (both := combined(self.trials, self.error, self.options, self.outcomes)):
             self.either = ()
@@ -54,7 +54,7 @@ class Search:
         return found
 
     def single(self) -> Found | None:
-        """The likeliest change that is a fix."""
+        """The likeliest single change that is a fix."""
         self.options = sorted(self.all_options(), key=lambda candidate: candidate.cost)
         tries, tried = 0, set[tuple[tuple[str, str], ...]]()
         partial: Found | None = None
@@ -77,16 +77,16 @@ class Search:
             rivals = self.rivals(candidate, self.options[at + 1 :]) if candidate.guess else []
             if rivals is None:
                 return partial
-            if rivals:  # whatever costs more is less likely still
+            if rivals:  # more expensive ones are even less likely
                 self.either = (candidate, *rivals) if candidate.guess == NUMBER else ()
                 return partial
             if not after:
                 return candidate.fix, after
-            partial = partial or (candidate.fix, after)  # one that removes the other errors too would be better
+            partial = partial or (candidate.fix, after)  # one that also removes the other errors would be better
         return partial
 
     def all_options(self) -> Iterable[Candidate]:
-        """Changes of all texts; those that the elaboration's own search came to as well are likelier."""
+        """Candidates in all texts, with a bonus for those that the elaboration's own search found, too."""
         for written in (self.trials.written, *self.trials.others.values()):
             repairs = [edits_of(written, repair) for repair in self.error.repairs]
             for candidate in candidates(written, self.error):
@@ -94,31 +94,31 @@ class Search:
                 yield replace(candidate, cost=candidate.cost - AGREED) if agreed else candidate
 
     def rivals(self, candidate: Candidate, others: list[Candidate]) -> list[Candidate] | None:
-        """Other changes that remove the error and are nearly as likely as a guess; None where nothing speaks for it."""
+        """Other changes that also remove the error and are about as likely; None without evidence for the candidate."""
         text = self.trials.texts(candidate.edits)
-        found = [each for each in others if each.guess == candidate.guess and self.trials.texts(each.edits) != text]
+        found = [other for other in others if other.guess == candidate.guess and self.trials.texts(other.edits) != text]
         if candidate.guess == NUMBER:
-            found = [each for each in found if each.cost < candidate.cost + MARGIN]
+            found = [rival for rival in found if rival.cost < candidate.cost + MARGIN]
         elif candidate.support >= FAVOURITE:
-            found = [each for each in found if 3 * each.support >= candidate.support]
+            found = [rival for rival in found if 3 * rival.support >= candidate.support]
         elif not found:
             return None
-        tried = [each for each in found[:MOST_RIVALS] if self.trials.left >= self.trials.price]
-        return [each for each in tried if self.trials.after(self.error, self.trials.texts(each.edits)) is not None]
+        tried = [rival for rival in found[:MOST_RIVALS] if self.trials.left >= self.trials.price]
+        return [rival for rival in tried if self.trials.after(self.error, self.trials.texts(rival.edits)) is not None]
 
 
 def with_fixes(
     source: Source, diagnostics: tuple[Diagnostic, ...], nodes: int, seconds: float, compile: Compile
 ) -> tuple[Diagnostic, ...]:
-    """The diagnostics of a text with verified fixes, without those that are consequences of another.
+    """Add verified fixes to diagnostics and drop those that are consequences of another.
 
-    `nodes` is how large the network is as far as it is known, `seconds` how long its compilation took, and `compile`
-    gives the diagnostics of changed texts.
+    `nodes` is the size of the network as far as it is known, `seconds` the time its compilation took; `compile` returns
+    the diagnostics of changed texts.
     """
     try:
         is_quick = seconds <= SLOWEST and _is_searched(source)
         return _searched(source, diagnostics, nodes, compile) if is_quick else diagnostics
-    except Exception:  # the diagnostics are right without fixes
+    except Exception:  # the diagnostics are right even if the search fails
         return diagnostics
 
 
@@ -128,7 +128,7 @@ def _is_searched(source: Source) -> bool:
 
 
 def _own_files(source: Source, diagnostics: Iterable[Diagnostic]) -> dict[str, Written]:
-    """The other files that errors are in and that may be changed: not those of the library."""
+    """The author's other files that have errors."""
     found: dict[str, Written] = {}
     for error in diagnostics:
         other = error.span.source if error.span else source
@@ -143,11 +143,11 @@ def _searched(
     source: Source, diagnostics: tuple[Diagnostic, ...], nodes: int, compile: Compile
 ) -> tuple[Diagnostic, ...]:
     others = _own_files(source, diagnostics)
-    price = len(source.text) + sum(len(each.text) for each in others.values()) + NODE * nodes
+    price = len(source.text) + sum(len(written.text) for written in others.values()) + NODE * nodes
     trials = Trials(Written(source), diagnostics, compile, price, others=others)
     left = list(diagnostics)
     fixed: list[Diagnostic] = []
-    errors = [each for each in diagnostics if each.is_error and each.span]
+    errors = [diagnostic for diagnostic in diagnostics if diagnostic.is_error and diagnostic.span]
     for error in errors[:MOST_ERRORS]:
         if error not in left:
             continue
@@ -158,8 +158,8 @@ def _searched(
                 left[left.index(error)] = _undecided(error, search.either)
             continue
         fix, after = found
-        if not after:  # this was all that is wrong
-            return (_told(error, fix),)
+        if not after:  # the only error
+            return (_with_fix(error, fix),)
         gone = Counter(map(key_of, left)) - after
         left.remove(error)
         gone[key_of(error)] -= 1
@@ -167,23 +167,27 @@ def _searched(
             if gone[key_of(other)] > 0:
                 gone[key_of(other)] -= 1
                 left.remove(other)
-        fixed.append(_told(error, fix))
+        fixed.append(_with_fix(error, fix))
     kept = [*left, *fixed]
-    order = {id(each): at for at, each in enumerate(diagnostics)}
-    return tuple(sorted(kept, key=lambda each: order.get(id(each), _position(diagnostics, each))))
+    order = {id(diagnostic): at for at, diagnostic in enumerate(diagnostics)}
+    return tuple(sorted(kept, key=lambda diagnostic: order.get(id(diagnostic), _position(diagnostics, diagnostic))))
 
 
 def _position(diagnostics: tuple[Diagnostic, ...], error: Diagnostic) -> int:
-    return next(at for at, each in enumerate(diagnostics) if (each.code, each.span) == (error.code, error.span))
+    return next(
+        at
+        for at, diagnostic in enumerate(diagnostics)
+        if (diagnostic.code, diagnostic.span) == (error.code, error.span)
+    )
 
 
 def _undecided(error: Diagnostic, either: tuple[Candidate, ...]) -> Diagnostic:
-    """The error with changes of which each would remove it."""
-    shown = [each.change for each in either[:3]]
-    return replace(error, notes=(*error.notes, f"any one of these changes removes the error: {' · '.join(shown)}"))
+    """The error with a note that lists several changes that would each fix it."""
+    shown = [candidate.change for candidate in either[:3]]
+    return replace(error, notes=(*error.notes, f"each of these changes alone fixes the error: {' · '.join(shown)}"))
 
 
-def _told(error: Diagnostic, fix: Fix) -> Diagnostic:
-    """The error with its fix, which is its help too: advice stays, a guess that was not verified and a list do not."""
+def _with_fix(error: Diagnostic, fix: Fix) -> Diagnostic:
+    """The error with its fix, which replaces the help unless that is advice."""
     replaces = error.help is None or isinstance(error.help, Guess | Known)
     return replace(error, fixes=(fix,), help=fix.title if replaces else error.help)

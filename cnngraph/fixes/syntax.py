@@ -1,4 +1,4 @@
-"""Slips of YAML: single characters added, removed or replaced near the place that the parser complains of."""
+"""YAML typos: adds, removes or replaces single characters near the location of a syntax error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.diagnostics import Diagnostic, Edit
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import COMMENT, Written
 
-MOST_LINES = 4  # above the complaint
+MOST_LINES = 4  # above the error
 CLOSING = {"{": "}", "[": "]"}
 
 
@@ -47,22 +47,22 @@ def _tabs(line: str) -> Iterator[Change]:
 
 def _colons(line: str) -> Iterator[Change]:
     for match in re.finditer(r"(?<=\w):(?=[^\s:])", line):
-        yield 0.9, match.start(), match.end(), ": ", "put a space behind the colon"
+        yield 0.9, match.start(), match.end(), ": ", "add a space after the colon"
     for match in re.finditer(r"(?<=[{,])\s*(\w+) (?=[^\s:,}\]]+)", line):
-        yield 1.0, match.end() - 1, match.end(), ": ", f"put a colon behind {match[1]}"
+        yield 1.0, match.end() - 1, match.end(), ": ", f"add a colon after `{match[1]}`"
     match_ = re.match(r"\s*(?:- )?([\w.$-]+) +(?=\S)", line)
     if match_ and not line[match_.end(1) :].startswith(":"):
-        yield 1.0, match_.end(1), match_.end(), ": ", f"put a colon behind {match_[1]}"
+        yield 1.0, match_.end(1), match_.end(), ": ", f"add a colon after `{match_[1]}`"
     bare = re.fullmatch(r"\s*(?:- )?([\w.$]+)", line)
     if bare:
-        yield 1.1, len(line), len(line), ":", f"put a colon behind {bare[1]}"
+        yield 1.1, len(line), len(line), ":", f"add a colon after `{bare[1]}`"
 
 
 def _commas(line: str) -> Iterator[Change]:
     for match in re.finditer(r"(?<=[\w\]}\"'])\s+(?=[\w.]+:(\s|$))", line):
-        yield 1.0, match.start(), match.end(), ", ", "put a comma"
+        yield 1.0, match.start(), match.end(), ", ", "add the missing comma"
     for match in re.finditer(r"(?<=[\w\]}\"'])\s+(?=[\w\[{\"'$])", line):
-        yield 1.5, match.start(), match.end(), ", ", "put a comma"
+        yield 1.5, match.start(), match.end(), ", ", "add the missing comma"
     for match in re.finditer(r",(?=\s*[,}\]])", line):
         yield 1.6, match.start(), match.end(), "", "remove the comma"
 
@@ -71,24 +71,30 @@ def _brackets(line: str) -> Iterator[Change]:
     opened = list(_unmatched(line))
     for at, bracket in opened:
         if bracket in "}]":
-            yield 1.0, at, at + 1, "", f"remove the {bracket}"
-    missing = "".join(CLOSING[each] for _, each in reversed(opened) if each in CLOSING)
+            yield 1.0, at, at + 1, "", f"remove the `{bracket}`"
+    missing = "".join(CLOSING[bracket] for _, bracket in reversed(opened) if bracket in CLOSING)
     for closing in dict.fromkeys([missing, *missing, "}", "]"]):
         if closing:
-            yield 1.0 if closing == missing else 1.4, len(line), len(line), closing, f"add the missing {closing}"
+            yield 1.0 if closing == missing else 1.4, len(line), len(line), closing, f"add the missing `{closing}`"
             for match in list(re.finditer(r"(?=, [\w.]+: )|(?=[}\]])|(?=, [{\[\w\"'$])", line)):
-                yield 1.3, match.start(), match.start(), closing, f"add the missing {closing}"
-    more = sum(each in "}]" for _, each in opened)
+                yield 1.3, match.start(), match.start(), closing, f"add the missing `{closing}`"
+    more = sum(bracket in "}]" for _, bracket in opened)
     for bracket in "[{":
         for match in re.finditer(r"(?<=: )(?=\S)|(?<=[\[,] )(?=\w)|(?<=[\[{])(?=\S)|(?<=- )(?=\w)", line):
-            yield 1.4, match.start(), match.start(), bracket, f"add the missing {bracket}"
+            yield 1.4, match.start(), match.start(), bracket, f"add the missing `{bracket}`"
     for match in re.finditer(r"[\]}]", line):
-        yield 1.1 if more else 1.7, match.start(), match.end(), "", f"remove the {match[0]}"
-        yield 1.6, match.start(), match.end(), "]" if match[0] == "}" else "}", "close the bracket as it was opened"
+        yield 1.1 if more else 1.7, match.start(), match.end(), "", f"remove the `{match[0]}`"
+        yield (
+            1.6,
+            match.start(),
+            match.end(),
+            "]" if match[0] == "}" else "}",
+            "replace the bracket with the one that matches",
+        )
 
 
 def _unmatched(line: str) -> Iterator[tuple[int, str]]:
-    """The brackets of a line that have no partner on it."""
+    """The unmatched brackets of a line."""
     waiting: list[tuple[int, str]] = []
     for at, letter in enumerate(line):
         if letter in CLOSING:
@@ -105,9 +111,9 @@ def _quotes(line: str) -> Iterator[Change]:
     for quote in "\"'":
         if line.count(quote) % 2:
             for match in re.finditer(r"$|(?=[,}\]]+)", line):
-                yield 1.1, match.start(), match.start(), quote, "close the quotes"
+                yield 1.1, match.start(), match.start(), quote, "add the missing closing quote"
             for match in re.finditer(r"(?<=: )(?=\S)|(?<=, )(?=\S)|(?<=\[)(?=\S)", line):
-                yield 1.2, match.start(), match.start(), quote, "open the quotes"
+                yield 1.2, match.start(), match.start(), quote, "add the missing opening quote"
             for match in list(re.finditer(r"(?<=\w)(?!\w)|(?<!\w)(?=\w)", line))[-40:]:
                 yield 1.3, match.start(), match.start(), quote, "add the missing quote"
             for match in re.finditer(quote, line):
@@ -116,7 +122,7 @@ def _quotes(line: str) -> Iterator[Change]:
         yield 1.0, match.start(1), match.end(1), f'"{match[1]}"', "quote the expression"
     for match in re.finditer(r"(?<=: )([^\"'\s\[{][^\"']*?)(?=(, [\w.]+: )|}|$)", line):
         if match[1]:
-            yield 1.4, match.start(1), match.end(1), f'"{match[1]}"', "quote the text"
+            yield 1.4, match.start(1), match.end(1), f'"{match[1]}"', "quote the string"
 
 
 def _indentation(written: Written, number: int, line: str) -> Iterator[Change]:
@@ -124,9 +130,9 @@ def _indentation(written: Written, number: int, line: str) -> Iterator[Change]:
     if not line.strip():
         return
     near = written.lines[max(0, number - 6) : number + 5]
-    widths = {len(each) - len(each.lstrip()) for each in near if each.strip()}
+    widths = {len(line_) - len(line_.lstrip()) for line_ in near if line_.strip()}
     above = written.lines[number - 2] if number > 1 else ""
     last = len(above) - len(above.lstrip())
-    for width in sorted({*widths, last, last + 2, max(0, last - 2)}, key=lambda each: abs(each - indent)):
+    for width in sorted({*widths, last, last + 2, max(0, last - 2)}, key=lambda width: abs(width - indent)):
         if width != indent:
             yield 1.2 + 0.1 * abs(width - indent), 0, indent, " " * width, f"indent by {width} spaces"

@@ -1,4 +1,4 @@
-"""Trials: the text with changes applied is compiled, within a budget, and its errors are compared with those before."""
+"""Trials: compiles the text with changes applied, within a budget, and compares the errors."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits
 from cnngraph.document import parse
 from cnngraph.fixes.written import Written
 
-Texts = Mapping[str, str]  # the changed texts by the names of their sources
+Texts = Mapping[str, str]  # the changed texts by source name
 Compile = Callable[[Texts], tuple[Diagnostic, ...]]
 Errors = Counter[tuple[str, str]]
-BUDGET = 900_000  # of all tries, in characters and nodes' worth of them
-LONGEST = 1.5  # seconds, whatever the budget
+BUDGET = 900_000  # of all trials, in characters; a node counts as some
+LONGEST = 1.5  # seconds for all trials
 SYNTAX = ("E102", "E104", "E105")
 
 
 def key_of(error: Diagnostic) -> tuple[str, str]:
-    """What makes two errors the same one, before and after a change."""
+    """Identifies an error before and after a change."""
     return error.code, error.message
 
 
 @dataclass
 class Trials:
-    """Tries changes of a spec's own text, and of the texts of `others`, its own files that it reads."""
+    """Tries changes of a spec's text, and of the texts of `others`, the author's files that it reads."""
 
     written: Written
     errors: tuple[Diagnostic, ...]
     compile: Compile
-    price: int  # of one try
+    price: int  # of one trial
     left: int = BUDGET
     began: float = field(default_factory=process_time)
     others: dict[str, Written] = field(default_factory=dict)
-    seen: tuple[Diagnostic, ...] = ()  # what the last try gave
+    seen: tuple[Diagnostic, ...] = ()  # by the last trial
 
     def texts(self, edits: Iterable[Edit]) -> dict[str, str]:
-        """The texts that edits change, changed."""
+        """The texts with edits applied."""
         found: dict[str, list[Edit]] = {}
         for edit in edits:
             found.setdefault(edit.span.source.name, []).append(edit)
         return {name: apply_edits(self.written_of(name).text, own) for name, own in found.items()}
 
     def written_of(self, name: str) -> Written:
-        """The source of a name as it is written."""
+        """The unchanged text of a source."""
         return self.written if name == self.written.source.name else self.others[name]
 
     @property
     def spent(self) -> bool:
-        """Whether there is no budget left for another try."""
+        """Whether the budget does not suffice for another trial."""
         return self.left < self.price or process_time() - self.began > LONGEST
 
     def after(self, error: Diagnostic, texts: Texts) -> Errors | None:
-        """What is left of the errors after a change; None where it is no fix: an error more, or `error` still there."""
+        """The errors that remain after a change; None if it is not a fix: there is a new error, or `error` remains."""
         self.left -= self.price
         self.seen = self.compile(texts)
         before, after = Counter(map(key_of, self.errors)), Counter(map(key_of, self.seen))
         return after if not after - before and after[key_of(error)] < before[key_of(error)] else None
 
     def is_broken(self, texts: Texts) -> bool:
-        """Whether a text has no fewer errors of YAML than it had, which is found out quickly."""
+        """Whether a text has at least as many syntax errors as before; cheaper than compiling it."""
         for name, text in texts.items():
             self.left -= len(text) // 4
-            value, mistakes = parse(Source(name, text))
-            before = sum(each.code in SYNTAX for each in self.errors)
-            if value is None or sum(each.code in SYNTAX for each in mistakes) >= before:
+            value, errors = parse(Source(name, text))
+            before = sum(error.code in SYNTAX for error in self.errors)
+            if value is None or sum(error.code in SYNTAX for error in errors) >= before:
                 return True
         return False

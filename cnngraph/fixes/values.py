@@ -1,4 +1,4 @@
-"""Wrong values: what the author may have meant by one, and what stands elsewhere for the same parameter."""
+"""Wrong values: other spellings of the value, and values of the same parameter elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnngraph.ops.registry import builtin_ops
 
 MOST_SIBLINGS = 5
 UNQUOTE = "write it without quotes"
-ONE_MEANING = 1.15  # what it costs at most to take a value for what it looks like
+ONE_MEANING = 1.15  # the maximum cost of a rewritten value that has only one meaning
 TRUTH = {
     "yes": "true",
     "on": "true",
@@ -47,7 +47,7 @@ OPERATORS = (
 
 
 def values(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Other values at an error's place, and where the value was first written."""
+    """Other values at an error, and where the value was first written."""
     assert error.span is not None
     seen: set[tuple[int, int]] = set()
     own = [(error.span, "")] + [(cause.span, cause.key) for cause in error.causes[:1] if cause.key]
@@ -60,19 +60,19 @@ def values(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def arguments(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """What is given to the blocks around an error, each value as it may have been meant."""
+    """The parameters of the blocks around an error, rewritten."""
     for cause in error.causes:
         node = written.at(cause.span) if not cause.key else None
         for entry in _given(node) if node is not None else ():
             raw = written.slice(entry.value.span)
             for cost, new in rewritten(written, raw) if raw else ():
                 if new != raw and cost <= ONE_MEANING:
-                    title = Question(f"{entry.key}: {new} at {entry.key_span}")
+                    title = Question(f"`{entry.key}: {new}` at {entry.key_span}")
                     yield Candidate(cost + 0.2, title, (Edit(entry.value.span, new),))
 
 
 def _given(node: WrittenNode) -> Iterator[Entry]:
-    """The parameters of a node, those of its first and last iteration too."""
+    """The parameters of a node, including those of its first and last iteration."""
     for entry in node.entries:
         if entry.key in ("first", "last") and isinstance(entry.value, Table):
             yield from entry.value
@@ -81,7 +81,7 @@ def _given(node: WrittenNode) -> Iterator[Entry]:
 
 
 def _places(written: Written, span: Span) -> Iterator[tuple[Span, Entry | None]]:
-    """The value at a place: that of an entry, or the scalar that the place is a part of."""
+    """The value at a span: that of an entry, or the scalar that contains the span."""
     entry = written.entry_of(span)
     yield (entry.value.span, entry) if entry else (span, None)
     if entry is None:
@@ -111,19 +111,19 @@ def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diag
         and raw in ("null", "none", "None")
         and (edit := written.remove_entry(entry))
     ):
-        yield Candidate(2.4, f"remove {entry.key}: {raw}", (edit,))
+        yield Candidate(2.4, f"remove `{entry.key}: {raw}`", (edit,))
 
 
 def _asked(raw: str, span: Span, key: str, new: str, error: Diagnostic) -> str:
-    """`did you mean stride: 2 at net.yaml:7?`"""
+    """The title of a changed value: `` did you mean `stride: 2` at net.yaml:7? ``"""
     place = f" at {span}" if error.span is None or error.span.line != span.line else ""
     if raw in (f"'{new}'", f'"{new}"') and not place:
         return UNQUOTE
-    return Question(f"{f'{key}: {new}' if key else new}{place}")
+    return Question(f"`{f'{key}: {new}' if key else new}`{place}")
 
 
 def rewritten(written: Written, raw: str, truth: bool = False) -> Iterator[tuple[float, str]]:
-    """What a value may have been meant as, by its own looks."""
+    """The values that the text of a value may stand for, with costs."""
     bare = raw.strip("\"'")
     if bare != raw:
         yield 0.8, bare
@@ -139,33 +139,33 @@ def rewritten(written: Written, raw: str, truth: bool = False) -> Iterator[tuple
         yield 1.0, str(-value)
     if unit := re.fullmatch(r"(\d+)\s*[A-Za-z]+", bare):
         yield 1.0, unit[1]
-    if isinstance(value, str) and re.fullmatch(r"[-+\d,_ ']+", bare) and any(each.isdigit() for each in bare):
+    if isinstance(value, str) and re.fullmatch(r"[-+\d,_ ']+", bare) and any(character.isdigit() for character in bare):
         yield 1.0, re.sub(r"[^-+\d]", "", bare)
     if isinstance(value, str):
         yield from _expressions(written, raw, bare)
 
 
 def _expressions(written: Written, raw: str, bare: str) -> Iterator[tuple[float, str]]:
-    """Repairs of an expression: operators of other languages, and a `$` that is missing."""
+    """Corrections of an expression: operators of other languages, and missing `$`."""
     for pattern, right in OPERATORS:
         if pattern.search(bare):
             yield 1.0, raw[: raw.index(bare)] + pattern.sub(right, bare) + raw[raw.index(bare) + len(bare) :]
     if not bare.startswith("$") and ":" not in bare:
         yield from ((1.1, f"${bare}"), (1.3, f'"${bare}"'))
-    tokens = [each for each in TOKEN.finditer(raw) if not raw[: each.start()].endswith(("$", "."))]
+    tokens = [token for token in TOKEN.finditer(raw) if not raw[: token.start()].endswith(("$", "."))]
     for match in tokens[:6]:
         yield 1.1, f"{raw[: match.start()]}${raw[match.start() :]}"
     if len(tokens) > 1:
-        names = {*(each.key for each in written.params), "in", "from", "i", "item"}
+        names = {*(param.key for param in written.params), "in", "from", "i", "item"}
         for block in written.blocks.values():
-            names |= {each.key for each in block.params}
+            names |= {param.key for param in block.params}
         dollars = TOKEN.sub(lambda m: m[0] if raw[: m.start()].endswith("$") or m[0] not in names else f"${m[0]}", raw)
         yield 1.0, dollars
 
 
 @cache
 def truths() -> frozenset[str]:
-    """The keys and parameters whose value is true or false."""
+    """The keys and parameters that take a boolean."""
     fields = [field for op in builtin_ops().values() for field in fields_of(op).values()]
     return frozenset({"flat", "unused", "when", *(field.name for field in fields if isinstance(field.kind, Bool))})
 
@@ -177,31 +177,31 @@ def _kind(node: WrittenNode | None, key: str) -> Kind | None:
 
 
 def _options(written: Written, node: WrittenNode | None, key: str) -> Iterator[tuple[float, str, int]]:
-    """The few values that a parameter can have."""
+    """The options of a parameter that has only a few."""
     kind = _kind(node, key)
     options = list(_choices(kind)) if kind else []
     if isinstance(kind, Bool) or key in ("flat", "unused", "bias"):
         options += ["true", "false"]
     if key == "carry":
         options += CARRIES
-    for each in options:
-        support = written.values.get(key, Counter())[each]
-        yield 2.2 - 0.1 * min(support, 5), each, support
+    for option in options:
+        support = written.values.get(key, Counter())[option]
+        yield 2.2 - 0.1 * min(support, 5), option, support
 
 
 def _siblings(written: Written, node: WrittenNode | None, key: str, raw: str) -> Iterator[tuple[float, str, int]]:
-    """The values of the same parameter elsewhere: of the same op first, the most frequent first."""
+    """The values of the same parameter elsewhere, those of the same op first, most frequent first."""
     for rank, (value, times) in enumerate(usual_counts(written, node.op if node else "", key, raw)):
         yield 2.0 + 0.2 * rank, value, times
 
 
 def usual(written: Written, op: str, key: str, other_than: str = "") -> list[str]:
     """The values that a parameter has elsewhere in the file, likeliest first."""
-    return [each for each, _ in usual_counts(written, op, key, other_than)]
+    return [text for text, _ in usual_counts(written, op, key, other_than)]
 
 
 def usual_counts(written: Written, op: str, key: str, other_than: str = "") -> list[tuple[str, int]]:
-    """The same, with how often they stand there; those of the same op count ten times."""
+    """The same with their numbers of occurrences; those in the same op count ten times."""
     counts = dict(written.values.get(key, {}))
     for node in written.nodes:
         entry = node.get(key)
@@ -216,17 +216,17 @@ def usual_counts(written: Written, op: str, key: str, other_than: str = "") -> l
 
 
 def from_params(written: Written, node: WrittenNode | None, key: str) -> list[str]:
-    """Params that a value may come from: those that nothing uses, and those of the parameter's own name."""
+    """Params that a value may come from: unused ones, and those with the parameter's name."""
     block = node.scope.block if node else None
     found: list[str] = []
     if block is not None:
         first, last = block.entry.key_span.line, block.entry.value.span.end_line
         text = "\n".join(written.lines[first - 1 : last])
-        found += [each.key for each in block.params if each.key == key]
-        found += [each.key for each in block.params if not re.search(rf"\$\{{?{each.key}\b", text)]
-    found += [each.key for each in written.params if each.key == key]
-    found += [each.key for each in written.params if not re.search(rf"\$\{{?{each.key}\b", written.text)]
-    expressions = [f"${each}" for each in dict.fromkeys(found)]
+        found += [param.key for param in block.params if param.key == key]
+        found += [param.key for param in block.params if not re.search(rf"\$\{{?{param.key}\b", text)]
+    found += [param.key for param in written.params if param.key == key]
+    found += [param.key for param in written.params if not re.search(rf"\$\{{?{param.key}\b", written.text)]
+    expressions = [f"${name}" for name in dict.fromkeys(found)]
     if node is not None and key == "groups" and node.op != "channel_shuffle":  # depthwise
         out = node.get("out")
         text = written.slice(out.value.span) if out else ""
@@ -235,19 +235,19 @@ def from_params(written: Written, node: WrittenNode | None, key: str) -> list[st
 
 
 def missing(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """A parameter that must be given: as a param of the block that is called so, or as it is elsewhere."""
+    """Add a missing parameter: from a param of the same name, or with a value used elsewhere."""
     assert error.span is not None
     key, node = error.key, written.at(error.span) or written.around(error.span)
     if error.code != "E206" or not key or node is None:
         return
     values_: list[tuple[float, str, int]] = []
-    values_ += [(0.8 + 0.1 * rank, each, -1) for rank, each in enumerate(from_params(written, node, key))]
+    values_ += [(0.8 + 0.1 * rank, text, -1) for rank, text in enumerate(from_params(written, node, key))]
     counts = usual_counts(written, node.op, key)
-    values_ += [(1.5 + 0.2 * rank, each, times) for rank, (each, times) in enumerate(counts)]
-    if key == "out":  # any number would do
-        values_ = [each for each in values_ if each[2] < 0]
+    values_ += [(1.5 + 0.2 * rank, text, times) for rank, (text, times) in enumerate(counts)]
+    if key == "out":  # any number would be valid
+        values_ = [value for value in values_ if value[2] < 0]
     for cost, text, times in values_:
         edit = written.add_entry(node, key, text)
         if edit:
-            title = f"add {key}: {text} to the {node.op or 'node'} at {node.start}"
+            title = f"add `{key}: {text}` to the `{node.op or 'node'}` at {node.start}"
             yield Candidate(cost, title, (edit,), key if times >= 0 else "", times)

@@ -1,4 +1,4 @@
-"""A spec's text with its nodes, names and values at their places, and edits of them."""
+"""A spec's text with the locations of its nodes, names and values, and edits of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 
 @dataclass(frozen=True, eq=False)
 class WrittenScope:
-    """`nodes:` of the file, a block or a node. `inputs` are the names of what it reads."""
+    """`nodes` of the file, a block or a node. `inputs` are the names of its inputs."""
 
     inputs: tuple[str, ...]
     block: WrittenBlock | None
@@ -29,12 +29,12 @@ class WrittenScope:
     @property
     def names(self) -> list[str]:
         """The names of its nodes; none in a list."""
-        return [each.name for each in self.nodes if each.name]
+        return [node.name for node in self.nodes if node.name]
 
 
 @dataclass(frozen=True, eq=False)
 class WrittenNode:
-    """A node: a name and what stands behind it, or an item of a list."""
+    """A node: a `name: value` entry, or an item of a list."""
 
     entry: Entry | None
     value: Value
@@ -48,7 +48,7 @@ class WrittenNode:
 
     @property
     def start(self) -> Span:
-        """Where it begins: its name, or the item."""
+        """Where it starts: its name, or the item."""
         return self.entry.key_span if self.entry else self.value.span
 
     @property
@@ -65,7 +65,7 @@ class WrittenNode:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """Its entries; none where it is but an op's name."""
+        """Its entries; empty if it is only an op's name."""
         return self.value.entries if isinstance(self.value, Table) else ()
 
     @property
@@ -73,7 +73,7 @@ class WrittenNode:
         """The paths in its `from`."""
         found = self.get("from")
         values = found.value.items if found and isinstance(found.value, Listing) else [found.value] if found else []
-        return [each for each in values if isinstance(each, Scalar)]
+        return [value for value in values if isinstance(value, Scalar)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +86,15 @@ class WrittenBlock:
 
 
 class Written:
-    """The whole text."""
+    """The text of one file."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.text = source.text
         self.lines = source.text.splitlines()
-        document, mistakes = parse(source)
+        document, errors = parse(source)
         self.document = document if isinstance(document, Table) else None
-        self.broken = self.document is None or any(each.code in ("E102", "E104", "E105") for each in mistakes)
+        self.broken = self.document is None or any(error.code in ("E102", "E104", "E105") for error in errors)
         self.nodes: list[WrittenNode] = []
         self.blocks: dict[str, WrittenBlock] = {}
         self.params: tuple[Entry, ...] = ()
@@ -117,7 +117,7 @@ class Written:
             self._node(entry, entry.value, outer)
         nodes = document.get("nodes")
         input_ = document.get("input")
-        names = tuple(each.key for each in input_.value) if input_ and isinstance(input_.value, Table) else ("in",)
+        names = tuple(entry.key for entry in input_.value) if input_ and isinstance(input_.value, Table) else ("in",)
         if nodes is not None:
             self.top = self._scope(nodes.value, names, None, None)
 
@@ -150,47 +150,47 @@ class Written:
     # -- looking up
 
     def at(self, span: Span) -> WrittenNode | None:
-        """The node that begins at a place."""
+        """The node that starts at a span."""
         return self._by_start.get((span.line, span.column)) if span.source == self.source else None
 
     @cached_property
     def _by_start(self) -> dict[tuple[int, int], WrittenNode]:
-        return {(each.start.line, each.start.column): each for each in reversed(self.nodes)}
+        return {(node.start.line, node.start.column): node for node in reversed(self.nodes)}
 
     def around(self, span: Span) -> WrittenNode | None:
-        """The innermost node that a place is in."""
+        """The innermost node that contains a span."""
         found = None
         for node in self.nodes if span.source == self.source else ():
             first, last = node.start, node.value.span
             inside = (first.line, first.column) <= (span.line, span.column) <= (last.end_line, last.end_column)
             if inside:
-                found = node  # further inner nodes come later
+                found = node  # inner nodes come later
         return found
 
     def entry_of(self, span: Span) -> Entry | None:
-        """The entry whose value stands at a place."""
+        """The entry whose value is at a span."""
         return self._by_value.get((span.line, span.column)) if span.source == self.source else None
 
     @cached_property
     def _by_value(self) -> dict[tuple[int, int], Entry]:
-        return {(each.value.span.line, each.value.span.column): each for each in _all_entries(self.document)}
+        return {(entry.value.span.line, entry.value.span.column): entry for entry in _all_entries(self.document)}
 
     def scalars(self) -> Iterator[Scalar]:
-        """Every value that is no list or mapping."""
+        """All scalar values."""
         yield from _scalars(self.document) if self.document else ()
 
     def keys(self) -> Iterator[Entry]:
-        """Every entry."""
+        """All entries."""
         yield from _all_entries(self.document)
 
     @cached_property
     def words(self) -> Counter[str]:
-        """How often each word stands in the text, comments apart."""
+        """How often each word occurs in the text, without comments."""
         return Counter(TOKEN.findall(COMMENT.sub("", self.text)))
 
     @cached_property
     def values(self) -> dict[str, Counter[str]]:
-        """The values that each key has, as they are written."""
+        """The values of each key, as written, with their numbers of occurrences."""
         found: dict[str, Counter[str]] = {}
         for entry in self.keys():
             text = self.slice(entry.value.span)
@@ -199,7 +199,7 @@ class Written:
         return found
 
     def slice(self, span: Span) -> str:
-        """The text at a place, if that is on one line."""
+        """The text of a span, if that is on one line."""
         if span.line != span.end_line or span.line > len(self.lines):
             return ""
         return self.lines[span.line - 1][span.column - 1 : span.end_column - 1]
@@ -207,15 +207,15 @@ class Written:
     # -- edits
 
     def place(self, line: int, column: int, end: int | None = None) -> Span:
-        """A place on a line; columns from 1, the end exclusive."""
+        """A span on one line; columns count from 1, the end is exclusive."""
         return Span(self.source, line, column, line, column if end is None else end)
 
     def after(self, span: Span) -> Span:
-        """The empty place behind another."""
+        """The empty span after another one."""
         return Span(self.source, span.end_line, span.end_column, span.end_line, span.end_column)
 
     def add_entry(self, node: WrittenNode, key: str, text: str) -> Edit | None:
-        """The node with one more entry."""
+        """Add an entry to a node."""
         value = node.value
         if isinstance(value, Scalar):
             return Edit(value.span, f"{{op: {self.slice(value.span)}, {key}: {text}}}")
@@ -224,7 +224,7 @@ class Written:
         return self.add_to_table(value, key, text)
 
     def add_to_table(self, table: Table, key: str, text: str) -> Edit:
-        """A mapping with one more entry, behind its last one on a line."""
+        """Add an entry to a mapping, after its last one-line entry."""
         last = table.entries[-1]
         if self.lines[table.span.line - 1][table.span.column - 1 : table.span.column] == "{":
             end = self.after(last.value.span)
@@ -232,13 +232,13 @@ class Written:
             return Edit(end, f"{behind}, {key}: {text}")
         first = table.entries[0]
         indent = " " * (first.key_span.column - 1)
-        short = [each for each in table if each.key_span.line == each.value.span.line == each.value.span.end_line]
-        line = (short[-1] if short else first).value.span.end_line  # not behind nodes, which end far below
+        short = [entry for entry in table if entry.key_span.line == entry.value.span.line == entry.value.span.end_line]
+        line = (short[-1] if short else first).value.span.end_line  # not after nested nodes, which end far below
         end_of_line = len(COMMENT.sub("", self.lines[line - 1]).rstrip()) + 1
         return Edit(self.place(line, end_of_line), f"\n{indent}{key}: {text}")
 
     def remove_entry(self, entry: Entry) -> Edit | None:
-        """A mapping without one of its entries."""
+        """Remove an entry from a mapping."""
         first, last = entry.key_span, entry.value.span
         if first.line != last.end_line:
             return None
@@ -264,7 +264,7 @@ def _entries(entry: Entry | None) -> tuple[Entry, ...]:
 
 
 def _plain_list(value: Value) -> list[object]:
-    return [each.plain() for each in value.items] if isinstance(value, Listing) else [value.plain()]
+    return [item.plain() for item in value.items] if isinstance(value, Listing) else [value.plain()]
 
 
 def _all_entries(value: Value | None) -> Iterator[Entry]:
@@ -281,8 +281,8 @@ def _scalars(value: Value) -> Iterator[Scalar]:
     if isinstance(value, Scalar):
         yield value
         return
-    for each in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from _scalars(each)
+    for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
+        yield from _scalars(item)
 
 
 def is_word(key: str) -> bool:

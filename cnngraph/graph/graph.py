@@ -12,6 +12,7 @@ from cnngraph.graph.nodes import Node, Ref, Scope, SizeLimit
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.graph.sizes import SizeRules
 from cnngraph.language.model import Spec
+from cnngraph.numbers import show_count, show_sizes
 from cnngraph.ops.init import InitCall
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import networkx
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """A valid network with all shapes inferred.
 
@@ -45,6 +46,14 @@ class Graph:
     base: Spec | None = field(default=None, repr=False)
     plugins: Mapping[str, type[Op]] = field(default_factory=dict, repr=False)
     size_rules: SizeRules | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        shapes = [
+            " ".join(map(show_sizes, shapes_by_name.values()))
+            for shapes_by_name in (self.input_shapes, self.output_shapes)
+        ]
+        cost = f"{self.num_params:,} parameters, {show_count(self.macs)} MACs, {len(self.nodes):,} operations"
+        return f"<Graph {self.name}: {' → '.join(shapes)}, {cost}>"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # it is immutable

@@ -1,6 +1,6 @@
-"""A spec from its files: `extends` and `import` followed, overrides laid in.
+"""A spec from its files: `extends` and `import` followed, overrides applied.
 
-Safe for a stranger's spec: nothing outside the spec's folder tree and the library is opened.
+Safe for untrusted specs: nothing outside the spec's folder tree and the library is opened.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cnngraph.diagnostics import (
     Diagnostic,
+    DiagnosticList,
     Known,
-    Mistakes,
     Severity,
     Source,
     Span,
@@ -29,6 +29,7 @@ from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
+from cnngraph.text import in_backticks
 
 NOTHING: Mapping[str, str] = {}
 MAX_FILES = 100
@@ -41,7 +42,7 @@ MAX_IMPORTED = 1_000_000  # characters
 class Override:
     """A value that replaces what the file says: `--set classes=4`, `--input 3x320x320`, or a keyword argument.
 
-    `elsewhere` is the name by which the value may be meant if the spec has no param of this one.
+    `elsewhere` is the name to suggest if the spec has no param of this name.
     """
 
     name: str
@@ -57,9 +58,9 @@ def load_spec(
     limits: Limits = LIMITS,
     texts: Mapping[str, str] = NOTHING,
 ) -> tuple[Spec | None, list[Diagnostic]]:
-    """The spec of a text that stands in `folder`, and all that is wrong with its structure and files.
+    """Load a spec's text as if it were a file in `folder`. Returns the spec and the errors in its structure and files.
 
-    `texts` are read in place of other files, by the names of their sources.
+    `texts` are used instead of other files; the keys are source names.
     """
     loader = _Loader(folder.resolve(), texts)
     file = loader.file(source, limits)
@@ -68,30 +69,30 @@ def load_spec(
     spec = loader.spec(file, folder, (Path(os.path.realpath(folder / Path(source.name).name)),))
     overrides = tuple(params)
     if overrides or input is not None:
-        spec = replace(spec, published={}, base=spec)  # the figures are those of the network as its file says it
+        spec = replace(spec, published={}, base=spec)  # published metrics hold for the network without overrides
     if input is not None:
         spec = replace(spec, input=loader.other_input(spec.input, input))
     spec = replace(spec, library=loader.override(spec.library, overrides))
     return spec, loader.diagnostics
 
 
-HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # given twice, what only one says is not known
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # of a duplicate section only one is known
 
 
 @dataclass(slots=True)
 class _Loader:
     root: Path
     texts: Mapping[str, str]
-    diagnostics: Mistakes = field(default_factory=Mistakes)
+    diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     libraries: dict[Path, Library | None] = field(default_factory=dict)
     opened: int = 0
     read_so_far: int = 0  # characters
-    files: list[str] | None = None  # some of those that could be imported, once somebody asks
+    files: list[str] | None = None  # files that could be imported, filled when a file is not found
 
     def file(self, source: Source, limits: Limits = LIMITS) -> FileSpec | None:
-        document, mistakes = parse(source, limits)
-        self.diagnostics.extend(mistakes)
-        if (document is None and mistakes) or any(each.code == "E103" and each.key in HEADS for each in mistakes):
+        document, errors = parse(source, limits)
+        self.diagnostics.extend(errors)
+        if (document is None and errors) or any(error.code == "E103" and error.key in HEADS for error in errors):
             return None
         spec, more = parse_file(source, document)
         self.diagnostics.extend(more)
@@ -113,7 +114,9 @@ class _Loader:
         for word, attribute in _REPLACED_WHOLE.items():
             if word in file.given and not (word == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
-        if "outputs" in file.given and "training_only" not in file.given:  # of the extended file's, those that it keeps
+        if (
+            "outputs" in file.given and "training_only" not in file.given
+        ):  # keep those of the base whose outputs still exist
             kept = {name.text for name, _ in file.outputs}
             changes["training_only"] = tuple(word for word in spec.training_only if word.text in kept)
         if "train" in file.given:
@@ -128,8 +131,8 @@ class _Loader:
             return None
         path = self.named(file.extends, folder) if is_name(file.extends.text) else self.beside(file.extends, folder)
         if path in seen or len(seen) > MAX_EXTENDS:
-            message = f"{file.extends} is extended by itself, in a circle"
-            help = "extends names another file, or a network of the library"
+            message = f"`{file.extends}` extends itself"
+            help = "name another file, or a network of the library"
             self.diagnostics.append(Diagnostic("E309", message, file.extends.span, help=help))
             return None
         inner = self.open(file.extends, path)
@@ -150,31 +153,31 @@ class _Loader:
                 self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
             library = self.libraries[path]
             if library is None:
-                self.diagnostics.append(Diagnostic("E309", f"{word} imports itself, in a circle", word.span))
+                self.diagnostics.append(Diagnostic("E309", f"`{word}` imports itself", word.span))
             found.append(library or Library({}, {}, incomplete=True))
         return tuple(found)
 
     def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
-        """One file's names over those of the file it extends; a name that means two things is an error."""
+        """Merge a file's params and blocks with those of its base. An ambiguous name is an error."""
         own = {block.name.text: block for block in file.blocks}
-        for word, each in zip(file.imports, imports, strict=True):
-            for name in [name for name in each.blocks if name in base.blocks and name not in own]:
-                fact = f"{file.extends} has one, at {base.blocks[name].name.span}, and {word} another, at "
-                self.clash(name, word.span, f"{fact}{each.blocks[name].name.span}")
+        for word, library in zip(file.imports, imports, strict=True):
+            for name in [name for name in library.blocks if name in base.blocks and name not in own]:
+                fact = f"one is in `{file.extends}` at {base.blocks[name].name.span}, the other in `{word}` at "
+                self.clash(name, word.span, f"{fact}{library.blocks[name].name.span}")
         imported: dict[str, BlockSpec] = {}
-        for each in (*base.imports, *imports):
-            for name, block in each.blocks.items():
+        for library in (*base.imports, *imports):
+            for name, block in library.blocks.items():
                 if name in imported and imported[name].name.span != block.name.span:
                     first = imported[name].name.span
-                    self.clash(name, block.name.span, f"another block of that name is imported from {first}")
+                    self.clash(name, block.name.span, f"the other one is imported from {first}")
                 imported[name] = block
         for name, block in own.items():
             if name in imported and name not in base.blocks:
-                self.clash(name, block.name.span, f"{name} is imported from {imported[name].name.span}")
-        params = {each.name.text: each for each in file.params}
-        self.misspelt(file, "block", [each.name for each in file.blocks], base.blocks)
-        self.misspelt(file, "param", [each.name for each in file.params], base.params)
-        incomplete = base.incomplete or any(each.incomplete for each in imports)
+                self.clash(name, block.name.span, f"the other one is imported from {imported[name].name.span}")
+        params = {param.name.text: param for param in file.params}
+        self.misspelt(file, "block", [definition.name for definition in file.blocks], base.blocks)
+        self.misspelt(file, "param", [param.name for param in file.params], base.params)
+        incomplete = base.incomplete or any(library.incomplete for library in imports)
         return Library(
             _merged(base.params, params),
             {**base.blocks, **own},
@@ -184,44 +187,44 @@ class _Loader:
         )
 
     def misspelt(self, file: FileSpec, what: str, words: Iterable[Word], known: Mapping[str, object]) -> None:
-        """Warn of a name that was to replace one of the extended file's, and is written nowhere else."""
+        """Warn about a name that overrides nothing in the base and is never used: probably a typo."""
         new = [word for word in words if known and word.text not in known]
         written = Counter(WRITTEN.findall(file.source.text)) if new else {}
-        for word in [each for each in new if written[each.text] == 1][:MAX_MISSPELT]:
-            mend = did_you_mean(word.text, known)
-            if mend:
-                message = f"the {what} {word} is new, and nothing uses it"
-                note = f"{file.extends} has no {what} of that name to replace"
+        for word in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
+            help = did_you_mean(word.text, known)
+            if help:
+                message = f"the {what} `{word}` replaces nothing and is never used"
+                note = f"`{file.extends}` has no {what} of that name"
                 self.diagnostics.append(
-                    Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=mend)
+                    Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=help)
                 )
 
     def clash(self, name: str, span: Span, fact: str) -> None:
-        message = f"the block {name} is defined twice"
-        self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="give one of them another name"))
+        message = f"the block `{name}` is defined twice"
+        self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="rename one of them"))
 
     def open(self, word: Word, path: Path | None) -> FileSpec | None:
-        """The spec file that a word names; None, with the mistake told, if it can't be had."""
+        """The path of the spec that `word` names; reports an error and returns None if there is none."""
         source = self.read(word, path)
         return self.file(source) if source else None
 
     def recipe(self, train: Table | Word | None, folder: Path) -> Table | Word | None:
-        """The training recipe: a table, that of a file in the spec's folder, or the name of one in the library."""
+        """The training recipe: a mapping, that of a file in the spec's folder, or the name of a bundled recipe."""
         if not isinstance(train, Word) or not train.text.endswith(ENDINGS):
             return train
         source = self.read(train, self.beside(train, folder))
         if source is None:
             return None
-        value, mistakes = parse(source)
-        self.diagnostics.extend(mistakes)
-        if not isinstance(value, Table) and not mistakes:
-            self.diagnostics.append(Diagnostic("E601", f"{train} is no recipe: it must be a mapping", train.span))
+        value, errors = parse(source)
+        self.diagnostics.extend(errors)
+        if not isinstance(value, Table) and not errors:
+            self.diagnostics.append(Diagnostic("E601", f"`{train}` is not a recipe: it must be a mapping", train.span))
         wrong = other_kind(value, RECIPE, "E601") if isinstance(value, Table) else None
         self.diagnostics.extend([wrong] if wrong else [])
         return value if isinstance(value, Table) and not wrong else None
 
     def named(self, word: Word, folder: Path) -> Path | None:
-        """The file of the library's network that a word names; None, with the mistake told."""
+        """The path of the bundled network that `word` names; reports an error and returns None if there is none."""
         try:
             return Path(os.path.realpath(find_network(word.text, word.span, folder)))
         except SpecError as error:
@@ -229,17 +232,17 @@ class _Loader:
             return None
 
     def beside(self, word: Word, folder: Path) -> Path | None:
-        """The file that a word names, beside the spec or in the library; None, with the mistake told."""
+        """The path of a file in the spec's folder or the library; reports an error and returns None without one."""
         candidates = [folder / word.text, library_root() / word.text]
-        resolved = [Path(os.path.realpath(each)) for each in candidates] if "\0" not in word.text else []
-        inside = [each for each in resolved if self.inside(each)]
-        path = next((each for each in inside if _is_file(each)), None)
+        resolved = [Path(os.path.realpath(candidate)) for candidate in candidates] if "\0" not in word.text else []
+        inside = [path for path in resolved if self.inside(path)]
+        path = next((candidate for candidate in inside if _is_file(candidate)), None)
         if path is None:
             self.diagnostics.append(self.not_found(word, bool(inside)))
         return path
 
     def read(self, word: Word, path: Path | None) -> Source | None:
-        """The text of a file; None, with the mistake told, if there is none."""
+        """Read a file; reports an error and returns None if that fails."""
         if path is None:
             return None
         self.opened += 1
@@ -249,11 +252,11 @@ class _Loader:
             source = read_file(path, shown(path))
             source = replace(source, text=self.texts.get(source.name, source.text))
         except SpecError as error:
-            self.diagnostics.extend(replace(each, span=word.span) for each in error.diagnostics)
+            self.diagnostics.extend(replace(diagnostic, span=word.span) for diagnostic in error.diagnostics)
             return None
         self.read_so_far += len(source.text)
         if self.read_so_far > MAX_IMPORTED:
-            message = f"the imported files have more than {MAX_IMPORTED:,} characters together"
+            message = f"the imported files have more than {MAX_IMPORTED:,} characters in total"
             raise SpecError([Diagnostic("E501", message, word.span)])
         return source
 
@@ -262,60 +265,62 @@ class _Loader:
 
     def not_found(self, word: Word, allowed: bool) -> Diagnostic:
         if not allowed:
-            message = f"{word} is outside the spec's folder and the library"
-            help = "keep imported files in the spec's folder or below"
+            message = f"`{word}` is outside the spec's folder and the library"
+            help = "move the file into the spec's folder or a subfolder"
             return Diagnostic("E310", message, word.span, help=help)
         if self.files is None:
             folders = (self.root, library_root())
-            self.files = [str(each.relative_to(root)) for root in folders for each in _specs_below(root)]
-        notes = ("looked beside the spec and in the library",)
+            self.files = [str(path.relative_to(root)) for root in folders for path in _specs_below(root)]
+        notes = ("searched the spec's folder and the library",)
         return Diagnostic(
-            "E311", f"there is no file {word}", word.span, notes=notes, help=did_you_mean(word.text, self.files)
+            "E311", f"file `{word}` not found", word.span, notes=notes, help=did_you_mean(word.text, self.files)
         )
 
     def override(self, library: Library, overrides: Iterable[Override]) -> Library:
         params: dict[str, ParamSpec] = dict(library.params)
-        for each in overrides:
-            if each.name in params:
-                params[each.name] = replace(params[each.name], default=each.value)
+        for override in overrides:
+            if override.name in params:
+                params[override.name] = replace(params[override.name], default=override.value)
             else:
-                known = Suggestion(each.elsewhere) if each.elsewhere else did_you_mean(each.name, params)
-                message = f"the spec has no param {each.name}"
-                self.diagnostics.append(Diagnostic("E303", message, each.value.span, help=known or _listing(params)))
+                known = Suggestion(override.elsewhere) if override.elsewhere else did_you_mean(override.name, params)
+                message = f"the spec has no param `{override.name}`"
+                self.diagnostics.append(
+                    Diagnostic("E303", message, override.value.span, help=known or _listing(params))
+                )
         return replace(library, params=params)
 
     def other_input(self, input: Value | None, given: Value) -> Value:
-        """The input with other sizes: of several, those that are named."""
-        names = [each.key for each in input] if isinstance(input, Table) else []
+        """Replace the sizes of the input, or of the named ones of several inputs."""
+        names = [entry.key for entry in input] if isinstance(input, Table) else []
         if not names and not isinstance(given, Table):
             return given
         if not isinstance(input, Table) or not isinstance(given, Table) or not names:
-            has = f"inputs {', '.join(names)}" if names else "one input"
-            help = f"they go by name: --input {names[0]}=3x224x224" if names else "it goes without a name"
+            has = f"the inputs {in_backticks(names)}" if names else "a single input"
+            help = f"name the input: `--input {names[0]}=3x224x224`" if names else "leave out the name"
             self.diagnostics.append(Diagnostic("E303", f"the spec has {has}", given.span, help=help))
             return input or given
-        for each in given:
-            if each.key in names:
-                input = input.replaced([each.key], each.value)
+        for entry in given:
+            if entry.key in names:
+                input = input.replaced([entry.key], entry.value)
             else:
-                help = did_you_mean(each.key, names) or Known.listed("its inputs are", names)
-                message = f"the spec has no input {each.key}"
-                self.diagnostics.append(Diagnostic("E303", message, each.key_span, help=help))
+                help = did_you_mean(entry.key, names) or Known.listed("its inputs are", names)
+                message = f"the spec has no input `{entry.key}`"
+                self.diagnostics.append(Diagnostic("E303", message, entry.key_span, help=help))
         return input
 
 
 def _merged(base: Mapping[str, ParamSpec], own: Mapping[str, ParamSpec]) -> dict[str, ParamSpec]:
-    """The params of a variant as they are evaluated: the base's, each behind what its value uses, then new ones."""
+    """The params of a variant in evaluation order: those of the base, each after the params it uses, then new ones."""
     if not base:
         return dict(own)
-    known, merged, begun = {**base, **own}, dict[str, ParamSpec](), set[str]()
+    known, merged, visited = {**base, **own}, dict[str, ParamSpec](), set[str]()
     for first in known:
-        waiting = [first]  # a stack of its own: a stranger's params may use each other thousands deep
+        waiting = [first]  # an explicit stack: chains of params may be thousands long
         while waiting:
             name = waiting[-1]
-            used = _used(known[name]) if name not in begun and (name in own or len(waiting) > 1) else []
-            begun.add(name)
-            needed = [each for each in used if each in known and each not in begun]
+            used = _used(known[name]) if name not in visited and (name in own or len(waiting) > 1) else []
+            visited.add(name)
+            needed = [other for other in used if other in known and other not in visited]
             if needed:
                 waiting += reversed(needed)
             else:
@@ -341,22 +346,22 @@ _REPLACED_WHOLE = {
 
 
 def _listing(params: Mapping[str, ParamSpec]) -> str:
-    return Known.listed("its params are", params) if params else "it has no params at all"
+    return Known.listed("its params are", params) if params else "the spec has no params"
 
 
 def _specs_below(root: Path) -> list[Path]:
-    """Some of the YAML files below a folder, for did-you-mean; a large tree is not searched to its end."""
+    """YAML files below a folder, for suggestions. Stops early in a large tree."""
     found: list[Path] = []
     for visited, (folder, folders, files) in enumerate(os.walk(root)):
-        folders[:] = [each for each in sorted(folders) if not each.startswith((".", "_"))]
-        found += [Path(folder) / each for each in sorted(files) if each.endswith(ENDINGS)]
+        folders[:] = [name for name in sorted(folders) if not name.startswith((".", "_"))]
+        found += [Path(folder) / file for file in sorted(files) if file.endswith(ENDINGS)]
         if visited > 200 or len(found) > 500:
             break
     return found
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file, and its name is one that can be asked for."""
+    """Whether the file exists; False for names that the system refuses."""
     try:
         return path.is_file()
     except OSError:
@@ -364,5 +369,5 @@ def _is_file(path: Path) -> bool:
 
 
 def _name_of(path: Path) -> str:
-    r"""The name of a network by its file: bytes that are not UTF-8 as `\xff`, since a run's spec.yaml is UTF-8."""
+    r"""The name of a network, from its file name; invalid UTF-8 becomes `\xff`, since a run's spec.yaml is UTF-8."""
     return path.stem.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""A spec as its text says it: nothing evaluated, every word with its place."""
+"""A spec as written: nothing is evaluated, and every value has its source location."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LANGUAGE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A name, a path or an expression's text, and where it stands."""
+    """A string of the spec (a name, a path or an expression) with its source location."""
 
     text: str
     span: Span
@@ -24,7 +24,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """A warning's code that the author does not want reported, and why. `within` is the node's text; None: the file."""
+    """A warning code to ignore, with the reason. `within` is the span of the node it applies to; None: the file."""
 
     code: Word
     reason: str
@@ -33,7 +33,7 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class RepeatSpec:
-    """`repeat:` and the words that go with it. `count` is a number, a list of rows, or an expression for either."""
+    """`repeat` and the keys that belong to it. `count` is a number, a list of rows, or an expression for either."""
 
     count: Value
     name: Word | None = None
@@ -44,7 +44,7 @@ class RepeatSpec:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """A node as written. Exactly one of `op`, `nodes` and `share` is given. `words` are the op's or the block's."""
+    """A node as written. Exactly one of `op`, `nodes` and `share` is set. `words` are its parameters."""
 
     name: Word
     span: Span
@@ -60,7 +60,7 @@ class NodeSpec:
     expect: Value | None = None
     words: tuple[Entry, ...] = ()
     ignore: tuple[Ignore, ...] = ()
-    broken: bool = False  # its text was refused; it keeps its place, so that the next node does not read another
+    broken: bool = False  # it had errors; kept so that the next node still reads this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ScopeSpec:
 
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
-    """A param; without a default it must be given."""
+    """A param; without a default it is required."""
 
     name: Word
     default: Value | None
@@ -82,7 +82,7 @@ class ParamSpec:
 
 @dataclass(frozen=True, slots=True)
 class BlockSpec:
-    """A node with blanks. `inputs` are its named inputs; None: exactly one, called `in`."""
+    """A parametrised node. `inputs` are the names of its inputs; None: exactly one, called `in`."""
 
     name: Word
     params: tuple[ParamSpec, ...]
@@ -92,26 +92,26 @@ class BlockSpec:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What names mean inside one file: its params, its own blocks, and the libraries it imports.
+    """The names visible inside one file: its params, its own blocks, and the libraries it imports.
 
-    A file and the one it extends are one library. `ignore` has the warnings that these files do not want reported.
+    A file and its base form one library. `ignore` holds the file-level ignored warnings.
     """
 
     params: Mapping[str, ParamSpec]
     blocks: Mapping[str, BlockSpec]
     imports: tuple[Library, ...] = ()
     ignore: tuple[Ignore, ...] = ()
-    incomplete: bool = False  # an import failed, so a name that is not known may have stood there
+    incomplete: bool = False  # an import failed, so an unknown name may be defined there
 
     def find(self, name: str) -> tuple[BlockSpec, Library] | None:
-        """The block of that name and the library whose params and blocks its body sees."""
+        """The block of that name and the library in which its body is evaluated."""
         if name in self.blocks:
             return self.blocks[name], self
-        return next(((each.blocks[name], each) for each in self.imports if name in each.blocks), None)
+        return next(((library.blocks[name], library) for library in self.imports if name in library.blocks), None)
 
     def block_names(self) -> list[str]:
         """Every block that can be used here."""
-        return [*self.blocks, *(name for each in self.imports for name in each.blocks)]
+        return [*self.blocks, *(name for library in self.imports for name in library.blocks)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ class InitSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec, its `extends` and `import` resolved. Without `nodes` it is a library of blocks.
+    """A complete spec with `extends` and `import` resolved. Without `nodes` it is a library of blocks.
 
-    `base` is the spec that this one is a change of: without what the command line changed, or what it extends.
+    `base` is the spec that this one modifies: the same without command-line overrides, or the one it extends.
     """
 
     source: Source

@@ -79,31 +79,31 @@ RESERVED_NAMES = frozenset(
 
 @lru_cache(maxsize=4096)
 def name_problem(name: str) -> str | None:
-    """Why a node cannot have this name, in words that follow `cannot be a node's name: `; None if it can."""
+    """Why this is not a valid node name; None if it is valid."""
     if NUMBER.fullmatch(name):
         return None
     if len(name) > MAX_NAME:
         return f"it has more than {MAX_NAME} characters"
     if not NODE_NAME.fullmatch(name):
-        return "it must be letters, digits and _ (and - between them), not beginning with a digit"
+        return "a name consists of letters, digits and `_` (and `-` between them) and does not start with a digit"
     if name == "in":
-        return "in is what the scope reads"
+        return "`in` is the input of the scope"
     if keyword.iskeyword(name):
-        return "it is a keyword of Python, and the name becomes an attribute of a module"
+        return "it is a Python keyword, and the name becomes a module attribute"
     if name in RESERVED_NAMES or name.startswith("_"):
-        return "modules of PyTorch use it themselves"
+        return "it is an attribute of `torch.nn.Module`"
     return None
 
 
 def better_name(name: str) -> str:
-    """The nearest name that a node or a param can have."""
+    """A valid node or param name close to `name`."""
     word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
     word = f"x{word}" if word[0].isdigit() else word
     return f"{word}_" if word == name or name_problem(word) else word
 
 
 def key_problem(key: str) -> tuple[str, str] | None:
-    """The part of a key, dots and all, that cannot be a node's name, and why; None if it can."""
+    """The part of a dotted key that is not a valid node name, and why; None if all parts are valid."""
     parts = key.split(".")
     if len(parts) > MAX_PARTS:
         return key[:20] + "…", f"it has more than {MAX_PARTS} parts"
@@ -111,7 +111,7 @@ def key_problem(key: str) -> tuple[str, str] | None:
 
 
 def heads(path: str) -> Iterator[str]:
-    """What a path may begin with, since names may have dots in them: `a`, `a.b`, `a.b.c` of `a.b.c`."""
+    """The possible first names of a path, since names may contain dots: `a`, `a.b`, `a.b.c` of `a.b.c`."""
     end = path.find(".")
     while end >= 0:
         yield path[:end]

@@ -1,4 +1,4 @@
-"""Nodes and the bodies of blocks, as they are written: structure only, nothing looked up or evaluated."""
+"""Reads nodes and block bodies: structure only, nothing is looked up or evaluated."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.reader import Reader
 from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
+from cnngraph.text import in_backticks
 
-MAX_NEAR = 10  # words of a node that does nothing, of which one may be a word misspelt
+MAX_NEAR = 10  # keys of a node without op that are checked for a misspelt `op`, `nodes` or `share`
 
 
 class NodeReader:
-    """Reads nodes; what is wrong with them goes to the reader's mistakes."""
+    """Reads nodes; errors are appended to `read.errors`."""
 
     def __init__(self, read: Reader) -> None:
         self.read = read
@@ -30,11 +31,11 @@ class NodeReader:
             self.read.error("E109", f"{what} must be a mapping of names to nodes, or a list of nodes", value.span)
             return None
         if not items:
-            self.read.error("E109", f"{what} is empty", value.span, "remove it, or write identity")
+            self.read.error("E109", f"{what} must not be empty", value.span, "remove it, or write `identity`")
             return None
         children = [
-            self.node(name, each, NODE_KEYS, f"node {name}") or NodeSpec(name, name.span, broken=True)
-            for name, each in items
+            self.node(name, child, NODE_KEYS, f"node `{name}`") or NodeSpec(name, name.span, broken=True)
+            for name, child in items
         ]
         return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
 
@@ -44,20 +45,22 @@ class NodeReader:
             nodes = self.scope(value, what)
             return NodeSpec(name, name.span, nodes=nodes) if nodes else None
         if isinstance(value, Scalar):
-            op = self.read.word(value, what, "an op's name, a mapping with op: or nodes:, or a list of nodes")
+            op = self.read.word(
+                value, name.text, "the name of an op, a mapping with `op` or `nodes`, or a list of nodes"
+            )
             return NodeSpec(name, name.span, op=op) if op else None
         return self._node_table(name, value, tuple(known), what)
 
     def _node_table(self, name: Word, table: Table, known: tuple[str, ...], what: str) -> NodeSpec | None:
         words = {entry.key: entry.value for entry in table if entry.key in known}
         rest = tuple(entry for entry in table if entry.key not in known)
-        mistakes = len(self.read.mistakes)
+        errors = len(self.read.errors)
         node = NodeSpec(
             name,
             name.span,
-            op=self.read.word(words["op"], "op", "an op's or block's name") if "op" in words else None,
-            nodes=self.scope(words["nodes"], f"nodes of {what}") if "nodes" in words else None,
-            share=self.read.word(words["share"], "share", "a node's path") if "share" in words else None,
+            op=self.read.word(words["op"], "op", "the name of an op or block") if "op" in words else None,
+            nodes=self.scope(words["nodes"], f"`nodes` of {what}") if "nodes" in words else None,
+            share=self.read.word(words["share"], "share", "the path of a node") if "share" in words else None,
             reads=self.read.words(words["from"], "from") if "from" in words else None,
             when=self.read.scalar(words["when"], "when") if "when" in words else None,
             otherwise=self.read.words(words["else"], "else") if "else" in words else None,
@@ -68,10 +71,10 @@ class NodeReader:
             words=rest,
             ignore=self.read.ignores(words["ignore"], _extent(name.span, table.span)) if "ignore" in words else (),
         )
-        if len(self.read.mistakes) > mistakes:
+        if len(self.read.errors) > errors:
             return None
         self._check_node(node, words, rest, what, known)
-        return node if len(self.read.mistakes) == mistakes else None
+        return node if len(self.read.errors) == errors else None
 
     def _check_node(
         self, node: NodeSpec, words: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]
@@ -80,22 +83,24 @@ class NodeReader:
         if not bodies:
             near = _misspelt_body(rest[:MAX_NEAR], known)
             if near:
-                self.read.error("E110", f"{near[0].key} is not a word of a node", near[0].key_span, near[1])
+                self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
-                help = _mend(rest[0], what) if len(rest) == 1 and not words else None
-                self.read.error("E109", f"{what} says nothing to do", node.span, help or "give op:, nodes: or share:")
+                help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not words else None
+                self.read.error(
+                    "E109", f"{what} has none of `op`, `nodes` and `share`", node.span, help or "add one of them"
+                )
         elif len(bodies) > 1:
-            self.read.error("E109", f"{what} has both {bodies[0]} and {bodies[1]}", node.span, "keep one of the two")
+            self.read.error("E109", f"{what} has both `{bodies[0]}` and `{bodies[1]}`", node.span, "remove one of them")
         elif rest and not node.op:
-            mend = did_you_mean(rest[0].key, known)
-            self.read.error("E110", f"{rest[0].key} is not a word of a node with {bodies[0]}", rest[0].key_span, mend)
+            help = did_you_mean(rest[0].key, known)
+            self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, help)
         for word in REPEAT_KEYS:
             if word in words and "repeat" not in words:
-                message = f"{word} is a word of a repeat, and this node has no repeat"
-                key = "the node's name is its key, as in conv1: {op: conv, …}" if word == "name" else None
+                message = f"`{word}` requires `repeat`"
+                key = "write a node's name as its key: `conv1: {op: conv, …}`" if word == "name" else None
                 self.read.error("E109", message, words[word].span, key)
         if "else" in words and "when" not in words:
-            self.read.error("E109", "else goes with when, and this node has no when", words["else"].span)
+            self.read.error("E109", "`else` requires `when`", words["else"].span)
 
     def _repeat(self, words: dict[str, Value]) -> RepeatSpec | None:
         if "repeat" not in words:
@@ -103,7 +108,7 @@ class NodeReader:
         carry = self.read.word(words["carry"], "carry") if "carry" in words else None
         if carry and carry.text not in CARRIES:
             self.read.error(
-                "E109", f"carry must be one of {', '.join(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
+                "E109", f"`carry` must be one of {in_backticks(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
             )
         return RepeatSpec(
             count=words["repeat"],
@@ -121,20 +126,20 @@ class NodeReader:
 
 
 def _extent(first: Span, last: Span) -> Span:
-    """From the beginning of one place to the end of another."""
+    """The span from the start of `first` to the end of `last`."""
     return replace(first, end_line=last.end_line, end_column=last.end_column)
 
 
 def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Entry, str] | None:
-    """The word that is op, nodes or share with a letter wrong, or else the first that is near any word of a node."""
+    """The key that is `op`, `nodes` or `share` with a typo, or else the first key that resembles any node key."""
     for entry in rest:
-        if body := next((each for each in BODIES if _one_letter_apart(entry.key, each)), None):
+        if body := next((body for body in BODIES if _one_letter_apart(entry.key, body)), None):
             return entry, Suggestion(body)
     return next(((entry, help) for entry in rest if (help := did_you_mean(entry.key, known))), None)
 
 
 def _one_letter_apart(one: str, two: str) -> bool:
-    """Whether one letter was typed wrong, left out, doubled or exchanged with the next; of two letters one is right."""
+    """Whether the words differ by one substituted, missing, extra or transposed letter."""
     if len(one) == len(two):
         wrong = [index for index in range(len(one)) if one[index] != two[index]]
         return len(wrong) == 1 or (len(wrong) == 2 and sorted(one) == sorted(two))
@@ -142,13 +147,14 @@ def _one_letter_apart(one: str, two: str) -> bool:
     return len(long) - len(short) == 1 and any(long[:index] + long[index + 1 :] == short for index in range(len(long)))
 
 
-def _mend(only: Entry, what: str) -> str | None:
-    """What may be meant by a node of one word: an op with its arguments, or a name where names do not stand."""
+def _node_help(only: Entry, name: str) -> str | None:
+    """Help for a node with a single unknown key: an op with its parameters, or a named node inside a list."""
     value = only.value
     named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
     if isinstance(value, Table):
         named = any(value.get(word) for word in BODIES)
     if not named:
-        return f"an op goes behind op, and its arguments beside it: {{op: {only.key}, …}}"
-    listed = what.rpartition(" ")[2].isdigit()
-    return f"nodes of a list have no names: give {only.key} none, or make it a mapping" if listed else None
+        return f"write the op as the value of `op`, next to its parameters: `{{op: {only.key}, …}}`"
+    return (
+        f"nodes in a list have no names: remove `{only.key}`, or write `nodes` as a mapping" if name.isdigit() else None
+    )

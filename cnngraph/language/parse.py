@@ -1,4 +1,4 @@
-"""One file's document to the words of the language: structure only, nothing looked up or evaluated."""
+"""Parses one file's document into a `FileSpec`: structure only, nothing is looked up or evaluated."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 
 MAX_ABOUT = 10_000
 MAX_RULES = 100  # of init
-MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename, whose stars are tried in every way
+MAX_STARS, MAX_OPEN_STARS = 8, 2  # in a rename: matching tries every assignment of its stars
 DATA_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """What one file says, before `extends` and `import` are followed."""
+    """The contents of one file, before `extends` and `import` are resolved."""
 
     source: Source
     span: Span
@@ -59,16 +59,16 @@ class FileSpec:
 
 
 def parse_file(source: Source, document: Value | None) -> tuple[FileSpec | None, list[Diagnostic]]:
-    """The file's words, and all that is wrong with its structure."""
+    """The file's contents and the errors in its structure."""
     parser = _Parser()
     if not isinstance(document, Table):
         span = document.span if document else None
-        help = "begin with: cnngraph: 1"
+        help = "start the file with `cnngraph: 1`"
         what = "it is empty" if document is None or is_null(document) else "it must be a mapping"
         return None, [Diagnostic("E106", f"{source.name} is not a spec: {what}", span, help=help)]
     if wrong := other_kind(document, SPEC, "E106"):
         return None, [wrong]
-    return parser.file(source, document), parser.read.mistakes
+    return parser.file(source, document), parser.read.errors
 
 
 class _Parser:
@@ -77,7 +77,7 @@ class _Parser:
         self.nodes = NodeReader(self.read)
 
     def file(self, source: Source, table: Table) -> FileSpec:
-        words = self.read.known_words(table, FILE_KEYS, "a spec")
+        words = self.read.known_keys(table, FILE_KEYS, "a spec")
         self.version(table, words.get("cnngraph"))
         spec = FileSpec(source, table.span, frozenset(words))
         readers: dict[str, tuple[str, Callable[[Value], object]]] = {
@@ -90,7 +90,7 @@ class _Parser:
             "import": ("imports", lambda value: self.read.words(value, "import")),
             "extends": ("extends", lambda value: self.read.word(value, "extends")),
             "blocks": ("blocks", self.blocks),
-            "nodes": ("nodes", lambda value: self.nodes.scope(value, "nodes")),
+            "nodes": ("nodes", lambda value: self.nodes.scope(value, "`nodes`")),
             "outputs": ("outputs", self.outputs),
             "training_only": ("training_only", lambda value: self.read.words(value, "training_only")),
             "init": ("init", self.init),
@@ -114,40 +114,48 @@ class _Parser:
         if entry is None:
             where = table.entries[0].key_span if table.entries else table.span
             self.read.error(
-                "E106", "the language's version is missing", where, f"begin with: cnngraph: {LANGUAGE_VERSION}"
+                "E106",
+                "missing `cnngraph`, the language version",
+                where,
+                f"start the file with `cnngraph: {LANGUAGE_VERSION}`",
             )
         elif entry.value.plain() != LANGUAGE_VERSION:
             found = show_value(entry.value.plain())
-            message = f"version {found} of the language is not known, this is version {LANGUAGE_VERSION}"
+            message = f"unknown language version `{found}`, the current version is {LANGUAGE_VERSION}"
             quoted = entry.value.plain() == str(LANGUAGE_VERSION)
-            help = f"write {LANGUAGE_VERSION} without quotes" if quoted else f"write cnngraph: {LANGUAGE_VERSION}"
+            help = f"write {LANGUAGE_VERSION} without quotes" if quoted else f"write `cnngraph: {LANGUAGE_VERSION}`"
             self.read.error("E106", message, entry.value.span, help)
 
     def needs_nodes(self, spec: FileSpec, table: Table) -> None:
         if spec.extends and spec.extends.text == Path(spec.source.name).name:
-            return  # a circle, which is all that is wrong
+            return  # a cycle, which is reported elsewhere
         if spec.extends and "nodes" in spec.given:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
-            help = "change it by params or blocks, or write the nodes without extends and import the blocks"
-            self.read.error("E107", "a file that extends another takes its nodes from there", span, help)
-        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.mistakes:
+            help = "override `params` or `blocks` instead, or drop `extends`, import the blocks and write the nodes"
+            self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
+        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
-            self.read.error("E107", "there is no network here", where, "give nodes: (a network) or blocks: (a library)")
+            self.read.error(
+                "E107",
+                "the spec has neither `nodes` nor `blocks`",
+                where,
+                "add `nodes` for a network, or `blocks` for a library",
+            )
         if "nodes" in spec.given and not spec.extends and "input" not in spec.given:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
             self.read.error(
-                "E107", "the network has no input", span, "add: input: [3, 224, 224]  # channels, height, width"
+                "E107", "the network has no `input`", span, "add `input: [3, 224, 224]` (channels, height, width)"
             )
 
     def published(self, value: Value) -> dict[str, float] | None:
-        help = "name the data set, and the share of its images that are classified wrong: published: {imagenet: 23.85}"
+        help = "write the top-1 error in percent by data set: `published: {imagenet: 23.85}`"
         if not isinstance(value, Table):
             if not is_null(value):
                 found = show_value(value.plain())
                 self.read.error(
-                    "E109", f"published must be a mapping of data sets to errors, got {found}", value.span, help
+                    "E109", f"`published` must be a mapping of data sets to errors, got `{found}`", value.span, help
                 )
             return None
         errors: dict[str, float] = {}
@@ -155,10 +163,14 @@ class _Parser:
             error = entry.value.plain()
             if not DATA_SET.fullmatch(entry.key):
                 self.read.error(
-                    "E109", f"{entry.key} cannot be a data set's name (letters, digits and _.+-)", entry.key_span
+                    "E109",
+                    f"`{entry.key}` is not a valid data set name: use letters, digits and `_.+-`",
+                    entry.key_span,
                 )
             elif isinstance(error, bool) or not isinstance(error, int | float) or not 0 <= error <= 100:
-                message = f"the error on {entry.key} must be a number from 0 to 100 (percent), got {show_value(error)}"
+                message = (
+                    f"the error on `{entry.key}` must be a number from 0 to 100 (percent), got `{show_value(error)}`"
+                )
                 self.read.error("E109", message, entry.value.span)
             else:
                 errors[entry.key] = error
@@ -172,15 +184,17 @@ class _Parser:
         for entry in entries:
             self.param_name(entry.key, entry.key_span)
             default = None if is_null(entry.value) else entry.value
-            params.append(ParamSpec(Word(entry.key, entry.key_span), default))  # also under a wrong name: it is used
+            params.append(
+                ParamSpec(Word(entry.key, entry.key_span), default)
+            )  # keep one with an invalid name: its uses are valid
         return tuple(params)
 
     def param_name(self, name: str, span: Span) -> None:
         if NAME.fullmatch(name) and name not in RESERVED_PARAMS:
             return
-        reason = "a word of the language" if NAME.fullmatch(name) else "not a name (letters, digits and _)"
-        help = f"say {better_name(name)} or the like"
-        self.read.error("E108", f"{name} cannot be a param's name: it is {reason}", span, help)
+        reason = "it is a key of the language" if NAME.fullmatch(name) else "use letters, digits and `_`"
+        help = f"rename it, for example to `{better_name(name)}`"
+        self.read.error("E108", f"`{name}` is not a valid param name: {reason}", span, help)
 
     def blocks(self, value: Value) -> tuple[BlockSpec, ...] | None:
         entries = self.entries(value, "blocks")
@@ -188,18 +202,20 @@ class _Parser:
             return None
         for entry in entries:
             if not NAME.fullmatch(entry.key):
-                message = f"{entry.key} cannot be a block's name (letters, digits and _)"
-                self.read.error("E108", message, entry.key_span, f"say {better_name(entry.key)} or the like")
-        return tuple(self.block(entry) for entry in entries)  # also under a wrong name: it is used
+                message = f"`{entry.key}` is not a valid block name: use letters, digits and `_`"
+                self.read.error(
+                    "E108", message, entry.key_span, f"rename it, for example to `{better_name(entry.key)}`"
+                )
+        return tuple(self.block(entry) for entry in entries)  # keep one with an invalid name: its uses are valid
 
     def entries(self, value: Value, what: str) -> tuple[Entry, ...] | None:
-        """Those of a mapping. A list of mappings is refused, and read as the mapping that was meant."""
+        """The entries of a mapping. A list of mappings is an error, and is read as one mapping."""
         items = value.items if isinstance(value, Listing) else ()
         if not items or not all(isinstance(item, Table) for item in items):
             table = self.read.table(value, what)
             return tuple(table) if table is not None else None
-        message = f"{what} must be a mapping (name: value), not a list"
-        self.read.error("E109", message, value.span, f"write the {what} without dashes")
+        message = f"`{what}` must be a mapping (name: value), not a list"
+        self.read.error("E109", message, value.span, f"remove the dashes in front of the {what}")
         meant = {entry.key: entry for item in items if isinstance(item, Table) for entry in item}
         return tuple(meant.values())
 
@@ -210,20 +226,20 @@ class _Parser:
         if isinstance(entry.value, Table):
             given = entry.value.get("params")
             params = self.params(given.value) if given else ()
-            if params is None:  # which words it takes is not known
+            if params is None:  # its parameters are unknown
                 return BlockSpec(name, (), None, NodeSpec(name, name.span, broken=True))
             if named := entry.value.get("inputs"):
                 inputs = self.input_names(named.value)
-        body = self.nodes.node(name, entry.value, BLOCK_KEYS, f"the block {name}")
+        body = self.nodes.node(name, entry.value, BLOCK_KEYS, f"the block `{name}`")
         if body and isinstance(entry.value, Table):
             body = self.without_use(entry.value, body)
         return BlockSpec(name, params or (), inputs, body or NodeSpec(name, name.span, broken=True))
 
     def without_use(self, table: Table, body: NodeSpec) -> NodeSpec | None:
-        """The body of a block, unless it has nothing to run but a module of the network around it."""
+        """The body of a block, without keys that belong to its uses; None if it only shares a module."""
         for key in ("from", "unused", "expect", "share"):
             if found := table.get(key):
-                message = f"{key} belongs where the block is used, not in its definition"
+                message = f"`{key}` is not allowed in the definition of a block, only where the block is used"
                 self.read.error("E107", message, found.key_span)
         return None if body.share else body
 
@@ -231,7 +247,7 @@ class _Parser:
         words = self.read.words(value, "inputs")
         for word in words or ():
             if not NAME.fullmatch(word.text) or word.text == "from":
-                self.read.error("E108", f"{word} cannot be an input's name", word.span)
+                self.read.error("E108", f"`{word}` is not a valid input name", word.span)
         return words
 
     def outputs(self, value: Value) -> tuple[tuple[Word, Word], ...] | None:
@@ -243,9 +259,9 @@ class _Parser:
             return None
         pairs = []
         for entry in table:
-            path = self.read.word(entry.value, f"the output {entry.key}")
+            path = self.read.word(entry.value, f"outputs.{entry.key}")
             if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
-                self.read.error("E108", f"{entry.key} cannot be an output's name", entry.key_span)
+                self.read.error("E108", f"`{entry.key}` is not a valid output name", entry.key_span)
             elif path:
                 pairs.append((Word(entry.key, entry.key_span), path))
         return tuple(pairs)
@@ -254,28 +270,30 @@ class _Parser:
         rules = []
         items = value.items if isinstance(value, Listing) else (value,)
         if len(items) > MAX_RULES:
-            self.read.error("E501", f"init has {len(items):,} rules: at most {MAX_RULES}", value.span)
+            self.read.error("E501", f"`init` has {len(items):,} rules, the maximum is {MAX_RULES}", value.span)
         for item in items[:MAX_RULES]:
             match = item.get("match") if isinstance(item, Table) else None
             word = self.read.word(match.value, "match") if match else None
             if isinstance(item, Table) and match and word:
-                rules.append(InitSpec(word, tuple(each for each in item if each.key != "match")))
+                rules.append(InitSpec(word, tuple(entry for entry in item if entry.key != "match")))
             elif not match:
-                help = "write {match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}"
-                self.read.error("E107", "a rule of init needs match: an op's name, or a path with *", item.span, help)
+                help = "write `{match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}`"
+                self.read.error(
+                    "E107", "an `init` rule needs `match`: the name of an op, or a path with `*`", item.span, help
+                )
         return tuple(rules)
 
     def renames(self, value: Value) -> dict[str, str] | None:
         table = self.read.table(value, "weights")
         if table is None:
             return None
-        words = self.read.known_words(table, ("renames",), "weights")
+        words = self.read.known_keys(table, ("renames",), "`weights`")
         renames = self.read.table(words["renames"].value, "renames") if "renames" in words else None
         found: dict[str, str] = {}
         for entry in renames or ():
-            new = self.read.word(entry.value, f"the new name of {entry.key}")
+            new = self.read.word(entry.value, f"renames.{entry.key}")
             if entry.key.count("**") > MAX_OPEN_STARS or entry.key.count("*") > MAX_STARS:
-                message = f"a rename has at most {MAX_STARS} stars, and ** at most {MAX_OPEN_STARS} times"
+                message = f"a rename has at most {MAX_STARS} stars and at most {MAX_OPEN_STARS} times `**`"
                 self.read.error("E501", message, entry.key_span)
             elif new:
                 found[entry.key] = new.text

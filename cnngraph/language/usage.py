@@ -9,5 +9,5 @@ USED = re.compile(r"\$(\w+)")
 
 
 def names_used(texts: Iterable[str]) -> list[str]:
-    """The names after each `$`, in the order of the texts."""
+    """The names that follow a `$`, in order of appearance."""
     return [name for text in texts if "$" in text for name in USED.findall(text)]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that the language gives a meaning: what it says, in Markdown, and the section of the guide about it."""
+    """A key of the language, its description in Markdown, and the section of the guide about it."""
 
     name: str
     doc: str
     section: str
-    may_be_empty: bool = False  # an empty value takes away what the extended file says
+    may_be_empty: bool = False  # null removes the value inherited from the base
 
 
 def _keys(*keys: Key) -> dict[str, Key]:
@@ -21,98 +21,146 @@ def _keys(*keys: Key) -> dict[str, Key]:
 
 
 FILE_KEYS = _keys(
-    Key("cnngraph", "The language's version, always `1`. Every file needs it.", "the-file"),
-    Key("name", "The network's name; by default the file's.", "the-file"),
-    Key("about", "What the network is, and what is special about it.", "the-file"),
-    Key("paper", "Where it comes from: authors, year, title.", "where-it-comes-from"),
-    Key("published", "Published top-1 errors in percent, by data set: `{imagenet: 23.85}`.", "where-it-comes-from"),
+    Key("cnngraph", "The language's version, always `1`. Every file needs it.", "guide/nodes.md#the-file"),
+    Key("name", "The network's name; by default the file's.", "guide/nodes.md#the-file"),
+    Key("about", "What the network is, and what is special about it.", "guide/nodes.md#the-file"),
+    Key("paper", "Where it comes from: authors, year, title.", "guide/nodes.md#where-it-comes-from"),
+    Key(
+        "published",
+        "Published top-1 errors in percent, by data set: `{imagenet: 23.85}`.",
+        "guide/nodes.md#where-it-comes-from",
+    ),
     Key(
         "input",
         "`[channels, height, width]` of one image, `[features]` of a vector, or several inputs by name: "
         "`{left: [..], right: [..]}`.",
-        "several-inputs",
+        "guide/tensors.md#several-inputs",
     ),
     Key(
         "params",
-        "Values with names, which `--set` changes; a default may be an expression over earlier params.",
-        "params-and-expressions",
+        "Named values, which `--set` overrides; a default may be an expression of earlier params.",
+        "guide/blocks.md#params-and-expressions",
     ),
     Key(
         "import",
         "Files whose blocks are used here; looked up beside this file, then in the library.",
-        "blocks-from-another-file",
+        "guide/blocks.md#blocks-from-another-file",
     ),
     Key(
         "extends",
-        "A file, or a network of the library by name, that this one is, except for what is written here.",
-        "the-same-but",
+        "A file, or a bundled network by name, that this spec modifies.",
+        "guide/blocks.md#the-same-but",
     ),
-    Key("blocks", "Nodes with blanks, by name; each can be used as an op.", "a-block-with-blanks"),
-    Key("nodes", "The network, in the order of its modules.", "what-a-node-reads"),
-    Key("outputs", "What the network returns, by name: `{logits: fc}`. By default its last node.", "outputs", True),
+    Key(
+        "blocks",
+        "Reusable nodes with parameters, by name; each can be used as an op.",
+        "guide/blocks.md#a-block-with-blanks",
+    ),
+    Key("nodes", "The network, in the order of its modules.", "guide/nodes.md#what-a-node-reads"),
+    Key(
+        "outputs",
+        "What the network returns, by name: `{logits: fc}`. By default its last node.",
+        "guide/tensors.md#outputs",
+        True,
+    ),
     Key(
         "training_only",
         "Outputs that are computed in training mode only, with the nodes that only they need.",
-        "outputs",
+        "guide/tensors.md#outputs",
         True,
     ),
-    Key("init", "How weights are initialised; the last rule that matches a module sets it.", "initial-weights", True),
+    Key(
+        "init",
+        "How weights are initialised; the last rule that matches a module sets it.",
+        "guide/weights.md#initial-weights",
+        True,
+    ),
     Key(
         "weights",
         "Names of published weights that differ: `{renames: {theirs: ours}}`.",
-        "published-weights",
+        "guide/weights.md#published-weights",
         True,
     ),
-    Key("train", "The training recipe, or the name of one.", "the-recipe", True),
-    Key("ignore", "Warnings that are not reported, each with the reason: `{W401: why it is right}`.", "warnings"),
+    Key("train", "The training recipe, or the name of one.", "guide/weights.md#the-recipe", True),
+    Key(
+        "ignore",
+        "Warnings that are not reported, each with the reason: `{W401: why it is right}`.",
+        "guide/messages.md#warnings",
+    ),
 )
 
 NODE_KEYS = _keys(
-    Key("op", "An op, a block, or an expression for the name of one.", "ops-and-their-words"),
-    Key("from", "What it reads: a path or a list of paths. By default the node above, or `in`.", "what-a-node-reads"),
+    Key("op", "An op, a block, or an expression for the name of one.", "guide/nodes.md#ops-and-their-words"),
+    Key(
+        "from",
+        "What it reads: a path or a list of paths. By default the node above, or `in`.",
+        "guide/nodes.md#what-a-node-reads",
+    ),
     Key(
         "when",
         "An expression; where it is false the node is absent, and its first input is passed through.",
-        "when-and-else",
+        "guide/repeats.md#when-and-else",
     ),
-    Key("else", "What replaces the node where it is absent: paths, or `[]` for nothing.", "when-and-else"),
-    Key("nodes", "A scope of its own, a mapping or a list; its value is its last node's.", "nodes-in-nodes"),
+    Key(
+        "else",
+        "What replaces the node where it is absent: paths, or `[]` for nothing.",
+        "guide/repeats.md#when-and-else",
+    ),
+    Key(
+        "nodes",
+        "A nested scope, a mapping or a list; its value is that of its last node.",
+        "guide/nodes.md#nodes-in-nodes",
+    ),
     Key(
         "repeat",
         "A number of iterations, or a list with an element for each. `$i` is the index from 0, `$item` the element.",
-        "repeat",
+        "guide/repeats.md#repeat",
     ),
-    Key("first", "Keys of the first iteration.", "first-and-last"),
-    Key("last", "Keys of the last iteration.", "first-and-last"),
+    Key("first", "Keys of the first iteration.", "guide/repeats.md#first-and-last"),
+    Key("last", "Keys of the last iteration.", "guide/repeats.md#first-and-last"),
     Key(
         "carry",
         "What the next iteration reads: `last`, the iteration before; `concat`, the concatenation of all so far; "
         "`none`, the repeat's own input.",
-        "what-the-next-round-reads",
+        "guide/repeats.md#what-the-next-round-reads",
     ),
-    Key("name", "The first iteration's name; the number at its end counts on.", "names-of-rounds"),
-    Key("flat", "`true` drops one level of names.", "flat"),
+    Key(
+        "name", "The first iteration's name; the number at its end is incremented.", "guide/repeats.md#names-of-rounds"
+    ),
+    Key("flat", "`true` drops one level of names.", "guide/repeats.md#flat"),
     Key(
         "expect",
-        "The shape that must come out, `[channels, height, width]`; `_` for any size.",
-        "a-check-in-the-spec",
+        "The expected output shape, `[channels, height, width]`; `_` for any size.",
+        "guide/nodes.md#a-check-in-the-spec",
     ),
-    Key("share", "The path of a node whose module runs again, weights included.", "weights-used-twice"),
-    Key("unused", "`true` builds the node for its weights' names and never runs it.", "weights-never-used"),
-    Key("ignore", "Warnings that are not reported about the node, each with the reason.", "warnings"),
+    Key(
+        "share",
+        "The path of a node whose module is run again with the same weights.",
+        "guide/tensors.md#weights-used-twice",
+    ),
+    Key(
+        "unused",
+        "`true` builds the node for the keys of its weights, but never runs it.",
+        "guide/tensors.md#weights-never-used",
+    ),
+    Key("ignore", "Warnings that are not reported about the node, each with the reason.", "guide/messages.md#warnings"),
 )
 
 OWN_BLOCK_KEYS = _keys(
-    Key("params", "What a use of the block fills in; one without a value must be given.", "a-block-with-blanks"),
-    Key("inputs", "The names of its inputs, where it has several.", "blocks-with-several-inputs"),
+    Key(
+        "params",
+        "Parameters of the block and their defaults; one without a default is required.",
+        "guide/blocks.md#a-block-with-blanks",
+    ),
+    Key("inputs", "The names of its inputs, where it has several.", "guide/blocks.md#blocks-with-several-inputs"),
 )
 BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 
 BODIES = ("op", "nodes", "share")  # a node has exactly one of them
-REPEAT_KEYS = ("carry", "name", "first", "last")  # they go with repeat
+REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
 VARIABLES = ("in", "from", "i", "item")  # what an expression calls by these names: $in, $from, $i, $item
-RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # no param has such a name
+RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # names that a param cannot have
 
 
 def keys_manual() -> str:
@@ -151,7 +199,7 @@ def keys_manual() -> str:
 
 
 def _rows(keys: Iterable[Key]) -> list[str]:
-    rows = [f"| [`{key.name}`](language.md#{key.section}) | {key.doc} |" for key in keys]
+    rows = [f"| [`{key.name}`]({key.section}) | {key.doc} |" for key in keys]
     return ["| key | meaning |", "| --- | --- |", *rows]
 
 

@@ -1,4 +1,4 @@
-"""A spec as one text again: `extends` followed, imported blocks laid in, overrides made the params' values."""
+"""Writes a spec as a single file: `extends` resolved, imported blocks inlined, overrides as param values."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ WIDTH = 110
 
 
 def write_spec(spec: Spec, train: Plain = None) -> str:
-    """YAML that reads as the same network and needs no other file. `train` is the recipe to put into it.
+    """YAML of the same network that needs no other file. `train` is the recipe to include.
 
-    An imported block sees its own params only, so it can stand in any file; where two files have a block of one
-    name, the second goes by another one.
+    An imported block sees its own params only, so it can be moved to any file. Where two files have blocks of
+    the same name, the second is renamed.
     """
     libraries = list(_all_libraries(spec.library))
     names = _names(libraries)
@@ -45,30 +45,30 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
         "blocks": blocks,
         "nodes": main.scope(spec.nodes) if spec.nodes else None,
         "outputs": {name.text: path.text for name, path in spec.outputs},
-        "training_only": [each.text for each in spec.training_only],
-        "init": [{"match": each.match.text, **main.table(each.values)} for each in spec.init],
+        "training_only": [path.text for path in spec.training_only],
+        "init": [{"match": rule.match.text, **main.table(rule.values)} for rule in spec.init],
         "weights": {"renames": dict(spec.renames)} if spec.renames else None,
         "train": train,
-        "ignore": {each.code.text: each.reason for library in reversed(libraries) for each in library.ignore},
+        "ignore": {entry.code.text: entry.reason for library in reversed(libraries) for entry in library.ignore},
     }
     lines = [line for key, value in document.items() if value for line in _entry(key, value, 0)]
     return "\n".join(lines) + "\n"
 
 
 def _all_libraries(library: Library) -> Iterator[Library]:
-    """A library and all that it imports, each once."""
+    """A library and everything it imports, without duplicates."""
     seen: set[int] = set()
     waiting = [library]
     while waiting:
-        each = waiting.pop(0)
-        if id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            waiting += each.imports
+        found = waiting.pop(0)
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += found.imports
 
 
 def _names(libraries: Iterable[Library]) -> dict[int, dict[str, str]]:
-    """For each library (by id) what the blocks that it sees are called in the merged file."""
+    """For each library (by id), the names in the merged file of the blocks visible to it."""
     libraries = list(libraries)
     taken = {name for library in libraries for name in library.blocks}
     used: set[str] = set()
@@ -80,8 +80,8 @@ def _names(libraries: Iterable[Library]) -> dict[int, dict[str, str]]:
             used.add(own[name])
             taken.add(own[name])
     for library in libraries:
-        for each in library.imports:
-            imported = {name: names[id(each)][name] for name in each.blocks}
+        for imported_library in library.imports:
+            imported = {name: names[id(imported_library)][name] for name in imported_library.blocks}
             names[id(library)] = imported | names[id(library)]
     return names
 
@@ -94,7 +94,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 class _Writer:
-    """Parts of a spec as plain values, with blocks by their new names."""
+    """Converts parts of a spec to plain values, with renamed blocks."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.names = names
@@ -104,30 +104,30 @@ class _Writer:
         body = self.node(block.body)
         head: dict[str, Plain] = {"params": self.params(block.params)} if block.params else {}
         if block.inputs is not None:
-            head["inputs"] = [each.text for each in block.inputs]
+            head["inputs"] = [input_.text for input_ in block.inputs]
         if not head:
             return body
         return head | (body if isinstance(body, dict) else {"op" if isinstance(body, str) else "nodes": body})
 
     def params(self, params: Iterable[ParamSpec]) -> dict[str, Plain]:
         """Params and their defaults."""
-        return {each.name.text: self.value(each.default.plain()) if each.default else None for each in params}
+        return {param.name.text: self.value(param.default.plain()) if param.default else None for param in params}
 
     def scope(self, scope: ScopeSpec) -> Plain:
         """`nodes:`."""
         if scope.numbered:
-            return [self.node(each) for each in scope.children]
-        return {each.name.text: self.node(each) for each in scope.children}
+            return [self.node(child) for child in scope.children]
+        return {child.name.text: self.node(child) for child in scope.children}
 
     def node(self, node: NodeSpec) -> Plain:
-        """A node; in its short form where it says nothing but what it runs."""
+        """A node, in its short form if possible."""
         words = self.words(node)
         if list(words) == ["op"] or (list(words) == ["nodes"] and isinstance(words["nodes"], list)):
             return next(iter(words.values()))
         return words
 
     def words(self, node: NodeSpec) -> dict[str, Plain]:
-        """All that a node says, in the order in which people say it."""
+        """All keys of a node, in the conventional order."""
         given: dict[str, Plain] = {
             "repeat": self.value(node.repeat.count.plain()) if node.repeat else None,
             "op": self.value(node.op.text) if node.op else None,
@@ -140,14 +140,14 @@ class _Writer:
             "flat": node.flat or None,
             "unused": node.unused or None,
             "expect": node.expect.plain() if node.expect else None,
-            "ignore": {each.code.text: each.reason for each in node.ignore} or None,
+            "ignore": {entry.code.text: entry.reason for entry in node.ignore} or None,
             "nodes": self.scope(node.nodes) if node.nodes else None,
         }
-        own = {each.key for each in node.words}
+        own = {entry.key for entry in node.words}
         return {word: value for word, value in given.items() if value is not None or word in own}
 
     def repeat(self, repeat: RepeatSpec) -> dict[str, Plain]:
-        """The words that go with `repeat`."""
+        """The keys that belong to `repeat`."""
         return {
             "name": repeat.name.text if repeat.name else None,
             "carry": repeat.carry if repeat.carry != "last" else None,
@@ -156,25 +156,25 @@ class _Writer:
         }
 
     def table(self, entries: Iterable[Entry]) -> dict[str, Plain]:
-        """Words and their values."""
-        return {each.key: self.value(each.value.plain()) for each in entries}
+        """Keys and their values."""
+        return {entry.key: self.value(entry.value.plain()) for entry in entries}
 
     def value(self, value: Plain) -> Plain:
-        """A value; a block's name in it is the new one."""
+        """A value, with names of blocks replaced by the new ones."""
         if isinstance(value, str):
             return self.names.get(value, value)
         if isinstance(value, list):
-            return [self.value(each) for each in value]
+            return [self.value(element) for element in value]
         if isinstance(value, dict):
-            return {key: self.value(each) for key, each in value.items()}
+            return {key: self.value(item) for key, item in value.items()}
         return value
 
 
 def _paths(words: Iterable[object] | None) -> Plain:
-    """`from` or `else`: a path, or a list of other than one."""
+    """`from` or `else`: a single path, or a list."""
     if words is None:
         return None
-    texts: list[Plain] = [str(each) for each in words]
+    texts: list[Plain] = [str(word) for word in words]
     return texts[0] if len(texts) == 1 else texts
 
 
@@ -182,7 +182,7 @@ def _paths(words: Iterable[object] | None) -> Plain:
 
 
 def _entry(key: str, value: Plain, indent: int) -> Iterator[str]:
-    """`key: value` on one line where it fits, else with what is inside on lines of its own."""
+    """`key: value` on one line if it fits, else one line for each item of the value."""
     start = f"{' ' * indent}{write_key(key)}:"
     flow = f"{start} {write_flow(value)}" if value is not None else start
     if len(flow) <= WIDTH or not isinstance(value, dict | list) or not value:
@@ -194,8 +194,8 @@ def _entry(key: str, value: Plain, indent: int) -> Iterator[str]:
 
 def _inside(value: dict[str, Plain] | list[Plain], indent: int) -> Iterator[str]:
     if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _entry(key, each, indent)
+        for key, inner in value.items():
+            yield from _entry(key, inner, indent)
         return
     for item in value:
         flow = f"{' ' * indent}- {write_flow(item)}"

@@ -1,1 +1,1 @@
-"""Lint: what is legal in a spec and yet likely wrong. Each rule is a class in a file of its own in `lint/rules/`."""
+"""Lint: warnings about specs that are valid but likely wrong. Each rule is a class in its own file in `lint/rules/`."""

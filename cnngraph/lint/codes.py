@@ -1,4 +1,4 @@
-"""The whole table of codes: that of errors, and the lint rules with their docstrings and first examples."""
+"""The complete table of codes: errors, and lint rules with their docstrings and first examples."""
 
 from __future__ import annotations
 

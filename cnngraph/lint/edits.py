@@ -1,4 +1,4 @@
-"""Edits of a spec's text that fixes of rules are made of."""
+"""Edits of a spec's text for the fixes of rules."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def set_entry(text: Written, node: WrittenNode, key: str, value: str) -> Edit | None:
-    """The node with another value of a key, or with one more entry; None where that takes more than one edit."""
+    """Set a key of a node, or add it; None if that takes more than one edit."""
     entry = node.get(key)
     return Edit(entry.value.span, value) if entry else text.add_entry(node, key, value)
 
 
 def remove_node(text: Written, node: WrittenNode) -> Edit | None:
-    """`nodes` without one of them; None where it is the only one, or is not on one line."""
+    """Remove a node; None if it is the only one, or is not on one line."""
     siblings = node.scope.nodes
     if len(siblings) < 2 or node.start.line != node.value.span.end_line:
         return None
@@ -36,7 +36,7 @@ def remove_node(text: Written, node: WrittenNode) -> Edit | None:
 
 
 def input_path(node: WrittenNode) -> str | None:
-    """The path of the one thing that a node reads: its `from`, or the node above."""
+    """The path of a node's single input: its `from`, or the node above."""
     if reads := node.reads:
         return str(reads[0].value) if len(reads) == 1 else None
     at = node.scope.nodes.index(node)
@@ -47,7 +47,7 @@ def input_path(node: WrittenNode) -> str | None:
 
 
 def remove_key(text: Written, outer: str, key: Span) -> Edit | None:
-    """The text without the key at a place, in a mapping that is the value of `outer`; of the only one, without both."""
+    """Remove the key at a span from the mapping under `outer`; the only key together with `outer`."""
     for entry in text.keys():  # noqa: SIM118  # a method of its own
         table = entry.value
         if entry.key != outer or not isinstance(table, Table):
@@ -58,7 +58,7 @@ def remove_key(text: Written, outer: str, key: Span) -> Edit | None:
 
 
 def swapped(value: Listing) -> Edit | None:
-    """`[height, width, channels]` as `[channels, height, width]`, where all three are written as numbers."""
+    """Rewrite `[height, width, channels]` as `[channels, height, width]`, if all three are numbers."""
     sizes = [item.plain() for item in value.items]
     if len(sizes) != 3 or not all(isinstance(size, int) for size in sizes):
         return None

@@ -1,4 +1,4 @@
-"""The entries of `ignore` in a spec and its files: which warnings they are about."""
+"""The entries of `ignore` in a spec and its files, and the warnings they apply to."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cnngraph.lint.selection import Selection, known_codes
 
 @dataclass(frozen=True)
 class Ignores:
-    """All entries of `ignore` that a network's files have.
+    """All entries of `ignore` in a network's files.
 
-    An entry of a node is about the node's text and about what is built there: all nodes of a block that it uses. One
-    of a file is about what is in that file; one of the spec itself is about everything.
+    A node's entry applies to the node's text and to everything inside it, including the nodes of a block that it uses.
+    A file's entry applies to that file; an entry of the spec itself applies to everything.
     """
 
     network: Network
@@ -26,14 +26,14 @@ class Ignores:
 
     @classmethod
     def of(cls, network: Network) -> Ignores:
-        """Those of a network's spec, of the files that it extends, and of its blocks."""
+        """The entries of a network's spec, of the files that it extends, and of its blocks."""
         spec = network.spec
         files = [entry for library in libraries_of(spec.library) for entry in library.ignore]
         nodes = [entry for node in nodes_of(spec) for entry in node.ignore]
         return cls(network, (*files, *nodes))
 
     def about(self, warning: Diagnostic) -> Iterator[Ignore]:
-        """The entries by which a warning is not reported."""
+        """The entries that suppress a warning."""
         return (entry for entry in self._by_code.get(warning.code, ()) if self._reaches(entry, warning))
 
     @cached_property
@@ -44,23 +44,25 @@ class Ignores:
         return found
 
     def cover(self, diagnostic: Diagnostic) -> bool:
-        """Whether a diagnostic is not reported."""
+        """Whether a diagnostic is suppressed."""
         return not diagnostic.is_error and any(self.about(diagnostic))
 
     def unused(self, found: Iterable[Diagnostic], selection: Selection) -> tuple[Ignore, ...]:
-        """The entries in the spec's own file that are about none of the warnings found, of rules that were run.
+        """The entries in the spec's own file that suppress none of the warnings found, for rules that were run.
 
-        Values from the command line may take away the reason for an entry, and then it is none of these.
+        Empty if the command line overrides values, which may remove the reason for an entry.
         """
         spec = self.network.spec
         if self.network.graph is None or (spec.base is not None and spec.base.source == spec.source):
             return ()
         used = {entry.code.span for warning in found for entry in self.about(warning)}
         own = (entry for entry in self.entries if entry.code.span.source == spec.source)
-        return tuple(each for each in own if each.code.span not in used and self._was_run(each.code.text, selection))
+        return tuple(
+            entry for entry in own if entry.code.span not in used and self._was_run(entry.code.text, selection)
+        )
 
     def _was_run(self, code: str, selection: Selection) -> bool:
-        """Whether a warning with this code would have been found; of an unknown one, it would not be missed."""
+        """Whether the rule with this code was run; true for an unknown code."""
         if code not in known_codes():
             return True
         needs = any(rule.needs_recipe for rule in all_rules() if rule.code == code)
@@ -76,10 +78,10 @@ class Ignores:
         return warning.node is not None and start in self._places_around(warning.node)
 
     def _places_around(self, path: str) -> set[tuple[Source, int, int]]:
-        """Where the blocks, repeats and inline nodes begin that a path leads through."""
+        """The starts of the blocks, repeats and inline nodes on a path."""
         parts = path.split(".")
         paths = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-        return {place for each in paths if (place := self._places.get(each))}
+        return {place for outer in paths if (place := self._places.get(outer))}
 
     @cached_property
     def _places(self) -> dict[str, tuple[Source, int, int]]:

@@ -1,4 +1,4 @@
-"""The manual of the lint rules, docs/lint.md: made from their docstrings and examples."""
+"""The manual of the lint rules, docs/lint.md, generated from their docstrings and examples."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnngraph.lint.rule import Rule, all_rules
 INTRODUCTION = """\
 # Lint rules
 
-What is legal in a spec and yet likely wrong is a warning: it is printed by every command that reads the spec, and never
-stops it. Where it is meant, `ignore` in the spec says so, with a reason:
+A warning reports something that is valid in a spec but likely wrong. Every command that reads the spec prints it, and
+none is stopped by it. If it is intended, ignore it in the spec, with a reason:
 ```yaml
 nodes:
   join: {op: concat, ignore: {W401: more branches are to come}}
 ```
-At the top of a file, `ignore` is about everything in that file. `cnngraph check --ignore W401,W6` leaves out warnings
-by their codes or the beginnings of codes, `--select W401` reports no others.
+At the top level of a file, `ignore` applies to the whole file. `cnngraph check --ignore W401,W6` suppresses warnings
+by code or prefix, `--select W401` reports only these.
 """
 
 

@@ -1,4 +1,4 @@
-"""What the rules about a spec's own recipe have in common."""
+"""The base class of the rules about a spec's own recipe."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.lint.training import misfits
 
-NOTE = "the spec's own recipe cannot train the network as it is"
+NOTE = "the spec's own recipe cannot train this network"
 
 
 @dataclass(frozen=True)
 class Misfit(Rule):
     """A network that its own recipe cannot train. It is only a warning, since another recipe may suit it.
 
-    `train` and `experiment` report the same as an error, with an E for the W.
+    `train` and `experiment` report the same as an error, with E instead of W.
     """
 
     needs_recipe: ClassVar[bool] = True
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """The errors with the rule's number, as warnings."""
+        """Report the errors with the rule's number as warnings."""
         if network.recipe is None or network.graph is None or network.chosen:
             return
         for error in misfits(network.recipe, network.graph):

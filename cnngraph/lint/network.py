@@ -1,4 +1,4 @@
-"""What a rule is given: the checked network, its spec as written, and the recipe that it is trained with."""
+"""The argument of a rule: the checked network, its spec as written, and its recipe."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from cnngraph.fixes.written import Written
     from cnngraph.recipe import Recipe
 
-LARGEST = 60_000  # characters of a text that is fixed
+LARGEST = 60_000  # characters of a text for which fixes are made
 
 
 @dataclass(frozen=True)
 class Network:
     """A spec without errors. A library of blocks has no `graph`.
 
-    `recipe` is the recipe that the network is to be trained with, if that is known; `chosen` is whether a person
-    asked to train with it now, rather than that the spec has it. The spec is in `folder`. `reported` is what the
-    compiler warned about, `unused_ignores` are entries of `ignore` that no other rule gave a use.
+    `recipe` is the recipe that the network is trained with, if known; `chosen` is whether the user selected it rather
+    than the spec. The spec is in `folder`. `reported` are the compiler's warnings, `unused_ignores` the entries of
+    `ignore` that suppress nothing.
     """
 
     spec: Spec
@@ -44,7 +44,7 @@ class Network:
 
     @cached_property
     def uses(self) -> Mapping[Span, list[Node]]:
-        """The operations by the place where they are written: a block's node has one for each use and iteration."""
+        """The operations by span: a block's node has one for each use and iteration."""
         found: dict[Span, list[Node]] = {}
         for node in self.nodes:
             found.setdefault(node.span, []).append(node)
@@ -65,13 +65,13 @@ class Network:
 
     @cached_property
     def written(self) -> Mapping[Span, NodeSpec]:
-        """The nodes of the spec and of all blocks in reach, as written, by their places."""
+        """The nodes of the spec and of all available blocks, as written, by span."""
         return {node.name.span: node for node in nodes_of(self.spec)}
 
     @cached_property
     def text(self) -> Written:
-        """The text of the spec's own file, for fixes; an empty one where it is too large to be fixed."""
-        from cnngraph.fixes.written import Written  # seldom needed
+        """The text of the spec's own file, for fixes; empty if it is too large."""
+        from cnngraph.fixes.written import Written  # rarely needed
 
         source = self.spec.source
         return Written(source if len(source.text) <= LARGEST else Source(source.name, ""))
@@ -88,7 +88,7 @@ def nodes_of(spec: Spec) -> Iterator[NodeSpec]:
 
 
 def libraries_of(library: Library) -> Iterator[Library]:
-    """A library and all that it imports, each once."""
+    """A library and everything it imports, without duplicates."""
     seen: set[int] = set()
     waiting = [library]
     while waiting:

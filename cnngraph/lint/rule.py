@@ -1,4 +1,4 @@
-"""What a rule is: a code, a manual, examples and a check, in one frozen dataclass."""
+"""The base class of rules: a code, documentation, examples and a check in one frozen dataclass."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cnngraph.lint.network import Network
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """Something that is legal in a spec and yet likely wrong.
+    """Something that is valid in a spec but likely wrong.
 
-    A subclass is a frozen dataclass in a file of its own in `lint/rules/`. Its docstring is the manual: what it
-    reports, why, and when it is right to ignore it. `bad` and `good` are specs, without the line `cnngraph: 1`: for
+    A subclass is a frozen dataclass in its own file in `lint/rules/`. Its docstring is the manual: what it reports,
+    why, and when it is right to ignore it. `bad` and `good` are specs, without the line `cnngraph: 1`: for
     each bad one only this rule's warning is reported, and for a good one nothing at all.
     """
 
@@ -29,12 +29,12 @@ class Rule(ABC):
     title: ClassVar[str]  # a noun phrase in lower case: "merge of a single tensor"
     bad: ClassVar[tuple[str, ...]]
     good: ClassVar[tuple[str, ...]]
-    needs_recipe: ClassVar[bool] = False  # it has nothing to say where `network.recipe` is None
-    is_last: ClassVar[bool] = False  # it is run after all others, when `network.unused_ignores` is known
+    needs_recipe: ClassVar[bool] = False  # it reports nothing if `network.recipe` is None
+    is_last: ClassVar[bool] = False  # it runs after all others, when `network.unused_ignores` is known
 
     @abstractmethod
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Warnings, by `self.warning`. Their fixes are proposals: only verified ones are offered."""
+        """Yield warnings made by `self.warning`. Their fixes are proposals: only verified ones are offered."""
 
     def warning(
         self,
@@ -51,15 +51,15 @@ class Rule(ABC):
 
 
 def example_text(example: str) -> str:
-    """The whole text of an example's spec."""
+    """The complete text of an example's spec."""
     return f"cnngraph: 1\n{dedent(example).strip()}\n"
 
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """One of each rule, in the order of their codes: the subclasses of Rule that the modules of `rules` define."""
+    """An instance of each rule, ordered by code: the subclasses of Rule defined in the modules of `rules`."""
     found = []
-    for module in sorted(each.name for each in iter_modules(rules.__path__)):
+    for module in sorted(info.name for info in iter_modules(rules.__path__)):
         values = vars(import_module(f"{rules.__name__}.{module}")).values()
         found += [value() for value in values if isinstance(value, type) and _is_rule(value, module)]
     return tuple(sorted(found, key=lambda rule: rule.code))

@@ -1,4 +1,4 @@
-"""From a compilation to one with the warnings of all rules, without those that are ignored."""
+"""Runs all rules on a compilation and adds the warnings that are not ignored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cnngraph.lint.selection import EVERYTHING, Selection
 if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
 
-MOST_OF_A_RULE = 1_000  # warnings, ignored ones among them
+MOST_OF_A_RULE = 1_000  # warnings, including ignored ones
 MOST_REPORTED = 50  # warnings with one code
 MOST_FIXED = 8  # warnings for which fixes are verified
 MOST_TRIES = 3  # fixes that are tried for one warning
@@ -31,8 +31,8 @@ LONGEST = 1.0  # seconds for all of them
 class Lint:
     """How networks are linted.
 
-    `recipe` is the one that a person asked to train with. Where there is none, the spec's own is used if `own` is
-    true, with single fields changed by `changes`. Fixes are only offered with `verify`, which tries them.
+    `recipe` is the one that the user selected. Without one, the spec's own is used if `own` is true, with fields
+    overridden by `changes`. Fixes are only offered with `verify`, which tries them.
     """
 
     recipe: Recipe | None = None
@@ -42,17 +42,17 @@ class Lint:
     verify: bool = True
 
     def run(self, compilation: Compilation) -> Compilation:
-        """The compilation with all warnings, those apart that are ignored or not selected.
+        """The compilation with all warnings except those that are ignored or not selected.
 
-        A network with errors is not linted. Raises SpecError where `changes` are wrong.
+        A network with errors is not linted. Raises SpecError if `changes` are invalid.
         """
         found = self._found(compilation)
         return replace(compilation, diagnostics=tuple(self._fixed(compilation, found)))
 
     def _found(self, compilation: Compilation) -> list[Diagnostic]:
-        """The errors, and the warnings that are wanted, with fixes that were not tried."""
+        """The errors and the selected warnings, with unverified fixes."""
         wants = self.selection.wants
-        found = [each for each in compilation.diagnostics if each.is_error or wants(each.code)]
+        found = [diagnostic for diagnostic in compilation.diagnostics if diagnostic.is_error or wants(diagnostic.code)]
         network = self._network(compilation)
         if network is None:
             return found
@@ -62,13 +62,13 @@ class Lint:
         ignores = Ignores.of(network)
         if ignores.entries:
             network = replace(network, unused_ignores=ignores.unused(found, self.selection))
-            found = [each for each in found if not ignores.cover(each)]
+            found = [diagnostic for diagnostic in found if not ignores.cover(diagnostic)]
             for rule in rules:
                 found += islice(rule.check(network), MOST_OF_A_RULE) if rule.is_last else ()
         return _first_of_each(found)
 
     def _network(self, compilation: Compilation) -> Network | None:
-        """What the rules are given; None where there is an error."""
+        """The argument of the rules; None if there is an error."""
         spec, folder = compilation.spec, compilation.folder
         if spec is None or folder is None or not compilation.ok:
             return None
@@ -86,7 +86,7 @@ class Lint:
         return read_changed(table, self.changes, name)
 
     def _fixed(self, compilation: Compilation, found: list[Diagnostic]) -> Iterator[Diagnostic]:
-        """The diagnostics; of the fixes that rules propose, only the first that is verified."""
+        """The diagnostics, each with the first proposed fix that is verified."""
         until = process_time() + LONGEST
         tried = 0
         for diagnostic in found:
@@ -101,7 +101,7 @@ class Lint:
             yield replace(diagnostic, fixes=tuple(verified[:1]))
 
     def _removes(self, compilation: Compilation, found: Iterable[Diagnostic], warning: Diagnostic, fix: Fix) -> bool:
-        """Whether the text with a fix lacks the warning and has no other error or warning."""
+        """Whether a fix removes the warning without causing another error or warning."""
         spec, recompile = compilation.spec, compilation.recompile
         if spec is None or recompile is None:
             return False
@@ -114,7 +114,7 @@ class Lint:
 
 
 def _first_of_each(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics, of the warnings with one code only the first: more than that nobody reads."""
+    """The diagnostics, with at most MOST_REPORTED warnings of each code."""
     counts: Counter[str] = Counter()
     found = []
     for diagnostic in diagnostics:

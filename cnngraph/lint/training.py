@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def misfits(
     recipe: Recipe, graph: Graph, span: Span | None = None, *, count: int | None = None, **images: Any
 ) -> list[Diagnostic]:
-    """What keeps a network from training by a recipe, on images of that `shape` and so many `classes` if given.
+    """The errors that prevent training a network with a recipe, on images with the `shape` and `classes` if given.
 
     `count` is the number of training images, if known. Errors are reported at `span`, or else at the network and its
     outputs.
@@ -26,9 +26,9 @@ def misfits(
     places = {name: graph.nodes[ref.node].span for name, ref in graph.outputs.items() if ref.node >= 0 and not span}
     place = span or graph.root.span
     norms = (
-        Norm(each.path, graph.type_of(each.reads[0]), each.span)
-        for each in graph.nodes
-        if each.op == "batch_norm" and not each.unused
+        Norm(node.path, graph.type_of(node.reads[0]), node.span)
+        for node in graph.nodes
+        if node.op == "batch_norm" and not node.unused
     )
     found = check_fit(recipe, graph.inputs, outputs, span=place, places=places, params=graph.params, **images)
     return found + check_batches(recipe, norms, count)

@@ -84,7 +84,7 @@ class PRelu(Op):
         if self.num_parameters != tensor.channels:
             raise OpError(
                 f"`num_parameters` must be 1 or the number of input channels {tensor.channels}, "
-                f"got {self.num_parameters}",
+                f"got `{self.num_parameters}`",
                 code="E202",
                 parameter="num_parameters",
                 help="write `num_parameters: $from.channels`, which follows the input",

@@ -73,7 +73,7 @@ class Conv(Op):
         need_divisible(self.out, self.groups, "number of output channels", "groups")
         if self.padding == "same" and self.stride != (1, 1):
             raise OpError(
-                f"`padding: same` needs stride 1, got {side(self.stride)}",
+                f"`padding: same` needs stride 1, got `{side(self.stride)}`",
                 code="E205",
                 parameter="padding",
                 help=same_advice(self.name, vars(self), image.sizes[1:]),
@@ -187,7 +187,7 @@ class ConvTranspose(Op):
         for added, step, spread in zip(self.output_padding, self.stride, self.dilation, strict=True):
             if added >= max(step, spread):
                 raise OpError(
-                    f"`output_padding` must be smaller than `stride` or `dilation`, got {added}",
+                    f"`output_padding` must be smaller than `stride` or `dilation`, got `{added}`",
                     code="E205",
                     parameter="output_padding",
                 )

@@ -116,7 +116,7 @@ class DropBlock(Op):
         (image,) = inputs
         need_map(self.name, image)
         if self.block % 2 == 0:
-            raise OpError(f"`block` must be odd, got {self.block}", code="E205", parameter="block")
+            raise OpError(f"`block` must be odd, got `{self.block}`", code="E205", parameter="block")
         shorter = min(image.sizes[1:])
         if self.block > shorter and shorter % 2 == 0:
             raise OpError(

@@ -94,13 +94,13 @@ def read_init(value: object) -> float | InitCall:
         return _call(value, {})
     if isinstance(value, Mapping):
         if len(value) != 1:
-            raise FieldError(f"must be {DESCRIPTION}, got {show_value(value)}")
+            raise FieldError(f"must be {DESCRIPTION}, got `{show_value(value)}`")
         ((function, arguments),) = value.items()
         return _call(str(function), {} if arguments is None else arguments)
     try:
         return Float().convert(value)
     except FieldError:
-        raise FieldError(f"must be {DESCRIPTION}, got {show_value(value)}") from None
+        raise FieldError(f"must be {DESCRIPTION}, got `{show_value(value)}`") from None
 
 
 DESCRIPTION = "a number or a function of torch.nn.init with its arguments, as in {normal: {std: 0.02}}"
@@ -110,13 +110,13 @@ def _call(function: str, arguments: object) -> InitCall:
     if function not in FUNCTIONS:
         bare = function.removesuffix("_")
         raise FieldError(
-            f"must be {DESCRIPTION}, got {show_value(function)}",
+            f"must be {DESCRIPTION}, got `{show_value(function)}`",
             Suggestion(bare) if bare in FUNCTIONS else did_you_mean(bare, FUNCTIONS),
         )
     known = FUNCTIONS[function]
     if not isinstance(arguments, Mapping):
         raise FieldError(
-            f"must give `{function}` its arguments by name, got {show_value(arguments)}",
+            f"must give `{function}` its arguments by name, got `{show_value(arguments)}`",
             f"write `{{{function}: {{{next(iter(known))}: …}}}}`" if known else None,
         )
     kwargs = {}

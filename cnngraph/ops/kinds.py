@@ -18,7 +18,7 @@ class Positive(Kind):
         except FieldError:
             number = 0.0
         if number <= 0:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}")
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
         return number
 
     def schema(self) -> Json:
@@ -40,7 +40,7 @@ class Axis(Kind):
         if isinstance(value, str) and value in AXIS_NAMES:
             return value
         help = "axis 0 is the batch, which ops never change" if value == 0 and not isinstance(value, bool) else None
-        raise FieldError(f"must be {self.describe()}, got {show_value(value)}", help)
+        raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", help)
 
     def schema(self) -> Json:
         """The JSON schema of a value."""
@@ -76,11 +76,11 @@ class Sides(Kind):
         try:
             numbers = [Index().convert(number) for number in values]
         except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}", error.help) from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
         if len(numbers) == 4:
             return (numbers[0], numbers[1], numbers[2], numbers[3])
         if len(numbers) not in (1, 2):
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}")
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
         height, width = numbers[0], numbers[-1]
         return (width, width, height, height)
 
@@ -105,9 +105,9 @@ class OutputSize(Kind):
         try:
             height, width = (side.convert(side_value) for side_value in pair)
         except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}", error.help) from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
         except ValueError:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}") from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`") from None
         return height, width
 
     def schema(self) -> Json:
@@ -129,7 +129,7 @@ class Factors(Kind):
         try:
             height, width = (Positive().convert(factor) for factor in pair)
         except (FieldError, ValueError):
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}") from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`") from None
         return height, width
 
     def schema(self) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from cnngraph.fields import REQUIRED, Field, fields_of, show_value
@@ -49,30 +49,50 @@ def manual(ops: Mapping[str, type[Op]] | None = None) -> str:
     """The page for the given ops, by default the built-in ones."""
     classes = list((builtin_ops() if ops is None else ops).values())
     parts = [INTRODUCTION if ops is None else "# Ops\n", _contents(classes)]
-    for kind, members in groupby(classes, key=lambda op: op.kind):
-        parts.append(f"## {_chapter(kind)}\n")
+    for chapter, members in in_chapters(classes):
+        parts.append(f"## {chapter}\n")
         parts += [page(op) for op in members]
     return "\n".join(parts)
 
 
 def page(cls: type[Op]) -> str:
     """The section on one op."""
-    lines = [f"### {cls.name}\n", _marked_up(inspect.getdoc(cls) or ""), "", f"Reads {_reads(cls)}.", ""]
-    fields = fields_of(cls)
-    if fields:
+    lines = [f"### {cls.name}\n", _marked_up(inspect.getdoc(cls) or ""), "", f"{reads(cls)}.", ""]
+    if fields_of(cls):
         lines += ["| parameter | type | default | description |", "| --- | --- | --- | --- |"]
-        lines += [_row(field) for field in fields.values()]
+        lines += [_row(field) for field in fields_of(cls).values()]
         lines.append("")
     if cls.examples:
         lines += [*_examples(cls), ""]
     return "\n".join(lines)
 
 
+def in_chapters(ops: Iterable[type[Op]]) -> Iterator[tuple[str, list[type[Op]]]]:
+    """The title of each chapter with its ops, in order."""
+    for kind, members in groupby(ops, key=lambda op: op.kind):
+        yield _chapter(kind), list(members)
+
+
+def summary(cls: type[Op]) -> str:
+    """The first paragraph of an op's manual, on one line."""
+    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
+
+
+def parameter_rows(cls: type[Op]) -> list[tuple[str, str, str, str]]:
+    """Name, type, default and description of each parameter of an op, as plain text."""
+    return [(field.name, field.kind.describe(), _default(field), field.doc) for field in fields_of(cls).values()]
+
+
+def example_rows(cls: type[Op]) -> list[tuple[str, str, str]]:
+    """Node, shapes and weights of each example of an op, as plain text."""
+    return [(_node(cls, example), _shapes(example), _weights(cls, example)) for example in cls.examples]
+
+
 def _contents(classes: Iterable[type[Op]]) -> str:
     lines = []
-    for kind, members in groupby(classes, key=lambda op: op.kind):
+    for chapter, members in in_chapters(classes):
         names = ", ".join(f"[{op.name}](#{op.name})" for op in members)
-        lines.append(f"- **{_chapter(kind)}**: {names}")
+        lines.append(f"- **{chapter}**: {names}")
     return "\n".join([*lines, ""])
 
 
@@ -88,20 +108,26 @@ def _marked_up(text: str) -> str:
     )
 
 
-def _reads(cls: type[Op]) -> str:
+def reads(cls: type[Op]) -> str:
+    """What an op reads: `Reads two tensors or more`."""
     fewest, most = cls.inputs
     if most == 0:
-        return "nothing"
+        return "Reads nothing"
     if cls.input_names:
-        return f"{len(cls.input_names)} tensors, " + " and ".join(cls.input_names)
+        return f"Reads {len(cls.input_names)} tensors, {' and '.join(cls.input_names)}"
     if fewest == most:
-        return "one tensor" if fewest == 1 else f"{fewest} tensors"
-    return "one or more tensors" if fewest == 1 else f"{fewest} or more tensors"
+        return "Reads one tensor" if fewest == 1 else f"Reads {fewest} tensors"
+    return "Reads one or more tensors" if fewest == 1 else f"Reads {fewest} or more tensors"
+
+
+def _default(field: Field) -> str:
+    """The default of a parameter as YAML, or an empty string if it is required."""
+    return "" if field.default is REQUIRED else _shown(field.default)
 
 
 def _row(field: Field) -> str:
-    default = "required" if field.default is REQUIRED else f"`{_shown(field.default)}`"
-    cells = (f"`{field.name}`", field.kind.describe(), default, field.doc)
+    default = _default(field)
+    cells = (f"`{field.name}`", field.kind.describe(), f"`{default}`" if default else "required", field.doc)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -111,7 +137,7 @@ def _shown(value: object) -> str:
 
 
 def _examples(cls: type[Op]) -> list[str]:
-    rows = [(_node(cls, example), _shapes(example), _weights(cls, example)) for example in cls.examples]
+    rows = [(f"`{node}`", shapes, weights) for node, shapes, weights in example_rows(cls)]
     with_weights = any(weights for _, _, weights in rows)
     lines = ["| example | shapes | weights |", "| --- | --- | --- |"]
     if not with_weights:
@@ -121,7 +147,7 @@ def _examples(cls: type[Op]) -> list[str]:
 
 def _node(cls: type[Op], example: Example) -> str:
     words = "".join(f", {name}: {_shown(value)}" for name, value in example.words.items())
-    return f"`{{op: {cls.name}{words}}}`"
+    return f"{{op: {cls.name}{words}}}"
 
 
 def _shapes(example: Example) -> str:

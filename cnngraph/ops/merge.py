@@ -314,7 +314,7 @@ class Gate(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         """The common type of the inputs."""
         if self.kernel % 2 == 0:
-            message = f"`kernel` of `gate` must be odd, so that the map keeps its size, got {self.kernel}"
+            message = f"`kernel` of `gate` must be odd, so that the map keeps its size, got `{self.kernel}`"
             raise OpError(message, code="E205", parameter="kernel")
         for tensor in inputs:
             need_map(self.name, tensor)

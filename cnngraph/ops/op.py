@@ -84,8 +84,8 @@ class Example(Frozen):
 class Op(Frozen, ABC):
     """An operation with values for its parameters.
 
-    Subclasses are frozen dataclasses whose fields are declared with `cnngraph.fields.field`; the docstring is the
-    manual. A subclass overrides `layer` if the op is a module, and `code` if it is an expression.
+    Subclasses are frozen dataclasses, without a decorator, whose fields are declared with `cnngraph.fields.field`; the
+    docstring is the manual. A subclass overrides `layer` if the op is a module, and `code` if it is an expression.
     """
 
     name: ClassVar[str]

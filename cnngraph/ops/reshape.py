@@ -75,10 +75,10 @@ class AxisLetters(Kind):
     def convert(self, value: object) -> tuple[str, ...]:
         """The letters."""
         if not isinstance(value, str) or not set(value) <= {CHANNELS, HEIGHT, WIDTH, "_"}:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}")
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
         letters = tuple(value.replace("_", OTHER))
         if any(letters.count(letter) > 1 for letter in letters if letter != OTHER):
-            raise FieldError(f"must name each axis once, got {show_value(value)}")
+            raise FieldError(f"must name each axis once, got `{show_value(value)}`")
         return letters
 
     def schema(self) -> Json:
@@ -116,7 +116,7 @@ class Reshape(Op):
         (tensor,) = inputs
         known = math.prod(size for size in self.shape if size != -1)
         if any(size < 1 and size != -1 for size in self.shape) or self.shape.count(-1) > 1:
-            message = f"the sizes in `shape` must be at least 1, except for one -1, got {show_value(self.shape)}"
+            message = f"the sizes in `shape` must be at least 1, except for one -1, got `{show_value(self.shape)}`"
             raise OpError(message, code="E205", parameter="shape")
         if tensor.count % known or (-1 not in self.shape and tensor.count != known):
             message = f"cannot reshape {describe(tensor)}, {tensor.count:,} elements, to {show_sizes(self.shape)}"
@@ -163,7 +163,7 @@ class Permute(Op):
         if sorted(self.dims) != list(range(tensor.rank + 1)) or self.dims[0] != 0:
             raise OpError(
                 f"`dims` must be 0 (the batch) followed by the axes 1 to {tensor.rank} in any order, "
-                f"got {show_value(self.dims)}",
+                f"got `{show_value(self.dims)}`",
                 code="E205",
                 parameter="dims",
                 help="to move the channels last, write `dims: [0, 2, 3, 1]`" if tensor.is_map else None,

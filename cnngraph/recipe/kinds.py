@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, text_help
+from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, string_help
 
 LARGEST_SIDE = 16_384  # pixels of an image
 LARGEST_COUNT = 1_000_000  # of epochs, images per batch, batches per step
@@ -28,7 +28,7 @@ class Positive(Kind):
     def convert(self, value: object) -> float:
         number = _number(value)
         if number is None or not self.least <= number <= self.most:
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, string_help(value))
         return number
 
     def schema(self) -> Json:
@@ -64,7 +64,7 @@ class Fraction(Kind):
     def convert(self, value: object) -> float:
         number = _number(value)
         if number is None or not 0 < number < 1:
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, string_help(value))
         return number
 
     def schema(self) -> Json:
@@ -80,7 +80,7 @@ class Decay(Kind):
     def convert(self, value: object) -> float:
         number = _number(value)
         if number is None or not 0 <= number < 1:
-            raise refuse(self, value, text_help(value))
+            raise refuse(self, value, string_help(value))
         return number
 
     def schema(self) -> Json:

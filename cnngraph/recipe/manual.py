@@ -63,7 +63,7 @@ disk. Files are always complete, and everything since the last checkpoint (`save
 | `best.safetensors` | the weights of the best epoch, if one is chosen |
 | `last.safetensors` | the latest weights |
 | `epoch-0010.safetensors` … | the weights of every n-th epoch (`keep_every`) |
-| `tensorboard/` | the metrics as TensorBoard event files, with `--tensorboard` |
+| `tensorboard/` | the metrics as TensorBoard event files, with `--log tensorboard` |
 | `state.pt` | what is needed to resume: weights, optimizer, position, random state; read without executing code |
 
 **A run records its images.** Its splits do not change when images are added to the folder later. When a run is resumed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, Known, Mistakes, Span, Suggestion, did_you_mean, has_errors
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean, has_errors
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
     Bool,
@@ -65,7 +65,7 @@ def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnos
 class Reader:
     """Reads the mappings of a recipe, and collects diagnostics and the span of every value."""
 
-    diagnostics: Mistakes = field(default_factory=Mistakes)
+    diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     places: dict[str, Span] = field(default_factory=dict)
 
     def refuse(self, code: str, message: str, span: Span, help: str | None = None) -> object:
@@ -152,7 +152,7 @@ class Reader:
         if not variant:
             plain = name.plain()
             help = did_you_mean(plain, kind.names) if isinstance(plain, str) else None
-            message = f"`{path}` must be {kind.describe()}, got {show_value(plain)}"
+            message = f"`{path}` must be {kind.describe()}, got `{show_value(plain)}`"
             return self.refuse("E603", message, name.span, help)
         if table is not value:
             table = Table((Entry("name", value.span, name),), value.span)

@@ -48,15 +48,27 @@ def render(
     write(path, lambda temporary: temporary.write_bytes(_drawn(picture, format, direction)))
 
 
+def draw(
+    graph: Graph,
+    format: str,
+    *,
+    depth: int | None = None,
+    fold: bool | None = None,
+    direction: Literal["TB", "LR"] = "TB",
+) -> bytes:
+    """The drawing itself, in a format that FORMATS names; see `render`."""
+    return _drawn(compose(graph, depth=depth, fold=fold), format, direction)
+
+
 def _drawn(picture: Picture, format: str, direction: str) -> bytes:
     if format == "dot":
         return dot(picture, direction).encode()
     if format == "mermaid":
         return mermaid(picture, direction).encode()
-    from cnngraph.render.graphviz import draw  # pygraphviz is slow to import
+    from cnngraph.render import graphviz  # pygraphviz is slow to import
 
     with explained():
-        return draw(picture, format, direction)
+        return graphviz.draw(picture, format, direction)
 
 
 def to_dot(

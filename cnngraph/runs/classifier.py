@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from cnngraph.api import load
 from cnngraph.backend import load_weights, lower, open_weights, published_weights
 from cnngraph.backend.weights.published import TORCHVISION
-from cnngraph.diagnostics import SpecError
+from cnngraph.compilation import compile_spec, network_of
+from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+from cnngraph.document import value_of
 from cnngraph.elaborate.bases import base_names
+from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
+from cnngraph.language.load import Override
+from cnngraph.library import ENDINGS, is_name, network_files
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.resampling import shorter_side
@@ -39,8 +44,8 @@ class Reader(ABC):
     """Image files as the network was taught to see them."""
 
     @abstractmethod
-    def tensor(self, file: Path) -> Tensor:
-        """The file as C×H×W numbers. Raises ImageError."""
+    def tensor(self, file: Path | Image.Image) -> Tensor:
+        """The file, or an image of Pillow's, as C×H×W numbers. Raises ImageError."""
 
     @abstractmethod
     def seen(self, width: int, height: int) -> Box:
@@ -55,7 +60,7 @@ class RunReader(Reader):
     preparation: Preparation
     cuts: Cuts | None = None
 
-    def tensor(self, file: Path) -> Tensor:
+    def tensor(self, file: Path | Image.Image) -> Tensor:
         """The file as C×H×W numbers."""
         return self.preparation.evaluated(decode(file, self.image, self.cuts)[None], bool(self.cuts))[0]
 
@@ -74,7 +79,7 @@ class PublishedReader(Reader):
 
     transforms: Any
 
-    def tensor(self, file: Path) -> Tensor:
+    def tensor(self, file: Path | Image.Image) -> Tensor:
         """The file as C×H×W numbers."""
         prepared: Tensor = self.transforms(upright(file, "RGB"))
         return prepared
@@ -103,6 +108,7 @@ class Classifier:
     reader: Reader
     device: torch.device
     precision: str = "fp32"
+    warnings: tuple[Diagnostic, ...] = ()  # about the run that it is from
 
     @torch.inference_mode()
     def run(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
@@ -112,13 +118,34 @@ class Classifier:
             return model(batch)
 
 
+def open_classifier(
+    trained: str, weights: str | None, device: str, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES
+) -> Classifier:
+    """The classifier of a run's folder, or with weights of torchvision's that of a network by its name.
+
+    Raises SpecError (E650 for what is neither, E645 for a damaged run, E705, E706 for weights).
+    """
+    is_folder = Path(trained).is_dir()
+    if weights and is_published(weights):
+        if is_folder:
+            message = f"{trained} is a folder: {weights} weights belong to a network that is given by its name"
+            raise SpecError.of("E650", message, help="a run has weights of its own: leave the weights out")
+        return of_torchvision(trained, weights, device)
+    if not is_folder and (trained.endswith(ENDINGS) or (is_name(trained) and trained in network_files())):
+        help = "torchvision's published weights are used by --weights torchvision; cnngraph train makes a run of it"
+        raise SpecError.of("E650", f"{trained} is a network, not the folder of a run", help=help)
+    return of_run(FinishedRun.open(Path(trained), plugins=plugins, max_nodes=max_nodes), weights, device)
+
+
 def of_run(run: FinishedRun, weights: str | None, device: str) -> Classifier:
     """The classifier that a run trained. Raises SpecError (E650) where its folder lacks something."""
     data, chosen, where = run.need_data(), run.chosen(weights), choose_device(device)
     preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
     reader = RunReader(data.image, preparation, Cuts.asked(run.recipe))
     model = run.model(chosen, where)
-    return Classifier(run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision)
+    return Classifier(
+        run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision, run.warnings
+    )
 
 
 def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
@@ -126,13 +153,13 @@ def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
 
     What the weights expect of the network's params is so. Raises SpecError (E705, E706, the spec's own mistakes).
     """
-    graph, where = load(spec), choose_device(device)
+    graph, where = _load(spec, {}), choose_device(device)
     names = base_names(graph)
     _, published = published_weights(names, weights.partition(":")[2])
     opened = open_weights(weights, names)
     expected = {name: value for name, value in opened.expects.items() if name in graph.params}
     if expected:
-        graph = load(spec, **expected)
+        graph = _load(spec, expected)
     classes = tuple(published.meta["categories"])
     (output, *_) = graph.outputs.values()
     if graph.type_of(output).sizes != (len(classes),):
@@ -143,6 +170,13 @@ def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
     load_weights(model, opened)
     model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     return Classifier(graph, model, opened.name, classes, PublishedReader(published.transforms()), where)
+
+
+def _load(spec: str, params: dict[str, Any]) -> Graph:
+    """The network with what its weights expect of its params."""
+    span = Span(Source("published weights", " "), 1, 1, 1, 2)
+    changes = [Override(name, value_of(value, span)) for name, value in params.items()]
+    return network_of(compile_spec(spec, changes), spec)
 
 
 def is_published(weights: str | None) -> bool:

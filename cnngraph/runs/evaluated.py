@@ -14,7 +14,7 @@ from cnngraph.train.data.changes import changes, named_few
 from cnngraph.train.data.identity import Identity, Row, as_recorded, digests, named, rows_of
 from cnngraph.train.data.images import Part, Parts
 from cnngraph.train.data.loading import Note
-from cnngraph.train.data.open import cut_validation, data_root, load_parts
+from cnngraph.train.data.open import cut_validation, data_dir_of, data_root, load_parts
 
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 
@@ -30,7 +30,7 @@ class Evaluated:
 
 def find_images(run: FinishedRun, part: str, data_dir: Path | None, note: Note) -> Evaluated:
     """The images of a part. Those of a run that recorded its images are split as it recorded them."""
-    recipe, place = _of_the_same_classes(run), data_dir or run.folder.data_dir
+    recipe, place = _of_the_same_classes(run), data_dir_of(data_dir, run.folder.data_dir)
     record = run.folder.identity()
     parts = load_parts(recipe, next(iter(run.graph.inputs.values())), place, note, True)
     root = data_root(recipe, place)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
+from PIL import Image
 from torch import Tensor
 
 from cnngraph.runs.classifier import Reader
 from cnngraph.train.data.decoding import ImageError
 from cnngraph.train.data.walking import Passed, check_place, image_files
 
+Given = TypeVar("Given", bound=Path | Image.Image)
 
-class Picture(NamedTuple):
-    """An image file, prepared; or what is wrong with it."""
 
-    file: Path
+class Picture(NamedTuple, Generic[Given]):
+    """An image, a file or one of Pillow's, prepared; or what is wrong with it."""
+
+    file: Given
     tensor: Tensor | None
     problem: str = ""
 
@@ -37,14 +40,14 @@ def find_pictures(given: Sequence[Path], passed: Passed | None = None) -> Iterat
         yield from map(Path, files)
 
 
-def read_pictures(files: Iterable[Path], reader: Reader) -> Iterator[Picture]:
-    """Each file, prepared as the network was taught to see images."""
+def read_pictures(files: Iterable[Given], reader: Reader) -> Iterator[Picture[Given]]:
+    """Each file or image in memory, prepared as the network was taught to see images."""
     for file in files:
         try:
             yield Picture(file, reader.tensor(file))
         except ImageError as error:
-            missing = f"there is no file {file}"
-            yield Picture(file, None, str(error) if os.path.lexists(file) else missing)
+            is_missing = isinstance(file, Path) and not os.path.lexists(file)
+            yield Picture(file, None, f"there is no file {file}" if is_missing else str(error))
 
 
 def picture_names(files: Sequence[Path], ending: str = ".png") -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 
 from cnngraph.runs.classifier import Classifier
 from cnngraph.runs.pictures import Picture, read_pictures
@@ -24,9 +25,9 @@ class Guess(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The likeliest classes of an image, the first one first; or what is wrong with the file."""
+    """The likeliest classes of an image, the first one first; or what is wrong with it. `file` is None in memory."""
 
-    file: Path
+    file: Path | None
     guesses: tuple[Guess, ...]
     problem: str = ""
 
@@ -38,16 +39,17 @@ class Prediction(NamedTuple):
         return {"image": str(self.file), "predictions": guesses}
 
 
-def predict(classifier: Classifier, files: Iterable[Path], top: int) -> Iterator[Prediction]:
+def predict(classifier: Classifier, files: Iterable[Path | Image.Image], top: int) -> Iterator[Prediction]:
     """The `top` likeliest classes of each file, in the order of the files."""
     waiting = read_pictures(files, classifier.reader)
     while batch := list(islice(waiting, BATCH)):
         guesses = iter(_guesses(classifier, [each for each in batch if each.tensor is not None], top))
         for each in batch:
-            yield Prediction(each.file, () if each.problem else next(guesses), each.problem)
+            file = each.file if isinstance(each.file, Path) else None
+            yield Prediction(file, () if each.problem else next(guesses), each.problem)
 
 
-def _guesses(classifier: Classifier, pictures: list[Picture], top: int) -> list[tuple[Guess, ...]]:
+def _guesses(classifier: Classifier, pictures: Sequence[Picture[Any]], top: int) -> list[tuple[Guess, ...]]:
     tensors = [each.tensor for each in pictures if each.tensor is not None]
     if not tensors:
         return []

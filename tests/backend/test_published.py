@@ -103,7 +103,7 @@ def test_a_failed_download_explains_how_to_do_it_by_hand(file: Path, hub: Path) 
 @pytest.mark.parametrize(
     ("given", "name", "message"),
     [
-        ("torchvision", "resnet_18", r"torchvision has no network `resnet_18`\n  help: did you mean `?resnet18`?\?"),
+        ("torchvision", "resnet_18", r"torchvision has no network `resnet_18`\n  help: did you mean `resnet18`\?"),
         ("torchvision", "mine", r"torchvision has no network `mine`\n  help: a spec can use the weights"),
         (
             "torchvision:V7",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import ONE, Cli
 from tests.cli.test_usage import process
 
 
@@ -15,7 +15,7 @@ def completed(*words: str) -> list[str]:
     line = " ".join(["cnngraph", *words])
     ran = process(_CNNGRAPH_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words)))
     assert (ran.returncode, ran.stderr) == (0, "")
-    return ran.stdout.splitlines()
+    return ran.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,43 @@ def completed(*words: str) -> list[str]:
     ],
 )
 def test_words(words: list[str], expected: list[str]) -> None:
+    assert completed(*words) == expected
+
+
+@pytest.fixture
+def run(folder: Path) -> str:
+    """The folder of a run, as far as completion looks."""
+    place = folder / "runs" / "net-1"
+    place.mkdir(parents=True)
+    (place / "spec.yaml").write_text(ONE)
+    (place / "recipe.yaml").write_text("")
+    (place / "epoch-0010.safetensors").write_text("")
+    return "runs/net-1"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "one.yaml", "--recipe", "dig"], ["plain,digits"]),
+        (["train", "one.yaml", "--set", "ou"], ["plain,out="]),
+        (["train", "one.yaml", "--set", "train.ep"], ["plain,train.epochs="]),
+        (["train", "wrong.yaml", "--set", "ou"], []),
+        (["train", "--resume", "ru"], ["plain,runs/net-1"]),
+        (["train", "one.yaml", "--device", "cu"], ["plain,cuda"]),
+        (["experiment", "shortcuts_"], ["plain,shortcuts_digits"]),
+        (["explain", "e203"], ["plain,E203"]),
+        (["evaluate", "ru"], ["plain,runs/net-1"]),
+        (["evaluate", "elsewhere/"], ["dir,elsewhere/"]),
+        (["evaluate", "runs/net-1", "--weights", "ep"], ["plain,epoch-0010"]),
+        (["evaluate", "runs/net-1", "--weights", "tor"], ["file,tor"]),
+        (["predict", "runs/net-1", "--weights", "tor"], ["plain,torchvision"]),
+        (["predict", "--weights", "torchvision", "resnet15"], ["plain,resnet152"]),
+        (["features", "runs/net-1", "a.png", "--node", "he"], ["plain,head"]),
+        (["features", "runs/net-1", "a.png", "--node", "head."], ["plain,head.0", "plain,head.1"]),
+    ],
+)
+def test_what_is_there(one: str, run: str, folder: Path, words: list[str], expected: list[str]) -> None:
+    (folder / "wrong.yaml").write_text("nodes: [")
     assert completed(*words) == expected
 
 

@@ -33,7 +33,7 @@ def test_all_codes_are_listed(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "help"), [("E2O3", "did you mean E203?"), ("kernel", "cnngraph explain lists all codes")]
+    ("code", "help"), [("E2O3", "did you mean `E203`?"), ("kernel", "cnngraph explain lists all codes")]
 )
 def test_an_unknown_code(cli: Cli, code: str, help: str) -> None:
     ran = cli("explain", code)

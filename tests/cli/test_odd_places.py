@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_a_limit_on_the_size_of_files(one: str, folder: Path, words: list[str], 
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},  # the limit cuts bytecode, too
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
@@ -106,7 +107,7 @@ def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytes
         finally:
             raise AttributeError("no attribute pos")
 
-    monkeypatch.setattr("cnngraph.render._drawn", refuse)
+    monkeypatch.setattr(import_module("cnngraph.render"), "_drawn", refuse)
     assert cli("render", one, "-o", "x.svg") == (1, "", "error: x.svg: File too large\n")
 
 

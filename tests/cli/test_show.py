@@ -105,11 +105,11 @@ def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
     assert ran.err.startswith("error[E102]")
 
 
-@pytest.mark.parametrize("command", [["show"], ["build"], ["render", "-o", "x.svg"], ["train"]])
+@pytest.mark.parametrize("command", [["build"], ["render", "-o", "x.svg"], ["train"]])
 def test_a_library_of_blocks_is_no_network(cli: Cli, folder: Path, command: list[str]) -> None:
     ran = cli(*command, BLOCKS[0])
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == f"error: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
+    assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
 
 
 def test_a_narrow_terminal_cuts_operations_short(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
@@ -133,4 +133,4 @@ def test_depth_is_for_the_table(cli: Cli) -> None:
 def test_no_table_of_what_was_not_asked_for(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
     assert (ran.code, ran.out) == (1, "")
-    assert "the spec has one input" in ran.err
+    assert "the spec has a single input" in ran.err

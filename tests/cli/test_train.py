@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +16,10 @@ from typing import Any
 import pytest
 
 import cnngraph
+from cnngraph import packages
 from cnngraph.recipe import load_recipe
+from cnngraph.train import Reporter, Request
+from cnngraph.train.record.progress import Silent
 from tests.cli.conftest import Cli
 from tests.library import ROOT, network
 
@@ -38,11 +44,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the command asks of the trainer, which does nothing here."""
     asked: dict[str, Any] = {}
 
-    def run_training(graph: object, recipe: object, **options: object) -> SimpleNamespace:
-        asked.update(graph=graph, recipe=recipe, **options)
+    def run_training(request: Request, reporter: Reporter) -> SimpleNamespace:
+        asked.update({field.name: getattr(request, field.name) for field in dataclasses.fields(request)})
+        asked["quiet"] = type(reporter) is Silent
         return SimpleNamespace(interrupted=False)
 
-    monkeypatch.setattr("cnngraph.train.run_training", run_training)
+    monkeypatch.setattr(import_module("cnngraph.train"), "run_training", run_training)
     return asked
 
 
@@ -76,7 +83,7 @@ def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, tol
 def test_a_network_of_the_library_by_its_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
     assert cli("train", "googlenet_mnist", "--recipe", "digits").code == 0
     assert (told["graph"].name, told["recipe"].name) == ("googlenet_mnist", "digits")
-    assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean googlenet_mnist?\n")
+    assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean `googlenet_mnist`?\n")
 
 
 @pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
@@ -106,7 +113,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--recipe", "digit"], "error[E606]: there is no recipe digit\n  help: did you mean digits?\n"),
+        (["--recipe", "digit"], "error[E606]: there is no recipe digit\n  help: did you mean `digits`?\n"),
         (["--recipe", "nowhere.yaml"], "error[E606]: there is no recipe file nowhere.yaml\n"),
         (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: epochs must be an integer"),
         (["--set", "train.epoch=3"], "error[E602]: a recipe has no word epoch\n"),
@@ -115,7 +122,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
         (["--recipe", "under.yaml"], "error[E601]: in a file of its own a recipe has no word train\n --> under.yaml:2"),
         (
             ["--recipe", "undre.yaml"],
-            "error[E606]: there is no recipe file undre.yaml\n  help: did you mean under.yaml?",
+            "error[E606]: there is no recipe file undre.yaml\n  help: did you mean `under.yaml`?",
         ),
     ],
 )
@@ -131,7 +138,7 @@ def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> N
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
     assert ran.err.startswith(f"error[E303]: the spec has no param {name}\n")
-    assert ran.err.endswith(f"  help: did you mean train.{word}?\n")
+    assert ran.err.endswith(f"  help: did you mean `train.{word}`?\n")
 
 
 @pytest.mark.parametrize("command", ["train", "experiment"])
@@ -155,7 +162,7 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err == f"error[E704]: {tiny} is not a file of weights: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
-    assert ran.err.startswith("error: with --weights torchvision the first word is a network's name, and run is a")
+    assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
 
 
 def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
@@ -196,14 +203,14 @@ def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, fo
 
 def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
-    assert (ran.code, ran.err) == (1, "error: run is not the folder of a run: there is no spec.yaml in it\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
     (folder / "run").mkdir()
     (folder / "run" / "spec.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     (folder / "run" / "recipe.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}")
     assert cli("train", "--resume", "run").code == 0
     assert (told["resume"], told["out"], told["recipe"].optimizer.name) == (True, Path("run"), "adam")
     ran = cli("train", tiny, "--resume", "run", "--set", "classes=3")
-    assert (ran.code, ran.err) == (1, "error: the run in run is of another network than tiny.yaml\n")
+    assert (ran.code, ran.err) == (1, "error[E631]: the run in run trains another network than tiny.yaml\n")
     assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
     assert cli("train", "--resume", "run", "--out", "other").code == 2
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2
@@ -262,3 +269,85 @@ def test_of_two_processes_one_tells_what_is_wrong(tiny: str, folder: Path, mista
     assert done.stderr.count("error[") == 1
     assert ("E636" in done.stderr) == (mistake == "batch_size")
     assert not (folder / "run").exists()
+
+
+HANDLERS = """
+from ignite.engine import Events
+
+def count(training):
+    training.trainer.add_event_handler(Events.EPOCH_COMPLETED, write, training.folder / "epochs.txt")
+
+def write(engine, path):
+    with path.open("a") as file:
+        file.write(f"{engine.state.epoch} {engine.state.iteration}\\n")
+
+def fail(engine):
+    raise ValueError("no more")
+
+failing = (Events.ITERATION_COMPLETED, fail)
+"""
+
+
+def test_a_handler_of_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+    (folder / "train_handlers.py").write_text(HANDLERS)
+    assert cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:count").code == 0
+    assert (folder / "run" / "epochs.txt").read_text() == "1 27\n2 54\n"
+
+
+def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+    (folder / "train_handlers.py").write_text(HANDLERS)
+    ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
+    assert ran.code == 1
+    assert ran.err == (
+        "error[E649]: the handler fail failed: ValueError: no more\n"
+        f"  = raised at {folder / 'train_handlers.py'}:12\n"
+        "  help: correct the handler\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (
+            ["--handler", "train_handlers:cuont"],
+            1,
+            "error[E649]: train_handlers has no cuont\n  help: did you mean count?",
+        ),
+        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
+        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),
+        (
+            ["--handler", "train_handlers:__name__"],
+            1,
+            "error[E649]: 'train_handlers' is not a handler: it is of type str",
+        ),
+        (["--handler", "count"], 2, "error: --handler must be MODULE:NAME, as in my_handlers:log_rate, got count"),
+        (["--log", "tensorbord"], 2, "error: "),
+        (["--log-every", "10"], 2, "error: --log-every needs a logger: --log tensorboard"),
+    ],
+)
+def test_wrong_handlers_and_loggers(
+    cli: Cli, tiny: str, folder: Path, fresh_modules: None, options: list[str], code: int, message: str
+) -> None:
+    (folder / "train_handlers.py").write_text(HANDLERS)
+    ran = cli("train", tiny, "--out", "run", *options)
+    assert ran.code == code
+    assert ran.err.startswith(message)
+    assert not (folder / "run").exists()
+
+
+def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = packages._is_there
+    monkeypatch.setattr(packages, "_is_there", lambda module: module != "wandb" and there(module))
+    ran = cli("train", tiny, "--out", "run", "--log", "wandb")
+    assert ran.code == 1
+    assert ran.err.startswith("error: W&B is not installed\n")
+    assert "pip install wandb" in ran.err
+    assert not (folder / "run").exists()
+
+
+@pytest.fixture
+def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Modules of the working folder are imported anew, and forgotten."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    sys.modules.pop("train_handlers", None)

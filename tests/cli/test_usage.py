@@ -70,26 +70,26 @@ def test_version(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["chek"], "error: there is no command chek: did you mean check?\n  Try cnngraph --help\n"),
+        (["chek"], "error: there is no command chek: did you mean `check`?\n  Try cnngraph --help\n"),
         (
             ["frobnicate"],
-            "error: there is no command frobnicate: there are check, show, list, build, weights, ",
+            "error: there is no command frobnicate: there are check, show, list, ops, build, weights, ",
         ),
         (["check"], "error: missing argument 'SPEC...'\n  Try cnngraph check --help\n"),
-        (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean --depth?\n"),
-        (["--vershion"], "error: there is no option --vershion: did you mean --version?\n"),
-        (["show", "x.yaml", "--depth", "0"], "error: --depth must be an integer of at least 1, got 0\n"),
-        (["show", "x.yaml", "--depth", "one"], "error: --depth must be an integer of at least 1, got one\n"),
-        (["predict", "r", "x.png", "--top", "0"], "error: --top must be an integer of at least 1, got 0\n"),
+        (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean `--depth`?\n"),
+        (["--vershion"], "error: there is no option --vershion: did you mean `--version`?\n"),
+        (["show", "x.yaml", "--depth", "0"], "error: --depth must be an integer of at least 1, got `0`\n"),
+        (["show", "x.yaml", "--depth", "one"], "error: --depth must be an integer of at least 1, got `one`\n"),
+        (["predict", "r", "x.png", "--top", "0"], "error: --top must be an integer of at least 1, got `0`\n"),
         (["features", "r", "x.png", "--node", "a", "--most", "999"], "error: --most must be an integer from 1 to 256"),
-        (["localize", "r", "x.png", "--threshold", "2"], "error: --threshold must be a number from 0 to 1, got 2\n"),
-        (["experiment", "x.yaml", "--seeds", "0"], "error: --seeds must be an integer of at least 1, got 0\n"),
+        (["localize", "r", "x.png", "--threshold", "2"], "error: --threshold must be a number from 0 to 1, got `2`\n"),
+        (["experiment", "x.yaml", "--seeds", "0"], "error: --seeds must be an integer of at least 1, got `0`\n"),
         (
             ["show", "x.yaml", "--format", "xml"],
             "error: invalid value for '--format': 'xml' is not one of 'text', 'json'",
         ),
         (["show", "x.yaml", "y.yaml"], "error: got unexpected extra argument"),
-        (["show", "x.yaml", "--max-nodes", "0"], "error: --max-nodes must be an integer of at least 1, got 0\n"),
+        (["show", "x.yaml", "--max-nodes", "0"], "error: --max-nodes must be an integer of at least 1, got `0`\n"),
         (["check", "--set"], "error: option '--set' requires an argument\n"),
         (["render", "x.yaml"], "error: missing option '--output' / '-o'\n"),
         (["render", "x.yaml", "-o", "x.bmp"], "error: invalid value for --output: x.bmp must end in .svg, "),
@@ -220,7 +220,7 @@ def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
     text = on_a_terminal("show", str(wrong))
     assert "\x1b[1mone\x1b[0m" in text
     assert "\x1b[1;31merror[E313]\x1b[0m\x1b[1m: there is no op or block rellu\x1b[0m\n" in text
-    assert "\x1b[1;32mhelp:\x1b[0m did you mean relu?" in text
+    assert "\x1b[1;32mhelp:\x1b[0m did you mean `relu`?" in text
     assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
 
 

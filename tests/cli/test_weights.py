@@ -20,7 +20,7 @@ EXTENDED = "cnngraph: 1\nextends: one.yaml\nparams: {out: 6}\n"
 
 def weights(spec: str = "one.yaml", **params: object) -> dict[str, Tensor]:
     """Weights of the network."""
-    return {key: torch.full(shape, 1.0) for key, shape in cnngraph.load(spec, **params).state.items()}
+    return {key: torch.full(shape, 1.0) for key, shape in cnngraph.load(spec, params=params).state.items()}
 
 
 def test_weights_that_fit(cli: Cli, one: str) -> None:

@@ -74,13 +74,19 @@ class Page:
         (text,) = [body for each, body in self.sections() if each == title]
         return text
 
+    def anchors(self) -> set[str]:
+        """What links may have behind their #: the headings as they are written on GitHub."""
+        return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title, _ in self.sections()}
+
     def dead_links(self) -> list[str]:
-        """The links that lead to no file and to no heading of the page."""
-        anchors = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each, _ in self.sections()}
+        """The links that lead to no file, or to no heading of a page."""
         dead = []
         for target in re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", self.text, flags=re.DOTALL)):
             path, _, anchor = target.partition("#")
-            there = (self.path.parent / path).is_file() if path else anchor in anchors
+            if re.match(r"\w+:", path):
+                continue
+            file = (self.path.parent / path) if path else self.path
+            there = file.exists() and (not anchor or file.suffix != ".md" or anchor in Page(file).anchors())
             if not there:
                 dead.append(target)
         return dead
@@ -92,7 +98,43 @@ class Page:
         self.path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-LANGUAGE = Page(ROOT / "docs" / "language.md")
+@dataclass(frozen=True)
+class Book:
+    """Several pages, read as one."""
+
+    path: Path  # of the page that introduces them
+    pages: tuple[Page, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(page.text for page in self.pages)
+
+    def examples(self) -> Iterator[Example]:
+        """Those of all pages."""
+        for page in self.pages:
+            yield from page.examples()
+
+    def section(self, title: str) -> str:
+        """The section of that title, which only one page has."""
+        (text,) = [body for page in self.pages for each, body in page.sections() if each == title]
+        return text
+
+    def refresh(self, old: str, new: str) -> None:
+        """Write what comes out now over the first place that is not so, for --refresh-golden."""
+        next(page for page in self.pages if old in page.text).refresh(old, new)
+
+
+LANGUAGE_PAGES = (
+    "guide/nodes.md",
+    "guide/blocks.md",
+    "guide/repeats.md",
+    "guide/tensors.md",
+    "guide/weights.md",
+    "guide/messages.md",
+    "reference/expressions.md",
+    "reference/yaml.md",
+)
+LANGUAGE = Book(ROOT / "docs" / "language.md", tuple(Page(ROOT / "docs" / name) for name in LANGUAGE_PAGES))
 TUTORIAL = Page(ROOT / "docs" / "tutorial.md")
 
 

@@ -1,7 +1,8 @@
-"""What docs/language.md and docs/keys.md say in passing, without an example: each sentence is there, and it is true."""
+"""What the guide and docs/keys.md say in passing, without an example: each sentence is there, and it is true."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,14 @@ FILES = {
 }
 
 
+def without_targets(text: str) -> str:
+    """The text with [links]() that lead nowhere."""
+    return re.sub(r"\]\([^)\s]*\)", "]()", text)
+
+
 @pytest.fixture(scope="module")
 def page() -> str:
-    return " ".join(f"{LANGUAGE.text} {keys_manual()}".split())
+    return " ".join(f"{without_targets(LANGUAGE.text)} {without_targets(keys_manual())}".split())
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("corner", corners(), ids=lambda each: each["says"])
 def test_what_the_page_says(corner: dict[str, str], page: str, folder: Path) -> None:
-    assert corner["says"] in page
+    assert without_targets(corner["says"]) in page
     found = outcome(compile_text(Source("corner.yaml", whole(corner["spec"])), folder)).splitlines()
     if "=" not in corner["gives"]:
         assert [line.partition(":")[0] for line in found if line[0] != " "] == [f"error[{corner['gives']}]"]

@@ -1,4 +1,4 @@
-"""docs/language.md is true: every example on it is run, and what stands below an example is what comes out."""
+"""The guide to the language is true: every example in it is run, and what stands below an example is what comes out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_TENSORS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
-from tests.docs.page import LANGUAGE, Example, outcome, whole
+from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, outcome, whole
 from tests.library import ROOT
 
 SPECS = [each for each in LANGUAGE.examples() if each.language == "yaml"]
@@ -103,8 +103,7 @@ def words(title: str, header: str) -> list[str]:
 
 
 def test_every_key_leads_to_its_section() -> None:
-    titles = re.findall(r"^#+ (.*)$", (ROOT / "docs" / "language.md").read_text(encoding="utf-8"), re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    anchors = {f"{name}#{anchor}" for name in LANGUAGE_PAGES for anchor in Page(ROOT / "docs" / name).anchors()}
     assert {key.section for key in (*FILE_KEYS.values(), *BLOCK_KEYS.values())} <= anchors
 
 
@@ -154,7 +153,7 @@ BOUNDS: dict[str, int] = {
     "levels of YAML": yaml_text.MAX_NESTING,
     "values in a file": document.LIMITS.values,
     "characters of a key": yaml_text.MAX_KEY,
-    "mistakes that are told": diagnostics.MAX_MISTAKES,
+    "mistakes that are told": diagnostics.MAX_ERRORS,
     "files that are opened": load.MAX_FILES,
     "files that extend each other": load.MAX_EXTENDS,
     "elements of a list": values.MAX_ELEMENTS,
@@ -173,7 +172,3 @@ def test_bounds_are_those_of_the_table(bound: str) -> None:
 
 def test_every_bound_is_looked_at() -> None:
     assert {row[0].partition(",")[0] for row in rows("Bounds", "at most")} == set(BOUNDS)
-
-
-def test_links_lead_somewhere() -> None:
-    assert LANGUAGE.dead_links() == []

@@ -75,7 +75,3 @@ def test_the_last_version_of_the_file_grows_out_of_the_one_before() -> None:
             versions.append(writes(example, versions[-1]))
     *_, before, last = (version.splitlines() for version in versions)
     assert [line for line in before if line not in last] == ["  unit: unit", "  fc: {op: linear, out: 10}"]
-
-
-def test_links_lead_somewhere() -> None:
-    assert TUTORIAL.dead_links() == []

@@ -109,14 +109,14 @@ def test_only_what_was_made_smaller_is_said_not_to_divide() -> None:
         ("conv, out: 8, kernel: 3, stride: 2, padding: same", 224, "{op: pad, padding: [0, 1, 0, 1]} before"),
         ("conv, out: 8, kernel: 3, stride: 2, padding: same", 225, "{op: pad, padding: [1, 1, 1, 1]} before"),
         ("conv, out: 8, kernel: 7, stride: 2, padding: SAME", 224, "{op: pad, padding: [2, 3, 2, 3]} before"),
-        ("conv, out: 8, kernel: 3, padding: SAME", 224, "did you mean same?"),
-        ("conv, out: 8, kernel: 3, padding: VALID", 224, "did you mean valid?"),
+        ("conv, out: 8, kernel: 3, padding: SAME", 224, "did you mean `same`?"),
+        ("conv, out: 8, kernel: 3, padding: VALID", 224, "did you mean `valid`?"),
         ("conv, out: 8, kernel: [3, 5], dilation: 2, stride: 2, padding: same", 224, "[3, 4, 1, 2]"),
         ("max_pool, kernel: 2, stride: 1, padding: same", 13, "[0, 1, 0, 1], mode: replicate} before"),
         ("max_pool, kernel: 3, stride: 2, padding: SAME", 13, "[0, 1, 0, 1], mode: replicate} before"),
-        ("max_pool, kernel: 3, stride: 1, padding: same", 13, "did you mean half?"),
+        ("max_pool, kernel: 3, stride: 1, padding: same", 13, "did you mean `half`?"),
         ("avg_pool, kernel: 2, padding: same", 13, "remove the padding"),
-        ("avg_pool, kernel: 3, padding: valid", 13, "did you mean 0?"),
+        ("avg_pool, kernel: 3, padding: valid", 13, "did you mean `0`?"),
     ],
 )
 def test_padding_of_tensorflow_is_written_as_a_pad(node: str, size: int, help: str) -> None:

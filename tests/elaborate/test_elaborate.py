@@ -163,7 +163,7 @@ def test_a_mistake_in_a_block_is_told_once_with_its_first_use() -> None:
     result = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\n{text}"), Path())
     (told,) = result.diagnostics
     assert told.code == "E204"
-    assert any("in block b, used as x.0" in note for note in told.notes)
+    assert any("in block `b`, used as `x.0`" in note for note in told.notes)
 
 
 def test_a_shared_module_stands_where_it_is_written() -> None:
@@ -186,14 +186,14 @@ def test_two_imported_blocks_of_one_name_clash_wherever_they_stand(tmp_path: Pat
 def test_a_better_name_is_a_good_one(name: str, better: str) -> None:
     text = f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {{{name}: relu}}"
     (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
-    assert told.help == f"say {better}"
+    assert told.help == f"rename it, for example to `{better}`"
 
 
 @pytest.mark.parametrize(("name", "better"), [("my-param", "my_param"), ("$x", "x"), ("when", "when_"), ("2x", "x2x")])
 def test_a_better_name_of_a_param(name: str, better: str) -> None:
     text = f"cnngraph: 1\ninput: [6, 8, 8]\nparams: {{{name}: 1}}\nnodes: [relu]"
     (told,) = compile_text(Source("t.yaml", text), Path()).diagnostics
-    assert (told.code, told.help) == ("E108", f"say {better} or the like")
+    assert (told.code, told.help) == ("E108", f"rename it, for example to `{better}`")
 
 
 def test_rules_are_not_blamed_for_modules_that_failed() -> None:
@@ -214,11 +214,11 @@ def test_a_variant_may_do_without_what_the_rules_of_its_base_fit(tmp_path: Path)
 @pytest.mark.parametrize(
     ("word", "help"),
     [
-        ("out: width", "did you mean $width?"),
-        ("out: in.channels", "did you mean $in.channels?"),
-        ("out: stem.channels", "did you mean $stem.channels?"),
+        ("out: width", "did you mean `$width`?"),
+        ("out: in.channels", "did you mean `$in.channels`?"),
+        ("out: stem.channels", "did you mean `$stem.channels`?"),
         ("out: wide", None),
-        ("out: 8, padding: haf", "did you mean half?"),
+        ("out: 8, padding: haf", "did you mean `half`?"),
     ],
 )
 def test_an_expression_without_its_dollar(word: str, help: str | None) -> None:
@@ -231,17 +231,17 @@ def test_an_expression_without_its_dollar(word: str, help: str | None) -> None:
 @pytest.mark.parametrize(
     ("nodes", "help"),
     [
-        ("{a: {op: conv, out_channels: 3, kernel_size: 1}}", "did you mean out?"),
-        ("{a: {op: fc, out: 3}}", "did you mean linear?"),
-        ("{a: AvgPool2d}", "did you mean avg_pool?"),
-        ("{a: ReLU}", "did you mean relu?"),
-        ("{a: {op: conv, out: 8, kernel: 3, bias: no}}", "write false"),
-        ("{a: relu, b: {op: tanh, form: a}}", "did you mean from?"),
-        ("[{a: relu}]", "nodes of a list have no names: give a none, or make it a mapping"),
-        ("[{a: {op: relu}}]", "nodes of a list have no names: give a none, or make it a mapping"),
-        ("[{conv: {out: 8, kernel: 3}}]", "an op goes behind op, and its arguments beside it: {op: conv, …}"),
-        ("{a: {linear: 10}}", "an op goes behind op, and its arguments beside it: {op: linear, …}"),
-        ("{a: {op: conv, out: 8, kernel: (3, 3)}}", "write a list: kernel: [3, 3]"),
+        ("{a: {op: conv, out_channels: 3, kernel_size: 1}}", "did you mean `out`?"),
+        ("{a: {op: fc, out: 3}}", "did you mean `linear`?"),
+        ("{a: AvgPool2d}", "did you mean `avg_pool`?"),
+        ("{a: ReLU}", "did you mean `relu`?"),
+        ("{a: {op: conv, out: 8, kernel: 3, bias: no}}", "write `false`"),
+        ("{a: relu, b: {op: tanh, form: a}}", "did you mean `from`?"),
+        ("[{a: relu}]", "nodes in a list have no names: remove `a`, or write `nodes` as a mapping"),
+        ("[{a: {op: relu}}]", "nodes in a list have no names: remove `a`, or write `nodes` as a mapping"),
+        ("[{conv: {out: 8, kernel: 3}}]", "write the op as the value of `op`, next to its parameters: `{op: conv, …}`"),
+        ("{a: {linear: 10}}", "write the op as the value of `op`, next to its parameters: `{op: linear, …}`"),
+        ("{a: {op: conv, out: 8, kernel: (3, 3)}}", "write a list: `kernel: [3, 3]`"),
     ],
 )
 def test_habits_of_other_libraries_are_understood(nodes: str, help: str) -> None:
@@ -253,7 +253,7 @@ def test_what_an_absent_node_passes_over_is_told_with_the_reason() -> None:
     nodes = "{bn: relu, add: {op: add, from: [in, bn], when: 1 == 2}}"
     (told,) = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\nnodes: {nodes}"), Path()).diagnostics
     assert (told.code, told.node) == ("E316", "bn")
-    assert told.notes == ("add, which would read it, is absent here and hands on in (t.yaml:3)",)
+    assert told.notes == ("`add`, which would read it, is absent here and passes `in` through (t.yaml:3)",)
 
 
 @pytest.mark.parametrize("rows", ["repeat: [{else: a}, {}]", "repeat: 2, last: {else: a}"])

@@ -67,7 +67,7 @@ def test_one_mistake_is_one_message_at_its_line(
     name: str, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(MISTAKES)
-    found = cnngraph.check(f"{name}.yaml")
+    found = cnngraph.check(f"{name}.yaml").diagnostics
     assert [(each.code, each.line) for each in found] == [PLANTED[name]]
     golden(f"mistakes/{name}.txt", f"{found[0]}\n")
 

@@ -73,8 +73,8 @@ def test_numbers(blocks: str, node: str, path: str, expected: str) -> None:
 def test_the_two_meanings_are_told() -> None:
     text = f"{MAYBE}nodes:\n  {PATHS}}}\n  t: {{op: relu, from: paths.1}}\n"
     (told,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
-    assert told.message == "paths.1 is ambiguous"
-    assert told.notes == ("it is the node paths.1 at t.yaml:5", "and tensor 1 of the list paths")
+    assert told.message == "`paths.1` is ambiguous"
+    assert told.notes == ("it refers to the node `paths.1` at t.yaml:5", "and to tensor 1 of the list `paths`")
     assert told.help is not None
     assert "name: path1" in told.help
     assert "{op: identity, from: paths}" in told.help

@@ -94,4 +94,4 @@ def test_an_error_in_a_shared_module_is_at_the_node_that_shares() -> None:
     text = "nodes:\n  a: {op: conv, out: 8, kernel: 5}\n  b: {share: a, from: a}\n"
     (told,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
     assert (told.code, told.line, told.node) == ("E204", 5, "b")
-    assert "t.yaml:4 runs again here" in told.notes
+    assert "the module at t.yaml:4 runs again here" in told.notes

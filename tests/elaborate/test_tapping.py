@@ -75,8 +75,8 @@ def test_parts_of_lists_and_the_input(lists: Graph) -> None:
     ("path", "help"),
     [
         ("halves", "it is several: halves.0, halves.1"),
-        ("jion", "did you mean join?"),
-        ("head.7", "did you mean head.0?"),
+        ("jion", "did you mean `join`?"),
+        ("head.7", "did you mean `head.0`?"),
         ("aux.0", None),
         ("nothing.at.all", "there are in, join, head"),
     ],

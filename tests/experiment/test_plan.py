@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 
@@ -91,19 +92,19 @@ def test_a_network_of_its_own_recipe(folder: Path) -> None:
         ("specs: []", "E603", 1, "specs must have at least one network", None),
         ("specs: [net.yaml]\nseeds: []", "E603", 2, "seeds must have at least one seed", None),
         ("specs: [net.yaml]\nrecipes: []", "E603", 2, "recipes must have at least one recipe", None),
-        ("specs: [net.yaml]\nseed: 3", "E602", 2, "an experiment has no word seed", "did you mean seeds?"),
-        ("specs:\n- googlenet_mnits", "E311", 2, "there is no network", "did you mean googlenet_mnist?"),
+        ("specs: [net.yaml]\nseed: 3", "E602", 2, "an experiment has no word seed", "did you mean `seeds`?"),
+        ("specs:\n- googlenet_mnits", "E311", 2, "there is no network", "did you mean `googlenet_mnist`?"),
         ("specs:\n- nowhere.yaml", "E101", 2, "cannot read", None),
-        ("specs:\n- {spec: net.yaml, parms: 3}", "E602", 2, "specs.0 has no word parms", "did you mean params?"),
-        ("specs:\n- {spec: net.yaml, params: {with: 3}}", "E303", 2, "the spec has no param", "did you mean width?"),
-        ("specs: [net.yaml]\nrecipes: [digit]", "E606", 2, "there is no recipe digit", "did you mean digits?"),
-        ("specs: [net.yaml]\nsettings: {train.epoch: [3]}", "E602", 2, "a recipe has no", "did you mean epochs?"),
+        ("specs:\n- {spec: net.yaml, parms: 3}", "E602", 2, "specs.0 has no word parms", "did you mean `params`?"),
+        ("specs:\n- {spec: net.yaml, params: {with: 3}}", "E303", 2, "the spec has no param", "did you mean `width`?"),
+        ("specs: [net.yaml]\nrecipes: [digit]", "E606", 2, "there is no recipe digit", "did you mean `digits`?"),
+        ("specs: [net.yaml]\nsettings: {train.epoch: [3]}", "E602", 2, "a recipe has no", "did you mean `epochs`?"),
         ("specs: [net.yaml]\nsettings:\n  train.epochs: [3, x]", "E603", 3, "epochs must be an integer", None),
         ("specs: [net.yaml]\nsettings: {train.seed: [3]}", "E605", 2, "seeds are no setting", "seeds: [0, 1, 2]"),
         ("specs: [net.yaml, net.yaml]", "E661", 1, "two runs of the experiment would both be net-mine-seed0", None),
         ("specs: [net.yaml]\nseeds: [0, 0]", "E661", 2, "two runs of the experiment would", "seeds has 0 twice"),
         ("specs: net.yaml", "E603", 1, "specs must be a list", "write specs: [net.yaml]"),
-        ("specs: [net.yaml]\nsettings: {epochs: [3]}", "E303", 2, "the spec has", "did you mean train.epochs?"),
+        ("specs: [net.yaml]\nsettings: {epochs: [3]}", "E303", 2, "the spec has", "did you mean `train.epochs`?"),
         ("specs: [net.yaml]\nsettings: {classes: [9]}", "E611", 1, "embedded digits has 10 classes", None),
     ],
 )
@@ -208,7 +209,7 @@ def test_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, messag
         raise AssertionError
 
     for each in ("product", "compile_spec", "find_recipe", "find_table"):
-        monkeypatch.setattr(f"cnngraph.experiment.plan.{each}", fail)
+        monkeypatch.setattr(import_module("cnngraph.experiment.plan"), each, fail)
     (mistake,) = refused(text, folder)
     assert (mistake.code, mistake.message) == ("E505", message)
 

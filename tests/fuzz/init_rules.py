@@ -1,4 +1,4 @@
-"""Which modules a rule of `init` is for, written from docs/language.md."""
+"""Which modules a rule of `init` is for, written from docs/guide/weights.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second, small reading of the language: which operations a spec's tree stands for, written from docs/language.md.
+"""A second, small reading of the language: which operations a spec's tree stands for, written from docs/guide.
 
 It knows only what the drawn specs use, and takes the shapes of single operations from the ops themselves, which are
 compared with PyTorch elsewhere. What it gives is compared with the compiler's graph: paths, operations, wiring.

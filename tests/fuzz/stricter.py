@@ -36,7 +36,7 @@ STRICTER = (
     Stricter("E210", (), "ops.md", "Reads one tensor."),
     Stricter("E205", (), "ops.md", "An axis (`dim`) goes by its name, or by PyTorch's number"),
     Stricter("E212", (), "ops.md", "A free parameter, which has none, goes into `add`, `sub`, `mul` and `maximum`."),
-    Stricter("E502", (), "language.md", "numbers in one tensor, of one image"),
+    Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, of one image"),
 )
 
 

@@ -13,6 +13,7 @@ from cnngraph.document import value_of
 from cnngraph.language.write import write_spec
 
 HEAD = "cnngraph: 1\n"
+NOT_PERCENT = "the error on `imagenet` must be a number from 0 to 100 (percent)"
 TAIL = "input: [1, 4, 4]\nparams: {classes: 2}\nnodes: [flatten, {op: linear, out: $classes}]\n"
 WHOLE = f"{HEAD}about: Small.\npaper: Somebody 1990, A Title\npublished: {{mnist: 4.7, cifar10+: 30}}\n{TAIL}"
 
@@ -63,20 +64,32 @@ def test_a_changed_network_has_no_published_error(whole: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "column", "said"),
     [
-        ("paper: [a, b]", 8, "paper must be a text, got [a, b]"),
-        ("paper:", 7, "paper must be a text, got null"),
-        (f"paper: {'x' * 10_001}", 8, "paper has 10,001 characters: at most 10,000"),
-        ("published: 30.2", 12, "published must be a mapping of data sets to errors, got 30.2"),
-        ("published: [imagenet, 3]", 12, "published must be a mapping of data sets to errors, got [imagenet, 3]"),
-        ("published: {imagenet: a third}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
-        ("published: {imagenet: $x}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
-        ("published: {imagenet: true}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got true"),
-        ("published: {imagenet: 100.5}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
-        ("published: {imagenet: -1}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got -1"),
-        ("published: {imagenet: .nan}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got "),
-        ("published: {imagenet: [3]}", 23, "the error on imagenet must be a number from 0 to 100 (percent), got [3]"),
-        ("published: {image net: 3}", 13, "image net cannot be a data set's name (letters, digits and _.+-)"),
-        ("publised: {imagenet: 3}", 1, "publised is not a word of a spec"),
+        ("paper: [a, b]", 8, "`paper` must be a string, got `[a, b]`"),
+        ("paper:", 7, "`paper` must be a string, got `null`"),
+        (f"paper: {'x' * 10_001}", 8, "`paper` has 10,001 characters, the maximum is 10,000"),
+        ("published: 30.2", 12, "`published` must be a mapping of data sets to errors, got `30.2`"),
+        ("published: [imagenet, 3]", 12, "`published` must be a mapping of data sets to errors, got `[imagenet, 3]`"),
+        (
+            "published: {imagenet: a third}",
+            23,
+            f"{NOT_PERCENT}, got `",
+        ),
+        ("published: {imagenet: $x}", 23, f"{NOT_PERCENT}, got `"),
+        (
+            "published: {imagenet: true}",
+            23,
+            f"{NOT_PERCENT}, got `true`",
+        ),
+        ("published: {imagenet: 100.5}", 23, f"{NOT_PERCENT}, got `"),
+        ("published: {imagenet: -1}", 23, f"{NOT_PERCENT}, got `-1`"),
+        ("published: {imagenet: .nan}", 23, f"{NOT_PERCENT}, got `"),
+        (
+            "published: {imagenet: [3]}",
+            23,
+            f"{NOT_PERCENT}, got `[3]`",
+        ),
+        ("published: {image net: 3}", 13, "`image net` is not a valid data set name: use letters, digits and `_.+-`"),
+        ("publised: {imagenet: 3}", 1, "a spec has no key `publised`"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_place(words: str, column: int, said: str, tmp_path: Path) -> None:

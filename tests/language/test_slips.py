@@ -33,53 +33,53 @@ SLIPS = {
     "minus_sign": (
         "params: {w: 8}\nnodes: [{op: conv, out: $w \u2212 4, kernel: 1}]\n", "E102", 4, 28, "minus sign", "$w - 4",
     ),
-    "colon_glued_in_flow": ("nodes: [{op: conv, out: 8, kernel:3}]\n", "E102", 3, 34, "a colon needs a space", "kernel: 3"),
-    "colon_glued_at_the_top": ("params:{a: 1}\nnodes: [relu]\n", "E102", 3, 7, "a colon needs a space", "params: {a"),
-    "dash_glued": ("nodes:\n  -relu\n  -tanh\n", "E102", 4, 3, "a dash needs a space", "- relu"),
-    "dash_glued_to_a_mapping": ("nodes:\n -op: conv\n  out: 8\n", "E102", 4, 2, "a dash needs a space", "- op"),
+    "colon_glued_in_flow": ("nodes: [{op: conv, out: 8, kernel:3}]\n", "E102", 3, 34, "missing space after a colon", "kernel: 3"),
+    "colon_glued_at_the_top": ("params:{a: 1}\nnodes: [relu]\n", "E102", 3, 7, "missing space after a colon", "params: {a"),
+    "dash_glued": ("nodes:\n  -relu\n  -tanh\n", "E102", 4, 3, "missing space after a dash", "- relu"),
+    "dash_glued_to_a_mapping": ("nodes:\n -op: conv\n  out: 8\n", "E102", 4, 2, "missing space after a dash", "- op"),
     "comma_missing_in_numbers": (
         "params: {w: [64 128, 256]}\nnodes: [{op: conv, out: $w.0, kernel: 1}]\n",
-        "E102", 3, 14, "a comma is missing between 64 and 128", "64, 128",
+        "E102", 3, 14, "missing comma between `64` and `128`", "`64, 128`",
     ),
-    "comment_glued": ("nodes:\n  a: relu# why\n", "E102", 4, 10, "a comment needs a space", "relu  # why"),
+    "comment_glued": ("nodes:\n  a: relu# why\n", "E102", 4, 10, "missing space before a comment", "relu  # why"),
     "windows_path": (
         'train: {data: {name: folder, path: "C:\\data"}, epochs: 1, optimizer: adam}\nnodes: [relu]\n',
-        "E102", 3, 39, r"\d is no escape sequence", "single quotes",
+        "E102", 3, 39, r"`\d` is not an escape sequence", "single quotes",
     ),
     "windows_path_with_escapes": (
         'train: {data: {name: folder, path: "C:\\new"}, epochs: 1, optimizer: adam}\nnodes: [relu]\n',
-        "E102", 3, 36, "a backslash begins an escape sequence", "single quotes",
+        "E102", 3, 36, "a backslash starts an escape sequence", "single quotes",
     ),
-    "apostrophe": ("about: 'It's one'\nnodes: [relu]\n", "E102", 3, 11, "the text ends at this quote", "\"It's one\""),
-    "quotes_in_quotes": ('about: "a "b" c"\nnodes: [relu]\n', "E102", 3, 11, "the text ends at this quote", "'a \"b\" c'"),
-    "colon_in_a_text": ("about: Net: one\nnodes: [relu]\n", "E102", 3, 11, "a second colon", 'about: "Net: one"'),
-    "begins_with_at": ("paper: @misc{x}\nnodes: [relu]\n", "E102", 3, 8, "cannot begin with @", '"@misc{x}"'),
-    "begins_with_percent": ("about: %50\nnodes: [relu]\n", "E102", 3, 8, "cannot begin with %", '"%50"'),
-    "star": ("nodes: [relu]\ninit: [{match: *.conv, bias: 0}]\n", "E102", 4, 16, "cannot begin with *", '"*.conv"'),
+    "apostrophe": ("about: 'It's one'\nnodes: [relu]\n", "E102", 3, 11, "the string ends at this quote", "\"It's one\""),
+    "quotes_in_quotes": ('about: "a "b" c"\nnodes: [relu]\n', "E102", 3, 11, "the string ends at this quote", "'a \"b\" c'"),
+    "colon_in_a_text": ("about: Net: one\nnodes: [relu]\n", "E102", 3, 11, "second colon", 'about: "Net: one"'),
+    "begins_with_at": ("paper: @misc{x}\nnodes: [relu]\n", "E102", 3, 8, "cannot start with `@`", '"@misc{x}"'),
+    "begins_with_percent": ("about: %50\nnodes: [relu]\n", "E102", 3, 8, "cannot start with `%`", '"%50"'),
+    "star": ("nodes: [relu]\ninit: [{match: *.conv, bias: 0}]\n", "E102", 4, 16, "cannot start with `*`", '"*.conv"'),
     "null_byte": ("nodes: [relu]\n\0", "E102", 4, 1, "U+0000", "remove it"),
-    "yes_as_condition": ("nodes: [{op: relu, when: yes}]\n", "E401", 3, 26, "yes", "write true"),
-    "no_as_truth": ("nodes: [{op: conv, out: 4, kernel: 1, bias: No}]\n", "E205", 3, 45, "true or false", "write false"),
+    "yes_as_condition": ("nodes: [{op: relu, when: yes}]\n", "E401", 3, 26, "yes", "write `true`"),
+    "no_as_truth": ("nodes: [{op: conv, out: 4, kernel: 1, bias: No}]\n", "E205", 3, 45, "true or false", "write `false`"),
     "none_as_number": (
         "nodes: [{op: conv, out: 4, kernel: 1, padding: None}]\n", "E205", 3, 48, "None", "leave it out",
     ),
     "none_where_null_may_be": (
-        "nodes: [{op: max_pool, kernel: 2, stride: None}]\n", "E205", 3, 43, "None", "write null",
+        "nodes: [{op: max_pool, kernel: 2, stride: None}]\n", "E205", 3, 43, "None", "write `null`",
     ),
-    "float_for_integer": ("nodes: [{op: conv, out: 4.0, kernel: 1}]\n", "E205", 3, 25, "4.0", "write 4"),
-    "op_misspelt": ("nodes:\n  g: {ot: gate, from: [in, in], mode: exclusive}\n", "E110", 4, 7, "ot", "did you mean op"),
+    "float_for_integer": ("nodes: [{op: conv, out: 4.0, kernel: 1}]\n", "E205", 3, 25, "4.0", "write `4`"),
+    "op_misspelt": ("nodes:\n  g: {ot: gate, from: [in, in], mode: exclusive}\n", "E110", 4, 7, "ot", "did you mean `op`"),
     "params_misspelt": (
         "parms: {w: 4, k: 1}\nnodes: [{op: conv, out: $w, kernel: $k}, {op: conv, out: $w, kernel: $k}]\n",
-        "E110", 3, 1, "parms", "did you mean params",
+        "E110", 3, 1, "parms", "did you mean `params`",
     ),
     "blocks_misspelt": (
         "block: {unit: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}}\n"
         "nodes: [{op: unit, out: 4}, {op: unit, out: 8}]\n",
-        "E110", 3, 1, "block", "did you mean blocks",
+        "E110", 3, 1, "block", "did you mean `blocks`",
     ),
     "block_head": (
         "blocks: {unit: {flat: yes, params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}}\n"
         "nodes: [{op: unit, out: 4}, {op: unit, out: 8}]\n",
-        "E109", 3, 23, "flat", "write true",
+        "E109", 3, 23, "flat", "write `true`",
     ),
     "block_without_a_body": ("blocks: {unit: {ops: relu}}\nnodes: [unit, unit]\n", "E110", 3, 17, "ops", "op"),
     "param_is_a_word": (
@@ -87,20 +87,20 @@ SLIPS = {
         "nodes: [unit, {op: conv, out: 3, kernel: 1}, unit]\n",
         "E108", 4, 19, "first", "first_",
     ),
-    "decimal_comma": ("nodes: [{op: dropout, p: 0,5}]\n", "E105", 3, 26, "the comma ends the value of p", "p: 0.5"),
+    "decimal_comma": ("nodes: [{op: dropout, p: 0,5}]\n", "E105", 3, 26, "the value of `p` ends at the comma", "`p: 0.5`"),
     "pair_without_brackets": (
         "nodes: [{op: conv, out: 8, kernel: 3,1, padding: half}]\n",
-        "E105", 3, 36, "the comma ends the value of kernel", "kernel: [3, 1]",
+        "E105", 3, 36, "the value of `kernel` ends at the comma", "`kernel: [3, 1]`",
     ),
     "comma_behind_a_mapping": (
-        "nodes:\n  a: {op: relu},\n  b: tanh\n", "E102", 4, 16, "a comma behind", "remove it",
+        "nodes:\n  a: {op: relu},\n  b: tanh\n", "E102", 4, 16, "unexpected comma", "remove it",
     ),
     "comma_behind_an_item": (
-        "nodes:\n  - {op: relu},\n  - tanh\n", "E102", 4, 15, "a comma behind", "remove it",
+        "nodes:\n  - {op: relu},\n  - tanh\n", "E102", 4, 15, "unexpected comma", "remove it",
     ),
-    "size_with_an_x": ("nodes: [{op: conv, out: 4, kernel: 3x1}]\n", "E205", 3, 36, "3x1", "write [3, 1]"),
+    "size_with_an_x": ("nodes: [{op: conv, out: 4, kernel: 3x1}]\n", "E205", 3, 36, "3x1", "write `[3, 1]`"),
     "size_as_a_quoted_tuple": (
-        'nodes: [{op: conv, out: 4, kernel: "(3, 1)"}]\n', "E205", 3, 36, "(3, 1)", "write [3, 1]",
+        'nodes: [{op: conv, out: 4, kernel: "(3, 1)"}]\n', "E205", 3, 36, "(3, 1)", "write `[3, 1]`",
     ),
     "block_name": (
         "blocks: {a unit: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}}\n"
@@ -110,16 +110,16 @@ SLIPS = {
     "blocks_as_a_list": (
         "blocks:\n  - unit: {params: {out: }, nodes: [{op: conv, out: $out, kernel: 1}]}\n"
         "nodes: [{op: unit, out: 4}, {op: unit, out: 8}]\n",
-        "E109", 4, 3, "not a list", "without dashes",
+        "E109", 4, 3, "not a list", "remove the dashes",
     ),
     "params_as_a_list_of_mappings": (
         "params:\n  - w: 4\n  - k: 1\nnodes: [{op: conv, out: $w, kernel: $k}, {op: conv, out: $w, kernel: $k}]\n",
-        "E109", 4, 3, "not a list", "without dashes",
+        "E109", 4, 3, "not a list", "remove the dashes",
     ),
-    "name_as_a_key": ("nodes: [{name: c, op: relu}]\n", "E109", 3, 16, "name", "the node's name is its key"),
+    "name_as_a_key": ("nodes: [{name: c, op: relu}]\n", "E109", 3, 16, "`name` requires `repeat`", "write a node's name as its key"),
     "repeat_in_first": (
         "nodes: [{op: conv, repeat: 2, out: 4, kernel: 1, first: {repeat: 3}}]\n",
-        "E207", 3, 58, "cannot be changed by a row", "on the node",
+        "E207", 3, 58, "cannot be set in a row", "on the node",
     ),
 }  # fmt: skip
 
@@ -127,7 +127,7 @@ SLIPS = {
 def check(tmp_path: Path, text: str) -> list[Diagnostic]:
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
-    return cnngraph.check(path)
+    return list(cnngraph.check(path))
 
 
 @pytest.mark.parametrize("name", SLIPS)
@@ -183,12 +183,15 @@ def test_another_encoding_is_named(encoding: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("input", "help"),
     [
-        ("[32, 32]", "input: [1, 32, 32] for a grey image; a 1-D input is a map of height 1: [32, 1, 32]"),
-        ("(3, 32, 32)", "input: [3, 32, 32]"),
-        ("3x32x32", "input: [3, 32, 32]"),
-        ("[1, 3, 32, 32]", "the batch is implied: input: [3, 32, 32]"),
-        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch is implied, as in input: [3, 224, 224]"),
-        ("784", "input: [784] for a vector, input: [3, 224, 224] for an image"),
+        (
+            "[32, 32]",
+            "write `input: [1, 32, 32]` for a greyscale image, `input: [32, 1, 32]` for a 1-D signal (a map of height 1)",
+        ),
+        ("(3, 32, 32)", "write `input: [3, 32, 32]`"),
+        ("3x32x32", "write `input: [3, 32, 32]`"),
+        ("[1, 3, 32, 32]", "leave out the batch size: `input: [3, 32, 32]`"),
+        ("[3, 16, 32, 32]", "3-D inputs are not supported; the batch size is left out, as in `input: [3, 224, 224]`"),
+        ("784", "write `input: [784]` for a vector, `input: [3, 224, 224]` for an image"),
     ],
 )
 def test_an_input_of_another_form_is_rewritten(input: str, help: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -69,13 +70,13 @@ def test_the_compilers_own_warnings_can_be_ignored(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "{W401: }": "ignore needs a reason for W401",
-    "{W401: true}": "ignore needs a reason for W401",
-    "{W401: ' '}": "ignore needs a reason for W401",
-    "[W401]": "ignore must be a mapping",
-    "W401": "ignore must be a mapping",
+    "{W401: }": "`W401` needs a reason in `ignore`",
+    "{W401: true}": "`W401` needs a reason in `ignore`",
+    "{W401: ' '}": "`W401` needs a reason in `ignore`",
+    "[W401]": "`ignore` must be a mapping",
+    "W401": "`ignore` must be a mapping",
     "{E203: no}": "errors cannot be ignored",
-    "{single-merge: no}": "single-merge is not the code of a warning",
+    "{single-merge: no}": "`single-merge` is not the code of a warning",
 }
 
 
@@ -151,15 +152,15 @@ def test_a_code_or_its_beginning_selects() -> None:
 @pytest.mark.parametrize(
     ("code", "help"),
     [
-        ("W4O1", "did you mean W401?"),
-        ("X", "the codes are W318, W320"),
-        ("E203", "errors are always reported"),
-        ("w401", "did you mean W401?"),
+        ("W4O1", "did you mean `W401`?"),
+        ("X", "the codes are `W318`, `W320`"),
+        ("E203", "it is an error, and errors are always reported"),
+        ("w401", "did you mean `W401`?"),
     ],
 )
 def test_an_unknown_code_is_refused(code: str, help: str) -> None:
     for chosen, ignored in (([code], []), ([], [code])):
-        with pytest.raises(UnknownCodeError, match=f"no warning about specs has the code {code}: {help}"):
+        with pytest.raises(UnknownCodeError, match=re.escape(f"no spec warning has the code `{code}`: {help}")):
             select(chosen, ignored)
 
 

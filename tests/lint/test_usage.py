@@ -79,13 +79,13 @@ def test_a_variants_param_that_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
     (tmp_path / "net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nparams: {act: silu}\n", encoding="utf-8")
     (found,) = Lint().run(compile_spec(tmp_path / "net.yaml")).diagnostics
-    assert (found.code, found.line, found.help) == ("W320", 3, "did you mean activation?")
-    assert found.notes == ("the file that this one extends has no param of that name to replace",)
+    assert (found.code, found.line, found.help) == ("W320", 3, "did you mean `activation`?")
+    assert found.notes == ("the spec that this one extends has no param of that name",)
 
 
 def test_a_param_that_only_a_variant_uses(tmp_path: Path) -> None:
     assert told(tmp_path, "cnngraph: 1\nextends: base.yaml\nparams: {activation: 'relu', spare: 2}\n") == [
-        ("W320", 3, "nothing uses the param spare")
+        ("W320", 3, "the param `spare` is never used")
     ]
     assert [each.code for each in Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics] == ["W320"]
     variant = "cnngraph: 1\nextends: base.yaml\nparams: {activation: \"'relu' if $spare == 1 else 'tanh'\"}\n"
@@ -96,7 +96,7 @@ def test_a_param_that_only_a_variant_uses(tmp_path: Path) -> None:
 def test_a_value_from_outside_that_changes_nothing(tmp_path: Path) -> None:
     variant = "cnngraph: 1\nextends: base.yaml\n"
     assert told(tmp_path, variant) == []
-    assert told(tmp_path, variant, spare=2) == [("W320", 1, "spare is set, and nothing uses it")]
+    assert told(tmp_path, variant, spare=2) == [("W320", 1, "`spare` is set but never used")]
     assert told(tmp_path, variant, activation="tanh") == []
 
 
@@ -128,4 +128,4 @@ def test_a_value_from_outside_may_take_the_place_of_what_uses_a_param(tmp_path: 
     text = HEAD + "params: {width: 2, out: 2 * $width}\nnodes: [{op: conv, out: $out, kernel: 1}]\n"
     assert told(tmp_path, text) == []
     assert told(tmp_path, text, out=3) == []
-    assert told(tmp_path, text, out=3, width=4) == [("W320", 1, "width is set, and nothing uses it")]
+    assert told(tmp_path, text, out=3, width=4) == [("W320", 1, "`width` is set but never used")]

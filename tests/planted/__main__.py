@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tests.planted.fix_log import fix_log
 from tests.planted.kinds import KINDS
 from tests.planted.measure import Result, sample, table
 
@@ -18,7 +19,11 @@ def main() -> None:
     parser.add_argument(
         "--show", choices=("one", "at_line", "offered", "passes", "right", "every", "wrong"), help="plants without it"
     )
+    parser.add_argument("--fix-log", type=int, metavar="N", help="instead, what check --fix does to N plants")
     arguments = parser.parse_args()
+    if arguments.fix_log:
+        print(fix_log(arguments.seed, arguments.fix_log))
+        return
     count = 100 if arguments.all else arguments.count
     results = list(sample(arguments.seed, count, arguments.kinds or tuple(KINDS)))
     for each in results if arguments.show else ():

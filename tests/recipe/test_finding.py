@@ -67,7 +67,7 @@ def test_bundled_networks_name_their_recipes(name: str, train: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "help"),
     [
-        ("mnits", "there is no recipe called `mnits`", "mnist"),
+        ("mnits", "there is no recipe called `mnits`", "did you mean `mnist`?"),
         ("x", "there is no recipe called `x`", "or the path of a .yaml file"),
         ("../recipes/mnist", "there is no recipe called `../recipes/mnist`", ""),
         ("x.yaml", "cannot read x.yaml: there is no such file", ""),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cnngraph.api import load
+from cnngraph import load
 from cnngraph.cli.table import Tabulation
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError

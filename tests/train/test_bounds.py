@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pictures and checkpoints: they take longer than all else."""
     for name in ("save_curves", "save_scores", "save_state", "save_weights", "save_metrics"):
         monkeypatch.setattr(RunFolder, name, lambda *arguments, **options: None)
-    monkeypatch.setattr("cnngraph.train.record.files.read_weights", lambda path: None)
+    monkeypatch.setattr(import_module("cnngraph.train.record.files"), "read_weights", lambda path: None)
 
 
 def test_the_walk_finds_every_table() -> None:

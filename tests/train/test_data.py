@@ -267,7 +267,7 @@ def test_chosen_classes_of_a_folder(tmp_path: Path) -> None:
     assert parts.train.images.labels.tolist() == [1] * 4 + [0] * 4
     with pytest.raises(SpecError, match="no class cta") as caught:
         load(replace(PHOTOS, data=ImageFolder(classes=("cta", "ant"))), tmp_path, COLOUR)
-    assert caught.value.diagnostics[0].help == "did you mean cat?"
+    assert caught.value.diagnostics[0].help == "did you mean `cat`?"
 
 
 def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
     ]
-    assert caught.value.diagnostics[0].help == "did you mean square?"
+    assert caught.value.diagnostics[0].help == "did you mean `square`?"
     chosen = replace(PHOTOS, data=ImageFolder(classes=("circle", "triangle")))
     assert lengths(load(chosen, tmp_path, COLOUR)) == (4, 1, 1)
 

@@ -6,6 +6,7 @@ import csv
 import json
 import signal
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -215,7 +216,7 @@ def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
         if len(drawn) == 1:
             press_ctrl_c()
 
-    monkeypatch.setattr("cnngraph.train.record.run_folder.draw_curves", draw)
+    monkeypatch.setattr(import_module("cnngraph.train.record.run_folder"), "draw_curves", draw)
     told = Remembering()
     half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=told, epochs=3)
     assert half.interrupted

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every process of a world runs as many batches as the others, whatever its files are."""
-    monkeypatch.setattr("cnngraph.train.loop.loader.EVALUATION_BATCH", 4)
+    monkeypatch.setattr(import_module("cnngraph.train.loop.loader"), "EVALUATION_BATCH", 4)
     for number in range(5):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
     recipe = replace(CUT, data=ImageFolder(broken="skip"))
@@ -197,7 +198,7 @@ def test_a_worker_that_dies_has_a_message(photos: Path, monkeypatch: pytest.Monk
             os.kill(os.getpid(), signal.SIGKILL)
         return torch.empty(0)
 
-    monkeypatch.setattr("cnngraph.train.data.images.decode", dies)
+    monkeypatch.setattr(import_module("cnngraph.train.data.images"), "decode", dies)
     with pytest.raises(SpecError, match="an image-loading worker was killed") as caught:
         batches(training(replace(CUT, workers=1), photos), 1)
     assert caught.value.diagnostics[0].code == "E623"
@@ -262,7 +263,7 @@ def test_flat_validation_images_have_their_labels(tmp_path: Path, beside: Callab
     assert some.test.images.labels.tolist() == [0, 1, 0]
     with pytest.raises(SpecError, match="no class tenhc here") as caught:
         load(replace(IMAGENET, data=ImageNet(classes=("tenhc", "n03126707"))), tmp_path)
-    assert caught.value.diagnostics[0].help == "did you mean tench?"
+    assert caught.value.diagnostics[0].help == "did you mean `tench`?"
 
 
 def test_folders_and_no_names(tmp_path: Path) -> None:

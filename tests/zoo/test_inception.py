@@ -57,7 +57,7 @@ def test_images_as_the_published_weights_expect_them(name: str, dtype: torch.dty
 def test_classes_and_rates(name: str) -> None:
     rates = {"dropout": 0.1, "dropout_aux": 0.6} if name == "googlenet" else {"dropout": 0.1}
     with unfilled():
-        ours = cnngraph.build(SPECS[name], classes=7, **rates)
+        ours = cnngraph.build(SPECS[name], classes=7, params=rates)
         theirs = original(name, num_classes=7, **rates)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     shape = (2, 3, SIZES[name], SIZES[name])

@@ -50,11 +50,11 @@ def check(
     Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
     loading PyTorch. Each message has the place, the facts that led to it, and one likely mend.
 
-    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies fixes until none is left,
-    also to the files that a spec imports, but never to the library's.
+    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies the fixes of errors until
+    none is left, also in the files that a spec imports, but never in the library's.
 
-    The exit code is 1 where there is an error, with --format json too; with --diff also where there is a fix.
-    cnngraph explain CODE explains a message's code with examples.
+    The exit code is 1 where there is an error, with --format json too; with --diff also where there is a fix. cnngraph
+    explain CODE explains a message's code with examples.
     """
     if diff:
         from cnngraph.cli.fixing import show_fixes

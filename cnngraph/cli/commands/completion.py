@@ -18,7 +18,8 @@ SHELLS = ("bash", "zsh", "fish")
 def completion(shell: str) -> None:
     """Print the script that completes cnngraph's commands in a shell.
 
-    It completes commands, options and their values, the names of networks, and files.
+    It completes commands, options and their values, networks, recipes, experiments, run folders, the nodes of a
+    network, the parameters that --set changes, and files.
     """
     from click.shell_completion import get_completion_class
 

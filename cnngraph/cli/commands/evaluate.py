@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cnngraph.cli.command import command
+from cnngraph.cli.complete import complete_weights
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option, max_nodes_option, plugin_option
 from cnngraph.cli.trained import PICTURES, device_option, open_run, percent, run_argument
 from cnngraph.numbers import loss
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -39,7 +40,10 @@ RIGHT = (False, True, True, True)
     help="Which images.",
 )
 @click.option(
-    "--weights", metavar="best|last|epoch-N", help="Which weights; by default the best, where one was chosen."
+    "--weights",
+    metavar="best|last|epoch-N",
+    help="Which weights; by default the best, where one was chosen.",
+    shell_complete=complete_weights,
 )
 @click.option(
     "--data-dir",
@@ -75,7 +79,7 @@ def evaluate(
     """
     if output:
         check_output(output, PICTURES)
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     opened = open_run(run, plugins, max_nodes)
 
     from cnngraph.runs.evaluation import evaluate_run

@@ -10,17 +10,16 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_experiments, complete_recipes
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
-from cnngraph.launch import is_launched
-from cnngraph.packages import require
+from cnngraph.launch import free_cores, is_launched
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.experiment.reading import Described
     from cnngraph.experiment.results import Variant
-
-RUNS = Path("runs")
 
 
 @command(
@@ -34,9 +33,15 @@ RUNS = Path("runs")
     required=True,
     metavar="FILE | SPEC...",
     help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
+    shell_complete=complete_experiments,
 )
 @click.option(
-    "--recipe", "recipes", multiple=True, metavar="NAME|FILE", help="Train the specs by this recipe. May be repeated."
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Train the specs by this recipe. May be repeated.",
+    shell_complete=complete_recipes,
 )
 @click.option("--seeds", type=number(1), default=3, metavar="N", help="How many seeds, of specs.")
 @click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
@@ -65,30 +70,25 @@ def experiment(
     planned = plan(described)
     if planned.warnings:
         print_diagnostics(planned.warnings, to_stderr=True)
-    root = out or RUNS / planned.name
 
-    require("matplotlib")  # which is needed at the end
-    from cnngraph.experiment.images import different_images
-    from cnngraph.experiment.report import write_report
-    from cnngraph.experiment.results import results
-    from cnngraph.experiment.running import run_experiment
+    require_extra("train")  # some of it is needed at the end only
+    from cnngraph.experiment.conducting import conduct
+    from cnngraph.experiment.running import Printed
 
-    outcome = run_experiment(planned, root, data_dir=data_dir, device=device, quiet=quiet)
-    variants = results(planned, root)
-    page = write_report(planned, variants, root) if any(each.runs for each in variants) else None
-    if not quiet and page:
-        _print(variants)
+    done = conduct(planned, out, data_dir=data_dir, device=device, shown=Printed(quiet), cores=free_cores)
+    if not quiet and done.page:
+        _print(done.variants)
         print()
-        say(str(page))
-    if different := different_images(planned, root):
-        print_diagnostics(different, to_stderr=True)
-    for error in outcome.failed.values():
+        say(str(done.page))
+    if done.different:
+        print_diagnostics(done.different, to_stderr=True)
+    for error in done.outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
-    if outcome.interrupted:
+    if done.outcome.interrupted:
         if not quiet:
             say("stopped · the same command goes on")
         raise Exit(130)
-    if outcome.failed:
+    if done.outcome.failed:
         raise Exit(1)
 
 

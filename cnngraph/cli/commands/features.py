@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_nodes
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import count, json_text, print_styled
 from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
 from cnngraph.cli.trained import PICTURES, any_weights_option, device_option, open_classifier, trained_argument
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 
 @command(
@@ -21,7 +22,13 @@ from cnngraph.packages import require
 )
 @trained_argument
 @argument("image", type=Path, metavar="IMAGE", help="The image file.")
-@click.option("--node", required=True, metavar="NAME", help="A node or a block by its path, as cnngraph show has it.")
+@click.option(
+    "--node",
+    required=True,
+    metavar="NAME",
+    help="A node or a block by its path, as cnngraph show has it.",
+    shell_complete=complete_nodes,
+)
 @click.option(
     "--most",
     type=number(1, 256),
@@ -60,7 +67,7 @@ def features(
     grids that dilation leaves are seen so, and channels that are silent.
     """
     check_output(output, PICTURES)
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
     from cnngraph.numbers import show_sizes

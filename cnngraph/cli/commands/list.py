@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
@@ -27,6 +28,7 @@ RIGHT = (False, False, True, True)
     ("cnngraph list densenet", "whose name has this in it"),
     ("cnngraph list 'resnet*' 'vgg*_bn'", "whose name is like one of these"),
     ("cnngraph list --format json", "for a program"),
+    ("cnngraph list --blocks", "the blocks that a spec can import"),
 )
 @argument(
     "patterns",
@@ -35,13 +37,17 @@ RIGHT = (False, False, True, True)
     help="A part of a name, or a whole name with * and ?; by default all.",
     shell_complete=complete_networks,
 )
+@click.option("--blocks", is_flag=True, help="Print the blocks of the library instead, with their params.")
 @format_option
-def list_(patterns: tuple[str, ...], format: Format) -> None:
+def list_(patterns: tuple[str, ...], blocks: bool, format: Format) -> None:
     """Print the networks that come with cnngraph.
 
     Each goes by its name wherever a spec is asked for: cnngraph show NAME, cnngraph.build("NAME"), extends: NAME.
     Multiply-accumulates (MACs) are those of convolutions and linear layers, for one image of the input's size.
     """
+    if blocks:
+        _list_blocks(patterns, format)
+        return
     from cnngraph.library import catalogue
 
     networks = catalogue()
@@ -51,7 +57,29 @@ def list_(patterns: tuple[str, ...], format: Format) -> None:
     elif found:
         _print_table(found)
     if patterns and not found:
-        complain(_nothing(patterns, [each.name for each in networks]))
+        complain(_nothing("network", patterns, [each.name for each in networks]))
+        raise Exit(1)
+
+
+def _list_blocks(patterns: tuple[str, ...], format: Format) -> None:
+    """The blocks of the library whose names fit."""
+    from cnngraph.blocks import bundled_libraries
+    from cnngraph.cli.block_text import HEADER as BLOCK_HEADER
+    from cnngraph.cli.block_text import block_rows, library_json
+    from cnngraph.cli.layout import in_columns
+
+    libraries = list(bundled_libraries())
+    found = [(each, [block for block in each.blocks if _fits(block.name, patterns)]) for each in libraries]
+    rows = block_rows(found)
+    if format == "json":
+        chosen = [replace(each, blocks=tuple(some)) for each, some in found if some]
+        print(json_text([library_json(each) for each in chosen], indent=2))
+    elif rows:
+        table = in_columns(BLOCK_HEADER, rows, [False] * 4, BLOCK_HEADER.index("params"), terminal_width())
+        hint = " · cnngraph show LIBRARY prints how each is used"
+        print_styled([*table, [], [(count(len(rows), "block"), "bold"), (hint, "dim")]])
+    if patterns and not rows:
+        complain(_nothing("block", patterns, [block.name for each in libraries for block in each.blocks]))
         raise Exit(1)
 
 
@@ -64,13 +92,11 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
     )
 
 
-def _nothing(patterns: Sequence[str], names: Iterable[str]) -> str:
+def _nothing(what: str, patterns: Sequence[str], names: Iterable[str]) -> str:
     from cnngraph.diagnostics import did_you_mean
 
-    mend = next(
-        (mend for each in patterns if (mend := did_you_mean(each, names))), "cnngraph list prints all there are"
-    )
-    return f"no network is called like {' or '.join(patterns)}: {mend}"
+    mend = next((mend for each in patterns if (mend := did_you_mean(each, names))), "without a name all are listed")
+    return f"no {what} is called like {' or '.join(patterns)}: {mend}"
 
 
 def _print_table(networks: Sequence[Network]) -> None:

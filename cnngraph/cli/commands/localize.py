@@ -19,7 +19,7 @@ from cnngraph.cli.trained import (
     percent,
     trained_argument,
 )
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -78,7 +78,7 @@ def localize(
     around all places above the threshold (Yu et al. 2017); its corners are printed in pixels of the picture: left, top,
     right, bottom.
     """
-    require("matplotlib")  # which is needed at the end
+    require_extra("train")  # some of it is needed at the end only
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
     from cnngraph.runs.heat import heat_figure

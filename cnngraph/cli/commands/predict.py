@@ -19,6 +19,7 @@ from cnngraph.cli.trained import (
     percent,
     trained_argument,
 )
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,7 @@ def predict(
     They are prepared just as the run's own images are evaluated. An image that cannot be read is named, the others
     are answered all the same, and the exit code is 1.
     """
+    require_extra("train")
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
     from cnngraph.runs.pictures import find_pictures

@@ -9,10 +9,12 @@ import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_runs
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import complain, count, json_text, print_diagnostics, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
 from cnngraph.cli.trained import PICTURES, percent
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
@@ -35,6 +37,7 @@ RUNS = Path("runs")
     nargs=-1,
     metavar="[FOLDER...]",
     help="Runs, or folders with runs in them and below; by default runs.",
+    shell_complete=complete_runs,
 )
 @click.option(
     "--sort",
@@ -55,6 +58,7 @@ def runs(folders: tuple[Path, ...], sort: str, output: Path | None, format: Form
 
     if output:
         check_output(output, PICTURES)
+        require_extra("train")  # matplotlib, at the end
     places = list(folders) or [RUNS]
     for each in places:
         if not each.is_dir():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.graph.graph import Graph
     from cnngraph.graph.nodes import SizeLimit
+    from cnngraph.language.model import Spec
 
 
 @command(
@@ -24,34 +25,50 @@ if TYPE_CHECKING:
     ("cnngraph show net.yaml --depth 1", "only the top level"),
     ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "with other values"),
     ("cnngraph show net.yaml --format json", "for a program"),
+    ("cnngraph show blocks/residual", "a library of blocks"),
 )
 @spec_argument
 @click.option("--depth", type=number(1), metavar="N", help="Show N levels of names; what is deeper is summed up.")
 @format_option
 @reading_options
 def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None:
-    """Print a network as a table of its nodes and blocks.
+    """Print a network as a table of its nodes and blocks, or the blocks of a library.
 
     Each has its shape, parameters and multiply-accumulates (MACs). A row says what it reads (←) where that is not the
     row above. Where the spec is wrong, the table has the part that stands, and the mistakes follow on stderr.
     """
     from cnngraph.cli.overrides import COMMAND_LINE
-    from cnngraph.cli.reading import compile_file, network_of
+    from cnngraph.cli.reading import compile_file
 
     if format == "json" and depth is not None:
         raise click.BadParameter("--depth goes with text: JSON has every node")
     compilation = compile_file(spec, reading)
-    graph = network_of(compilation, spec) if compilation.ok else compilation.graph
+    graph = compilation.graph
     if any(each.span and each.span.file == COMMAND_LINE for each in compilation.diagnostics):
         graph = None  # the part that stands is not what was asked for
     if graph is not None and format == "json":
         print(_json(facts(graph)))
     elif graph is not None:
         _print_table(graph, depth, complete=compilation.ok)
+    elif compilation.ok and compilation.spec:
+        if depth is not None:
+            raise click.BadParameter("--depth is for networks, and this is a library of blocks")
+        _print_blocks(compilation.spec, format)
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     if not compilation.ok:
         raise Exit(1)
+
+
+def _print_blocks(spec: Spec, format: Format) -> None:
+    from cnngraph.blocks import describe
+    from cnngraph.cli.block_text import library_json, library_lines
+
+    library = describe(spec)
+    if format == "json":
+        print(json_text(library_json(library), indent=2))
+    else:
+        print_styled(library_lines(library, terminal_width()))
 
 
 def facts(graph: Graph) -> dict[str, object]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
-from cnngraph import run_files
 from cnngraph.cli.command import argument, command
-from cnngraph.cli.complete import complete_networks
-from cnngraph.cli.messages import complain
-from cnngraph.cli.options import Reading, reading_options
+from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
+from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.cli.options import Reading, number, reading_options
 from cnngraph.cli.published import expectations, weights_option
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import free_cores
-from cnngraph.packages import require
+from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
-    from cnngraph.graph.graph import Graph
-    from cnngraph.recipe import Recipe
+    from cnngraph.api.jobs import Job
 
 
 @command(
@@ -40,15 +37,39 @@ if TYPE_CHECKING:
     shell_complete=complete_networks,
 )
 @click.option(
-    "--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the spec's: a name, or a .yaml file."
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Train by this recipe instead of the spec's: a name, or a .yaml file.",
+    shell_complete=complete_recipes,
 )
 @click.option("--out", type=Path, metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
 @data_dir_option
-@click.option("--resume", type=Path, metavar="RUN", help="Go on with the run in this folder, where it stopped.")
+@click.option(
+    "--resume",
+    type=Path,
+    metavar="RUN",
+    help="Go on with the run in this folder, where it stopped.",
+    shell_complete=complete_runs,
+)
 @weights_option
 @device_option
 @quiet_option
-@click.option("--tensorboard", is_flag=True, help="Write the figures for TensorBoard, too, into the run's folder.")
+@click.option(
+    "--handler",
+    "handlers",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="Attach a handler of the training loop: a function, or an object of ignite's. May be repeated.",
+)
+@click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(["tensorboard", "mlflow", "wandb", "clearml", "neptune", "visdom"]),
+    help="Log metrics and recipe to this logger, too. May be repeated.",
+)
+@click.option(
+    "--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss of every STEPS steps."
+)
 @reading_options
 def train(
     spec: str | None,
@@ -59,7 +80,9 @@ def train(
     weights: str | None,
     device: str | None,
     quiet: bool,
-    tensorboard: bool,
+    handlers: tuple[str, ...],
+    log: tuple[str, ...],
+    log_every: int | None,
     reading: Reading,
 ) -> None:
     """Train a network by a recipe.
@@ -68,86 +91,80 @@ def train(
     environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
     by the run's own spec and recipe.
     """
-    if resume is not None:
-        if recipe or out or weights:
-            message = "a run goes on by its own recipe, in its own folder, with its own weights"
-            raise click.BadParameter(message, param_hint="--resume")
-        job = _resumed(resume, spec, reading)
-    elif spec is not None:
-        job = _begun(spec, reading, recipe)
-    else:
-        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
+    if log_every and not log:
+        raise click.UsageError("--log-every needs a logger: --log tensorboard")
 
-    require("matplotlib")  # which is needed at the end
+    if job.warnings:
+        print_diagnostics(job.warnings, to_stderr=True)
+    require_extra("train")  # some of it is needed at the end only
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
-    from cnngraph.train import run_training
+    from cnngraph.train import Request, load_handlers, reporter_for, run_training
 
     opened = open_weights(weights, base_names(job.graph)) if weights else None
     for each in expectations(opened, job.graph) if opened else ():
         complain(each, "warning")
-    result = run_training(
+    request = Request(
         job.graph,
         job.recipe,
-        spec_text=job.spec_text,
+        job.spec_text,
         out=resume or out,
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
         weights=opened,
-        quiet=quiet,
-        tensorboard=tensorboard,
         cores=free_cores(),
+        handlers=load_handlers(_handler_names(handlers)),
+        log=log,
+        log_every=log_every,
     )
+    result = run_training(request, reporter_for(quiet))
     if result.interrupted:
         raise Exit(130)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What is trained, and how. `spec_text` is the spec in one piece, with the recipe in it."""
+def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of handlers, whose modules may be files of the working folder."""
+    from cnngraph.cli.reading import find_plugins
 
-    graph: Graph
-    recipe: Recipe
-    spec_text: str
+    for name in names:
+        module, _, attribute = name.partition(":")
+        if not module or not attribute:
+            raise click.UsageError(f"--handler must be MODULE:NAME, as in my_handlers:log_rate, got {name}")
+    find_plugins(names)
+    return names
 
 
-def _begun(spec: str, how: Reading, given: str | None) -> _Job:
+def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> Job:
+    """The new run, or the one to resume, of which only single fields of the recipe may be `changed`."""
+    if resume is not None:
+        if changed:
+            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            raise click.BadParameter(message, param_hint="--resume")
+        return _resumed(resume, spec, reading)
+    if spec is None:
+        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    return _new(spec, reading, recipe)
+
+
+def _new(spec: str, how: Reading, recipe: str | None) -> Job:
     """A new run."""
-    from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
-    from cnngraph.language.write import write_spec
-    from cnngraph.lint.run import Lint
-    from cnngraph.recipe import to_dict
-    from cnngraph.recipe.changed import find_table, read_changed
+    from cnngraph.api.jobs import new_job
+    from cnngraph.cli.reading import compile_unlinted
 
-    compilation = compile_unlinted(spec, how)
-    if not compilation.ok:
-        refuse_mistakes(compilation)
-    graph = network_of(compilation, spec)
-    assert compilation.spec
-    table, name = find_table(compilation.spec.train, given)
-    recipe = read_changed(table, how.train, name)
-    refuse_mistakes(Lint(recipe).run(compilation))
-    return _Job(graph, recipe, write_spec(compilation.spec, to_dict(recipe)))
+    return new_job(compile_unlinted(spec, how), spec, recipe, how.train)
 
 
-def _resumed(run: Path, spec: str | None, how: Reading) -> _Job:
-    """A run to go on with; a spec beside it must be the run's."""
-    for name in (run_files.SPEC, run_files.RECIPE):
-        if not (run / name).is_file():
-            complain(f"{run} is not the folder of a run: there is no {name} in it")
-            raise Exit(1)
+def _resumed(run: Path, spec: str | None, how: Reading) -> Job:
+    """A run to resume; a spec beside it must be the run's."""
+    from cnngraph.api.jobs import resumed_job, same_network
+    from cnngraph.cli.reading import compile_unlinted, find_plugins
+
     if (how.params or how.input) and spec is None:
         raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
-    own = Reading(train=how.train, plugins=how.plugins, max_nodes=how.max_nodes)
-    job = _begun(str(run / run_files.SPEC), own, str(run / run_files.RECIPE))
+    find_plugins(how.plugins)
+    job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:
-        from cnngraph.cli.reading import compile_unlinted, network_of, refuse_mistakes
-
-        beside = compile_unlinted(spec, how)
-        if not beside.ok:
-            refuse_mistakes(beside)
-        if network_of(beside, spec).state != job.graph.state:
-            complain(f"the run in {run} is of another network than {spec}")
-            raise Exit(1)
+        same_network(job, compile_unlinted(spec, how), spec, run)
     return job

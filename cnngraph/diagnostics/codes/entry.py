@@ -1,4 +1,4 @@
-"""What an entry of the table of codes holds, and short ways to write its examples."""
+"""An entry of the table of codes, and helpers to write its examples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SPEC_FILE, RECIPE_FILE, EXPERIMENT_FILE = "network.yaml", "recipe.yaml", "experi
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Files in an empty folder and the commands that are run there in order; the last one makes the point.
+    """Files in an empty folder and the commands to run there, of which the last one shows the point.
 
-    A command is a line for the shell. Bytes are images, which are counted rather than shown.
+    A command is a shell command line. Files with bytes are images, which are counted rather than shown.
     """
 
     files: Mapping[str, str | bytes]
@@ -41,11 +41,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code: what it means and how it looks.
+    """One code with its explanation and examples.
 
     `title` is a noun phrase. `explanation` is Markdown with one paragraph in each item: what it means, why it is
     an error, how to fix it. `wrong` makes cnngraph report the code and no other error, `right` is the same example
-    fixed. Where no script can bring it about, `without_example` is the reason, and `test` the test that covers it.
+    fixed. If no script can cause it, `without_example` is the reason and `test` the test that covers it.
     """
 
     code: str
@@ -91,7 +91,7 @@ def code(
     without_example: str = "",
     test: str = "",
 ) -> Code:
-    """An entry; an empty line in `explanation` begins a paragraph."""
+    """An entry; an empty line in `explanation` starts a paragraph."""
     paragraphs = tuple(" ".join(paragraph.split()) for paragraph in cleandoc(explanation).split("\n\n"))
     return Code(name, title, paragraphs, wrong, right, without_example, test)
 

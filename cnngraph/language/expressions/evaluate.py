@@ -1,7 +1,7 @@
 """Expressions: `$in.channels // 2`, `$stride != 1 or $in.channels != $out`, `$depths[$i + 1]`.
 
-A small language of its own, read by an operator-precedence parser; nothing is ever handed to Python. An expression
-is read once and evaluated often. Whatever the text, reading and evaluating take bounded time, memory and nesting.
+A small language with its own operator-precedence parser; nothing is executed as Python code. An expression is parsed
+once and evaluated often. Parsing and evaluation take bounded time, memory and nesting for any input.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ __all__ = [
 
 
 class Expression(Frozen):
-    """A parsed expression; two are equal if their texts are.
+    """A parsed expression; two are equal if their texts are equal.
 
-    `references` are all the `$names` in it, in the order of the text.
+    `references` are its `$names` in order of appearance.
     """
 
     text: str
@@ -42,31 +42,31 @@ class Expression(Frozen):
 
     @property
     def certain_references(self) -> list[Reference]:
-        """The references that are looked up whenever the expression is evaluated: `if`, `and` and `or` skip others."""
-        return [each.reference for each in self.root.certain() if isinstance(each, Name)]
+        """The references that every evaluation looks up: `if`, `and` and `or` may skip the others."""
+        return [node.reference for node in self.root.certain() if isinstance(node, Name)]
 
     @property
     def bare_reference(self) -> Reference | None:
-        """The reference, if the expression is nothing but one (`$unit`, `$item.op`)."""
+        """The reference, if the expression is a single reference (`$unit`, `$item.op`)."""
         return self.root.reference if isinstance(self.root, Name) else None
 
 
 def is_expression(text: str) -> bool:
-    """Whether a string in a spec is an expression: it has a `$` in it."""
+    """Whether a string in a spec is an expression: it contains a `$`."""
     return "$" in text
 
 
 @lru_cache(maxsize=8192)
 def parse_expression(text: str) -> Expression:
-    """Read an expression. Raises ExpressionError."""
+    """Parse an expression. Raises ExpressionError."""
     return _parse(text, 0, len(text))
 
 
 def evaluate(expression: Expression, lookup: Lookup) -> Value:
-    """The value: a number, text, truth value, null, list or table. Raises ExpressionError.
+    """Evaluate an expression to a number, string, boolean, null, list or mapping. Raises ExpressionError.
 
-    `lookup` is given each reference as it is met (what `or`, `and` and `if` pass over is not met), and gives the
-    value of its name and how many parts of its trail that took; its own errors pass through.
+    `lookup` is called for each reference that is evaluated (`or`, `and` and `if` skip some). It returns the value of
+    the name and how many parts of the trail it consumed; its exceptions propagate.
     """
     value = expression.root.value(lookup)
     if type(value) is ShapeValue:
@@ -77,12 +77,12 @@ def evaluate(expression: Expression, lookup: Lookup) -> Value:
 def substitute(text: str, lookup: Lookup) -> str:
     """A path or a name with its `$i` and `${expression}` replaced: `branches.$i`, `stage${$i + 1}`.
 
-    After `$i` a dot belongs to the path. Raises ExpressionError: for any other `$`, or where a value is neither a
-    whole number nor a text.
+    After `$i` a dot belongs to the path. Raises ExpressionError: for any other `$`, or where a value is neither an
+    integer nor a string.
     """
     if "$" not in text:
         return text
-    written = "".join(each if isinstance(each, str) else _as_name(each, lookup) for each in _pieces(text))
+    written = "".join(piece if isinstance(piece, str) else _as_name(piece, lookup) for piece in _pieces(text))
     if len(written) > MAX_PATH:
         raise ExpressionError(f"the path has more than {MAX_PATH:,} characters", 0, len(text), code="E503")
     return written
@@ -92,9 +92,9 @@ def _as_name(expression: Expression, lookup: Lookup) -> str:
     value = evaluate(expression, lookup)
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
-    mend = "use //, int(…) or round(…) for a whole number" if isinstance(value, float) else None
-    message = f"a name or path takes a whole number or a text, got {shown(value)}"
-    raise ExpressionError(message, expression.root.start, expression.root.end, mend, "E403")
+    help = "use `//`, `int(…)` or `round(…)` to get an integer" if isinstance(value, float) else None
+    message = f"a name or path needs an integer or a string, got `{shown(value)}`"
+    raise ExpressionError(message, expression.root.start, expression.root.end, help, "E403")
 
 
 _PIECE = re.compile(r"\$\{(?P<inner>(?:[^'\"}]|'[^']*'|\"[^\"]*\")*)\}|(?P<name>\$[A-Za-z_][A-Za-z0-9_]*)|\$")
@@ -103,7 +103,7 @@ _PLAIN = re.compile(r"[\w.*-]*")
 
 @lru_cache(maxsize=8192)
 def _pieces(text: str) -> tuple[str | Expression, ...]:
-    """The text cut into what stands as it is and what is evaluated."""
+    """The text split into literal strings and expressions."""
     check_length(text)
     pieces: list[str | Expression] = []
     end = 0
@@ -115,20 +115,22 @@ def _pieces(text: str) -> tuple[str | Expression, ...]:
         elif found["name"]:
             pieces.append(_parse(text, *found.span("name")))
         else:
-            raise ExpressionError("in a name or path, $ stands before a name or {…}", found.start(), end, "write ${…}")
+            raise ExpressionError(
+                "in a name or path, `$` must be followed by a name or by `{…}`", found.start(), end, "write `${…}`"
+            )
     pieces.append(_plain(text, end, len(text)))
     return tuple(pieces)
 
 
 def _plain(text: str, start: int, end: int) -> str:
-    """What stands between the expressions: letters, digits and dots."""
+    """The literal text between expressions: letters, digits and dots."""
     found = _PLAIN.match(text, start, end)
     if found and found.end() == end:
         return found.group()
-    raise ExpressionError("in a name or path, only $name and ${…} are computed", 0, len(text), "write ${…} around it")
+    raise ExpressionError("in a name or path, only `$name` and `${…}` are evaluated", 0, len(text), "wrap it in `${…}`")
 
 
 def _parse(text: str, start: int, end: int) -> Expression:
     root = read(text, start, end)
-    references = tuple(each.reference for each in root.walk() if isinstance(each, Name))
-    return Expression(text[start:end], root, tuple(sorted(references, key=lambda each: each.start)))
+    references = tuple(node.reference for node in root.walk() if isinstance(node, Name))
+    return Expression(text[start:end], root, tuple(sorted(references, key=lambda reference: reference.start)))

@@ -10,48 +10,49 @@ from cnngraph.frozen import Frozen
 from cnngraph.language.expressions.values import (
     MAX_ELEMENTS,
     NUMBERS,
+    USE_FLOOR_DIVISION,
     Fault,
     ShapeValue,
     Value,
     bounded,
+    count_steps,
     length,
-    number_mend,
+    number_help,
     shown,
-    spend,
 )
 
 
 def _each(name: str, function: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """The function of a number, which takes lists element by element too."""
+    """A function of a number that is applied to lists elementwise."""
 
     def apply(value: Value) -> Value:
         if type(value) in NUMBERS:
             return bounded(function(bounded(value)))
         if isinstance(value, list | tuple):
-            spend(len(value))
-            return [apply(each) for each in value]
-        raise Fault("E403", f"{name} needs a number or a list of numbers, got {shown(value)}", number_mend(value))
+            count_steps(len(value))
+            return [apply(element) for element in value]
+        raise Fault("E403", f"`{name}` needs a number or a list of numbers, got `{shown(value)}`", number_help(value))
 
     return apply
 
 
 def _numbers(name: str, values: Value) -> list[Any]:
-    spend(len(values))
-    for each in values:
-        if type(each) not in NUMBERS:
-            raise Fault("E403", f"{name} needs numbers, got {shown(each)}", number_mend(each))
-    return [bounded(each) for each in values]
+    count_steps(len(values))
+    for value in values:
+        if type(value) not in NUMBERS:
+            raise Fault("E403", f"`{name}` needs numbers, got `{shown(value)}`", number_help(value))
+    return [bounded(value) for value in values]
 
 
 def _extreme(name: str, function: Callable[[list[Any]], Any]) -> Callable[..., Value]:
     def apply(*values: Value) -> Value:
         if len(values) == 1:
             if not isinstance(values[0], list | tuple):
-                message = f"{name} of one value needs a list, got {shown(values[0])}"
-                raise Fault("E403", message, f"give it a list or several numbers: {name}(…, …)")
+                message = f"`{name}` of one argument needs a list, got `{shown(values[0])}`"
+                raise Fault("E403", message, f"pass a list or several numbers: `{name}(…, …)`")
             values = tuple(values[0])
         if not values:
-            raise Fault("E404", f"{name} of an empty list")
+            raise Fault("E404", f"`{name}` of an empty list")
         return function(_numbers(name, values))
 
     return apply
@@ -59,7 +60,7 @@ def _extreme(name: str, function: Callable[[list[Any]], Any]) -> Callable[..., V
 
 def _sum(values: Value) -> Value:
     if not isinstance(values, list | tuple):
-        raise Fault("E403", f"sum needs a list, got {shown(values)}")
+        raise Fault("E403", f"`sum` needs a list, got `{shown(values)}`")
     return bounded(sum(_numbers("sum", values)))
 
 
@@ -68,27 +69,27 @@ def _len(value: Value) -> int:
         return length(value)
     if isinstance(value, list | tuple | str | Mapping):
         return len(value)
-    raise Fault("E403", f"len needs a list, got {shown(value)}")
+    raise Fault("E403", f"`len` needs a list, got `{shown(value)}`")
 
 
 def _range(*bounds: Value) -> list[int]:
-    for each in bounds:
-        if type(each) is not int:
-            mend = "use //, which gives a whole number" if isinstance(each, float) else None
-            raise Fault("E403", f"range needs whole numbers, got {shown(each)}", mend)
+    for bound in bounds:
+        if type(bound) is not int:
+            help = USE_FLOOR_DIVISION if isinstance(bound, float) else None
+            raise Fault("E403", f"`range` needs integers, got `{shown(bound)}`", help)
     if len(bounds) == 3 and bounds[2] == 0:
-        raise Fault("E404", "the step of range must not be 0")
+        raise Fault("E404", "the step of `range` must not be 0")
     numbers = range(*map(bounded, bounds))
     if len(numbers) > MAX_ELEMENTS:
-        raise Fault("E503", f"range gives {len(numbers):,} elements: at most {MAX_ELEMENTS:,}")
-    spend(len(numbers))
+        raise Fault("E503", f"`range` gives {len(numbers):,} elements, the maximum is {MAX_ELEMENTS:,}")
+    count_steps(len(numbers))
     return list(numbers)
 
 
 def _make_divisible(value: Value, divisor: Value = 8) -> Value:
     """The multiple of `divisor` nearest to the number and not more than a tenth below it (Sandler et al. 2018)."""
     if type(divisor) is not int or divisor < 1:
-        raise Fault("E403", f"make_divisible needs a whole divisor of at least 1, got {shown(divisor)}")
+        raise Fault("E403", f"the divisor of `make_divisible` must be an integer of at least 1, got `{shown(divisor)}`")
 
     bounded(divisor)
 
@@ -100,7 +101,7 @@ def _make_divisible(value: Value, divisor: Value = 8) -> Value:
 
 
 class Function(Frozen):
-    """A function of the language: how many values it takes, and what it gives."""
+    """A function of the language and how many arguments it takes."""
 
     least: int
     most: int
@@ -108,10 +109,10 @@ class Function(Frozen):
 
     @property
     def takes(self) -> str:
-        """How many values it takes, in words."""
+        """How many arguments it takes, for messages."""
         if self.most > 3:
             return "one list or several numbers"
-        return f"{self.least} value" if self.least == self.most else f"{self.least} to {self.most} values"
+        return f"{self.least} argument" if self.least == self.most else f"{self.least} to {self.most} arguments"
 
 
 FUNCTIONS: dict[str, Function] = {

@@ -1,4 +1,4 @@
-"""The grammar of expressions: text to tree, by operator precedence.
+"""The parser of expressions: text to syntax tree, by operator precedence.
 
 From weakest to strongest: `… if … else …`; `or`; `and`; `not`; the comparisons, which chain; `+ -`; `* / // %`; the
 sign; `**`, from right to left; and what follows a value: `.name`, `.0`, `[…]`.
@@ -54,27 +54,27 @@ _RANKS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4)
 _RANKS |= dict.fromkeys("+-", 5) | dict.fromkeys(("*", "/", "//", "%"), 6)
 _NOT = 3
 OTHER_WORDS = {**TRUTHS, **dict.fromkeys(NOTHINGS, "null")}
-_MENDS = {
-    "&&": "write and",
-    "&": "write and",
-    "||": "write or",
-    "|": "write or",
-    "!": "write not",
-    "=": "write == to compare",
-    "===": "write ==",
-    "!==": "write !=",
-    "<>": "write !=",
-    "^": "write ** for a power",
-    "?": "write: a if condition else b",
-    "in": "write $x == 'a' or $x == 'b'",
-    "is": "write ==",
-    "×": "write *",
-    "·": "write *",
-    "÷": "write /",
-    "−": "write -",
-    "≤": "write <=",
-    "≥": "write >=",
-    "≠": "write !=",
+_HELPS = {
+    "&&": "write `and`",
+    "&": "write `and`",
+    "||": "write `or`",
+    "|": "write `or`",
+    "!": "write `not`",
+    "=": "write `==` to compare",
+    "===": "write `==`",
+    "!==": "write `!=`",
+    "<>": "write `!=`",
+    "^": "write `**` for a power",
+    "?": "write `a if condition else b`",
+    "in": "write `$x == 'a' or $x == 'b'`",
+    "is": "write `==`",
+    "×": "write `*`",
+    "·": "write `*`",
+    "÷": "write `/`",
+    "−": "write `-`",
+    "≤": "write `<=`",
+    "≥": "write `>=`",
+    "≠": "write `!=`",
 }
 
 
@@ -86,16 +86,16 @@ class _Token(NamedTuple):
 
 
 def read(text: str, start: int, end: int) -> Node:
-    """The tree of `text[start:end]`; places count from the start of the text. Raises ExpressionError."""
+    """Parse `text[start:end]`; positions count from the start of `text`. Raises ExpressionError."""
     check_length(text)
     return _Parser(text, start, end).whole()
 
 
 def check_length(text: str) -> None:
-    """Refuse a text that is too long to be an expression."""
+    """Raise ExpressionError for a text that is too long."""
     if len(text) > MAX_LENGTH:
-        message = f"the expression has {len(text):,} characters: at most {MAX_LENGTH:,}"
-        raise ExpressionError(message, 0, len(text), "give its parts names as params", "E503")
+        message = f"the expression has {len(text):,} characters, the maximum is {MAX_LENGTH:,}"
+        raise ExpressionError(message, 0, len(text), "move parts of it into params", "E503")
 
 
 def _tokens(text: str, start: int, end: int) -> list[_Token]:
@@ -116,22 +116,22 @@ def _tokens(text: str, start: int, end: int) -> list[_Token]:
 def _unreadable(text: str, start: int, end: int) -> NoReturn:
     char = text[start]
     if char in "'\"":
-        raise ExpressionError(f"the text has no closing {char}", start, end, f"end it with {char}")
+        raise ExpressionError(f"the string has no closing {char}", start, end, f"close it with {char}")
     if text.startswith("${", start):
-        mend = "write $name here; ${…} is for names and paths"
-        raise ExpressionError("${…} is not needed in an expression", start, start + 2, mend)
+        help = "write `$name`; `${…}` is for names and paths"
+        raise ExpressionError("`${…}` is not allowed in an expression", start, start + 2, help)
     if char == "$":
-        raise ExpressionError("a name must follow $", start, start + 1, "write $name")
+        raise ExpressionError("`$` must be followed by a name", start, start + 1, "write `$name`")
     if char in "{}":
-        raise ExpressionError("an expression has no tables", start, start + 1, "make the table a param")
+        raise ExpressionError("an expression cannot contain a mapping", start, start + 1, "make the mapping a param")
     if char == ".":
-        message = "a dot belongs between a name and a part of it"
-        raise ExpressionError(message, start, start + 1, "write $name.channels, without spaces")
-    raise ExpressionError(f"{char} has no meaning in an expression", start, start + 1, _MENDS.get(char))
+        help = "write `$name.channels` without spaces"
+        raise ExpressionError("a dot must directly follow a name", start, start + 1, help)
+    raise ExpressionError(f"unexpected `{char}` in an expression", start, start + 1, _HELPS.get(char))
 
 
 class _Parser:
-    """Reads tokens from left to right, each method one construct."""
+    """A recursive-descent parser with one method per construct."""
 
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source = source
@@ -162,7 +162,7 @@ class _Parser:
         return self.tokens[self.at - 1].end
 
     def deeper(self) -> None:
-        """One bracket, or one operator within another, more. `shallower` ends it; after an error nobody reads on."""
+        """Enter a bracket or a nested operator; `shallower` leaves it. Raises ExpressionError if nested too deeply."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.too_deep()
@@ -172,7 +172,7 @@ class _Parser:
 
     def too_deep(self) -> NoReturn:
         message = f"the expression is nested more than {MAX_DEPTH} deep"
-        raise ExpressionError(message, self.start, self.end, "give its parts names as params", "E503")
+        raise ExpressionError(message, self.start, self.end, "move parts of it into params", "E503")
 
     def whole(self) -> Node:
         if self.token.kind == "end":
@@ -199,8 +199,8 @@ class _Parser:
         if not self.take("else"):
             at = self.token
             if at.kind == "end":
-                raise ExpressionError("if has no else", start, at.end, "write: a if condition else b")
-            self.refuse("else")
+                raise ExpressionError("`if` without `else`", start, at.end, "write `a if condition else b`")
+            self.refuse("`else`")
         other = self.expression()
         return Choice(self.source, start, self.previous_end, (node, condition, other))
 
@@ -238,12 +238,12 @@ class _Parser:
         return Arithmetic(self.source, start, self.previous_end, (base, exponent), ("**",))
 
     def signed(self, start: int, least: int) -> Node:
-        """`not` or a minus, and what they stand before."""
+        """`not` or a minus, with its operand."""
         self.deeper()
         node: Node
         if self.is_at("not"):
             if least > _NOT:
-                self.refuse("a value", "put (not …) in brackets")
+                self.refuse("a value", "write `(not …)` in parentheses")
             self.next()
             operand = self.binary(_NOT)
             node = Not(self.source, start, self.previous_end, (operand,))
@@ -270,7 +270,7 @@ class _Parser:
         self.too_deep()
 
     def members(self, node: Node, start: int) -> Node:
-        """What follows a bracket: `.rows.0.out`."""
+        """Member access after a bracket: `.rows.0.out`."""
         token = self.next()
         end = token.start
         for name in token.text[1:].split(".")[: MAX_DEPTH + 1]:
@@ -289,11 +289,11 @@ class _Parser:
             bounds += [Literal(self.source, end, end)] * (3 - len(bounds))
             return Slice(self.source, start, end, (base, *bounds))
         if isinstance(bounds[0], Literal) and not bounds[0].text:
-            raise ExpressionError("[] asks for no element", opening.start, end, "write [0] for the first")
+            raise ExpressionError("`[]` has no index", opening.start, end, "write `[0]` for the first element")
         return Index(self.source, start, end, (base, *bounds))
 
     def bound(self) -> Node:
-        """What stands between two colons, null for nothing."""
+        """A bound of a slice; null if it is omitted."""
         if self.is_at("]") or self.is_at(":"):
             return Literal(self.source, self.token.start, self.token.start)
         return self.expression()
@@ -327,9 +327,9 @@ class _Parser:
     def number(self, token: _Token) -> int | float:
         if self.token.kind == "word" and self.token.start == token.end:
             end = self.token.end
-            mend = "write 1000 for 1_000" if self.token.text.startswith("_") else "write * to multiply"
-            message = f"{self.source[token.start : end]} is neither a number nor a name"
-            raise ExpressionError(message, token.start, end, mend)
+            help = "write `1000` for `1_000`" if self.token.text.startswith("_") else "write `*` to multiply"
+            message = f"`{self.source[token.start : end]}` is neither a number nor a name"
+            raise ExpressionError(message, token.start, end, help)
         value = int(token.text) if token.text.isdecimal() else float(token.text)
         try:
             bounded(value)
@@ -344,31 +344,32 @@ class _Parser:
             self.bare_word(word)
         function = FUNCTIONS.get(name)
         if function is None:
-            mend = did_you_mean(name, FUNCTIONS) or Known.listed("there are", FUNCTIONS)
-            raise ExpressionError(f"there is no function {name}", word.start, word.end, mend, "E402")
+            help = did_you_mean(name, FUNCTIONS) or Known.listed("the functions are", FUNCTIONS)
+            raise ExpressionError(f"there is no function `{name}`", word.start, word.end, help, "E402")
         end, parts = self.listed(")", self.next())
         if not function.least <= len(parts) <= function.most:
-            message = f"{name} takes {function.takes}, got {len(parts)}"
+            message = f"`{name}` takes {function.takes}, got {len(parts)}"
             raise ExpressionError(message, word.start, end)
         return Call(self.source, word.start, end, parts, name)
 
     def bare_word(self, word: _Token) -> NoReturn:
         name = word.text
         if name in FUNCTIONS:
-            raise ExpressionError(f"{name} is a function", word.start, word.end, f"write {name}(…), or '{name}'")
-        message = f"{name} is neither a number nor a quoted text"
+            help = f"write `{name}(…)`, or `'{name}'` for the string"
+            raise ExpressionError(f"`{name}` is a function", word.start, word.end, help)
+        message = f"`{name}` is neither a number nor a quoted string"
         if meant := OTHER_WORDS.get(name.lower()):
-            raise ExpressionError(message, word.start, word.end, f"write {meant}")
+            raise ExpressionError(message, word.start, word.end, f"write `{meant}`")
         raise ExpressionError(message, word.start, word.end, Suggestion(f"${name}", f"'{name}'"))
 
     def listed(self, closing: str, opening: _Token) -> tuple[int, tuple[Node, ...]]:
-        """Expressions with commas between them up to the closing bracket, and where it ends."""
+        """Comma-separated expressions up to the closing bracket, and where that ends."""
         parts: list[Node] = []
         while not self.is_at(closing):
             named = self.token.kind == "word" and self.tokens[self.at + 1].text == "="
             if named and closing == ")":
-                mend = "give the values in order, without names"
-                raise ExpressionError("a function's values have no names", self.token.start, self.token.end, mend)
+                help = "pass the arguments by position"
+                raise ExpressionError("functions take no keyword arguments", self.token.start, self.token.end, help)
             parts.append(self.expression())
             if not self.take(","):
                 break
@@ -379,21 +380,21 @@ class _Parser:
         if self.take(closing):
             return
         if self.token.kind == "end":
-            message = f"{opening.text} is never closed"
-            raise ExpressionError(message, opening.start, opening.end, f"add the missing {closing}")
-        self.refuse(closing)
+            message = f"`{opening.text}` is never closed"
+            raise ExpressionError(message, opening.start, opening.end, f"add the missing `{closing}`")
+        self.refuse(f"`{closing}`")
 
     def refuse(self, expected: str, help: str | None = None) -> NoReturn:
-        """Something else than `expected` stands here."""
+        """Raise ExpressionError: `expected` was expected here."""
         token = self.token
         if token.kind == "end":
             start = self.previous_end - 1 if self.at else token.start
-            raise ExpressionError(f"the expression breaks off: {expected} is missing", start, token.end, help)
-        mend = help or _MENDS.get(token.text)
+            raise ExpressionError(f"the expression is incomplete: expected {expected}", start, token.end, help)
+        help = help or _HELPS.get(token.text)
         value = token.kind in ("reference", "number", "text") or token.text in ("(", "[")
-        if expected == "an operator" and value and not mend:
-            what = "an operator is missing before"
-            raise ExpressionError(f"{what} {token.text}", token.start, token.end, "write * to multiply")
+        if expected == "an operator" and value and not help:
+            message, help = f"an operator is missing before `{token.text}`", "write `*` to multiply"
+            raise ExpressionError(message, token.start, token.end, help)
         if token.text == "+" and expected == "a value":
-            mend = "drop the +"
-        raise ExpressionError(f"expected {expected}, found {token.text}", token.start, token.end, mend)
+            help = "remove the `+`"
+        raise ExpressionError(f"expected {expected}, found `{token.text}`", token.start, token.end, help)

@@ -1,4 +1,4 @@
-"""The tree of a parsed expression: each node knows its place in the text and computes its value."""
+"""The syntax tree of an expression: each node knows its position in the text and evaluates itself."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from cnngraph.language.expressions.values import (
 
 
 class ExpressionError(Exception):
-    """An expression is wrong: the place counts characters of its text from 0, the end is exclusive.
+    """An error in an expression. Positions are characters of its text from 0; the end is exclusive.
 
-    Codes: E401 it cannot be read, E402 an unknown name, E403 a value of the wrong kind, E404 a value that will not
-    do (a division by zero, an element that is not there), E503 a bound on sizes is passed.
+    Codes: E401 a syntax error, E402 an unknown name, E403 a value of the wrong type, E404 an invalid value (division
+    by zero, an index out of range), E503 a limit is exceeded.
     """
 
     def __init__(self, message: str, start: int, end: int, help: str | None = None, code: str = "E401") -> None:
@@ -49,14 +49,14 @@ class Reference:
     trail: tuple[str, ...] = ()
 
     def end_of(self, parts: int) -> int:
-        """Where the name and so many parts of its trail end."""
-        return self.start + 1 + len(self.name) + sum(1 + len(each) for each in self.trail[:parts])
+        """Where the name and its first `parts` parts end."""
+        return self.start + 1 + len(self.name) + sum(1 + len(part) for part in self.trail[:parts])
 
     def __str__(self) -> str:
         return "$" + ".".join((self.name, *self.trail))
 
 
-# Gives the value of a reference's name, and how many parts of its trail that took (a path to a node takes some).
+# Returns the value of a reference's name and how many parts of its trail were consumed (a path to a node takes some).
 Lookup: TypeAlias = Callable[[Reference], tuple[object, int]]
 
 
@@ -74,35 +74,35 @@ class Node(Frozen):
         return self.source[self.start : self.end]
 
     def value(self, lookup: Lookup) -> Value:
-        """Its value. Raises ExpressionError, and whatever `lookup` raises."""
+        """Evaluate it. Raises ExpressionError, and whatever `lookup` raises."""
         raise NotImplementedError
 
     def walk(self) -> Iterator[Node]:
-        """This node and all in it, in the order of the text for references."""
+        """This node and its descendants; references are in order of appearance."""
         yield self
-        for each in self.parts:
-            yield from each.walk()
+        for child in self.parts:
+            yield from child.walk()
 
     def certain(self) -> Iterator[Node]:
-        """This node and those parts of it that are computed whatever their values are."""
+        """This node and the descendants that every evaluation computes."""
         yield self
-        for each in self.always():
-            yield from each.certain()
+        for child in self.always():
+            yield from child.certain()
 
     def always(self) -> tuple[Node, ...]:
-        """The parts that are computed whatever their values are."""
+        """The parts that every evaluation computes."""
         return self.parts
 
     def height(self) -> int:
-        """How many nodes stand on one another."""
-        return 1 + max((each.height() for each in self.parts), default=0)
+        """The height of the tree."""
+        return 1 + max((part.height() for part in self.parts), default=0)
 
     def end_at(self, part: Node) -> int:
-        """Where a part ends; for the last with the brackets around it."""
+        """Where a part ends; for the last one including brackets around it."""
         return self.end if part is self.parts[-1] else part.end
 
-    def blame(self, fault: Fault, *operands: tuple[Node, Value], end: int | None = None) -> NoReturn:
-        """Raise the fault with its place: an operand that is a tensor, or this node (up to `end`)."""
+    def raise_at(self, fault: Fault, *operands: tuple[Node, Value], end: int | None = None) -> NoReturn:
+        """Raise `fault` as an ExpressionError at an operand that is a tensor, or else at this node (up to `end`)."""
         for node, value in operands:
             if isinstance(value, ShapeValue):
                 raise shape_error(node, value) from None
@@ -110,14 +110,14 @@ class Node(Frozen):
 
 
 def shape_error(node: Node, value: ShapeValue) -> ExpressionError:
-    """A tensor stands where a plain value is needed."""
+    """The error for a tensor where a plain value is needed."""
     first = "" if not isinstance(value.type, tuple) else ".0"
-    mend = f"write {node.text}{first}.channels (or .height, .width, .features)"
-    return ExpressionError(f"{node.text} is {value}, not a number", node.start, node.end, mend, "E403")
+    help = f"write `{node.text}{first}.channels` (or `.height`, `.width`, `.features`)"
+    return ExpressionError(f"`{node.text}` is {value}, not a number", node.start, node.end, help, "E403")
 
 
 class Literal(Node):
-    """A number, a text, true, false or null."""
+    """A number, a string, true, false or null."""
 
     constant: Any = None
 
@@ -138,9 +138,9 @@ class Name(Node):
             try:
                 value = member(value, reference.trail[count], what)
             except Fault as fault:
-                self.blame(fault, end=reference.end_of(count + 1))
+                self.raise_at(fault, end=reference.end_of(count + 1))
         if type(value) is int and not -MAX_INT <= value <= MAX_INT:
-            self.blame(Fault("E503", f"{self.text} is too large: at most 2**53, about 9e15"))
+            self.raise_at(Fault("E503", f"`{self.text}` is too large: the maximum is 2**53, about 9e15"))
         return value
 
 
@@ -157,7 +157,7 @@ class Arithmetic(Node):
             try:
                 value = arithmetic(symbol, value, right)
             except Fault as fault:
-                self.blame(fault, (first, value), (operand, right), end=self.end_at(operand))
+                self.raise_at(fault, (first, value), (operand, right), end=self.end_at(operand))
         return value
 
 
@@ -170,7 +170,7 @@ class Negative(Node):
         try:
             return negative(value)
         except Fault as fault:
-            self.blame(fault, (operand, value))
+            self.raise_at(fault, (operand, value))
 
 
 class Comparison(Node):
@@ -190,7 +190,7 @@ class Comparison(Node):
                 if not compare(symbol, left, right):
                     return False
             except Fault as fault:
-                self.blame(fault, (before, left), (operand, right), end=self.end_at(operand))
+                self.raise_at(fault, (before, left), (operand, right), end=self.end_at(operand))
             before, left = operand, right
         return True
 
@@ -202,7 +202,7 @@ def _holds(node: Node, lookup: Lookup) -> bool:
     try:
         return truth(value, node.text)
     except Fault as fault:
-        node.blame(fault, (node, value))
+        node.raise_at(fault, (node, value))
 
 
 class Either(Node):
@@ -212,7 +212,7 @@ class Either(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return any(_holds(each, lookup) for each in self.parts)
+        return any(_holds(part, lookup) for part in self.parts)
 
 
 class Both(Node):
@@ -222,7 +222,7 @@ class Both(Node):
         return self.parts[:1]
 
     def value(self, lookup: Lookup) -> Value:
-        return all(_holds(each, lookup) for each in self.parts)
+        return all(_holds(part, lookup) for part in self.parts)
 
 
 class Not(Node):
@@ -233,7 +233,7 @@ class Not(Node):
 
 
 class Choice(Node):
-    """`$a if $condition else $b`: only what is chosen is computed."""
+    """`$a if $condition else $b`: only the chosen branch is evaluated."""
 
     def always(self) -> tuple[Node, ...]:
         return self.parts[1:2]
@@ -247,14 +247,14 @@ class Items(Node):
     """`[$a, $b]`."""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [each.value(lookup) for each in self.parts]
+        values = [part.value(lookup) for part in self.parts]
         for node, value in zip(self.parts, values, strict=True):
             if isinstance(value, ShapeValue):
                 raise shape_error(node, value)
         try:
             return bounded_list(values)
         except Fault as fault:
-            self.blame(fault)
+            self.raise_at(fault)
 
 
 class Call(Node):
@@ -263,11 +263,11 @@ class Call(Node):
     function: str = ""
 
     def value(self, lookup: Lookup) -> Value:
-        values = [each.value(lookup) for each in self.parts]
+        values = [part.value(lookup) for part in self.parts]
         try:
             return FUNCTIONS[self.function].apply(*values)
         except Fault as fault:
-            self.blame(fault, *zip(self.parts, values, strict=True))
+            self.raise_at(fault, *zip(self.parts, values, strict=True))
 
 
 class Member(Node):
@@ -281,7 +281,7 @@ class Member(Node):
         try:
             return member(value, self.name, base.text)
         except Fault as fault:
-            self.blame(fault)
+            self.raise_at(fault)
 
 
 class Index(Node):
@@ -293,7 +293,7 @@ class Index(Node):
         try:
             return index(value, asked, base.text)
         except Fault as fault:
-            self.blame(fault, (position, asked))
+            self.raise_at(fault, (position, asked))
 
 
 class Slice(Node):
@@ -302,8 +302,8 @@ class Slice(Node):
     def value(self, lookup: Lookup) -> Value:
         base, *bounds = self.parts
         value = base.value(lookup)
-        start, stop, step = asked = [each.value(lookup) for each in bounds]
+        start, stop, step = asked = [bound.value(lookup) for bound in bounds]
         try:
             return part(value, start, stop, step, base.text)
         except Fault as fault:
-            self.blame(fault, *zip(bounds, asked, strict=True))
+            self.raise_at(fault, *zip(bounds, asked, strict=True))

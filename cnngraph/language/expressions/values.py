@@ -1,6 +1,6 @@
-"""What expressions compute with: numbers, texts, truth values, lists, tables and the shapes of tensors.
+"""The values of expressions: numbers, strings, booleans, lists, mappings and shapes of tensors.
 
-Every operation is bounded in time and memory, whatever it is given; what it refuses it refuses with a `Fault`.
+Every operation is bounded in time and memory for any input and raises `Fault` for invalid values.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 from cnngraph.diagnostics import Known, did_you_mean
 from cnngraph.tensor_type import CHANNELS, TensorType
 
-MAX_INT = 2**53  # beyond it a float would lose digits
+MAX_INT = 2**53  # beyond this a float loses integer precision
 MAX_ELEMENTS = 10_000
 MAX_LIST_DEPTH = 50
 MAX_TEXT = 10_000
+USE_FLOOR_DIVISION = "use `//`, which gives an integer"
 SHAPE_WORDS = ("channels", "height", "width", "features")
 
 Value: TypeAlias = Any
@@ -28,9 +29,9 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 
 @dataclass(frozen=True, slots=True)
 class ShapeValue:
-    """What a `$name` of an input or node stands for: its tensor, or its list of tensors.
+    """The value of `$name` for an input or node: its tensor, or its list of tensors.
 
-    `sources` identify these tensors to whoever watches which sizes an expression reads; see `size_read`.
+    `sources` identify the tensors for `size_read`, which records the sizes that an expression reads.
     """
 
     type: TensorType | tuple[TensorType, ...]
@@ -38,7 +39,7 @@ class ShapeValue:
 
     @property
     def types(self) -> tuple[TensorType, ...]:
-        """The tensors of the list; one tensor counts as a list of one."""
+        """The tensors of the list; a single tensor is a list of one."""
         return self.type if isinstance(self.type, tuple) else (self.type,)
 
     def __str__(self) -> str:
@@ -48,7 +49,7 @@ class ShapeValue:
 
 
 class Fault(Exception):  # noqa: N818 - an ExpressionError is what callers see
-    """An operation refuses its values; the expression adds the place and raises an ExpressionError."""
+    """An operation got invalid values; the expression adds the position and raises an ExpressionError."""
 
     def __init__(self, code: str, message: str, help: str | None = None) -> None:
         super().__init__(message)
@@ -56,27 +57,27 @@ class Fault(Exception):  # noqa: N818 - an ExpressionError is what callers see
 
 
 def kind(value: Value) -> str:
-    """What sort of value it is: `a number`, `a text` …"""
+    """The type of a value, for messages: `a number`, `a string` …"""
     match value:
         case None:
             return "null"
         case bool():
-            return "a truth value"
+            return "a boolean"
         case int() | float():
             return "a number"
         case str():
-            return "a text"
+            return "a string"
         case list() | tuple():
             return "a list"
         case Mapping():
-            return "a table"
+            return "a mapping"
         case ShapeValue():
             return str(value)
     return f"a {type(value).__name__}"
 
 
 def shown(value: Value, depth: int = 2) -> str:
-    """The value in a message, shortened where it is long."""
+    """The value as messages show it, shortened if it is long."""
     match value:
         case None:
             return "null"
@@ -90,7 +91,7 @@ def shown(value: Value, depth: int = 2) -> str:
             if not depth:
                 return "[…]"
             dots = ", …" if len(value) > 4 else ""
-            return f"[{', '.join(shown(each, depth - 1) for each in value[:4])}{dots}]"
+            return f"[{', '.join(shown(element, depth - 1) for element in value[:4])}{dots}]"
         case Mapping():
             keys = [str(key) for key in value]
             return f"{{{', '.join(keys[:4])}{', …' if len(keys) > 4 else ''}}}"
@@ -101,14 +102,14 @@ def shown(value: Value, depth: int = 2) -> str:
 
 
 def _unmetered(amount: int) -> None:
-    """Outside an elaboration each expression has its own bounds, and that is enough."""
+    """Outside an elaboration the limits of a single expression suffice."""
 
 
 meter: ContextVar[Callable[[int], None]] = ContextVar("meter", default=_unmetered)
 
 
-def spend(amount: int) -> None:
-    """Count elements that an operation goes through: many expressions together must end in time, too."""
+def count_steps(amount: int) -> None:
+    """Count the elements that an operation visits, to bound the total work of many expressions."""
     meter.get()(amount)
 
 
@@ -116,7 +117,7 @@ def spend(amount: int) -> None:
 
 
 def _unwatched(source: Any, word: str) -> None:
-    """Outside an elaboration nobody asks which sizes a value was computed from."""
+    """Outside an elaboration the sizes that a value depends on are not recorded."""
 
 
 COUNT = "count"  # of a list of tensors, as `len` gives it
@@ -124,50 +125,50 @@ size_read: ContextVar[Callable[[Any, str], None]] = ContextVar("size_read", defa
 
 
 def _note_sizes(shape: ShapeValue, word: str) -> None:
-    """Report that an expression read this size of these tensors."""
+    """Record that an expression read this size of these tensors."""
     note = size_read.get()
     for source in shape.sources:
         note(source, word)
 
 
 def bounded(value: Value) -> Value:
-    """The number or text itself, unless it is beyond the bounds."""
+    """Return the number or string; raises Fault if it exceeds the limits."""
     if type(value) is int:
         if -MAX_INT <= value <= MAX_INT:
             return value
-        raise Fault("E503", "the whole number is too large: at most 2**53, about 9e15")
+        raise Fault("E503", "the integer is too large: the maximum is 2**53, about 9e15")
     if type(value) is float:
         if math.isfinite(value):
             return value
-        raise Fault("E503", "the number is too large, or not a number")
+        raise Fault("E503", "the number is infinite or NaN")
     if type(value) is complex:
-        raise Fault("E404", "a negative number has no fractional power")
+        raise Fault("E404", "a negative number cannot be raised to a fractional power")
     if type(value) is str and len(value) > MAX_TEXT:
-        raise Fault("E503", f"the text is too long: at most {MAX_TEXT:,} characters")
+        raise Fault("E503", f"the string is too long: the maximum is {MAX_TEXT:,} characters")
     return value
 
 
 def bounded_list(elements: list[Value]) -> list[Value]:
-    """The list itself, unless it has too many elements (those of lists within it counted) or is too deep."""
+    """Return the list; raises Fault if it has too many elements, including nested ones, or is nested too deeply."""
     check_size(elements)
     return elements
 
 
 def check_size(elements: list[Value] | Mapping[str, Value]) -> None:
-    """Refuse a list or table with too many elements in all, or too deep."""
-    spend(_count(elements, 0, 0))
+    """Raise Fault for a list or mapping with too many elements in total or too deep nesting."""
+    count_steps(_count(elements, 0, 0))
 
 
 def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], total: int, depth: int) -> int:
     total += len(elements)
     if total > MAX_ELEMENTS:
-        raise Fault("E503", f"the list is too long: at most {MAX_ELEMENTS:,} elements in all")
+        raise Fault("E503", f"the list is too long: the maximum is {MAX_ELEMENTS:,} elements in total")
     if depth > MAX_LIST_DEPTH:
-        raise Fault("E503", f"lists within lists, more than {MAX_LIST_DEPTH} deep")
+        raise Fault("E503", f"lists are nested more than {MAX_LIST_DEPTH} deep")
     inner: Iterable[Value] = elements.values() if isinstance(elements, Mapping) else elements
-    for each in inner:
-        if isinstance(each, list | tuple | Mapping):
-            total = _count(each, total, depth + 1)
+    for element in inner:
+        if isinstance(element, list | tuple | Mapping):
+            total = _count(element, total, depth + 1)
     return total
 
 
@@ -176,7 +177,7 @@ def _count(elements: list[Value] | tuple[Value, ...] | Mapping[str, Value], tota
 
 def _power(base: float, exponent: float) -> Any:
     if type(base) is int and type(exponent) is int and abs(base) > 1 and exponent > 53:
-        raise Fault("E503", f"{shown(base)} ** {shown(exponent)} is too large: at most 2**53, about 9e15")
+        raise Fault("E503", f"`{shown(base)} ** {shown(exponent)}` is too large: the maximum is 2**53, about 9e15")
     return base**exponent
 
 
@@ -200,42 +201,44 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def arithmetic(symbol: str, left: Value, right: Value) -> Value:
-    """Two numbers; a list and a number element by element, on either side; `+` also joins two lists or two texts."""
+    """Apply an operator to two numbers, or to a list and a number elementwise; `+` also joins lists or strings."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         try:
             return bounded(_ARITHMETIC[symbol](left, right))
         except ZeroDivisionError:
-            raise Fault("E404", f"division by zero: {shown(left)} {symbol} {shown(right)}") from None
+            raise Fault("E404", f"division by zero: `{shown(left)} {symbol} {shown(right)}`") from None
         except OverflowError:
-            raise Fault("E503", f"{shown(left)} {symbol} {shown(right)} is too large") from None
+            raise Fault("E503", f"`{shown(left)} {symbol} {shown(right)}` is too large") from None
     left_list, right_list = isinstance(left, list | tuple), isinstance(right, list | tuple)
     if symbol == "+" and left_list and right_list:
         return bounded_list([*left, *right])
     if symbol == "+" and isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)
     if left_list and type(right) in NUMBERS:
-        spend(len(left))
-        return [arithmetic(symbol, each, right) for each in left]
+        count_steps(len(left))
+        return [arithmetic(symbol, element, right) for element in left]
     if right_list and type(left) in NUMBERS:
-        spend(len(right))
-        return [arithmetic(symbol, left, each) for each in right]
+        count_steps(len(right))
+        return [arithmetic(symbol, left, element) for element in right]
     raise _not_numbers(symbol, left, right)
 
 
 def _not_numbers(symbol: str, left: Value, right: Value) -> Fault:
-    both = f"cannot compute {shown(left)} {symbol} {shown(right)}"
+    both = f"cannot compute `{shown(left)} {symbol} {shown(right)}`"
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return Fault("E403", f"{both}: both are lists", "+ joins two lists; the others take a list and a number")
+        return Fault(
+            "E403", f"{both}: both are lists", "`+` joins two lists; the other operators take a list and a number"
+        )
     culprit = right if type(left) in NUMBERS or isinstance(left, list | tuple) else left
-    return Fault("E403", f"{both}: {shown(culprit)} is {kind(culprit)}, not a number", number_mend(culprit))
+    return Fault("E403", f"{both}: `{shown(culprit)}` is {kind(culprit)}, not a number", number_help(culprit))
 
 
-def number_mend(value: Value) -> str | None:
-    """What the author may have meant, where a number is needed."""
+def number_help(value: Value) -> str | None:
+    """Help for a value that should be a number."""
     if isinstance(value, bool):
-        return "for a number write 1 if … else 0"
+        return "write `1 if … else 0` to get a number"
     if isinstance(value, str) and _looks_like_number(value):
-        return f"write {value} without quotes"
+        return f"write `{value}` without quotes"
     return None
 
 
@@ -248,34 +251,34 @@ def _looks_like_number(text: str) -> bool:
 
 
 def negative(value: Value) -> Value:
-    """The number with its sign changed; a list element by element."""
+    """Negate a number, or a list elementwise."""
     if type(value) in NUMBERS:
         return -value
     if isinstance(value, list | tuple):
-        spend(len(value))
-        return [negative(each) for each in value]
-    raise Fault("E403", f"- needs a number, got {shown(value)}", number_mend(value))
+        count_steps(len(value))
+        return [negative(element) for element in value]
+    raise Fault("E403", f"`-` needs a number, got `{shown(value)}`", number_help(value))
 
 
 def compare(symbol: str, left: Value, right: Value) -> bool:
-    """Numbers by size; any two values of one kind, or anything and null, for being equal."""
+    """Compare numbers by size; `==` and `!=` take two values of one type, or any value and null."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         return _COMPARISONS[symbol](left, right)
     if isinstance(left, ShapeValue) or isinstance(right, ShapeValue):
-        raise Fault("E403", "tensors are not compared, their sizes are")
+        raise Fault("E403", "tensors cannot be compared; compare their sizes")
     if symbol not in ("==", "!="):
-        raise Fault("E403", f"{symbol} compares numbers, got {shown(left)} and {shown(right)}")
+        raise Fault("E403", f"`{symbol}` compares numbers, got `{shown(left)}` and `{shown(right)}`")
     if left is not None and right is not None and kind(left) != kind(right):
-        mend = next((each for each in map(number_mend, (left, right)) if each and "quotes" in each), None)
-        what = f"{shown(left)} with {shown(right)}: {kind(left)} and {kind(right)}"
-        raise Fault("E403", f"cannot compare {what}", mend)
+        help = next((advice for advice in map(number_help, (left, right)) if advice and "quotes" in advice), None)
+        what = f"`{shown(left)}` with `{shown(right)}`: {kind(left)} and {kind(right)}"
+        raise Fault("E403", f"cannot compare {what}", help)
     return _same(left, right) == (symbol == "==")
 
 
 def _same(left: Value, right: Value) -> bool:
-    """Equal, `true` being no 1 at any depth."""
+    """Deep equality in which true and 1 are different."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        spend(len(left))
+        count_steps(len(left))
         return len(left) == len(right) and all(map(_same, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
@@ -284,33 +287,35 @@ def _same(left: Value, right: Value) -> bool:
 
 
 def length(shape: ShapeValue) -> int:
-    """How many tensors there are."""
+    """The number of tensors."""
     _note_sizes(shape, COUNT)
     return len(shape.types)
 
 
 def member(value: Value, name: str, what: str) -> Value:
-    """`value.name`: a size of a tensor, the value of a table's key, or by number an element. `what` names the value."""
+    """`value.name`: a size of a tensor, the value of a mapping's key, or an element. `what` is for messages."""
     if isinstance(value, ShapeValue) and not name.isdecimal():
         return _size(value, name, what)
     if isinstance(value, Mapping):
         if name in value:
             return value[name]
-        raise Fault("E404", f"{what} has no {name}: it has {shown(value)}", did_you_mean(name, map(str, value)))
+        raise Fault(
+            "E404", f"`{what}` has no key `{name}`: it is `{shown(value)}`", did_you_mean(name, map(str, value))
+        )
     if name.isdecimal():
         if len(name) > 15:
-            raise Fault("E503", f"the number .{name[:12]}… is too large")
+            raise Fault("E503", f"the index `.{name[:12]}…` is too large")
         return index(value, int(name), what, f".{name}")
-    mend = "ask for an element by its number: .0 is the first" if isinstance(value, list | tuple) else None
-    sizes = "a tensor" if name in SHAPE_WORDS else "a table"
-    raise Fault("E403", f"{what} is {shown(value)}, not {sizes}: it has no {name}", mend)
+    help = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
+    wanted = "a tensor" if name in SHAPE_WORDS else "a mapping"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {wanted}: it has no `{name}`", help)
 
 
 def _size(shape: ShapeValue, word: str, what: str) -> int:
     tensor = shape.type
     if not isinstance(tensor, TensorType):
-        mend = f"ask for one of them: {what}.0.{word}" if word in SHAPE_WORDS else None
-        raise Fault("E403", f"{what} is a list of {len(tensor)} tensors: it has no {word}", mend)
+        help = f"select one of them: `{what}.0.{word}`" if word in SHAPE_WORDS else None
+        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{word}`", help)
     if word in SHAPE_WORDS:
         _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and word == "features" else word)
     match word:
@@ -323,23 +328,27 @@ def _size(shape: ShapeValue, word: str, what: str) -> int:
             if size is not None:
                 return size
             found = f"a vector of {tensor}" if tensor.rank == 1 else f"{tensor}"
-            raise Fault("E403", f"{what} has no {word}: it is {found}", f"write {what}.features for all its numbers")
-    mend = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
-    raise Fault("E403", f"{what} is a tensor of {tensor}: it has no {word}", mend)
+            raise Fault(
+                "E403",
+                f"`{what}` has no `{word}`: it is {found}",
+                f"write `{what}.features` for the number of its elements",
+            )
+    help = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
+    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{word}`", help)
 
 
 def index(value: Value, position: Value, what: str, asked: str | None = None) -> Value:
-    """`value[position]`: an element of a list from 0, from -1 backwards, or the value of a table's key."""
+    """`value[position]`: an element of a list, negative from its end, or the value of a mapping's key."""
     if isinstance(value, Mapping) and isinstance(position, str):
         return member(value, position, what)
     if isinstance(value, ShapeValue):
         found = index(value.types, position, what, asked)
         return ShapeValue(found, value.sources[position : position + 1 or None])
     if not isinstance(value, list | tuple):
-        raise Fault("E403", f"{what} is {shown(value)}, {kind(value)}: it has no elements")
+        raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}: it cannot be indexed")
     if type(position) is not int:
-        mend = "use //, which gives a whole number" if isinstance(position, float) else None
-        raise Fault("E403", f"an element is asked for by a whole number, got {shown(position)}", mend)
+        help = USE_FLOOR_DIVISION if isinstance(position, float) else None
+        raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", help)
     if -len(value) <= bounded(position) < len(value):
         return value[position]
     raise _out_of_range(len(value), position, what, asked or f"[{position}]")
@@ -353,35 +362,35 @@ def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
     if position == -1:
         which, end = "the last", ""
     has = {0: "is empty", 1: "has 1 element"}.get(length, f"has {length} elements")
-    mend = f"the numbers go from 0 to {length - 1}" if length and position >= 0 else None
-    return Fault("E404", f"{what} {has}, {asked} asks for {which}{end}", mend)
+    help = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
+    return Fault("E404", f"index out of range: `{what}` {has}, `{asked}` is {which}{end}", help)
 
 
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:
-    """`value[start:stop:step]` of a list, as in Python; null stands for a bound left out."""
+    """`value[start:stop:step]` of a list, as in Python; null is an omitted bound."""
     if not isinstance(value, list | tuple):
-        raise Fault("E403", f"{what} is {shown(value)}, not a list: it has no slices")
+        raise Fault("E403", f"`{what}` is `{shown(value)}`, not a list: it cannot be sliced")
     for bound in (start, stop, step):
         if bound is not None and type(bound) is not int:
-            mend = "use //, which gives a whole number" if isinstance(bound, float) else None
-            raise Fault("E403", f"the bounds in [start:end] are whole numbers, got {shown(bound)}", mend)
+            help = USE_FLOOR_DIVISION if isinstance(bound, float) else None
+            raise Fault("E403", f"the bounds in `[start:end]` must be integers, got `{shown(bound)}`", help)
     if step == 0:
-        raise Fault("E404", "the step in [start:end:step] must not be 0")
-    spend(len(value))
+        raise Fault("E404", "the step in `[start:end:step]` must not be 0")
+    count_steps(len(value))
     return list(value[start:stop:step])
 
 
 def truth(value: Value, what: str) -> bool:
-    """Whether a condition holds: a truth value, or null for false. Numbers, texts and lists are none."""
+    """The value of a condition: a boolean, or null for false. Raises Fault for numbers, strings and lists."""
     if value is True or value is False:
         return value
     if value is None:
         return False
-    mend = None
+    help = None
     if type(value) in NUMBERS:
-        mend = f"compare it: {what} != 0"
+        help = f"compare it: `{what} != 0`"
     elif isinstance(value, str):
-        mend = f"compare it: {what} == {shown(value)}"
+        help = f"compare it: `{what} == {shown(value)}`"
     elif isinstance(value, list | tuple):
-        mend = f"compare it: len({what}) > 0"
-    raise Fault("E403", f"{what} is {shown(value)}, not true or false", mend)
+        help = f"compare it: `len({what}) > 0`"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not true or false", help)

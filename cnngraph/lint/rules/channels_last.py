@@ -70,11 +70,11 @@ class ChannelsLast(Rule):
             edit = swapped(value) if isinstance(value, Listing) else None
             right = f"[{channels}, {height}, {width}]"
             yield self.warning(
-                f"the input {tensor} is {height} channels of {width}×{channels} pixels",
+                f"the input {tensor} has {height} channels of {width}×{channels} pixels",
                 value.span if value else None,
-                notes=["sizes are [channels, height, width]"],
-                help=f"write {right} if it is an image of {height}×{width} pixels",
-                fixes=[Fix(Question(right), (edit,))] if edit else [],
+                notes=["the order is [channels, height, width]"],
+                help=f"write `{right}` if it is an image of {height}×{width} pixels",
+                fixes=[Fix(Question(f"`{right}`"), (edit,))] if edit else [],
             )
 
     def _looks_swapped(self, first: int, second: int, last: int) -> bool:

@@ -53,5 +53,9 @@ class IdleInitRule(Rule):
             if span.source != network.spec.source or any(rule.fits(node.op, node.path) for node in network.nodes):
                 continue
             fixes = [Fix(Suggestion(name), (Edit(span, name),)) for name in near_words(rule.match, ops)[:1]]
-            help = fixes[0].title if fixes else "match: an op's name, or a path with * (one part) and ** (any)"
-            yield self.warning(f"this rule fits no module: {rule.match}", span, help=help, fixes=fixes)
+            help = (
+                fixes[0].title
+                if fixes
+                else "`match` takes the name of an op, or a path with `*` (part of one name) and `**` (anything)"
+            )
+            yield self.warning(f"this `init` rule matches no module: `{rule.match}`", span, help=help, fixes=fixes)

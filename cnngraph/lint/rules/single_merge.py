@@ -74,10 +74,10 @@ class SingleMerge(Rule):
             if len(written.reads or ()) > 1 or any(len(node.reads) > 1 for node in nodes):
                 continue
             node, *others = nodes
-            notes = [f"it reads {node.inputs[0]}"] if node.inputs else []
-            notes += [f"so do {len(others)} more uses of it"] if others else []
-            message = f"{written.op} merges a single tensor"
-            help = "name all inputs in from: [...]"
+            notes = [f"it reads only `{node.inputs[0]}`"] if node.inputs else []
+            notes += [f"the same holds for {len(others)} more uses of it"] if others else []
+            message = f"`{written.op}` merges a single tensor"
+            help = "list all inputs in `from: [...]`"
             fixes = self._fixes(network, node)
             yield self.warning(message, span, node=node.path, notes=notes, help=help, fixes=fixes)
 
@@ -90,4 +90,4 @@ class SingleMerge(Rule):
         for name in written.scope.inputs:
             edit = set_entry(network.text, written, "from", f"[{path}, {name}]") if name != path else None
             if edit:
-                yield Fix(Question(f"from: [{path}, {name}]"), (edit,))
+                yield Fix(Question(f"`from: [{path}, {name}]`"), (edit,))

@@ -12,7 +12,7 @@ from cnngraph.lint.edits import input_path, remove_node
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 
-LOST = "the loss of a perfect prediction is then far from 0, and gradients are small: the network learns slowly"
+LOST = "the loss of a perfect prediction is far from 0 and gradients are small, so the network learns slowly"
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class SoftmaxOutput(Rule):
             if node is None or node.op not in ("softmax", "log_softmax") or node.span in seen:
                 continue
             seen.add(node.span)
-            what = "the output" if name == "output" else f"the output {name}"
-            again = "applies it again" if node.op == "softmax" else "applies the same"
+            what = "the output" if name == "output" else f"the output `{name}`"
+            again = "applies softmax again" if node.op == "softmax" else "applies log_softmax itself"
             notes = [LOST] if node.op == "softmax" else ["the loss is the same without it"]
             yield self.warning(
-                f"{what} is a {node.op}, and the loss, cross-entropy, {again}",
+                f"{what} is a `{node.op}`, and the cross-entropy loss {again}",
                 node.span,
                 node=node.path,
                 notes=notes,
-                help=f"output the logits: remove the {node.op}",
+                help=f"output the logits: remove the `{node.op}`",
                 fixes=self._fixes(network, node),
             )
 
@@ -109,4 +109,4 @@ class SoftmaxOutput(Rule):
         name = written.name or str(written.scope.nodes.index(written))
         spec = network.spec
         outputs = [word for _, word in spec.outputs if word.text == name and word.span.source == spec.source]
-        yield Fix(f"remove the {node.op}", (edit, *(Edit(word.span, path) for word in outputs)))
+        yield Fix(f"remove the `{node.op}`", (edit, *(Edit(word.span, path) for word in outputs)))

@@ -60,9 +60,9 @@ class UnusedIgnore(Rule):
         for entry in network.unused_ignores:
             code = entry.code.text
             edit = remove_key(network.text, "ignore", entry.code.span)
-            message, help = f"there is no {code} to ignore here", "remove the entry"
+            message, help = f"unused `ignore`: `{code}` is not reported here", "remove the entry"
             if code not in known_codes():
-                message = f"no warning about a spec has the code {code}"
+                message = f"no spec warning has the code `{code}`"
                 help = did_you_mean(code, known_codes()) or help
-            fixes = [Fix(f"remove {code}", (edit,))] if edit else []
+            fixes = [Fix(f"remove `{code}`", (edit,))] if edit else []
             yield self.warning(message, entry.code.span, help=help, fixes=fixes)

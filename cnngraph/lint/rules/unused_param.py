@@ -66,8 +66,8 @@ class UnusedParam(Rule):
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
         """Each param of the spec's own file, and each value from outside."""
-        misspelt = {each.span for each in network.reported if each.code == "W318"}
-        found = [each for each in self._of_the_file(network) if each[1].span not in misspelt]
+        misspelt = {warning.span for warning in network.reported if warning.code == "W318"}
+        found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelt]
         elsewhere = _used_by_variants(network) if found else set()
         warnings = [warning for name, warning in found if name not in elsewhere]
         for block in network.spec.library.blocks.values():
@@ -87,13 +87,13 @@ class UnusedParam(Rule):
             if name.text in used:
                 continue
             if name.span.source == spec.source and name.text not in written:
-                notes = ("the file that this one extends has no param of that name to replace",) if base else ()
+                notes = ("the spec that this one extends has no param of that name",) if base else ()
                 notes = () if name.text in base else notes
-                message = f"nothing uses the param {name}"
+                message = f"the param `{name}` is never used"
                 yield name.text, self._unused(network, message, name, used & params.keys(), notes)
             elif default is not None and default.span.source not in (name.span.source, spec.source):
-                word, notes = Word(name.text, default.span), (f"it is at {name.span}",)
-                message = f"{name} is set, and nothing uses it"
+                word, notes = Word(name.text, default.span), (f"`{name}` is at {name.span}",)
+                message = f"`{name}` is set but never used"
                 yield name.text, self._unused(network, message, word, used & params.keys(), notes)
 
     def _of_a_block(self, network: Network, block: BlockSpec) -> Iterator[Diagnostic]:
@@ -101,7 +101,7 @@ class UnusedParam(Rule):
         used = set(names_used((*_in_params(block.params), *_in_node(block.body))))
         for param in block.params:
             if param.name.text not in used:
-                message = f"nothing in the block {block.name} uses its param {param.name}"
+                message = f"the param `{param.name}` of the block `{block.name}` is never used"
                 yield self._unused(network, message, param.name, used - own, ())
 
     def _unused(
@@ -112,9 +112,9 @@ class UnusedParam(Rule):
         longer = [name for name in names if len(word.text) > 2 and name.startswith(word.text)]
         meant = near or (longer if len(longer) == 1 else [])
         fixes = [Fix(Suggestion(name), (Edit(word.span, name),)) for name in meant]
-        help = fixes[0].title if fixes else f"remove it, or use it: ${word}"
+        help = fixes[0].title if fixes else f"remove it, or use it as `${word}`"
         if removed := remove_key(network.text, "params", word.span):
-            fixes.append(Fix(f"remove {word}", (removed,)))
+            fixes.append(Fix(f"remove `{word}`", (removed,)))
         return self.warning(message, word.span, notes=notes, help=help, fixes=fixes)
 
 

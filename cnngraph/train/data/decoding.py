@@ -49,15 +49,18 @@ class ImageError(Exception):
     """A file is no image that can be decoded."""
 
 
-def failure(file: str | Path, reason: object) -> ImageError:
+def failure(file: str | Path | Image.Image, reason: object) -> ImageError:
     """The error for a file that cannot be read."""
     text = " ".join(str(reason).split()) or type(reason).__name__
-    return ImageError(f"cannot read the image {file}: {text}")
+    name = "in memory" if isinstance(file, Image.Image) else file
+    return ImageError(f"cannot read the image {name}: {text}")
 
 
-def upright(file: str | Path, mode: str) -> Image.Image:
-    """An image file as it is to be looked at, in Pillow's mode L or RGB. Raises ImageError."""
+def upright(file: str | Path | Image.Image, mode: str) -> Image.Image:
+    """An image, a file or one of Pillow's, as it is to be looked at, in Pillow's mode L or RGB. Raises ImageError."""
     try:
+        if isinstance(file, Image.Image):
+            return _upright(file, mode)
         with _opened(file) as stream:
             try:
                 return _decoded(stream, mode)
@@ -111,9 +114,13 @@ def _decoded(stream: IO[bytes], mode: str) -> Image.Image:
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _ignore_damaged_tags(image)
         with _one_at_a_time if pixels > LARGE else nullcontext():
-            image.load()
-            turned = _turned(image)
-            return _eight_bit(turned).convert(mode)
+            return _upright(image, mode)
+
+
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    """An opened image, loaded, turned, and in that mode."""
+    image.load()
+    return _eight_bit(_turned(image)).convert(mode)
 
 
 def _ignore_damaged_tags(image: TiffImagePlugin.TiffImageFile) -> None:

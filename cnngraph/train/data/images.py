@@ -278,11 +278,11 @@ def _leave_interrupts_to_the_parent(worker: int) -> None:
 
 
 def decode(
-    file: str | Path, shape: tuple[int, int, int], cuts: Cuts | None = None, chance: int | None = None
+    file: str | Path | Image.Image, shape: tuple[int, int, int], cuts: Cuts | None = None, chance: int | None = None
 ) -> Tensor:
-    """An image file as H×W×C bytes, upright, resized or cut, in grey or in colour as `shape` has channels.
+    """An image, a file or one of Pillow's, as H×W×C bytes, upright, resized or cut.
 
-    Raises ImageError.
+    It is grey or in colour as `shape` has channels. Raises ImageError.
     """
     channels, height, width = shape
     image = upright(file, "L" if channels == 1 else "RGB")

@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.packages import require
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
 from cnngraph.train.data.images import InMemory, Part, Parts
@@ -49,14 +50,20 @@ READERS: dict[str, Callable[..., Any]] = {
     "cifar100": cifar(datasets.CIFAR100),
     "stl10": _by_split(_Labelled),
 }
+NEEDED = {"svhn": "scipy"}  # modules by which torchvision reads a set's files, here MATLAB's
 PARTS = ("train", "test")
 ANEW = "the next run downloads the set again"
 ARCHIVES = (".gz", ".xz", ".zip")  # what a download leaves beside the unpacked files
 
 
 def read_named(data: NamedSet, data_dir: Path, note: Note) -> Parts:
-    """A named set, downloaded into `data_dir` where it is missing. Raises SpecError (E620)."""
+    """A named set, downloaded into `data_dir` where it is missing.
+
+    Raises SpecError (E620); PackageError, before a download, where a package that reads the set is missing.
+    """
     known = SETS[data.name]
+    if data.name in NEEDED:
+        require(NEEDED[data.name])
     train, test = _embedded() if data.name == EMBEDDED else _downloaded(data.name, data_dir, note)
     classes = data.classes or known.classes
     if data.classes:

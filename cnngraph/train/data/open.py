@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 
 Note: TypeAlias = Callable[[str], None]
 
+DATA_DIR = "CNNGRAPH_DATA_DIR"  # the variable that names a data folder
 MOST_CLASSES = 10  # that are told one by one
 MOST_BROKEN = 3
+
+
+def data_dir_of(given: Path | None, recorded: Path | None = None) -> Path | None:
+    """The data folder: as given, as a run recorded it, or as the environment says; None where none of these does."""
+    return given or recorded or _data_dir_of_environment()
+
+
+def _data_dir_of_environment() -> Path | None:
+    named = os.environ.get(DATA_DIR)
+    return Path(named) if named else None
 
 
 def default_data_dir() -> Path:
@@ -55,7 +66,7 @@ def load_parts(
     """
     match recipe.data:
         case NamedSet() as data:
-            if data_dir and data.name == EMBEDDED:
+            if data_dir and data.name == EMBEDDED and data_dir != _data_dir_of_environment():
                 note(f"the digits come along: nothing is read from {data_dir}")
             parts = read_named(data, data_dir or default_data_dir(), note)
         case ImageFolder() as data:

@@ -1,0 +1,83 @@
+"""Python arguments as the values of a spec or recipe: params, inputs, changed recipe keys, plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TypeAlias
+
+from cnngraph.diagnostics import Source, Span
+from cnngraph.document import Table, Value, value_of
+from cnngraph.language.load import Override
+from cnngraph.recipe.changed import in_recipe
+
+Params: TypeAlias = Mapping[str, object]
+InputShape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
+Plugins: TypeAlias = "str | Iterable[str]"
+RecipeArgument: TypeAlias = "str | Path | Mapping[str, object]"
+
+
+def overrides(params: Params | None, more: Params | None = None) -> tuple[Override, ...]:
+    """Values that replace params of a spec. Raises TypeError for a value that YAML does not have, or a name in both."""
+    both = sorted(set(params or ()) & set(more or ()))
+    if both:
+        raise TypeError(f"{both[0]} is given twice: as a keyword argument and in params")
+    given = {**(params or {}), **(more or {})}
+    return tuple(Override(name, _value(name, value), in_recipe(name)) for name, value in given.items())
+
+
+def recipe_changes(changes: Params | None, seed: int | None) -> tuple[Override, ...]:
+    """Values that replace keys of a recipe, by dotted names as in `optimizer.lr`. Raises TypeError."""
+    if seed is not None and "seed" in (changes or ()):
+        raise TypeError("seed is given twice: as an argument and in changes")
+    given = {**(changes or {}), **({} if seed is None else {"seed": seed})}
+    return tuple(Override(name, _value(name, value)) for name, value in given.items())
+
+
+def recipe_value(recipe: RecipeArgument | None) -> str | Table | None:
+    """A recipe's name or path as text, or its mapping as a document. Raises TypeError."""
+    if recipe is None:
+        return None
+    if not isinstance(recipe, Mapping):
+        return str(recipe)
+    value = _value("recipe", recipe)
+    assert isinstance(value, Table)
+    return value
+
+
+def input_value(input: InputShape | None) -> Value | None:
+    """`(3, 224, 224)`, or a mapping of such by input name. Raises TypeError."""
+    return None if input is None else _value("input", input)
+
+
+def plugin_names(plugins: Plugins) -> tuple[str, ...]:
+    """The modules that bring more ops; a single name may be given by itself."""
+    return (plugins,) if isinstance(plugins, str) else tuple(plugins)
+
+
+def _value(name: str, value: object) -> Value:
+    text = f"{name}={value!r}"
+    span = Span(Source("arguments", text), 1, 1, 1, len(text) + 1)
+    try:
+        return value_of(_plain(value), span)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+
+
+def _plain(value: object) -> object:
+    """The value with Python's own numbers and containers, where NumPy or another library has its own."""
+    match value:
+        case None | str() | bool():
+            return value
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value)
+        case Path():
+            return str(value)
+        case Mapping():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple() | range():
+            return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,63 @@
+"""What is trained, and how: a network and a recipe read together, for a new run or one that is resumed. No PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnngraph import run_files
+from cnngraph.compilation import Compilation, compile_spec, network_of
+from cnngraph.diagnostics import Diagnostic, SpecError, warnings_of
+from cnngraph.document import Table
+from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.graph.graph import Graph
+from cnngraph.language.load import Override
+from cnngraph.language.write import write_spec
+from cnngraph.lint.run import Lint
+from cnngraph.recipe import Recipe, to_dict
+from cnngraph.recipe.changed import find_table, read_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A network and the recipe to train it by, with what is likely wrong with them.
+
+    `spec_text` is the spec in one file, with the recipe in it.
+    """
+
+    graph: Graph
+    recipe: Recipe
+    spec_text: str
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def new_job(compilation: Compilation, name: str, recipe: str | Table | None, changes: Iterable[Override]) -> Job:
+    """A new run of the spec that is called `name`, by a recipe's name, path or text, or by the spec's own.
+
+    Raises SpecError for all that is wrong with either.
+    """
+    graph = network_of(compilation, name)
+    assert compilation.spec
+    table, title = (recipe, "recipe") if isinstance(recipe, Table) else find_table(compilation.spec.train, recipe)
+    made = read_changed(table, changes, title)
+    warnings = warnings_of(Lint(made).run(compilation).diagnostics)
+    return Job(graph, made, write_spec(compilation.spec, to_dict(made)), warnings)
+
+
+def resumed_job(
+    run: Path, changes: Iterable[Override], *, plugins: Iterable[str] = (), max_nodes: int = MAX_NODES
+) -> Job:
+    """The run in a folder, by its own spec and recipe. Raises SpecError (E631 where there is none)."""
+    for name in (run_files.SPEC, run_files.RECIPE):
+        if not (run / name).is_file():
+            raise SpecError.of("E631", f"{run} is not the folder of a run: there is no {name} in it")
+    spec = str(run / run_files.SPEC)
+    compilation = compile_spec(spec, plugins=plugins, max_nodes=max_nodes)
+    return new_job(compilation, spec, str(run / run_files.RECIPE), changes)
+
+
+def same_network(job: Job, compilation: Compilation, name: str, run: Path) -> None:
+    """Raise SpecError (E631) where a spec that is given beside a resumed run is not the run's network."""
+    if network_of(compilation, name).state != job.graph.state:
+        raise SpecError.of("E631", f"the run in {run} trains another network than {name}")

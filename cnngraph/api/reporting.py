@@ -1,0 +1,104 @@
+"""Training's reports as the events of a progress callback, and its results as those of the API. Loads PyTorch."""
+
+from __future__ import annotations
+
+from cnngraph.api.progress import (
+    EpochDone,
+    Evaluating,
+    Note,
+    ProgressCallback,
+    RunEnded,
+    RunStarted,
+    StepsDone,
+)
+from cnngraph.api.results import EpochMetrics, Metrics, TrainResult
+from cnngraph.text import one_line
+from cnngraph.train.record.progress import Silent, closing, epoch_line, opening
+from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
+
+
+class Callback(Silent):
+    """Calls `progress` with an event for each report."""
+
+    def __init__(self, network: str, progress: ProgressCallback) -> None:
+        self.network = network
+        self.progress = progress
+        self.epochs = 0
+
+    def note(self, text: str) -> None:
+        """Report a remark."""
+        self.progress(Note(one_line(text)))
+
+    def begin(self, facts: Facts) -> None:
+        """Report what is trained on what."""
+        self.epochs = facts.epochs
+        self.progress(
+            RunStarted(
+                text="\n".join(map(one_line, opening(facts))),
+                network=facts.network,
+                parameters=facts.parameters,
+                data=facts.data,
+                images=dict(facts.parts),
+                device=facts.device,
+                epochs=facts.epochs,
+                folder=facts.folder,
+                resumed_at=facts.resumed_at,
+            )
+        )
+
+    def step(self, progress: Progress) -> None:
+        """Report how far the epoch is."""
+        self.progress(
+            StepsDone(
+                text="",
+                epoch=progress.epoch,
+                step=progress.step,
+                steps=progress.steps,
+                metrics=_metrics(progress.train),
+                images_per_second=progress.rate,
+                seconds_left=progress.seconds_left,
+            )
+        )
+
+    def evaluating(self, part: str) -> None:
+        """Report that a split is evaluated."""
+        self.progress(Evaluating("", part))
+
+    def epoch(self, epoch: Epoch, best: bool) -> None:
+        """Report the metrics of an epoch."""
+        self.progress(EpochDone(epoch_line(epoch, self.epochs, best), _epoch(epoch), best))
+
+    def end(self, result: Result) -> None:
+        """Report the result."""
+        text = "\n".join(map(one_line, closing(result)))
+        self.progress(RunEnded(text, train_result(self.network, result)))
+
+
+def train_result(network: str, result: Result) -> TrainResult:
+    """The result of a run as the API returns it."""
+    return TrainResult(
+        network=network,
+        folder=result.folder,
+        epochs=tuple(map(_epoch, result.epochs)),
+        best=_epoch(result.best) if result.best else None,
+        test=_metrics(result.test) if result.test else None,
+        interrupted=result.interrupted,
+        seconds=result.seconds,
+    )
+
+
+def _epoch(epoch: Epoch) -> EpochMetrics:
+    other = {"validation": None, "test": None} | {epoch.held_part: _metrics(epoch.held)}
+    return EpochMetrics(
+        epoch=epoch.number,
+        learning_rate=epoch.learning_rate,
+        train=_metrics(epoch.train),
+        validation=other["validation"],
+        test=other["test"],
+        seconds=epoch.seconds,
+        images_per_second=epoch.rate,
+    )
+
+
+def _metrics(figures: Figures) -> Metrics:
+    return Metrics(*figures)

@@ -1,0 +1,171 @@
+"""`train`: a network, a recipe and a folder for the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnngraph.api.arguments import (
+    InputShape,
+    Params,
+    Plugins,
+    RecipeArgument,
+    input_value,
+    overrides,
+    plugin_names,
+    recipe_changes,
+    recipe_value,
+)
+from cnngraph.api.jobs import Job, new_job, resumed_job, same_network
+from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
+from cnngraph.api.results import TrainResult
+from cnngraph.compilation import Compilation, compile_spec
+from cnngraph.document import Table, Value
+from cnngraph.elaborate.bases import base_names
+from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.language.load import Override
+from cnngraph.packages import explained, require_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cnngraph.train.loop.handlers import Handler
+
+
+@explained()
+def train(
+    spec: str | Path | None = None,
+    /,
+    *,
+    recipe: RecipeArgument | None = None,
+    params: Params | None = None,
+    changes: Params | None = None,
+    seed: int | None = None,
+    input: InputShape | None = None,
+    weights: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    device: str | None = None,
+    handlers: Iterable[Handler] = (),
+    log: Iterable[str] = (),
+    log_every: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+    plugins: Plugins = (),
+    max_nodes: int = MAX_NODES,
+) -> TrainResult:
+    """Train a network by a recipe, and keep everything about the run in a folder of its own.
+
+    `spec` is a network of the library by its name, or a YAML file by its path; `params` replace its params, `input` its
+    input. `recipe` is a recipe of the library by its name, a file, or a mapping as a recipe file has it; by default it
+    is the spec's own. `changes` replace single keys of it, by dotted names: `{"epochs": 3, "optimizer.lr": 0.01}`;
+    `seed` is one of them.
+
+    `weights` are initial weights, as in `load_weights`. `data_dir` is the folder of image sets, or the folder of your
+    own images. `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten.
+    `resume` is the folder of a run to resume, by its own spec and recipe; only `changes` apply then. `device` is
+    `auto`, `cpu` or `cuda`, by default what the recipe says.
+
+    `handlers` are attached to the training engine: functions, pairs of an event and a function, and ignite's handlers
+    (see docs/handlers.md). `log` names loggers (`tensorboard`, `mlflow`, …), which log each epoch; with `log_every`
+    also the loss of every so many steps.
+
+    `progress` is called with an event for everything that happens; `cnngraph.print_progress` prints a line for each
+    epoch. Ctrl-C ends the run with a checkpoint: the result is `interrupted`.
+
+    Raises SpecError for all that is wrong, before the first batch where it can be known then; TypeError for arguments
+    that do not go together; PackageError, an ImportError, for a package that is missing.
+    """
+    asked = _Asked(
+        spec=None if spec is None else str(spec),
+        recipe=recipe_value(recipe),
+        params=overrides(params),
+        changes=recipe_changes(changes, seed),
+        input=input_value(input),
+        plugins=plugin_names(plugins),
+        max_nodes=max_nodes,
+    )
+    if resume is not None and (recipe is not None or out is not None or weights is not None):
+        raise TypeError("a resumed run has its own recipe, folder and weights: leave recipe, out and weights out")
+    folder = resume if resume is not None else out
+    return run_job(
+        asked.new_job() if resume is None else asked.resumed_job(Path(resume)),
+        folder=None if folder is None else Path(folder),
+        resume=resume is not None,
+        data_dir=None if data_dir is None else Path(data_dir),
+        weights=None if weights is None else str(weights),
+        device=device,
+        handlers=tuple(handlers),
+        log=(log,) if isinstance(log, str) else tuple(log),
+        log_every=log_every,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What to train, as `train` was asked."""
+
+    spec: str | None
+    recipe: str | Table | None
+    params: tuple[Override, ...]
+    changes: tuple[Override, ...]
+    input: Value | None
+    plugins: tuple[str, ...]
+    max_nodes: int
+
+    def new_job(self) -> Job:
+        """A new run. Raises SpecError, or TypeError without a spec."""
+        if self.spec is None:
+            raise TypeError("train needs a spec, or resume= with the folder of a run")
+        return new_job(self._compilation(self.spec), self.spec, self.recipe, self.changes)
+
+    def resumed_job(self, run: Path) -> Job:
+        """The run in a folder. Raises SpecError, or TypeError where params or an input have no spec to apply to."""
+        if self.spec is None and (self.params or self.input):
+            raise TypeError("a resumed run has its own network: params and input need the spec that they apply to")
+        job = resumed_job(run, self.changes, plugins=self.plugins, max_nodes=self.max_nodes)
+        if self.spec is not None:
+            same_network(job, self._compilation(self.spec), self.spec, run)
+        return job
+
+    def _compilation(self, spec: str) -> Compilation:
+        return compile_spec(spec, self.params, self.input, max_nodes=self.max_nodes, plugins=self.plugins)
+
+
+def run_job(
+    job: Job,
+    *,
+    folder: Path | None,
+    resume: bool,
+    data_dir: Path | None,
+    weights: str | None,
+    device: str | None,
+    handlers: tuple[Handler, ...],
+    log: tuple[str, ...],
+    log_every: int | None,
+    progress: ProgressCallback,
+) -> TrainResult:
+    """Train what a job says; see `train`."""
+    require_extra("train")  # some of it is needed at the end only
+    from cnngraph.api.reporting import Callback, train_result
+    from cnngraph.backend import open_weights
+    from cnngraph.train import Request, run_training
+
+    for warning in job.warnings:
+        progress(Note(str(warning)))
+    request = Request(
+        job.graph,
+        job.recipe,
+        job.spec_text,
+        out=folder,
+        data_dir=data_dir,
+        resume=resume,
+        device=device,
+        weights=open_weights(weights, base_names(job.graph)) if weights else None,
+        handlers=handlers,
+        log=log,
+        log_every=log_every,
+    )
+    return train_result(job.graph.name, run_training(request, Callback(job.graph.name, progress)))

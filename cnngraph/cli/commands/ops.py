@@ -1,0 +1,103 @@
+"""`cnngraph ops`."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from click.exceptions import Exit
+
+from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_ops
+from cnngraph.cli.messages import complain, count, print_styled, terminal_width
+from cnngraph.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from cnngraph.cli.messages import Styled
+    from cnngraph.ops.op import Op
+
+WIDTH = 100  # of text that goes into a file or a pipe
+
+
+@command(
+    ("cnngraph ops", "all ops, a line for each"),
+    ("cnngraph ops conv", "the manual of one: parameters, defaults, examples"),
+    ("cnngraph ops max_pool avg_pool", "of several"),
+)
+@argument(
+    "names", nargs=-1, metavar="[OP...]", help="An op's name; by default all are listed.", shell_complete=complete_ops
+)
+@plugin_option
+def ops(names: Sequence[str], plugins: tuple[str, ...]) -> None:
+    """Print the operations that a node can name, or the manual of some.
+
+    The manual of an op has its parameters with their defaults, and examples with the shapes that come out.
+    """
+    from cnngraph.cli.reading import find_plugins
+    from cnngraph.ops.registry import builtin_ops, installed_ops, load_ops
+
+    find_plugins(plugins)
+    known = {**builtin_ops(), **load_ops(plugins), **installed_ops()}
+    if unknown := [name for name in names if name not in known]:
+        complain(_unknown(unknown[0], known))
+        raise Exit(1)
+    width = terminal_width() or WIDTH
+    if names:
+        print_styled([line for name in names for line in _manual(known[name], width)][:-1])
+    else:
+        print_styled(_overview(known, width))
+
+
+def _unknown(name: str, known: Mapping[str, object]) -> str:
+    from cnngraph.diagnostics import did_you_mean
+    from cnngraph.ops.registry import called
+
+    other = called(name)
+    meant = f"it is called {other} here" if other else did_you_mean(name, known) or "cnngraph ops lists all"
+    return f"there is no op {name}: {meant}"
+
+
+def _overview(known: Mapping[str, type[Op]], width: int) -> Iterator[Styled]:
+    """The chapters of the manual, a line for each op."""
+    from cnngraph.cli.layout import cut
+    from cnngraph.ops.manual import in_chapters, summary
+
+    longest = max(map(len, known))
+    for chapter, members in in_chapters(known.values()):
+        yield [(chapter, "bold")]
+        for member in members:
+            line: Styled = [(f"  {member.name:<{longest}}   ", "cyan"), (summary(member), "")]
+            yield cut(line, width)
+        yield []
+    yield [(count(len(known), "op"), "bold"), (" · cnngraph ops NAME prints the manual of one", "dim")]
+
+
+def _manual(op: type[Op], width: int) -> Iterator[Styled]:
+    """The manual of one op, and an empty line."""
+    from cnngraph.ops.manual import example_rows, parameter_rows, reads
+
+    yield [(op.name, "bold")]
+    for paragraph in (inspect.getdoc(op) or "").split("\n\n"):
+        yield from ([(line, "")] for line in _wrapped(paragraph, width))
+        yield []
+    yield [(f"{reads(op)}.", "")]
+    yield []
+    parameters = parameter_rows(op)
+    longest = max((len(name) for name, *_ in parameters), default=0) + 5
+    for name, takes, default, doc in parameters:
+        values = f"{takes}; {f'by default {default}' if default else 'must be given'}"
+        first, *rest = [*_wrapped(values, width - longest), *_wrapped(doc, width - longest)]
+        yield [(f"  {name:<{longest - 2}}", "cyan"), (first, "")]
+        yield from ([(" " * longest + line, "")] for line in rest)
+    if parameters and op.examples:
+        yield []
+    for node, shapes, weights in example_rows(op):
+        yield [(node, "cyan")]
+        yield [("  ", ""), (" · ".join(filter(None, (shapes, weights))), "dim")]
+    yield []
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(24, width))

@@ -1,0 +1,50 @@
+"""Images as a Python program hands them over: files, folders, images of Pillow's, tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
+
+from cnngraph.runs.pictures import find_pictures
+
+ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | Tensor
+
+
+def given_images(images: ImageLike | Iterable[ImageLike]) -> Iterator[Path | Image.Image]:
+    """Each image, those of folders and batches one by one. Raises TypeError or ValueError for what is no image."""
+    several = [images] if isinstance(images, str | os.PathLike | Image.Image | Tensor) else images
+    for image in several:
+        if isinstance(image, Image.Image):
+            yield image
+        elif isinstance(image, Tensor):
+            yield from _from_tensor(image)
+        elif isinstance(image, str | os.PathLike):
+            yield from find_pictures([Path(image)])
+        else:
+            kinds = "a file, a folder, an image of Pillow's or a tensor"
+            raise TypeError(f"an image is {kinds}, not {type(image).__name__}")
+
+
+def _from_tensor(tensor: Tensor) -> Iterator[Image.Image]:
+    """The images of a tensor C×H×W or N×C×H×W: bytes, or fractions from 0 to 1."""
+    if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3) or not tensor.numel():
+        shape = "×".join(map(str, tensor.shape))
+        raise ValueError(f"a tensor of images is C×H×W or N×C×H×W with 1 or 3 channels, not {shape or 'a number'}")
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        low, high = float(tensor.min()), float(tensor.max())
+        if not 0 <= low <= high <= 1:  # NaN, too
+            message = f"a tensor of fractions goes from 0 to 1, this one from {low:g} to {high:g}"
+            raise ValueError(f"{message}: give the image before it is normalised, or bytes (torch.uint8)")
+        tensor = (tensor.float() * 255).round().to(torch.uint8)
+    if tensor.dtype != torch.uint8:
+        raise ValueError(f"a tensor of images is torch.uint8 or of fractions from 0 to 1, not {tensor.dtype}")
+    for image in tensor.reshape(-1, *tensor.shape[-3:]):
+        yield to_pil_image(image)

@@ -1,0 +1,59 @@
+"""A small network, an image set of a few digits, and a run that was trained with them through the API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cnngraph
+from cnngraph.recipe import Recipe
+from cnngraph.train.data.images import Part, Parts
+from cnngraph.train.data.named import EMBEDDED
+from cnngraph.train.data.open import load_parts
+
+SPEC = """
+cnngraph: 1
+name: spots
+input: [1, 28, 28]
+params: {classes: 10, input: 8}
+train: {data: digits, epochs: 2, batch_size: 20, optimizer: {name: adam, lr: 0.01}, device: cpu}
+nodes: [{op: max_pool, kernel: 4}, flatten, {op: linear, out: $input}, relu, {op: linear, out: $classes}]
+"""
+
+
+def tenth(part: Part | None) -> Part | None:
+    return replace(part, indices=part.indices[::10]) if part else None
+
+
+def some(recipe: Recipe, *arguments: Any) -> Parts:
+    """A tenth of each split of the digits; of other data all images."""
+    parts = load_parts(recipe, *arguments)
+    if recipe.data.name != EMBEDDED:
+        return parts
+    train = tenth(parts.train)
+    assert train
+    return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))
+
+
+@pytest.fixture(autouse=True)
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cnngraph.train.run", "cnngraph.runs.evaluated"):
+        monkeypatch.setattr(import_module(module), "load_parts", some)
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The spec, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("spots.yaml").write_text(SPEC, encoding="utf-8")
+    return "spots.yaml"
+
+
+@pytest.fixture
+def result(spec: str) -> cnngraph.TrainResult:
+    """A finished run."""
+    return cnngraph.train(spec, out="run")

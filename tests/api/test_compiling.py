@@ -1,0 +1,120 @@
+"""`load`, `check`, `build` and `render`: what they take, return and raise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+
+import cnngraph
+from cnngraph.render import FORMATS
+from tests.ops.test_registry import PLUGIN
+
+
+def test_params_are_keywords_or_a_mapping(spec: str) -> None:
+    assert cnngraph.load(spec).num_params == 49 * 8 + 8 + 8 * 10 + 10
+    assert cnngraph.load(spec, classes=3, params={"input": 2}).num_params == 49 * 2 + 2 + 2 * 3 + 3
+    with pytest.raises(TypeError, match="classes is given twice"):
+        cnngraph.load(spec, classes=3, params={"classes": 4})
+
+
+def test_the_input_is_replaced(spec: str) -> None:
+    assert cnngraph.load(spec, input=(1, 56, 56)).input_shapes == {"in": (1, 56, 56)}
+    assert cnngraph.load(spec, input=torch.Size([1, 28, 28])).num_params == cnngraph.load(spec).num_params
+    assert cnngraph.build(spec, input=[3, 32, 32])(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+    with pytest.raises(cnngraph.SpecError, match="E"):
+        cnngraph.load(spec, input=(0, 28, 28))
+
+
+def test_numbers_of_numpy_are_numbers(spec: str) -> None:
+    assert cnngraph.load(spec, classes=np.int64(3)).params["classes"] == 3
+    assert cnngraph.load("mobilenet_v2", width=np.float32(0.5)).params["width"] == 0.5
+
+
+def test_an_unknown_param_names_those_that_there_are(spec: str) -> None:
+    with pytest.raises(cnngraph.SpecError) as raised:
+        cnngraph.load(spec, clases=3)
+    assert "classes" in str(raised.value)
+    with pytest.raises(TypeError, match="classes: a spec consists of numbers, strings, lists and mappings, not object"):
+        cnngraph.load(spec, classes=object())
+
+
+def test_a_graph_has_its_values_already(spec: str) -> None:
+    graph = cnngraph.load(spec, classes=3)
+    assert cnngraph.build(graph)(torch.zeros(1, 1, 28, 28)).shape == (1, 3)
+    more: dict[str, Any]
+    for more in ({"classes": 4}, {"input": (1, 28, 28)}, {"plugins": "mine"}):
+        with pytest.raises(TypeError, match="apply to a spec"):
+            cnngraph.build(graph, **more)
+
+
+def test_a_graph_is_one_line(spec: str) -> None:
+    assert repr(cnngraph.load(spec)) == "<Graph spots: 1×28×28 → 10, 490 parameters, 472 MACs, 5 operations>"
+    assert repr(cnngraph.load("googlenet")).startswith("<Graph googlenet: 3×224×224 → 1000 1000 1000, ")
+
+
+def test_plugins_bring_ops(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("more_ops.py").write_text(PLUGIN, encoding="utf-8")
+    monkeypatch.syspath_prepend(Path.cwd())
+    text = "{cnngraph: 1, input: [1, 2, 2], nodes: [shrink]}"
+    Path("net.yaml").write_text(text, encoding="utf-8")
+    assert not cnngraph.check("net.yaml").ok
+    for plugins in ("more_ops", ["more_ops"]):
+        assert [node.op for node in cnngraph.load("net.yaml", plugins=plugins).nodes] == ["shrink"]
+
+
+def test_a_check_has_errors_and_warnings(spec: str) -> None:
+    fine = cnngraph.check(spec)
+    assert (fine.ok, fine.diagnostics, str(fine)) == (True, (), "spots.yaml: ok")
+    fine.raise_for_errors()
+    mismatch = cnngraph.check(spec, classes=3)
+    assert (mismatch.ok, [found.code for found in mismatch.warnings], mismatch.errors) == (True, ["W611"], ())
+    wrong = cnngraph.check(spec, classes=-1)
+    assert (wrong.ok, len(wrong), [found.code for found in wrong]) == (False, 1, ["E205"])
+    assert "E205" in str(wrong)
+    with pytest.raises(cnngraph.SpecError, match="E205"):
+        wrong.raise_for_errors()
+
+
+def test_a_library_of_blocks_is_no_network() -> None:
+    with pytest.raises(cnngraph.SpecError, match="E107"):
+        cnngraph.load(Path(__file__).parents[2] / "specs" / "blocks" / "residual.yaml")
+
+
+@pytest.mark.parametrize(("ending", "format"), FORMATS.items())
+def test_every_format_of_a_drawing(spec: str, ending: str, format: Any) -> None:
+    drawing = cnngraph.render(spec, f"net{ending}", depth=1)
+    assert (drawing.format, drawing.path) == (format, Path(f"net{ending}"))
+    assert Path(f"net{ending}").read_bytes() == drawing.data
+    again = cnngraph.render(cnngraph.load(spec), format=format, depth=1)
+    assert again.data == drawing.data or format == "pdf"  # which says when it was made
+
+
+def test_a_drawing_shows_in_a_notebook(spec: str) -> None:
+    drawing = cnngraph.render(spec)
+    svg = drawing._repr_svg_()
+    assert svg is not None
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert (drawing._repr_png_(), drawing._repr_markdown_()) == (None, None)
+    png = cnngraph.render(spec, format="png")
+    assert (png._repr_png_() or b"")[:4] == b"\x89PNG"
+    with pytest.raises(TypeError, match="png"):
+        str(png)
+    mermaid = cnngraph.render(spec, format="mermaid")
+    assert (mermaid._repr_markdown_() or "").startswith("```mermaid\nflowchart TB\n")
+
+
+def test_a_drawing_that_is_not_meant(spec: str) -> None:
+    more: dict[str, Any]
+    for more in ({"format": "gif"}, {"depth": 0}):
+        with pytest.raises(ValueError, match="must be"):
+            cnngraph.render(spec, **more)
+    with pytest.raises(ValueError, match="must end in"):
+        cnngraph.render(spec, "net.gif")
+    with pytest.raises(ValueError, match="is a file for svg, not for png"):
+        cnngraph.render(spec, "net.svg", format="png")
+    assert not list(Path().glob("net*"))

@@ -1,0 +1,137 @@
+"""`cnngraph ops`, `cnngraph list --blocks` and `cnngraph show` of a library of blocks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cnngraph.blocks import bundled_libraries
+from cnngraph.compilation import compile_text
+from cnngraph.diagnostics import Source
+from cnngraph.fields import fields_of
+from cnngraph.library import block_files
+from cnngraph.ops.registry import builtin_ops
+from tests.cli.conftest import Cli
+from tests.ops.test_registry import PLUGIN
+
+BLOCKS = [
+    pytest.param(library.name, block, id=block.name) for library in bundled_libraries() for block in library.blocks
+]
+
+
+def test_every_op_has_a_line(cli: Cli) -> None:
+    ran = cli("ops")
+    assert (ran.code, ran.err) == (0, "")
+    named = [line.split()[0] for line in ran.out.splitlines() if line.startswith("  ")]
+    assert named == list(builtin_ops())
+    assert f"{len(named)} ops · " in ran.out
+
+
+@pytest.mark.parametrize("name", builtin_ops())
+def test_the_manual_of_an_op(cli: Cli, name: str) -> None:
+    op = builtin_ops()[name]
+    ran = cli("ops", name)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[0] == name
+    starts = [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
+    assert [start for start in starts if start in fields_of(op)] == list(fields_of(op))
+    assert sum(line.startswith(f"{{op: {name}") for line in lines) == len(op.examples)
+    assert max(map(len, lines)) <= 110
+
+
+def test_ops_that_are_not_there(cli: Cli) -> None:
+    for name, meant in (
+        ("Conv2d", "it is called conv here"),
+        ("max_pol", "did you mean max_pool?"),
+        ("xyzzy", "lists"),
+    ):
+        ran = cli("ops", "relu", name)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith(f"error: there is no op {name}: ")
+        assert meant in ran.err
+
+
+def test_ops_of_a_plugin(cli: Cli, folder: Path) -> None:
+    (folder / "plugged.py").write_text(PLUGIN)
+    assert cli("ops", "shrink").code == 1
+    ran = cli("ops", "shrink", "--plugin", "plugged")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "shrink")
+
+
+@pytest.mark.parametrize("name", [name for file in block_files() for name in (file, file.removesuffix(".yaml"))])
+def test_a_library_of_blocks(cli: Cli, folder: Path, name: str) -> None:
+    ran = cli("show", name)
+    assert (ran.code, ran.err) == (0, "")
+    library = name.removesuffix(".yaml") + ".yaml"
+    assert ran.out.startswith(f"{library} · a library of ")
+    assert f"import: [{library}]\n" in ran.out
+    told = json.loads(cli("show", name, "--format", "json").out)
+    assert told["name"] == library
+    for block in told["blocks"]:
+        assert f"\n{block['name']}\n" in ran.out
+        for param, default in block["params"].items():
+            assert f"{param} " in ran.out
+            assert (default or "must be given") in ran.out
+    assert cli("check", name).code == 0
+    assert cli("show", name, "--depth", 1).code == 2
+
+
+@pytest.mark.parametrize(("library", "block"), BLOCKS)
+def test_the_example_of_a_block_is_true(folder: Path, library: str, block: object) -> None:
+    example = block.example  # type: ignore[attr-defined]
+    assert example, "no use of the block compiles"
+    text = (
+        f"{{cnngraph: 1, input: {list(example.reads)}, import: [{library}], "
+        f"nodes: {{x: identity, block: {example.node}}}}}"
+    )
+    made = compile_text(Source("net.yaml", text), folder)
+    assert made.ok
+    assert made.graph
+    assert tuple(made.graph.output_shapes.values()) == example.gives
+    assert made.graph.num_params == example.num_params
+
+
+def test_a_library_of_ones_own(cli: Cli, folder: Path) -> None:
+    (folder / "mine.yaml").write_text(
+        "{cnngraph: 1, about: Mine., blocks: {head: {params: {classes: , act: relu}, "
+        "nodes: [$act, global_avg_pool, {op: linear, out: $classes}]}, odd: {params: {x: }, op: scale, factor: $x.a}}}"
+    )
+    ran = cli("show", "mine.yaml")
+    assert (ran.code, ran.err) == (0, "")
+    assert "import: [mine.yaml]" in ran.out
+    assert "{op: head, classes: 64}" in ran.out
+    assert "64×32×32 → 64, 4,160 parameters" in ran.out
+    head, odd = json.loads(cli("show", "mine.yaml", "--format", "json").out)["blocks"]
+    assert head["params"] == {"classes": None, "act": "relu"}
+    assert odd["example"] is None
+
+
+def test_blocks_are_listed(cli: Cli) -> None:
+    ran = cli("list", "--blocks")
+    assert (ran.code, ran.err) == (0, "")
+    named = [line.split()[0] for line in ran.out.splitlines()[1:-2]]
+    assert named == [param.id for param in BLOCKS]
+    ran = cli("list", "--blocks", "conv*", "basic")
+    assert [line.split()[0] for line in ran.out.splitlines()[1:-2]] == [
+        "conv_bn",
+        "conv1x1",
+        "conv3x3",
+        "basic",
+        "conv_shortcut",
+    ]
+    told = json.loads(cli("list", "--blocks", "squeeze", "--format", "json").out)
+    assert [(each["name"], [block["name"] for block in each["blocks"]]) for each in told] == [
+        ("blocks/squeeze_excite.yaml", ["squeeze_excite"])
+    ]
+    ran = cli("list", "--blocks", "squeze_excite")
+    assert (ran.code, ran.out) == (1, "")
+    assert "did you mean squeeze_excite?" in ran.err
+
+
+def test_the_name_of_a_library_leads_to_it(cli: Cli) -> None:
+    ran = cli("show", "residual")
+    assert ran.code == 1
+    assert "did you mean blocks/residual, the library of blocks?" in ran.err

@@ -1,0 +1,88 @@
+"""Pages of the guide are true: each is run from its first line to its last, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.console import alike, learned, session, steady
+from tests.docs.page import Example, Page
+from tests.library import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = ["guide/how-it-works.md", "guide/from-pytorch.md", "guide/fine-tuning.md", "guide/plugins.md", "python.md"]
+SKIPPED = {"sh", "toml", "py"}  # what is installed, downloaded or written by hand
+
+
+class Run:
+    """A page that is run: its files, its Python session and its commands, in their order."""
+
+    def __init__(self, page: Page, capsys: pytest.CaptureFixture[str], refresh: bool) -> None:
+        self.page, self.capsys, self.refresh = page, capsys, refresh
+        self.namespace: dict[str, object] = {"__name__": "page"}
+
+    def step(self, example: Example) -> None:
+        """Do what a block says, and compare with what stands in it or below."""
+        if example.file:
+            Path(example.file).write_text(example.text, encoding="utf-8")
+        elif example.language == "console":
+            found = session(example.text, self.capsys)
+            same = alike(steady(example.text), steady(found)) if learned(example.text) else found == example.text
+            self.compare(same, f"```console\n{example.text}```", f"```console\n{found}```")
+        elif example.language == "python":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(example.text, f"{self.page.path.name}: {example.name}", "exec"), self.namespace)
+            if example.below is not None:
+                above = f"```python\n{example.text}```\n```text\n"
+                same = printed.getvalue() == example.below
+                self.compare(same, f"{above}{example.below}```", f"{above}{printed.getvalue()}```")
+        else:
+            assert example.language in SKIPPED, example.name
+
+    def compare(self, same: bool, shown: str, found: str) -> None:
+        """What a page shows is what was found, or is made so."""
+        if self.refresh and not same:
+            self.page.refresh(shown, found)
+        else:
+            assert same, found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_true(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    run = Run(Page(DOCS / name), capsys, bool(request.config.getoption("--refresh-golden")))
+    for example in run.page.examples():
+        run.step(example)
+
+
+MARKDOWN = sorted(path for path in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    assert Page(path).dead_links() == []
+
+
+def test_every_page_is_reached() -> None:
+    """From the README, by links."""
+    found, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in found or page.suffix != ".md" or not page.is_file():
+            continue
+        found.add(page)
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            waiting.append((page.parent / target).resolve())
+    assert [path.relative_to(ROOT).as_posix() for path in MARKDOWN if path not in found and "docs" in path.parts] == []
