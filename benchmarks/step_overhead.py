@@ -7,6 +7,7 @@ steps) / (seconds of the bare loop's): of the medians, and of the quartiles belo
 
     python -m benchmarks.step_overhead                    # 6,000 steps of each, half a minute
     python -m benchmarks.step_overhead --steps 20000
+    python -m benchmarks.step_overhead --listening        # with handlers that are called at every step
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,11 +31,10 @@ from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.train import train
+from cnngraph.train import Handler, Job, train
 from cnngraph.train.data.images import InMemory, Parts
 from cnngraph.train.data.open import load_parts
 from cnngraph.train.loop.engine import Run
-from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 
 BOUND = 1.03
@@ -83,17 +84,18 @@ class Turns:
     bare_seconds: list[float] = field(default_factory=list)
     last: float = 0.0  # when the bare loop's latest step ended
 
-    def after(self, end_step: Callable[[Run, int, Engine], None]) -> Callable[[Run, int, Engine], None]:
+    def after(self, end_step: Callable[[Run], bool]) -> Callable[[Run], bool]:
         """What ends a step of the engine, and the bare loop's step after it."""
 
-        def ended(run: Run, step: int, engine: Engine) -> None:
-            end_step(run, step, engine)
+        def ended(run: Run) -> bool:
+            continues = end_step(run)
             now = time.perf_counter()
             self.bare.step()
             then = time.perf_counter()
             self.engine_seconds.append(now - self.last)
             self.bare_seconds.append(then - now)
             self.last = time.perf_counter()
+            return continues
 
         return ended
 
@@ -119,6 +121,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000, help="of each side")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch; one is the least disturbed by others")
+    parser.add_argument("--listening", action="store_true", help="with two handlers that are called at every step")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -128,8 +131,24 @@ def main() -> None:
     Run.end_step = turns.after(Run.end_step)  # type: ignore[method-assign, assignment]
     with tempfile.TemporaryDirectory() as folder:
         place = RunFolder.new(Path(folder), graph.name)
-        result = train(cnngraph.build(graph), recipe, parts, place, network=graph.name, device=CPU, reporter=Silent())
+        handlers = listening() if options.listening else ()
+        result = train(Job(cnngraph.build(graph), recipe, parts, place, graph.name, CPU, handlers=handlers))
     report(turns, result.epochs[0].train.loss, turns.bare.loss.item() / len(parts.train))
+
+
+def listening() -> tuple[Handler, ...]:
+    """Two handlers that are called at every step: one before it, one that takes its loss."""
+    losses: list[Tensor] = []
+    iterations: list[int] = []
+
+    def take_iteration(engine: Engine) -> None:
+        iterations.append(engine.state.iteration)
+
+    def take_loss(engine: Engine) -> None:
+        output: Any = engine.state.output
+        losses[:] = [output["loss"]]
+
+    return (Events.ITERATION_STARTED, take_iteration), (Events.ITERATION_COMPLETED, take_loss)
 
 
 def report(turns: Turns, engine_loss: float, bare_loss: float) -> None:

@@ -22,10 +22,9 @@ from torch.utils.data import DataLoader
 import cnngraph
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
-from cnngraph.train import train
+from cnngraph.train import Job, train
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.open import default_data_dir
-from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 
 
@@ -72,15 +71,8 @@ def on_engine(graph: Graph, recipe: Recipe, parts: Parts) -> Run:
     """Train and evaluate a spec on cnngraph's engine, checkpoints and all; the usual script writes none."""
     torch.manual_seed(recipe.seed)
     with tempfile.TemporaryDirectory() as folder:
-        result = train(
-            cnngraph.build(graph),
-            recipe,
-            parts,
-            RunFolder.new(Path(folder), graph.name),
-            network=graph.name,
-            device=torch.device("cpu"),
-            reporter=Silent(),
-        )
+        place = RunFolder.new(Path(folder), graph.name)
+        result = train(Job(cnngraph.build(graph), recipe, parts, place, graph.name, torch.device("cpu")))
     return Run(result.epochs[-1].seconds, result.accuracy or 0.0)
 
 

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from types import TracebackType
 
 OURS = "cnngraph"
-TITLES = {"torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML"}
+TITLES = {
+    "torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML",
+    "mlflow": "MLflow", "tensorboard": "TensorBoard", "wandb": "W&B",
+}  # fmt: skip
 CORE = ("click", "jsonschema", "networkx", "rich", "yaml")  # modules of what pip always installs with cnngraph
 EXTRAS = {  # modules of each extra in pyproject.toml
     "train": ("torch", "torchvision", "ignite", "safetensors", "numpy", "matplotlib", "PIL", "filelock"),

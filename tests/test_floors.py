@@ -87,9 +87,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 MAX_FILE, MAX_FUNCTION = 400, 60  # lines
 LONG_FILES: dict[str, str] = {}
-LONG_FUNCTIONS: dict[str, str] = {
-    "train/run.py: run_training": "the order of a run's start, read from top to bottom",
-}
+LONG_FUNCTIONS = {"api/training.py: train": "twenty arguments, each with its line, and their documentation"}
 
 
 def test_files_and_functions_are_short() -> None:

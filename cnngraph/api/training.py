@@ -28,7 +28,9 @@ from cnngraph.language.load import Override
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterable
+
+    from cnngraph.train.loop.handlers import Handler
 
 
 @explained()
@@ -46,7 +48,9 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     device: str | None = None,
-    tensorboard: bool = False,
+    handlers: Iterable[Handler] = (),
+    log: Iterable[str] = (),
+    log_every: int | None = None,
     progress: ProgressCallback = ignore_progress,
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
@@ -61,7 +65,11 @@ def train(
     `weights` are initial weights, as in `load_weights`. `data_dir` is the folder of image sets, or the folder of your
     own images. `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten.
     `resume` is the folder of a run to resume, by its own spec and recipe; only `changes` apply then. `device` is
-    `auto`, `cpu` or `cuda`, by default what the recipe says. `tensorboard` writes the metrics for TensorBoard, too.
+    `auto`, `cpu` or `cuda`, by default what the recipe says.
+
+    `handlers` are attached to the training engine: functions, pairs of an event and a function, and ignite's handlers
+    (see docs/handlers.md). `log` names loggers (`tensorboard`, `mlflow`, …), which log each epoch; with `log_every`
+    also the loss of every so many steps.
 
     `progress` is called with an event for everything that happens; `cnngraph.print_progress` prints a line for each
     epoch. Ctrl-C ends the run with a checkpoint: the result is `interrupted`.
@@ -88,7 +96,9 @@ def train(
         data_dir=None if data_dir is None else Path(data_dir),
         weights=None if weights is None else str(weights),
         device=device,
-        tensorboard=tensorboard,
+        handlers=tuple(handlers),
+        log=(log,) if isinstance(log, str) else tuple(log),
+        log_every=log_every,
         progress=progress,
     )
 
@@ -132,27 +142,30 @@ def run_job(
     data_dir: Path | None,
     weights: str | None,
     device: str | None,
-    tensorboard: bool,
+    handlers: tuple[Handler, ...],
+    log: tuple[str, ...],
+    log_every: int | None,
     progress: ProgressCallback,
 ) -> TrainResult:
     """Train what a job says; see `train`."""
     require_extra("train")  # some of it is needed at the end only
     from cnngraph.api.reporting import Callback, train_result
     from cnngraph.backend import open_weights
-    from cnngraph.train import run_training
+    from cnngraph.train import Request, run_training
 
     for warning in job.warnings:
         progress(Note(str(warning)))
-    result = run_training(
+    request = Request(
         job.graph,
         job.recipe,
-        spec_text=job.spec_text,
+        job.spec_text,
         out=folder,
         data_dir=data_dir,
         resume=resume,
         device=device,
         weights=open_weights(weights, base_names(job.graph)) if weights else None,
-        tensorboard=tensorboard,
-        reporter=Callback(job.graph.name, progress),
+        handlers=handlers,
+        log=log,
+        log_every=log_every,
     )
-    return train_result(job.graph.name, result)
+    return train_result(job.graph.name, run_training(request, Callback(job.graph.name, progress)))

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics.edits import Cause, Fix
 from cnngraph.diagnostics.help import Suggestion
-from cnngraph.diagnostics.repairs import Repair
 from cnngraph.diagnostics.source import Span
 from cnngraph.text import one_line
+
+if TYPE_CHECKING:
+    from cnngraph.diagnostics.repairs import Repair
 
 MAX_UNDERLINED = 160  # characters of a source line that a message shows
 MAX_MISTAKES = 100  # nobody reads more at once

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Cause, Diagnostic, Known, Span, Suggestion
-from cnngraph.diagnostics.repairs import Repair
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference
 from cnngraph.language.names import better_name
 from cnngraph.nearest import nearest
+
+if TYPE_CHECKING:
+    from cnngraph.diagnostics.repairs import Repair
 
 MOST_LISTED = 12  # names of those that are in reach
 NOT_KNOWN_YET = "it is defined further down and reads this node, or its path depends on a shape"

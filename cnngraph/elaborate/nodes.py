@@ -13,7 +13,6 @@ from cnngraph.elaborate.causes import Trace
 from cnngraph.elaborate.check_names import not_meant, unknown_word
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
-from cnngraph.elaborate.repairs import Repairs
 from cnngraph.elaborate.values import Given, Reads, Tensors
 from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
@@ -144,6 +143,8 @@ class Maker:
         try:
             facts = self.facts(op, types)
         except OpError as error:
+            from cnngraph.elaborate.repairs import Repairs  # not needed as long as a network is fine
+
             raise Repairs(self.trace).refusal(error, op, reads, words, span) from None
         names = tuple(self.name_of(ref) for ref in refs)
         self.trace.readers.update({ref.node for ref in refs})

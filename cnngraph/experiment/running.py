@@ -16,7 +16,7 @@ from cnngraph.experiment.plan import Plan, Trial, other_runs
 from cnngraph.launch import Cores
 from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
-from cnngraph.train import Result, run_training
+from cnngraph.train import Request, Result, run_training
 from cnngraph.train.record.progress import Bar, Reporter, Silent, duration
 from cnngraph.train.record.records import Facts, Progress
 from cnngraph.train.record.run_folder import RunFolder
@@ -154,17 +154,17 @@ def _train(
     cores: Callable[[], Cores | None] | None,
 ) -> bool:
     """Train one run, or go on with it; whether Ctrl-C ended it."""
-    return run_training(
+    request = Request(
         trial.graph,
         trial.recipe,
-        spec_text=trial.spec_text,
+        trial.spec_text,
         out=folder.path,
         data_dir=data_dir,
         resume=folder.begun,
         device=device,
-        reporter=reporter,
         cores=cores() if cores else None,
-    ).interrupted
+    )
+    return run_training(request, reporter).interrupted
 
 
 def _label(trial: Trial, plan: Plan) -> str:

@@ -62,7 +62,7 @@ file is whole at any time, and what has happened since the last checkpoint (`sav
 | `best.safetensors` | the weights of the best epoch, where one is chosen |
 | `last.safetensors` | the latest weights |
 | `epoch-0010.safetensors` … | the weights of every so many epochs (`keep_every`) |
-| `tensorboard/` | the figures as TensorBoard reads them, with `--tensorboard` |
+| `tensorboard/` | the metrics as TensorBoard reads them, with `--log tensorboard` |
 | `state.pt` | all that is needed to go on: weights, optimizer, position, random state; reading it runs no code |
 
 **A run knows its images.** Its splits are those that it recorded, whatever is added to the folder later. When a run is

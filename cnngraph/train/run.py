@@ -2,135 +2,266 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from cnngraph.backend import WeightsFile, WeightsReport, check_weights, load_weights, lower, refuse_misfit
-from cnngraph.backend.weights.files import read_weights
-from cnngraph.diagnostics import Diagnostic, SpecError, warnings_of
+from cnngraph.diagnostics import Diagnostic, warnings_of
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores, local_rank
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
-from cnngraph.stored import is_regular_file
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data.changes import same_images
-from cnngraph.train.data.identity import Identity, identity_of
+from cnngraph.train.data.identity import identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, load_parts
 from cnngraph.train.loop.engine import train
+from cnngraph.train.loop.handlers import Handler, check_handlers
+from cnngraph.train.loop.job import Job
+from cnngraph.train.loop.loggers import Logging, check_loggers
 from cnngraph.train.loop.machine import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.loop.patterns import check_patterns
-from cnngraph.train.record import files
-from cnngraph.train.record.progress import Reporter, Showing, Silent, reporter_for
-from cnngraph.train.record.records import Epoch, Facts, Result, settled
-from cnngraph.train.record.run_folder import RESTORE, RunFolder
-from cnngraph.train.record.state import check_documents, check_form, check_recipe, documents_of
-from cnngraph.train.record.tensorboard import with_events
+from cnngraph.train.record.progress import Reporter, Showing, Silent
+from cnngraph.train.record.records import Facts, Result
+from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.record.state import documents_of
 from cnngraph.train.record.trouble import troubles_told
+from cnngraph.train.resuming import Begun, begun_in, first_weights, origin_of
 from cnngraph.train.world import FEWEST, World, joined
 
 
-def run_training(
-    graph: Graph,
-    recipe: Recipe,
-    *,
-    spec_text: str,
-    out: Path | None = None,
-    data_dir: Path | None = None,
-    resume: bool = False,
-    device: str | None = None,
-    weights: WeightsFile | None = None,
-    quiet: bool = False,
-    tensorboard: bool = False,
-    reporter: Reporter | None = None,
-    cores: Cores | None = None,
-) -> Result:
-    """Train a network by a recipe, and write everything about it to a folder of its own.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is trained by what, and how.
 
     `spec_text` is kept as the folder's spec.yaml. `out` is the folder, `runs/<network>-<n>` by default; with
-    `resume` it is the folder of the run to go on with, the latest of this network by default. `data_dir` is where
-    image sets are kept, or the folder of images; a resumed run remembers its own. `weights` are what the network
-    begins with instead of fresh ones; they must fit, but for a classifier with another number of classes. Ctrl-C ends
-    a run with a checkpoint: the result is `interrupted`. With `tensorboard` the figures are written as events, too.
-    `cores` are those that PyTorch's threads may use; without, the number of threads stays what it is.
-    Of several processes that torchrun started each calls this, and has the same result.
-    Raises SpecError for all that is wrong, before the first batch where it can be known then.
+    `resume` it is the folder of the run to resume, the latest of this network by default. `data_dir` is where
+    image sets are kept, or the folder of images; a resumed run remembers its own. `device` replaces the recipe's.
+    `weights` are the initial weights instead of random ones; they must fit, but for a classifier with another number
+    of classes. `cores` are those that PyTorch's threads may use; without, the number of threads stays what it is.
+    `handlers` are attached to the engine, and `log` names loggers, which log each epoch, and with `log_every` also the
+    loss of every so many steps.
     """
-    chosen = choose_device(recipe.device if device is None else device)
+
+    graph: Graph
+    recipe: Recipe
+    spec_text: str
+    out: Path | None = None
+    data_dir: Path | None = None
+    resume: bool = False
+    device: str | None = None
+    weights: WeightsFile | None = None
+    cores: Cores | None = None
+    handlers: tuple[Handler, ...] = ()
+    log: tuple[str, ...] = ()
+    log_every: int | None = None
+
+
+def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
+    """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
+    return misfits(recipe, graph, **images) + check_patterns(recipe, graph)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run is made with; whoever tests it may bring other ones."""
+
+    load_images: Callable[[Recipe, TensorType, Path | None, Note], Parts] = load_parts
+    build: Callable[[Graph], nn.Module] = lower
+    misfits: Callable[..., list[Diagnostic]] = _misfits
+
+
+TOOLS = Tools()
+
+
+def run_training(request: Request, reporter: Reporter | None = None, tools: Tools = TOOLS) -> Result:
+    """Train a network by a recipe, and write everything about it to a folder of its own.
+
+    The reporter is told of progress; none is told where there is none. Ctrl-C ends a run with a checkpoint: the result
+    is `interrupted`. Of several processes that torchrun started each calls this, and has the same result.
+    Raises SpecError for all that is wrong, before the first batch where it can be known then, and PackageError where
+    the package of a logger is missing.
+    """
+    check_handlers(request.handlers)
+    check_loggers(request.log)
+    device = choose_device(request.device or request.recipe.device)
     with (
-        joined(chosen) as world,
-        Showing(_shown(reporter, quiet, tensorboard, world)) as shown,
-        ExitStack() as held,  # the folder: nobody else writes into it from before it is read
+        joined(device) as world,
+        Showing(reporter if reporter and world.leads else Silent()) as shown,
+        ExitStack() as locked,  # the folder: no other process writes into it from before it is read
     ):
-        _refuse([*_misfits(graph, recipe), *check_machine(recipe, chosen), *_too_small(recipe, world)], shown.note)
-        begun = world.from_leader(_begun(out, graph.name, recipe, held) if resume and world.leads else None)
-        if begun and not begun.state:  # it died before its first checkpoint, and begins as it began
-            weights = first_weights(begun)
-        report = _fitting(weights, graph) if weights else None
-        data_dir = data_dir_of(data_dir, begun.data_dir if begun else None)
-        parts = _load_in_turn(world, recipe, next(iter(graph.inputs.values())), data_dir, shown.note)
-        root = data_root(recipe, data_dir)
-        if begun and begun.identity:
-            parts = same_images(begun.folder.path, begun.identity, parts, root, bool(begun.state), shown.note)
-        announce(parts, shown.note)
-        known = _misfits(graph, recipe)
-        images = _misfits(graph, recipe, shape=parts.shape, classes=len(parts.classes), count=len(parts.train))
-        _refuse([each for each in images if each not in known], shown.note)
-        recipe = with_figures(recipe, parts.train, shown.note)
-        with reproducible(chosen, recipe.seed, recipe.deterministic):
-            model = lower(graph)
-            if report and weights:
-                load_weights(model, weights)
-                fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
-                shown.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
-            made = world.from_leader(None if begun or not world.leads else RunFolder.new(out, graph.name))
-            folder = replace(begun.folder if begun else made, writes=world.leads)
-            if not begun:
-                held.enter_context(folder.held())
-            state = begun.state if begun else None
-            threads = settle_threads(cores, state.get("threads") if state else None)
+        start = Start(request, device, world, shown, tools)
+        start.check()
+        resumed = start.resumed(locked)
+        weights, report = start.initial_weights(resumed)
+        parts, root = start.images(resumed)
+        recipe = with_figures(request.recipe, parts.train, shown.note)
+        with reproducible(device, recipe.seed, recipe.deterministic):
+            model = start.model(weights, report)
+            folder = start.folder(resumed, locked)
+            state = resumed.state if resumed else None
+            threads = settle_threads(request.cores, state.get("threads") if state else None)
             with troubles_told(folder):
-                identity = begun.identity if begun and state else None
-                if not state:
-                    identity = identity_of(parts, root) if world.leads else None
-                    folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
-                    origin = _origin(weights, report)
-                    folder.begin(spec_text, recipe, str(chosen), data_dir, origin, world.size)
-                folder.save_broken(parts.broken)
-                done = state["done"] if state else 0
-                shown.begin(_facts(graph, recipe, parts, chosen, threads, folder, done, world.size))
-                result = train(
-                    model,
-                    recipe,
-                    parts,
-                    folder,
-                    network=graph.name,
-                    device=chosen,
-                    reporter=shown,
-                    state=state,
-                    world=world,
-                    images=identity.sha256 if identity else None,
-                    documents=documents_of(folder.path, recipe) if world.leads else {},
-                )
-                broken = {name for each in world.all(parts.broken) for name in each}
-                folder.save_broken(sorted(broken))
-                if broken:
-                    shown.note(f"images that cannot be read and were skipped: {len(broken):,}, see skipped.txt")
+                sha256 = start.write(resumed, folder, recipe, parts, root, origin_of(weights, report))
+                shown.begin(start.facts(recipe, parts, threads, folder, state["done"] if state else 0))
+                result = train(start.job(model, recipe, parts, folder, sha256), state)
+                start.save_broken(parts, folder)
                 return result
 
 
-def _shown(reporter: Reporter | None, quiet: bool, tensorboard: bool, world: World) -> Reporter:
-    """Who tells of the run: of several processes the leader alone."""
-    return with_events(reporter or reporter_for(quiet), tensorboard) if world.leads else Silent()
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What happens before the first step, in order. All processes of a world do it."""
+
+    request: Request
+    device: torch.device
+    world: World
+    reporter: Reporter
+    tools: Tools
+
+    def check(self) -> None:
+        """Raise SpecError for what can be known before anything is read."""
+        graph, recipe = self.request.graph, self.request.recipe
+        misfits, machine = self.tools.misfits(graph, recipe), check_machine(recipe, self.device)
+        self.refuse([*misfits, *machine, *_too_small(recipe, self.world)])
+
+    def refuse(self, found: Iterable[Diagnostic]) -> None:
+        """Raise SpecError where there is an error. Warnings are reported, and keep nothing from being trained."""
+        for warning in warnings_of(found):
+            self.reporter.note(str(warning))
+
+    def resumed(self, locked: ExitStack) -> Begun | None:
+        """The run to resume, None for a new one."""
+        request = self.request
+        found = None
+        if request.resume and self.world.leads:
+            found = begun_in(request.out, request.graph.name, request.recipe, locked)
+        return self.world.from_leader(found)
+
+    def initial_weights(self, resumed: Begun | None) -> tuple[WeightsFile | None, WeightsReport | None]:
+        """The weights to begin with, if not random ones, and what becomes of them.
+
+        A run that died before its first checkpoint begins with those that it was given then.
+        Raises SpecError (E706) where they do not fit.
+        """
+        weights = first_weights(resumed) if resumed and not resumed.state else self.request.weights
+        if weights is None:
+            return None, None
+        report = check_weights(weights, self.request.graph)
+        refuse_misfit(report, self.request.graph.name)
+        return weights, report
+
+    def images(self, resumed: Begun | None) -> tuple[Parts, Path]:
+        """The images, and the folder that they are in. Raises SpecError where they are not what they have to be.
+
+        On each machine one process looks for them first, since it may have to download them.
+        """
+        graph, recipe, note = self.request.graph, self.request.recipe, self.reporter.note
+        data_dir = self.data_dir(resumed)
+        if local_rank():
+            self.world.wait()
+        parts = self.tools.load_images(recipe, next(iter(graph.inputs.values())), data_dir, note)
+        if not local_rank():
+            self.world.wait()
+        root = data_root(recipe, data_dir)
+        if resumed and resumed.identity:
+            parts = same_images(resumed.folder.path, resumed.identity, parts, root, bool(resumed.state), note)
+        announce(parts, note)
+        found = {"shape": parts.shape, "classes": len(parts.classes), "count": len(parts.train)}
+        known = self.tools.misfits(graph, recipe)
+        self.refuse(each for each in self.tools.misfits(graph, recipe, **found) if each not in known)
+        return parts, root
+
+    def data_dir(self, resumed: Begun | None) -> Path | None:
+        """The data folder that was given now, or when the run began."""
+        return data_dir_of(self.request.data_dir, resumed.data_dir if resumed else None)
+
+    def model(self, weights: WeightsFile | None, report: WeightsReport | None) -> nn.Module:
+        """The network with its initial weights."""
+        model = self.tools.build(self.request.graph)
+        if weights and report:
+            load_weights(model, weights)
+            fresh = f", {', '.join(report.fresh_layers)} fresh" if report.fresh else ""
+            self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
+        return model
+
+    def folder(self, resumed: Begun | None, locked: ExitStack) -> RunFolder:
+        """The run's folder, which is made here where the run is a new one. The leader writes into it."""
+        if resumed:
+            return replace(resumed.folder, writes=self.world.leads)
+        made = RunFolder.new(self.request.out, self.request.graph.name) if self.world.leads else None
+        folder = replace(self.world.from_leader(made), writes=self.world.leads)
+        locked.enter_context(folder.held())
+        return folder
+
+    def write(
+        self,
+        resumed: Begun | None,
+        folder: RunFolder,
+        recipe: Recipe,
+        parts: Parts,
+        root: Path,
+        origin: dict[str, Any] | None,
+    ) -> str | None:
+        """Write what the run is about, unless it has a state. Returns the digest of the images, if it is known here."""
+        identity = resumed.identity if resumed else None
+        if not resumed or not resumed.state:
+            identity = identity_of(parts, root) if self.world.leads else None
+            folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
+            device, data_dir = str(self.device), self.data_dir(resumed)
+            folder.begin(self.request.spec_text, recipe, device, data_dir, origin, self.world.size)
+        folder.save_broken(parts.broken)
+        return identity.sha256 if identity else None
+
+    def job(self, model: nn.Module, recipe: Recipe, parts: Parts, folder: RunFolder, images: str | None) -> Job:
+        """What the loop is given."""
+        request = self.request
+        return Job(
+            model,
+            recipe,
+            parts,
+            folder,
+            network=request.graph.name,
+            device=self.device,
+            reporter=self.reporter,
+            world=self.world,
+            images=images,
+            documents=documents_of(folder.path, recipe) if self.world.leads else {},
+            handlers=(*(Logging(name, request.log_every) for name in request.log), *request.handlers),
+        )
+
+    def facts(self, recipe: Recipe, parts: Parts, threads: str, folder: RunFolder, resumed_at: int) -> Facts:
+        """What a person is told at the beginning."""
+        graph, processes = self.request.graph, self.world.size
+        named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+        where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else threads
+        return Facts(
+            network=graph.name,
+            parameters=graph.num_params,
+            data=title_of(recipe),
+            parts={name: len(part) for name, part in named.items() if part},
+            device=where if processes == 1 else f"{processes} processes, each on {where}",
+            epochs=recipe.epochs,
+            folder=folder.path,
+            resumed_at=resumed_at,
+        )
+
+    def save_broken(self, parts: Parts, folder: RunFolder) -> None:
+        """Write which images were skipped, by any of the processes."""
+        broken = {name for names in self.world.all(parts.broken) for name in names}
+        folder.save_broken(sorted(broken))
+        if broken:
+            self.reporter.note(f"images that cannot be read and were skipped: {len(broken):,}, see skipped.txt")
 
 
 def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
@@ -142,118 +273,6 @@ def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
     return [Diagnostic("E636", message, help=f"--set train.batch_size={least} is the least")]
 
 
-def _load_in_turn(world: World, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note) -> Parts:
-    """The images of a run. On each machine one process looks for them first, since it may have to download them."""
-    if local_rank():
-        world.wait()
-    parts = load_parts(recipe, wanted, data_dir, note)
-    if not local_rank():
-        world.wait()
-    return parts
-
-
-def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
-    """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
-    return misfits(recipe, graph, **images) + check_patterns(recipe, graph)
-
-
-def _fitting(weights: WeightsFile, graph: Graph) -> WeightsReport:
-    """What becomes of the weights. Raises SpecError (E706) where they do not fit."""
-    report = check_weights(weights, graph)
-    refuse_misfit(report, graph.name)
-    return report
-
-
-def _origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[str, Any] | None:
-    """Which weights a run began with, for its folder."""
-    if weights is None or report is None:
-        return None
-    return {
-        "file": weights.name,
-        "path": str(weights.path.resolve()),
-        "sha256": _digest(weights.path),
-        "loaded": len(report.loaded),
-        "fresh": report.fresh_layers,
-    }
-
-
-def first_weights(begun: Begun) -> WeightsFile | None:
-    """The weights that a run began with. Raises SpecError (E631) where they are not what they were."""
-    origin = begun.weights
-    if origin is None:
-        return None
-    path = Path(origin["path"])
-    if not is_regular_file(path) or _digest(path) != origin["sha256"]:
-        message = (
-            f"the run in {begun.folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
-        )
-        raise SpecError([Diagnostic("E631", message, help="begin a new one without --resume")])
-    return read_weights(path, origin["file"])
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A run to go on with: its folder, what it was given, and what it saved last, None where it saved nothing yet."""
-
-    folder: RunFolder
-    data_dir: Path | None
-    weights: dict[str, Any] | None
-    state: dict[str, Any] | None
-    identity: Identity | None = None
-
-
-def _begun(out: Path | None, network: str, recipe: Recipe, held: ExitStack) -> Begun:
-    """The run in a folder, which is held from now on. Raises SpecError (E631) where there is nothing left to do."""
-    folder = RunFolder.existing(out, network)
-    held.enter_context(folder.held())
-    identity = folder.identity()
-    if not folder.state.exists() and not folder.last.exists():  # the state is written before any weights
-        return Begun(folder, folder.data_dir, folder.weights, None, identity)
-    state = files.read_state(folder.state)
-    check_form(state, folder.state)
-    check_recipe(state, recipe)
-    if state["data"] != (identity.sha256 if identity else None):
-        message = f"{folder.state} and {folder.path / 'data.json'} are of different runs"
-        raise SpecError([Diagnostic("E645", message, help=RESTORE)])
-    check_documents(state["documents"], folder.path, recipe, RESTORE)
-    stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
-    if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
-        help = f"--set train.epochs={2 * recipe.epochs} trains it further"
-        if stopped:
-            help = "--set train.early_stopping=none trains it further"
-        raise SpecError([Diagnostic("E631", f"the run in {folder.path} is finished", help=help)])
-    return Begun(folder, folder.data_dir, folder.weights, state, identity)
-
-
-def _facts(
-    graph: Graph,
-    recipe: Recipe,
-    parts: Parts,
-    device: torch.device,
-    threads: str,
-    folder: RunFolder,
-    resumed_at: int,
-    processes: int,
-) -> Facts:
-    named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else threads
-    return Facts(
-        network=graph.name,
-        parameters=graph.num_params,
-        data=title_of(recipe),
-        parts={name: len(part) for name, part in named.items() if part},
-        device=where if processes == 1 else f"{processes} processes, each on {where}",
-        epochs=recipe.epochs,
-        folder=folder.path,
-        resumed_at=resumed_at,
-    )
-
-
 def title_of(recipe: Recipe) -> str:
     """What a person calls the images."""
     match recipe.data:
@@ -262,9 +281,3 @@ def title_of(recipe: Recipe) -> str:
         case ImageNet():
             return "ImageNet"
     return "image folder"
-
-
-def _refuse(diagnostics: list[Diagnostic], note: Note) -> None:
-    """Raise SpecError where there is an error; else report the warnings."""
-    for warning in warnings_of(diagnostics):
-        note(str(warning))

@@ -68,13 +68,13 @@ class World:
         total: Tensor = idist.all_reduce(numbers.clone())  # type: ignore[assignment]
         return total
 
-    def agree(self, *wishes: bool) -> tuple[bool, ...]:
-        """Of each wish, whether any process has it."""
+    def agree(self, *wishes: int) -> tuple[int, ...]:
+        """Of each wish (a truth value, or a number up to 255) the greatest that any process has."""
         if self.control is None:
             return wishes
         told = torch.tensor(wishes, dtype=torch.uint8)
         dist.all_reduce(told, dist.ReduceOp.MAX, group=self.control)
-        return tuple(map(bool, told.tolist()))
+        return tuple(told.tolist())
 
     def from_leader(self, value: T | None) -> T:
         """What the leader has, for all."""

@@ -39,7 +39,7 @@ def test_an_unknown_param_names_those_that_there_are(spec: str) -> None:
     with pytest.raises(cnngraph.SpecError) as raised:
         cnngraph.load(spec, clases=3)
     assert "classes" in str(raised.value)
-    with pytest.raises(TypeError, match="classes: .* not object"):
+    with pytest.raises(TypeError, match=r"classes: .* not object"):
         cnngraph.load(spec, classes=object())
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +16,10 @@ from typing import Any
 import pytest
 
 import cnngraph
+from cnngraph import packages
 from cnngraph.recipe import load_recipe
+from cnngraph.train import Reporter, Request
+from cnngraph.train.record.progress import Silent
 from tests.cli.conftest import Cli
 from tests.library import ROOT, network
 
@@ -39,8 +44,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the command asks of the trainer, which does nothing here."""
     asked: dict[str, Any] = {}
 
-    def run_training(graph: object, recipe: object, **options: object) -> SimpleNamespace:
-        asked.update(graph=graph, recipe=recipe, **options)
+    def run_training(request: Request, reporter: Reporter) -> SimpleNamespace:
+        asked.update({field.name: getattr(request, field.name) for field in dataclasses.fields(request)})
+        asked["quiet"] = type(reporter) is Silent
         return SimpleNamespace(interrupted=False)
 
     monkeypatch.setattr(import_module("cnngraph.train"), "run_training", run_training)
@@ -263,3 +269,85 @@ def test_of_two_processes_one_tells_what_is_wrong(tiny: str, folder: Path, mista
     assert done.stderr.count("error[") == 1
     assert ("E636" in done.stderr) == (mistake == "batch_size")
     assert not (folder / "run").exists()
+
+
+HANDLERS = """
+from ignite.engine import Events
+
+def count(training):
+    training.trainer.add_event_handler(Events.EPOCH_COMPLETED, write, training.folder / "epochs.txt")
+
+def write(engine, path):
+    with path.open("a") as file:
+        file.write(f"{engine.state.epoch} {engine.state.iteration}\\n")
+
+def fail(engine):
+    raise ValueError("no more")
+
+failing = (Events.ITERATION_COMPLETED, fail)
+"""
+
+
+def test_a_handler_of_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+    (folder / "train_handlers.py").write_text(HANDLERS)
+    assert cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:count").code == 0
+    assert (folder / "run" / "epochs.txt").read_text() == "1 27\n2 54\n"
+
+
+def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+    (folder / "train_handlers.py").write_text(HANDLERS)
+    ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
+    assert ran.code == 1
+    assert ran.err == (
+        "error[E649]: the handler fail failed: ValueError: no more\n"
+        f"  = raised at {folder / 'train_handlers.py'}:12\n"
+        "  help: correct the handler\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (
+            ["--handler", "train_handlers:cuont"],
+            1,
+            "error[E649]: train_handlers has no cuont\n  help: did you mean count?",
+        ),
+        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
+        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),
+        (
+            ["--handler", "train_handlers:__name__"],
+            1,
+            "error[E649]: 'train_handlers' is not a handler: it is of type str",
+        ),
+        (["--handler", "count"], 2, "error: --handler must be MODULE:NAME, as in my_handlers:log_rate, got count"),
+        (["--log", "tensorbord"], 2, "error: "),
+        (["--log-every", "10"], 2, "error: --log-every needs a logger: --log tensorboard"),
+    ],
+)
+def test_wrong_handlers_and_loggers(
+    cli: Cli, tiny: str, folder: Path, fresh_modules: None, options: list[str], code: int, message: str
+) -> None:
+    (folder / "train_handlers.py").write_text(HANDLERS)
+    ran = cli("train", tiny, "--out", "run", *options)
+    assert ran.code == code
+    assert ran.err.startswith(message)
+    assert not (folder / "run").exists()
+
+
+def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = packages._is_there
+    monkeypatch.setattr(packages, "_is_there", lambda module: module != "wandb" and there(module))
+    ran = cli("train", tiny, "--out", "run", "--log", "wandb")
+    assert ran.code == 1
+    assert ran.err.startswith("error: W&B is not installed\n")
+    assert "pip install wandb" in ran.err
+    assert not (folder / "run").exists()
+
+
+@pytest.fixture
+def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Modules of the working folder are imported anew, and forgotten."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    sys.modules.pop("train_handlers", None)

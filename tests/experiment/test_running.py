@@ -18,8 +18,8 @@ from cnngraph.experiment.reading import load_experiment
 from cnngraph.experiment.report import write_report
 from cnngraph.experiment.results import results, spread
 from cnngraph.experiment.running import Printed, run_experiment
+from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
-from cnngraph.train import run_training
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.open import load_parts
 
@@ -108,12 +108,12 @@ def test_what_is_finished_is_kept_and_what_is_not_goes_on(
     whole = results(planned(), Path("whole"))
     train, count = run_training, 0
 
-    def stopping(*arguments: object, **options: object) -> object:
+    def stopping(request: Request, reporter: Reporter) -> Result:
         nonlocal count
         count += 1
         if count == 2:
-            options["reporter"].evaluating = lambda part: signal.raise_signal(signal.SIGINT)  # type: ignore[attr-defined]
-        return train(*arguments, **options)  # type: ignore[arg-type]
+            reporter.evaluating = lambda part: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
+        return train(request, reporter)
 
     monkeypatch.setattr(running, "run_training", stopping)
     assert run_experiment(planned(), ROOT).interrupted

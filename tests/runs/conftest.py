@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 import cnngraph
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.recipe import Recipe, load_recipe
-from cnngraph.train import run as running
-from cnngraph.train import run_training
+from cnngraph.train import Request, run_training
 from cnngraph.train.data.images import Part, Parts
 from cnngraph.train.data.named import EMBEDDED
 from cnngraph.train.data.open import load_parts
+from cnngraph.train.run import Tools
 from tests.cli.conftest import cli, folder  # noqa: F401
 
 SPEC = """
@@ -70,10 +70,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "spots.yaml").write_text(SPEC)
     graph = cnngraph.load(place / "spots.yaml")
     (place / "spots.yaml").unlink()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "load_parts", some)
-        result = run_training(graph, recipe(), spec_text=SPEC, out=place / "run", quiet=True, device="cpu")
-    return result.folder
+    request = Request(graph, recipe(), SPEC, out=place / "run", device="cpu")
+    return run_training(request, tools=Tools(load_images=some)).folder
 
 
 def without_facts(weights: Path) -> None:

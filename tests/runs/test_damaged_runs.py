@@ -24,10 +24,10 @@ from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
 from cnngraph.stored import read_document, schema_of
-from cnngraph.train import run as running
-from cnngraph.train import run_training
+from cnngraph.train import Request, run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
 from tests.runs.conftest import some, without_facts
 
@@ -93,7 +93,7 @@ def resume(run: Path) -> None:
     """Resume a finished run, which is refused at the end. Raises SpecError."""
     opened = FinishedRun.open(run)
     spec = (run / "spec.yaml").read_text()
-    run_training(load(run / "spec.yaml"), opened.recipe, spec_text=spec, out=run, resume=True, quiet=True)
+    run_training(Request(load(run / "spec.yaml"), opened.recipe, spec, out=run, resume=True))
 
 
 def refusal(act: Callable[..., None], *arguments: Path) -> str | None:
@@ -217,7 +217,7 @@ def test_weights_of_another_run_are_refused(cli: Cli, trained: Path, tmp_path: P
     """They fit the network, and are of another one."""
     (tmp_path / "net.yaml").write_text((trained / "spec.yaml").read_text().replace("relu1: relu", "relu1: tanh"))
     graph, other = load(tmp_path / "net.yaml"), tmp_path / "other"
-    run_training(graph, FinishedRun.open(trained).recipe, spec_text=(tmp_path / "net.yaml").read_text(), out=other)
+    run_training(Request(graph, FinishedRun.open(trained).recipe, (tmp_path / "net.yaml").read_text(), out=other))
     shutil.copy(other / "best.safetensors", trained / "best.safetensors")
     ran = cli("evaluate", trained)
     assert (ran.code, ran.out) == (1, "")
@@ -371,9 +371,9 @@ def test_a_state_of_the_future_is_refused(trained: Path) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES[:12], ids=lambda value: repr(value)[:20])
-def test_a_state_that_somebody_made(trained: Path, monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
+def test_a_state_that_somebody_made(trained: Path, value: Any) -> None:
     """Its checksum is right, and its values are anything."""
-    monkeypatch.setattr(running, "load_parts", some)
+    tools = Tools(load_images=some)
     state = read_state(trained / "state.pt")
     recipe = replace(FinishedRun.open(trained).recipe, epochs=3)
     spec, graph = (trained / "spec.yaml").read_text(), load(trained / "spec.yaml")
@@ -381,7 +381,7 @@ def test_a_state_that_somebody_made(trained: Path, monkeypatch: pytest.MonkeyPat
         write_state(trained / "state.pt", {**state, key: value})
         before = (trained / "state.pt").read_bytes()
         with pytest.raises(SpecError):
-            run_training(graph, recipe, spec_text=spec, out=trained, resume=True, quiet=True, device="cpu")
+            run_training(Request(graph, recipe, spec, out=trained, resume=True, device="cpu"), tools=tools)
         assert (trained / "state.pt").read_bytes() == before
 
 

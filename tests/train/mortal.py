@@ -22,10 +22,10 @@ from cnngraph.diagnostics import Source, SpecError
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe
 from cnngraph.run_files import LOCK
-from cnngraph.train import run as running
-from cnngraph.train import run_training
+from cnngraph.train import Handler, Request, run_training
 from cnngraph.train.record import files
 from cnngraph.train.record import run_folder as run_folders
+from cnngraph.train.run import Tools
 from tests.train.support import stripe_parts
 
 SPEC = """\
@@ -100,24 +100,31 @@ class Death:
             os.replace = dies(os.replace, True)
 
 
-def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC) -> None:
+def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tuple[Handler, ...] = ()) -> None:
     """Train into a folder, from where the last process there died."""
     torch.set_num_threads(1)
     graph = compile_text(Source("mortal.yaml", spec), folder).graph
     assert graph
-    running.load_parts = lambda *arguments: stripe_parts()  # type: ignore[attr-defined]
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
     files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
     begun = (folder / "spec.yaml").is_file()
-    run_training(graph, recipe, spec_text=spec, out=folder, resume=begun, quiet=True)
+    tools = Tools(load_images=lambda *arguments: stripe_parts())
+    run_training(Request(graph, recipe, spec, out=folder, resume=begun, handlers=handlers), tools=tools)
 
 
-def _live_and_die(folder: Path, recipe: Recipe, death: Death | None, spec: str, variables: dict[str, str]) -> None:
+def _live_and_die(
+    folder: Path,
+    recipe: Recipe,
+    death: Death | None,
+    spec: str,
+    variables: dict[str, str],
+    handlers: tuple[Handler, ...],
+) -> None:
     os.environ.update(variables)
     if death:
         death.prepare()
     try:
-        live(folder, recipe, spec)
+        live(folder, recipe, spec, handlers)
     except SpecError as error:
         sys.exit(error.diagnostics[0].code)
 
@@ -128,19 +135,26 @@ def start(
     death: Death | None = None,
     spec: str = SPEC,
     variables: dict[str, str] | None = None,
+    handlers: tuple[Handler, ...] = (),
 ) -> Any:
     """A process that trains."""
-    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, variables or {}))
+    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, variables or {}, handlers))
     process.start()
     return process
 
 
 def start_together(
-    size: int, folder: Path, recipe: Recipe = RECIPE, death: Death | None = None, spec: str = SPEC
+    size: int,
+    folder: Path,
+    recipe: Recipe = RECIPE,
+    death: Death | None = None,
+    spec: str = SPEC,
+    handlers: tuple[Handler, ...] = (),
 ) -> list[Any]:
     """Processes that train one network; the first is the one that dies."""
     return [
-        start(folder, recipe, None if number else death, spec, each) for number, each in enumerate(surroundings(size))
+        start(folder, recipe, None if number else death, spec, each, handlers)
+        for number, each in enumerate(surroundings(size))
     ]
 
 

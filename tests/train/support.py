@@ -6,19 +6,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.train import Result, train
+from cnngraph.train import Handler, Job, Request, Result, run_training, train
 from cnngraph.train.data.images import InMemory, Part, Parts
 from cnngraph.train.record.files import read_state
 from cnngraph.train.record.progress import Reporter, Silent
 from cnngraph.train.record.records import Epoch, Facts, Progress
 from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.run import TOOLS, Tools
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(
@@ -125,12 +128,13 @@ def run(
     network: nn.Module | None = None,
     reporter: Reporter | None = None,
     resume: bool = False,
+    handlers: tuple[Handler, ...] = (),
     **changes: object,
 ) -> Result:
     """Train a small network into a folder."""
     folder.mkdir(exist_ok=True)
     place = RunFolder(folder)
-    return train(
+    job = Job(
         network or small_network(),
         replace(recipe, **changes),  # type: ignore[arg-type]
         parts or stripe_parts(),
@@ -138,5 +142,19 @@ def run(
         network="small",
         device=CPU,
         reporter=reporter or Silent(),
-        state=read_state(place.state) if resume else None,
+        handlers=handlers,
     )
+    return train(job, read_state(place.state) if resume else None)
+
+
+def train_graph(
+    graph: Graph,
+    recipe: Recipe,
+    *,
+    spec_text: str = "",
+    reporter: Reporter | None = None,
+    tools: Tools = TOOLS,
+    **options: Any,
+) -> Result:
+    """Train a network by a recipe, as the command does."""
+    return run_training(Request(graph, recipe, spec_text, **options), reporter, tools)

@@ -15,12 +15,11 @@ from PIL import Image
 
 import cnngraph
 from cnngraph import SpecError
-from cnngraph.train import run as running
-from cnngraph.train import run_training
 from cnngraph.train.data.images import InMemory, Parts
 from cnngraph.train.record.files import read_weights
+from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
-from tests.train.support import RECIPE, stripe_parts
+from tests.train.support import RECIPE, stripe_parts, train_graph
 
 SPEC = """\
 cnngraph: 1
@@ -323,17 +322,16 @@ def relabelled(parts: Parts) -> Parts:
         (lambda parts: replace(parts, classes=tuple("abdc")), "the classes are in another order: a, b, c, d became"),
     ],
 )
-def test_another_version_of_a_named_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Parts], Parts], said: str
-) -> None:
+def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Parts], Parts], said: str) -> None:
     (tmp_path / "net.yaml").write_text(SPEC.replace("out: 3", "out: 4").partition("train:")[0])
     graph = cnngraph.load(tmp_path / "net.yaml")
-    monkeypatch.setattr(running, "load_parts", lambda *arguments: stripe_parts())
-    monkeypatch.setattr(running, "_misfits", lambda *arguments, **images: [])
-    run_training(graph, replace(RECIPE, epochs=1), spec_text=SPEC, out=tmp_path / "run", quiet=True)
-    monkeypatch.setattr(running, "load_parts", lambda *arguments: change(stripe_parts()))
+    before, after = (
+        Tools(load_images=load, misfits=lambda *arguments, **images: [])
+        for load in (lambda *arguments: stripe_parts(), lambda *arguments: change(stripe_parts()))
+    )
+    train_graph(graph, replace(RECIPE, epochs=1), spec_text=SPEC, out=tmp_path / "run", tools=before)
     with pytest.raises(SpecError) as caught:
-        run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", resume=True, quiet=True)
+        train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", resume=True, tools=after)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E644"
     assert any(each.startswith(said) for each in diagnostic.notes)

@@ -24,14 +24,13 @@ from cnngraph.backend.weights.load import save_tensors
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
-from cnngraph.train import run as running
-from cnngraph.train import run_training
 from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.run import Begun, first_weights
+from cnngraph.train.resuming import Begun, first_weights
+from cnngraph.train.run import Tools
 from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
-from tests.train.support import at_batch
+from tests.train.support import at_batch, train_graph
 
 WRITES = 23  # in the whole run, which a test below counts
 
@@ -137,7 +136,7 @@ def test_a_disk_that_is_full_at_any_write(
 @pytest.fixture
 def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Training in this process, which is put in order again afterwards."""
-    for module, name in ((running, "load_parts"), (run_folder, "draw_curves"), (files, "write_figure")):
+    for module, name in ((run_folder, "draw_curves"), (files, "write_figure")):
         monkeypatch.setattr(module, name, getattr(module, name))
     return live
 
@@ -178,7 +177,7 @@ def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
     assert caught.value.diagnostics[0].code == "E631"
 
 
-def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_dies(tmp_path: Path) -> None:
     for number in range(40):
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
     paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))
@@ -191,10 +190,12 @@ def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
     assert graph
-    monkeypatch.setattr(running, "load_parts", lambda *arguments: Parts(tuple("abcd"), part, part, None))
-    monkeypatch.setattr(running, "lower", lambda graph: at_batch(5, kill_one, lower(graph)))
+    tools = Tools(
+        load_images=lambda *arguments: Parts(tuple("abcd"), part, part, None),
+        build=lambda graph: at_batch(5, kill_one, lower(graph)),
+    )
     with pytest.raises(SpecError) as caught:
-        run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", quiet=True)
+        train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", tools=tools)
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"

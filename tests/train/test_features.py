@@ -19,7 +19,6 @@ from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
-from cnngraph.train import run_training
 from cnngraph.train.data.images import Part
 from cnngraph.train.loop.checkpointing import checkpoint_blocks
 from cnngraph.train.loop.learner import Learner
@@ -28,7 +27,7 @@ from cnngraph.train.loop.objective import Objective, class_weights
 from cnngraph.train.loop.patterns import check_patterns
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
-from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes
+from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes, train_graph
 from tests.train.test_engine import figures, press_ctrl_c, same_weights
 
 SPEC = """
@@ -248,7 +247,7 @@ def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(RECIPE, precision="fp16", device="cpu")
     with pytest.raises(cnngraph.SpecError, match="precision fp16 does not work on cpu"):
-        run_training(cnngraph.load(tmp_path / "net.yaml"), recipe, spec_text="", out=tmp_path / "run", quiet=True)
+        train_graph(cnngraph.load(tmp_path / "net.yaml"), recipe, spec_text="", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

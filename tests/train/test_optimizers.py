@@ -12,10 +12,9 @@ import cnngraph
 from cnngraph.diagnostics import Source, Span
 from cnngraph.recipe.optimizers import Group, Sgd
 from cnngraph.recipe.schedules import Step
-from cnngraph.train import run_training
 from cnngraph.train.loop.optimizers import make_optimizer
 from cnngraph.train.loop.patterns import check_patterns
-from tests.train.support import RECIPE, run, small_network
+from tests.train.support import RECIPE, run, small_network, train_graph
 
 SPEC = """
 cnngraph: 1
@@ -114,5 +113,5 @@ def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
 def test_it_is_said_before_a_folder_is_made(tmp_path: Path, network: torch.nn.Module) -> None:
     recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(Group(match="conv2"),)))
     with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match fits no parameter"):
-        run_training(network.graph, recipe, spec_text="", out=tmp_path / "run", quiet=True)  # type: ignore[arg-type]
+        train_graph(network.graph, recipe, spec_text="", out=tmp_path / "run")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()

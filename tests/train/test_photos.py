@@ -15,8 +15,7 @@ from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, load_recipe, read_recipe
 from cnngraph.recipe.augment import Augment, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder, Normalize
-from cnngraph.train import run_training
-from tests.train.support import Remembering
+from tests.train.support import Remembering, train_graph
 
 SPEC = """\
 cnngraph: 1
@@ -62,7 +61,7 @@ def test_broken_files_and_measured_figures_are_written_down(tmp_path: Path, augm
     )
     graph, told = cnngraph.load(tmp_path / "net.yaml"), Remembering()
     places = {"data_dir": tmp_path / "photos", "out": tmp_path / "run"}
-    run_training(graph, recipe, spec_text=SPEC, reporter=told, **places)  # type: ignore[arg-type]
+    train_graph(graph, recipe, spec_text=SPEC, reporter=told, **places)  # type: ignore[arg-type]
     skipped = (tmp_path / "run" / "skipped.txt").read_text(encoding="utf-8").splitlines()
     assert skipped == [str(tmp_path / "photos" / name / "9.jpg") for name in ("ant", "bee")]
     assert any("skipped: 2, see skipped.txt" in note for note in told.notes)
@@ -71,6 +70,6 @@ def test_broken_files_and_measured_figures_are_written_down(tmp_path: Path, augm
     assert kept.normalize.mean == pytest.approx([0.5] * 3, abs=0.05)
     again = Remembering()
     more = replace(kept, epochs=2, workers=1)
-    result = run_training(graph, more, spec_text=SPEC, reporter=again, resume=True, **places)  # type: ignore[arg-type]
+    result = train_graph(graph, more, spec_text=SPEC, reporter=again, resume=True, **places)  # type: ignore[arg-type]
     assert len(result.epochs) == 2
     assert not any("normalize: data" in note for note in again.notes)

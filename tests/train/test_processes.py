@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from ignite.engine import Events
 from torch.distributed.tensor import DTensor
 
 from cnngraph import build
@@ -21,6 +22,7 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
+from cnngraph.train import Training
 from cnngraph.train.loop.learner import Learner
 from cnngraph.train.loop.parallel import blocks_of
 from cnngraph.train.world import joined
@@ -120,6 +122,23 @@ def test_the_end_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E635"
     assert caught.value.speaks
+
+
+def end_in_the_second_process(training: Training) -> None:
+    """A handler that only one of the processes has."""
+    if not training.leads:
+        training.trainer.add_event_handler(Events.ITERATION_COMPLETED(once=5), training.trainer.terminate)
+
+
+def test_a_handler_of_one_process_ends_all_of_them(tmp_path: Path) -> None:
+    folder, handlers = tmp_path / "run", (end_in_the_second_process,)
+    for process in start_together(2, folder, RECIPE, spec=SPEC, handlers=handlers):
+        process.join(60)
+        assert process.exitcode == 0
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["finished"], len(metrics["epochs"])) == (True, 1)
+    train(2, folder, RECIPE, SPEC)
+    assert outcome(folder) == outcome_of_two(tmp_path / "whole")
 
 
 def test_exact_resume(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import hashlib
 import json
 import re
 import signal
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,15 +23,14 @@ from cnngraph.recipe import load_recipe, read_recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.train import run as running
-from cnngraph.train import run_training
 from cnngraph.train.data.images import InMemory, Part, Parts
 from cnngraph.train.data.open import load_parts
 from cnngraph.train.loop.machine import choose_device, devices_here
 from cnngraph.train.record.files import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.run import Tools
 from tests.library import network
-from tests.train.support import RECIPE, Remembering
+from tests.train.support import RECIPE, Remembering, train_graph
 
 SPEC = """
 cnngraph: 1
@@ -51,28 +51,24 @@ def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Graph:
     return cnngraph.load("tiny.yaml")
 
 
-@pytest.fixture
-def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+def some_digits(*arguments: Any) -> Parts:
     """Every tenth of the embedded digits."""
-    whole = load_parts
+    parts = load_parts(*arguments)
 
-    def some(*arguments: object) -> Parts:
-        parts = whole(*arguments)  # type: ignore[arg-type]
+    def tenth(part: Part | None) -> Part | None:
+        return replace(part, indices=part.indices[::10]) if part else None
 
-        def tenth(part: Part | None) -> Part | None:
-            return replace(part, indices=part.indices[::10]) if part else None
-
-        train = tenth(parts.train)
-        assert train
-        return Parts(parts.classes, train, tenth(parts.validation), tenth(parts.test))
-
-    monkeypatch.setattr(running, "load_parts", some)
+    train = tenth(parts.train)
+    assert train
+    return Parts(parts.classes, train, tenth(parts.validation), tenth(parts.test))
 
 
-@pytest.mark.usefixtures("few_digits")
+train_few = partial(train_graph, tools=Tools(load_images=some_digits))
+
+
 def test_a_run_and_its_folder(graph: Graph) -> None:
     told = Remembering()
-    result = run_training(graph, RECIPE, spec_text=SPEC, reporter=told, device="cpu")
+    result = train_few(graph, RECIPE, spec_text=SPEC, reporter=told, device="cpu")
     folder = Path("runs/tiny-1")
     assert result.folder == folder
     assert result.test
@@ -107,91 +103,84 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     model.load_state_dict(read_file_weights(folder / "best.safetensors"))
 
 
-@pytest.mark.usefixtures("few_digits")
 def test_runs_are_counted_and_never_overwritten(graph: Graph) -> None:
     Path("runs/tiny-7").mkdir(parents=True)
     Path("runs/tiny-x").mkdir()
     once = replace(RECIPE, epochs=1)
     for number in (8, 9):
-        assert run_training(graph, once, spec_text=SPEC, quiet=True).folder == Path(f"runs/tiny-{number}")
-    assert run_training(graph, once, spec_text=SPEC, quiet=True, out=Path("a/b")).folder == Path("a/b")
+        assert train_few(graph, once, spec_text=SPEC).folder == Path(f"runs/tiny-{number}")
+    assert train_few(graph, once, spec_text=SPEC, out=Path("a/b")).folder == Path("a/b")
     before = {each: each.read_bytes() for each in Path("a/b").iterdir()}
     with pytest.raises(SpecError, match="no run is overwritten") as caught:
-        run_training(graph, once, spec_text=SPEC, quiet=True, out=Path("a/b"))
+        train_few(graph, once, spec_text=SPEC, out=Path("a/b"))
     assert caught.value.diagnostics[0].code == "E632"
     assert before == {each: each.read_bytes() for each in Path("a/b").iterdir()}
 
 
-@pytest.mark.usefixtures("few_digits")
 def test_ctrl_c_and_resume(graph: Graph) -> None:
     class Stopping(Remembering):
         def epoch(self, *facts: object) -> None:
             signal.raise_signal(signal.SIGINT)
 
     recipe = replace(RECIPE, epochs=3)
-    whole = run_training(graph, recipe, spec_text=SPEC, quiet=True)
-    half = run_training(graph, recipe, spec_text=SPEC, reporter=Stopping())
+    whole = train_few(graph, recipe, spec_text=SPEC)
+    half = train_few(graph, recipe, spec_text=SPEC, reporter=Stopping())
     assert half.interrupted
     told = Remembering()
-    done = run_training(graph, recipe, spec_text=SPEC, resume=True, reporter=told)
+    done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=told)
     assert done.folder == half.folder == Path("runs/tiny-2")
     assert told.began[0].resumed_at > 0
     assert [each.held for each in done.epochs] == [each.held for each in whole.epochs]
     assert done.test == whole.test
     with pytest.raises(SpecError, match="is finished") as caught:
-        run_training(graph, recipe, spec_text=SPEC, resume=True, quiet=True)
+        train_few(graph, recipe, spec_text=SPEC, resume=True)
     assert caught.value.diagnostics[0].help == "--set train.epochs=6 trains it further"
 
 
-@pytest.mark.usefixtures("few_digits")
 def test_a_run_that_stopped_early_is_finished(graph: Graph) -> None:
     recipe = replace(RECIPE, epochs=5, optimizer=Sgd(lr=1e-30), early_stopping=1)
-    stopped = run_training(graph, recipe, spec_text=SPEC, quiet=True)
+    stopped = train_few(graph, recipe, spec_text=SPEC)
     assert len(stopped.epochs) == 2
     with pytest.raises(SpecError, match="is finished") as caught:
-        run_training(graph, recipe, spec_text=SPEC, resume=True, quiet=True)
+        train_few(graph, recipe, spec_text=SPEC, resume=True)
     assert caught.value.diagnostics[0].help == "--set train.early_stopping=none trains it further"
-    done = run_training(graph, replace(recipe, early_stopping=None), spec_text=SPEC, resume=True, quiet=True)
+    done = train_few(graph, replace(recipe, early_stopping=None), spec_text=SPEC, resume=True)
     assert len(done.epochs) == 5
 
 
-@pytest.mark.usefixtures("few_digits")
-def test_a_run_remembers_its_data_folder(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_remembers_its_data_folder(graph: Graph) -> None:
     given: list[object] = []
-    some: Callable[..., Parts] = running.load_parts  # type: ignore[attr-defined]
 
     def remembering(*arguments: object) -> Parts:
         given.append(arguments[2])
-        return some(*arguments)
+        return some_digits(*arguments)
 
-    monkeypatch.setattr(running, "load_parts", remembering)
+    tools = Tools(load_images=remembering)
     once = replace(RECIPE, epochs=1)
-    run_training(graph, once, spec_text=SPEC, data_dir=Path("data"), quiet=True)
-    run_training(graph, replace(once, epochs=2), spec_text=SPEC, resume=True, quiet=True)
+    train_graph(graph, once, spec_text=SPEC, data_dir=Path("data"), tools=tools)
+    train_graph(graph, replace(once, epochs=2), spec_text=SPEC, resume=True, tools=tools)
     assert given == [Path("data"), Path("data").resolve()]
 
 
-@pytest.mark.usefixtures("few_digits")
 def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
-    folder = run_training(graph, RECIPE, spec_text=SPEC, quiet=True).folder
+    folder = train_few(graph, RECIPE, spec_text=SPEC).folder
     before = {each: each.read_bytes() for each in folder.iterdir()}
     other = replace(RECIPE, epochs=3, seed=1)
     with pytest.raises(SpecError, match="its recipe has another seed"):
-        run_training(graph, other, spec_text="another", resume=True, quiet=True)
+        train_few(graph, other, spec_text="another", resume=True)
     assert before == {each: each.read_bytes() for each in folder.iterdir()}
     (folder / "state.pt").write_bytes(b"broken")
     with pytest.raises(SpecError, match=r"state\.pt is damaged"):
-        run_training(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True, quiet=True)
+        train_few(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True)
 
 
-@pytest.mark.usefixtures("few_digits")
 def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     model = cnngraph.build(graph)
     save_weights(model, tmp_path / "begin.safetensors")
     weights = read_weights(tmp_path / "begin.safetensors")
     still = replace(RECIPE, epochs=1, optimizer=Sgd(lr=1e-30))
     told = Remembering()
-    folder = run_training(graph, still, spec_text=SPEC, weights=weights, reporter=told).folder
+    folder = train_few(graph, still, spec_text=SPEC, weights=weights, reporter=told).folder
     assert [note.split(":")[0] for note in told.notes[:-1]] == ["train", "validation", "test"]
     assert told.notes[-1] == f"{weights.name}: 4 of 4 weights"
     ended = read_file_weights(folder / "last.safetensors")
@@ -201,49 +190,48 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     path = str(tmp_path / "begin.safetensors")
     assert facts == {"file": weights.name, "path": path, "sha256": digest, "loaded": 4, "fresh": []}
     (tmp_path / "begin.safetensors").unlink()
-    further = run_training(graph, replace(still, epochs=2), spec_text=SPEC, resume=True, quiet=True)
+    further = train_few(graph, replace(still, epochs=2), spec_text=SPEC, resume=True)
     ended = read_file_weights(further.folder / "last.safetensors")
     assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
 
 
-@pytest.mark.usefixtures("few_digits")
 def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path) -> None:
     five = cnngraph.load("tiny.yaml", classes=5)
     save_weights(cnngraph.build("tiny.yaml"), tmp_path / "ten.safetensors")
     weights = read_weights(tmp_path / "ten.safetensors")
     some = replace(RECIPE, epochs=1, data=NamedSet(name="digits", classes=tuple("01234")))
-    folder = run_training(five, some, spec_text=SPEC, weights=weights, quiet=True).folder
+    folder = train_few(five, some, spec_text=SPEC, weights=weights).folder
     assert json.loads((folder / "environment.json").read_text())["weights"]["fresh"] == ["head.1"]
     save_weights(torch.nn.Linear(3, 3), tmp_path / "linear.safetensors")
     with pytest.raises(SpecError, match="does not fit tiny") as caught:
-        run_training(graph, RECIPE, spec_text=SPEC, weights=read_weights(tmp_path / "linear.safetensors"), quiet=True)
+        train_few(graph, RECIPE, spec_text=SPEC, weights=read_weights(tmp_path / "linear.safetensors"))
     assert caught.value.diagnostics[0].code == "E706"
     assert len(list(Path("runs").iterdir())) == 1
 
 
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no run of tiny in runs"):
-        run_training(graph, RECIPE, spec_text=SPEC, resume=True, quiet=True)
+        train_graph(graph, RECIPE, spec_text=SPEC, resume=True)
     with pytest.raises(SpecError, match="no run has begun in"):
-        run_training(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path, quiet=True)
+        train_graph(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path)
 
 
 @pytest.mark.usefixtures("graph")
 def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
     wrong = cnngraph.load("tiny.yaml", classes=7)
     with pytest.raises(SpecError) as caught:
-        run_training(wrong, RECIPE, spec_text=SPEC, quiet=True)
+        train_graph(wrong, RECIPE, spec_text=SPEC)
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.file) == ("E611", "tiny.yaml")
     assert not Path("runs").exists()
 
 
-def test_a_folder_of_other_classes(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_other_classes(graph: Graph) -> None:
     part = Part.whole(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
-    monkeypatch.setattr(running, "load_parts", lambda *arguments: Parts(("a", "b", "c"), part, part, None))
+    tools = Tools(load_images=lambda *arguments: Parts(("a", "b", "c"), part, part, None))
     photos = replace(load_recipe("photos"), validation=0.5)
     with pytest.raises(SpecError, match="the folder has 3 classes"):
-        run_training(graph, photos, spec_text=SPEC, quiet=True)
+        train_graph(graph, photos, spec_text=SPEC, tools=tools)
 
 
 def test_devices() -> None:
@@ -261,12 +249,11 @@ def test_devices() -> None:
             choose_device("cuda")
 
 
-@pytest.mark.usefixtures("few_digits")
 @pytest.mark.parametrize("name", ["googlenet_mnist", "residual_mnist_original"])
 def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1, augment=Augment(pad=2, crop=(28, 28)), data=NamedSet(name="digits"))
     graph = cnngraph.load(network(name))
-    result = run_training(graph, recipe, spec_text="", out=tmp_path / "run", quiet=True)
+    result = train_few(graph, recipe, spec_text="", out=tmp_path / "run")
     assert result.test
     assert re.fullmatch(r"0\.\d+|1\.0", str(result.test.accuracy))
 
@@ -285,10 +272,9 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
         assert not (tmp_path / ".state.pt.partial").exists()
 
 
-@pytest.mark.usefixtures("few_digits")
-def test_a_run_at_work_is_not_gone_on_with(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = run_training(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu", quiet=True).folder
-    monkeypatch.setattr(running, "load_parts", lambda *arguments: pytest.fail("the images are read before"))
+def test_a_run_at_work_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
+    folder = train_few(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu").folder
+    tools = Tools(load_images=lambda *arguments: pytest.fail("the images are read before"))
     with RunFolder(folder).held(), pytest.raises(SpecError, match="another process trains in"):
-        run_training(graph, replace(RECIPE, epochs=9), spec_text=SPEC, out=folder, resume=True, quiet=True)
+        train_graph(graph, replace(RECIPE, epochs=9), spec_text=SPEC, out=folder, resume=True, tools=tools)
     assert not (folder / ".lock").exists()

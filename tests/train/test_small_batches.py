@@ -13,8 +13,7 @@ from PIL import Image
 import cnngraph
 from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
-from cnngraph.train import run_training
-from tests.train.support import RECIPE
+from tests.train.support import RECIPE, train_graph
 
 NETWORKS = {
     "vector": "[flatten, {op: linear, out: 6}, batch_norm, {op: linear, out: 2}]",
@@ -59,14 +58,13 @@ def test_before_the_first_step(tmp_path: Path, name: str, batch_size: int, count
     recipe = replace(RECIPE, data=ImageFolder(), epochs=1, batch_size=batch_size, accumulate=accumulate)
     refused = batch_size == 1 and name in ("vector", "small_map", "training_only")
     with pytest.raises(SpecError, match="batch_size 1 is too small") if refused else nullcontext() as caught:
-        run_training(
+        train_graph(
             graph,
             recipe,
             spec_text="",
             out=tmp_path / "run",
             data_dir=images(tmp_path / "data", count),
             device="cpu",
-            quiet=True,
         )
     if caught:
         assert caught.value.diagnostics[0].help == "--set train.batch_size=2 is the least"

@@ -15,10 +15,10 @@ import cnngraph
 from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores
 from cnngraph.recipe.data import ImageFolder
-from cnngraph.train import Result, run_training
+from cnngraph.train import Result
 from cnngraph.train.loop.machine import settle_threads
 from cnngraph.train.record.records import Progress
-from tests.train.support import RECIPE, Remembering
+from tests.train.support import RECIPE, Remembering, train_graph
 from tests.train.test_small_batches import images, written
 
 
@@ -68,7 +68,7 @@ def test_a_resumed_run_keeps_its_threads_and_its_bits(tmp_path: Path) -> None:
 
 def run_with(graph: Graph, data: Path, out: Path, cores: Cores, reporter: Remembering | None = None) -> Result:
     recipe = replace(RECIPE, data=ImageFolder(), epochs=4)
-    return run_training(
+    return train_graph(
         graph,
         recipe,
         spec_text="",

@@ -11,7 +11,7 @@ from click.exceptions import Exit
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
 from cnngraph.cli.messages import complain, print_diagnostics
-from cnngraph.cli.options import Reading, reading_options
+from cnngraph.cli.options import Reading, number, reading_options
 from cnngraph.cli.published import expectations, weights_option
 from cnngraph.cli.training import data_dir_option, device_option, quiet_option
 from cnngraph.launch import free_cores
@@ -54,7 +54,22 @@ if TYPE_CHECKING:
 @weights_option
 @device_option
 @quiet_option
-@click.option("--tensorboard", is_flag=True, help="Write the figures for TensorBoard, too, into the run's folder.")
+@click.option(
+    "--handler",
+    "handlers",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="Attach a handler of the training loop: a function, or an object of ignite's. May be repeated.",
+)
+@click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(["tensorboard", "mlflow", "wandb", "clearml", "neptune", "visdom"]),
+    help="Log metrics and recipe to this logger, too. May be repeated.",
+)
+@click.option(
+    "--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss of every STEPS steps."
+)
 @reading_options
 def train(
     spec: str | None,
@@ -65,7 +80,9 @@ def train(
     weights: str | None,
     device: str | None,
     quiet: bool,
-    tensorboard: bool,
+    handlers: tuple[str, ...],
+    log: tuple[str, ...],
+    log_every: int | None,
     reading: Reading,
 ) -> None:
     """Train a network by a recipe.
@@ -74,41 +91,61 @@ def train(
     environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
     by the run's own spec and recipe.
     """
-    if resume is not None:
-        if recipe or out or weights:
-            message = "a run goes on by its own recipe, in its own folder, with its own weights"
-            raise click.BadParameter(message, param_hint="--resume")
-        job = _resumed(resume, spec, reading)
-    elif spec is not None:
-        job = _new(spec, reading, recipe)
-    else:
-        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
+    if log_every and not log:
+        raise click.UsageError("--log-every needs a logger: --log tensorboard")
 
     if job.warnings:
         print_diagnostics(job.warnings, to_stderr=True)
     require_extra("train")  # some of it is needed at the end only
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
-    from cnngraph.train import run_training
+    from cnngraph.train import Request, load_handlers, reporter_for, run_training
 
     opened = open_weights(weights, base_names(job.graph)) if weights else None
     for each in expectations(opened, job.graph) if opened else ():
         complain(each, "warning")
-    result = run_training(
+    request = Request(
         job.graph,
         job.recipe,
-        spec_text=job.spec_text,
+        job.spec_text,
         out=resume or out,
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
         weights=opened,
-        quiet=quiet,
-        tensorboard=tensorboard,
         cores=free_cores(),
+        handlers=load_handlers(_handler_names(handlers)),
+        log=log,
+        log_every=log_every,
     )
+    result = run_training(request, reporter_for(quiet))
     if result.interrupted:
         raise Exit(130)
+
+
+def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of handlers, whose modules may be files of the working folder."""
+    from cnngraph.cli.reading import find_plugins
+
+    for name in names:
+        module, _, attribute = name.partition(":")
+        if not module or not attribute:
+            raise click.UsageError(f"--handler must be MODULE:NAME, as in my_handlers:log_rate, got {name}")
+    find_plugins(names)
+    return names
+
+
+def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> Job:
+    """The new run, or the one to resume, of which only single fields of the recipe may be `changed`."""
+    if resume is not None:
+        if changed:
+            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            raise click.BadParameter(message, param_hint="--resume")
+        return _resumed(resume, spec, reading)
+    if spec is None:
+        raise click.BadParameter("give a spec, or --resume RUN", param_hint="SPEC")
+    return _new(spec, reading, recipe)
 
 
 def _new(spec: str, how: Reading, recipe: str | None) -> Job:

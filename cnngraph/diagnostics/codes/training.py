@@ -13,6 +13,16 @@ batch_size: 2700
 optimizer: {name: sgd, lr: 0.1}
 """  # two steps: where training diverges does not depend on the machine
 
+RATES = """
+from ignite.engine import Events
+
+
+def print_rate(training):
+    @training.trainer.on(Events.EPOCH_STARTED)
+    def print_it(engine):
+        print(training.optimizer.param_groups[0]["lr"])
+"""
+
 TRAINING = Group(
     "Training",
     (
@@ -154,14 +164,41 @@ TRAINING = Group(
         ),
         code(
             "E643",
-            "missing optional package",
+            "logger that cannot be used",
             """
-            An option needs a package that is not installed, such as TensorBoard.
+            There is no logger of that name, or it could not be opened before the first step: its server does not
+            answer, nobody is logged in, or a setting is wrong. The message has what the logger's package says.
 
-            Install it with the line that the message gives.
+            Correct its settings, which are environment variables of the logger's own, or leave it out. Everything that
+            it would log is also in the run's folder.
             """,
-            without_example="It depends on the packages that are installed.",
-            test="tests/train/test_tensorboard.py::test_without_the_package_there_is_a_message",
+            without_example="It depends on servers and accounts.",
+            test="tests/train/test_loggers.py::test_a_logger_that_fails_is_named",
+        ),
+        code(
+            "E649",
+            "handler that cannot be used, or that failed",
+            """
+            `--handler MODULE:NAME`, or `handlers=` in Python, names something that is not there or is not a handler, or
+            the handler raised an exception when it was attached or called. The message names the handler, and the note
+            the line that raised the exception. A handler is a function of the training, an object with
+            `attach(engine)`, or a pair (event, function); docs/handlers.md shows each.
+
+            Correct the handler. What is wrong with it before the first step keeps anything from being trained; later,
+            the run can be resumed from its last checkpoint.
+            """,
+            wrong=project(
+                f"{TRAIN} --handler my_rates:print_rat",
+                network_yaml=CLASSIFIER,
+                recipe_yaml=RECIPE,
+                my_rates_py=RATES,
+            ),
+            right=project(
+                f"{TRAIN} --handler my_rates:print_rate",
+                network_yaml=CLASSIFIER,
+                recipe_yaml=RECIPE,
+                my_rates_py=RATES,
+            ),
         ),
     ),
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
+from cnngraph.train.record.records import Epoch, best_of
+
+Problem = tuple[str, str]  # what was wrong, and what to do about it
 
 BEFORE = "before any step was made, so the learning rate is not the cause"
 
@@ -38,7 +43,7 @@ class FirstBatch:
             _finite(gradients, loss),
         )
 
-    def problem(self, recipe: Recipe) -> tuple[str, str] | None:
+    def problem(self, recipe: Recipe) -> Problem | None:
         """What was wrong before the first step, and what to do about it; None where nothing was."""
         computing = "check the operations that divide, take roots or powers, and the initial values (`init`)"
         if recipe.precision != "fp32":
@@ -56,6 +61,17 @@ class FirstBatch:
         """The first parameter whose numbers are not all finite."""
         flags = finite.tolist()
         return self.names[flags.index(False)] if False in flags else None
+
+
+def diverged(
+    where: str, recipe: Recipe, folder: Path, epochs: tuple[Epoch, ...], problems: Sequence[Problem | None]
+) -> SpecError:
+    """The error (E630) of a loss that is NaN or infinite, with the cause, where one of the processes knows it."""
+    kept = best_of(epochs) or (epochs[-1] if epochs else None)
+    note = f"{folder} keeps the weights of epoch {kept.number}" if kept else "no epoch was finished"
+    problem, help = next(filter(None, problems), (None, rate_help(recipe)))
+    notes = (problem, note) if problem else (note,)
+    return SpecError.of("E630", f"the loss is not a number any more {where}", notes=notes, help=help)
 
 
 def rate_help(recipe: Recipe) -> str:

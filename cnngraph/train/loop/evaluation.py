@@ -2,20 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from ignite.engine import Engine, Events
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnngraph.train.loop.objective import logits_of
+from cnngraph.train.loop.trainer import StrictEngine
 from cnngraph.train.record.counters import Counters
 from cnngraph.train.record.records import Figures
 from cnngraph.train.record.scores import Scores
 from cnngraph.train.world import ALONE, World
 
 
-@torch.inference_mode()
+class Evaluator(StrictEngine):
+    """The engine that evaluates a network, in eval mode and without gradients; an iteration is one batch.
+
+    `state.output` is (logits, labels), as ignite's metrics expect it. `state.metrics` has the mean `loss` and the
+    `accuracy` over all images of all processes when EPOCH_COMPLETED is fired, beside what attached metrics add.
+    `precision` gives the context in which the network computes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        world: World = ALONE,
+        precision: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        super().__init__(self.score)
+        self.model, self.device, self.world, self.precision = model, device, world, precision
+        self.counters = Counters(device, world)
+        self.scores: Scores | None = None
+        self.add_event_handler(Events.EPOCH_COMPLETED, self.publish)
+
+    def measure(self, batches: Iterable[tuple[Tensor, Tensor]], scores: Scores | None = None) -> Figures:
+        """Mean loss and accuracy over batches; `scores` count class by class."""
+        self.model.eval()
+        self.counters, self.scores = Counters(self.device, self.world), scores
+        self.run(batches)
+        if scores:
+            scores.join(self.world)
+        return Figures(self.state.metrics["loss"], self.state.metrics["accuracy"])
+
+    @torch.inference_mode()
+    def score(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Count one batch. Images without labels are run, and not counted."""
+        images, labels = batch
+        with self.precision():
+            logits = logits_of(self.model(images))[: len(labels)]
+            if len(labels):
+                loss = F.cross_entropy(logits.float(), labels)
+                self.counters.add(loss, logits, labels)
+                if self.scores:
+                    self.scores.add(loss, logits, labels)
+        return logits, labels
+
+    def publish(self) -> None:
+        """Let the handlers find the metrics."""
+        self.state.metrics.update(self.counters.read().figures._asdict())
+
+
 def evaluate(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
@@ -23,20 +73,5 @@ def evaluate(
     scores: Scores | None = None,
     world: World = ALONE,
 ) -> Figures:
-    """Mean loss and accuracy over batches, in eval mode, with counters of their own; `scores` count class by class.
-
-    Images without labels are run, and not counted. Each process counts its batches; the figures are those of all.
-    """
-    model.eval()
-    counters = Counters(device, world)
-    for images, labels in batches:
-        logits = logits_of(model(images))
-        if not len(labels):
-            continue
-        loss = F.cross_entropy(logits.float(), labels)
-        counters.add(loss, logits, labels)
-        if scores:
-            scores.add(loss, logits, labels)
-    if scores:
-        scores.join(world)
-    return counters.read().figures
+    """Mean loss and accuracy of a network over batches, in eval mode; `scores` count class by class."""
+    return Evaluator(model, device, world).measure(batches, scores)

@@ -50,7 +50,7 @@ class Learner:
         self.objective = Objective(recipe.loss, weights if weights is None else weights.to(device), every_head=shared)
         self.optimizer = make_optimizer(recipe.optimizer, self.model)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
-        self.rate = recipe.optimizer.lr  # of the last step
+        self.factor = 1.0  # of the learning rate, by the schedule
         self.observes_first = False  # whether the next batch is the run's first one
         self.first: FirstBatch | None = None
 
@@ -59,16 +59,21 @@ class Learner:
         """Whether the learning rate stays what it is."""
         return isinstance(self.recipe.schedule, Constant) and not self.recipe.warmup
 
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step; where the recipe has no schedule, a handler may have changed it."""
+        first = self.optimizer.param_groups[0]
+        return self.recipe.optimizer.lr * (first["lr"] / first["initial_lr"] if self.is_steady else self.factor)
+
     def set_rate(self, epoch: float, steps: int, losses: Sequence[float]) -> None:
         """Lay on the optimizer the learning rate after so many epochs (a fraction counts) of so many steps each.
 
         `losses` are the validation losses of the finished epochs.
         """
         recipe = self.recipe
-        factor = rate_factor(recipe.schedule, recipe.warmup, epoch, recipe.epochs, steps, losses)
-        self.rate = self.recipe.optimizer.lr * factor
+        self.factor = rate_factor(recipe.schedule, recipe.warmup, epoch, recipe.epochs, steps, losses)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+            group["lr"] = group["initial_lr"] * self.factor
 
     def precision(self) -> AbstractContextManager[object]:
         """In which numbers the network computes; its weights, the loss and the steps are float32 throughout."""

@@ -49,6 +49,10 @@ class Epoch:
             "images_per_second": round(self.rate, 1),
         }
 
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the row, without its number."""
+        return {name: value for name, value in self.row().items() if name != "epoch"}
+
     def plain(self) -> dict[str, Any]:
         """The epoch as plain values, for the state of a run."""
         return asdict(self) | {"train": list(self.train), "held": list(self.held)}

@@ -172,6 +172,12 @@ class RunFolder:
         found: dict[str, Any] | None = self._environment().get("weights")
         return found
 
+    @property
+    def began(self) -> str | None:
+        """When the run began, as `begin` wrote it down."""
+        found: str | None = self._environment().get("began")
+        return found
+
     def _environment(self) -> dict[str, Any]:
         return read_document(self.path / run_files.ENVIRONMENT, "environment", RESTORE) or {}
 
