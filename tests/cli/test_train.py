@@ -117,7 +117,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
         (["--recipe", "nowhere.yaml"], "error[E606]: there is no recipe file nowhere.yaml\n"),
         (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: epochs must be an integer"),
         (["--set", "train.epoch=3"], "error[E602]: a recipe has no word epoch\n"),
-        (["--set", "clases=3"], "error[E303]: the spec has no param clases\n"),
+        (["--set", "clases=3"], "error[E303]: the spec has no param `clases`\n"),
         (["--recipe", "tiny.yaml"], "error[E601]: tiny.yaml is a spec, not a recipe\n --> tiny.yaml:1:1\n"),
         (["--recipe", "under.yaml"], "error[E601]: in a file of its own a recipe has no word train\n --> under.yaml:2"),
         (
@@ -311,7 +311,7 @@ def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder
         (
             ["--handler", "train_handlers:cuont"],
             1,
-            "error[E649]: train_handlers has no cuont\n  help: did you mean count?",
+            "error[E649]: train_handlers has no cuont\n  help: did you mean `count`?",
         ),
         (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
         (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),

@@ -93,16 +93,16 @@ def test_figures_suit_the_channels() -> None:
     ("text", "code", "place", "message", "help"),
     [
         ("epoch: 3", "E602", (1, 1), "a recipe has no word epoch", "did you mean `epochs`?"),
-        ("lr: 3", "E602", (1, 1), "a recipe has no word lr", "did you mean optimizer: {lr: …}?"),
+        ("lr: 3", "E602", (1, 1), "a recipe has no word lr", "did you mean `optimizer: {lr: …}`?"),
         (
             "label_smoothing: 0.1",
             "E602",
             (1, 1),
             "a recipe has no word label_smoothing",
-            "mean loss: {label_smoothing: …}?",
+            "mean `loss: {label_smoothing: …}`?",
         ),
         ("patience: 3", "E602", (1, 1), "a recipe has no word patience", "did you mean `early_stopping`?"),
-        ("colour: 3", "E602", (1, 1), "a recipe has no word colour", "it has about, data, "),
+        ("colour: 3", "E602", (1, 1), "a recipe has no word colour", "it has `about`, `data`, "),
         ("optimizer: {name: sgd, lr: 1, betas: [0, 0]}", "E602", (1, 31), "optimizer sgd has no word betas", ""),
         ("optimizer: {name: adam, lrr: 1}", "E602", (1, 25), "optimizer adam has no word lrr", "did you mean `lr`?"),
         (
@@ -126,7 +126,7 @@ def test_figures_suit_the_channels() -> None:
         ("optimizer: {name: adam, betas: [0.9]}", "E603", (1, 32), "betas must be a list of two, each", ""),
         ("optimizer: {name: sgd, lr: 1, nesterov: true}", "E605", (1, 41), "needs a momentum above 0", ""),
         ("optimizer: {name: rmsprop, alpha: 1}", "E603", (1, 35), "optimizer.alpha must be a number of at least 0", ""),
-        ("optimizer: {name: adam, groups: [{match: a}, {mtach: b}]}", "E602", (1, 47), "has no word mtach", "match?"),
+        ("optimizer: {name: adam, groups: [{match: a}, {mtach: b}]}", "E602", (1, 47), "has no word mtach", "`match`?"),
         (
             "optimizer: {name: adam, groups: [{lr: -1, match: a}]}",
             "E603",
