@@ -56,7 +56,7 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
             {
                 "code": "E207",
                 "severity": "error",
-                "message": "kernal is not a word of conv",
+                "message": "`conv` has no parameter `kernal`",
                 "file": "wrong.yaml",
                 "line": 7,
                 "column": 31,

@@ -28,7 +28,7 @@ def test_what_no_fix_removes_is_printed_behind_the_fixes(cli: Cli, folder: Path)
     ran = cli("check", "net.yaml", "--fix")
     assert ran.code == 1
     assert ran.out.startswith("fixed net.yaml:4: `cnov` → `conv`\n")
-    assert "error[E313]: there is no op or block xyzzyx" in ran.out
+    assert "error[E313]: there is no op or block `xyzzyx`" in ran.out
     assert ran.out.endswith("net.yaml: 1 error\n")
 
 
@@ -49,7 +49,7 @@ def test_the_errors_that_a_diff_leaves_go_to_stderr(cli: Cli, folder: Path) -> N
     ran = cli("check", "net.yaml", "--diff")
     assert ran.code == 1
     assert "+  pool: global_avg_pool" in ran.out
-    assert "there is no op or block xyzzyx" in ran.err
+    assert "there is no op or block `xyzzyx`" in ran.err
 
 
 def test_files_that_import_the_same_one_show_its_changes_once(cli: Cli, folder: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> 
 def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> None:
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
-    assert ran.err.startswith(f"error[E303]: the spec has no param {name}\n")
+    assert ran.err.startswith(f"error[E303]: the spec has no param `{name}`\n")
     assert ran.err.endswith(f"  help: did you mean `train.{word}`?\n")
 
 
@@ -148,7 +148,7 @@ def test_a_recipe_is_no_network(cli: Cli, folder: Path, command: str) -> None:
     assert (ran.code, ran.err.count("error[")) == (1, 1)
     wanted = "an experiment" if command == "experiment" else "a spec"
     assert f": quick.yaml is a recipe, not {wanted}\n --> quick.yaml:2:1\n" in ran.err
-    assert ran.err.endswith("  help: a network is trained by it: cnngraph train SPEC --recipe quick.yaml\n")
+    assert ran.err.endswith("  help: to train a network with it, run `cnngraph train SPEC --recipe quick.yaml`\n")
 
 
 def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Path) -> None:
