@@ -69,7 +69,7 @@ def compile_spec(
     try:
         registry = Registry(load_ops(plugins))
         path = find_network(text) if is_name(text) else find_file(text)
-        source = read_file(path, text if path == Path(text) else shown(path), _limits(max_nodes))
+        source = read_file(path, text if path == Path(text) else shown(path), limits_for(max_nodes))
         source = replace(source, text=texts.get(source.name, source.text))
         return compile_text(
             source,
@@ -160,7 +160,7 @@ def _compile(
     """Read, check and elaborate a text; `texts` are used instead of other files."""
     try:
         with collector_paused():
-            limits = _limits(max_nodes)
+            limits = limits_for(max_nodes)
             parsed, diagnostics = load_spec(source, folder, overrides, input, limits, texts)
             if parsed is None:
                 return Compilation(None, None, tuple(diagnostics))
@@ -171,7 +171,7 @@ def _compile(
     return Compilation(parsed, result.graph, (*diagnostics, *result.diagnostics, *wrong), recipe)
 
 
-def _limits(max_nodes: int) -> Limits:
+def limits_for(max_nodes: int) -> Limits:
     """Limits on the text. A raised limit on nodes allows for all of them to be written out."""
     return LIMITS if max_nodes <= MAX_NODES else LIMITS.scaled(WRITTEN_OUT * max_nodes / MAX_NODES)
 

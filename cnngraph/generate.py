@@ -9,12 +9,13 @@ from pathlib import Path
 
 from cnngraph.catalogue import library_page, library_text
 from cnngraph.errors_page import errors_page
-from cnngraph.experiment.manual import experiment_manual
+from cnngraph.experiment_plan.manual import experiment_manual
 from cnngraph.language.words import keys_manual
 from cnngraph.lint.manual import lint_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual
 from cnngraph.schema import spec_schema
+from cnngraph.schemas.manual import documents_manual
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +30,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/ops.md": manual,
     "docs/recipes.md": recipe_manual,
     "docs/experiments.md": experiment_manual,
+    "docs/json.md": documents_manual,
     "docs/errors.md": errors_page,
     "docs/lint.md": lint_manual,
     "cnngraph/schema.json": schema_text,

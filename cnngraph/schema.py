@@ -69,6 +69,11 @@ def spec_schema(ops: Mapping[str, type[Op]] | None = None) -> Schema:
     }
 
 
+def recipe_file_schema() -> Schema:
+    """The schema of a recipe in a file of its own."""
+    return {"$schema": DIALECT, "title": "A cnngraph recipe", **recipe_schema()}
+
+
 def _file_words() -> Schema:
     words: dict[str, Schema] = {
         "cnngraph": {"const": LANGUAGE_VERSION},

@@ -352,6 +352,18 @@ def test_a_suggestion_is_data() -> None:
     assert (again.suggestions, again.help) == (found.suggestions, found.help)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("repeat: $depths.0", "repeat: $dephts.0"), ("from: unit.act", "from: uint.act"), ("$in.channels", "$in.chanels")],
+)
+def test_of_a_path_only_the_wrong_name_is_replaced(right: str, wrong: str) -> None:
+    nodes = "  unit:\n    nodes:\n      conv: {op: conv, out: $in.channels, kernel: 1}\n      act: relu\n"
+    rest = "  more: {op: relu, repeat: $depths.0, from: unit.act}\n  pool: global_avg_pool\n"
+    text = f"{HEAD}params: {{depths: [2, 3]}}\nnodes:\n{nodes}{rest}"
+    assert checked(text) == ()
+    assert fixed(text.replace(right, wrong)) == text
+
+
 INPUTS = ["[1, 3, 32, 32]", "[null, 3, 32, 32]", "[-1, 3, 32, 32]", "[64, 3, 32, 32]"]
 
 

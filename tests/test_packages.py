@@ -112,6 +112,45 @@ def test_every_command(
     assert not (tmp_path / "runs").exists()
 
 
+API = """
+import sys
+for module in sys.argv[1:]:
+    sys.modules[module] = None
+import cnngraph
+assert cnngraph.load("net.yaml").num_params and not list(cnngraph.check("net.yaml"))
+cnngraph.render("net.yaml", "net.mmd")
+calls = [
+    lambda: cnngraph.build("net.yaml"),
+    lambda: cnngraph.load_weights(None, "theirs.safetensors"),
+    lambda: cnngraph.train("net.yaml", recipe="digits"),
+    lambda: cnngraph.experiment("net.yaml", recipes=["digits"]),
+    lambda: cnngraph.evaluate("run"),
+    lambda: cnngraph.predict("run", "a.png"),
+    lambda: cnngraph.render("net.yaml", "net.svg"),
+]
+for call in calls:
+    try:
+        call()
+    except cnngraph.PackageError as error:
+        print(error.help)
+"""
+
+
+def test_every_function_without_the_extras(tmp_path: Path) -> None:
+    """With the core alone the language works, and every other function names the extra that it needs."""
+    (tmp_path / "net.yaml").write_text(SPEC)
+    blocked = [module for modules in EXTRAS.values() for module in modules]
+    ran = subprocess.run(
+        [sys.executable, "-c", API, *blocked],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines() == [f"pip install {TRAIN_EXTRA}"] * 6 + ["pip install 'cnngraph[draw]'"]
+
+
 def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
     code = "import sys; sys.modules['click'] = None; from cnngraph.cli import main; main()"
     ran = subprocess.run(

@@ -12,7 +12,7 @@ from cnngraph.launch import is_launched
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
-    from cnngraph.experiment.reading import Described
+    from cnngraph.experiment_plan.reading import Described
 
 
 @explained()
@@ -42,7 +42,7 @@ def experiment(
     require_extra("train")  # some of it is needed at the end only
     from cnngraph.api.experiment_reporting import Reported
     from cnngraph.experiment.conducting import conduct
-    from cnngraph.experiment.plan import plan
+    from cnngraph.experiment_plan.plan import plan
 
     done = conduct(
         plan(_described(file_or_specs, recipes, seeds)),
@@ -77,7 +77,7 @@ def experiment(
 def _described(
     file_or_specs: str | Path | Sequence[str | Path], recipes: Sequence[str | Path], seeds: int
 ) -> Described:
-    from cnngraph.experiment.reading import load_experiment, of_specs
+    from cnngraph.experiment_plan.reading import load_experiment, of_specs
 
     if not isinstance(file_or_specs, str | Path):
         return of_specs([str(spec) for spec in file_or_specs], [str(recipe) for recipe in recipes], seeds)

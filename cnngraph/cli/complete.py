@@ -47,7 +47,7 @@ def _recipes(ctx: Any, incomplete: str) -> Iterable[str]:
 
 
 def _experiments(ctx: Any, incomplete: str) -> Iterable[str]:
-    from cnngraph.experiment.reading import experiment_names
+    from cnngraph.experiment_plan.reading import experiment_names
 
     return [*experiment_names(), *_networks(ctx, incomplete)]
 
@@ -84,6 +84,12 @@ def _parameters(ctx: Any, incomplete: str) -> Iterable[str]:
     keys = [f"train.{name}=" for name in fields_of(Recipe)]
     spec = _compiled(_first(ctx)).spec
     return [*(f"{name}=" for name in (spec.library.params if spec else ())), *keys]
+
+
+def _schemas(ctx: Any, incomplete: str) -> Iterable[str]:
+    from cnngraph.schemas import DOCUMENTS, FILES
+
+    return [*FILES, *DOCUMENTS]
 
 
 def _ops(ctx: Any, incomplete: str) -> Iterable[str]:
@@ -139,4 +145,5 @@ complete_parameters = completer(_parameters, "plain")
 complete_devices = completer(_devices, "plain")
 complete_weights = completer(_weights)
 complete_codes = completer(_codes, "plain")
+complete_schemas = completer(_schemas, "plain")
 complete_ops = completer(_ops, "plain")

@@ -22,4 +22,9 @@ device_option = click.option(
     help="Where it runs; by default as the recipe says.",
     shell_complete=complete_devices,
 )
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Do everything but train: compile, read the data, look at device and folder, and print what would be done.",
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")

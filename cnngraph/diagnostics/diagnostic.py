@@ -50,7 +50,7 @@ class Diagnostic:
 
     @property
     def suggestions(self) -> tuple[str, ...]:
-        """The names that the text at `span` may stand for, likeliest first."""
+        """Replacements for the wrong name at `span`, or for the one that begins there, likeliest first."""
         return self.help.names if isinstance(self.help, Suggestion) else ()
 
     @property
@@ -75,17 +75,17 @@ class Diagnostic:
 
     def to_dict(self) -> dict[str, object]:
         """The diagnostic as `check --format json` prints it."""
+        place = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
         return {
             "code": self.code,
             "severity": self.severity.value,
             "message": self.message,
-            "file": self.file,
-            "line": self.line,
-            "column": self.column,
+            **(self.span.to_dict() if self.span else place),
             "node": self.node,
+            "notes": list(self.notes),
+            "causes": [cause.to_dict() for cause in self.causes],
             "help": self.help,
             "suggestions": list(self.suggestions),
-            "notes": list(self.notes),
             "fixes": [fix.to_dict() for fix in self.fixes],
         }
 

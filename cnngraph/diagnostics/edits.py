@@ -18,10 +18,8 @@ class Edit:
     text: str
 
     def to_dict(self) -> dict[str, object]:
-        """The edit as `check --format json` prints it; lines and columns count from 1, the end is exclusive."""
-        span = self.span
-        place = {"line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
-        return {"file": span.file, **place, "text": self.text}
+        """The edit as `check --format json` prints it."""
+        return {**self.span.to_dict(), "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +140,7 @@ class Cause:
     key: str = ""
     values: tuple[str, ...] = ()
     differs: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The place as `check --format json` prints it."""
+        return {**self.span.to_dict(), "key": self.key or None, "values": list(self.values)}

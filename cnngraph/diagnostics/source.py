@@ -48,5 +48,15 @@ class Span:
         line = self.source.line(self.line)[self.column - 1 :]
         return line[: self.end_column - self.column] if self.line == self.end_line else line
 
+    def to_dict(self) -> dict[str, object]:
+        """The place for JSON; lines and columns count from 1, the end is exclusive."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+        }
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

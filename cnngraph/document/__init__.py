@@ -1,6 +1,6 @@
 """A document: the values of a YAML text with their source locations."""
 
-from cnngraph.document.files import LIMITS, Limits, no_file, read_file
+from cnngraph.document.files import LIMITS, Limits, no_file, read_file, read_stream
 from cnngraph.document.scalars import core_scalar
 from cnngraph.document.values import Entry, Listing, Plain, Scalar, Table, Value, texts_in, value_of
 from cnngraph.document.yaml_text import parse
@@ -18,6 +18,7 @@ __all__ = [
     "no_file",
     "parse",
     "read_file",
+    "read_stream",
     "texts_in",
     "value_of",
 ]

@@ -7,6 +7,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
 
@@ -43,8 +44,7 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         if what := no_file(about):
             raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
         if about.st_size > limits.bytes:
-            message = f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec"
-            raise SpecError([Diagnostic("E501", message, help=RAISE)])
+            raise SpecError([_too_large(name, limits)])
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
         reason = "file not found" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
@@ -53,7 +53,20 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         raise SpecError([Diagnostic("E101", f"cannot read {name}: file not found")]) from None
 
 
-def _decoded(name: str, path: Path, data: bytes) -> Source:
+def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
+    """All of a stream, such as standard input, under a name. Raises SpecError where it is too large or no text."""
+    data = stream.read(limits.bytes + 1)
+    if len(data) > limits.bytes:
+        raise SpecError([_too_large(name, limits)])
+    return _decoded(name, None, data)
+
+
+def _too_large(name: str, limits: Limits) -> Diagnostic:
+    message = f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec"
+    return Diagnostic("E501", message, help=RAISE)
+
+
+def _decoded(name: str, path: Path | None, data: bytes) -> Source:
     """Decode a file's bytes. Raises SpecError if they are not UTF-8."""
     wide = next((encoding for start, encoding in WIDE.items() if data.startswith(start)), None)
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.experiment.images import different_images
-from cnngraph.experiment.plan import Plan
 from cnngraph.experiment.report import write_report
 from cnngraph.experiment.results import Variant, results
 from cnngraph.experiment.running import Outcome, Shown, run_experiment
+from cnngraph.experiment_plan.plan import Plan
 from cnngraph.launch import Cores
 
 RUNS = Path("runs")

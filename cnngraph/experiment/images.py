@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Severity
-from cnngraph.experiment.plan import Plan
+from cnngraph.experiment_plan.plan import Plan
 from cnngraph.recipe import to_dict
 from cnngraph.train.data.changes import changed_files
 from cnngraph.train.data.identity import Identity

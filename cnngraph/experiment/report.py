@@ -8,8 +8,8 @@ from html import escape
 from pathlib import Path
 
 from cnngraph import files, text
-from cnngraph.experiment.plan import Plan
 from cnngraph.experiment.results import Variant, spread
+from cnngraph.experiment_plan.plan import Plan
 from cnngraph.numbers import show_count
 from cnngraph.train.record.progress import duration
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-from cnngraph.experiment.plan import Plan, Trial
+from cnngraph.experiment_plan.plan import Plan, Trial
 from cnngraph.runs.overview import RunRow, read_run
 
 

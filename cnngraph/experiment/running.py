@@ -12,7 +12,8 @@ from typing import Protocol
 
 from cnngraph import terminal
 from cnngraph.diagnostics import SpecError
-from cnngraph.experiment.plan import Plan, Trial, other_runs
+from cnngraph.experiment.other_runs import other_runs
+from cnngraph.experiment_plan.plan import Plan, Trial
 from cnngraph.launch import Cores
 from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line

@@ -14,7 +14,7 @@ from cnngraph.fixes.ops import other_ops
 from cnngraph.fixes.repaired import repaired
 from cnngraph.fixes.syntax import slips
 from cnngraph.fixes.values import arguments, missing, values
-from cnngraph.fixes.written import Written
+from cnngraph.fixes.written import TOKEN, Written
 
 EDGES = ("E301", "E304", "E312", "E315", "E316", "E321", "E402")
 SLIPS = ("E107", "E109", "E110", "E207", "E313", "E401", "E402", "E702")  # errors that a YAML typo may cause
@@ -57,8 +57,9 @@ def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
 
 
 def suggested(error: Diagnostic) -> Iterator[Candidate]:
-    """The replacements that the error itself suggests."""
+    """The replacements that the error itself suggests, where its span is one name: not a path that the name begins."""
     assert error.span is not None
-    if isinstance(error.help, Suggestion) and error.span.line == error.span.end_line:
+    is_name = error.span.line == error.span.end_line and TOKEN.fullmatch(error.span.text.removeprefix("$"))
+    if is_name:
         for rank, name in enumerate(error.suggestions):
             yield Candidate(SUGGESTED + 0.01 * rank, Suggestion(name), (Edit(error.span, name),))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.graph.graph import Graph
 
 if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
+    from cnngraph.recipe.fit import ImageFacts
 
 
 def misfits(
-    recipe: Recipe, graph: Graph, span: Span | None = None, *, count: int | None = None, **images: Any
+    recipe: Recipe, graph: Graph, span: Span | None = None, *, images: ImageFacts | None = None
 ) -> list[Diagnostic]:
-    """The errors that prevent training a network with a recipe, on images with the `shape` and `classes` if given.
+    """The errors that prevent training a network with a recipe, on `images` if these were read.
 
-    `count` is the number of training images, if known. Errors are reported at `span`, or else at the network and its
-    outputs.
+    Errors are reported at `span`, or else at the network and its outputs.
     """
+    from cnngraph.lint.patterns import check_patterns
     from cnngraph.recipe import check_fit
     from cnngraph.recipe.fit import Norm, check_batches
 
@@ -30,5 +31,15 @@ def misfits(
         for node in graph.nodes
         if node.op == "batch_norm" and not node.unused
     )
-    found = check_fit(recipe, graph.inputs, outputs, span=place, places=places, params=graph.params, **images)
-    return found + check_batches(recipe, norms, count)
+    found = check_fit(
+        recipe,
+        graph.inputs,
+        outputs,
+        span=place,
+        places=places,
+        params=graph.params,
+        shape=images.shape if images else None,
+        classes=images.classes if images else None,
+    )
+    count = images.count if images else None
+    return found + check_batches(recipe, norms, count) + check_patterns(recipe, graph)

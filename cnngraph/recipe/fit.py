@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document.flow import write_flow
@@ -12,6 +13,18 @@ from cnngraph.recipe.data import NamedSet, Normalize
 from cnngraph.recipe.model import Recipe
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of images once they were read: their shape C×H×W, the number of classes and of training images."""
+
+    shape: tuple[int, int, int]
+    classes: int
+    count: int | None = None
+
+
+ReadImages: TypeAlias = Callable[[Recipe, TensorType], ImageFacts]  # of a network's input; raises SpecError
 
 
 def check_images(recipe: Recipe, shape: tuple[int, int, int]) -> list[tuple[str, str]]:

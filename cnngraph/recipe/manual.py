@@ -73,10 +73,11 @@ Images that were added are reported and not used, and the run ends with the same
 evaluate` reports the same changes as a warning (`W644`) and measures what is there. Of another folder it says which of
 the measured images the run was trained on (`W648`).
 
-**Nothing in a run's folder is trusted.** The JSON documents are validated by the schemas that `cnngraph schema
---document` prints; an error (`E645`) has the file and the path in it. `state.pt` and the weights have a SHA-256 in the
-file, which is verified before anything in them is used (`E647`). Files of a newer version are refused (`E646`). A run
-of a version that wrote no checksums cannot be resumed; its weights are used with a warning (`W647`).
+**Nothing in a run's folder is trusted.** The JSON documents are validated by the schemas that `cnngraph schema data`,
+`environment`, `metrics` and `state` print ([json.md](json.md)); an error (`E645`) has the file and the path in it.
+`state.pt` and the weights have a SHA-256 in the file, which is verified before anything in them is used (`E647`). Files
+of a newer version are refused (`E646`). A run of a version that wrote no checksums cannot be resumed; its weights are
+used with a warning (`W647`).
 
 Accuracies are parts of 1. Those of training are counted while the network learns, in training mode; all others
 afterwards, in eval mode.

@@ -19,6 +19,7 @@ from cnngraph.lint.run import Lint
 from cnngraph.lint.training import misfits
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import Normalize
+from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
 from cnngraph.train.record import files
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
@@ -68,7 +69,8 @@ class FinishedRun:
         channels, height, width = facts["image"]
         data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
         recipe = replace(recipe, normalize=figures)
-        notices += warnings_of(misfits(recipe, compilation.graph, shape=data.image, classes=len(data.classes)))
+        known = ImageFacts(data.image, len(data.classes))
+        notices += warnings_of(misfits(recipe, compilation.graph, images=known))
         return cls(folder, compilation.graph, recipe, data, not facts.get("version"), notices)
 
     @property

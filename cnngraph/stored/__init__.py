@@ -1,4 +1,4 @@
-"""The JSON documents of a run's folder: their schemas, and the one way in which they are read."""
+"""The JSON documents of a run's folder: the one way in which they are read."""
 
 from cnngraph.stored.documents import (
     VERSION,
@@ -9,7 +9,6 @@ from cnngraph.stored.documents import (
     is_regular_file,
     newer,
     read_document,
-    schema_of,
 )
 
 __all__ = [
@@ -21,5 +20,4 @@ __all__ = [
     "is_regular_file",
     "newer",
     "read_document",
-    "schema_of",
 ]

@@ -12,11 +12,11 @@ import json
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.schemas import document_schema
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -27,15 +27,6 @@ VERSION = 1  # of the documents that are written; those before it have none
 MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 16  # of lists and mappings in each other
 MAX_SHOWN = 160  # characters of what is wrong with a value
-
-KINDS = ("data", "environment", "metrics", "state")
-
-
-@cache
-def schema_of(kind: str) -> Json:
-    """The JSON schema of `data`, `environment` or `metrics` (.json), or of what `state` (.pt) has beside tensors."""
-    found: Json = json.loads((files("cnngraph.stored") / f"{kind}.schema.json").read_text(encoding="utf-8"))
-    return found
 
 
 def read_document(path: Path, kind: str, help: str | None = None) -> Json | None:
@@ -65,7 +56,7 @@ def check_plain(value: Any, kind: str, path: Path, help: str | None = None) -> N
     if _too_deep(value):
         raise damaged(path, "it is nested too deeply", help)
     version = value.get("version") if isinstance(value, dict) else None
-    known = schema_of(kind)["properties"]["version"]["maximum"]
+    known = document_schema(kind)["properties"]["version"]["maximum"]
     check_version(version, known, path)
     error = next(iter(_validator(kind).iter_errors(value)), None)
     if error is not None:
@@ -117,7 +108,7 @@ def _validator(kind: str) -> Validator:
     from jsonschema.validators import extend
 
     strict = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    made: Validator = extend(Draft202012Validator, type_checker=strict)(schema_of(kind))  # type: ignore[no-untyped-call]
+    made: Validator = extend(Draft202012Validator, type_checker=strict)(document_schema(kind))  # type: ignore[no-untyped-call]
     return made
 
 

@@ -24,13 +24,12 @@ from cnngraph.train.data.changes import same_images
 from cnngraph.train.data.identity import identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, load_parts
+from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, facts_of, load_parts
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
 from cnngraph.train.loop.loggers import Logging, check_loggers
 from cnngraph.train.loop.machine import check_machine, choose_device, reproducible, settle_threads
-from cnngraph.train.loop.patterns import check_patterns
 from cnngraph.train.record.progress import Reporter, Showing, Silent
 from cnngraph.train.record.records import Facts, Result
 from cnngraph.train.record.run_folder import RunFolder
@@ -67,18 +66,13 @@ class Request:
     log_every: int | None = None
 
 
-def _misfits(graph: Graph, recipe: Recipe, **images: Any) -> list[Diagnostic]:
-    """What keeps the network from training by the recipe, on images of that `shape` and so many `classes`."""
-    return misfits(recipe, graph, **images) + check_patterns(recipe, graph)
-
-
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a run is made with; whoever tests it may bring other ones."""
 
     load_images: Callable[[Recipe, TensorType, Path | None, Note], Parts] = load_parts
     build: Callable[[Graph], nn.Module] = lower
-    misfits: Callable[..., list[Diagnostic]] = _misfits
+    misfits: Callable[..., list[Diagnostic]] = misfits
 
 
 TOOLS = Tools()
@@ -132,8 +126,8 @@ class Start:
     def check(self) -> None:
         """Raise SpecError for what can be known before anything is read."""
         graph, recipe = self.request.graph, self.request.recipe
-        misfits, machine = self.tools.misfits(graph, recipe), check_machine(recipe, self.device)
-        self.refuse([*misfits, *machine, *_too_small(recipe, self.world)])
+        found, machine = self.tools.misfits(recipe, graph), check_machine(recipe, self.device)
+        self.refuse([*found, *machine, *_too_small(recipe, self.world)])
 
     def refuse(self, found: Iterable[Diagnostic]) -> None:
         """Raise SpecError where there is an error. Warnings are reported, and keep nothing from being trained."""
@@ -177,9 +171,9 @@ class Start:
         if resumed and resumed.identity:
             parts = same_images(resumed.folder.path, resumed.identity, parts, root, bool(resumed.state), note)
         announce(parts, note)
-        found = {"shape": parts.shape, "classes": len(parts.classes), "count": len(parts.train)}
-        known = self.tools.misfits(graph, recipe)
-        self.refuse(each for each in self.tools.misfits(graph, recipe, **found) if each not in known)
+        known = self.tools.misfits(recipe, graph)
+        found = self.tools.misfits(recipe, graph, images=facts_of(parts))
+        self.refuse(each for each in found if each not in known)
         return parts, root
 
     def data_dir(self, resumed: Begun | None) -> Path | None:

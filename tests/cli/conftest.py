@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from cnngraph.cli.process import run
+from cnngraph.schemas import document_schema
 
 ONE = """\
 cnngraph: 1
@@ -34,16 +37,26 @@ class Ran(NamedTuple):
 Cli: TypeAlias = Callable[..., Ran]
 
 
+def check_document(kind: str, text: str) -> None:
+    """Compare what a command printed with the published schema."""
+    schema = document_schema(kind)
+    (error, *_) = [*Draft202012Validator(schema).iter_errors(json.loads(text)), None]
+    assert error is None, f"{error.json_path}: {error.message}"
+
+
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`cli("check", path)`: runs a command."""
+    """`cli("check", path)`: runs a command. What it prints as JSON must fit its schema."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("CNNGRAPH_DEBUG", raising=False)
 
     def call(*arguments: object) -> Ran:
         capsys.readouterr()
-        code = run([str(each) for each in arguments])
-        return Ran(code, *capsys.readouterr())
+        words = [str(argument) for argument in arguments]
+        ran = Ran(run(words), *capsys.readouterr())
+        if "json" in words and "--format" in words and ran.out:
+            check_document(words[0], ran.out)
+        return ran
 
     return call
 

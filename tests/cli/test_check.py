@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import cnngraph
 from tests.cli.conftest import ONE, Cli
@@ -45,24 +47,29 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("check", one, "wrong.yaml", "--format", "json")
     assert ran.code == 1
-    good, wrong = json.loads(ran.out)
-    place = {"line": 7, "column": 31, "end_line": 7, "end_column": 37}
-    edit = {"file": "wrong.yaml", **place, "text": "kernel"}
-    assert good == {"file": "one.yaml", "ok": True, "diagnostics": []}
+    found = json.loads(ran.out)
+    good, wrong = found["files"]
+    place = {"file": "wrong.yaml", "line": 7, "column": 31, "end_line": 7, "end_column": 37}
+    edit = {**place, "text": "kernel"}
+    assert (found["ok"], found["skipped"]) == (False, [])
+    facts = {"parameters": 2682, "macs": 9472}
+    assert good == {"file": "one.yaml", "kind": "spec", "ok": True, "facts": facts, "diagnostics": []}
     assert wrong == {
         "file": "wrong.yaml",
+        "kind": "spec",
         "ok": False,
+        "facts": {},
         "diagnostics": [
             {
                 "code": "E207",
                 "severity": "error",
                 "message": "`conv` has no parameter `kernal`",
-                "file": "wrong.yaml",
-                "line": 7,
-                "column": 31,
+                **place,
                 "node": "conv",
-                "help": "did you mean `kernel`?",
                 "notes": [],
+                "causes": [],
+                "help": "did you mean `kernel`?",
+                "suggestions": ["kernel"],
                 "fixes": [{"title": "did you mean `kernel`?", "edits": [edit]}],
             }
         ],
@@ -75,7 +82,7 @@ def test_of_very_many_mistakes_the_first_are_shown(cli: Cli, folder: Path) -> No
     ran = cli("check", "wrong.yaml")
     assert ran.out.count("error[E207]") == 50
     assert ran.out.endswith("\n\n… and 10 more\n\nwrong.yaml: 60 errors\n")
-    assert len(json.loads(cli("check", "wrong.yaml", "--format", "json").out)[0]["diagnostics"]) == 60
+    assert len(json.loads(cli("check", "wrong.yaml", "--format", "json").out)["files"][0]["diagnostics"]) == 60
 
 
 def test_set_and_input_change_the_network(cli: Cli, one: str) -> None:
@@ -232,7 +239,7 @@ def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> N
     assert "there is no op or block `\\x1b[31mrelu`" in ran.out
     said = cli("check", "wrong.yaml", "--format", "json").out
     assert "\x1b" not in said
-    assert json.loads(said)[0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
+    assert json.loads(said)["files"][0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
 
 
 def test_a_number_in_quotes_is_shown_with_them(cli: Cli, one: str) -> None:
@@ -242,8 +249,93 @@ def test_a_number_in_quotes_is_shown_with_them(cli: Cli, one: str) -> None:
     assert "  help: write it without quotes\n" in ran.out
 
 
-def test_an_experiment_is_no_spec(cli: Cli, folder: Path) -> None:
-    (folder / "both.yaml").write_text("about: x\nspecs: [one, two]\nseeds: 3\n")
+def test_a_folder(cli: Cli, one: str, folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "wrong.yaml").write_text(WRONG)
+    (folder / "compose.yaml").write_text("services: {web: {image: x}}\n")
+    ran = cli("check", ".")
+    assert ran.code == 1
+    assert ran.out.startswith("one.yaml: fine, 2,682 parameters, 9.47 k MACs\n\nerror[E207]")
+    assert ran.out.endswith(
+        "sub/wrong.yaml: 1 error\nskipped 1 YAML file without a key of a spec, a recipe or an experiment\n"
+    )
+    assert json.loads(cli("check", ".", "--format", "json").out)["skipped"] == ["compose.yaml"]
+
+
+def typed(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(text)))
+
+
+def test_standard_input(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed(WRONG.encode(), monkeypatch)
+    ran = cli("check", "-", "--stdin-name", "deep/net.yaml")
+    assert ran.code == 1
+    assert " --> deep/net.yaml:7:31, node conv\n" in ran.out
+    assert ran.out.endswith("\ndeep/net.yaml: 1 error\n")
+    typed(ONE.encode(), monkeypatch)
+    assert cli("check", "-").out == "<stdin>: fine, 2,682 parameters, 9.47 k MACs\n"
+    typed(b"\xff\x00", monkeypatch)
+    assert (cli("check", "-").code, "UTF-16" in cli("check", "-").err) == (1, False)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"cnngraph: \xe9\n", b" " * 4_000_001])
+def test_standard_input_that_is_no_text(cli: Cli, monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    typed(text, monkeypatch)
+    ran = cli("check", "-")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error[E")
+    assert "<stdin>" in ran.err
+
+
+def test_an_experiment(cli: Cli, folder: Path) -> None:
+    (folder / "both.yaml").write_text("specs: [googlenet_mnist]\nrecipes: [digits]\nsettings: {train.epochs: [1, 0]}\n")
     ran = cli("check", "both.yaml")
-    assert ran.out.startswith("error[E106]: both.yaml is an experiment, not a spec\n --> both.yaml:2:1\n")
-    assert ran.out.endswith("  help: to run it, use `cnngraph experiment both.yaml`\n\nboth.yaml: 1 error\n")
+    assert ran.code == 1
+    assert "error[E603]: epochs must be an integer from 1 to 1,000,000, got 0\n --> both.yaml:3:30\n" in ran.out
+    assert "  = in 1 of 2 combinations: googlenet_mnist · epochs 0\n" in ran.out
+    assert cli("check", "shortcuts").out == "shortcuts: fine, an experiment of 6 variants, 18 runs\n"
+
+
+def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:
+    """What train would refuse is an error, and what it takes is fine."""
+    ran = cli("check", one, "--recipe", "digits")
+    assert ran.code == 1
+    assert "error[E610]: the network takes images of 3×8×8, embedded digits has 1×28×28\n" in ran.out
+    fine = ("check", "googlenet_mnist", "--recipe", "digits")
+    size = "googlenet_mnist: fine, 97,298 parameters, 6.02 M MACs, fits the recipe digits"
+    assert cli(*fine).out == f"{size}\n"
+    assert cli(*fine, "--data-dir", ".").out == f"{size} and its data: 5,400 training images of 10 classes\n"
+    ran = cli("check", "googlenet_mnist", "--data-dir", ".")
+    assert (ran.code, "error[E620]: MNIST is not in .\n" in ran.out) == (1, True)
+    assert list(folder.iterdir()) == [folder / one]
+    assert cli("check", one, "--data-dir", "nowhere").code == 2
+
+
+def test_a_folder_of_images(cli: Cli, folder: Path) -> None:
+    for name in ("cats", "dogs", "owls"):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(5):
+            Image.new("RGB", (32, 32), (50 * number, 99, 0)).save(folder / "photos" / name / f"{number}.png")
+    (folder / "net.yaml").write_text(
+        "cnngraph: 1\nparams: {classes: 10}\ninput: [3, 32, 32]\n"
+        "nodes: [global_avg_pool, flatten, {op: linear, out: $classes}]\n"
+    )
+    (folder / "mine.yaml").write_text("{data: folder, epochs: 1, optimizer: adam, validation: 0.2}\n")
+    words = ("check", "net.yaml", "--recipe", "mine.yaml", "--data-dir", "photos")
+    ran = cli(*words)
+    assert ran.code == 1
+    assert "error[E611]: the folder has 3 classes, but the network's output is 10\n" in ran.out
+    assert "fits the recipe mine and its data: 12 training images of 3 classes" in cli(*words, "--set", "classes=3").out
+
+
+@pytest.mark.parametrize("format", ["github", "sarif"])
+def test_other_formats(cli: Cli, one: str, folder: Path, format: str) -> None:
+    (folder / "wrong.yaml").write_text(WRONG)
+    ran = cli("check", one, "wrong.yaml", "--format", format)
+    assert (ran.code, ran.err) == (1, "")
+    if format == "sarif":
+        (result,) = json.loads(ran.out)["runs"][0]["results"]
+        assert result["ruleId"] == "E207"
+    else:
+        assert ran.out.startswith("::error file=wrong.yaml,line=7,endLine=7,col=31,endColumn=37,")
+    assert cli("check", one, "--format", format).code == 0

@@ -75,3 +75,45 @@ def test_torchrun_trains_one_network(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     assert cli("experiment", "shortcuts_digits").err.startswith(
         "error: invalid value for experiment: torchrun trains one"
     )
+
+
+@pytest.mark.usefixtures("two")
+def test_a_dry_run(cli: Cli, folder: Path) -> None:
+    words = ("experiment", "one.yaml", "two.yaml", "--seeds", "2")
+    before = sorted(folder.rglob("*"))
+    ran = cli(*words, "--dry-run")
+    assert (ran.code, ran.err) == (0, "")
+    *images, header, one, two, where, end = ran.out.splitlines()
+    assert len(images) == 3
+    assert header.split() == [
+        "variant",
+        "parameters",
+        "data",
+        "epochs",
+        "steps",
+        "finished",
+        "to",
+        "resume",
+        "to",
+        "train",
+    ]
+    assert one.split() == ["one", "500", "embedded", "digits", "1", "27", "0", "0", "2"]
+    assert two.split()[0] == "two"
+    assert where.startswith("runs/one+two · cpu, ")
+    assert end == "dry run: nothing was trained or written"
+    assert sorted(folder.rglob("*")) == before
+    assert cli("experiment", "one.yaml", "two.yaml", "--seeds", "1", "--quiet").code == 0
+    after = sorted(folder.rglob("*"))
+    assert [line.split()[-3:] for line in cli(*words, "--dry-run").out.splitlines()[4:6]] == 2 * [["1", "0", "1"]]
+    assert cli("experiment", "one.yaml", "two.yaml", "--seeds", "1", "--dry-run").out.splitlines()[4].endswith("0")
+    assert sorted(folder.rglob("*")) == after
+
+
+@pytest.mark.usefixtures("two")
+def test_a_dry_run_finds_what_keeps_an_experiment_from_running(cli: Cli, folder: Path) -> None:
+    text = (folder / "two.yaml").read_text().replace("data: digits", "data: folder")
+    (folder / "two.yaml").write_text(text)
+    ran = cli("experiment", "one.yaml", "two.yaml", "--dry-run", "--data-dir", "nowhere")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.count("error[") == 1
+    assert "error[E621]" in ran.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import ONE, Cli
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
 WRONG = HEAD + "nodes:\n  conv: {op: cnov, out: 8, kernel: 3}\n  pool: global_avg_pol\n"
@@ -66,7 +66,7 @@ def test_files_that_import_the_same_one_show_its_changes_once(cli: Cli, folder: 
 def test_json_is_all_that_stdout_gets(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--fix", "--format", "json")
-    assert (ran.code, json.loads(ran.out)[0]["ok"]) == (0, True)
+    assert (ran.code, json.loads(ran.out)["ok"]) == (0, True)
     assert ran.err.startswith("fixed net.yaml:4: ")
 
 
@@ -88,3 +88,24 @@ def test_a_file_that_is_read_only_is_named(cli: Cli, folder: Path) -> None:
     ran = cli("check", "net.yaml", "--fix")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "error: net.yaml: cannot fix it: the file is read-only\n"
+
+
+def test_the_files_of_a_folder_are_fixed(cli: Cli, folder: Path) -> None:
+    (folder / "deep").mkdir()
+    for name in ("one.yaml", "deep/two.yaml"):
+        (folder / name).write_text(ONE.replace("kernel: 3", "kernal: 3"))
+    (folder / "mine.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}\n")
+    (folder / "other.yaml").write_text("services: {web: {image: kernal}}\n")
+    before = (folder / "other.yaml").read_text()
+    assert cli("check", ".", "--diff").code == 1
+    ran = cli("check", ".", "--fix")
+    assert ran.code == 0
+    assert ran.out.count("\n") == 2 + 3 + 1
+    assert [line.partition(" ")[0] for line in ran.out.splitlines()[:2]] == ["fixed", "fixed"]
+    assert (folder / "other.yaml").read_text() == before
+    assert cli("check", ".", "--diff").code == 0
+
+
+def test_standard_input_is_not_fixed(cli: Cli) -> None:
+    assert cli("check", "-", "--fix").code == 2
+    assert cli("check", "-", "--diff").code == 2

@@ -51,7 +51,7 @@ def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str
         assert ran.returncode == (1 if len(words) == 3 else 0)
         assert not any(each in ran.stdout + ran.stderr for each in TROUBLE)
     ran = process("check", "猫×.yaml", "--format", "json", cwd=folder, PYTHONIOENCODING=encoding)
-    assert json.loads(ran.stdout)[0]["file"] == "猫×.yaml"
+    assert json.loads(ran.stdout)["files"][0]["file"] == "猫×.yaml"
 
 
 @pytest.mark.parametrize("words", [["schema"], ["show", "one.yaml"], ["check", "one.yaml"], ["list"], ["--help"]])
@@ -91,7 +91,7 @@ def test_a_limit_on_the_size_of_files(one: str, folder: Path, words: list[str], 
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},  # the limit cuts bytecode, too
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
@@ -119,7 +119,7 @@ def test_what_the_system_refuses(cli: Cli, one: str, error: Exception, monkeypat
         raise error
 
     monkeypatch.setattr("cnngraph.cli.reading.compile_spec", fail)
-    ran = cli("check", one)
+    ran = cli("show", one)
     assert (ran.code, ran.err) in [
         (1, "error: out of memory\n"),
         (1, "error: the system refuses: Too many open files\n"),
@@ -190,7 +190,7 @@ from cnngraph.cli import main; main()
 """
     for name in ("swallowed", "turned"):
         ran = subprocess.run(
-            [sys.executable, "-c", code, "check", name],
+            [sys.executable, "-c", code, "show", name],
             capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")

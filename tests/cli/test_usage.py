@@ -75,7 +75,7 @@ def test_version(cli: Cli) -> None:
             ["frobnicate"],
             "error: there is no command frobnicate: there are check, show, list, ops, build, weights, ",
         ),
-        (["check"], "error: missing argument 'SPEC...'\n  Try cnngraph check --help\n"),
+        (["check"], "error: missing argument 'FILE...'\n  Try cnngraph check --help\n"),
         (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean `--depth`?\n"),
         (["--vershion"], "error: there is no option --vershion: did you mean `--version`?\n"),
         (["show", "x.yaml", "--depth", "0"], "error: --depth must be an integer of at least 1, got `0`\n"),
@@ -119,13 +119,13 @@ def test_a_mistake_of_our_own_is_no_traceback(cli: Cli, one: str, monkeypatch: p
         raise ZeroDivisionError("division by zero\nand more")
 
     monkeypatch.setattr("cnngraph.cli.reading.compile_spec", fail)
-    ran = cli("check", one)
+    ran = cli("show", one)
     assert (ran.code, ran.out) == (1, "")
     assert re.match(r"internal error: ZeroDivisionError: division by zero \(test_usage\.py:\d+\)\n", ran.err)
     assert "Please report it" in ran.err
     monkeypatch.setenv("CNNGRAPH_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
-        cli("check", one)
+        cli("show", one)
 
 
 def test_a_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_ctrl_c() -> None:
         "from cnngraph.cli import main; main()"
     )
     run = subprocess.Popen(
-        [sys.executable, "-c", code, "check", "net.yaml"],
+        [sys.executable, "-c", code, "show", "net.yaml"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=variables(),

@@ -63,7 +63,7 @@ def test_weights_are_compared(cli: Cli, net: str) -> None:
 def test_check_reports_it_and_is_fine(cli: Cli, net: str) -> None:
     ran = cli("check", net)
     assert (ran.code, printed(ran.out), ran.err) == (0, ["W320"], "")
-    (found,) = json.loads(cli("check", net, "--format", "json").out)
+    (found,) = json.loads(cli("check", net, "--format", "json").out)["files"]
     assert found["ok"]
     assert [each["severity"] for each in found["diagnostics"]] == ["warning"]
     assert [each.code for each in cnngraph.check(net)] == ["W320"]

@@ -13,12 +13,13 @@ import pytest
 from cnngraph import SpecError
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
-from cnngraph.experiment.manual import experiment_manual
-from cnngraph.experiment.model import experiment_schema
-from cnngraph.experiment.plan import Plan, other_runs, plan
-from cnngraph.experiment.reading import experiment_names, load_experiment, read_experiment
+from cnngraph.experiment.other_runs import other_runs
 from cnngraph.experiment.report import markdown, page
 from cnngraph.experiment.results import Variant
+from cnngraph.experiment_plan.manual import experiment_manual
+from cnngraph.experiment_plan.model import experiment_schema
+from cnngraph.experiment_plan.plan import Plan, plan
+from cnngraph.experiment_plan.reading import experiment_names, load_experiment, read_experiment
 from cnngraph.recipe import to_yaml
 
 NET = "{cnngraph: 1, input: [1, 28, 28], params: {classes: 10, width: 4}, nodes: [%s]}"
@@ -209,7 +210,7 @@ def test_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, messag
         raise AssertionError
 
     for each in ("product", "compile_spec", "find_recipe", "find_table"):
-        monkeypatch.setattr(import_module("cnngraph.experiment.plan"), each, fail)
+        monkeypatch.setattr(import_module("cnngraph.experiment_plan.plan"), each, fail)
     (mistake,) = refused(text, folder)
     assert (mistake.code, mistake.message) == ("E505", message)
 

@@ -13,11 +13,11 @@ import pytest
 
 from cnngraph.experiment import running
 from cnngraph.experiment.curves import curves_figure
-from cnngraph.experiment.plan import Plan, plan
-from cnngraph.experiment.reading import load_experiment
 from cnngraph.experiment.report import write_report
 from cnngraph.experiment.results import results, spread
 from cnngraph.experiment.running import Printed, run_experiment
+from cnngraph.experiment_plan.plan import Plan, plan
+from cnngraph.experiment_plan.reading import load_experiment
 from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
 from cnngraph.train.data.images import Parts

@@ -198,6 +198,7 @@ MISFITS = {  # by the code of the warning: a network, and what its own recipe ha
     "W611": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 7}]", ""),
     "W612": (TWO_INPUTS, ""),
     "W613": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "loss: {auxiliary: {aux: 0.3}}"),
+    "W614": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "checkpoint: [nowhere]"),
 }
 
 

@@ -23,10 +23,12 @@ from cnngraph.runs.classifier import of_run
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
-from cnngraph.stored import read_document, schema_of
+from cnngraph.schemas import document_schema
+from cnngraph.stored import read_document
 from cnngraph.train import Request, run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.record.state import TENSORS
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
 from tests.runs.conftest import some, without_facts
@@ -163,13 +165,32 @@ def test_a_folder_in_place_of_a_document(trained: Path) -> None:
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])
 def test_the_schemas_are_those_of_what_a_run_writes(cli: Cli, trained: Path, name: str) -> None:
     """Each says of which version it is, and has a property for whatever a run writes."""
-    schema, kind = schema_of(name.removesuffix(".json")), name.removesuffix(".json")
-    assert json.loads(cli("schema", "--document", kind).out) == schema
+    schema, kind = document_schema(name.removesuffix(".json")), name.removesuffix(".json")
+    assert json.loads(cli("schema", kind).out) == schema
     Draft202012Validator.check_schema(schema)
     written = read_document(trained / name, kind)
     assert written
     assert written["version"] == schema["properties"]["version"]["maximum"] == 1
-    assert not written.keys() - schema["properties"].keys()
+    Draft202012Validator(strict(schema)).validate(written)
+
+
+def test_the_schema_of_a_state_has_all_that_is_in_one(trained: Path) -> None:
+    state = read_state(trained / "state.pt")
+    plain = {name: value for name, value in state.items() if name not in TENSORS}
+    plain["images"] = state["counters"]["images"]
+    Draft202012Validator(strict(document_schema("state"))).validate(json.loads(json.dumps(plain)))
+
+
+def strict(schema: Any) -> Any:
+    """The schema without what readers tolerate: fields that it does not have."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: strict(part) for name, part in schema.items()}
+    if made.get("type") == "object" and "properties" in made:
+        made.setdefault("additionalProperties", False)
+    return made
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])

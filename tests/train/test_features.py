@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import cnngraph
+from cnngraph.lint.patterns import check_patterns
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
@@ -24,7 +25,6 @@ from cnngraph.train.loop.checkpointing import checkpoint_blocks
 from cnngraph.train.loop.learner import Learner
 from cnngraph.train.loop.machine import check_machine, reproducible
 from cnngraph.train.loop.objective import Objective, class_weights
-from cnngraph.train.loop.patterns import check_patterns
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes, train_graph

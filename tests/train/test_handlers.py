@@ -454,7 +454,7 @@ def test_handlers_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert first.__name__ == "log_rate"
     assert second == (Events.STARTED, print)
     for name, message, help in (
-        ("my_handlers:log_rat", "my_handlers has no log_rat", "did you mean log_rate?"),
+        ("my_handlers:log_rat", "my_handlers has no log_rat", "did you mean `log_rate`?"),
         ("my_handlers:number", "3 is not a handler: it is of type int", "a handler is a function of the training"),
         ("my_handler:log", "there is no module my_handler for the handler my_handler:log", "name an installed module"),
         ("my_handlers.py:log_rate", "there is no module my_handlers.py", "leave out the ending: my_handlers:log_rate"),

@@ -151,7 +151,7 @@ def test_a_logger_that_is_unknown() -> None:
     with pytest.raises(SpecError, match="there is no logger tensorbord") as caught:
         check_loggers(["tensorbord"])
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.help) == ("E643", "did you mean tensorboard?")
+    assert (diagnostic.code, diagnostic.help) == ("E643", "did you mean `tensorboard`?")
 
 
 @pytest.mark.parametrize("name", LOGGERS)

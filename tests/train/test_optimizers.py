@@ -10,10 +10,10 @@ import torch
 
 import cnngraph
 from cnngraph.diagnostics import Source, Span
+from cnngraph.lint.patterns import check_patterns
 from cnngraph.recipe.optimizers import Group, Sgd
 from cnngraph.recipe.schedules import Step
 from cnngraph.train.loop.optimizers import make_optimizer
-from cnngraph.train.loop.patterns import check_patterns
 from tests.train.support import RECIPE, run, small_network, train_graph
 
 SPEC = """

@@ -2,146 +2,167 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
-from cnngraph.cli.complete import complete_networks
-from cnngraph.cli.messages import count, count_severities, json_text, print_diagnostics, print_styled
-from cnngraph.cli.options import Format, Reading, format_option, reading_options, selection_options
-from cnngraph.diagnostics import Diagnostic, has_errors
-from cnngraph.numbers import show_count
+from cnngraph.cli.complete import complete_networks, complete_recipes
+from cnngraph.cli.messages import json_text, print_diagnostics, print_styled
+from cnngraph.cli.options import Reading, reading_options, selection_options
 
 if TYPE_CHECKING:
+    from cnngraph.checking import CheckReport
     from cnngraph.lint.selection import Selection
+    from cnngraph.recipe.fit import ReadImages
 
-JSON_FIELDS = ("code", "severity", "message", "file", "line", "column", "node", "help", "notes", "fixes")
+Format: TypeAlias = Literal["text", "json", "github", "sarif"]
 
 
 @command(
     ("cnngraph check net.yaml", "find every mistake"),
-    ("cnngraph check specs/*.yaml", "many files at once"),
+    ("cnngraph check specs", "every spec, recipe and experiment in a folder and below"),
     ("cnngraph check net.yaml --set classes=4 --input 3x320x320", "with other values"),
     ("cnngraph check net.yaml --fix", "apply the fixes that were verified, and say what is left"),
-    ("cnngraph check net.yaml --format json", "for a program"),
+    ("cnngraph check net.yaml --recipe photos --data-dir my_photos", "whether network, recipe and data fit"),
+    ("cnngraph check - --stdin-name net.yaml < net.yaml", "a text that is not saved yet"),
+    ("cnngraph check specs --format github", "as annotations of a pull request"),
 )
 @argument(
-    "specs",
+    "files",
     nargs=-1,
     required=True,
-    metavar="SPEC...",
-    help="The specs: YAML files, libraries of blocks and recipes too, or names of the library.",
+    metavar="FILE...",
+    help="Specs, libraries of blocks, recipes and experiments: YAML files, folders of them, names of the library, or - "
+    "for standard input.",
     shell_complete=complete_networks,
 )
-@format_option
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    help="How to print it: for people, for programs, as annotations on GitHub, or as SARIF 2.1.0.",
+)
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Check whether the networks can be trained by this recipe.",
+    shell_complete=complete_recipes,
+)
+@click.option(
+    "--data-dir",
+    "--data",
+    type=Path,
+    metavar="FOLDER",
+    help="Read the data of the recipe from this folder, too, and check whether it fits. This loads PyTorch.",
+)
+@click.option(
+    "--stdin-name", default="<stdin>", metavar="FILE", help="The file that standard input is, for messages and imports."
+)
 @click.option("--fix", is_flag=True, help="Apply the verified fixes of errors, and print what was changed.")
 @click.option("--diff", is_flag=True, help="Print the changes that --fix would make, and change nothing.")
 @selection_options
 @reading_options
 def check(
-    specs: tuple[str, ...], format: Format, fix: bool, diff: bool, selection: Selection, reading: Reading
+    files: tuple[str, ...],
+    format: Format,
+    recipe: str | None,
+    data_dir: Path | None,
+    stdin_name: str,
+    fix: bool,
+    diff: bool,
+    selection: Selection,
+    reading: Reading,
 ) -> None:
-    """Find every mistake in a spec.
+    """Find every mistake in specs, recipes and experiments.
 
-    Looks at its structure, names, expressions, shapes and training recipe, and whether that suits the network, without
-    loading PyTorch. Each message has the place, the facts that led to it, and one likely mend.
+    Looks at structure, names, expressions, shapes and training recipes, and whether these suit the networks, without
+    loading PyTorch. Of an experiment every combination is checked. Each message has the place, the facts that led to
+    it, and one likely mend. Files in a folder that are none of these are skipped.
 
     A fix is verified: with it the error is gone, and no other one has appeared. --fix applies the fixes of errors until
     none is left, also in the files that a spec imports, but never in the library's.
 
-    The exit code is 1 where there is an error, with --format json too; with --diff also where there is a fix. cnngraph
-    explain CODE explains a message's code with examples.
+    The exit code is 1 where there is an error, in every format; with --diff also where there is a fix. cnngraph explain
+    CODE explains a message's code with examples.
     """
+    from cnngraph.checking import CheckOptions, check_paths, expanded
+    from cnngraph.cli.reading import find_plugins
+    from cnngraph.document import read_stream
+
+    find_plugins(reading.plugins)
+    options = CheckOptions(
+        params=reading.params,
+        train=reading.train,
+        input=reading.input,
+        plugins=reading.plugins,
+        max_nodes=reading.max_nodes,
+        recipe=recipe,
+        images=_image_reader(data_dir) if data_dir else None,
+        selection=selection,
+    )
+    if (fix or diff) and "-" in files:
+        raise click.BadParameter("standard input cannot be changed", param_hint="--fix" if fix else "--diff")
     if diff:
         from cnngraph.cli.fixing import show_fixes
 
-        raise Exit(0 if show_fixes(specs, reading) else 1)
+        raise Exit(0 if show_fixes(expanded(files, options), reading) else 1)
     if fix:
         from cnngraph.cli.fixing import apply_fixes
 
-        apply_fixes(specs, reading, to_stderr=format == "json")
-    found = [_checked(spec, reading, selection) for spec in specs]
-    if format == "json":
-        _print_json(found)
-    else:
-        _print_text(found)
-    if not all(each.ok for each in found):
+        apply_fixes(expanded(files, options), reading, to_stderr=format != "text")
+    text = read_stream(sys.stdin.buffer, stdin_name, options.limits) if "-" in files else None
+    report = check_paths(files, options, text)
+    _print(report, format)
+    if not report.ok:
         raise Exit(1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """What there is to say about one file: its mistakes, and what it is where it is fine."""
+def _image_reader(data_dir: Path) -> ReadImages:
+    if not data_dir.is_dir():
+        raise click.BadParameter(f"there is no folder {data_dir}", param_hint="--data-dir")
+    from cnngraph.packages import require_extra
 
-    file: str
-    diagnostics: tuple[Diagnostic, ...]
-    facts: str
+    require_extra("train")
+    from cnngraph.train.data.facts import DataReader
 
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error."""
-        return not has_errors(self.diagnostics)
-
-    @property
-    def verdict(self) -> str:
-        """`fine`, or how many mistakes there are."""
-        counted = count_severities(self.diagnostics)
-        return (f"fine but for {counted}" if counted else "fine") if self.ok else counted
+    return DataReader(data_dir).facts
 
 
-def _checked(spec: str, how: Reading, selection: Selection) -> _Checked:
-    from cnngraph.cli.reading import compile_file
-    from cnngraph.lint.run import Lint
+def _print(report: CheckReport, format: Format) -> None:
+    match format:
+        case "json":
+            from cnngraph.checking.formats.json import to_json
 
-    compilation = compile_file(spec, how, Lint(own=True, changes=how.train, selection=selection))
-    graph = compilation.graph
-    if not compilation.ok and (mistakes := _recipe_mistakes(spec)) is not None:
-        return _Checked(spec, mistakes, "a recipe")
-    if graph is not None:
-        facts = f"{count(graph.num_params, 'parameter')}, {show_count(graph.macs)} MACs"
-    else:
-        facts = f"a library of {count(len(compilation.spec.library.blocks) if compilation.spec else 0, 'block')}"
-    return _Checked(spec, compilation.diagnostics, facts)
+            print(json_text(to_json(report), indent=2))
+        case "sarif":
+            from cnngraph.checking.formats.sarif import to_sarif
 
+            print(json_text(to_sarif(report), indent=2))
+        case "github":
+            from cnngraph.checking.formats.github import to_github
 
-def _recipe_mistakes(file: str) -> tuple[Diagnostic, ...] | None:
-    """What is wrong with a file that is a recipe of its own; None for any other file."""
-    from cnngraph.diagnostics import SpecError
-    from cnngraph.document import Table, parse, read_file
-    from cnngraph.file_kinds import RECIPE, kind_of
-    from cnngraph.recipe import read_recipe
-
-    try:
-        value, mistakes = parse(read_file(Path(file)))
-    except SpecError:
-        return None
-    kind = kind_of(value) if isinstance(value, Table) else None
-    if not isinstance(value, Table) or not kind or kind[0] != RECIPE:
-        return None
-    return (*mistakes, *read_recipe(value, name=Path(file).stem)[1])
+            print(to_github(report), end="")
+        case "text":
+            _print_text(report)
 
 
-def _print_json(found: list[_Checked]) -> None:
-    files = []
-    for each in found:
-        facts = [diagnostic.to_dict() for diagnostic in each.diagnostics]
-        diagnostics = [{name: fact[name] for name in JSON_FIELDS} for fact in facts]
-        files.append({"file": each.file, "ok": each.ok, "diagnostics": diagnostics})
-    print(json_text(files, indent=2))
-
-
-def _print_text(found: list[_Checked]) -> None:
+def _print_text(report: CheckReport) -> None:
     """Each file's diagnostics, with empty lines around them, then a line on the file."""
-    for number, each in enumerate(found):
-        if each.diagnostics:
-            if number:
+    from cnngraph.checking.formats.text import Verdict, to_text
+
+    above = False
+    for part in to_text(report):
+        if isinstance(part, Verdict):
+            file = [(f"{part.file}: ", "bold")] if part.file else []
+            facts = [(f", {part.facts}", "")] if part.facts else []
+            print_styled([[*file, (part.verdict, "green" if part.ok else "red"), *facts]])
+        else:
+            if above:
                 print()
-            print_diagnostics(each.diagnostics, to_stderr=False)
+            print_diagnostics(part, to_stderr=False)
             print()
-        style = "green" if each.ok else "red"
-        facts = f", {each.facts}" if each.ok else ""
-        print_styled([[(f"{each.file}: ", "bold"), (each.verdict, style), (facts, "")]])
+        above = True

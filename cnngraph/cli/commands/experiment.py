@@ -13,18 +13,20 @@ from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_experiments, complete_recipes
 from cnngraph.cli.messages import print_diagnostics, print_styled, say, terminal_width
 from cnngraph.cli.options import number
-from cnngraph.cli.training import data_dir_option, device_option, quiet_option
+from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
 from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
-    from cnngraph.experiment.reading import Described
     from cnngraph.experiment.results import Variant
+    from cnngraph.experiment_plan.plan import Plan
+    from cnngraph.experiment_plan.reading import Described
 
 
 @command(
     ("cnngraph experiment shortcuts_digits", "of the library: six shortcuts, in two minutes"),
     ("cnngraph experiment mine.yaml", "a file of your own"),
+    ("cnngraph experiment mine.yaml --dry-run", "see what would be done"),
     ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "two networks by one recipe"),
 )
 @argument(
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 @data_dir_option
 @device_option
 @quiet_option
+@dry_run_option
 def experiment(
     names: tuple[str, ...],
     recipes: tuple[str, ...],
@@ -56,13 +59,14 @@ def experiment(
     data_dir: Path | None,
     device: str | None,
     quiet: bool,
+    dry_run: bool,
 ) -> None:
     """Train several networks, or one in several ways, and compare them.
 
     Every combination of specs, recipes, seeds and settings is a run in a folder of its own. The same command goes on
     with what is not finished, after Ctrl-C too. The table at its end is in report.md and report.html, with curves.
     """
-    from cnngraph.experiment.plan import plan
+    from cnngraph.experiment_plan.plan import plan
 
     if is_launched():
         raise click.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
@@ -72,6 +76,10 @@ def experiment(
         print_diagnostics(planned.warnings, to_stderr=True)
 
     require_extra("train")  # some of it is needed at the end only
+    if dry_run:
+        _dry_run(planned, out, data_dir, device, quiet)
+        return
+
     from cnngraph.experiment.conducting import conduct
     from cnngraph.experiment.running import Printed
 
@@ -92,9 +100,42 @@ def experiment(
         raise Exit(1)
 
 
+def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | None, quiet: bool) -> None:
+    """Print what would be done, a line for each combination."""
+    from cnngraph.cli.layout import in_columns
+    from cnngraph.experiment.conducting import RUNS
+    from cnngraph.experiment.dry_run import dry_experiment
+    from cnngraph.train.data.facts import DataReader
+
+    root = out or RUNS / plan.name
+    notes: dict[str, None] = {}
+    found = dry_experiment(plan, root, DataReader(data_dir, lambda text: notes.setdefault(text)), device=device)
+    if quiet:
+        return
+    for text in notes:
+        say(text)
+    titles = ("variant", "parameters", "data", "epochs", "steps", "finished", "to resume", "to train")
+    rows = [
+        [
+            variant.name,
+            f"{variant.run.facts.parameters:,}",
+            variant.run.facts.data,
+            f"{variant.run.facts.epochs:,}",
+            "?" if variant.run.steps is None else f"{variant.run.steps:,}",
+            *map(str, (variant.finished, variant.resumed, variant.new)),
+        ]
+        for variant in found
+    ]
+    cells = [[[(cell, "")] for cell in row] for row in rows]
+    right = [number not in (0, 2) for number in range(len(titles))]
+    print_styled(in_columns(titles, cells, right, 0, terminal_width()))
+    say(f"{root} · {found[0].run.facts.device}")
+    say("dry run: nothing was trained or written")
+
+
 def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> Described:
     """The experiment of a file or name, or one made of specs."""
-    from cnngraph.experiment.reading import is_experiment, load_experiment, of_specs
+    from cnngraph.experiment_plan.reading import is_experiment, load_experiment, of_specs
 
     if len(names) == 1 and is_experiment(names[0]):
         if recipes:

@@ -3,55 +3,93 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from cnngraph.cli.command import command
-from cnngraph.cli.messages import json_text
+from cnngraph.cli.command import argument, command
+from cnngraph.cli.complete import complete_schemas
+from cnngraph.cli.messages import json_text, print_styled, terminal_width
 from cnngraph.cli.options import plugin_option
 
 
 @command(
-    ("cnngraph schema -o cnngraph.json", "into a file"),
+    ("cnngraph schema -o cnngraph.json", "of specs, into a file"),
     ("cnngraph schema --plugin my_ops", "with the ops of a plugin"),
-    ("cnngraph schema --experiment", "of the files of cnngraph experiment"),
-    ("cnngraph schema --document metrics", "of the metrics.json of a run"),
+    ("cnngraph schema recipe", "of recipes"),
+    ("cnngraph schema check", "of what cnngraph check --format json prints"),
+    ("cnngraph schema --list", "all there are"),
 )
+@argument(
+    "kind",
+    required=False,
+    default="spec",
+    metavar="[KIND]",
+    help="Of what; by default of specs.",
+    shell_complete=complete_schemas,
+)
+@click.option("--list", "listing", is_flag=True, help="List the kinds, a line for each.")
 @click.option("--output", "-o", type=Path, metavar="FILE", help="Write it to a file instead of printing it.")
 @plugin_option
-@click.option("--experiment", is_flag=True, help="Print the schema of experiments instead.")
-@click.option(
-    "--document",
-    type=click.Choice(["data", "environment", "metrics", "state"]),
-    help="Print the schema of a document of a run's folder instead; of state.pt, without its tensors.",
-)
-def schema(output: Path | None, plugins: tuple[str, ...], experiment: bool, document: str | None) -> None:
-    """Print the JSON schema of specs, for editors.
+def schema(kind: str, listing: bool, output: Path | None, plugins: tuple[str, ...]) -> None:
+    """Print the JSON Schema of specs, for editors; or of another document.
 
-    With it they complete words, explain them, and mark mistakes. VS Code (with its YAML extension) and PyCharm read
-    it where a spec's first line is
+    There is one for each kind of file, for each JSON document that a command prints, and for each that a run stores.
+    With that of specs editors complete words, explain them, and mark mistakes. VS Code (with its YAML extension) and
+    PyCharm read it where a spec's first line is
 
     # yaml-language-server: $schema=cnngraph.json
     """
     from cnngraph.cli.files import check_output
     from cnngraph.cli.reading import find_plugins
-    from cnngraph.experiment.model import experiment_schema
     from cnngraph.files import write_text
-    from cnngraph.ops.registry import load_ops
-    from cnngraph.schema import spec_schema
-    from cnngraph.stored import schema_of
 
+    if listing:
+        _print_list()
+        return
     if output is not None:
         check_output(output)
     find_plugins(plugins)
-    if document:
-        found = schema_of(document)
-    elif experiment:
-        found = experiment_schema()
-    else:
-        found = spec_schema(load_ops(plugins))
-    text = json_text(found, indent=1)
+    text = json_text(_schema_of(kind, plugins), indent=1)
     if output is None:
         print(text)
     else:
         write_text(output, f"{text}\n")
+
+
+def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
+    """The schema of a kind. Raises click.BadParameter for one that there is not."""
+    from cnngraph.schemas import DOCUMENTS, FILES, document_schema
+
+    match kind:
+        case "spec":
+            from cnngraph.ops.registry import load_ops
+            from cnngraph.schema import spec_schema
+
+            return spec_schema(load_ops(plugins))
+        case "recipe":
+            from cnngraph.schema import recipe_file_schema
+
+            return recipe_file_schema()
+        case "experiment":
+            from cnngraph.experiment_plan.model import experiment_schema
+
+            return experiment_schema()
+    if kind in DOCUMENTS:
+        return document_schema(kind)
+    from cnngraph.diagnostics import did_you_mean
+
+    known = [*FILES, *DOCUMENTS]
+    help = did_you_mean(kind, known) or f"there are {', '.join(known)}"
+    raise click.BadParameter(f"there is no schema of {kind}: {help}", param_hint="KIND")
+
+
+def _print_list() -> None:
+    from cnngraph.cli.layout import in_columns
+    from cnngraph.schemas import DOCUMENTS, FILES
+
+    cells = [
+        [[(kind, "bold")], [(document.about, "")], [(document.origin, "dim")]]
+        for kind, document in (FILES | DOCUMENTS).items()
+    ]
+    print_styled(in_columns(("kind", "what it holds", "where"), cells, (False, False, False), 1, terminal_width()))

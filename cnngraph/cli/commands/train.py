@@ -10,15 +10,18 @@ from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks, complete_recipes, complete_runs
-from cnngraph.cli.messages import complain, print_diagnostics
+from cnngraph.cli.messages import complain, count, print_diagnostics, print_styled
 from cnngraph.cli.options import Reading, number, reading_options
 from cnngraph.cli.published import expectations, weights_option
-from cnngraph.cli.training import data_dir_option, device_option, quiet_option
-from cnngraph.launch import free_cores
+from cnngraph.cli.training import data_dir_option, device_option, dry_run_option, quiet_option
+from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.api.jobs import Job
+    from cnngraph.backend import WeightsFile
+    from cnngraph.graph.graph import Graph
+    from cnngraph.train import Request
 
 
 @command(
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
     ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "a folder of images, one folder a class"),
     ("cnngraph train resnet18 --weights torchvision --set classes=10", "from published weights"),
+    ("cnngraph train net.yaml --dry-run", "see what would be done"),
     ("cnngraph train --resume runs/net-1", "go on after Ctrl-C"),
 )
 @argument(
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss of every STEPS steps."
 )
+@dry_run_option
 @reading_options
 def train(
     spec: str | None,
@@ -83,6 +88,7 @@ def train(
     handlers: tuple[str, ...],
     log: tuple[str, ...],
     log_every: int | None,
+    dry_run: bool,
     reading: Reading,
 ) -> None:
     """Train a network by a recipe.
@@ -91,6 +97,8 @@ def train(
     environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
     by the run's own spec and recipe.
     """
+    if dry_run and (resume is not None or is_launched()):
+        raise click.BadParameter("a dry run is of a new run, in one process", param_hint="--dry-run")
     job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
     if log_every and not log:
         raise click.UsageError("--log-every needs a logger: --log tensorboard")
@@ -98,13 +106,8 @@ def train(
     if job.warnings:
         print_diagnostics(job.warnings, to_stderr=True)
     require_extra("train")  # some of it is needed at the end only
-    from cnngraph.backend import open_weights
-    from cnngraph.elaborate.bases import base_names
     from cnngraph.train import Request, load_handlers, reporter_for, run_training
 
-    opened = open_weights(weights, base_names(job.graph)) if weights else None
-    for each in expectations(opened, job.graph) if opened else ():
-        complain(each, "warning")
     request = Request(
         job.graph,
         job.recipe,
@@ -113,15 +116,46 @@ def train(
         data_dir=data_dir,
         resume=resume is not None,
         device=device,
-        weights=opened,
+        weights=_opened(weights, job.graph) if weights else None,
         cores=free_cores(),
         handlers=load_handlers(_handler_names(handlers)),
         log=log,
         log_every=log_every,
     )
+    if dry_run:
+        _dry_run(request, quiet)
+        return
     result = run_training(request, reporter_for(quiet))
     if result.interrupted:
         raise Exit(130)
+
+
+def _opened(weights: str, graph: Graph) -> WeightsFile:
+    """The weights to begin with. What is to be expected of them is a warning."""
+    from cnngraph.backend import open_weights
+    from cnngraph.elaborate.bases import base_names
+
+    opened = open_weights(weights, base_names(graph))
+    for warning in expectations(opened, graph):
+        complain(warning, "warning")
+    return opened
+
+
+def _dry_run(request: Request, quiet: bool) -> None:
+    """Print what would be done. Raises SpecError for all that would keep the run from starting."""
+    from cnngraph.train.data.facts import DataReader
+    from cnngraph.train.dry_run import dry_run
+    from cnngraph.train.record.progress import opening
+    from cnngraph.train.record.run_folder import RunFolder
+
+    lines: list[str] = []
+    data = DataReader(request.data_dir, lines.append)
+    made = dry_run(request, data, RunFolder.planned(request.out, request.graph.name))
+    steps = "" if made.steps is None else f" of {count(made.steps, 'step')}"
+    epochs = f"{count(made.facts.epochs, 'epoch')}{steps}, batch size {made.batch_size:,}"
+    lines += [*opening(made.facts), epochs, "dry run: nothing was trained or written"]
+    if not quiet:
+        print_styled([[(line, "")] for line in lines])
 
 
 def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:

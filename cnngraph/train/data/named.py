@@ -74,6 +74,15 @@ def read_named(data: NamedSet, data_dir: Path, note: Note) -> Parts:
     return Parts(classes, Part.whole(train), None, Part.whole(test))
 
 
+def is_here(name: str, root: Path) -> bool:
+    """Whether nothing of a set must be downloaded: it is bundled, or its files are in `root`."""
+    return (
+        name == EMBEDDED
+        or bool(legacy_files(name, root))
+        or all((root / file).is_file() for file in files_of_set(name))
+    )
+
+
 def _embedded() -> tuple[InMemory, InMemory]:
     with np.load(FILE, allow_pickle=False) as file:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files}
@@ -86,7 +95,7 @@ def _downloaded(name: str, root: Path, note: Note) -> tuple[InMemory, InMemory]:
     try:
         return _read(name, root)
     except Exception as error:  # damaged files raise anything
-        if legacy_files(name, root) or all((root / file).is_file() for file in files_of_set(name)):
+        if is_here(name, root):
             raise _damaged(name, root, error) from None
     note(f"downloading {title} to {root}")
     download(name, root)

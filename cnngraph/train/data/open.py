@@ -13,6 +13,7 @@ import torch
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet, NamedSet
+from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.data.folder import read_folder
 from cnngraph.train.data.imagenet import read_imagenet
@@ -80,6 +81,11 @@ def load_parts(
     if parts.validation is None:
         parts = cut_validation(parts, recipe.validation, recipe.seed)
     return parts
+
+
+def facts_of(parts: Parts) -> ImageFacts:
+    """What a network and a recipe must fit."""
+    return ImageFacts(parts.shape, len(parts.classes), len(parts.train))
 
 
 def announce(parts: Parts, note: Note) -> None:

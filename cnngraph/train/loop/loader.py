@@ -18,6 +18,12 @@ from cnngraph.train.world import ALONE, Share, World
 EVALUATION_BATCH = 250
 
 
+def steps_of(images: int, batch_size: int) -> int:
+    """Batches in an epoch. A last batch of one image is left out: batch norm cannot learn from one."""
+    full, rest = divmod(images, batch_size)
+    return full + (rest > 1) or 1
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingLoader:
     """Endless batches of a part, epoch after epoch, each epoch in an order of its own; of each this process's share.
@@ -36,9 +42,8 @@ class TrainingLoader:
 
     @cached_property
     def steps(self) -> int:
-        """Batches in an epoch. A last batch of one image is left out: batch norm cannot learn from one."""
-        full, rest = divmod(len(self.part), self.batch_size)
-        return full + (rest > 1) or 1
+        """Batches in an epoch."""
+        return steps_of(len(self.part), self.batch_size)
 
     def batches(self, done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels from the step after the first `done` ones, without end."""

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
+from cnngraph.graph.graph import Graph
+from cnngraph.lint.patterns import fits_parameter
 from cnngraph.recipe.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
-from cnngraph.train.loop.patterns import fits_parameter, kinds_of
 
 FUSED = True  # one kernel for a whole step, on the CPU and on CUDA
 
@@ -54,3 +55,9 @@ def parameter_groups(wanted: Optimizer, model: nn.Module) -> Groups:
             own["weight_decay"] = group.weight_decay
         found.append(own)
     return [each for each in found if each["params"]]
+
+
+def kinds_of(model: nn.Module) -> dict[str, str]:
+    """The op of each module by its path, of a network that knows its graph."""
+    graph = getattr(model, "graph", None)
+    return {node.path: node.op for node in graph.nodes} if isinstance(graph, Graph) else {}

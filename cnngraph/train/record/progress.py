@@ -193,8 +193,9 @@ def reporter_for(quiet: bool) -> Reporter:
 def opening(facts: Facts) -> list[str]:
     """What is trained on what."""
     parts = ", ".join(f"{count:,} {part}" for part, count in facts.parts.items())
+    data = f"{facts.data} ({parts})" if parts else facts.data
     lines = [
-        f"{facts.network} · {facts.parameters:,} parameters · {facts.data} ({parts}) · {facts.device}",
+        f"{facts.network} · {facts.parameters:,} parameters · {data} · {facts.device}",
         str(facts.folder),
     ]
     if facts.resumed_at:

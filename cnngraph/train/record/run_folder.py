@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,19 +28,13 @@ from cnngraph.stored import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named, read_identity
 from cnngraph.train.data.images import Parts
 from cnngraph.train.record import files
+from cnngraph.train.record.new_folders import counted, numbered, planned_folder, refuse_contents, unwritable
 from cnngraph.train.record.plots import confusion_figure, draw_curves
 from cnngraph.train.record.records import Epoch, Figures, best_of
 from cnngraph.train.record.scores import Report, class_table
 
 RUNS = Path("runs")
 RESTORE = "restore it from a copy of the run's folder, or train again"
-BEFORE_IT_BEGINS = {
-    run_files.LOCK,
-    run_files.DATA,
-    run_files.ENVIRONMENT,
-    run_files.IMAGES,
-    run_files.RECIPE,
-}  # what is left of a run that died while its folder was made
 PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safetensors")
 
 
@@ -77,16 +70,18 @@ class RunFolder:
         Raises SpecError (E632) rather than write into a folder that has something in it.
         """
         if out is None:
-            return cls(_counted(RUNS, network))
+            return cls(counted(RUNS, network))
         try:
             out.mkdir(parents=True, exist_ok=True)
-            taken = {each.name for each in out.iterdir() if each.suffix != ".partial"} - BEFORE_IT_BEGINS
+            refuse_contents(out)
         except OSError as error:
-            raise SpecError([Diagnostic("E632", f"cannot write to {out}: {error.strerror or error}")]) from None
-        if taken:
-            help = "name another folder, or go on with the run in it by --resume"
-            raise SpecError([Diagnostic("E632", f"{out} has something in it, and no run is overwritten", help=help)])
+            raise unwritable(out, error.strerror or str(error)) from None
         return cls(out)
+
+    @classmethod
+    def planned(cls, out: Path | None, network: str) -> RunFolder:
+        """The folder that `new` would make, as far as is known without writing. Raises SpecError (E632) as it does."""
+        return cls(planned_folder(out, RUNS, network))
 
     @classmethod
     def existing(cls, out: Path | None, network: str) -> RunFolder:
@@ -321,37 +316,8 @@ class RunFolder:
             )
 
 
-def _name(network: str) -> str:
-    """The network's name as a folder may be called."""
-    return re.sub(r"[^\w.-]+", "_", network).strip(".") or "run"
-
-
-def _numbered(runs: Path, network: str) -> dict[int, Path]:
-    """The folders of a network's runs by their numbers."""
-    pattern = re.compile(re.escape(_name(network)) + r"-(\d+)")
-    found = {pattern.fullmatch(each.name): each for each in runs.iterdir()} if runs.is_dir() else {}
-    return {int(match[1]): path for match, path in found.items() if match}
-
-
-def _counted(runs: Path, network: str) -> Path:
-    """A new folder with the next number; two runs that begin at once get two folders."""
-    number = max(_numbered(runs, network), default=0)
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        while True:
-            number += 1
-            path = runs / f"{_name(network)}-{number}"
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            return path
-    except OSError as error:
-        raise SpecError([Diagnostic("E632", f"cannot write to {runs}: {error.strerror or error}")]) from None
-
-
 def _latest(runs: Path, network: str) -> Path | None:
-    begun = {number: path for number, path in _numbered(runs, network).items() if RunFolder(path).begun}
+    begun = {number: path for number, path in numbered(runs, network).items() if RunFolder(path).begun}
     return begun[max(begun)] if begun else None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnngraph.experiment.model import Entrant, Experiment
-from cnngraph.experiment.reading import experiment_names, load_experiment
+from cnngraph.experiment_plan.model import Entrant, Experiment
+from cnngraph.experiment_plan.reading import experiment_names, load_experiment
 from cnngraph.recipe.manual import words_table
 
 INTRODUCTION = """\
@@ -34,6 +34,11 @@ In the end `report.md` and `report.html` (one page that needs no other file) say
 deviation over the seeds of the accuracy, its parameters, multiply-accumulates and time, with all curves in one picture.
 
 `cnngraph experiment SPEC SPEC... --recipe RECIPE --seeds 3` does the same without a file.
+
+`cnngraph check FILE` compiles every combination and checks whether networks and recipes fit, without PyTorch; an error
+that does not hold for all of them lists those for which it does. `--data-dir FOLDER` reads the data, too. `cnngraph
+experiment FILE --dry-run` does everything but train: it also looks at the device and the folder, and prints for each
+combination how many steps an epoch has and how many of its runs are left.
 """
 
 

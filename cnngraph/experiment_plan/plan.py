@@ -10,12 +10,11 @@ from itertools import product
 from math import prod
 from pathlib import Path
 
-from cnngraph import run_files
 from cnngraph.compilation import Compilation, compile_spec
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError, has_errors, warnings_of
 from cnngraph.document import Listing, Scalar, Table, Value
-from cnngraph.experiment.model import Entrant, Experiment
-from cnngraph.experiment.reading import Described
+from cnngraph.experiment_plan.model import Entrant, Experiment
+from cnngraph.experiment_plan.reading import Described
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
@@ -23,15 +22,17 @@ from cnngraph.language.model import Spec
 from cnngraph.language.write import write_spec
 from cnngraph.library import find_network, is_name
 from cnngraph.lint.run import Lint
+from cnngraph.lint.selection import EVERYTHING, Selection
 from cnngraph.lint.training import misfits
-from cnngraph.recipe import Recipe, find_recipe, load_recipe, to_dict
+from cnngraph.recipe import Recipe, find_recipe, to_dict
 from cnngraph.recipe.changed import find_table, in_recipe, read_changed
-from cnngraph.runs.overview import IDLE
+from cnngraph.recipe.fit import ReadImages
 
 TRAIN = "train."
 MAX_VARIANTS = 1_000  # each is compiled and checked before the first run
 MAX_RUNS = 10_000
 MAX_SETTINGS = 100
+MAX_NAMED = 5  # combinations that a diagnostic lists
 LONGEST_FOLDER = 200  # bytes; file systems take 255, and the seed follows
 
 
@@ -67,19 +68,44 @@ class Plan:
         return list(dict.fromkeys(each.variant for each in self.trials))
 
 
+@dataclass(frozen=True)
+class Planned:
+    """The plan of an experiment, None where there is an error, and all diagnostics, each of them once."""
+
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
 def plan(described: Described) -> Plan:
     """Every combination, compiled and checked: seed by seed, so that all are seen with one before the next.
 
     Raises SpecError with all that is wrong.
     """
-    if too_large := list(_over_bounds(described)):
-        raise SpecError(too_large)
-    planner = _Planner(described)
-    trials = list(planner.trials())
-    mistakes = list(planner.mistakes)
-    if not has_errors(mistakes):
-        mistakes += _same_folders(trials, described)
-    return Plan(described.experiment.name, described.experiment.about, tuple(trials), warnings_of(mistakes))
+    made = checked_plan(described)
+    if made.plan is None:
+        raise SpecError(made.diagnostics)
+    return made.plan
+
+
+def checked_plan(described: Described, images: ReadImages | None = None, selection: Selection = EVERYTHING) -> Planned:
+    """The plan and all that is wrong with it; with `images` the data is read, and must fit networks and recipes, too.
+
+    `selection` says which warnings about the networks are wanted.
+    A diagnostic that does not hold for all combinations lists those for which it does.
+    """
+    if too_large := tuple(_over_bounds(described)):
+        return Planned(None, too_large)
+    planner = _Planner(described, images, selection)
+    try:
+        trials = list(planner.trials())
+    except SpecError as error:  # more than anybody reads
+        return Planned(None, error.diagnostics)
+    found = planner.diagnostics()
+    if not has_errors(found):
+        found += tuple(_same_folders(trials, described))
+    if has_errors(found):
+        return Planned(None, found)
+    return Planned(Plan(described.experiment.name, described.experiment.about, tuple(trials), found), found)
 
 
 def _over_bounds(described: Described) -> Iterator[Diagnostic]:
@@ -152,7 +178,11 @@ class _Planner:
     """Walks the combinations and gathers what is wrong with them."""
 
     described: Described
+    images: ReadImages | None = None
+    selection: Selection = EVERYTHING
     mistakes: DiagnosticList = field(default_factory=DiagnosticList)
+    combinations: dict[Diagnostic, list[str]] = field(default_factory=dict)  # for which each holds; none: for all
+    tried: int = 0
     compiled: dict[tuple[int, tuple[Override, ...]], Compilation] = field(default_factory=dict)
 
     def trials(self) -> Iterator[Trial]:
@@ -162,17 +192,37 @@ class _Planner:
             recipe = replace(each.recipe, seed=seed)
             yield Trial(each.name, seed, f"{each.folder}-seed{seed}", each.graph, recipe, each.spec)
 
-    def note(self, diagnostics: Iterable[Diagnostic]) -> None:
+    def note(self, diagnostics: Iterable[Diagnostic], combination: str | None = None) -> None:
         """Note what is wrong, once. Raises SpecError where it is more than anybody reads."""
-        self.mistakes.extend(each for each in diagnostics if each not in self.mistakes)
+        for diagnostic in diagnostics:
+            if diagnostic not in self.combinations:
+                self.combinations[diagnostic] = []
+                self.mistakes.append(diagnostic)
+            if combination is not None:
+                self.combinations[diagnostic].append(combination)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What was noted, with the combinations of what does not hold for all of them."""
+        return tuple(self._with_combinations(diagnostic) for diagnostic in self.mistakes)
+
+    def _with_combinations(self, diagnostic: Diagnostic) -> Diagnostic:
+        names = self.combinations[diagnostic]
+        if not names or len(names) == self.tried:
+            return diagnostic
+        few = list(dict.fromkeys(names))
+        more = f", and {len(few) - MAX_NAMED} more" if len(few) > MAX_NAMED else ""
+        note = f"in {len(names)} of {self.tried} combinations: {', '.join(few[:MAX_NAMED])}{more}"
+        return replace(diagnostic, notes=(*diagnostic.notes, note))
 
     def _variants(self) -> Iterator[_Variant]:
         networks = range(len(self.described.experiment.specs))
         for recipe, number, setting in product(self._recipes(), networks, self._settings()):
+            self.tried += 1
+            name = self._name(number, recipe, setting)
             try:
-                yield self._variant(recipe, number, setting)
+                yield self._variant(name, recipe, number, setting)
             except SpecError as error:
-                self.note(error.diagnostics)
+                self.note(error.diagnostics, name)
 
     def _recipes(self) -> list[str | None]:
         """The recipes as they are found from the working folder; None for the network's own."""
@@ -200,8 +250,7 @@ class _Planner:
             product(*([Override(each.key, one, in_recipe(each.key)) for one in _items(each.value)] for each in entries))
         )
 
-    def _variant(self, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> _Variant:
-        entrant = self.described.experiment.specs[number]
+    def _variant(self, title: str, recipe_name: str | None, number: int, setting: tuple[Override, ...]) -> _Variant:
         compilation = self._compile(number, tuple(each for each in setting if not each.name.startswith(TRAIN)))
         spec, graph = compilation.spec, compilation.graph
         assert spec
@@ -209,18 +258,26 @@ class _Planner:
         table, name = find_table(spec.train, recipe_name)
         changes = [replace(each, name=each.name.removeprefix(TRAIN)) for each in setting if each.name.startswith(TRAIN)]
         recipe = read_changed(table, changes, name)
-        self.note(warnings_of(misfits(recipe, graph, self._item(number).span)))
-        self.note(Lint(recipe, verify=False).run(compilation).diagnostics)
-        return _Variant(*self._names(entrant, name, setting), graph, recipe, spec)
+        span = self._item(number).span
+        self.note(warnings_of(misfits(recipe, graph, span)), title)
+        if self.images:
+            facts = self.images(recipe, next(iter(graph.inputs.values())))
+            self.note(warnings_of(misfits(recipe, graph, span, images=facts)), title)
+        lint = Lint(recipe, selection=self.selection, verify=False)
+        self.note(lint.run(compilation).diagnostics, title)
+        return _Variant(title, self._folder(number, name, setting), graph, recipe, spec)
 
-    def _names(self, entrant: Entrant, recipe: str, setting: tuple[Override, ...]) -> tuple[str, str]:
-        """What the report calls a combination: what differs; and what its folders begin with: all that is set."""
+    def _name(self, number: int, recipe: str | None, setting: tuple[Override, ...]) -> str:
+        """What the report calls a combination: what differs."""
         experiment = self.described.experiment
-        words = {each.name: f"{each.name.removeprefix(TRAIN)} {show_value(each.value.plain())}" for each in setting}
-        differing = [word for name, word in words.items() if len((experiment.settings or {})[name]) > 1]
-        variant = [_title(entrant), *([recipe] if len(experiment.recipes) > 1 else []), *differing]
-        folder = [_title(entrant), recipe, *(word.replace(" ", "=", 1) for word in words.values())]
-        return " · ".join(variant), _short(_safe("-".join(folder)))
+        differing = [each for each in setting if len((experiment.settings or {})[each.name]) > 1]
+        recipes = [Path(recipe).stem] if recipe and len(experiment.recipes) > 1 else []
+        return " · ".join([_title(experiment.specs[number]), *recipes, *map(_setting, differing)])
+
+    def _folder(self, number: int, recipe: str, setting: tuple[Override, ...]) -> str:
+        """What the folders of a combination begin with: all that is set."""
+        settings = (_setting(each).replace(" ", "=", 1) for each in setting)
+        return _short(_safe("-".join([_title(self.described.experiment.specs[number]), recipe, *settings])))
 
     def _compile(self, number: int, changes: tuple[Override, ...]) -> Compilation:
         """The network of an entrant with its own params and those of the setting. Raises SpecError."""
@@ -268,6 +325,11 @@ def _title(entrant: Entrant) -> str:
     return entrant.label or ", ".join([Path(entrant.spec).stem if not is_name(entrant.spec) else entrant.spec, *params])
 
 
+def _setting(override: Override) -> str:
+    """A setting and its value, without the `train.` of a recipe's."""
+    return f"{override.name.removeprefix(TRAIN)} {show_value(override.value.plain())}"
+
+
 def _safe(name: str) -> str:
     """A text as a folder may be called."""
     return re.sub(r"[^\w.=-]+", "_", name).strip("._")
@@ -279,35 +341,3 @@ def _short(name: str) -> str:
         return name
     digest = sha256(name.encode()).hexdigest()[:8]
     return f"{name.encode()[: LONGEST_FOLDER - 9].decode(errors='ignore')}-{digest}"
-
-
-def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
-    """Folders of the experiment that hold runs of other networks or recipes: the file was changed in between."""
-    found = []
-    for trial in plan.trials:
-        folder = root / trial.folder
-        if (folder / run_files.SPEC).is_file() and not _is_run_of(folder, trial):
-            help = "remove the folder, or begin elsewhere with --out"
-            message = f"the run in {folder} is of another network or recipe than the experiment says"
-            found.append(Diagnostic("E662", message, help=help))
-    return found
-
-
-def _is_run_of(folder: Path, trial: Trial) -> bool:
-    free = IDLE | ({"normalize"} if trial.recipe.measures else set())  # a run writes down what it measured
-    try:
-        recipe = to_dict(load_recipe(str(folder / run_files.RECIPE)))
-    except SpecError:
-        return False
-    wanted = to_dict(trial.recipe)
-    graph = compile_spec(str(folder / run_files.SPEC)).graph
-    return (
-        graph is not None
-        and {key: each for key, each in recipe.items() if key not in free}
-        == {key: each for key, each in wanted.items() if key not in free}
-        and _operations(graph) == _operations(trial.graph)
-    )
-
-
-def _operations(graph: Graph) -> list[object]:
-    return [(each.path, each.operation, each.reads, each.parameters) for each in graph.nodes]

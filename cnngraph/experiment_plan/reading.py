@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_file, value_of
-from cnngraph.experiment.model import Experiment
+from cnngraph.experiment_plan.model import Experiment
 from cnngraph.file_kinds import EXPERIMENT, other_kind
 from cnngraph.library import ENDINGS, library_root, network_files
 from cnngraph.recipe.reading import Reader
@@ -71,7 +71,11 @@ def of_specs(specs: Sequence[str], recipes: Sequence[str], seeds: int) -> Descri
 def load_experiment(name: str) -> Described:
     """An experiment by name or path, read and checked by itself. Raises SpecError."""
     path = find_experiment(name)
-    source = read_file(path, name if name.endswith(ENDINGS) else f"experiments/{path.name}")
+    return read_source(read_file(path, name if name.endswith(ENDINGS) else f"experiments/{path.name}"), path)
+
+
+def read_source(source: Source, path: Path) -> Described:
+    """The experiment of a text, which is in the file of that path or to be taken as if it were. Raises SpecError."""
     value, mistakes = parse(source)
     if mistakes:
         raise SpecError(mistakes)

@@ -1,21 +1,16 @@
-"""Which parameters and modules of a network the words of a recipe mean."""
+"""Which parameters and modules of a network the patterns of a recipe match."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from cnngraph.diagnostics import Diagnostic, did_you_mean
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.path_patterns import matches_path
-from cnngraph.recipe import Recipe
 
-
-def kinds_of(model: nn.Module) -> dict[str, str]:
-    """The op of each module by its path, of a network that knows its graph."""
-    graph = getattr(model, "graph", None)
-    return {each.path: each.op for each in graph.nodes} if isinstance(graph, Graph) else {}
+if TYPE_CHECKING:
+    from cnngraph.recipe import Recipe
 
 
 def fits_parameter(match: str, name: str, kinds: Mapping[str, str]) -> bool:

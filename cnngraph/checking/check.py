@@ -1,0 +1,190 @@
+"""From files to reports: each is checked as what it is, and with a recipe and data whether they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnngraph.checking.finding import KINDS, Target, find_targets, is_new, is_ours
+from cnngraph.checking.report import CheckReport, FileReport, Kind
+from cnngraph.compilation import Compilation, compile_text, limits_for
+from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
+from cnngraph.document import Limits, Table, Value, parse, read_file
+from cnngraph.elaborate.elaborate import MAX_NODES
+from cnngraph.file_kinds import kind_of
+from cnngraph.lint.run import Lint
+from cnngraph.lint.selection import EVERYTHING, Selection
+from cnngraph.lint.training import misfits
+from cnngraph.ops.registry import Registry, load_ops
+
+if TYPE_CHECKING:  # recipes and experiments are imported where they are needed: most specs name none
+    from cnngraph.graph.graph import Graph
+    from cnngraph.language.load import Override
+    from cnngraph.recipe import Recipe
+    from cnngraph.recipe.fit import ImageFacts, ReadImages
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """How files are checked. `params`, `input` and `train` change specs, and their recipes by fields.
+
+    With a `recipe`, by name or path, every network must fit it; with `images`, which reads the data of a recipe, the
+    data must fit as well. Without either a spec whose own recipe does not fit is warned about.
+    """
+
+    params: tuple[Override, ...] = ()
+    train: tuple[Override, ...] = ()  # names without their `train.`
+    input: Value | None = None
+    plugins: tuple[str, ...] = ()
+    max_nodes: int = MAX_NODES
+    recipe: str | None = None
+    images: ReadImages | None = None
+    selection: Selection = EVERYTHING  # of warnings
+
+    @property
+    def limits(self) -> Limits:
+        """How large a file may be."""
+        return limits_for(self.max_nodes)
+
+
+def check_paths(
+    paths: Iterable[str], options: CheckOptions | None = None, standard_input: Source | None = None
+) -> CheckReport:
+    """Check files, the YAML files of folders and below, and networks, recipes and experiments of the library by name.
+
+    `-` is the text of `standard_input`, whose name says where its imports are. Never raises for what is wrong. In a
+    folder files that are none of cnngraph's are skipped; a file that is met twice is checked once.
+    """
+    options = options or CheckOptions()
+    reports: list[FileReport] = []
+    skipped: list[str] = []
+    seen: set[str] = set()
+    for text in paths:
+        if text == "-" and standard_input:
+            reports.append(check_text(standard_input, Path(standard_input.name), options))
+            continue
+        try:
+            found = list(find_targets(text))
+        except SpecError as error:
+            reports.append(FileReport(text, None, error.diagnostics))
+            continue
+        ours = [target for target in found if not target.in_folder or is_ours(target.path, options.limits)]
+        skipped += [target.name for target in found if target not in ours]
+        reports += [check_file(target, options) for target in ours if is_new(target.path, seen)]
+        if not ours:
+            message = f"there is no spec, recipe or experiment in {text}"
+            reports.append(FileReport(text, None, (Diagnostic("E101", message),)))
+    return CheckReport(tuple(reports), tuple(skipped))
+
+
+def expanded(paths: Iterable[str], options: CheckOptions) -> list[str]:
+    """The paths with those of the files to check in place of folders."""
+    found: list[str] = []
+    for text in paths:
+        try:
+            targets = list(find_targets(text))
+        except SpecError:
+            targets = []
+        inside = [target.name for target in targets if target.in_folder and is_ours(target.path, options.limits)]
+        found += inside or [text]
+    return found
+
+
+def check_file(target: Target, options: CheckOptions) -> FileReport:
+    """The report of a file."""
+    try:
+        source = read_file(target.path, target.shown, options.limits)
+    except SpecError as error:
+        return FileReport(target.name, None, error.diagnostics)
+    return replace(check_text(source, target.path, options), file=target.name)
+
+
+def check_text(source: Source, path: Path, options: CheckOptions) -> FileReport:
+    """The report of a text, which is in the file of that path or to be taken as if it were."""
+    value, mistakes = parse(source, options.limits)
+    if isinstance(value, Table):
+        found = kind_of(value)
+        kind = KINDS[found[0]] if found else None
+        if kind is Kind.RECIPE:
+            from cnngraph.recipe import read_recipe
+
+            return FileReport(source.name, kind, (*mistakes, *read_recipe(value, name=path.stem)[1]))
+        if kind is Kind.EXPERIMENT:
+            return _experiment(source, path, options)
+    return _spec(source, path, options)
+
+
+def _experiment(source: Source, path: Path, options: CheckOptions) -> FileReport:
+    from cnngraph.experiment_plan.plan import checked_plan
+    from cnngraph.experiment_plan.reading import read_source
+
+    try:
+        made = checked_plan(read_source(source, path), options.images, options.selection)
+    except SpecError as error:
+        return FileReport(source.name, Kind.EXPERIMENT, error.diagnostics)
+    facts = {"variants": len(made.plan.variants), "runs": len(made.plan.trials)} if made.plan else {}
+    return FileReport(source.name, Kind.EXPERIMENT, made.diagnostics, facts)
+
+
+def _spec(source: Source, path: Path, options: CheckOptions) -> FileReport:
+    try:
+        registry = Registry(load_ops(options.plugins))
+    except SpecError as error:
+        return FileReport(source.name, Kind.SPEC, error.diagnostics)
+    compilation = compile_text(
+        source,
+        path.parent,
+        options.params,
+        options.input,
+        registry=registry,
+        max_nodes=options.max_nodes,
+        fixes=True,
+    )
+    graph, spec = compilation.graph, compilation.spec
+    if not compilation.ok or spec is None:
+        return FileReport(source.name, Kind.SPEC, compilation.diagnostics)
+    if graph is None:
+        found = Lint(selection=options.selection).run(compilation).diagnostics
+        return FileReport(source.name, Kind.BLOCKS, found, {"blocks": len(spec.library.blocks)})
+    found, facts = _fit(compilation, graph, options)
+    size = {"parameters": graph.num_params, "macs": graph.macs}
+    return FileReport(source.name, Kind.SPEC, found, size | facts)
+
+
+def _fit(
+    compilation: Compilation, graph: Graph, options: CheckOptions
+) -> tuple[tuple[Diagnostic, ...], dict[str, int | str]]:
+    """All diagnostics of a network and of how recipe and data fit it, and facts of what was compared with it."""
+    own = Lint(own=True, changes=options.train, selection=options.selection)
+    if options.recipe is None and options.images is None and not options.train:
+        return own.run(compilation).diagnostics, {}
+
+    from cnngraph.recipe.changed import find_table, read_changed
+
+    assert compilation.spec
+    try:
+        table, name = find_table(compilation.spec.train, options.recipe)
+        recipe = read_changed(table, options.train, name)
+        if options.recipe is None and options.images is None:
+            return own.run(compilation).diagnostics, {}
+        found, images = recipe_and_data(recipe, graph, options.images)
+    except SpecError as error:
+        return (*Lint(selection=options.selection).run(compilation).diagnostics, *error.diagnostics), {}
+    warnings = Lint(recipe, selection=options.selection).run(compilation).diagnostics
+    facts: dict[str, int | str] = {"recipe": name}
+    if images:
+        facts |= {"images": images.count or 0, "classes": images.classes}
+    return (*warnings, *found), facts
+
+
+def recipe_and_data(
+    recipe: Recipe, graph: Graph, images: ReadImages | None
+) -> tuple[list[Diagnostic], ImageFacts | None]:
+    """What keeps a network from training by a recipe, on its data if that is to be read. Raises SpecError."""
+    found = misfits(recipe, graph)
+    if has_errors(found) or images is None:
+        return found, None
+    facts = images(recipe, next(iter(graph.inputs.values())))
+    return misfits(recipe, graph, images=facts), facts

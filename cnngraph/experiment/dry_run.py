@@ -1,0 +1,55 @@
+"""What the runs of an experiment would be: everything but training is done, and nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError
+from cnngraph.experiment.other_runs import other_runs
+from cnngraph.experiment_plan.plan import Plan
+from cnngraph.launch import free_cores
+from cnngraph.train.data.facts import DataReader
+from cnngraph.train.dry_run import DryRun, dry_run
+from cnngraph.train.record.run_folder import RunFolder
+from cnngraph.train.run import Request
+
+
+@dataclass(frozen=True, slots=True)
+class DryVariant:
+    """What one combination would be, and how many of its runs are there: finished, to be resumed, and new."""
+
+    name: str
+    run: DryRun
+    finished: int
+    resumed: int
+    new: int
+
+
+def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | None = None) -> list[DryVariant]:
+    """Every combination with its first seed, as `train.dry_run` has it. Raises SpecError with all that is wrong."""
+    diagnostics = DiagnosticList(other_runs(plan, root))
+    found = []
+    for variant in plan.variants:
+        trials = [trial for trial in plan.trials if trial.variant == variant]
+        folders = [RunFolder(root / trial.folder) for trial in trials]
+        finished = [folder for folder in folders if folder.finished]
+        begun = [folder for folder in folders if folder.begun and folder not in finished]
+        empty = next((folder.path for folder in folders if not folder.begun), None)
+        first = trials[0]
+        try:
+            folder = RunFolder.planned(empty, first.graph.name) if empty else folders[0]
+            request = Request(first.graph, first.recipe, first.spec_text, device=device, cores=free_cores())
+            run = dry_run(request, data, folder)
+        except SpecError as error:
+            diagnostics.extend(_new(error, diagnostics))
+            continue
+        new = len(folders) - len(finished) - len(begun)
+        found.append(DryVariant(variant, run, len(finished), len(begun), new))
+    if diagnostics:
+        raise SpecError(diagnostics)
+    return found
+
+
+def _new(error: SpecError, known: list[Diagnostic]) -> list[Diagnostic]:
+    return [diagnostic for diagnostic in error.diagnostics if diagnostic not in known]

@@ -1,0 +1,39 @@
+"""W614: a pattern of the recipe that matches nothing in the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnngraph.lint.misfit import Misfit
+
+
+@dataclass(frozen=True)
+class UnmatchedPattern(Misfit):
+    """A `match` of `optimizer.groups` or a path of `checkpoint` in the spec's own recipe matches nothing.
+
+    Such a group has no parameters, and such a path no block, which is usually a misspelt name. Ignore it where a
+    variant of the network has what is matched.
+    """
+
+    code: ClassVar[str] = "W614"
+    title: ClassVar[str] = "pattern of the recipe that matches nothing in the network"
+    bad: ClassVar[tuple[str, ...]] = (
+        """
+        input: [1, 28, 28]
+        nodes: [flatten, {op: linear, out: 10}]
+        train: {data: digits, epochs: 1, optimizer: adam, checkpoint: [stage1]}
+        """,
+        """
+        input: [1, 28, 28]
+        nodes: [flatten, {op: linear, out: 10}]
+        train: {data: digits, epochs: 1, optimizer: {name: adam, groups: [{match: baes, weight_decay: 0}]}}
+        """,
+    )
+    good: ClassVar[tuple[str, ...]] = (
+        """
+        input: [1, 28, 28]
+        nodes: [flatten, {op: linear, out: 10}]
+        train: {data: digits, epochs: 1, optimizer: {name: adam, groups: [{match: bias, weight_decay: 0}]}}
+        """,
+    )
