@@ -21,7 +21,7 @@ from cnngraph.library import is_family, is_name, network_files, shown
 from tests.library import BLOCKS, LIBRARY, NETWORKS, ROOT
 
 NAME = "googlenet_mnist"
-POINTER = "cnngraph list prints what there is; a file of your own is named with its ending"
+POINTER = "run `cnngraph list` for the networks; write the name of a file with its ending"
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_file_of_that_name_may_have_been_meant(folder: Path, file: str) -> Non
 def test_a_network_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
     mistake = refused(lambda: cnngraph.load(file), "E101")
     assert mistake.message == f"cannot read {file}: file not found"
-    assert mistake.help == f"did you mean {NAME}, the network of the library?"
+    assert mistake.help == f"did you mean `{NAME}`, the network of the library?"
     assert refused(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
 
 

@@ -89,7 +89,7 @@ def test_a_wrong_spec_is_not_built(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text(ONE.replace("relu", "rellu"))
     ran = cli("build", "wrong.yaml", "-o", "wrong.py")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("error[E313]: there is no op or block rellu\n")
+    assert ran.err.startswith("error[E313]: there is no op or block `rellu`\n")
     assert not (folder / "wrong.py").exists()
 
 

@@ -32,13 +32,13 @@ def functions() -> list[tuple[Any, str]]:
     found: list[tuple[Any, str]] = []
     for owner in (causes, causes.Trace, repairs, repairs.Repairs):
         module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
-        members = inspect.getmembers(owner, lambda each: inspect.isfunction(each))
-        found += [(owner, name) for name, each in members if each.__module__ == module]
+        members = inspect.getmembers(owner, lambda member: inspect.isfunction(member))
+        found += [(owner, name) for name, member in members if member.__module__ == module]
     skipped = ("refusal", "causes", "history", "producer")
     return [(owner, name) for owner, name in found if not name.startswith("__") and name not in skipped]
 
 
-@pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize(
     ("nodes", "code"), [(DIFFERENT_SIZES, "E203"), (DIFFERENT_CHANNELS, "E202"), (WINDOW, "E204")], ids=str
 )
