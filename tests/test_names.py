@@ -21,7 +21,7 @@ from cnngraph.library import is_family, is_name, network_files, shown
 from tests.library import BLOCKS, LIBRARY, NETWORKS, ROOT
 
 NAME = "googlenet_mnist"
-POINTER = "cnngraph list prints what there is; a file of your own is named with its ending"
+POINTER = "run `cnngraph list` for the networks; write the name of a file with its ending"
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_writing_and_reading_a_recipe_gives_the_same_recipe(text: str) -> None:
         (
             "augment: {random_resized_crop: {size: 64, scale: [1, 2]}}",
             "E603",
-            "scale` must be a number above 0 (from 1e-06 to 1), got 2",
+            "scale` must be a number above 0 (from 1e-06 to 1), got `2`",
         ),
         ("augment: {random_erasing: 2}", "E603", "`augment.random_erasing.p` must be a number from 0 to 1"),
         ("augment: {auto_augment: trivial}", "E603", "must be trivial_augment or rand_augment"),

@@ -89,7 +89,7 @@ def test_a_recipe_file(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="it must be a mapping"):
         load_recipe(str(path))
     path.write_text("data: digits\nepochs: 2\nepochs: 3\noptimizer: adam\n")
-    with pytest.raises(SpecError, match="given twice"):
+    with pytest.raises(SpecError, match="duplicate key `epochs`"):
         load_recipe(str(path))
 
 

@@ -93,16 +93,16 @@ def test_mean_and_std_per_channel() -> None:
     ("text", "code", "place", "message", "help"),
     [
         ("epoch: 3", "E602", (1, 1), "a recipe has no key `epoch`", "did you mean `epochs`?"),
-        ("lr: 3", "E602", (1, 1), "a recipe has no key `lr`", "did you mean optimizer: {lr: …}?"),
+        ("lr: 3", "E602", (1, 1), "a recipe has no key `lr`", "did you mean `optimizer: {lr: …}`?"),
         (
             "label_smoothing: 0.1",
             "E602",
             (1, 1),
             "a recipe has no key `label_smoothing`",
-            "did you mean loss: {label_smoothing: …}?",
+            "did you mean `loss: {label_smoothing: …}`?",
         ),
         ("patience: 3", "E602", (1, 1), "a recipe has no key `patience`", "did you mean `early_stopping`?"),
-        ("colour: 3", "E602", (1, 1), "a recipe has no key `colour`", "its keys are about, data, "),
+        ("colour: 3", "E602", (1, 1), "a recipe has no key `colour`", "its keys are `about`, `data`, "),
         ("optimizer: {name: sgd, lr: 1, betas: [0, 0]}", "E602", (1, 31), "`optimizer: sgd` has no key `betas`", ""),
         (
             "optimizer: {name: adam, lrr: 1}",
@@ -183,10 +183,10 @@ def test_mean_and_std_per_channel() -> None:
         ("warmup: {epochs: 1, steps: 3}", "E605", (1, 28), "`warmup` has both `epochs` and `steps`", ""),
         ("warmup: {epochs: 3}", "E605", (1, 9), "`warmup` takes 3 epochs, but the run has only 3", ""),
         ("warmup: 3", "E603", (1, 9), "`warmup` must be a mapping, or none, got `3`", "write `warmup: {epochs: 3}`"),
-        ('optimizer: {name: sgd, lr: "0.01"}', "E603", (1, 28), '1e+30), got "0.01"', "write it without quotes"),
+        ('optimizer: {name: sgd, lr: "0.01"}', "E603", (1, 28), '1e+30), got `"0.01"`', "write it without quotes"),
         ("optimizer: {type: adam}", "E602", (1, 13), "`optimizer` has no key `type`", "write `name` instead of `type`"),
-        ("epochs: 10,000", "E603", (1, 9), "got `10,000`", "write 10000"),
-        ("epochs: 1.0", "E603", (1, 9), "got `1.0`", "write 1"),
+        ("epochs: 10,000", "E603", (1, 9), "got `10,000`", "write `10000`"),
+        ("epochs: 1.0", "E603", (1, 9), "got `1.0`", "write `1`"),
         ("validation: 0", "E603", (1, 13), "or none, got `0`", "write `validation: none`"),
         (
             "loss: cross_entropy",
