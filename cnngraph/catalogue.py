@@ -1,4 +1,4 @@
-"""What is known of the library's networks, made from their specs: cnngraph/library.json and specs/README.md."""
+"""The catalogue of bundled networks, generated from their specs: cnngraph/library.json and specs/README.md."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from cnngraph.library import Network, is_family, library_root, network_files
 from cnngraph.numbers import percent, show_count, show_sizes
 
 INTRODUCTION = """\
-# The networks that come along
+# Bundled networks
 
-Each goes by its name wherever a spec is asked for: `cnngraph show NAME`, `cnngraph train NAME`,
-`cnngraph.build("NAME")`, `extends: NAME`. `cnngraph list` prints what stands here, and finds in it. A family is one
-file, its members say how they differ from it.
+Bundled networks are referred to by name: `cnngraph show NAME`, `cnngraph train NAME`, `cnngraph.build("NAME")`,
+`extends: NAME`. `cnngraph list` prints and searches this list. A family is a spec with params; its members extend it
+with other values.
 
-Multiply-accumulates (MACs) are those of convolutions and linear layers, for one image of the input's size. Errors are
+Multiply-accumulates (MACs) are those of convolutions and linear layers for one image of the input's size. Errors are
 published top-1 errors.
 """
-ALONE = "Networks of their own"
+ALONE = "Other networks"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The networks of one folder. `families` are what they are members of; in a folder of one, that one."""
+    """The networks of one folder. `families` are the specs that they extend, or the network of the folder's name."""
 
     folder: str
     families: tuple[Network, ...]
     networks: tuple[Network, ...]
 
     def is_main(self, network: Network) -> bool:
-        """Whether it is called like the folder, so that what it says holds for all of them."""
+        """Whether the network is named like the folder, so that its description applies to all its networks."""
         return network.name == Path(self.folder).name
 
 
 @cache
 def sections(root: Path | None = None) -> tuple[Section, ...]:
-    """The library by its folders, networks without one first. What has mistakes is left out, and named on stderr."""
+    """The library by folder, networks outside of folders first. Invalid specs are skipped and reported on stderr."""
     root = root or library_root()
     with collector_paused():
         found = [each for path in network_files(root).values() if (each := _network(path, root))]
-    folders = groupby(sorted(found, key=lambda each: (each.family, each.file)), lambda each: each.family)
+    folders = groupby(sorted(found, key=lambda network: (network.family, network.file)), lambda network: network.family)
     return tuple(_section(folder, tuple(networks), root) for folder, networks in folders)
 
 
 def library_text() -> str:
-    """What cnngraph/library.json holds: the networks without the families, a line for each."""
-    rows = [json.dumps(asdict(each), ensure_ascii=False) for section in sections() for each in section.networks]
+    """The content of cnngraph/library.json: the networks without the families, one per line."""
+    rows = [json.dumps(asdict(network), ensure_ascii=False) for section in sections() for network in section.networks]
     return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
 def library_page() -> str:
-    """What specs/README.md holds."""
+    """The content of specs/README.md."""
     return INTRODUCTION + "".join(f"\n{text}" for section in sections() for text in _section_texts(section))
 
 
 def _section(folder: str, networks: Iterable[Network], root: Path) -> Section:
-    """A folder's networks; a family is one of them where it has published errors itself."""
+    """The networks of a folder; a family is listed as a network only if it has published errors itself."""
     networks = tuple(networks)
-    families = [each for each in networks if not each.published and is_family(root / each.file)]
-    intro = tuple(each for each in networks if each in families or each.name == Path(folder).name)
-    return Section(folder, intro, _in_order(each for each in networks if each not in families))
+    families = [network for network in networks if not network.published and is_family(root / network.file)]
+    intro = tuple(network for network in networks if network in families or network.name == Path(folder).name)
+    return Section(folder, intro, _in_order(network for network in networks if network not in families))
 
 
 def _network(path: Path, root: Path) -> Network | None:
@@ -76,7 +76,7 @@ def _network(path: Path, root: Path) -> Network | None:
     graph = compilation.graph if compilation.ok else None
     file = path.relative_to(root)
     if graph is None:
-        print(f"{file} has mistakes and is left out", file=sys.stderr)
+        print(f"skipping {file}, which has errors", file=sys.stderr)
         return None
     return Network(
         name=path.stem,
@@ -92,39 +92,41 @@ def _network(path: Path, root: Path) -> Network | None:
 
 
 def _in_order(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """Networks that are called alike up to the first digit stand together; each such group grows from top to bottom."""
+    """Group networks whose names agree up to the first digit, and sort each group by size."""
     alike: dict[str, list[Network]] = {}
-    for each in sorted(networks, key=lambda each: (each.num_params, each.macs, each.name)):
-        alike.setdefault(re.split(r"\d", each.name)[0], []).append(each)
+    for network in sorted(networks, key=lambda network: (network.num_params, network.macs, network.name)):
+        alike.setdefault(re.split(r"\d", network.name)[0], []).append(network)
     stems = sorted(alike) if len(alike) < sum(map(len, alike.values())) else alike
-    return tuple(each for stem in stems for each in alike[stem])
+    return tuple(network for stem in stems for network in alike[stem])
 
 
 def _section_texts(section: Section) -> Iterator[str]:
     yield f"## {section.folder or ALONE}\n"
-    for each in section.families:
-        name = f"**{each.name}**: " * (not section.is_main(each))
-        yield "  \n".join(filter(None, (name + each.about, each.paper, f"[{each.file}]({each.file})"))) + "\n"
+    for family in section.families:
+        name = f"**{family.name}**: " * (not section.is_main(family))
+        yield "  \n".join(filter(None, (name + family.about, family.paper, f"[{family.file}]({family.file})"))) + "\n"
     yield _table(section)
 
 
 def _table(section: Section) -> str:
-    """The networks as a table of Markdown, without the columns that would be empty."""
-    said = {each.about for each in section.families}
-    papers = {each.paper for each in section.families}
+    """The networks as a Markdown table without empty columns."""
+    abouts = {family.about for family in section.families}
+    papers = {family.paper for family in section.families}
     columns: dict[str, Callable[[Network], str]] = {
-        "network": lambda each: f"[{each.name}]({each.file})",
-        "parameters": lambda each: f"{each.num_params:,}",
-        "MACs": lambda each: show_count(each.macs),
-        "input": lambda each: ", ".join(map(show_sizes, each.input_shapes.values())),
+        "network": lambda network: f"[{network.name}]({network.file})",
+        "parameters": lambda network: f"{network.num_params:,}",
+        "MACs": lambda network: show_count(network.macs),
+        "input": lambda network: ", ".join(map(show_sizes, network.input_shapes.values())),
     }
-    for name in dict.fromkeys(name for each in section.networks for name in each.published):
-        columns[f"error on {name}"] = lambda each, name=name: (  # type: ignore[misc]
-            percent(each.published[name]) if name in each.published else ""
+    for name in dict.fromkeys(name for network in section.networks for name in network.published):
+        columns[f"error on {name}"] = lambda network, name=name: (  # type: ignore[misc]
+            percent(network.published[name]) if name in network.published else ""
         )
-    columns["about"] = lambda each: "" if each.about in said else each.about
-    columns["paper"] = lambda each: "" if papers == {each.paper} else each.paper
-    cells = {title: [make(each).replace("|", "\\|") for each in section.networks] for title, make in columns.items()}
+    columns["about"] = lambda network: "" if network.about in abouts else network.about
+    columns["paper"] = lambda network: "" if papers == {network.paper} else network.paper
+    cells = {
+        title: [make(network).replace("|", "\\|") for network in section.networks] for title, make in columns.items()
+    }
     filled = {title: column for title, column in cells.items() if any(column)}
     rules = ["---:" if title in ("parameters", "MACs") or title.startswith("error") else "---" for title in filled]
     rows = [tuple(filled), tuple(rules), *zip(*filled.values(), strict=True)]

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever the process dies: each is written beside its place and then renamed."""
+"""Atomic writing of files: each file is written next to its destination and then renamed."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EIO}
-MOST_OF_A_NAME = 50  # characters that tell a person what was being written; a whole name could grow too long
+NAME_PREFIX = 50  # characters of a file's name in that of its temporary file; the full name could become too long
 
 
 class WriteError(OSError):
-    """A file cannot be written; what stood in its place stands there still."""
+    """A file cannot be written; the previous file, if any, is unchanged."""
 
 
 def write(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` write a file beside `path`, then put it in its place. Raises WriteError."""
-    beside = _beside(path)
+    """Let `writer` write a temporary file next to `path`, then rename it to `path`. Raises WriteError."""
+    temporary = _temporary(path)
     try:
-        writer(beside)
-        _reach_the_disk(beside)
-        os.replace(beside, path)
+        writer(temporary)
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
     except Exception as error:
-        refused = _refused(error)
-        if refused is None:
+        cause = _os_error(error)
+        if cause is None:
             raise
-        raise WriteError(refused.errno, refused.strerror or str(refused), str(path)) from error  # by its own name
+        raise WriteError(cause.errno, cause.strerror or str(cause), str(path)) from error  # name the file itself
     finally:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     r"""Write text as UTF-8. Raises WriteError.
 
-    A lone surrogate, which stands for a byte of a file name that is not UTF-8, becomes `\udcff` as in JSON.
+    A lone surrogate, which represents a byte of a file name that is not UTF-8, becomes `\udcff` as in JSON.
     """
-    write(path, lambda beside: beside.write_text(text, encoding="utf-8", errors="backslashreplace"))
+    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 def clean(folder: Path) -> None:
-    """Take away what a process that died in the middle of `write` left in a folder."""
-    for each in folder.glob(".*.partial"):
+    """Delete temporary files that a process left in a folder because it was killed during `write`."""
+    for leftover in folder.glob(".*.partial"):
         with suppress(OSError):
-            each.unlink()
+            leftover.unlink()
 
 
 @contextmanager
 def readable(path: Path) -> Iterator[Path]:
-    """The path for a library that only takes names in UTF-8: itself, or while it is entered a link to it."""
+    """A path for libraries that only accept names in UTF-8: the path itself, or a temporary link to it."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -63,8 +63,8 @@ def readable(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _refused(error: BaseException | None) -> OSError | None:
-    """The system's refusal, also where a library failed again when it wanted to close its file."""
+def _os_error(error: BaseException | None) -> OSError | None:
+    """The OSError behind an error, even if a library raised another error while closing its file."""
     if isinstance(error, OSError):
         return error
     while error := error and error.__context__:
@@ -73,12 +73,12 @@ def _refused(error: BaseException | None) -> OSError | None:
     return None
 
 
-def _beside(path: Path) -> Path:
-    """A name that nobody else writes to, also where two write the same file at once."""
-    return path.parent / f".{path.name[:MOST_OF_A_NAME]}.{os.urandom(4).hex()}.partial"
+def _temporary(path: Path) -> Path:
+    """A unique temporary name, even if two processes write the same file at once."""
+    return path.parent / f".{path.name[:NAME_PREFIX]}.{os.urandom(4).hex()}.partial"
 
 
-def _reach_the_disk(path: Path) -> None:
-    """Wait until a file's content is safe, so that after a power cut, too, its name stands for a whole file."""
+def _flush_to_disk(path: Path) -> None:
+    """Wait until the content is on disk, so that the renamed file is complete even after a power failure."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())

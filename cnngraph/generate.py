@@ -1,4 +1,4 @@
-"""`python -m cnngraph.generate`: writes the files that are made from the definitions; `--check` compares them."""
+"""`python -m cnngraph.generate` writes the generated files; with `--check` it only compares them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def schema_text() -> str:
-    """What cnngraph/schema.json holds."""
+    """The content of cnngraph/schema.json."""
     return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -40,7 +40,7 @@ FILES: dict[str, Callable[[], str]] = {
 
 
 def stale() -> list[str]:
-    """The generated files that differ from what the definitions give."""
+    """The generated files that are out of date."""
     return [name for name, make in FILES.items() if _text(ROOT / name) != make()]
 
 
@@ -49,7 +49,7 @@ def _text(path: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files that are stale; with `--check`, only name them and give 1 if there are any."""
+    """Write the stale files; with `--check`, only print their names and return 1 if there are any."""
     names = stale()
     for name in names:
         print(f"{name} is stale" if arguments == ["--check"] else f"wrote {name}")

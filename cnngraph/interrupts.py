@@ -1,4 +1,4 @@
-"""Ctrl-C, however often and whenever it comes: the program ends soon, without a traceback, and half writes nothing."""
+"""Handling of Ctrl-C at any time, any number of times: the program stops soon, without traceback or partial files."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from types import FrameType
 from typing import Any
 
 INTERRUPTED = 130  # the exit code
-PATIENCE = 3.0  # seconds for winding down, in which more Ctrl-C change nothing; later ones end the process at once
+PATIENCE = 3.0  # seconds for cleaning up, during which further Ctrl-C are ignored; later ones exit immediately
 RETRY = 0.02  # seconds
 
 
 class Interrupts:
-    """What SIGINT does to the program: the first raises KeyboardInterrupt, those that follow cannot disturb its end."""
+    """The handler of SIGINT: the first one raises KeyboardInterrupt, later ones do not disturb the cleanup."""
 
     def __init__(self) -> None:
         self.since: float | None = None
 
     @property
     def came(self) -> bool:
-        """Whether there was one. What it raised may have come out of a library as another exception, or not at all."""
+        """Whether there was a SIGINT. A library may have converted or swallowed its KeyboardInterrupt."""
         return self.since is not None
 
     def install(self) -> None:
-        """Take SIGINT, unless the process was started so that it ignores it."""
+        """Install the handler, unless the process was started with SIGINT ignored."""
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self.handle)
             sys.unraisablehook = self.unraisable
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take one signal."""
+        """Handle one signal."""
         now = time.monotonic()
         if self.since is None:
             self.since = now
@@ -43,19 +43,21 @@ class Interrupts:
             os._exit(INTERRUPTED)
 
     def unraisable(self, info: Any) -> None:
-        """An exception that Python could not raise where it was: a Ctrl-C comes again, what follows one is silent."""
+        """Handle an exception that Python could not raise: repeat a Ctrl-C, and ignore errors that follow one."""
         if not issubclass(info.exc_type, KeyboardInterrupt):
             if self.since is None:
                 sys.__unraisablehook__(info)
             return
         self.since = None
-        _thread.start_new_thread(_again, ())  # not here: it would be raised in this hook
+        _thread.start_new_thread(_again, ())  # in a thread, because here it would be raised inside this hook
 
     def ignore(self) -> None:
-        """Let nothing disturb the end of the interpreter."""
+        """Ignore SIGINT while the interpreter shuts down."""
         if signal.getsignal(signal.SIGINT) == self.handle:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        exec("")  # else `python -m` kills itself for a Ctrl-C that ended code run by another exec, such as dataclasses'
+        exec(
+            ""
+        )  # or `python -m` kills itself after a Ctrl-C that interrupted another exec, such as that of dataclasses
 
 
 def _again() -> None:

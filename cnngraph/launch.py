@@ -1,4 +1,4 @@
-"""How this process was started: as one of several, and with how many cores to itself. Knows nothing of PyTorch."""
+"""How this process was launched: as one of several or not, and how many cores it can use. Does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from pathlib import Path
 from typing import NamedTuple
 
 FROM_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-THREADS = "OMP_NUM_THREADS"  # a person's choice, or torchrun's
+THREADS = "OMP_NUM_THREADS"  # set by the user or by torchrun
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-# GNU's OpenMP, which PyTorch's wheels bring, spins 300,000 times or for some milliseconds before a thread sleeps: on a
-# busy machine it keeps a core from the thread that it waits for. On a free one 1,000 turns cost small networks 30 %,
-# 10,000 nothing (benchmarks/threads.py).
-SPINS, BLOCKTIME = "10000", "1"  # turns of GNU's OpenMP; milliseconds of LLVM's and Intel's
-NEARLY_ALL = 0.75  # of the cores: whoever has so many takes all of them
-LEAST_MEASURED = 0.3  # seconds over which the use of cores is known well enough
+# GNU OpenMP, which PyTorch's wheels include, busy-waits 300,000 iterations or some milliseconds before a thread sleeps.
+# On a busy machine this occupies a core that the awaited thread needs. On an idle machine, 1,000 iterations slow small
+# networks down by 30 %, and 10,000 do not (benchmarks/threads.py).
+SPINS, BLOCKTIME = "10000", "1"  # iterations for GNU OpenMP; milliseconds for LLVM's and Intel's
+NEARLY_ALL = 0.75  # if at least this fraction of the cores is free, use all of them
+LEAST_MEASURED = 0.3  # seconds over which the use of cores must be measured
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
 
 
 def is_launched() -> bool:
-    """Whether torchrun, or what sets the same variables, started this process as one of several."""
-    return all(os.environ.get(each) for each in FROM_TORCHRUN) and os.environ["WORLD_SIZE"] != "1"
+    """Whether torchrun, or a launcher that sets the same variables, started this process as one of several."""
+    return all(os.environ.get(variable) for variable in FROM_TORCHRUN) and os.environ["WORLD_SIZE"] != "1"
 
 
 def local_rank() -> int:
-    """Which of its machine's processes this one is."""
+    """The index of this process among those on its machine."""
     return int(os.environ["LOCAL_RANK"]) if is_launched() else 0
 
 
 def prepare_threads() -> None:
-    """Let OpenMP's threads sleep soon when they wait for each other, and begin to measure which cores are free.
+    """Shorten OpenMP's busy-waiting, and start measuring how many cores are free.
 
-    OpenMP reads its variables when PyTorch is loaded, so this comes before. What the environment says of them stays.
+    Must be called before PyTorch is imported, because OpenMP reads its variables then. Variables that are already set
+    are not changed.
     """
     _uses[:] = [Use.now()]
-    if not any(os.environ.get(each) for each in WAITING):
+    if not any(os.environ.get(variable) for variable in WAITING):
         os.environ["GOMP_SPINCOUNT"], os.environ["KMP_BLOCKTIME"] = SPINS, BLOCKTIME
 
 
 class Cores(NamedTuple):
-    """How many cores this process may use, and how many of them nobody else uses."""
+    """The number of cores that this process can use, and how many of them are idle."""
 
     allowed: int
     free: int
@@ -51,7 +52,7 @@ class Cores(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What was used up to a moment: idle seconds of the allowed cores (None where unknown), and this process's own."""
+    """CPU use up to a moment: idle seconds of the allowed cores (None if unknown), and CPU seconds of this process."""
 
     moment: float
     idle: float | None
@@ -59,12 +60,12 @@ class Use:
 
     @classmethod
     def now(cls) -> Use:
-        """Up to now."""
+        """The use up to now."""
         times = os.times()
         return cls(time.monotonic(), _idle_seconds(_affinity()), sum(times[:4]))
 
     def free_since(self, before: Use, allowed: int) -> int:
-        """How many of the allowed cores were idle or this process's in between; all where it cannot be known."""
+        """How many allowed cores were idle or used by this process in between; all of them if that is unknown."""
         elapsed = self.moment - before.moment
         if self.idle is None or before.idle is None or elapsed < LEAST_MEASURED:
             return allowed
@@ -72,14 +73,14 @@ class Use:
         return allowed if free >= NEARLY_ALL * allowed else max(1, min(allowed, round(free)))
 
 
-_uses: list[Use] = []  # the last one that was measured
+_uses: list[Use] = []  # contains the last measurement
 
 
 def free_cores() -> Cores | None:
-    """The cores for this process's threads, or None where OMP_NUM_THREADS is set.
+    """The cores for the threads of this process, or None if OMP_NUM_THREADS is set.
 
-    Free is what was idle, or used by this process, since the process began or this was asked last. That is measured on
-    Linux; elsewhere all cores count as free. (The load average would also count what has just ended.)
+    A core is free if it was idle or used by this process since the previous call, or since the process started. This is
+    measured on Linux; elsewhere all cores are assumed to be free. (The load average would include finished processes.)
     """
     if os.environ.get(THREADS):
         return None
@@ -90,7 +91,7 @@ def free_cores() -> Cores | None:
 
 
 def allowed_cores() -> int:
-    """The cores that the process may run on, by its affinity and by the quota of its control group."""
+    """The number of cores that the process can use, given its affinity and the quota of its control group."""
     return max(1, math.floor(min(len(_affinity()), _quota())))
 
 
@@ -101,33 +102,33 @@ def _affinity() -> set[int]:
 
 
 def _quota() -> float:
-    """The cores' worth of time that the control group may use, of version 2 or 1; infinite where there is no bound."""
+    """The CPU quota of the control group (version 2 or 1) in cores, or infinity if there is none."""
     groups = dict(line.split(":", 2)[1:] for line in _lines(PROC / "self" / "cgroup") if line.count(":") >= 2)
     found = [math.inf]
     for place in _upwards(CGROUPS, groups.get("", "/")):
         quota, _, period = _first_line(place / "cpu.max").partition(" ")
         found.append(_ratio(quota, period))
-    name = next((each for each in groups if "cpu" in each.split(",")), "cpu")
+    name = next((group for group in groups if "cpu" in group.split(",")), "cpu")
     for place in _upwards(CGROUPS / name, groups.get(name, "/")):
         found.append(_ratio(_first_line(place / "cpu.cfs_quota_us"), _first_line(place / "cpu.cfs_period_us")))
     return min(found)
 
 
 def _upwards(root: Path, path: str) -> list[Path]:
-    """A control group and those around it. In a container the path may be the host's: only the root is here."""
+    """A control group and its parents. In a container the path may be that of the host; then only the root exists."""
     inner = root / path.strip("/")
-    return [inner, *(each for each in inner.parents if each.is_relative_to(root))]
+    return [inner, *(folder for folder in inner.parents if folder.is_relative_to(root))]
 
 
 def _ratio(quota: str, period: str) -> float:
     if not quota.isdigit() or not period.isdigit() or not int(period):
-        return math.inf  # `max`, -1, or no such file
+        return math.inf  # `max`, -1, or a missing file
     return int(quota) / int(period)
 
 
 def _idle_seconds(cores: set[int]) -> float | None:
-    """The seconds that the cores have been idle since the machine began, or None where they are not told."""
-    wanted = {f"cpu{each}" for each in cores}
+    """The seconds that the cores have been idle since boot, or None if they are not reported."""
+    wanted = {f"cpu{core}" for core in cores}
     rows = [line.split() for line in _lines(PROC / "stat")]
     found = [row for row in rows if row and row[0] in wanted and len(row) > 5]
     if len(found) != len(wanted):

@@ -1,4 +1,4 @@
-"""Counts and sizes as a person reads them."""
+"""Human-readable counts, sizes and other numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def show_count(count: int) -> str:
-    """Three digits and a unit: `930`, `37.1 k`, `6.02 M`."""
+    """A count with three significant digits and a unit: `930`, `37.1 k`, `6.02 M`."""
     for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if count >= 0.9995 * size:
             digits = 2 if count < 9.995 * size else 1 if count < 99.95 * size else 0
@@ -15,15 +15,15 @@ def show_count(count: int) -> str:
 
 
 def show_sizes(shape: Sequence[int]) -> str:
-    """`64×56×56`; `1` for a single number."""
+    """A shape: `64×56×56`, or `1` for a single number."""
     return "×".join(map(str, shape)) or "1"
 
 
 def percent(number: float) -> str:
-    """`30.242 %`, with the digits that were given."""
+    """A percentage with all its digits: `30.242 %`."""
     return f"{number:.12g} %"
 
 
 def loss(number: float) -> str:
-    """`0.4249`; of one that has run away how far it has got, `1.2e+16`."""
+    """A loss: `0.4249`, or `1.2e+16` if it has diverged."""
     return f"{number:.4f}" if number < 10_000 else f"{number:.3g}"

@@ -1,4 +1,4 @@
-"""Packages that are missing or broken: which one it is, and the line that installs it."""
+"""Missing or broken packages: which package it is, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TITLES = {
     "torch": "PyTorch", "ignite": "PyTorch-Ignite", "numpy": "NumPy", "PIL": "Pillow", "yaml": "PyYAML",
     "mlflow": "MLflow", "tensorboard": "TensorBoard", "wandb": "W&B",
 }  # fmt: skip
-CORE = ("click", "jsonschema", "networkx", "rich", "yaml")  # modules of what pip always installs with cnngraph
+CORE = ("click", "jsonschema", "networkx", "rich", "yaml")  # modules of the mandatory dependencies
 EXTRAS = {  # modules of each extra in pyproject.toml
     "train": ("torch", "torchvision", "ignite", "safetensors", "numpy", "matplotlib", "PIL", "filelock"),
     "draw": ("pygraphviz",),
@@ -22,9 +22,9 @@ EXTRAS = {  # modules of each extra in pyproject.toml
 }
 NEEDED = (*CORE, *(module for modules in EXTRAS.values() for module in modules))
 IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
-SOURCES = {  # what pip installs for a module, where that is not called as the module is
+SOURCES = {  # the packages to install for a module with another name
     "torch": "torch torchvision",
-    "torchvision": "torch torchvision",  # a pair: either fits one version of the other
+    "torchvision": "torch torchvision",  # each needs a specific version of the other
     "ignite": "pytorch-ignite",
     "PIL": "pillow",
     "yaml": "pyyaml",
@@ -32,7 +32,7 @@ SOURCES = {  # what pip installs for a module, where that is not called as the m
 
 
 class PackageError(ImportError):
-    """A package that is needed cannot be imported. `help` is the line to paste."""
+    """A required package cannot be imported. `help` is the command that installs it."""
 
     def __init__(self, message: str, help: str) -> None:
         super().__init__(f"{message}: {help}")
@@ -41,7 +41,7 @@ class PackageError(ImportError):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an error of importing what another project wrote into PackageError."""
+    """Convert errors of importing third-party packages to PackageError."""
     try:
         yield
     except Exception as error:
@@ -52,24 +52,24 @@ def explained() -> Iterator[None]:
 
 
 def require(*modules: str) -> None:
-    """Raise PackageError where one of them is not installed; before long work that needs it in the end."""
-    for each in modules:
-        if not _is_there(each):
-            raise missing(each)
+    """Raise PackageError if a module is not installed; call this before long work that needs it at the end."""
+    for module in modules:
+        if not _is_there(module):
+            raise missing(module)
 
 
 def require_extra(extra: str) -> None:
-    """Raise PackageError where a module of an extra is not installed."""
+    """Raise PackageError if a module of an extra is not installed."""
     require(*EXTRAS[extra])
 
 
 def missing(module: str) -> PackageError:
-    """The error for a module that is not installed, with the line that installs it."""
-    return PackageError(f"{_title(module)} is not installed", _line(module))
+    """The error for a module that is not installed, with the command that installs it."""
+    return PackageError(f"{_title(module)} is not installed", _install_command(module))
 
 
-def _line(module: str) -> str:
-    """What installs a module: the extra that it belongs to, or else its own package."""
+def _install_command(module: str) -> str:
+    """The command that installs a module: by the extra that it belongs to, or else by its package."""
     extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
     return f"pip install '{OURS}[{extra}]'" if extra else f"pip install {_source(module)}"
 
@@ -84,7 +84,7 @@ def _is_there(module: str) -> bool:
 
 
 def explain(error: BaseException) -> PackageError | None:
-    """The error that says what to install, where that is what helps."""
+    """The PackageError for an error, or None if installing a package would not help."""
     if isinstance(error, PackageError):
         return error
     importing = _imported(error.__traceback__)
@@ -98,18 +98,18 @@ def explain(error: BaseException) -> PackageError | None:
     if importing in (None, OURS):
         return None
     found = _broken(importing, error)
-    return found if absent is None else PackageError(found.message, _line(absent))
+    return found if absent is None else PackageError(found.message, _install_command(absent))
 
 
 def _absent(error: BaseException) -> str | None:
-    """The package that is not there, if that is what is wrong."""
+    """The missing package, if that is the cause of the error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _root(error.name)
     return "numpy" if isinstance(error, RuntimeError) and str(error) == "Numpy is not available" else None
 
 
 def _imported(trace: TracebackType | None) -> str | None:
-    """The package that was being imported when the error came, the innermost that we need; None outside an import."""
+    """The package that was being imported when the error was raised: the innermost one we depend on, if any."""
     found = None
     while trace:
         frame = trace.tb_frame

@@ -1,7 +1,7 @@
-"""The JSON schema of specs, for editors: made from the words of the language, the ops' fields and the recipe's.
+"""The JSON schema of specs, for editors, generated from the keys of the language and the fields of ops and recipes.
 
-It is JSON schema's draft 7, which editors know best. What hangs on another value (a block's words, shapes, names) is
-the validator's to say: the schema takes every good spec, and refuses what is wrong by its form alone.
+It is a draft 7 schema, the version with the best editor support. It accepts every valid spec and rejects errors of
+form; whatever depends on other values (a block's params, shapes, names) is left to `cnngraph check`.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ OVERLAY: Schema = {"type": ["object", "null"]}
 
 
 def spec_schema(ops: Mapping[str, type[Op]] | None = None) -> Schema:
-    """The schema of a spec, with the built-in ops and those of plugins."""
+    """The schema of a spec, with the built-in ops and those given."""
     known = {**builtin_ops(), **(ops or {})}
     return {
         "$schema": DIALECT,
         "title": f"A cnngraph spec, version {LANGUAGE_VERSION} of the language",
         "type": "object",
-        "properties": _file_words(),
+        "properties": _file_keys(),
         "required": ["cnngraph"],
         "additionalProperties": False,
         "anyOf": [{"required": ["nodes", "input"]}, {"required": ["blocks"]}, {"required": ["extends"]}],
         "definitions": {
-            "node": _body("node_table", "Runs an op or a block, or the nodes of its own list or mapping."),
-            "node_table": {**_table(known, node_words()), "not": _any_of(block_words())},
-            "block": _body("block_table", "A node with blanks: what it leaves open are its params."),
-            "block_table": _table(known, {**node_words(), **block_words()}),
-            **{f"op_{name}": _words_of(cls) for name, cls in known.items()},
+            "node": _body("node_table", "A node: an op, a block, or a list or mapping of inner nodes."),
+            "node_table": {**_node_mapping(known, node_keys()), "not": _any_of(block_keys())},
+            "block": _body("block_table", "A block: a reusable node with params."),
+            "block_table": _node_mapping(known, {**node_keys(), **block_keys()}),
+            **{f"op_{name}": _op_keys(cls) for name, cls in known.items()},
             "nodes": _nodes(),
             "params": _params(),
             "recipe": recipe_schema(),
@@ -74,8 +74,8 @@ def recipe_file_schema() -> Schema:
     return {"$schema": DIALECT, "title": "A cnngraph recipe", **recipe_schema()}
 
 
-def _file_words() -> Schema:
-    words: dict[str, Schema] = {
+def _file_keys() -> Schema:
+    schemas: dict[str, Schema] = {
         "cnngraph": {"const": LANGUAGE_VERSION},
         "name": TEXT,
         "about": TEXT,
@@ -94,12 +94,12 @@ def _file_words() -> Schema:
         "train": {"anyOf": [_ref("recipe"), {"enum": recipe_names()}, TEXT]},
         "ignore": IGNORE,
     }
-    return _described(FILE_KEYS, words)
+    return _described(FILE_KEYS, schemas)
 
 
-def node_words() -> Schema:
-    """The language's keys of a node, as properties."""
-    words: dict[str, Schema] = {
+def node_keys() -> Schema:
+    """The keys of a node, as properties."""
+    schemas: dict[str, Schema] = {
         "op": TEXT,
         "from": PATHS,
         "when": CONDITION,
@@ -116,11 +116,11 @@ def node_words() -> Schema:
         "unused": {"type": "boolean"},
         "ignore": IGNORE,
     }
-    return _described(NODE_KEYS, words)
+    return _described(NODE_KEYS, schemas)
 
 
-def block_words() -> Schema:
-    """The keys that a block has beside those of a node, as properties."""
+def block_keys() -> Schema:
+    """The keys that a block has in addition to those of a node, as properties."""
     return _described(OWN_BLOCK_KEYS, {"params": _ref("params"), "inputs": TEXTS})
 
 
@@ -129,26 +129,26 @@ def _expected() -> Schema:
     return {"anyOf": [*size, {"type": "array", "items": {"anyOf": size}}]}
 
 
-def _table(ops: Mapping[str, type[Op]], words: Schema) -> Schema:
-    """A node as a mapping: one of op, nodes and share, and the words that go with it."""
-    named = {**words, "op": {**words["op"], "anyOf": [{"enum": list(ops)}, TEXT]}}
+def _node_mapping(ops: Mapping[str, type[Op]], keys: Schema) -> Schema:
+    """A node as a mapping: exactly one of op, nodes and share, and the keys that are valid with it."""
+    properties = {**keys, "op": {**keys["op"], "anyOf": [{"enum": list(ops)}, TEXT]}}
     choices = [
         {"if": {"properties": {"op": {"const": name}}, "required": ["op"]}, "then": _ref(f"op_{name}")} for name in ops
     ]
-    bare = {"if": {"not": {"required": ["op"]}}, "then": {"propertyNames": {"enum": list(words)}}}
+    bare = {"if": {"not": {"required": ["op"]}}, "then": {"propertyNames": {"enum": list(keys)}}}
     return {
         "type": "object",
-        "properties": named,
+        "properties": properties,
         "oneOf": [{"required": ["op"]}, {"required": ["nodes"]}, {"required": ["share"]}],
-        "dependencies": {**{word: ["repeat"] for word in REPEAT_KEYS}, "else": ["when"]},
+        "dependencies": {**{key: ["repeat"] for key in REPEAT_KEYS}, "else": ["when"]},
         "allOf": [bare, *choices],
     }
 
 
-def _words_of(cls: type[Op]) -> Schema:
-    """The words that a node of an op may have; those of the language are described elsewhere."""
+def _op_keys(cls: type[Op]) -> Schema:
+    """The keys that a node with this op can have: the op's parameters, and those of the language."""
     schema = op_schema(cls)
-    language = {**node_words(), **block_words()}
+    language = {**node_keys(), **block_keys()}
     return {
         "description": schema["description"],
         "properties": {**schema["properties"], **dict.fromkeys(language, True)},
@@ -156,15 +156,15 @@ def _words_of(cls: type[Op]) -> Schema:
     }
 
 
-def _any_of(words: Iterable[str]) -> Schema:
-    return {"anyOf": [{"required": [word]} for word in words]}
+def _any_of(keys: Iterable[str]) -> Schema:
+    return {"anyOf": [{"required": [key]} for key in keys]}
 
 
-def _body(table: str, description: str) -> Schema:
+def _body(mapping: str, description: str) -> Schema:
     short = {"type": "string", "minLength": 1, "description": "The name of an op or block."}
     return {
         "description": description,
-        "anyOf": [short, _ref(table), {"type": "array", "items": _ref("node"), "minItems": 1}],
+        "anyOf": [short, _ref(mapping), {"type": "array", "items": _ref("node"), "minItems": 1}],
     }
 
 
@@ -181,7 +181,7 @@ def _params() -> Schema:
 def _init() -> Schema:
     rule = {
         "type": "object",
-        "properties": {"match": {**TEXT, "description": "An op, or a path with *."}},
+        "properties": {"match": {**TEXT, "description": "An op, or a path that may contain * and **."}},
         "required": ["match"],
         "additionalProperties": or_expression(_ref("initial")),
     }
@@ -198,4 +198,4 @@ def _described(keys: Mapping[str, Key], schemas: Mapping[str, Schema]) -> Schema
 
 
 def _ref(name: str) -> Schema:
-    return {"allOf": [{"$ref": f"#/definitions/{name}"}]}  # beside a bare $ref, draft 7 ignores a description
+    return {"allOf": [{"$ref": f"#/definitions/{name}"}]}  # draft 7 ignores a description next to a bare $ref

@@ -1,4 +1,4 @@
-"""The static type of a tensor: sizes with named axes, the batch left out."""
+"""The static type of a tensor: sizes with named axes, without the batch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from cnngraph.numbers import show_sizes
 
 CHANNELS, HEIGHT, WIDTH = "C", "H", "W"
-OTHER = "?"  # an axis whose meaning an author's reshape has lost
+OTHER = "?"  # an unnamed axis, for example after a reshape
 
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Sizes and the names of their axes, of one image (the batch axis is implied).
+    """The sizes of a tensor for one image and the names of its axes; the batch axis is implied.
 
-    A map is C×H×W; after a permute to channels-last it is H×W×C and `channels` still finds its C.
-    A free parameter is not `batched`: its tensor really has just these axes.
+    A map is C×H×W; after a permute to channels-last it is H×W×C, and `channels` is still the size of C.
+    A free parameter is not `batched`: its tensor has no batch axis.
     """
 
     sizes: tuple[int, ...]
@@ -30,52 +30,52 @@ class TensorType:
 
     @classmethod
     def vector(cls, features: int) -> TensorType:
-        """C: one number for each channel or feature."""
+        """C: one number per channel or feature."""
         return cls((features,), (CHANNELS,))
 
     @classmethod
     def of(cls, sizes: tuple[int, ...]) -> TensorType:
-        """The type that sizes alone suggest: 3 are C×H×W, 1 is C, others have nameless axes but the first."""
+        """The type for sizes without axis names: three are C×H×W, one is C, otherwise only the first axis is named."""
         if len(sizes) == 3:
             return cls.map(*sizes)
         return cls(sizes, (CHANNELS, *[OTHER] * (len(sizes) - 1)))
 
     @property
     def rank(self) -> int:
-        """How many axes, the batch not counted."""
+        """The number of axes without the batch."""
         return len(self.sizes)
 
     @property
     def count(self) -> int:
-        """How many numbers one image has."""
+        """The number of elements for one image."""
         return math.prod(self.sizes)
 
     @property
     def is_map(self) -> bool:
-        """Whether it is C×H×W in this order, as convolutions and poolings need it."""
+        """Whether the axes are C, H, W in this order, as convolutions and poolings require."""
         return self.axes == (CHANNELS, HEIGHT, WIDTH)
 
     def size(self, axis: str) -> int | None:
-        """The size of the axis of that name, or None where there is none."""
+        """The size of the named axis, or None if there is none."""
         return self.sizes[self.axes.index(axis)] if axis in self.axes else None
 
     @property
     def channels(self) -> int:
-        """The size of the channel axis (1 where an author's reshape left none)."""
+        """The size of the channel axis, or 1 if there is none."""
         return self.size(CHANNELS) or 1
 
     @property
     def height(self) -> int | None:
-        """The size of the height axis, None for a vector."""
+        """The size of the height axis, or None if there is none."""
         return self.size(HEIGHT)
 
     @property
     def width(self) -> int | None:
-        """The size of the width axis, None for a vector."""
+        """The size of the width axis, or None if there is none."""
         return self.size(WIDTH)
 
     def with_sizes(self, **sizes: int) -> TensorType:
-        """The same axes with some sizes replaced by axis name: `with_sizes(C=64, H=7)`."""
+        """The type with some sizes replaced, by axis name: `with_sizes(C=64, H=7)`."""
         new = tuple(sizes.get(axis, size) for axis, size in zip(self.axes, self.sizes, strict=True))
         return TensorType(new, self.axes, self.batched)
 

@@ -1,7 +1,7 @@
-"""Writing to a terminal: the one place through which everything that is printed goes, and that makes it safe.
+"""Terminal output: everything that is printed goes through here and is made safe.
 
-`guarded` wraps stdout and stderr, so that `print` and the remarks of libraries are escaped as well. Colours and
-progress bars come from `console` alone, which writes past the wrapper and escapes the text between its own codes.
+`guarded` wraps stdout and stderr, so that the output of `print` and of libraries is escaped, too. Colours and progress
+bars come only from `console`, which bypasses the wrapper and escapes the text between its own control codes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class _Guard:
-    """A stream that escapes what is written to it."""
+    """A stream that escapes the text written to it."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write the text, with escapes."""
+        """Write the text, escaped."""
         self.stream.write(visible(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write the lines, with escapes."""
+        """Write the lines, escaped."""
         for line in lines:
             self.write(line)
 
@@ -41,34 +41,34 @@ class _Guard:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Escape whatever is written to stdout and stderr, and replace what their encodings do not have."""
+    """Escape everything written to stdout and stderr, and replace characters that their encodings lack."""
     with ExitStack() as stack:
         for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
             stream = getattr(sys, name) or _nowhere(stack)
             if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="replace")  # × and ├ where the terminal only knows ASCII
+                stream.reconfigure(errors="replace")  # for × and ├ on a terminal that only supports ASCII
             stack.enter_context(redirect(stream if isinstance(stream, _Guard) else _Guard(stream)))
         yield
 
 
 def _nowhere(stack: ExitStack) -> TextIO:
-    """What stands in for a stream that was closed before the program began."""
+    """A replacement for a stream that was closed before the program started."""
     return stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
 
 
 def unguarded(stream: TextIO) -> TextIO:
-    """The stream itself, for text that steers the terminal and is all ours."""
+    """The underlying stream, for trusted text with control codes."""
     return stream.stream if isinstance(stream, _Guard) else stream
 
 
 def is_coloured(stream: TextIO) -> bool:
-    """Whether to colour what goes to the stream: a terminal whose user did not ask for plain text."""
+    """Whether to colour the output: the stream is a terminal, and the user did not ask for plain text."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def console(*, to_stderr: bool = False, width: int | None = None) -> Console:
-    """A rich console for stdout or stderr: long lines stay whole, text is never taken for markup, and is escaped."""
-    from rich.console import Console  # takes its time, and plain output does not need it
+    """A rich console for stdout or stderr, which neither wraps lines nor interprets markup, and escapes the text."""
+    from rich.console import Console  # slow to import, and not needed for plain output
 
     stream = unguarded(sys.stderr if to_stderr else sys.stdout)
     made = Console(
@@ -85,7 +85,7 @@ def console(*, to_stderr: bool = False, width: int | None = None) -> Console:
 
 
 def _escaping() -> RenderHook:
-    """A hook that escapes the text of all that a console prints, and leaves the console's own codes."""
+    """A hook that escapes all text that a console prints, but not the console's own control codes."""
     from rich.console import RenderHook
     from rich.segment import Segment
 
@@ -94,11 +94,11 @@ def _escaping() -> RenderHook:
             self.inner = inner
 
         def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-            for each in console.render(self.inner, options):
-                yield each if each.control else Segment(visible(each.text), each.style)
+            for segment in console.render(self.inner, options):
+                yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
     class Hook(RenderHook):
         def process_renderables(self, renderables: list[Any]) -> list[Any]:
-            return [Escaped(each) for each in renderables]
+            return [Escaped(item) for item in renderables]
 
     return Hook()

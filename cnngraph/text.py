@@ -1,13 +1,13 @@
-"""Text of strangers made safe to print: names in specs, data and weights may hold characters that steer a terminal."""
+"""Making untrusted text safe to print: names in specs, data and weights may contain terminal control characters."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-# Control characters, surrogates, line separators and whatever is invisible or changes the direction of writing. That is
-# Unicode's Cc, Cf, Cs, Zl, Zp and "default ignorable", but for U+FE0E and U+FE0F, which choose between text and emoji,
-# and for signs that are seen, such as the Arabic ones of numbers.
+# Control characters, surrogates, line separators, and characters that are invisible or change the text direction. These
+# are Unicode's Cc, Cf, Cs, Zl, Zp and "default ignorable", except U+FE0E and U+FE0F, which select text or emoji style,
+# and visible characters such as the Arabic number signs.
 HIDDEN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
@@ -16,14 +16,14 @@ HIDDEN = (
 ANY_HIDDEN = re.compile(f"[{HIDDEN}]")
 HIDDEN_OR_BREAK = re.compile(f"[\t\n{HIDDEN}]")
 SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
-UNDECODED = range(0xDC80, 0xDD00)  # bytes of a file name that are not UTF-8, as Python keeps them
-MARKDOWN = re.compile(r"[\\`*<>\[\]|~]|^[#+=-]|(?<!\w)_|_(?!\w)")  # an underscore inside a word means nothing
+UNDECODED = range(0xDC80, 0xDD00)  # surrogates with which Python represents bytes of a file name that are not UTF-8
+MARKDOWN = re.compile(r"[\\`*<>\[\]|~]|^[#+=-]|(?<!\w)_|_(?!\w)")  # an underscore inside a word is not markup
 
 
 def visible(text: str) -> str:
-    r"""The text with escapes such as `\x1b` and `\u202e` for what is invisible or steers a terminal.
+    r"""The text with invisible and control characters escaped, as in `\x1b` and `\u202e`.
 
-    Line breaks and tabs stay.
+    Line breaks and tabs are unchanged.
     """
     return ANY_HIDDEN.sub(_escape, text)
 
@@ -34,18 +34,18 @@ def in_backticks(names: Iterable[str], joint: str = ", ") -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The same on one line: breaks and tabs become `\n` and `\t`, so that no name can look like a line of ours."""
+    r"""The same on one line: line breaks and tabs become `\n` and `\t`, so that a name cannot fake a line of output."""
     return HIDDEN_OR_BREAK.sub(_escape, text)
 
 
 def markdown(text: str) -> str:
-    """The text on one line of Markdown, also in a cell of a table: nothing in it is markup."""
+    """The text on one line, escaped such that nothing in it is Markdown, even in a table cell."""
     return MARKDOWN.sub(r"\\\g<0>", one_line(text).replace("&", "&amp;"))
 
 
 def json_safe(text: str) -> str:
-    """A text of JSON with JSON's escapes for what `visible` escapes."""
-    return ANY_HIDDEN.sub(lambda found: "".join(f"\\u{each:04x}" for each in _units(found[0])), text)
+    """JSON text with JSON escapes for the characters that `visible` escapes."""
+    return ANY_HIDDEN.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found[0])), text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -59,6 +59,6 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _units(character: str) -> tuple[int, ...]:
-    """A character's UTF-16 code units, in which JSON writes it."""
+    """The UTF-16 code units of a character, as used by JSON escapes."""
     code = ord(character)
     return (code,) if code < 0x10000 else (0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code & 0x3FF))

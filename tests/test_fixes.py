@@ -232,7 +232,7 @@ def test_a_parameter_is_known_by_its_name_in_other_libraries(node: str, right: s
 def test_channels_that_come_in_need_not_be_said(given: str) -> None:
     text = f"{HEAD}nodes: [{{op: conv, {given}out: 8, kernel: 3}}]\n"
     (found,) = checked(text)
-    assert found.help == "remove it: how many channels come in is known"
+    assert found.help == "remove it: the number of input channels is inferred"
     assert fixed(text) == text.replace(given, "")
 
 

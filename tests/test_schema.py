@@ -15,7 +15,7 @@ from cnngraph.diagnostics import Source
 from cnngraph.document import parse
 from cnngraph.language.words import FILE_KEYS, NODE_KEYS
 from cnngraph.ops.registry import builtin_ops
-from cnngraph.schema import block_words, node_words, spec_schema
+from cnngraph.schema import block_keys, node_keys, spec_schema
 from tests.cli.conftest import ONE
 from tests.cli.networks import ZOO
 from tests.library import BLOCKS, DATA, LIBRARY, NETWORKS
@@ -43,8 +43,8 @@ def test_it_is_a_schema(schema: dict[str, Any]) -> None:
 
 def test_it_knows_every_word(schema: dict[str, Any]) -> None:
     assert list(schema["properties"]) == list(FILE_KEYS)
-    assert list(node_words()) == list(NODE_KEYS)
-    assert tuple(block_words()) == ("params", "inputs")
+    assert list(node_keys()) == list(NODE_KEYS)
+    assert tuple(block_keys()) == ("params", "inputs")
     assert {f"op_{name}" for name in builtin_ops()} <= set(schema["definitions"])
 
 

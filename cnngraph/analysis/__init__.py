@@ -1,1 +1,1 @@
-"""Analyses: what is read off a `Graph`."""
+"""Analyses, which compute facts about a `Graph`."""

@@ -1,4 +1,4 @@
-"""Where a classifier looks at the whole map at once: its last pooling, and the layers behind it."""
+"""The head of a classifier: its global pooling and the linear layers after it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cnngraph.ops.linear import Linear
 from cnngraph.ops.merge import Mean
 from cnngraph.ops.pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool
 
-PASSED = {"flatten", "reshape", "identity", "dropout", "dropout2d", "alpha_dropout"}  # which keep numbers, in eval mode
-CAN = "resnet18"  # of the library
-ENDS = {"softmax", "log_softmax"}  # behind the scores
+NO_CHANGE = {"flatten", "reshape", "identity", "dropout", "dropout2d", "alpha_dropout"}  # keep all values in eval mode
+EXAMPLE = "resnet18"  # a bundled network that has such a head
+ENDS = {"softmax", "log_softmax"}  # ops that may follow the scores
 
 
 class Head(NamedTuple):
-    """`map` is what the pooling reads, `scores` what comes out by classes, `layers` the linear ones between them."""
+    """`map` is the input of the pooling, `scores` has a value per class, `layers` are the linear layers in between."""
 
     map: Ref
     scores: Ref
@@ -26,9 +26,9 @@ class Head(NamedTuple):
 
 
 def find_head(graph: Graph) -> Head:
-    """The head of a network whose score of a class is the mean of a map. Raises SpecError (E654) for any other.
+    """The head of a network that ends with global average pooling and linear layers. Raises SpecError (E654) otherwise.
 
-    All that stands between the pooling and the output is linear, so pooling first or last gives the same.
+    Everything between the pooling and the output is linear, so the result does not depend on when the pooling happens.
     """
     ref = next(iter(graph.outputs.values()))
     while ref.node >= 0 and graph.nodes[ref.node].op in ENDS:
@@ -40,16 +40,16 @@ def find_head(graph: Graph) -> Head:
             return Head(node.reads[0], scores, tuple(reversed(layers)))
         if _is_linear(node):
             layers.append(node.shares or node.path)
-        elif node.op not in PASSED or len(node.reads) != 1:
+        elif node.op not in NO_CHANGE or len(node.reads) != 1:
             raise _refusal(graph, node)
         ref = node.reads[0]
     raise _refusal(graph, None)
 
 
 def _pools_everything(graph: Graph, node: Node) -> bool:
-    """Whether a node takes the mean of a whole map, which has more than one place."""
-    given = graph.type_of(node.reads[0]) if node.reads else None
-    if given is None or not given.is_map or given.sizes[1:] == (1, 1):
+    """Whether a node computes the mean over a whole map with more than one position."""
+    image = graph.type_of(node.reads[0]) if node.reads else None
+    if image is None or not image.is_map or image.sizes[1:] == (1, 1):
         return False
     operation = node.operation
     match operation:
@@ -61,14 +61,14 @@ def _pools_everything(graph: Graph, node: Node) -> bool:
             plain = (
                 operation.divisor_override is None and operation.padding in ((0, 0), "half") and not operation.ceil_mode
             )
-            return plain and operation.kernel == given.sizes[1:]
+            return plain and operation.kernel == image.sizes[1:]
         case Mean():
-            return node.types[0].sizes in ((given.sizes[0],), (given.sizes[0], 1, 1)) and len(node.reads) == 1
+            return node.types[0].sizes in ((image.sizes[0],), (image.sizes[0], 1, 1)) and len(node.reads) == 1
     return False
 
 
 def _is_linear(node: Node) -> bool:
-    """Whether a node can be laid over a map place by place: a linear layer, or a 1×1 convolution."""
+    """Whether a node can be applied to each position of a map: a linear layer, or a 1×1 convolution."""
     match node.operation:
         case Linear():
             return True
@@ -78,7 +78,9 @@ def _is_linear(node: Node) -> bool:
 
 
 def _refusal(graph: Graph, node: Node | None) -> SpecError:
-    message = f"{graph.name} has no pooling over the whole map before its classifier"
-    note = f"going back from its output, {node.path} is {node.op}" if node else "it has no pooling at all"
-    help = f"use a network that ends with global_avg_pool and linear layers, for example {CAN}"
+    message = f"`{graph.name}` does not end with global average pooling and linear layers"
+    note = "it has no global pooling"
+    if node:
+        note = f"`{node.path}`, a `{node.op}`, is neither a linear layer nor a global average pooling"
+    help = f"use a network that ends with `global_avg_pool` and linear layers, for example {EXAMPLE}"
     return SpecError.of("E654", message, node.span if node else None, notes=(note,), help=help)

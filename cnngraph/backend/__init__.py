@@ -1,4 +1,4 @@
-"""PyTorch's door: graphs become modules or printed source, and weights go in and out."""
+"""The PyTorch backend: builds modules or prints source from graphs, and loads and saves weights."""
 
 from cnngraph.backend.modules.build import lower
 from cnngraph.backend.source.print import model_source

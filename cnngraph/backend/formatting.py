@@ -1,4 +1,4 @@
-"""Source lines as the formatters that people use would lay them out."""
+"""Python source laid out as ruff and black format it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\[({]|[\])}]|,|[^\[(
 
 
 def format_statement(text: str, indent: int = 0) -> list[str]:
-    """A statement of one line as one or several: what is too long is opened at its brackets."""
+    """A one-line statement as one or more lines: a line that is too long is broken at its brackets."""
     pad = " " * indent
     if indent + len(text) <= WIDTH:
         return [pad + text]
@@ -32,7 +32,7 @@ def format_statement(text: str, indent: int = 0) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """A text as a literal in double quotes."""
+    """A string as a literal in double quotes, unless it contains some."""
     literal = repr(text)
     if literal[0] == "'" and '"' not in literal:
         return '"' + literal[1:-1] + '"'
@@ -40,7 +40,7 @@ def quoted(text: str) -> str:
 
 
 def literal(value: object) -> str:
-    """A number, a text or a tuple of them as source."""
+    """A number, a string, or a tuple or list of them as source."""
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -52,7 +52,7 @@ def literal(value: object) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    raise TypeError(f"{type(value).__name__} cannot stand in source")
+    raise TypeError(f"{type(value).__name__} has no literal")
 
 
 def _bracket(text: str, first: bool) -> tuple[int, int] | None:
@@ -73,7 +73,7 @@ def _bracket(text: str, first: bool) -> tuple[int, int] | None:
 
 
 def _items(body: str) -> Iterator[str]:
-    """What stands between the outermost commas."""
+    """The texts between the outermost commas."""
     depth = start = 0
     for token in TOKEN.finditer(body):
         depth += (token[0] in "([{") - (token[0] in ")]}")

@@ -1,4 +1,4 @@
-"""The proof that a built network runs: one forward pass in each mode, compared with what the graph foretells."""
+"""A smoke test of a built network: one forward pass in each mode, whose output shapes must be those of the graph."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class ProofError(Exception):
-    """PyTorch refuses to run the network, or other shapes come out than the graph foretells."""
+    """PyTorch cannot run the network, or its outputs do not have the shapes of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What went in and what came out, with the batch."""
+    """The shapes of the inputs and outputs, including the batch."""
 
     inputs: Shapes
     eval: Shapes
@@ -29,15 +29,15 @@ class Proof:
 
 
 def seed(number: int) -> None:
-    """Seed the generator that initial weights are drawn from."""
+    """Seed PyTorch's generator, which draws the initial weights."""
     torch.manual_seed(number)
 
 
 def prove(model: nn.Module, graph: Graph, batch: int = 2) -> Proof:
-    """Run random images through the network in eval and in training mode. It stays as it was. Raises ProofError."""
+    """Run random images through the network in eval and training mode, without changing it. Raises ProofError."""
     generator = torch.Generator().manual_seed(0)
     images = [torch.randn(batch, *shape, generator=generator) for shape in graph.input_shapes.values()]
-    inputs = {name: tuple(each.shape) for name, each in zip(graph.input_shapes, images, strict=True)}
+    inputs = {name: tuple(image.shape) for name, image in zip(graph.input_shapes, images, strict=True)}
     shapes = {}
     with _unchanged(model), torch.no_grad():
         for mode in ("eval", "training"):
@@ -45,7 +45,7 @@ def prove(model: nn.Module, graph: Graph, batch: int = 2) -> Proof:
             try:
                 outputs = model(*images)
             except (RuntimeError, ValueError) as error:
-                raise ProofError(f"PyTorch cannot run it in {mode} mode: {error}") from error
+                raise ProofError(f"PyTorch cannot run the network in {mode} mode: {error}") from error
             shapes[mode] = _named(outputs, _expected(graph, mode))
             _compare(shapes[mode], graph, batch, mode)
     return Proof(inputs, shapes["eval"], shapes["training"])
@@ -56,24 +56,24 @@ def _expected(graph: Graph, mode: str) -> list[str]:
 
 
 def _named(outputs: Any, names: list[str]) -> Shapes:
-    """The outputs' shapes by name; one that a mode leaves out is None in the tuple."""
+    """The shapes of the outputs by name. An output that does not exist in this mode is None in the tuple."""
     values = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-    given = [each for each in values if each is not None]
-    return {name: tuple(each.shape) for name, each in zip(names, given, strict=True)}
+    present = [value for value in values if value is not None]
+    return {name: tuple(output.shape) for name, output in zip(names, present, strict=True)}
 
 
 def _compare(shapes: Shapes, graph: Graph, batch: int, mode: str) -> None:
     for name, found in shapes.items():
-        foretold = (batch, *graph.output_shapes[name])
-        if found != foretold:
-            raise ProofError(f"in {mode} mode {name} came out as {found}, but {foretold} was foretold")
+        expected = (batch, *graph.output_shapes[name])
+        if found != expected:
+            raise ProofError(f"in {mode} mode `{name}` has shape {found}, expected {expected}")
 
 
 @contextmanager
 def _unchanged(model: nn.Module) -> Iterator[None]:
-    """Give the model its mode and its running statistics back in the end, and PyTorch the generator's state."""
+    """Restore the model's mode and buffers, and the state of PyTorch's generator."""
     mode = model.training
-    buffers = {name: each.clone() for name, each in model.named_buffers()}
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     generator = torch.get_rng_state()
     try:
         yield
@@ -81,5 +81,5 @@ def _unchanged(model: nn.Module) -> Iterator[None]:
         model.train(mode)
         torch.set_rng_state(generator)
         with torch.no_grad():
-            for name, each in model.named_buffers():
-                each.copy_(buffers[name])
+            for name, buffer in model.named_buffers():
+                buffer.copy_(buffers[name])

@@ -146,7 +146,7 @@ class Env:
         name = reference.name
         if name in self.params:
             given = self.params[name]
-            return given.sized.look() if given.sized else given.value, 0
+            return given.sized.current_value() if given.sized else given.value, 0
         if name in ("i", "item"):
             if self.index is None:
                 raise unknown_name(reference, [])

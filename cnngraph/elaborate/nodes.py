@@ -181,7 +181,7 @@ class Maker:
             macs=facts.macs,
         )
         self.nodes.append(node)
-        self.log.made(len(self.nodes) - 1, op, refs)
+        self.log.add_node(len(self.nodes) - 1, op, refs)
         self.words[len(self.nodes) - 1] = words
         return len(self.nodes) - 1
 

@@ -51,14 +51,14 @@ class Repairs:
 
     def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> ProblemError:
         """An op's error with its location, its inputs, and a likely repair or advice."""
-        given = words.get(error.word) if error.word else None
+        given = words.get(error.parameter) if error.parameter else None
         try:
             notes, found = self.explanation(error, op, reads, span)
         except Exception:  # the error is right even if the search for a cause and fix fails
             notes, found = (), None
         where = given.span if given else span
         if given and given.origin != given.span:
-            notes = (*notes, f"`{error.word}` is {show_value(given.value)}, from {given.origin}")
+            notes = (*notes, f"`{error.parameter}` is {show_value(given.value)}, from {given.origin}")
         repairs = () if found is None or isinstance(found, str) else (found,)
         help = found if isinstance(found, str) else error.help
         if repairs:

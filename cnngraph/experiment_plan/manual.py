@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnngraph.experiment_plan.model import Entrant, Experiment
 from cnngraph.experiment_plan.reading import experiment_names, load_experiment
-from cnngraph.recipe.manual import words_table
+from cnngraph.recipe.manual import keys_table
 
 INTRODUCTION = """\
 # Experiments
@@ -46,7 +46,7 @@ def experiment_manual() -> str:
     """The whole page."""
     library = ["| experiment | |", "| --- | --- |"]
     library += [f"| `{name}` | {load_experiment(name).experiment.about} |" for name in experiment_names()]
-    parts = [INTRODUCTION, "## An experiment\n", words_table(Experiment)]
-    parts += ["## A network in `specs`\n", f"{Entrant.__doc__}\n", words_table(Entrant)]
+    parts = [INTRODUCTION, "## An experiment\n", keys_table(Experiment)]
+    parts += ["## A network in `specs`\n", f"{Entrant.__doc__}\n", keys_table(Entrant)]
     parts += ["## The library\n", "These go by their names: `cnngraph experiment shortcuts_digits`.\n"]
     return "\n".join([*parts, "\n".join(library) + "\n"])

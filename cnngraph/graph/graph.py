@@ -1,4 +1,4 @@
-"""The compiled network as a value: single operations in order of execution, and the tree of modules they live in."""
+"""The compiled network as a value: operations in order of execution, and the tree of modules."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A checked network: every shape is known.
+    """A valid network with all shapes inferred.
 
-    `inputs` and `outputs` go by name; the outputs in `training_only` exist in training mode only.
-    `paper` is where the network comes from, `published` its published top-1 errors in percent by data set.
-    `base` is the spec that its own is a change of, `plugins` are the ops that both may use beside those that all may;
-    a pickle leaves them out. `size_rules` know for which sizes of the inputs it holds.
+    `inputs` and `outputs` are by name; the outputs in `training_only` exist only in training mode. `paper` is the
+    source of the network, `published` its published top-1 errors in percent by data set. `base` is the spec that it
+    extends, and `plugins` are the plugin ops that both can use; neither is pickled. `size_rules` determine for which
+    input sizes the graph is valid.
     """
 
     name: str
@@ -48,12 +48,15 @@ class Graph:
     size_rules: SizeRules | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        shapes = [" ".join(map(show_sizes, each.values())) for each in (self.input_shapes, self.output_shapes)]
+        shapes = [
+            " ".join(map(show_sizes, shapes_by_name.values()))
+            for shapes_by_name in (self.input_shapes, self.output_shapes)
+        ]
         cost = f"{self.num_params:,} parameters, {show_count(self.macs)} MACs, {len(self.nodes):,} operations"
         return f"<Graph {self.name}: {' → '.join(shapes)}, {cost}>"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
-        return self  # nothing in it ever changes
+        return self  # it is immutable
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "base": None, "plugins": {}}
@@ -70,22 +73,22 @@ class Graph:
 
     @cached_property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The sizes of each input by name."""
-        return {name: each.sizes for name, each in self.inputs.items()}
+        """The shape of each input, without the batch."""
+        return {name: type_.sizes for name, type_ in self.inputs.items()}
 
     @cached_property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The sizes of each output by name."""
+        """The shape of each output, without the batch."""
         return {name: self.type_of(ref).sizes for name, ref in self.outputs.items()}
 
     @property
     def size_limits(self) -> tuple[SizeLimit, ...]:
-        """The sides of inputs that cannot have any size, because an expression in the spec depends on them."""
+        """The axes of inputs whose sizes are restricted, because expressions in the spec depend on them."""
         return self.size_rules.limits if self.size_rules else ()
 
     @cached_property
     def num_params(self) -> int:
-        """How many learned weights there are."""
+        """The number of learnable parameters."""
         return sum(node.num_params for node in self.nodes)
 
     @cached_property
@@ -95,28 +98,29 @@ class Graph:
 
     @cached_property
     def state(self) -> dict[str, tuple[int, ...]]:
-        """Key and shape of every state_dict entry, in the order PyTorch gives them."""
+        """Key and shape of every state_dict entry, in PyTorch's order."""
         return dict(_state(self.root, self.nodes))
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """The network as a networkx.MultiDiGraph: operations, inputs and outputs, with an edge for each tensor read.
 
-        Its nodes are the paths of operations, `input:NAME` and `output:NAME`. Each has the attribute `kind`
-        (operation, input or output) and `shapes`, the sizes of the tensors that it gives; inputs and outputs have a
-        `name`, and outputs say whether they are `training_only`. An operation has `index` (its place in the order of
-        execution), `path`, `op`, `parameters` (of the op, defaults included), `weights` (name: shape), `num_params`,
-        `macs`, `is_list`, `training_only`, `unused`, `shares`, `file` and `line`.
+        Its nodes are the paths of operations, `input:NAME` and `output:NAME`. Every node has the attributes `kind`
+        (operation, input or output) and `shapes`, the shapes of its output tensors; inputs and outputs have a `name`,
+        and outputs a flag `training_only`. An operation has `index` (its position in the order of execution), `path`,
+        `op`, `parameters` (of the op, including defaults), `weights` (name: shape), `num_params`, `macs`, `is_list`,
+        `training_only`, `unused`, `shares`, `file` and `line`.
 
-        An edge has `position`, the place among the reader's inputs, and `tensor`, which of the giver's tensors is
-        read; `shape` is that tensor's. The same tensor may be read twice, hence the multigraph. Everything is plain
-        data, so `networkx.node_link_data` gives JSON. Graph attributes: `name`, `about`, `num_params` and `macs`.
+        An edge has `position`, the index among the reader's inputs, `tensor`, the index among the source's outputs, and
+        `shape`, that of the tensor. It is a multigraph because a node can read the same tensor twice. All attributes
+        are plain data, so `networkx.node_link_data` can be written as JSON. Graph attributes: `name`, `about`,
+        `num_params` and `macs`.
         """
-        import networkx  # 0.1 s, and few need it
+        import networkx  # takes 0.1 s to import and is rarely needed
 
         made = networkx.MultiDiGraph(name=self.name, about=self.about, num_params=self.num_params, macs=self.macs)
-        givers = [f"input:{name}" for name in self.inputs]
-        for giver, name, type_ in zip(givers, self.inputs, self.inputs.values(), strict=True):
-            made.add_node(giver, kind="input", name=name, shapes=[type_.sizes])
+        sources = [f"input:{name}" for name in self.inputs]
+        for source, name, type_ in zip(sources, self.inputs, self.inputs.values(), strict=True):
+            made.add_node(source, kind="input", name=name, shapes=[type_.sizes])
         for index, node in enumerate(self.nodes):
             made.add_node(node.path, kind="operation", index=index, **_attributes(node))
         readers = [(node.path, node.reads) for node in self.nodes]
@@ -126,9 +130,9 @@ class Graph:
             readers.append((f"output:{name}", (ref,)))
         for reader, refs in readers:
             for position, ref in enumerate(refs):
-                giver = givers[-1 - ref.node] if ref.node < 0 else self.nodes[ref.node].path
+                source = sources[-1 - ref.node] if ref.node < 0 else self.nodes[ref.node].path
                 shape = self.type_of(ref).sizes
-                made.add_edge(giver, reader, key=position, position=position, tensor=ref.part, shape=shape)
+                made.add_edge(source, reader, key=position, position=position, tensor=ref.part, shape=shape)
         return made
 
     def scopes(self) -> Iterator[Scope]:
@@ -137,11 +141,11 @@ class Graph:
         while waiting:
             scope = waiting.pop()
             yield scope
-            waiting += [each for each in reversed(scope.children) if isinstance(each, Scope)]
+            waiting += [child for child in reversed(scope.children) if isinstance(child, Scope)]
 
 
 def _attributes(node: Node) -> dict[str, Any]:
-    """What a networkx graph says of an operation."""
+    """The attributes of an operation in a networkx graph."""
     operation = node.operation
     return {
         "path": node.path,
@@ -165,15 +169,15 @@ def _plain(value: Any) -> Any:
 
 
 def _state(scope: Scope, nodes: tuple[Node, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """PyTorch lists a module's own parameters before those of its children."""
-    own = [nodes[each] for each in scope.children if isinstance(each, int)]
+    """The state_dict of a scope; like PyTorch's, it lists a module's own parameters before those of its children."""
+    own = [nodes[child] for child in scope.children if isinstance(child, int)]
     for node in own:
         if "" in node.parameters and not node.shares:
             yield node.path, node.parameters[""]
-    for each in scope.children:
-        if isinstance(each, Scope):
-            if not each.shares:
-                yield from _state(each, nodes)
-        elif not nodes[each].shares:
-            entries = {**nodes[each].parameters, **nodes[each].buffers}
-            yield from ((f"{nodes[each].path}.{key}", shape) for key, shape in entries.items() if key)
+    for child in scope.children:
+        if isinstance(child, Scope):
+            if not child.shares:
+                yield from _state(child, nodes)
+        elif not nodes[child].shares:
+            entries = {**nodes[child].parameters, **nodes[child].buffers}
+            yield from ((f"{nodes[child].path}.{key}", shape) for key, shape in entries.items() if key)

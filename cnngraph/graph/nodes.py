@@ -1,4 +1,4 @@
-"""What a graph is made of: operations, the tensors between them, and the tree of modules they live in."""
+"""The components of a graph: operations, the tensors between them, and the tree of modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnngraph.tensor_type import TensorType
 
 
 class Ref(NamedTuple):
-    """One tensor: the `part`-th output of the node at index `node`; network inputs have negative nodes, -1 first."""
+    """One tensor: output number `part` of the node at index `node`. The network's inputs are nodes -1, -2, …"""
 
     node: int
     part: int = 0
@@ -23,9 +23,9 @@ class Ref(NamedTuple):
 class Node:
     """One operation.
 
-    `path` is its module path; `reads` are its input tensors, `types` what comes out. With `shares`, it runs the
-    module of the node at that path and owns no weights. `training_only`: it runs in training mode only.
-    `unused`: it is built for its keys and never run.
+    `path` is its module path, `reads` are its input tensors, `types` the types of its outputs. If `shares` is set, the
+    node calls the module of the node at that path and has no weights of its own. A `training_only` node runs only in
+    training mode. An `unused` node never runs; its module exists so that the state_dict has its keys.
     """
 
     path: str
@@ -44,33 +44,33 @@ class Node:
 
     @property
     def op(self) -> str:
-        """The op's name."""
+        """The name of the op."""
         return self.operation.name
 
     @property
     def shape(self) -> tuple[int, ...] | list[tuple[int, ...]]:
-        """The sizes that come out (the batch is implied); a list of them where the value is a list of tensors."""
-        shapes = [each.sizes for each in self.types]
+        """The sizes of the output without the batch, or a list of sizes if the output is a list of tensors."""
+        shapes = [type_.sizes for type_ in self.types]
         return shapes if self.is_list else shapes[0]
 
     @property
     def num_params(self) -> int:
-        """How many learned weights it owns."""
+        """The number of learnable parameters the node owns."""
         return 0 if self.shares else sum(prod(shape) for shape in self.parameters.values())
 
     @property
     def file(self) -> str:
-        """The file in which it is written."""
+        """The file in which the node is defined."""
         return self.span.file
 
     @property
     def line(self) -> int:
-        """The line at which it is written."""
+        """The line on which the node is defined."""
         return self.span.line
 
 
 class Input(NamedTuple):
-    """A named input of a scope and the tensors that come in by it (more than one where the value is a list)."""
+    """A named input of a scope and its tensors (more than one if the value is a list)."""
 
     name: str
     refs: tuple[Ref, ...]
@@ -78,12 +78,12 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """One level of the module tree: the network, a block, inline nodes, a repeat, or a container of dotted keys.
+    """One level of the module tree: the network, a block, inline nodes, a repeat, or a container for dotted keys.
 
-    `children` stand in module order (the order of the file and of state_dict): scopes, or the index of a node of
-    Graph.nodes. The nodes start … stop-1 of Graph.nodes, in order of execution, are just those inside, except for a
-    container, whose nodes run in the scope around it (start == stop == 0). `value` are the tensors it hands on.
-    A scope dropped by `flat` has no Scope: its children stand in the surrounding one.
+    `children` are in module order, which is that of the file and of the state_dict: scopes, or indices into
+    Graph.nodes. The scope contains exactly the nodes start … stop-1 of Graph.nodes, which are in order of execution;
+    a container contains none (start == stop == 0), because its nodes run in the enclosing scope. `value` are the output
+    tensors. A scope with `flat: true` is left out: its children belong to the enclosing scope.
     """
 
     path: str
@@ -99,16 +99,16 @@ class Scope:
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
+        """The last component of the path."""
         return self.path.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class SizeLimit:
-    """A side of an input on which values of the network depend, computed from it by expressions in the spec.
+    """An axis of an input on which the network depends, because expressions in the spec read its size.
 
-    The network was built for the size `built` and is the same for all `sizes`; for others the spec gives another one.
-    `causes` are the values that depend on it: `padding of stem.pad`, with the place of each.
+    The network was built for the size `built` and is the same for all `sizes`; for other sizes the spec describes a
+    different network. `causes` are the values that depend on the size, such as `padding of stem.pad`, and their spans.
     """
 
     input: str

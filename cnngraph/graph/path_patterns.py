@@ -1,6 +1,6 @@
-"""Patterns of dotted paths, and the rules of `init` that match modules by them.
+"""Patterns of dotted paths, and the rules of `init`, which match modules by path.
 
-`*` is any text within one part of a path, `**` any text.
+`*` matches any text without a dot, `**` any text.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from cnngraph.ops.init import InitCall
 
 @dataclass(frozen=True, slots=True)
 class InitRule:
-    """How modules of an op, or at a path with `*`, are initialised: by parameter name a number or a function."""
+    """How the modules of an op, or those whose path matches, are initialised: a number or a function per parameter."""
 
     match: str
     values: Mapping[str, float | InitCall]
 
     @property
     def pattern(self) -> str:
-        """The paths that match, as a regular expression that a person can read."""
+        """The paths that match, as a readable regular expression."""
         return path_regex(self.match)
 
     def fits(self, op: str, path: str) -> bool:
-        """Whether the rule is for a module: one of the op, or at the path."""
+        """Whether the rule applies to the module of an op at a path."""
         return self.match == op or matches_path(self.match, path)
 
 
@@ -34,28 +34,28 @@ STARS = re.compile(r"(\*\*?)")
 
 
 def path_regex(pattern: str, groups: bool = False) -> str:
-    """The pattern as a regular expression, with a group for each star where they are asked for."""
+    """The pattern as a regular expression; with `groups`, each star is a capturing group."""
     stars = {"*": "([^.]*)", "**": "(.*)"} if groups else {"*": "[^.]*", "**": ".*"}
     return "".join(stars.get(piece) or re.escape(piece) for piece in STARS.split(pattern))
 
 
 def matches_path(pattern: str, path: str) -> bool:
-    """Whether a path is one of a pattern's; without stars the pattern is the path."""
-    return _quick_pattern(pattern).fullmatch(path) is not None if "*" in pattern else pattern == path
+    """Whether a path matches a pattern; a pattern without stars matches only itself."""
+    return _linear_pattern(pattern).fullmatch(path) is not None if "*" in pattern else pattern == path
 
 
 @lru_cache(maxsize=256)
-def _quick_pattern(match: str) -> re.Pattern[str]:
-    """What `path_regex` gives, in a form for which many stars take no longer than few.
+def _linear_pattern(match: str) -> re.Pattern[str]:
+    """The same language as `path_regex`, without exponential backtracking for patterns with many stars.
 
-    A star that another of its kind follows takes as little as it can and is never tried again: what the next one
-    reaches from further on, it reaches from here as well.
+    A star followed by another star of its kind matches as little as possible and never backtracks (an atomic group):
+    whatever the next star could reach from a later position, it can also reach from this one.
     """
     *runs, last = [[re.escape(piece) for piece in run.split("*")] for run in match.split("**")]
-    before = ["".join([first, *map(_least, more)]) for first, *more in runs]
+    before = ["".join([first, *map(_shortest_to, more)]) for first, *more in runs]
     if len(last) > 1:
         first, *more, end = last
-        tail = "".join([first, *map(_least, more), "[^.]*", end])
+        tail = "".join([first, *map(_shortest_to, more), "[^.]*", end])
     else:
         tail = last[0]
     if before:
@@ -63,6 +63,6 @@ def _quick_pattern(match: str) -> re.Pattern[str]:
     return re.compile(tail)
 
 
-def _least(piece: str) -> str:
-    """As little as it takes to come to the piece, and no second try."""
+def _shortest_to(piece: str) -> str:
+    """The shortest text that ends with the piece, without backtracking."""
     return f"(?>[^.]*?{piece})"

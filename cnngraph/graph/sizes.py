@@ -1,9 +1,8 @@
-"""Values that were computed from the height and width of tensors, and the input sizes for which they hold.
+"""Values computed from the height and width of tensors, and the input sizes for which they are valid.
 
-A built network has the values of its expressions written into it. Where an expression read a height or a width, they
-hold for some sizes of the input only. The elaboration keeps each use of such a value as a `Decision`; `SizeRules`
-then repeats the shape inference for other input sizes, evaluates these expressions again, and so finds the sizes for
-which nothing changes.
+The values of expressions are constants of the built network. If an expression reads a height or a width, its value is
+valid only for some input sizes. Elaboration records every use of such a value as a `Decision`. `SizeRules` then repeats
+shape inference with other input sizes and re-evaluates these expressions, to find the sizes for which no value changes.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from cnngraph.language.expressions.values import COUNT, size_read
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import HEIGHT, WIDTH, TensorType
 
-Read: TypeAlias = tuple[Ref, str]  # a tensor, and which of its sizes
+Read: TypeAlias = tuple[Ref, str]  # a tensor and the name of one of its sizes
 AXES = {HEIGHT: "height", WIDTH: "width"}
-LARGEST = 4096  # no larger size of an input is tried
-WORK = 60_000  # inferences and evaluations that the search for other sizes may take
+LARGEST = 4096  # the largest input size that is tried
+WORK = 60_000  # the budget of the search, in inferences and evaluations
 OWN_OPS = "cnngraph.ops."
 
 
 class UnfitError(Exception):
-    """A tensor does not exist for the sizes that are tried."""
+    """A tensor does not exist for the input size being tried."""
 
 
 @dataclass(eq=False, slots=True)
 class Sized:
-    """A value that was computed from sizes of tensors, and how it is computed again where these differ.
+    """A value computed from the sizes of tensors, and the function that recomputes it for other sizes.
 
-    It is the same wherever its `parts` are, if it has any: the elements of a list, the conditions that were evaluated.
+    If it has `parts`, such as the elements of a list or the conditions evaluated, it is unchanged while they are.
     """
 
     value: Any
@@ -44,16 +43,16 @@ class Sized:
     compute: Callable[[], Any]
     parts: tuple[Sized, ...] = ()
 
-    def look(self) -> Any:
-        """The value; what is computed from it depends on the same sizes."""
-        note = size_read.get()
+    def current_value(self) -> Any:
+        """The value. Records that what is computed from it depends on the same sizes."""
+        record = size_read.get()
         for read in self.reads:
-            note(*read)
-        tried = trial.get()
-        return self.value if tried is None else tried.value(self)
+            record(*read)
+        current = trial.get()
+        return self.value if current is None else current.value(self)
 
     def leaves(self) -> Iterator[Sized]:
-        """What it is made of: values that mostly depend on one axis, where it depends on two."""
+        """The values it is composed of. Most of them depend on a single axis, even if the whole depends on two."""
         if not self.parts:
             yield self
         for part in self.parts:
@@ -62,7 +61,7 @@ class Sized:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One use of a value that depends on sizes: `what` it sets, and where that is written."""
+    """One use of a value that depends on sizes: `what` it sets, and the span of the expression."""
 
     what: str
     span: Span
@@ -71,20 +70,20 @@ class Decision:
 
 @dataclass(eq=False, slots=True)
 class SizeLog:
-    """What one elaboration computed from sizes. `mixed` are nodes whose channels may depend on height and width."""
+    """The decisions of one elaboration. `mixed` are the nodes whose channels may depend on height and width."""
 
     decisions: list[Decision] = field(default_factory=list)
     mixed: set[int] = field(default_factory=set)
 
-    def made(self, index: int, op: Op, reads: Iterable[Ref]) -> None:
-        """One more node."""
+    def add_node(self, index: int, op: Op, reads: Iterable[Ref]) -> None:
+        """Record a new node."""
         mixes = op.mixes_sizes or not type(op).__module__.startswith(OWN_OPS)
         if mixes or (self.mixed and any(ref.node in self.mixed for ref in reads)):
             self.mixed.add(index)
 
-    def counts(self, ref: Ref, word: str) -> bool:
+    def may_vary(self, ref: Ref, size_name: str) -> bool:
         """Whether this size of a tensor may depend on the size of the network's input."""
-        return word not in ("channels", COUNT) or ref.node in self.mixed
+        return size_name not in ("channels", COUNT) or ref.node in self.mixed
 
 
 log: ContextVar[SizeLog | None] = ContextVar("log", default=None)
@@ -92,16 +91,16 @@ trial: ContextVar[Trial | None] = ContextVar("trial", default=None)
 
 
 def watched(compute: Callable[[], Any]) -> tuple[Any, Sized | None]:
-    """What a computation gives, and what it says of sizes if it read any."""
+    """The result of a computation, and a `Sized` if it read any size."""
     reads: dict[Read, None] = {}
-    kept = log.get()
+    current = log.get()
 
-    def note(ref: Ref, word: str) -> None:
-        if kept is None or kept.counts(ref, word):
-            reads[ref, word] = None
+    def record(ref: Ref, size_name: str) -> None:
+        if current is None or current.may_vary(ref, size_name):
+            reads[ref, size_name] = None
 
     outer = size_read.get()
-    token = size_read.set(note)
+    token = size_read.set(record)
     try:
         value = compute()
     finally:
@@ -114,30 +113,30 @@ def watched(compute: Callable[[], Any]) -> tuple[Any, Sized | None]:
 
 
 def decide(sized: Sized | None, what: str, span: Span) -> None:
-    """Keep that a value is used, so that the network holds for those sizes only for which the value is the same."""
-    kept = log.get()
-    if sized is not None and kept is not None:
-        kept.decisions += [Decision(what, span, leaf) for leaf in sized.leaves()]
+    """Record the use of a value, so that the network is valid only for input sizes that do not change the value."""
+    current = log.get()
+    if sized is not None and current is not None:
+        current.decisions += [Decision(what, span, leaf) for leaf in sized.leaves()]
 
 
 def watched_expression(root: syntax.Node, lookup: syntax.Lookup) -> tuple[Any, Sized | None]:
-    """What a part of an expression gives, and what it says of sizes with the parts that decide it."""
+    """The value of an expression, and a `Sized` with the operands that determine it if it read any size."""
     value, sized = watched(lambda: root.value(lookup))
     if sized is not None:
-        inner = [watched_expression(each, lookup)[1] for each in _deciding(root, lookup)]
-        sized.parts = tuple(each for each in inner if each is not None)
+        inner = [watched_expression(operand, lookup)[1] for operand in _deciding(root, lookup)]
+        sized.parts = tuple(part for part in inner if part is not None)
     return value, sized
 
 
 def _deciding(node: syntax.Node, lookup: syntax.Lookup) -> Iterator[syntax.Node]:
-    """The parts of an expression, if it is the same wherever each of these is."""
+    """The operands that determine the value of an expression: it is unchanged while they are."""
     match node:
         case syntax.Items() | syntax.Not():
             yield from node.parts
         case syntax.Either() | syntax.Both():
-            for each in node.parts:
-                yield each
-                if each.value(lookup) is isinstance(node, syntax.Either):  # the others are not evaluated
+            for operand in node.parts:
+                yield operand
+                if operand.value(lookup) is isinstance(node, syntax.Either):  # the others are not evaluated
                     return
         case syntax.Choice():
             chosen, condition, other = node.parts
@@ -146,7 +145,7 @@ def _deciding(node: syntax.Node, lookup: syntax.Lookup) -> Iterator[syntax.Node]
 
 
 class SizeRules:
-    """For which sizes of the inputs a graph is what its spec says."""
+    """The input sizes for which a graph is the one that its spec describes."""
 
     def __init__(
         self, decisions: Sequence[Decision], nodes: tuple[Node, ...], inputs: Mapping[str, TensorType]
@@ -161,26 +160,26 @@ class SizeRules:
 
     @cached_property
     def limits(self) -> tuple[SizeLimit, ...]:
-        """The axes of inputs on which some value depends, each with its sizes for which all values are the same."""
+        """The axes of inputs on which values depend, each with the sizes for which all values are unchanged."""
         if not self.decisions:
             return ()
         depends = self._dependences()
         together = {axis for axes in depends if len(axes) > 1 for axis in axes}
         found = []
         for axis in sorted(set().union(*depends)):
-            place, name = axis
-            deciding = [each for each, axes in zip(self.decisions, depends, strict=True) if axis in axes]
+            index, name = axis
+            deciding = [decision for decision, axes in zip(self.decisions, depends, strict=True) if axis in axes]
             built = self._size(axis)
             sizes = range(built, built + 1) if axis in together else self._progression(axis, deciding)
-            causes = tuple(dict.fromkeys((each.what, each.span) for each in deciding))
-            found.append(SizeLimit(list(self.inputs)[place], AXES[name], built, sizes, causes))
+            causes = tuple(dict.fromkeys((decision.what, decision.span) for decision in deciding))
+            found.append(SizeLimit(list(self.inputs)[index], AXES[name], built, sizes, causes))
         return tuple(found)
 
     @cached_property
     def needed(self) -> list[int]:
-        """The nodes that the sizes which were read depend on, in order of execution."""
+        """The nodes on which the sizes read by decisions depend, in order of execution."""
         found: set[int] = set()
-        waiting = [ref.node for each in self.decisions for ref, _ in each.sized.reads if ref.node >= 0]
+        waiting = [ref.node for decision in self.decisions for ref, _ in decision.sized.reads if ref.node >= 0]
         while waiting:
             index = waiting.pop()
             if index not in found:
@@ -189,19 +188,19 @@ class SizeRules:
         return sorted(found)
 
     def infer(self, op: Op, types: tuple[TensorType, ...]) -> tuple[TensorType, ...] | None:
-        """What an op gives, None where it refuses."""
+        """The output types of an op, or None if it rejects its inputs."""
         key = (op, types)
         try:
             if key in self.inferred:
                 return self.inferred[key]
-        except TypeError:  # an op with a mapping in it has no hash
+        except TypeError:  # an op with a mapping as a parameter is not hashable
             return _infer(op, types)
-        made = self.inferred[key] = _infer(op, types)
-        return made
+        outputs = self.inferred[key] = _infer(op, types)
+        return outputs
 
     def _size(self, axis: tuple[int, str]) -> int:
-        place, name = axis
-        size = list(self.inputs.values())[place].size(name)
+        index, name = axis
+        size = list(self.inputs.values())[index].size(name)
         assert size is not None
         return size
 
@@ -211,27 +210,27 @@ class SizeRules:
         return Trial(self, types)
 
     def _dependences(self) -> list[set[tuple[int, str]]]:
-        """For each decision the axes of inputs on which the sizes depend that it read."""
+        """For each decision, the axes of inputs on which the sizes it read depend."""
         depends: dict[Read, set[tuple[int, str]]] = {
-            read: set() for each in self.decisions for read in each.sized.reads
+            read: set() for decision in self.decisions for read in decision.sized.reads
         }
-        for place, type_ in enumerate(self.inputs.values()):
+        for index, type_ in enumerate(self.inputs.values()):
             for name in AXES if type_.is_map else ():
-                axis = (place, name)
+                axis = (index, name)
                 trials = [self._trial(axis, size) for size in _samples(self._size(axis))]
                 for read, axes in depends.items():
-                    found = [size for each in trials if (size := each.size(read)) is not None]
+                    found = [size for trial in trials if (size := trial.size(read)) is not None]
                     if not found or any(size != self._built(read) for size in found):
                         axes.add(axis)
-        return [set().union(*(depends[read] for read in each.sized.reads)) for each in self.decisions]
+        return [set().union(*(depends[read] for read in decision.sized.reads)) for decision in self.decisions]
 
     def _built(self, read: Read) -> int | None:
-        ref, word = read
+        ref, size_name = read
         types = tuple(self.inputs.values()) if ref.node < 0 else self.nodes[ref.node].types
-        return _size_of(types, _part(ref), word)
+        return _size_of(types, _part(ref), size_name)
 
     def _progression(self, axis: tuple[int, str], deciding: list[Decision]) -> range:
-        """The sizes that fit, around the one that the network is built for: the longest row with a constant step."""
+        """The longest arithmetic progression of valid sizes that contains the size the network is built for."""
         built = self._size(axis)
         top = max(2 * built, min(LARGEST, WORK // (len(self.needed) + 2 * len(deciding) + 1)))
         known: dict[int, bool] = {}
@@ -244,7 +243,7 @@ class SizeRules:
         best = range(built, built + 1)
         for step in range(1, top):
             if top // step <= len(best):
-                break  # with longer steps there are no more
+                break  # a larger step cannot give a longer progression
             low = high = built
             while fits(low - step):
                 low -= step
@@ -256,63 +255,63 @@ class SizeRules:
 
 
 class Trial:
-    """The sizes of a network's tensors for inputs of other sizes, inferred as far as they are asked for."""
+    """The sizes of a network's tensors for another input size, inferred on demand."""
 
     def __init__(self, rules: SizeRules, inputs: list[TensorType]) -> None:
         self.rules = rules
         self.inputs = tuple(inputs)
         self.values: dict[Sized, Any] = {}
-        self.made: dict[int, tuple[TensorType, ...] | None] = {}
-        self.left = iter(rules.needed)
-        self.refused = False  # an op does not take such sizes
+        self.outputs: dict[int, tuple[TensorType, ...] | None] = {}
+        self.remaining = iter(rules.needed)
+        self.failed = False  # an op rejected its inputs
 
     def type_of(self, ref: Ref) -> TensorType:
-        """A tensor's type. Raises UnfitError where there is none."""
+        """The type of a tensor. Raises UnfitError if it does not exist."""
         types = self._types(ref.node)
         if types is None:
             raise UnfitError
         return types[_part(ref)]
 
     def size(self, read: Read) -> int | None:
-        """A size of a tensor; None where there is no such tensor."""
-        ref, word = read
+        """A size of a tensor, or None if the tensor does not exist."""
+        ref, size_name = read
         types = self._types(ref.node)
-        return None if types is None else _size_of(types, _part(ref), word)
+        return None if types is None else _size_of(types, _part(ref), size_name)
 
     def value(self, sized: Sized) -> Any:
-        """A value, computed anew."""
+        """A value, recomputed for this input size."""
         if sized not in self.values:
             self.values[sized] = sized.compute()
         return self.values[sized]
 
     def agrees(self, decisions: Iterable[Decision]) -> bool:
-        """Whether all tensors exist and all these values are what they are in the network that is built."""
+        """Whether all tensors exist and all these values are those of the built network."""
         token = trial.set(self)
         try:
             for decision in decisions:
-                if not _same(self.value(decision.sized), decision.sized.value) or self.refused:
+                if not _same(self.value(decision.sized), decision.sized.value) or self.failed:
                     return False
-        except Exception:  # whatever an expression refuses, the network is another one for these sizes
+        except Exception:  # if an expression fails in any way, the network is a different one for this size
             return False
         finally:
             trial.reset(token)
-        for index in self.left:
+        for index in self.remaining:
             self._infer(index)
-        return not self.refused
+        return not self.failed
 
     def _types(self, node: int) -> tuple[TensorType, ...] | None:
         if node < 0:
             return self.inputs
-        while node not in self.made:
-            self._infer(next(self.left))
-        return self.made[node]
+        while node not in self.outputs:
+            self._infer(next(self.remaining))
+        return self.outputs[node]
 
     def _infer(self, index: int) -> None:
         node = self.rules.nodes[index]
         read = [types[_part(ref)] for ref in node.reads if (types := self._types(ref.node)) is not None]
         types = self.rules.infer(node.operation, tuple(read)) if len(read) == len(node.reads) else None
-        self.made[index] = types if types is not None and len(types) == len(node.types) else None
-        self.refused = self.refused or self.made[index] is None
+        self.outputs[index] = types if types is not None and len(types) == len(node.types) else None
+        self.failed = self.failed or self.outputs[index] is None
 
 
 def _part(ref: Ref) -> int:
@@ -327,20 +326,21 @@ def _infer(op: Op, types: tuple[TensorType, ...]) -> tuple[TensorType, ...] | No
     return found if isinstance(found, tuple) else (found,)
 
 
-def _size_of(types: tuple[TensorType, ...], part: int, word: str) -> int | None:
-    if word == COUNT:
+def _size_of(types: tuple[TensorType, ...], part: int, size_name: str) -> int | None:
+    if size_name == COUNT:
         return len(types)
     type_ = types[part]
-    return {"channels": type_.channels, "features": type_.count, "height": type_.height, "width": type_.width}[word]
+    sizes = {"channels": type_.channels, "features": type_.count, "height": type_.height, "width": type_.width}
+    return sizes[size_name]
 
 
 def _samples(built: int) -> list[int]:
-    """Sizes of which some fit a network, whatever its strides: near ones, and those with the same divisors."""
+    """Input sizes of which some fit the network whatever its strides: nearby ones, and multiples of the built size."""
     return [built + 1, built + 2, built + 3, built + 5, built + 32, *(built * factor for factor in (2, 3, 4, 5, 8, 64))]
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal in value and in kind: 32.0 is no 32, and true is no 1."""
+    """Whether two values are equal and of the same type: 32.0 is not 32, and true is not 1."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):

@@ -1,1 +1,1 @@
-"""The ops: each a frozen dataclass with its words, shape rule, cost, PyTorch layer, examples and manual."""
+"""The ops: each is a frozen dataclass with its parameters, shape rule, cost, PyTorch layer, examples and manual."""

@@ -1,4 +1,4 @@
-"""Activations: functions of each number alone, and the two softmaxes."""
+"""Activations: elementwise functions, softmax and log_softmax."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANY_SHAPE = (Example({}, ((4, 5, 6),), (4, 5, 6)), Example({}, ((12,),), (12,)))
 
 
 class Relu(Op):
-    """max(0, x). The shape stays."""
+    """max(0, x). The shape is unchanged."""
 
     name: ClassVar[str] = "relu"
     kind: ClassVar[str] = "activation"
@@ -27,7 +27,7 @@ class Relu(Op):
 
 
 class Relu6(Op):
-    """min(max(0, x), 6), as in MobileNet (Howard et al. 2017). The shape stays."""
+    """min(max(0, x), 6), as in MobileNet (Howard et al. 2017). The shape is unchanged."""
 
     name: ClassVar[str] = "relu6"
     kind: ClassVar[str] = "activation"
@@ -40,14 +40,14 @@ class Relu6(Op):
 
 
 class LeakyRelu(Op):
-    """x where it is positive, otherwise negative_slope·x (Maas et al. 2013). The shape stays."""
+    """x if positive, otherwise negative_slope·x (Maas et al. 2013). The shape is unchanged."""
 
     name: ClassVar[str] = "leaky_relu"
     kind: ClassVar[str] = "activation"
     runs_inplace: ClassVar[bool] = True
 
-    # PyTorch cannot run it in place backwards with a slope below 0.
-    negative_slope: float = field(Float(0), "factor of negative numbers", 0.01)
+    # PyTorch cannot compute the in-place gradient for a slope below 0.
+    negative_slope: float = field(Float(0), "slope for negative inputs", 0.01)
 
     examples: ClassVar[tuple[Example, ...]] = (
         *ANY_SHAPE,
@@ -61,13 +61,13 @@ class LeakyRelu(Op):
 
 
 class PRelu(Op):
-    """x where it is positive, otherwise a learned weight times x (He et al. 2015). The shape stays."""
+    """x if positive, otherwise a learnable weight times x (He et al. 2015). The shape is unchanged."""
 
     name: ClassVar[str] = "prelu"
     kind: ClassVar[str] = "activation"
 
-    num_parameters: int = field(Int(1), "weights: 1 for all channels together, or as many as there are channels", 1)
-    init: float = field(Float(), "the weights' initial value", 0.25)
+    num_parameters: int = field(Int(1), "number of weights: 1 for all channels, or one per channel", 1)
+    init: float = field(Float(), "initial value of the weights", 0.25)
 
     examples: ClassVar[tuple[Example, ...]] = (
         *ANY_SHAPE,
@@ -76,17 +76,18 @@ class PRelu(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (tensor,) = inputs
         if self.num_parameters == 1:
             return tensor
         need_channels_first(self.name, tensor)
         if self.num_parameters != tensor.channels:
             raise OpError(
-                f"num_parameters must be 1 or the input's channels, {tensor.channels}, got {self.num_parameters}",
+                f"`num_parameters` must be 1 or the number of input channels {tensor.channels}, "
+                f"got `{self.num_parameters}`",
                 code="E202",
-                word="num_parameters",
-                help="num_parameters: $from.channels is always right",
+                parameter="num_parameters",
+                help="write `num_parameters: $from.channels`, which follows the input",
             )
         return tensor
 
@@ -100,14 +101,14 @@ class PRelu(Op):
 
 
 class Elu(Op):
-    """x where it is positive, otherwise alpha·(exp(x) − 1) (Clevert et al. 2015). The shape stays."""
+    """x if positive, otherwise alpha·(exp(x) − 1) (Clevert et al. 2015). The shape is unchanged."""
 
     name: ClassVar[str] = "elu"
     kind: ClassVar[str] = "activation"
     runs_inplace: ClassVar[bool] = True
 
-    # PyTorch cannot run it in place backwards with an alpha below 0.
-    alpha: float = field(Float(0), "minus the limit for very negative numbers", 1.0)
+    # PyTorch cannot compute the in-place gradient for an alpha below 0.
+    alpha: float = field(Float(0), "−alpha is the limit for very negative inputs", 1.0)
 
     examples: ClassVar[tuple[Example, ...]] = (*ANY_SHAPE, Example({"alpha": 0.5}, ((4, 5, 6),), (4, 5, 6)))
 
@@ -117,9 +118,9 @@ class Elu(Op):
 
 
 class Selu(Op):
-    """An elu with constants that keep mean 0 and variance 1 (Klambauer et al. 2017). The shape stays.
+    """An elu whose constants keep mean 0 and variance 1 (Klambauer et al. 2017). The shape is unchanged.
 
-    scale·x where x is positive, otherwise scale·alpha·(exp(x) − 1), with scale 1.0507 and alpha 1.6733.
+    scale·x if x is positive, otherwise scale·alpha·(exp(x) − 1), with scale 1.0507 and alpha 1.6733.
     """
 
     name: ClassVar[str] = "selu"
@@ -133,12 +134,12 @@ class Selu(Op):
 
 
 class Gelu(Op):
-    """x·Φ(x), with Φ the normal distribution's function (Hendrycks & Gimpel 2016). The shape stays."""
+    """x·Φ(x), where Φ is the cumulative normal distribution (Hendrycks & Gimpel 2016). The shape is unchanged."""
 
     name: ClassVar[str] = "gelu"
     kind: ClassVar[str] = "activation"
 
-    approximate: str = field(Choice(("none", "tanh")), "`tanh` computes Φ by its approximation with tanh", "none")
+    approximate: str = field(Choice(("none", "tanh")), "`tanh` approximates Φ with tanh", "none")
 
     examples: ClassVar[tuple[Example, ...]] = (*ANY_SHAPE, Example({"approximate": "tanh"}, ((4, 5, 6),), (4, 5, 6)))
 
@@ -148,7 +149,7 @@ class Gelu(Op):
 
 
 class Silu(Op):
-    """x·sigmoid(x), also called swish (Elfwing et al. 2017). The shape stays."""
+    """x·sigmoid(x), also called swish (Elfwing et al. 2017). The shape is unchanged."""
 
     name: ClassVar[str] = "silu"
     elsewhere: ClassVar[tuple[str, ...]] = ("swish",)
@@ -162,7 +163,7 @@ class Silu(Op):
 
 
 class Mish(Op):
-    """x·tanh(softplus(x)) (Misra 2019). The shape stays."""
+    """x·tanh(softplus(x)) (Misra 2019). The shape is unchanged."""
 
     name: ClassVar[str] = "mish"
     kind: ClassVar[str] = "activation"
@@ -175,7 +176,7 @@ class Mish(Op):
 
 
 class Sigmoid(Op):
-    """1 / (1 + exp(−x)). The shape stays."""
+    """1 / (1 + exp(−x)). The shape is unchanged."""
 
     name: ClassVar[str] = "sigmoid"
     kind: ClassVar[str] = "activation"
@@ -187,7 +188,7 @@ class Sigmoid(Op):
 
 
 class Tanh(Op):
-    """The hyperbolic tangent. The shape stays."""
+    """The hyperbolic tangent. The shape is unchanged."""
 
     name: ClassVar[str] = "tanh"
     kind: ClassVar[str] = "activation"
@@ -199,7 +200,7 @@ class Tanh(Op):
 
 
 class Hardswish(Op):
-    """x·min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape stays."""
+    """x·min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape is unchanged."""
 
     name: ClassVar[str] = "hardswish"
     kind: ClassVar[str] = "activation"
@@ -212,7 +213,7 @@ class Hardswish(Op):
 
 
 class Hardsigmoid(Op):
-    """min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape stays."""
+    """min(max(0, x + 3), 6) / 6, as in MobileNetV3 (Howard et al. 2019). The shape is unchanged."""
 
     name: ClassVar[str] = "hardsigmoid"
     kind: ClassVar[str] = "activation"
@@ -225,13 +226,13 @@ class Hardsigmoid(Op):
 
 
 class Softplus(Op):
-    """log(1 + exp(beta·x)) / beta, a smooth relu. The shape stays."""
+    """log(1 + exp(beta·x)) / beta, a smooth relu. The shape is unchanged."""
 
     name: ClassVar[str] = "softplus"
     kind: ClassVar[str] = "activation"
 
-    beta: float = field(Positive(), "how sharp the bend is", 1.0)
-    threshold: float = field(Float(), "where beta·x is above it, the result is x", 20.0)
+    beta: float = field(Positive(), "sharpness of the bend", 1.0)
+    threshold: float = field(Float(), "the output is x where beta·x is above this value", 20.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         *ANY_SHAPE,
@@ -244,15 +245,15 @@ class Softplus(Op):
 
 
 class Softmax(Op):
-    """exp(x) over its sum along an axis: numbers between 0 and 1 that sum to 1. The shape stays.
+    """exp(x) divided by its sum along an axis: values between 0 and 1 that sum to 1. The shape is unchanged.
 
-    For a classifier's output leave it out in training: cross-entropy takes the plain scores.
+    Do not put it at the end of a classifier that you train: the cross-entropy loss expects logits.
     """
 
     name: ClassVar[str] = "softmax"
     kind: ClassVar[str] = "activation"
 
-    dim: str | int = field(Axis(), "the axis that is summed", "channels")
+    dim: str | int = field(Axis(), "axis along which the values sum to 1", "channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         *ANY_SHAPE,
@@ -261,7 +262,7 @@ class Softmax(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         axis_index(self.name, inputs[0], self.dim)
         return inputs[0]
 
@@ -271,12 +272,12 @@ class Softmax(Op):
 
 
 class LogSoftmax(Op):
-    """The logarithm of softmax, computed stably. The shape stays."""
+    """The logarithm of softmax, computed in a numerically stable way. The shape is unchanged."""
 
     name: ClassVar[str] = "log_softmax"
     kind: ClassVar[str] = "activation"
 
-    dim: str | int = field(Axis(), "the axis that is summed", "channels")
+    dim: str | int = field(Axis(), "axis along which the values sum to 1", "channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         *ANY_SHAPE,
@@ -284,7 +285,7 @@ class LogSoftmax(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         axis_index(self.name, inputs[0], self.dim)
         return inputs[0]
 

@@ -1,4 +1,4 @@
-"""A constant factor, the absolute value, and free parameters."""
+"""Constant factors, the absolute value, and free parameters."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index
 from cnngraph.tensor_type import OTHER, TensorType
 
-MAX_CHANNELS = 64  # numbers for each channel are written out in the generated source
-EACH_CHANNEL = Either((Float(), ListOf(Float(), 1, MAX_CHANNELS)))
+MAX_CHANNELS = 64  # numbers per channel are written out in the generated source
+PER_CHANNEL = Either((Float(), ListOf(Float(), 1, MAX_CHANNELS)))
 
 
 class Scale(Op):
-    """The input times a constant factor, plus a constant: y = factor·x + shift. The shape stays.
+    """Multiplies by a constant and adds another: y = factor·x + shift. The shape is unchanged.
 
-    Either may be a list of a number for each channel, as images are brought to another mean and deviation.
+    Either constant may be a list with one number per channel, for example to normalise images with another mean and
+    standard deviation.
     """
 
     name: ClassVar[str] = "scale"
     kind: ClassVar[str] = "arithmetic"
     output_is_free: ClassVar[bool] = True
 
-    factor: float | tuple[float, ...] = field(EACH_CHANNEL, "the factor, or one for each channel")
-    shift: float | tuple[float, ...] = field(EACH_CHANNEL, "what is added, or a number for each channel", 0.0)
+    factor: float | tuple[float, ...] = field(PER_CHANNEL, "the factor, or one per channel")
+    shift: float | tuple[float, ...] = field(PER_CHANNEL, "the constant to add, or one per channel", 0.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"factor": 0.5}, ((4, 5, 6),), (4, 5, 6)),
@@ -37,41 +38,42 @@ class Scale(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (tensor,) = inputs
-        for word in ("factor", "shift"):
-            numbers = getattr(self, word)
+        for parameter in ("factor", "shift"):
+            numbers = getattr(self, parameter)
             if not isinstance(numbers, tuple):
                 continue
-            size = tensor.sizes[axis_index(self.name, tensor, "channels", word)]
+            size = tensor.sizes[axis_index(self.name, tensor, "channels", parameter)]
             if len(numbers) != size:
-                message = f"{word} has {len(numbers)} numbers, and the input {size} channels"
-                raise OpError(message, code="E202", word=word)
+                message = f"`{parameter}` has {len(numbers)} numbers, but the input has {size} channels"
+                raise OpError(message, code="E202", parameter=parameter)
         return tensor
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """`x * 0.5 - 0.1`, or that for each channel apart, concatenated."""
-        factors, shifts = (each if isinstance(each, tuple) else (each,) for each in (self.factor, self.shift))
+        """`x * 0.5 - 0.1`, or the concatenation of such expressions per channel."""
+        factors = self.factor if isinstance(self.factor, tuple) else (self.factor,)
+        shifts = self.shift if isinstance(self.shift, tuple) else (self.shift,)
         count = max(len(factors), len(shifts))
         if not isinstance(self.factor, tuple) and not isinstance(self.shift, tuple):
-            return _line(arguments[0], self.factor, self.shift)
-        place = axis_index(self.name, inputs[0], "channels")
-        index = ":, " * (place + 1)
-        lines = [
-            _line(f"{arguments[0]}[{index}{each}:{each + 1}]", factors[each % len(factors)], shifts[each % len(shifts)])
-            for each in range(count)
+            return _scaled(arguments[0], self.factor, self.shift)
+        axis = axis_index(self.name, inputs[0], "channels") + 1
+        before = ":, " * axis
+        channels = [
+            _scaled(f"{arguments[0]}[{before}{c}:{c + 1}]", factors[c % len(factors)], shifts[c % len(shifts)])
+            for c in range(count)
         ]
-        return f"torch.cat(({', '.join(lines)},), {place + 1})"
+        return f"torch.cat(({', '.join(channels)},), {axis})"
 
 
-def _line(x: str, factor: float, shift: float) -> str:
+def _scaled(x: str, factor: float, shift: float) -> str:
     """`x * 0.5 - 0.1`."""
     added = f" {'-' if shift < 0 else '+'} {abs(shift)!r}" if shift else ""
     return f"{x} * {factor!r}{added}"
 
 
 class Abs(Op):
-    """The absolute value of each number. The shape stays."""
+    """The elementwise absolute value. The shape is unchanged."""
 
     name: ClassVar[str] = "abs"
     kind: ClassVar[str] = "arithmetic"
@@ -88,11 +90,11 @@ class Abs(Op):
 
 
 class Parameter(Op):
-    """A free parameter: a learned tensor that no layer owns. It reads nothing, and its key is the node's own path.
+    """A free parameter: a learnable tensor that belongs to no layer.
 
-    `mul`, `add`, `sub` and `maximum` take it beside a tensor. LayerScale (Touvron et al. 2021) multiplies a branch by
-    a parameter C×1×1 that starts at 1e-6, ReZero (Bachlechner et al. 2020) by a single number, `shape: []`, that
-    starts at 0.
+    It has no inputs, and its state_dict key is the path of the node. Use it as an input of `mul`, `add`, `sub` or
+    `maximum`. LayerScale (Touvron et al. 2021) multiplies a branch by a parameter of shape [C, 1, 1] that starts at
+    1e-6; ReZero (Bachlechner et al. 2020) multiplies it by a single number, `shape: []`, that starts at 0.
     """
 
     name: ClassVar[str] = "parameter"
@@ -100,9 +102,9 @@ class Parameter(Op):
     inputs: ClassVar[tuple[int, int | None]] = (0, 0)
 
     shape: tuple[int, ...] = field(
-        ListOf(Int(1), 0, AXIS_LIMIT - 1), "its sizes, without a batch; [] is a single number"
+        ListOf(Int(1), 0, AXIS_LIMIT - 1), "its shape, without a batch axis; [] is a single number"
     )
-    init: float | InitCall = field(Init(), "its initial value", 1.0)
+    init: float | InitCall = field(Init(), "initial value", 1.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"shape": [8, 1, 1], "init": 1e-6}, (), (8, 1, 1)),
@@ -111,18 +113,18 @@ class Parameter(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """Its shape, of nameless axes and without a batch."""
+        """Its shape, with unnamed axes and no batch."""
         refusal = self.init.refusal(self.shape) if isinstance(self.init, InitCall) else None
         if refusal:
-            raise OpError(refusal, code="E205", word="init")
+            raise OpError(refusal, code="E205", parameter="init")
         return TensorType(self.shape, (OTHER,) * len(self.shape), batched=False)
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
-        """The node itself."""
+        """The node itself, under an empty name."""
         return {"": self.shape}
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """`parameter` of backend/modules/layers.py, which gives a torch.nn.Parameter rather than a module."""
+        """`parameter` of backend/modules/layers.py, which returns a torch.nn.Parameter rather than a module."""
         if isinstance(self.init, InitCall):
             return layer("parameter", self.shape, self.init.function, **self.init.kwargs)
         return layer("parameter", self.shape, self.init)

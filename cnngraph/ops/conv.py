@@ -15,11 +15,11 @@ from cnngraph.tensor_type import TensorType
 
 
 class Conv(Op):
-    """A convolution over C×H×W.
+    """A 2D convolution over C×H×W.
 
-    Each output channel is a bias plus the sum, over the input channels of its group, of the map correlated with a
-    kernel of its own. The result is out×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1,
-    likewise W'. With groups equal to the input's channels it is depthwise. Multiply-accumulates:
+    Each output channel is a bias plus the sum of cross-correlations of the input channels of its group with learned
+    kernels. The output is out×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, and W'
+    likewise. With `groups` equal to the input channels the convolution is depthwise. Multiply-accumulates:
     out·H'·W'·(C/groups)·kernel height·kernel width.
     """
 
@@ -29,20 +29,22 @@ class Conv(Op):
     output_is_free: ClassVar[bool] = True
 
     out: int = field(Int(1), "output channels")
-    kernel: tuple[int, int] = field(Pair(1), "size of the window")
-    stride: tuple[int, int] = field(Pair(1), "step of the window", (1, 1))
+    kernel: tuple[int, int] = field(Pair(1), "size of the kernel")
+    stride: tuple[int, int] = field(Pair(1), "stride of the kernel", (1, 1))
     padding: tuple[int, int] | str = field(
         padding_kind("half", "same", "valid"),
-        "rows and columns added at each side; `half` is dilation·(kernel−1)//2 and keeps the size at stride 1 for an "
-        "odd kernel; `same` keeps it for any kernel (stride 1 only); `valid` is 0",
+        "rows and columns added on each side; `half` is dilation·(kernel−1)//2 and keeps the size at stride 1 for an "
+        "odd kernel; `same` keeps the size for any kernel (stride 1 only); `valid` is 0",
         (0, 0),
     )
-    dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
-    groups: int = field(Int(1), "groups of channels that are convolved apart; divides input and output channels", 1)
-    bias: bool = field(Bool(), "whether a learned number is added to each output channel", True)
-    padding_mode: str = field(
-        Choice(("zeros", "reflect", "replicate", "circular")), "what the padding is filled with", "zeros"
+    dilation: tuple[int, int] = field(Pair(1), "spacing between the points of the kernel", (1, 1))
+    groups: int = field(
+        Int(1),
+        "number of groups of channels that are convolved separately; must divide the input and output channels",
+        1,
     )
+    bias: bool = field(Bool(), "whether to add a learnable bias to each output channel", True)
+    padding_mode: str = field(Choice(("zeros", "reflect", "replicate", "circular")), "what fills the padding", "zeros")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"out": 64, "kernel": 7, "stride": 2, "padding": 3, "bias": False}, ((3, 32, 32),), (64, 16, 16)),
@@ -60,20 +62,20 @@ class Conv(Op):
 
     @classmethod
     def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
-        """TensorFlow's padding as a `pad`."""
+        """TensorFlow's padding, written as a `pad` node."""
         return padding_advice(cls.name, value, words) if word == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """out×H'×W'."""
         (image,) = inputs
         need_map(self.name, image)
-        need_divisible(image.channels, self.groups, "input's channels", "groups")
-        need_divisible(self.out, self.groups, "output channels", "groups")
+        need_divisible(image.channels, self.groups, "number of input channels", "groups")
+        need_divisible(self.out, self.groups, "number of output channels", "groups")
         if self.padding == "same" and self.stride != (1, 1):
             raise OpError(
-                "padding: same keeps the size, so the stride must be 1",
+                f"`padding: same` needs stride 1, got `{side(self.stride)}`",
                 code="E205",
-                word="padding",
+                parameter="padding",
                 help=same_advice(self.name, vars(self), image.sizes[1:]),
             )
         self._check_padding_mode(image)
@@ -87,16 +89,16 @@ class Conv(Op):
         return resolve_padding(self.padding, self.kernel, self.dilation)
 
     def _check_padding_mode(self, image: TensorType) -> None:
-        most = {"reflect": -1, "circular": 0}.get(self.padding_mode)
-        if most is None:
+        margin = {"reflect": -1, "circular": 0}.get(self.padding_mode)
+        if margin is None:
             return
         for padding, size in zip(self._padding, image.sizes[1:], strict=True):
-            if padding > size + most:
+            if padding > size + margin:
                 raise OpError(
-                    f"padding_mode: {self.padding_mode} can add at most {size + most} to a side of {size}, "
-                    f"not {padding}",
+                    f"`padding_mode: {self.padding_mode}` can add at most {size + margin} to a side of {size}, "
+                    f"got {padding}",
                     code="E205",
-                    word="padding",
+                    parameter="padding",
                 )
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
@@ -128,11 +130,11 @@ class Conv(Op):
 
 
 class ConvTranspose(Op):
-    """A transposed convolution over C×H×W, which enlarges a map: the gradient of a convolution.
+    """A transposed 2D convolution over C×H×W, which enlarges a map: the gradient of a convolution.
 
-    The result is out×H'×W' with H' = (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1,
-    likewise W'. `kernel: 2, stride: 2` doubles a map, as U-Net does (Ronneberger et al. 2015). Multiply-accumulates:
-    H·W of the input times the numbers in the weight.
+    The output is out×H'×W' with H' = (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1, and W'
+    likewise. `kernel: 2, stride: 2` doubles height and width, as in U-Net (Ronneberger et al. 2015).
+    Multiply-accumulates: H·W of the input times the number of elements of `weight`.
     """
 
     name: ClassVar[str] = "conv_transpose"
@@ -147,17 +149,23 @@ class ConvTranspose(Op):
     output_is_free: ClassVar[bool] = True
 
     out: int = field(Int(1), "output channels")
-    kernel: tuple[int, int] = field(Pair(1), "size of the window")
-    stride: tuple[int, int] = field(Pair(1), "factor by which the map grows", (1, 1))
+    kernel: tuple[int, int] = field(Pair(1), "size of the kernel")
+    stride: tuple[int, int] = field(
+        Pair(1), "stride of the convolution it is the gradient of: the factor by which the map grows", (1, 1)
+    )
     padding: tuple[int, int] | str = field(
-        padding_kind("half"), "rows and columns taken away at each side; `half` is dilation·(kernel−1)//2", (0, 0)
+        padding_kind("half"), "rows and columns removed on each side; `half` is dilation·(kernel−1)//2", (0, 0)
     )
     output_padding: tuple[int, int] = field(
-        Pair(0), "rows and columns added at the bottom and the right; smaller than stride or dilation", (0, 0)
+        Pair(0), "rows and columns added at the bottom and on the right; smaller than stride or dilation", (0, 0)
     )
-    groups: int = field(Int(1), "groups of channels that are convolved apart; divides input and output channels", 1)
-    bias: bool = field(Bool(), "whether a learned number is added to each output channel", True)
-    dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
+    groups: int = field(
+        Int(1),
+        "number of groups of channels that are convolved separately; must divide the input and output channels",
+        1,
+    )
+    bias: bool = field(Bool(), "whether to add a learnable bias to each output channel", True)
+    dilation: tuple[int, int] = field(Pair(1), "spacing between the points of the kernel", (1, 1))
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"out": 4, "kernel": 2, "stride": 2}, ((8, 7, 5),), (4, 14, 10)),
@@ -179,16 +187,17 @@ class ConvTranspose(Op):
         for added, step, spread in zip(self.output_padding, self.stride, self.dilation, strict=True):
             if added >= max(step, spread):
                 raise OpError(
-                    f"output_padding must be smaller than the stride or the dilation, got {added}",
+                    f"`output_padding` must be smaller than `stride` or `dilation`, got `{added}`",
                     code="E205",
-                    word="output_padding",
+                    parameter="output_padding",
                 )
         sizes = zip(
             image.sizes[1:], self.kernel, self.stride, self._padding, self.output_padding, self.dilation, strict=True
         )
         out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in sizes]
         if min(out) < 1:
-            raise OpError(f"padding takes the whole map away: {out[0]}×{out[1]} is left", code="E205", word="padding")
+            message = f"`padding` {side(self._padding)} leaves nothing of the map: its size would be {out[0]}×{out[1]}"
+            raise OpError(message, code="E205", parameter="padding")
         return resized_map(image, out[0], out[1], self.out)
 
     @property
@@ -201,7 +210,7 @@ class ConvTranspose(Op):
         return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
 
     def macs(self, *inputs: TensorType) -> int:
-        """H·W of the input times the numbers in the weight."""
+        """H·W of the input times the number of elements of `weight`."""
         return math.prod(inputs[0].sizes[1:]) * math.prod(self.parameters(*inputs)["weight"])
 
     def layer(self, *inputs: TensorType) -> Layer:

@@ -1,4 +1,4 @@
-"""Dropouts: in training mode they set some numbers to zero and scale up the others; in eval mode they do nothing."""
+"""Dropout: in training mode some values are set to zero and the others scaled up; in eval mode it does nothing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cnngraph.tensor_type import TensorType
 
 
 class Dropout(Op):
-    """Each number is dropped with probability p, the others divided by 1 − p (Srivastava et al. 2014)."""
+    """Sets each value to zero with probability p and divides the others by 1 − p (Srivastava et al. 2014)."""
 
     name: ClassVar[str] = "dropout"
     kind: ClassVar[str] = "dropout"
 
-    p: float = field(Float(0, 1), "probability of dropping", 0.5)
+    p: float = field(Float(0, 1), "probability of dropping a value", 0.5)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 5, 6),), (4, 5, 6)),
@@ -30,7 +30,7 @@ class Dropout(Op):
 
 
 class Dropout2d(Op):
-    """Whole channels are dropped, each with probability p (Tompson et al. 2015). Takes C×H×W."""
+    """Drops whole channels of C×H×W, each with probability p (Tompson et al. 2015)."""
 
     name: ClassVar[str] = "dropout2d"
     elsewhere: ClassVar[tuple[str, ...]] = ("spatialdropout",)
@@ -41,7 +41,7 @@ class Dropout2d(Op):
     examples: ClassVar[tuple[Example, ...]] = (Example({"p": 0.4}, ((4, 5, 6),), (4, 5, 6)),)
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         need_map(self.name, inputs[0])
         return inputs[0]
 
@@ -51,12 +51,12 @@ class Dropout2d(Op):
 
 
 class AlphaDropout(Op):
-    """Dropout that keeps mean and variance, to go with selu (Klambauer et al. 2017)."""
+    """Dropout that preserves mean and variance, for use with selu (Klambauer et al. 2017)."""
 
     name: ClassVar[str] = "alpha_dropout"
     kind: ClassVar[str] = "dropout"
 
-    p: float = field(Float(0, 1), "probability of dropping", 0.5)
+    p: float = field(Float(0, 1), "probability of dropping a value", 0.5)
 
     examples: ClassVar[tuple[Example, ...]] = (Example({"p": 0.1}, ((4, 5, 6),), (4, 5, 6)),)
 
@@ -66,10 +66,11 @@ class AlphaDropout(Op):
 
 
 class DropPath(Op):
-    """Stochastic depth (Huang et al. 2016): the branch of a residual unit is dropped as a whole.
+    """Stochastic depth (Huang et al. 2016): drops the entire branch of a residual unit.
 
-    In training mode it is set to zero with probability p and otherwise divided by 1 − p, for each image (`row`) or
-    for the whole batch at once (`batch`). Given a seed, it draws the same numbers as torchvision's stochastic_depth.
+    In training mode the input is set to zero with probability p and otherwise divided by 1 − p, independently for each
+    image (`row`) or once for the whole batch (`batch`). With the same seed it draws the same random numbers as
+    torchvision's stochastic_depth.
     """
 
     name: ClassVar[str] = "drop_path"
@@ -77,7 +78,9 @@ class DropPath(Op):
     kind: ClassVar[str] = "dropout"
 
     p: float = field(Float(0, 1), "probability of dropping the branch")
-    mode: str = field(Choice(("row", "batch")), "`row`: each image for itself; `batch`: all at once", "row")
+    mode: str = field(
+        Choice(("row", "batch")), "`row`: drop each image independently; `batch`: drop all or none", "row"
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"p": 0.2}, ((4, 5, 6),), (4, 5, 6)),
@@ -91,17 +94,17 @@ class DropPath(Op):
 
 
 class DropBlock(Op):
-    """DropBlock (Ghiasi et al. 2018): squares of each channel's map are dropped. Takes C×H×W.
+    """DropBlock (Ghiasi et al. 2018): drops square regions of each channel of C×H×W.
 
-    p is about the share of numbers dropped. On a map smaller than the block, the block shrinks to the map's shorter
-    side. Given a seed, it draws the same numbers as torchvision's drop_block2d.
+    p is approximately the fraction of values dropped. If the map is smaller than the block, the block shrinks to the
+    shorter side of the map. With the same seed it draws the same random numbers as torchvision's drop_block2d.
     """
 
     name: ClassVar[str] = "drop_block"
     kind: ClassVar[str] = "dropout"
 
-    p: float = field(Float(0, 1), "share of numbers to drop")
-    block: int = field(Int(1), "side of the squares, an odd number")
+    p: float = field(Float(0, 1), "fraction of values to drop, approximately")
+    block: int = field(Int(1), "side of the square regions, an odd number")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"p": 0.1, "block": 3}, ((4, 9, 8),), (4, 9, 8)),
@@ -109,18 +112,18 @@ class DropBlock(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (image,) = inputs
         need_map(self.name, image)
         if self.block % 2 == 0:
-            raise OpError(f"block must be odd, got {self.block}", code="E205", word="block")
+            raise OpError(f"`block` must be odd, got `{self.block}`", code="E205", parameter="block")
         shorter = min(image.sizes[1:])
         if self.block > shorter and shorter % 2 == 0:
             raise OpError(
-                f"the block {self.block} shrinks to the map's shorter side {shorter}, which is not odd",
+                f"`block` {self.block} shrinks to the shorter side {shorter} of the map, which is not odd",
                 code="E204",
-                word="block",
-                help=f"block: {max(1, shorter - 1)} fits the map",
+                parameter="block",
+                help=f"use `block: {max(1, shorter - 1)}`, which fits the map",
             )
         return image
 

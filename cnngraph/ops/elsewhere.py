@@ -1,10 +1,10 @@
-"""What other libraries call parameters and keys: Keras, PyTorch, Caffe, Darknet, MATLAB."""
+"""Names of parameters and keys in other libraries: Keras, PyTorch, Caffe, Darknet, MATLAB."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 
-ELSEWHERE: dict[str, tuple[str, ...]] = {  # in lower case; the first that an op has is meant
+ELSEWHERE: dict[str, tuple[str, ...]] = {  # in lower case; the first one that the op has is suggested
     "filters": ("out",),
     "out_channels": ("out",),
     "num_filters": ("out",),
@@ -63,17 +63,17 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {  # in lower case; the first that an op
     "imports": ("import",),
     "base": ("extends",),
 }
-NEEDLESS = {  # what other libraries ask for and cnngraph does not
+NEEDLESS = {  # parameters that other libraries require and cnngraph does not have
     **dict.fromkeys(
         ("in", "in_channels", "in_features", "num_features", "num_channels", "in_planes", "input_shape", "input_size"),
-        "how many channels come in is known",
+        "the number of input channels is inferred",
     ),
-    "inplace": "ops run in place where that is safe",
+    "inplace": "ops run in place wherever that is safe",
     "data_format": "a map is always channels×height×width",
 }
 NODES_OF_THEIR_OWN = frozenset(("activation", "act", "activation_fn", "bn", "use_bn", "batch_normalize", "norm"))
 
 
 def meant(word: str, options: Container[str]) -> str | None:
-    """Which of the options a word of another library is."""
-    return next((each for each in ELSEWHERE.get(word.lower(), ()) if each in options), None)
+    """The name among `options` that corresponds to another library's name, or None."""
+    return next((name for name in ELSEWHERE.get(word.lower(), ()) if name in options), None)

@@ -1,4 +1,4 @@
-"""The functions of torch.nn.init, as data: their names, arguments, and the shapes they take."""
+"""The functions of torch.nn.init as data: names, arguments, and the shapes they accept."""
 
 from __future__ import annotations
 
@@ -18,39 +18,44 @@ class InitCall(Frozen):
     kwargs: Mapping[str, Any]
 
     def refusal(self, shape: tuple[int, ...]) -> str | None:
-        """Why the function cannot fill a tensor of that shape, or None where it can."""
+        """Why the function cannot fill a tensor of that shape, or None if it can."""
         fewest, most = RANKS.get(self.function, (0, None))
         if len(shape) < fewest or (most is not None and len(shape) > most):
             axes = f"{fewest}" if fewest == most else f"{fewest} to {most}" if most else f"at least {fewest}"
-            return f"{self.function} fills tensors of {axes} axes, not one of {len(shape)}"
+            return f"`{self.function}` needs a tensor with {axes} axes, got {len(shape)}"
         groups = self.kwargs.get("groups", 1)
         if self.function == "dirac" and shape[0] % groups:
-            return f"dirac's groups must divide the first size: {shape[0]} is not a multiple of {groups}"
+            return f"the first size must be divisible by `groups` of `dirac`: {shape[0]} is not a multiple of {groups}"
         return None
 
 
 def _arguments(*fields: Field) -> dict[str, Field]:
-    return {each.name: each for each in fields}
+    return {field.name: field for field in fields}
 
 
-_GAIN = Field("gain", Float(), "factor of the deviation", 1.0)
+_GAIN = Field("gain", Float(), "factor of the standard deviation", 1.0)
 _KAIMING = _arguments(
-    Field("a", Float(), "slope of leaky_relu below 0", 0.0),
-    Field("mode", Choice(("fan_in", "fan_out")), "whether forward or backward keeps the variance", "fan_in"),
+    Field("a", Float(), "negative slope of the leaky_relu that follows", 0.0),
+    Field(
+        "mode",
+        Choice(("fan_in", "fan_out")),
+        "whether to preserve the variance in the forward or the backward pass",
+        "fan_in",
+    ),
     Field(
         "nonlinearity",
         Choice(("leaky_relu", "relu", "linear", "sigmoid", "tanh", "selu")),
-        "what follows the layer",
+        "the nonlinearity after the layer",
         "leaky_relu",
     ),
 )
 
 FUNCTIONS: Mapping[str, Mapping[str, Field]] = {
     "uniform": _arguments(Field("a", Float(), "lowest value", 0.0), Field("b", Float(), "highest value", 1.0)),
-    "normal": _arguments(Field("mean", Float(), "mean", 0.0), Field("std", Float(0), "deviation", 1.0)),
+    "normal": _arguments(Field("mean", Float(), "mean", 0.0), Field("std", Float(0), "standard deviation", 1.0)),
     "trunc_normal": _arguments(
         Field("mean", Float(), "mean", 0.0),
-        Field("std", Positive(), "deviation", 1.0),
+        Field("std", Positive(), "standard deviation", 1.0),
         Field("a", Float(), "lowest value", -2.0),
         Field("b", Float(), "highest value", 2.0),
     ),
@@ -65,12 +70,12 @@ FUNCTIONS: Mapping[str, Mapping[str, Field]] = {
     "kaiming_normal": _KAIMING,
     "orthogonal": _arguments(_GAIN),
     "sparse": _arguments(
-        Field("sparsity", Float(0, 1), "share of zeros in each column", REQUIRED),
-        Field("std", Float(0), "deviation of the others", 0.01),
+        Field("sparsity", Float(0, 1), "fraction of zeros in each column", REQUIRED),
+        Field("std", Float(0), "standard deviation of the other values", 0.01),
     ),
 }
 
-# Fewest and most axes of the tensors that a function fills, where not all.
+# The minimum and maximum number of axes of the tensors that a function fills; others accept any.
 RANKS: Mapping[str, tuple[int, int | None]] = {
     "eye": (2, 2),
     "dirac": (3, 5),
@@ -84,18 +89,18 @@ RANKS: Mapping[str, tuple[int, int | None]] = {
 
 
 def read_init(value: object) -> float | InitCall:
-    """A number, `zeros`, or `{kaiming_normal: {mode: fan_out}}`. Raises FieldError: `must be …, got …`."""
+    """Read a number, `zeros`, or `{kaiming_normal: {mode: fan_out}}`. Raises FieldError: `must be …, got …`."""
     if isinstance(value, str):
         return _call(value, {})
     if isinstance(value, Mapping):
         if len(value) != 1:
-            raise FieldError(f"must be {DESCRIPTION}, got {show_value(value)}")
+            raise FieldError(f"must be {DESCRIPTION}, got `{show_value(value)}`")
         ((function, arguments),) = value.items()
         return _call(str(function), {} if arguments is None else arguments)
     try:
         return Float().convert(value)
     except FieldError:
-        raise FieldError(f"must be {DESCRIPTION}, got {show_value(value)}") from None
+        raise FieldError(f"must be {DESCRIPTION}, got `{show_value(value)}`") from None
 
 
 DESCRIPTION = "a number or a function of torch.nn.init with its arguments, as in {normal: {std: 0.02}}"
@@ -105,58 +110,58 @@ def _call(function: str, arguments: object) -> InitCall:
     if function not in FUNCTIONS:
         bare = function.removesuffix("_")
         raise FieldError(
-            f"must be {DESCRIPTION}, got {show_value(function)}",
+            f"must be {DESCRIPTION}, got `{show_value(function)}`",
             Suggestion(bare) if bare in FUNCTIONS else did_you_mean(bare, FUNCTIONS),
         )
     known = FUNCTIONS[function]
     if not isinstance(arguments, Mapping):
         raise FieldError(
-            f"gives {function} {show_value(arguments)}, but its arguments go by name",
-            f"{{{function}: {{{next(iter(known))}: …}}}}" if known else None,
+            f"must give `{function}` its arguments by name, got `{show_value(arguments)}`",
+            f"write `{{{function}: {{{next(iter(known))}: …}}}}`" if known else None,
         )
     kwargs = {}
-    for name, each in arguments.items():
+    for name, value in arguments.items():
         if name not in known:
-            raise FieldError(f"gives {function} {name}, which it does not take", did_you_mean(str(name), known))
+            raise FieldError(f"is invalid: `{function}` has no argument `{name}`", did_you_mean(str(name), known))
         try:
-            kwargs[str(name)] = known[name].kind.convert(each)
+            kwargs[str(name)] = known[name].kind.convert(value)
         except FieldError as error:
-            raise FieldError(f"is wrong: {function}'s {name} {error.message}", error.help) from None
-    missing = [name for name, each in known.items() if each.required and name not in kwargs]
+            raise FieldError(f"is invalid: `{name}` of `{function}` {error.message}", error.help) from None
+    missing = [f"`{name}`" for name, field in known.items() if field.required and name not in kwargs]
     if missing:
-        raise FieldError(f"is wrong: {function} needs {' and '.join(missing)}")
+        raise FieldError(f"is invalid: `{function}` needs {' and '.join(missing)}")
     if "b" in known and kwargs.get("a", known["a"].default) > kwargs.get("b", known["b"].default):
-        raise FieldError(f"is wrong: {function}'s a is above its b")
+        raise FieldError(f"is invalid: `a` of `{function}` is greater than `b`")
     return InitCall(function, kwargs)
 
 
 class Init(Kind):
-    """How a tensor is filled at first: a number, or a function of torch.nn.init."""
+    """The initial value of a tensor: a number, or a function of torch.nn.init."""
 
     def convert(self, value: object) -> float | InitCall:
         """The number or the call."""
         return read_init(value)
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         return init_schema()
 
     def describe(self) -> str:
-        """A few words for the manual."""
+        """A short description for the manual."""
         return DESCRIPTION
 
 
 def init_schema() -> Json:
     """The JSON schema of an initial value."""
-    bare = [name for name, fields in FUNCTIONS.items() if not any(each.required for each in fields.values())]
+    bare = [name for name, fields in FUNCTIONS.items() if not any(field.required for field in fields.values())]
     calls = [
         {
             "type": "object",
             "properties": {
                 name: {
                     "type": "object" if name not in bare else ["object", "null"],
-                    "properties": {each.name: each.kind.schema() for each in fields.values()},
-                    "required": [each.name for each in fields.values() if each.required],
+                    "properties": {field.name: field.kind.schema() for field in fields.values()},
+                    "required": [field.name for field in fields.values() if field.required],
                     "additionalProperties": False,
                 }
             },

@@ -1,4 +1,4 @@
-"""Kinds of words that only ops have: an axis, an axis list, a number above zero, padding at four sides."""
+"""Kinds of parameters that only ops have: an axis, an index, a positive number, padding on four sides."""
 
 from __future__ import annotations
 
@@ -18,127 +18,127 @@ class Positive(Kind):
         except FieldError:
             number = 0.0
         if number <= 0:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}")
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
         return number
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         return {"type": "number", "exclusiveMinimum": 0}
 
     def describe(self) -> str:
-        """A few words for the manual."""
+        """A short description for the manual."""
         return "a number above 0"
 
 
 class Axis(Kind):
-    """An axis: by its name, or by its number as PyTorch counts, the batch being 0."""
+    """An axis, by name or by PyTorch's index, where 0 is the batch."""
 
     def convert(self, value: object) -> str | int:
-        """The name or the number."""
+        """The name or the index."""
         if isinstance(value, int) and not isinstance(value, bool) and value != 0 and abs(value) <= AXIS_LIMIT:
             return value
         if isinstance(value, str) and value in AXIS_NAMES:
             return value
-        help = "0 is the batch, which no op touches" if value == 0 and not isinstance(value, bool) else None
-        raise FieldError(f"must be {self.describe()}, got {show_value(value)}", help)
+        help = "axis 0 is the batch, which ops never change" if value == 0 and not isinstance(value, bool) else None
+        raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", help)
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         return {"anyOf": [{"enum": list(AXIS_NAMES)}, {"type": "integer", "not": {"const": 0}}]}
 
     def describe(self) -> str:
-        """A few words for the manual."""
-        return "channels, height, width, or PyTorch's number of the axis (0 is the batch)"
+        """A short description for the manual."""
+        return "channels, height, width, or PyTorch's index of the axis (0 is the batch)"
 
 
 class Index(Kind):
-    """An integer that may count from the end when it is negative."""
+    """An integer; a negative one counts from the end."""
 
     def convert(self, value: object) -> int:
         """The value."""
         return Int(-(2**31)).convert(value)
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         return {"type": "integer"}
 
     def describe(self) -> str:
-        """A few words for the manual."""
+        """A short description for the manual."""
         return "an integer"
 
 
 class Sides(Kind):
-    """Padding: one integer, [height, width], or [left, right, top, bottom]. Held as the four."""
+    """Padding: one integer, [height, width], or [left, right, top, bottom]. Stored as the last."""
 
     def convert(self, value: object) -> tuple[int, int, int, int]:
-        """Left, right, top and bottom, the order of torch.nn.functional.pad."""
+        """Left, right, top and bottom, in the order of torch.nn.functional.pad."""
         values = list(value) if isinstance(value, list | tuple) else [value]
         try:
-            numbers = [Index().convert(each) for each in values]
+            numbers = [Index().convert(number) for number in values]
         except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}", error.help) from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
         if len(numbers) == 4:
             return (numbers[0], numbers[1], numbers[2], numbers[3])
         if len(numbers) not in (1, 2):
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}")
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
         height, width = numbers[0], numbers[-1]
         return (width, width, height, height)
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         one = {"type": "integer"}
         lists = [{"type": "array", "items": one, "minItems": size, "maxItems": size} for size in (2, 4)]
         return {"anyOf": [one, *lists]}
 
     def describe(self) -> str:
-        """A few words for the manual."""
+        """A short description for the manual."""
         return "an integer, [height, width] or [left, right, top, bottom]"
 
 
 class OutputSize(Kind):
-    """Height and width of an adaptive pooling's result; null keeps the input's. Held as a tuple of two."""
+    """Height and width of an adaptive pooling's output; null keeps the input's. Stored as a pair."""
 
     def convert(self, value: object) -> tuple[int | None, int | None]:
         """Height and width."""
         side = Optional(Int(1))
         pair = list(value) if isinstance(value, list | tuple) else [value, value]
         try:
-            height, width = (side.convert(each) for each in pair)
+            height, width = (side.convert(side_value) for side_value in pair)
         except FieldError as error:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}", error.help) from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`", error.help) from None
         except ValueError:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}") from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`") from None
         return height, width
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         one = Optional(Int(1)).schema()
         return {"anyOf": [Int(1).schema(), {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]}
 
     def describe(self) -> str:
-        """A few words for the manual."""
+        """A short description for the manual."""
         return "an integer of at least 1, or [height, width], where null keeps the size"
 
 
 class Factors(Kind):
-    """Factors of height and width: one number above 0 for both, or a list of two. Held as a tuple of two."""
+    """Factors of height and width: one number above 0 for both, or a list of two. Stored as a pair."""
 
     def convert(self, value: object) -> tuple[float, float]:
-        """Height's factor and width's."""
+        """The factors of height and width."""
         pair = list(value) if isinstance(value, list | tuple) else [value, value]
         try:
-            height, width = (Positive().convert(each) for each in pair)
+            height, width = (Positive().convert(factor) for factor in pair)
         except (FieldError, ValueError):
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}") from None
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`") from None
         return height, width
 
     def schema(self) -> Json:
-        """Its JSON schema."""
+        """The JSON schema of a value."""
         one = Positive().schema()
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]}
 
     def describe(self) -> str:
-        """A few words for the manual."""
+        """A short description for the manual."""
         return "a number above 0, or [height, width]"
 
 

@@ -13,8 +13,8 @@ from cnngraph.tensor_type import CHANNELS, TensorType
 class Linear(Op):
     """A fully connected layer: y = W·x + b over the channels, which must be the last axis.
 
-    From a vector C it makes a vector of `out`; on H×W×C or a list of tokens it acts at every position. A map
-    C×H×W is an error, because the layer would silently run over the width: flatten it or take a global pool first.
+    A vector C becomes a vector of `out` features; on H×W×C or a sequence of tokens it is applied at every position. A
+    map C×H×W is an error, because the layer would be applied along the width: flatten it or use a global pooling first.
     Multiply-accumulates: C·out for each position.
     """
 
@@ -23,8 +23,8 @@ class Linear(Op):
     kind: ClassVar[str] = "linear"
     output_is_free: ClassVar[bool] = True
 
-    out: int = field(Int(1), "output features")
-    bias: bool = field(Bool(), "whether a learned number is added to each output", True)
+    out: int = field(Int(1), "number of output features")
+    bias: bool = field(Bool(), "whether to add a learnable bias to each output", True)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"out": 10}, ((512,),), (10,)),
@@ -34,13 +34,13 @@ class Linear(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The same axes, `out` channels."""
+        """The same axes with `out` channels."""
         (tensor,) = inputs
         if not tensor.axes or tensor.axes[-1] != CHANNELS:
             raise OpError(
-                f"linear acts on the last axis, which must be the channels, got {describe(tensor)}",
+                f"`linear` needs the channels as the last axis, got {describe(tensor)}",
                 code="E211",
-                help="put flatten or global_avg_pool before it" if tensor.is_map else None,
+                help="insert `flatten` or `global_avg_pool` before it" if tensor.is_map else None,
             )
         return tensor.with_sizes(C=self.out)
 

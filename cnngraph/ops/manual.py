@@ -1,4 +1,4 @@
-"""The manual of the ops, `docs/ops.md`, made of their definitions; `python -m cnngraph.generate` writes it."""
+"""The manual of the ops, `docs/ops.md`, generated from their definitions by `python -m cnngraph.generate`."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from cnngraph.tensor_type import OTHER
 CHAPTERS = {
     "conv": "Convolutions",
     "linear": "Linear layers",
-    "pool": "Poolings",
-    "norm": "Normalisations",
+    "pool": "Pooling",
+    "norm": "Normalisation",
     "activation": "Activations",
-    "dropout": "Dropouts",
-    "merge": "Joining tensors",
-    "arithmetic": "Factors and free parameters",
-    "reshape": "Laying out and cutting",
-    "resize": "Changing a map's size",
+    "dropout": "Dropout",
+    "merge": "Combining tensors",
+    "arithmetic": "Scaling and free parameters",
+    "reshape": "Reshaping and slicing",
+    "resize": "Padding and resizing",
 }
 
 INTRODUCTION = """\
 # Ops
 
-Every operation that a node's `op` can name. This page is generated from the definitions
+The built-in operations, the possible values of a node's `op`. This page is generated from their definitions
 (`python -m cnngraph.generate`); each example below is also a test that builds the layer with PyTorch
 and compares its shape and weights.
 
-Words are PyTorch's, with PyTorch's defaults, less `_channels`, `_features` and `_size`: `Conv2d(out_channels=64,
-kernel_size=3)` is `{op: conv, out: 64, kernel: 3}`. A word for a size takes one integer, or `[height, width]`.
-An axis (`dim`) goes by its name, or by PyTorch's number, which counts the batch as 0. Shapes are those of one image,
-the batch is implied: a map is channels×height×width, C×H×W; C alone is a vector. Axes keep their names: after a
-permute to H×W×C the channels are still the channels.
+Parameters have PyTorch's names and defaults, without `_channels`, `_features` and `_size`: `Conv2d(out_channels=64,
+kernel_size=3)` is `{op: conv, out: 64, kernel: 3}`. A size is one integer, or `[height, width]`. An axis (`dim`) is a
+name, or PyTorch's index, where the batch is 0. Shapes are those of one image, without the batch: a map is
+channels×height×width, C×H×W; C alone is a vector. Axes keep their names: after a permute to H×W×C, C is still the
+channel axis.
 
-An op reads tensors with a batch. A free parameter, which has none, goes into `add`, `sub`, `mul` and `maximum`.
-Multiply-accumulates count for convolutions, linear layers and gates; every other op costs 0.
+Ops read tensors with a batch axis. A free parameter has none; it can be an input of `add`, `sub`, `mul` and `maximum`.
+Multiply-accumulates are counted for convolutions, linear layers and gates, and are 0 for every other op.
 """
 
 
 def manual(ops: Mapping[str, type[Op]] | None = None) -> str:
-    """The whole page, of the built-in ops unless others are given."""
+    """The page for the given ops, by default the built-in ones."""
     classes = list((builtin_ops() if ops is None else ops).values())
     parts = [INTRODUCTION if ops is None else "# Ops\n", _contents(classes)]
     for chapter, members in in_chapters(classes):
         parts.append(f"## {chapter}\n")
-        parts += [page(each) for each in members]
+        parts += [page(op) for op in members]
     return "\n".join(parts)
 
 
 def page(cls: type[Op]) -> str:
-    """The manual of one op."""
+    """The section on one op."""
     lines = [f"### {cls.name}\n", _marked_up(inspect.getdoc(cls) or ""), "", f"{reads(cls)}.", ""]
     if fields_of(cls):
-        lines += ["| word | takes | default | |", "| --- | --- | --- | --- |"]
-        lines += [_row(each) for each in fields_of(cls).values()]
+        lines += ["| parameter | type | default | description |", "| --- | --- | --- | --- |"]
+        lines += [_row(field) for field in fields_of(cls).values()]
         lines.append("")
     if cls.examples:
         lines += [*_examples(cls), ""]
@@ -68,8 +68,8 @@ def page(cls: type[Op]) -> str:
 
 
 def in_chapters(ops: Iterable[type[Op]]) -> Iterator[tuple[str, list[type[Op]]]]:
-    """The title of each chapter with its ops, in the order of the ops."""
-    for kind, members in groupby(ops, key=lambda each: each.kind):
+    """The title of each chapter with its ops, in order."""
+    for kind, members in groupby(ops, key=lambda op: op.kind):
         yield _chapter(kind), list(members)
 
 
@@ -79,19 +79,19 @@ def summary(cls: type[Op]) -> str:
 
 
 def parameter_rows(cls: type[Op]) -> list[tuple[str, str, str, str]]:
-    """For each parameter of an op its name, what it takes, its default and what it is, as plain text."""
-    return [(each.name, each.kind.describe(), _default(each), each.doc) for each in fields_of(cls).values()]
+    """Name, type, default and description of each parameter of an op, as plain text."""
+    return [(field.name, field.kind.describe(), _default(field), field.doc) for field in fields_of(cls).values()]
 
 
 def example_rows(cls: type[Op]) -> list[tuple[str, str, str]]:
-    """For each example of an op its node, its shapes and its weights, as plain text."""
-    return [(_node(cls, each), _shapes(each), _weights(cls, each)) for each in cls.examples]
+    """Node, shapes and weights of each example of an op, as plain text."""
+    return [(_node(cls, example), _shapes(example), _weights(cls, example)) for example in cls.examples]
 
 
 def _contents(classes: Iterable[type[Op]]) -> str:
     lines = []
     for chapter, members in in_chapters(classes):
-        names = ", ".join(f"[{each.name}](#{each.name})" for each in members)
+        names = ", ".join(f"[{op.name}](#{op.name})" for op in members)
         lines.append(f"- **{chapter}**: {names}")
     return "\n".join([*lines, ""])
 
@@ -101,9 +101,11 @@ def _chapter(kind: str) -> str:
 
 
 def _marked_up(text: str) -> str:
-    """Docstrings are plain text: what Markdown would take for emphasis is escaped outside of code."""
+    """A docstring as Markdown: `*` and `_` outside of code are escaped."""
     pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(each if each.startswith("`") else each.replace("*", "\\*").replace("_", "\\_") for each in pieces)
+    return "".join(
+        piece if piece.startswith("`") else piece.replace("*", "\\*").replace("_", "\\_") for piece in pieces
+    )
 
 
 def reads(cls: type[Op]) -> str:
@@ -115,22 +117,22 @@ def reads(cls: type[Op]) -> str:
         return f"Reads {len(cls.input_names)} tensors, {' and '.join(cls.input_names)}"
     if fewest == most:
         return "Reads one tensor" if fewest == 1 else f"Reads {fewest} tensors"
-    return "Reads one tensor or more" if fewest == 1 else f"Reads {fewest} tensors or more"
+    return "Reads one or more tensors" if fewest == 1 else f"Reads {fewest} or more tensors"
 
 
-def _default(each: Field) -> str:
-    """A parameter's default in YAML; an empty text where it must be given."""
-    return "" if each.default is REQUIRED else _shown(each.default)
+def _default(field: Field) -> str:
+    """The default of a parameter as YAML, or an empty string if it is required."""
+    return "" if field.default is REQUIRED else _shown(field.default)
 
 
-def _row(each: Field) -> str:
-    default = _default(each)
-    cells = (f"`{each.name}`", each.kind.describe(), f"`{default}`" if default else "must be given", each.doc)
+def _row(field: Field) -> str:
+    default = _default(field)
+    cells = (f"`{field.name}`", field.kind.describe(), f"`{default}`" if default else "required", field.doc)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _shown(value: object) -> str:
-    """A value in YAML, with 1e-5 for Python's 1e-05."""
+    """A value as YAML, with 1e-5 instead of Python's 1e-05."""
     return re.sub(r"e-0(\d)", r"e-\1", show_value(plain(value)))
 
 
@@ -150,10 +152,10 @@ def _node(cls: type[Op], example: Example) -> str:
 
 def _shapes(example: Example) -> str:
     inputs = []
-    for place, each in enumerate(example.types()):
-        letters = "×".join(each.axes).replace(OTHER, "·")
-        note = " parameter" if place in example.free else f" ({letters})" if place < len(example.axes) else ""
-        inputs.append(f"{_sizes(each.sizes)}{note}")
+    for index, tensor in enumerate(example.types()):
+        letters = "×".join(tensor.axes).replace(OTHER, "·")
+        note = " parameter" if index in example.free else f" ({letters})" if index < len(example.axes) else ""
+        inputs.append(f"{_sizes(tensor.sizes)}{note}")
     outputs = example.output if isinstance(example.output, list) else [example.output]
     return f"{', '.join(inputs) or 'nothing'} → {', '.join(map(_sizes, outputs))}"
 

@@ -1,4 +1,4 @@
-"""Ops that make one tensor of several."""
+"""Ops that combine several tensors into one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cnngraph.tensor_type import OTHER, TensorType
 
 
 def _equal(op: str, inputs: tuple[TensorType, ...]) -> TensorType:
-    """The type of inputs that must be equal; free parameters take part with the sizes of one image."""
+    """The common type of inputs that must have equal shapes; free parameters have the shape of one image."""
     axes = common_axes(op, inputs)
     need_equal_sizes(op, inputs, axes)
-    return TensorType(inputs[0].sizes, axes, any(each.batched for each in inputs))
+    return TensorType(inputs[0].sizes, axes, any(tensor.batched for tensor in inputs))
 
 
 def _chain(sign: str, arguments: tuple[str, ...]) -> str:
-    """`a + b + c`; of a single argument a copy, since a result that is the input itself could be overwritten."""
+    """`a + b + c`. A single argument is copied, since a later in-place op could otherwise overwrite the input."""
     return f" {sign} ".join(arguments) if len(arguments) > 1 else f"torch.clone({arguments[0]})"
 
 
 class Concat(Op):
-    """The inputs one after the other along an axis, by default the channels. All other sizes must be equal."""
+    """Concatenates the inputs along an axis, by default the channels. All other sizes must be equal."""
 
     name: ClassVar[str] = "concat"
     elsewhere: ClassVar[tuple[str, ...]] = ("cat", "concatenate", "concatenation", "depthconcatenation")
@@ -32,7 +32,7 @@ class Concat(Op):
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     output_is_free: ClassVar[bool] = True
 
-    dim: str | int = field(Axis(), "the axis that grows", "channels")
+    dim: str | int = field(Axis(), "axis of concatenation", "channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 5, 6), (3, 5, 6), (1, 5, 6)), (8, 5, 6)),
@@ -43,13 +43,13 @@ class Concat(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The sum of the sizes along the axis."""
+        """The sizes of the inputs, summed along the axis."""
         axes = common_axes(self.name, inputs)
         joined = TensorType(inputs[0].sizes, axes)
-        place = axis_index(self.name, joined, self.dim)
-        need_equal_sizes(self.name, inputs, axes, skip=place)
+        index = axis_index(self.name, joined, self.dim)
+        need_equal_sizes(self.name, inputs, axes, skip=index)
         sizes = list(joined.sizes)
-        sizes[place] = sum(each.sizes[place] for each in inputs)
+        sizes[index] = sum(tensor.sizes[index] for tensor in inputs)
         return TensorType(tuple(sizes), axes)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -60,7 +60,7 @@ class Concat(Op):
 
 
 class Add(Op):
-    """The sum of the inputs, number by number: y = x₁ + x₂ + … All shapes must be equal; nothing broadcasts."""
+    """The elementwise sum of the inputs: y = x₁ + x₂ + … All shapes must be equal; there is no broadcasting."""
 
     name: ClassVar[str] = "add"
     elsewhere: ClassVar[tuple[str, ...]] = ("plus", "sum", "addition")
@@ -77,7 +77,7 @@ class Add(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The inputs'."""
+        """The common type of the inputs."""
         return _equal(self.name, inputs)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -86,7 +86,7 @@ class Add(Op):
 
 
 class Sub(Op):
-    """The first input less the second, number by number: y = x₁ − x₂. The shapes must be equal; nothing broadcasts."""
+    """The elementwise difference of two inputs: y = x₁ − x₂. The shapes must be equal; there is no broadcasting."""
 
     name: ClassVar[str] = "sub"
     elsewhere: ClassVar[tuple[str, ...]] = ("minus", "subtract")
@@ -101,7 +101,7 @@ class Sub(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The inputs'."""
+        """The common type of the inputs."""
         return _equal(self.name, inputs)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -110,11 +110,11 @@ class Sub(Op):
 
 
 class Mul(Op):
-    """The product of the inputs, number by number: y = x₁ · x₂ · … It alone broadcasts.
+    """The elementwise product of the inputs: y = x₁ · x₂ · … This is the only op that broadcasts.
 
-    Where sizes differ, one of them must be 1 and is repeated: a C×1×1 gate weighs the channels of a C×H×W map. Inputs
-    need equally many axes, except that a free parameter may have fewer: they are matched from the last axis on, so
-    a parameter C×1×1 (or a single number, of shape []) scales a map, and one of shape C scales H×W×C.
+    Where sizes differ, one of them must be 1: a C×1×1 gate scales the channels of a C×H×W map. All inputs need the same
+    number of axes, except that a free parameter may have fewer; its axes are aligned from the last one. So a parameter
+    of shape [C, 1, 1], or [] for a single number, scales a map, and one of shape [C] scales H×W×C.
     """
 
     name: ClassVar[str] = "mul"
@@ -135,26 +135,26 @@ class Mul(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The larger of the sizes on each axis."""
-        images = [each for each in inputs if each.batched]
-        rank = max(each.rank for each in images or inputs)
-        for each in inputs:
-            if each.rank != rank and (each.batched or each.rank > rank):
+        """The broadcast type: the larger size on each axis."""
+        images = [tensor for tensor in inputs if tensor.batched]
+        rank = max(tensor.rank for tensor in images or inputs)
+        for tensor in inputs:
+            if tensor.rank != rank and (tensor.batched or tensor.rank > rank):
                 raise OpError(
-                    f"mul needs inputs with equally many axes, got {describe(inputs[0])} and "
+                    f"`mul` needs inputs with the same number of axes, got {describe(inputs[0])} and "
                     f"{describe(next(other for other in inputs if other.rank != inputs[0].rank))}",
                     code="E211",
                     help=_as_map(inputs),
                 )
-        wide = tuple(_widened(each, rank) for each in inputs)
-        axes = common_axes(self.name, wide)
-        sizes = tuple(map(max, zip(*(each.sizes for each in wide), strict=True)))
-        fits = tuple(
-            TensorType(tuple(b if a == 1 else a for a, b in zip(each.sizes, sizes, strict=True)), each.axes)
-            for each in wide
+        expanded = tuple(_expanded(tensor, rank) for tensor in inputs)
+        axes = common_axes(self.name, expanded)
+        sizes = tuple(map(max, zip(*(tensor.sizes for tensor in expanded), strict=True)))
+        broadcast = tuple(
+            TensorType(tuple(b if a == 1 else a for a, b in zip(tensor.sizes, sizes, strict=True)), tensor.axes)
+            for tensor in expanded
         )
         try:
-            need_equal_sizes(self.name, fits, axes)
+            need_equal_sizes(self.name, broadcast, axes)
         except OpError as error:
             raise OpError(error.message, code=error.code, help=_per_channel(inputs) or error.help) from None
         return TensorType(sizes, axes, bool(images))
@@ -164,31 +164,31 @@ class Mul(Op):
         return _chain("*", arguments)
 
 
-def _widened(tensor: TensorType, rank: int) -> TensorType:
-    """With axes of size 1 put in front, as PyTorch broadcasts."""
+def _expanded(tensor: TensorType, rank: int) -> TensorType:
+    """The type with axes of size 1 prepended, as PyTorch broadcasts."""
     extra = rank - tensor.rank
     return TensorType((1,) * extra + tensor.sizes, (OTHER,) * extra + tensor.axes)
 
 
 def _per_channel(inputs: tuple[TensorType, ...]) -> str | None:
-    """The fix for a free parameter with a number for each channel of a map: it is matched from the last axis on."""
-    map_ = next((each for each in inputs if each.is_map), None)
-    vector = next((each for each in inputs if not each.batched and each.rank == 1), None)
+    """The fix for a free parameter with one number per channel of a map, whose axes align from the last one."""
+    map_ = next((tensor for tensor in inputs if tensor.is_map), None)
+    vector = next((tensor for tensor in inputs if not tensor.batched and tensor.rank == 1), None)
     if map_ is None or vector is None or vector.sizes != (map_.channels,):
         return None
-    return f"give the parameter shape: [{map_.channels}, 1, 1], to scale each channel of the map"
+    return f"give the parameter `shape: [{map_.channels}, 1, 1]` to scale each channel of the map"
 
 
 def _as_map(inputs: tuple[TensorType, ...]) -> str | None:
-    """The mend for a vector times a map."""
-    vector = next((each for each in inputs if each.axes == ("C",)), None)
-    if vector is None or not any(each.is_map for each in inputs):
+    """The fix for a vector times a map."""
+    vector = next((tensor for tensor in inputs if tensor.axes == ("C",)), None)
+    if vector is None or not any(tensor.is_map for tensor in inputs):
         return None
-    return f"{{op: reshape, shape: [{vector.channels}, 1, 1]}} makes a map of the vector"
+    return f"insert `{{op: reshape, shape: [{vector.channels}, 1, 1]}}` to make the vector a map"
 
 
 class Maximum(Op):
-    """The largest of the inputs, number by number (maxout, Goodfellow et al. 2013). All shapes must be equal."""
+    """The elementwise maximum of the inputs (maxout, Goodfellow et al. 2013). All shapes must be equal."""
 
     name: ClassVar[str] = "maximum"
     kind: ClassVar[str] = "merge"
@@ -203,31 +203,31 @@ class Maximum(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The inputs'."""
+        """The common type of the inputs."""
         return _equal(self.name, inputs)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """torch.maximum, once for each further input; of many inputs as a tree, since Python bounds nested calls."""
+        """Nested calls of torch.maximum; for many inputs a balanced tree, since Python's parser bounds nesting."""
         if len(arguments) == 1:
             return f"torch.clone({arguments[0]})"
         if len(arguments) > MOST_NESTED:
             half = len(arguments) // 2
             return f"torch.maximum({self.code(arguments[:half])}, {self.code(arguments[half:])})"
         largest = arguments[0]
-        for each in arguments[1:]:
-            largest = f"torch.maximum({largest}, {each})"
+        for argument in arguments[1:]:
+            largest = f"torch.maximum({largest}, {argument})"
         return largest
 
 
-MOST_NESTED = 50  # calls within each other: Python's parser refuses 200 parentheses
+MOST_NESTED = 50  # nested calls; Python's parser rejects 200 nested parentheses
 
 
 class Mean(Op):
-    """The mean of several inputs, number by number; or with `dim` the mean of one input over some of its axes.
+    """The elementwise mean of several inputs, or with `dim` the mean of one input over some of its axes.
 
-    Several inputs: y = (x₁ + x₂ + …) / n, all shapes equal, as FractalNet joins its columns (Larsson et al. 2017).
-    With `dim` the axes go, or stay with size 1 where `keepdim` is true: `dim: [height, width], keepdim: true` is
-    the squeeze of squeeze-and-excitation, C×1×1.
+    Several inputs: y = (x₁ + x₂ + …) / n, all shapes equal, as in the joins of FractalNet (Larsson et al. 2017). With
+    `dim` the averaged axes are removed, or kept with size 1 if `keepdim` is true: `dim: [height, width], keepdim: true`
+    is the squeeze of squeeze-and-excitation, C×1×1.
     """
 
     name: ClassVar[str] = "mean"
@@ -236,9 +236,9 @@ class Mean(Op):
     output_is_free: ClassVar[bool] = True
 
     dim: tuple[str | int, ...] | str | int | None = field(
-        Optional(Either((Axis(), ListOf(Axis())))), "the axes to average; null averages the inputs", None
+        Optional(Either((Axis(), ListOf(Axis())))), "axes to average over; null averages the inputs", None
     )
-    keepdim: bool = field(Bool(), "whether averaged axes stay, with size 1", False)
+    keepdim: bool = field(Bool(), "whether to keep the averaged axes with size 1", False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 5, 6), (4, 5, 6)), (4, 5, 6)),
@@ -249,47 +249,47 @@ class Mean(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The inputs', or the input's with fewer or smaller axes."""
+        """The common type of the inputs, or that of the one input without the averaged axes."""
         if self.dim is None:
             if len(inputs) == 1:
                 raise OpError(
-                    "mean of a single input needs the axes to average",
+                    "`mean` of a single input needs `dim`, the axes to average over",
                     code="E205",
-                    help="dim: [height, width] averages over the positions",
+                    help="to average over all positions, add `dim: [height, width]`",
                 )
             return _equal(self.name, inputs)
         if len(inputs) > 1:
-            raise OpError(f"mean with dim reads one tensor, got {len(inputs)}", code="E210", word="dim")
-        places = self._places(inputs[0])
+            raise OpError(f"`mean` with `dim` reads one tensor, got {len(inputs)}", code="E210", parameter="dim")
+        averaged = self._indices(inputs[0])
         kept = [
-            (1 if place in places else size, axis)
-            for place, (size, axis) in enumerate(zip(inputs[0].sizes, inputs[0].axes, strict=True))
-            if self.keepdim or place not in places
+            (1 if index in averaged else size, axis)
+            for index, (size, axis) in enumerate(zip(inputs[0].sizes, inputs[0].axes, strict=True))
+            if self.keepdim or index not in averaged
         ]
         return TensorType(tuple(size for size, _ in kept), tuple(axis for _, axis in kept))
 
-    def _places(self, tensor: TensorType) -> list[int]:
+    def _indices(self, tensor: TensorType) -> list[int]:
         dims = self.dim if isinstance(self.dim, tuple) else (self.dim,)
-        places = sorted(axis_index(self.name, tensor, each) for each in dims if each is not None)
-        if len(set(places)) < len(places):
-            raise OpError("dim names an axis twice", code="E205", word="dim")
-        return places
+        indices = sorted(axis_index(self.name, tensor, dim) for dim in dims if dim is not None)
+        if len(set(indices)) < len(indices):
+            raise OpError("`dim` names the same axis twice", code="E205", parameter="dim")
+        return indices
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """`(a + b) / 2`, or torch.mean."""
         if self.dim is None:
             return f"({' + '.join(arguments)}) / {len(arguments)}"
-        dims = ", ".join(str(place + 1) for place in self._places(inputs[0]))
+        dims = ", ".join(str(index + 1) for index in self._indices(inputs[0]))
         return f"{arguments[0]}.mean(({dims},){', keepdim=True' if self.keepdim else ''})"
 
 
 class Gate(Op):
-    """The gated shortcut of Highway networks (Srivastava et al. 2015) and He et al. 2016.
+    """The gated shortcut of Highway networks (Srivastava et al. 2015) and of He et al. 2016.
 
-    From [transform, carry], with g = sigmoid(conv(carry)): `exclusive` gives g·transform + (1 − g)·carry,
-    `shortcut` gives transform + (1 − g)·carry. Both shapes must be equal, and stay. The convolution is 1×1 or of
-    another odd kernel, its weights are the node's own; a strongly negative bias (He et al. use −6) lets the shortcut
-    pass at first. Multiply-accumulates: those of the convolution, C·C·H·W·kernel².
+    With g = sigmoid(conv(carry)), mode `exclusive` computes g·transform + (1 − g)·carry and mode `shortcut` computes
+    transform + (1 − g)·carry. Both inputs must have the same shape, which is also that of the output. The convolution
+    has an odd kernel, by default 1×1, and belongs to the node. A strongly negative bias (He et al. use −6) initially
+    passes the shortcut through. Multiply-accumulates: those of the convolution, C·C·H·W·kernel².
     """
 
     name: ClassVar[str] = "gate"
@@ -298,11 +298,12 @@ class Gate(Op):
     input_names: ClassVar[tuple[str, ...]] = ("transform", "carry")
     output_is_free: ClassVar[bool] = True
 
-    mode: str = field(Choice(("exclusive", "shortcut")), "whether the transform is gated too, or the shortcut alone")
-    bias: float | None = field(
-        Optional(Float()), "the gate's initial bias; null leaves PyTorch's default for a convolution", None
+    mode: str = field(
+        Choice(("exclusive", "shortcut")),
+        "whether g also gates the transform (`exclusive`) or only the shortcut (`shortcut`)",
     )
-    kernel: int = field(Int(1), "height and width of its kernel, an odd number", 1)
+    bias: float | None = field(Optional(Float()), "initial bias of the convolution; null means PyTorch's default", None)
+    kernel: int = field(Int(1), "height and width of the convolution's kernel, an odd number", 1)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"mode": "exclusive", "bias": -6}, ((4, 5, 6), (4, 5, 6)), (4, 5, 6)),
@@ -311,11 +312,12 @@ class Gate(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The inputs'."""
+        """The common type of the inputs."""
         if self.kernel % 2 == 0:
-            raise OpError("a gate's kernel must be odd, for the map to keep its size", code="E205", word="kernel")
-        for each in inputs:
-            need_map(self.name, each)
+            message = f"`kernel` of `gate` must be odd, so that the map keeps its size, got `{self.kernel}`"
+            raise OpError(message, code="E205", parameter="kernel")
+        for tensor in inputs:
+            need_map(self.name, tensor)
         return _equal(self.name, inputs)
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:

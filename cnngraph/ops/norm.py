@@ -1,4 +1,4 @@
-"""Normalisations."""
+"""Normalisation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import describe, need_channels_first, need_divisible, unless_default
 from cnngraph.tensor_type import CHANNELS, TensorType
 
-EPS = "added to the variance"
-AFFINE = "whether each channel has a learned weight and bias"
+EPS = "added to the variance for numerical stability"
+AFFINE = "whether each channel has a learnable weight and bias"
 
 
 def _affine(channels: int, present: bool, bias: bool = True) -> dict[str, tuple[int, ...]]:
@@ -28,11 +28,12 @@ def _statistics(channels: int, present: bool) -> dict[str, tuple[int, ...]]:
 
 
 class BatchNorm(Op):
-    """Batch normalisation (Ioffe & Szegedy 2015): each channel less its mean, divided by its deviation.
+    """Batch normalisation (Ioffe & Szegedy 2015) over each channel of a batch.
 
-    y = weight·(x − mean) / √(var + eps) + bias. In training mode mean and variance are the batch's, and running ones
-    are kept; in eval mode the running ones are used. The shape stays; C×H×W and a vector C are both taken. Without
-    running values, a vector or a map of a single position is an error: a batch of one image has no deviation there.
+    y = weight·(x − mean) / √(var + eps) + bias. In training mode mean and variance are those of the batch, and running
+    estimates of them are updated; eval mode uses the running estimates. The shape is unchanged; both C×H×W and a vector
+    C are accepted. Without running estimates a vector, or a map with a single position, is an error: in a batch of one
+    image the variance would be 0.
     """
 
     name: ClassVar[str] = "batch_norm"
@@ -42,11 +43,11 @@ class BatchNorm(Op):
 
     eps: float = field(Positive(), EPS, 1e-5)
     momentum: float | None = field(
-        Optional(Float(0, 1)), "share of the new batch in the running values; null is a plain average", 0.1
+        Optional(Float(0, 1)), "weight of the new batch in the running estimates; null means a cumulative average", 0.1
     )
     affine: bool = field(Bool(), AFFINE, True)
     track_running_stats: bool = field(
-        Bool(), "whether running values are kept; if not, eval mode uses the batch's too", True
+        Bool(), "whether to keep running estimates; if not, eval mode uses those of the batch, too", True
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -59,17 +60,17 @@ class BatchNorm(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (tensor,) = inputs
         need_channels_first(self.name, tensor)
         if tensor.rank > 4:
-            raise OpError(f"batch_norm takes at most 4 axes, got {describe(tensor)}", code="E211")
+            raise OpError(f"`batch_norm` accepts at most 4 axes, got {describe(tensor)}", code="E211")
         if not self.track_running_stats and tensor.count == tensor.channels:
             raise OpError(
-                "batch_norm without running values needs more than one position in each channel: in a batch of one "
-                "image there is nothing to take a mean of",
-                word="track_running_stats",
-                help="keep track_running_stats, or use layer_norm",
+                "`batch_norm` without running estimates needs more than one value per channel: in a batch of one "
+                "image the variance would be 0",
+                parameter="track_running_stats",
+                help="remove `track_running_stats: false`, or use `layer_norm`",
             )
         return tensor
 
@@ -95,17 +96,17 @@ class BatchNorm(Op):
         )
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-        """Whether class and channels are the same; channels do not matter where nothing is kept for each."""
+        """Whether the class and the channels are the same; channels do not matter if there is no state per channel."""
         same = made_for[0].channels == inputs[0].channels or not (self.affine or self.track_running_stats)
         return same and self.layer(*made_for).kind == self.layer(*inputs).kind
 
 
 class GroupNorm(Op):
-    """Group normalisation (Wu & He 2018): each group of channels of each image less its mean, over its deviation.
+    """Group normalisation (Wu & He 2018) over each group of channels of each image.
 
-    y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over a group's channels and all positions.
-    The shape stays. With num_groups 1 it is a layer norm over the whole map, with C groups an instance norm. A group of
-    a single number has no deviation and is an error.
+    y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over the channels of a group and all positions.
+    The shape is unchanged. With `num_groups: 1` it is a layer norm over the whole map, with C groups an instance norm.
+    A group with a single value is an error, because its variance is 0.
     """
 
     name: ClassVar[str] = "group_norm"
@@ -113,7 +114,7 @@ class GroupNorm(Op):
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
-    num_groups: int = field(Int(1), "groups of channels; divides the channels")
+    num_groups: int = field(Int(1), "number of groups; must divide the channels")
     eps: float = field(Positive(), EPS, 1e-5)
     affine: bool = field(Bool(), AFFINE, True)
 
@@ -124,14 +125,14 @@ class GroupNorm(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (tensor,) = inputs
         need_channels_first(self.name, tensor)
-        need_divisible(tensor.channels, self.num_groups, "input's channels", "num_groups")
+        need_divisible(tensor.channels, self.num_groups, "number of input channels", "num_groups")
         if tensor.count == self.num_groups:
             raise OpError(
-                f"group_norm needs more than one number in each group, and here are {self.num_groups} groups of one",
-                word="num_groups",
+                f"`group_norm` needs more than one value per group, but all {self.num_groups} groups have one",
+                parameter="num_groups",
                 help="use fewer groups",
             )
         return tensor
@@ -150,15 +151,15 @@ class GroupNorm(Op):
         )
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-        """Whether the channels are the same, which do not matter without weights."""
+        """Whether the channels are the same; they do not matter without weights."""
         return made_for[0].channels == inputs[0].channels or not self.affine
 
 
 class LayerNorm(Op):
-    """Layer normalisation (Ba et al. 2016) over the channels of each position, in either layout.
+    """Layer normalisation (Ba et al. 2016) over the channels of each position.
 
-    y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over the channels. The shape stays. Channels
-    may be the first axis (C×H×W, as in ConvNeXt) or the last (H×W×C, a list of tokens, a vector).
+    y = weight·(x − mean) / √(var + eps) + bias, with mean and variance over the channels. The shape is unchanged. The
+    channels can be the first axis (C×H×W, as in ConvNeXt) or the last (H×W×C, a sequence of tokens, a vector).
     """
 
     name: ClassVar[str] = "layer_norm"
@@ -168,7 +169,7 @@ class LayerNorm(Op):
 
     eps: float = field(Positive(), EPS, 1e-5)
     elementwise_affine: bool = field(Bool(), AFFINE, True)
-    bias: bool = field(Bool(), "whether there is a bias beside the weight", True)
+    bias: bool = field(Bool(), "whether there is a bias in addition to the weight", True)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 5, 6),), (4, 5, 6)),
@@ -179,10 +180,11 @@ class LayerNorm(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (tensor,) = inputs
         if CHANNELS not in (*tensor.axes[:1], *tensor.axes[-1:]):
-            raise OpError(f"layer_norm needs the channels first or last, got {describe(tensor)}", code="E211")
+            message = f"`layer_norm` needs the channels as the first or last axis, got {describe(tensor)}"
+            raise OpError(message, code="E211")
         return tensor
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
@@ -190,7 +192,7 @@ class LayerNorm(Op):
         return _affine(inputs[0].channels, self.elementwise_affine, self.bias)
 
     def layer(self, *inputs: TensorType) -> Layer:
-        """torch.nn.LayerNorm where the channels are last, otherwise the same between two permutes."""
+        """torch.nn.LayerNorm if the channels are last, otherwise ChannelLayerNorm of backend/modules/layers.py."""
         last = inputs[0].axes[-1] == CHANNELS
         return layer(
             "LayerNorm" if last else "ChannelLayerNorm",
@@ -203,17 +205,17 @@ class LayerNorm(Op):
         )
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-        """Whether the channels are the same, and where they are; a vector's are first and last."""
+        """Whether the channels and their position are the same; those of a vector are both first and last."""
         first, other = made_for[0], inputs[0]
-        where = -1 if first.axes[-1] == CHANNELS else 0
-        return first.channels == other.channels and other.axes[where] == CHANNELS
+        index = -1 if first.axes[-1] == CHANNELS else 0
+        return first.channels == other.channels and other.axes[index] == CHANNELS
 
 
 class InstanceNorm(Op):
-    """Instance normalisation (Ulyanov et al. 2016): each channel of each image less its mean, over its deviation.
+    """Instance normalisation (Ulyanov et al. 2016) over each channel of each image.
 
     y = (x − mean) / √(var + eps), with mean and variance over the positions of one channel of one image; `affine`
-    adds weight and bias. The shape stays; a map of a single position has no deviation and is an error.
+    adds weight and bias. The shape is unchanged. A map with a single position is an error, because its variance is 0.
     """
 
     name: ClassVar[str] = "instance_norm"
@@ -221,9 +223,9 @@ class InstanceNorm(Op):
     kind: ClassVar[str] = "norm"
 
     eps: float = field(Positive(), EPS, 1e-5)
-    momentum: float | None = field(Optional(Float(0, 1)), "share of the new batch in the running values", 0.1)
+    momentum: float | None = field(Optional(Float(0, 1)), "weight of the new batch in the running estimates", 0.1)
     affine: bool = field(Bool(), AFFINE, False)
-    track_running_stats: bool = field(Bool(), "whether running values are kept and used in eval mode", False)
+    track_running_stats: bool = field(Bool(), "whether to keep running estimates for eval mode", False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 5, 6),), (4, 5, 6)),
@@ -232,15 +234,15 @@ class InstanceNorm(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (tensor,) = inputs
         need_channels_first(self.name, tensor, least_rank=2)
         if tensor.rank > 4:
-            raise OpError(f"instance_norm takes at most 4 axes, got {describe(tensor)}", code="E211")
+            raise OpError(f"`instance_norm` accepts at most 4 axes, got {describe(tensor)}", code="E211")
         if tensor.count == tensor.channels:
             raise OpError(
-                "instance_norm needs more than one position in each channel",
-                help="layer_norm takes a single position",
+                f"`instance_norm` needs more than one position per channel, got {describe(tensor)}",
+                help="use `layer_norm`, which accepts a single position",
             )
         return tensor
 
@@ -266,7 +268,7 @@ class InstanceNorm(Op):
         )
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-        """Whether class and channels are the same; channels do not matter where nothing is kept for each."""
+        """Whether the class and the channels are the same; channels do not matter if there is no state per channel."""
         same = made_for[0].channels == inputs[0].channels or not (self.affine or self.track_running_stats)
         return same and self.layer(*made_for).kind == self.layer(*inputs).kind
 
@@ -274,7 +276,7 @@ class InstanceNorm(Op):
 class LocalResponseNorm(Op):
     """Local response normalisation (Krizhevsky et al. 2012) across neighbouring channels.
 
-    y = x / (k + alpha/size · Σ x²)^beta, the sum over `size` channels around each one. The shape stays.
+    y = x / (k + alpha/size · Σ x²)^beta, where the sum is over `size` neighbouring channels. The shape is unchanged.
     """
 
     name: ClassVar[str] = "local_response_norm"
@@ -282,10 +284,10 @@ class LocalResponseNorm(Op):
     kind: ClassVar[str] = "norm"
     output_is_free: ClassVar[bool] = True
 
-    size: int = field(Int(1), "how many neighbouring channels are summed")
-    alpha: float = field(Float(), "weight of the sum", 1e-4)
+    size: int = field(Int(1), "number of neighbouring channels in the sum")
+    alpha: float = field(Float(), "factor of the sum", 1e-4)
     beta: float = field(Float(), "exponent", 0.75)
-    k: float = field(Float(), "what the sum is added to", 1.0)
+    k: float = field(Float(), "constant that the sum is added to", 1.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"size": 5}, ((8, 5, 6),), (8, 5, 6)),
@@ -293,7 +295,7 @@ class LocalResponseNorm(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         need_channels_first(self.name, inputs[0], least_rank=2)
         return inputs[0]
 

@@ -1,4 +1,4 @@
-"""What an op is: its words, shape rule, cost, PyTorch layer and examples, in one frozen dataclass."""
+"""The base class of ops: parameters, shape rule, cost, PyTorch layer and examples in one frozen dataclass."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from cnngraph.frozen import Frozen
 from cnngraph.numbers import show_sizes
 from cnngraph.tensor_type import OTHER, TensorType
 
-MAX_ELEMENTS = 2**31 - 1  # of one tensor for one image, and of one weight
+MAX_ELEMENTS = 2**31 - 1  # in one tensor for one image, and in one weight
 
 
 class OpError(Exception):
-    """An op refuses its inputs or words: what is wrong, which word to point at, perhaps a mend.
+    """An op cannot accept its inputs or parameters: the message, the parameter at fault, if any, and a fix, if known.
 
-    The elaborator adds the place, the inputs with their shapes and producers, and the chain of block uses.
+    The elaborator adds the location, the inputs with their shapes and producers, and the chain of block uses.
     """
 
-    def __init__(self, message: str, *, code: str = "E201", word: str | None = None, help: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str = "E201", parameter: str | None = None, help: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
-        self.word = word
+        self.parameter = parameter
         self.help = help
 
 
 class Layer(Frozen):
-    """A constructor call as data: the backend makes a module of it or prints it as source.
+    """A constructor call as data, which the backend executes or prints as source.
 
-    `kind` names its class: a bare name is one of torch.nn or of backend/modules/layers.py; the op of a plugin gives
-    the full path of a class of its own package, `package.module.Class`.
+    `kind` names the class. A bare name is a class of torch.nn or backend/modules/layers.py; the op of a plugin gives
+    the full path of a class in its own package, `package.module.Class`.
     """
 
     kind: str
@@ -43,21 +45,21 @@ class Layer(Frozen):
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        given = [*map(str, self.args), *(f"{name}={value}" for name, value in self.kwargs.items())]
-        return f"{self.kind.rpartition('.')[2]}({', '.join(given)})"
+        arguments = [*map(str, self.args), *(f"{name}={value}" for name, value in self.kwargs.items())]
+        return f"{self.kind.rpartition('.')[2]}({', '.join(arguments)})"
 
 
 def layer(kind: str, *args: Any, **kwargs: Any) -> Layer:
-    """`layer("Conv2d", 3, 64, kernel_size=7)`, which reads like PyTorch."""
+    """A `Layer`, written like the PyTorch call: `layer("Conv2d", 3, 64, kernel_size=7)`."""
     return Layer(kind, args, kwargs)
 
 
 class Example(Frozen):
-    """One use of an op: its words as YAML would give them, its input shapes, and the shape that comes out.
+    """One use of an op: its parameters as YAML gives them, its input shapes and its output shape.
 
-    It is a test (built with PyTorch and compared) and a line of the manual. `axes` names the axes of the inputs
-    where their sizes alone would mislead, a letter for each: `("HWC",)`, `?` for a nameless one. The inputs at the
-    places in `free` are free parameters, which have no batch axis.
+    Each example is a test (the layer is built with PyTorch and compared) and a row of the manual. `axes` names the axes
+    of inputs whose layout their rank does not imply, one letter per axis: `("HWC",)`, with `?` for an unnamed axis. The
+    inputs at the positions in `free` are free parameters, which have no batch axis.
     """
 
     words: Mapping[str, Any]
@@ -67,7 +69,7 @@ class Example(Frozen):
     free: tuple[int, ...] = ()
 
     def types(self) -> tuple[TensorType, ...]:
-        """The inputs' types."""
+        """The types of the inputs."""
         named = dict(enumerate(self.axes))
         return tuple(
             TensorType(sizes, tuple(OTHER * len(sizes)), batched=False)
@@ -80,64 +82,65 @@ class Example(Frozen):
 
 
 class Op(Frozen, ABC):
-    """An operation with its words filled in.
+    """An operation with values for its parameters.
 
     Subclasses are frozen dataclasses, without a decorator, whose fields are declared with `cnngraph.fields.field`; the
-    docstring is the manual. `layer` or `code` must be given: an op with a module gives `layer`, one without gives
-    `code`.
+    docstring is the manual. A subclass overrides `layer` if the op is a module, and `code` if it is an expression.
     """
 
     name: ClassVar[str]
-    kind: ClassVar[str]  # the manual's chapter and the drawing's colour: conv, linear, pool, norm, activation, …
-    inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # fewest and most tensors read; None: any number
+    kind: ClassVar[str]  # chapter of the manual and colour in drawings: conv, linear, pool, norm, activation, …
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)  # minimum and maximum number of inputs; None: no maximum
     input_names: ClassVar[tuple[str, ...]] = ()  # for ops whose inputs differ in meaning: ("transform", "carry")
     takes_parameters: ClassVar[bool] = False  # whether an input may be a free parameter, which has no batch axis
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
-    runs_inplace: ClassVar[bool] = False  # the layer takes inplace=True; the backend decides where that is safe
-    output_is_free: ClassVar[bool] = False  # nobody needs the output's values for the backward pass, and it's no view
-    mixes_sizes: ClassVar[bool] = False  # its channels, or number of outputs, may depend on height and width
+    runs_inplace: ClassVar[bool] = False  # the layer accepts inplace=True; the backend decides where that is safe
+    output_is_free: ClassVar[bool] = False  # the output is not needed for the backward pass and is not a view
+    mixes_sizes: ClassVar[bool] = (
+        False  # the output's channels, or the number of outputs, may depend on height and width
+    )
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @classmethod
     def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
-        """How to write what a refused value of a parameter probably means, `words` being the node's other values."""
+        """How to write what an invalid value of the parameter `word` probably means; `words` are all values given."""
         return None
 
     def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
-        """The type that comes out, or a tuple of types for a list of tensors. Raises OpError."""
+        """The type of the output, or a tuple of types for a list of tensors. Raises OpError."""
         return inputs[0]
 
     def parameters(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
-        """Name and shape of each learned weight, in state_dict order."""
+        """Name and shape of each learnable weight, in state_dict order."""
         return {}
 
     def buffers(self, *inputs: TensorType) -> dict[str, tuple[int, ...]]:
-        """Name and shape of each state_dict entry that is not learned, after the parameters."""
+        """Name and shape of each buffer, in state_dict order; buffers follow the parameters."""
         return {}
 
     def macs(self, *inputs: TensorType) -> int:
-        """Multiply-accumulates for one image; convolutions and linear layers count, everything else is 0."""
+        """Multiply-accumulates for one image: those of convolutions and linear layers; 0 for every other op."""
         return 0
 
     def layer(self, *inputs: TensorType) -> Layer | None:
-        """The module that runs it, called with the input tensors; None where `code` says it all."""
+        """The module that is called with the input tensors; None if the op is an expression (see `code`)."""
         return None
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
-        """Whether the module that was made for some inputs does to others what their own module would do."""
+        """Whether a module built for inputs of the types `made_for` is right for `inputs`, so that it can be shared."""
         return self.layer(*made_for) == self.layer(*inputs)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """A Python expression over argument names, with `torch` and `F` in reach, for an op without a module."""
+        """A Python expression over the argument names; it may use `torch` and `F`. Only for ops without a module."""
         raise AssertionError(f"{self.name} has neither layer nor code")
 
     def chain_layer(self, *inputs: TensorType) -> Layer | None:
-        """The module that takes the place of `code` in nn.Sequential, where there is one."""
+        """The module that replaces `code` inside nn.Sequential, if there is one."""
         return None
 
     @cached_property
     def is_stateless(self) -> bool:
-        """Whether it is an expression in forward rather than a module."""
+        """Whether the op is an expression in `forward` rather than a module."""
         return type(self).layer is Op.layer
 
 
@@ -145,44 +148,47 @@ OpType = TypeVar("OpType", bound=Op)
 
 
 def make_op(cls: type[OpType], words: Mapping[str, object]) -> OpType:
-    """The op with plain words filled in, as YAML would give them. Raises FieldError at the first bad word."""
+    """The op with parameters from plain values, as YAML gives them. Raises FieldError for the first invalid one."""
     known = fields_of(cls)
     values = {}
     for word, value in words.items():
         if word not in known:
-            raise FieldError(f"{cls.name} has no word {word}", did_you_mean(word, known))
+            raise FieldError(f"`{cls.name}` has no parameter `{word}`", did_you_mean(word, known))
         try:
             values[word] = known[word].kind.convert(value)
         except FieldError as error:
-            raise FieldError(f"{word} {error.message}", error.help) from None
-    missing = [word for word, each in known.items() if each.default is REQUIRED and word not in words]
+            raise FieldError(f"`{word}` {error.message}", error.help) from None
+    missing = [f"`{word}`" for word, field in known.items() if field.default is REQUIRED and word not in words]
     if missing:
-        raise FieldError(f"{cls.name} needs {' and '.join(missing)}")
+        raise FieldError(f"`{cls.name}` needs {' and '.join(missing)}")
     return cls(**values)
 
 
 def infer_types(op: Op, inputs: Sequence[TensorType]) -> TensorType | tuple[TensorType, ...]:
-    """What the op gives for these inputs: checks their number and kind, then the op's own rule, then the bounds.
+    """The types of the op's outputs: checks the number and kind of inputs, then the op's shape rule, then the bounds.
 
-    Raises OpError with everything that PyTorch would refuse when the layer is made or run.
+    Raises OpError for whatever PyTorch would reject when the layer is built or called.
     """
     _check_number(op, len(inputs))
-    if not op.takes_parameters and not all(each.batched for each in inputs):
+    if not op.takes_parameters and not all(tensor.batched for tensor in inputs):
         raise OpError(
-            f"{op.name} reads images, and a free parameter is none",
+            f"`{op.name}` cannot read a free parameter, which has no batch axis",
             code="E212",
-            help="add, sub, mul and maximum take a free parameter beside a tensor",
+            help="combine the parameter with a tensor first, using `add`, `sub`, `mul` or `maximum`",
         )
     result = op.infer(*inputs)
-    for each in result if isinstance(result, tuple) else (result,):
-        if each.count > MAX_ELEMENTS:
-            raise OpError(f"the result {each} has more than {MAX_ELEMENTS:,} numbers for one image", code="E502")
+    for output in result if isinstance(result, tuple) else (result,):
+        if output.count > MAX_ELEMENTS:
+            raise OpError(f"the output {output} has more than {MAX_ELEMENTS:,} elements for one image", code="E502")
     for name, shape in op.parameters(*inputs).items():
         if TensorType.of(shape).count > MAX_ELEMENTS:
             raise OpError(
-                f"the {name or 'parameter'} {show_sizes(shape)} has more than {MAX_ELEMENTS:,} numbers", code="E502"
+                f"the {name or 'parameter'} {show_sizes(shape)} has more than {MAX_ELEMENTS:,} elements", code="E502"
             )
     return result
+
+
+LIST_ALL = "list all of them in `from: [...]`"
 
 
 def _check_number(op: Op, count: int) -> None:
@@ -190,13 +196,11 @@ def _check_number(op: Op, count: int) -> None:
     if count >= fewest and (most is None or count <= most):
         return
     if most == 0:
-        wanted, help = "nothing", "write from: [] or leave from out"
+        wanted, help = "no tensors", "write `from: []`, or remove `from`"
     elif fewest == most:
         names = f" ({', '.join(op.input_names)})" if op.input_names else ""
         wanted = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
-        help = (
-            "join them first, for example with concat or add" if count > fewest else "name all of them in from: [...]"
-        )
+        help = "join them first, for example with `concat` or `add`" if count > fewest else LIST_ALL
     else:
-        wanted, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", "name all of them in from: [...]"
-    raise OpError(f"{op.name} reads {wanted}, got {count}", code="E210", help=help)
+        wanted, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", LIST_ALL
+    raise OpError(f"`{op.name}` reads {wanted}, got {count}", code="E210", help=help)

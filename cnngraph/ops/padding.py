@@ -1,4 +1,4 @@
-"""Padding that a window op cannot do itself, written as a `pad` before it: asymmetric, or TensorFlow's `same`."""
+"""Padding that convolutions and poolings lack, written as a `pad` node: asymmetric, or TensorFlow's `same`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def same_sides(
 ) -> tuple[int, int, int, int]:
     """TensorFlow's `same` padding as the [left, right, top, bottom] of a `pad`.
 
-    `sizes` are the map's height and width; None stands for any that the stride divides.
+    `sizes` are the map's height and width; None means any sizes that are divisible by the stride.
     """
     ends = []
     for size, k, s, d in zip(sizes or stride, kernel, stride, dilation, strict=True):
@@ -28,15 +28,15 @@ def same_sides(
 
 
 def pad_before(sides: tuple[int, ...], op: str) -> str:
-    """A `pad` that does the padding of an op, as a node to paste."""
-    mode = ", mode: replicate" if op == "max_pool" else ""  # zeros could be the largest number of a window
+    """A `pad` node that replaces the padding of an op."""
+    mode = ", mode: replicate" if op == "max_pool" else ""  # zeros could be the maximum of a window
     return f"{{op: pad, padding: {write_flow(sides)}{mode}}}"
 
 
 def padding_advice(op: str, value: object, words: Mapping[str, object]) -> str | None:
-    """How to write asymmetric padding, and TensorFlow's `same`, for an op with a window."""
-    if isinstance(value, list | tuple) and len(value) == 4 and all(isinstance(each, int) for each in value):
-        return f"put {pad_before(tuple(value), op)} before the {op}, and remove its padding"
+    """How to write asymmetric padding, or TensorFlow's `same`, for an op with a window."""
+    if isinstance(value, list | tuple) and len(value) == 4 and all(isinstance(side, int) for side in value):
+        return f"insert `{pad_before(tuple(value), op)}` before the `{op}`, and remove its `padding`"
     name = value.lower() if isinstance(value, str) else ""
     if name == "valid":
         return Suggestion("valid" if op == "conv" else "0")
@@ -44,7 +44,7 @@ def padding_advice(op: str, value: object, words: Mapping[str, object]) -> str |
 
 
 def same_advice(op: str, words: Mapping[str, object], sizes: tuple[int, ...] | None) -> str | None:
-    """How to write TensorFlow's `same` for a node with these values, on a map of this height and width if known."""
+    """How to write TensorFlow's `same` for a node with these values; `sizes` are the map's, if known."""
     pools = op != "conv"
     try:
         kernel = Pair(1).convert(words.get("kernel"))
@@ -56,8 +56,8 @@ def same_advice(op: str, words: Mapping[str, object], sizes: tuple[int, ...] | N
         return Suggestion("half" if pools else "same")
     sides = same_sides(sizes, kernel, stride, dilation)
     if not any(sides):
-        return "remove the padding: TensorFlow's same adds nothing here"
+        return "remove `padding`: TensorFlow's `same` adds none here"
     known = sizes is not None or stride == (1, 1)
-    by = show_value(stride[0] if stride[0] == stride[1] else list(stride))
-    whole = "" if known else f" (for a height and width divisible by the stride {by})"
-    return f"put {pad_before(sides, op)} before the {op}, and remove its padding{whole}"
+    shown_stride = show_value(stride[0] if stride[0] == stride[1] else list(stride))
+    condition = "" if known else f" (for a height and width divisible by the stride {shown_stride})"
+    return f"insert `{pad_before(sides, op)}` before the `{op}`, and remove its `padding`{condition}"

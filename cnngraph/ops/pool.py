@@ -1,4 +1,4 @@
-"""Poolings: over sliding windows, over a grid of a given size, over the whole map."""
+"""Pooling: over sliding windows, to a given output size, and over the whole map."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from cnngraph.ops.shapes import need_map, resized_map, resolve_padding, side, sl
 from cnngraph.tensor_type import TensorType
 
 KERNEL = "size of the window"
-STRIDE = "step of the window; null is the kernel"
-CEIL = "whether a last window may hang over the edge"
+STRIDE = "stride of the window; null means the kernel size"
+CEIL = "whether to round the output size up, so that the last window may exceed the edge"
 
 
 def _check_padding(padding: tuple[int, int], kernel: tuple[int, int]) -> None:
     if any(2 * added > size for added, size in zip(padding, kernel, strict=True)):
         raise OpError(
-            f"a pooling's padding is at most half its kernel, got {side(padding)} for kernel {side(kernel)}",
+            f"the padding of a pooling can be at most half its kernel, got {side(padding)} for kernel {side(kernel)}",
             code="E205",
-            word="padding",
+            parameter="padding",
         )
 
 
-def _sees_padding_alone(size: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> bool:
-    """Whether one of the windows on a side has no point on the map: dilated, it can step over it."""
+def _covers_only_padding(size: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> bool:
+    """Whether a window along one axis has no point on the map; with dilation its points can straddle a small map."""
     starts = range(-padding, min(0, count * stride - padding), stride) if dilation > 1 else ()
-    for start in starts:  # those that start on the map have their first point there
+    for start in starts:  # a window that starts on the map has its first point there
         inside = start % dilation
         if inside >= size or inside - start > dilation * (kernel - 1):
             return True
@@ -37,11 +37,11 @@ def _sees_padding_alone(size: int, count: int, kernel: int, stride: int, padding
 
 
 class MaxPool(Op):
-    """The largest number in each window of each channel.
+    """The maximum over each window of each channel.
 
-    C×H×W gives C×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; with `ceil_mode` the
-    quotient is rounded up, as long as the last window starts inside the map or its left padding. A window whose points
-    are all in the padding, as dilation can make one on a small map, has no largest number and is an error.
+    C×H×W becomes C×H'×W' with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; with `ceil_mode` the
+    quotient is rounded up, provided that the last window starts inside the map or its left padding. A window that
+    covers only padding, which is possible with dilation on a small map, is an error.
     """
 
     name: ClassVar[str] = "max_pool"
@@ -52,7 +52,7 @@ class MaxPool(Op):
     kernel: tuple[int, int] = field(Pair(1), KERNEL)
     stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
     padding: tuple[int, int] | str = field(
-        padding_kind("half"), "rows and columns of −∞ at each side, at most half the kernel; `half` as in conv", (0, 0)
+        padding_kind("half"), "rows and columns of −∞ on each side, at most half the kernel; `half` as in conv", (0, 0)
     )
     dilation: tuple[int, int] = field(Pair(1), "distance between the window's points", (1, 1))
     ceil_mode: bool = field(Bool(), CEIL, False)
@@ -80,13 +80,13 @@ class MaxPool(Op):
         stride = self.stride or self.kernel
         height, width = slide(image, self.kernel, stride, padding, self.dilation, ceil=self.ceil_mode)
         sides = zip(image.sizes[1:], (height, width), self.kernel, stride, padding, self.dilation, strict=True)
-        if any(_sees_padding_alone(*each) for each in sides):
+        if any(_covers_only_padding(*axis) for axis in sides):
             raise OpError(
-                f"a window with dilation {side(self.dilation)} steps over the map {image.sizes[1]}×{image.sizes[2]} "
-                "and sees only padding, so its largest number would be −∞",
+                f"a window with dilation {side(self.dilation)} straddles the map {image.sizes[1]}×{image.sizes[2]} "
+                "and covers only padding, so its maximum would be −∞",
                 code="E205",
-                word="padding",
-                help="use less padding or dilation",
+                parameter="padding",
+                help="use a smaller padding or dilation",
             )
         return resized_map(image, height, width)
 
@@ -105,9 +105,9 @@ class MaxPool(Op):
 
 
 class AvgPool(Op):
-    """The mean of each window of each channel.
+    """The mean over each window of each channel.
 
-    C×H×W gives C×H'×W' with the sizes of `max_pool` (dilation 1).
+    C×H×W becomes C×H'×W', where H' and W' are those of `max_pool` with dilation 1.
     """
 
     name: ClassVar[str] = "avg_pool"
@@ -119,13 +119,13 @@ class AvgPool(Op):
     stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
     padding: tuple[int, int] | str = field(
         padding_kind("half"),
-        "rows and columns of zeros at each side, at most half the kernel; `half` as in conv",
+        "rows and columns of zeros on each side, at most half the kernel; `half` as in conv",
         (0, 0),
     )
     ceil_mode: bool = field(Bool(), CEIL, False)
-    count_include_pad: bool = field(Bool(), "whether the zeros of the padding count in the mean", True)
+    count_include_pad: bool = field(Bool(), "whether the mean includes the zeros of the padding", True)
     divisor_override: int | None = field(
-        Optional(Int(1)), "divides the sum by this number rather than by the window's size", None
+        Optional(Int(1)), "divisor of the sum, instead of the size of the window", None
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -166,14 +166,14 @@ class AvgPool(Op):
 class LpPool(Op):
     """The p-norm of each window of each channel: the p-th root of the sum of p-th powers.
 
-    C×H×W gives C×H'×W' with the sizes of `avg_pool` without padding. With norm_type 1 it is the sum; with a large
-    one it nears the maximum.
+    C×H×W becomes C×H'×W', where H' and W' are those of `avg_pool` without padding. With `norm_type: 1` it is the sum;
+    as `norm_type` grows it approaches the maximum.
     """
 
     name: ClassVar[str] = "lp_pool"
     kind: ClassVar[str] = "pool"
 
-    norm_type: float = field(Positive(), "the p of the norm")
+    norm_type: float = field(Positive(), "p, the exponent of the norm")
     kernel: tuple[int, int] = field(Pair(1), KERNEL)
     stride: tuple[int, int] | None = field(Optional(Pair(1)), STRIDE, None)
     ceil_mode: bool = field(Bool(), CEIL, False)
@@ -203,16 +203,16 @@ class LpPool(Op):
 
 
 class AdaptiveAvgPool(Op):
-    """The mean over windows laid so that the result has the given size, whatever the input's.
+    """The mean over windows chosen such that the output has the given size, whatever the size of the input.
 
-    C×H×W gives C×output. The result is still a map: flatten it before a linear layer, or use `global_avg_pool`.
+    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_avg_pool`.
     """
 
     name: ClassVar[str] = "adaptive_avg_pool"
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
-    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the result")
+    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the output")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
@@ -230,16 +230,16 @@ class AdaptiveAvgPool(Op):
 
 
 class AdaptiveMaxPool(Op):
-    """The largest number in windows laid so that the result has the given size, whatever the input's.
+    """The maximum over windows chosen such that the output has the given size, whatever the size of the input.
 
-    C×H×W gives C×output. The result is still a map: flatten it before a linear layer, or use `global_max_pool`.
+    C×H×W becomes C×output. The output is still a map: flatten it before a linear layer, or use `global_max_pool`.
     """
 
     name: ClassVar[str] = "adaptive_max_pool"
     kind: ClassVar[str] = "pool"
     output_is_free: ClassVar[bool] = True
 
-    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the result")
+    output: tuple[int | None, int | None] = field(OutputSize(), "height and width of the output")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"output": 1}, ((4, 9, 8),), (4, 1, 1)),
@@ -257,12 +257,12 @@ class AdaptiveMaxPool(Op):
 
 def _adapt(op: str, image: TensorType, output: tuple[int | None, int | None]) -> TensorType:
     need_map(op, image)
-    height, width = (wanted or size for wanted, size in zip(output, image.sizes[1:], strict=True))
+    height, width = (new or size for new, size in zip(output, image.sizes[1:], strict=True))
     return resized_map(image, height, width)
 
 
 class GlobalAvgPool(Op):
-    """The mean of each channel over the whole map: C×H×W gives a vector C, ready for a linear layer."""
+    """The mean of each channel over the whole map. C×H×W becomes a vector C, the input of a linear layer."""
 
     name: ClassVar[str] = "global_avg_pool"
     elsewhere: ClassVar[tuple[str, ...]] = ("gap", "globalaveragepooling", "globalaveragepool")
@@ -285,7 +285,7 @@ class GlobalAvgPool(Op):
 
 
 class GlobalMaxPool(Op):
-    """The largest number of each channel in the whole map: C×H×W gives a vector C, ready for a linear layer."""
+    """The maximum of each channel over the whole map. C×H×W becomes a vector C, the input of a linear layer."""
 
     name: ClassVar[str] = "global_max_pool"
     elsewhere: ClassVar[tuple[str, ...]] = ("gmp", "globalmaxpooling")
@@ -302,7 +302,7 @@ class GlobalMaxPool(Op):
         return TensorType.vector(inputs[0].channels)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """The maximum over height and width; its gradient goes to one place, as that of nn.AdaptiveMaxPool2d does."""
+        """The maximum over height and width; its gradient goes to one position, as with nn.AdaptiveMaxPool2d."""
         return f"torch.flatten(F.adaptive_max_pool2d({arguments[0]}, 1), 1)"
 
 

@@ -1,7 +1,7 @@
-"""Which ops there are: the built-in ones, those of a named module, and those of installed packages.
+"""The available ops: built-in ones, those of plugin modules, and those of installed packages.
 
-A package adds ops with entry points of the group `cnngraph.ops`; each names a module that exports subclasses of
-Op, or one such class. They are looked up only for a name that nothing else explains.
+A package adds ops with entry points in the group `cnngraph.ops`; each entry point names a module that exports
+subclasses of Op, or one such class. Entry points are loaded only for a name that is not found otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cnngraph.ops.op import Op
 
 GROUP = "cnngraph.ops"
 
-# The files of ops in the order of the manual; each ends in a tuple OPS of its own.
+# The modules of ops in the order of the manual; each ends with its tuple OPS.
 FILES = (conv, linear, pool, norm, activation, dropout, merge, arithmetic, reshape, resize)
 
 BUILTIN: tuple[type[Op], ...] = tuple(op for file in FILES for op in file.OPS)
@@ -32,64 +32,65 @@ _DIMENSIONS = re.compile(r"[12]d")
 
 @cache
 def called(name: str) -> str | None:
-    """The built-in op that another library calls so; None for one that has no other name."""
+    """The built-in op with this name in another library, or None."""
     plain = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower().removesuffix("layer"))
-    for wanted in dict.fromkeys((plain, _DIMENSIONS.sub("", plain))):
-        for each in BUILTIN:
-            if wanted in each.elsewhere or wanted == each.name.replace("_", ""):
-                return each.name
+    for alias in dict.fromkeys((plain, _DIMENSIONS.sub("", plain))):
+        for op in BUILTIN:
+            if alias in op.elsewhere or alias == op.name.replace("_", ""):
+                return op.name
     return None
 
 
 @cache
 def builtin_ops() -> Mapping[str, type[Op]]:
-    """The ops that come with cnngraph, by name, in the order of the manual."""
-    return MappingProxyType({each.name: each for each in BUILTIN})
+    """The built-in ops by name, in the order of the manual."""
+    return MappingProxyType({op.name: op for op in BUILTIN})
 
 
 class Registry(Frozen):
-    """The ops that a spec may use: the built-in ones, those of plugins, and those of installed packages."""
+    """The ops that a spec can use: built-in ones, those of its plugins, and those of installed packages."""
 
     plugins: Mapping[str, type[Op]] = field(default_factory=dict)
 
     def get(self, name: str) -> type[Op] | None:
-        """The op of that name."""
+        """The op with this name, or None."""
         return find_op(name, self.plugins)
 
     def reserves(self, name: str) -> bool:
-        """Whether no block may have that name; installed packages reserve none, so that they break no spec."""
+        """Whether blocks must not have this name. Installed packages reserve no names, so they cannot break a spec."""
         return name in builtin_ops() or name in self.plugins
 
     def called(self, name: str) -> str | None:
-        """The op that goes by this name elsewhere: `fc` is linear, and so are `nn.Linear` and `fullyConnectedLayer`."""
+        """The op with this name in another library: `fc`, `nn.Linear` and `fullyConnectedLayer` are `linear`."""
         return None if name in builtin_ops() else called(name)
 
     def names(self) -> list[str]:
-        """Every op's name."""
+        """The names of all ops."""
         return [*builtin_ops(), *self.plugins, *installed_ops()]
 
 
 def load_ops(plugins: Iterable[str]) -> dict[str, type[Op]]:
-    """The ops that the named modules export, by name. Raises SpecError where a module cannot be used."""
+    """The ops that the named modules export, by name. Raises SpecError (E317) for a module that cannot be used."""
     ops: dict[str, type[Op]] = {}
     for name in plugins:
-        _add(ops, _exported(_import(name, f"plugin {name}"), f"plugin {name}"), f"plugin {name}")
+        origin = f"the plugin `{name}`"
+        _add(ops, _exported(_import(name, origin), origin), origin)
     return ops
 
 
 def find_op(name: str, plugins: Mapping[str, type[Op]] = MappingProxyType({})) -> type[Op] | None:
-    """The op of that name: built in, from the given plugins, or from an installed package."""
+    """The op with this name: built in, from the given plugins, or from an installed package."""
     return builtin_ops().get(name) or plugins.get(name) or installed_ops().get(name)
 
 
 @cache
 def installed_ops() -> Mapping[str, type[Op]]:
-    """The ops of installed packages. Raises SpecError where one of them cannot be loaded."""
-    from importlib.metadata import entry_points  # slow, and seldom needed
+    """The ops of installed packages. Raises SpecError (E317) for one that cannot be loaded."""
+    from importlib.metadata import entry_points  # slow, and rarely needed
 
     ops: dict[str, type[Op]] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        origin = f"entry point {entry.name} = {entry.value} of the group {GROUP}"
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        origin = f"the entry point `{entry.name} = {entry.value}` of the group `{GROUP}`"
         try:
             found: object = entry.load()
         except Exception as error:
@@ -101,7 +102,7 @@ def installed_ops() -> Mapping[str, type[Op]]:
 def _import(name: str, origin: str) -> object:
     try:
         return importlib.import_module(name)
-    except Exception as error:  # a plugin's own code may fail in any way
+    except Exception as error:  # the code of a plugin may raise anything
         raise _refusal(origin, f"{type(error).__name__}: {error}") from error
 
 
@@ -110,22 +111,22 @@ def _is_op(value: object) -> bool:
 
 
 def _exported(module: object, origin: str) -> list[Any]:
-    """The ops of a module: those in `__all__`, or else those that it defines itself."""
+    """The ops of a module: those in `__all__`, or if it has none, those that it defines."""
     names = getattr(module, "__all__", None)
     values = [getattr(module, name, None) for name in (vars(module) if names is None else names)]
-    here = getattr(module, "__name__", None)
-    ops = [each for each in values if _is_op(each) and (names is not None or each.__module__ == here)]
+    module_name = getattr(module, "__name__", None)
+    ops = [value for value in values if _is_op(value) and (names is not None or value.__module__ == module_name)]
     if not ops:
-        raise _refusal(origin, "it exports no subclass of cnngraph.ops.op.Op")
+        raise _refusal(origin, "it exports no subclass of `cnngraph.ops.op.Op`")
     return ops
 
 
 def _add(ops: dict[str, type[Op]], new: Iterable[Any], origin: str) -> None:
-    for each in new:
-        other = builtin_ops().get(each.name) or ops.get(each.name)
-        if other not in (None, each):
-            raise _refusal(origin, f"there already is an op {each.name}")
-        ops[each.name] = each
+    for op in new:
+        other = builtin_ops().get(op.name) or ops.get(op.name)
+        if other not in (None, op):
+            raise _refusal(origin, f"another op is already called `{op.name}`")
+        ops[op.name] = op
 
 
 def _refusal(origin: str, reason: str) -> SpecError:

@@ -1,4 +1,4 @@
-"""Ops that lay numbers out anew or take parts of them."""
+"""Ops that change the layout of a tensor, or split or slice it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from cnngraph.ops.op import Example, Layer, Op, OpError, layer
 from cnngraph.ops.shapes import axis_index, describe, need_divisible, unless_default
 from cnngraph.tensor_type import CHANNELS, HEIGHT, OTHER, WIDTH, TensorType
 
-MAX_PARTS = 10_000  # that a split or chunk makes
+MAX_TENSORS = 10_000  # that a split or chunk returns
 
 
 class Flatten(Op):
-    """Some axes in a row become one, by default all of them: C×H×W gives a vector of C·H·W features.
+    """Merges a range of axes into one, by default all of them: C×H×W becomes a vector of C·H·W features.
 
-    `start_dim: 2` makes C×(H·W) of a map. An axis that takes in the channels is the channel axis of the result.
+    `start_dim: 2` turns a map into C×(H·W). If the channels are among the merged axes, the new axis is the channels.
     """
 
     name: ClassVar[str] = "flatten"
     kind: ClassVar[str] = "reshape"
     mixes_sizes: ClassVar[bool] = True
 
-    start_dim: int | str = field(Axis(), "first axis to take", 1)
-    end_dim: int | str = field(Axis(), "last axis to take", -1)
+    start_dim: int | str = field(Axis(), "first axis to merge", 1)
+    end_dim: int | str = field(Axis(), "last axis to merge", -1)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 5, 6),), (120,)),
@@ -36,12 +36,12 @@ class Flatten(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """One axis for those taken."""
+        """The input's axes with the range merged."""
         (tensor,) = inputs
         start, end = self._range(tensor)
-        taken = tensor.axes[start : end + 1]
-        name = taken[0] if len(taken) == 1 else CHANNELS if CHANNELS in taken else OTHER
-        if len(taken) == tensor.rank:
+        merged = tensor.axes[start : end + 1]
+        name = merged[0] if len(merged) == 1 else CHANNELS if CHANNELS in merged else OTHER
+        if len(merged) == tensor.rank:
             name = CHANNELS
         return TensorType(
             (*tensor.sizes[:start], math.prod(tensor.sizes[start : end + 1]), *tensor.sizes[end + 1 :]),
@@ -52,7 +52,8 @@ class Flatten(Op):
         start = axis_index(self.name, tensor, self.start_dim, "start_dim")
         end = axis_index(self.name, tensor, self.end_dim, "end_dim")
         if start > end:
-            raise OpError("start_dim comes after end_dim", code="E205", word="start_dim")
+            message = f"`start_dim` {self.start_dim} comes after `end_dim` {self.end_dim}"
+            raise OpError(message, code="E205", parameter="start_dim")
         return start, end
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -69,15 +70,15 @@ class Flatten(Op):
 
 
 class AxisLetters(Kind):
-    """Names of axes, a letter for each: C, H, W, or _ for a nameless one. Held as a tuple."""
+    """Names of axes, one letter each: C, H, W, or _ for an unnamed axis. Stored as a tuple."""
 
     def convert(self, value: object) -> tuple[str, ...]:
         """The letters."""
         if not isinstance(value, str) or not set(value) <= {CHANNELS, HEIGHT, WIDTH, "_"}:
-            raise FieldError(f"must be {self.describe()}, got {show_value(value)}")
+            raise FieldError(f"must be {self.describe()}, got `{show_value(value)}`")
         letters = tuple(value.replace("_", OTHER))
-        if any(letters.count(each) > 1 for each in letters if each != OTHER):
-            raise FieldError(f"must name each axis once, got {show_value(value)}")
+        if any(letters.count(letter) > 1 for letter in letters if letter != OTHER):
+            raise FieldError(f"must name each axis once, got `{show_value(value)}`")
         return letters
 
     def schema(self) -> Json:
@@ -86,13 +87,13 @@ class AxisLetters(Kind):
 
     def describe(self) -> str:
         """A few words for the manual."""
-        return "a letter for each axis: C, H, W, or _ for one without a name"
+        return "one letter per axis: C, H, W, or _ for an unnamed axis"
 
 
 class Reshape(Op):
-    """The same numbers in the same order under other sizes, the batch not counted; one size may be -1, what is left.
+    """The same elements in the same order with other sizes (without the batch). One size may be -1 and is inferred.
 
-    Three sizes are taken for C×H×W, one for C, of others the first for C; `axes` says otherwise.
+    Three sizes become C×H×W, one becomes C, and of any other number the first becomes C, unless `axes` names the axes.
     """
 
     name: ClassVar[str] = "reshape"
@@ -100,7 +101,7 @@ class Reshape(Op):
     kind: ClassVar[str] = "reshape"
     mixes_sizes: ClassVar[bool] = True
 
-    shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "the new sizes, without the batch")
+    shape: tuple[int, ...] = field(ListOf(Index(), most=AXIS_LIMIT - 1), "new sizes, without the batch; one may be -1")
     axes: tuple[str, ...] | None = field(Optional(AxisLetters()), "names of the new axes", None)
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -115,17 +116,17 @@ class Reshape(Op):
         (tensor,) = inputs
         known = math.prod(size for size in self.shape if size != -1)
         if any(size < 1 and size != -1 for size in self.shape) or self.shape.count(-1) > 1:
-            raise OpError("shape takes sizes of at least 1, and a single -1", code="E205", word="shape")
+            message = f"the sizes in `shape` must be at least 1, except for one -1, got `{show_value(self.shape)}`"
+            raise OpError(message, code="E205", parameter="shape")
         if tensor.count % known or (-1 not in self.shape and tensor.count != known):
-            wanted = show_sizes(self.shape)
-            raise OpError(
-                f"{describe(tensor)} has {tensor.count} numbers, which do not fill {wanted}", code="E203", word="shape"
-            )
+            message = f"cannot reshape {describe(tensor)}, {tensor.count:,} elements, to {show_sizes(self.shape)}"
+            raise OpError(message, code="E203", parameter="shape")
         sizes = tuple(tensor.count // known if size == -1 else size for size in self.shape)
         if self.axes is None:
             return TensorType.of(sizes)
         if len(self.axes) != len(sizes):
-            raise OpError(f"axes names {len(self.axes)} axes, shape has {len(sizes)}", code="E205", word="axes")
+            message = f"`axes` names {len(self.axes)} axes, but `shape` has {len(sizes)} sizes"
+            raise OpError(message, code="E205", parameter="axes")
         return TensorType(sizes, self.axes)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -134,11 +135,11 @@ class Reshape(Op):
 
 
 class Permute(Op):
-    """The axes in another order; each keeps its name, so `.channels` stays right.
+    """Reorders the axes. Each axis keeps its name, so `.channels` is still the number of channels.
 
-    `dims` counts as PyTorch does, with the batch as 0, which stays in front: [0, 2, 3, 1] makes H×W×C of C×H×W,
-    [0, 3, 1, 2] goes back. [0, 1, 3, 2] exchanges height and width; the result is still a map, whose first spatial axis
-    is the width: the first number of a kernel or a size applies to it.
+    `dims` counts axes as PyTorch does; the batch is 0 and must come first. [0, 2, 3, 1] turns C×H×W into H×W×C, and
+    [0, 3, 1, 2] turns it back. [0, 1, 3, 2] swaps height and width: the output is still a map, but its first spatial
+    axis is the width, so the first number of a kernel or size applies to the width.
     """
 
     name: ClassVar[str] = "permute"
@@ -146,7 +147,7 @@ class Permute(Op):
     kind: ClassVar[str] = "reshape"
 
     dims: tuple[int, ...] = field(
-        ListOf(Int(0, AXIS_LIMIT), most=AXIS_LIMIT), "for each new axis the number of the old one; 0 first"
+        ListOf(Int(0, AXIS_LIMIT), most=AXIS_LIMIT), "for each new axis the index of the old one; 0 comes first"
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -157,36 +158,40 @@ class Permute(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The sizes and axes in their new order."""
+        """The sizes and axes in the new order."""
         (tensor,) = inputs
         if sorted(self.dims) != list(range(tensor.rank + 1)) or self.dims[0] != 0:
             raise OpError(
-                f"dims must be 0, which is the batch, and then the axes 1 to {tensor.rank} in some order, "
-                f"got {show_value(self.dims)}",
+                f"`dims` must be 0 (the batch) followed by the axes 1 to {tensor.rank} in any order, "
+                f"got `{show_value(self.dims)}`",
                 code="E205",
-                word="dims",
-                help="[0, 2, 3, 1] puts the channels last" if tensor.is_map else None,
+                parameter="dims",
+                help="to move the channels last, write `dims: [0, 2, 3, 1]`" if tensor.is_map else None,
             )
-        order = [each - 1 for each in self.dims[1:]]
-        return TensorType(tuple(tensor.sizes[each] for each in order), tuple(tensor.axes[each] for each in order))
+        order = [dim - 1 for dim in self.dims[1:]]
+        return TensorType(tuple(tensor.sizes[index] for index in order), tuple(tensor.axes[index] for index in order))
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """Tensor.permute."""
         return f"{arguments[0]}.permute({', '.join(map(str, self.dims))})"
 
 
-def _resized(tensor: TensorType, place: int, size: int) -> TensorType:
-    return TensorType((*tensor.sizes[:place], size, *tensor.sizes[place + 1 :]), tensor.axes)
+def _resized(tensor: TensorType, index: int, size: int) -> TensorType:
+    """The type with another size of the axis at `index`."""
+    return TensorType((*tensor.sizes[:index], size, *tensor.sizes[index + 1 :]), tensor.axes)
 
 
 class Chunk(Op):
-    """Equal parts along an axis, by default the channels: a list of tensors. The parts of `halves` are `halves.0`, …"""
+    """Splits a tensor into equal chunks along an axis, by default the channels.
+
+    The output is a list of tensors: those of a node `halves` are `halves.0` and `halves.1`.
+    """
 
     name: ClassVar[str] = "chunk"
     kind: ClassVar[str] = "reshape"
 
-    chunks: int = field(Int(1), "how many parts; divides the axis")
-    dim: str | int = field(Axis(), "the axis that is cut", "channels")
+    chunks: int = field(Int(1), "number of chunks; must divide the size of the axis")
+    dim: str | int = field(Axis(), "axis to split", "channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"chunks": 2}, ((4, 5, 6),), [(2, 5, 6), (2, 5, 6)]),
@@ -195,13 +200,14 @@ class Chunk(Op):
     )
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        """As many equal tensors as there are chunks."""
+        """One type per chunk."""
         (tensor,) = inputs
-        place = axis_index(self.name, tensor, self.dim)
-        if self.chunks > MAX_PARTS:
-            raise OpError(f"chunk makes at most {MAX_PARTS:,} parts", code="E502", word="chunks")
-        need_divisible(tensor.sizes[place], self.chunks, "size of the axis", "chunks")
-        return (_resized(tensor, place, tensor.sizes[place] // self.chunks),) * self.chunks
+        index = axis_index(self.name, tensor, self.dim)
+        if self.chunks > MAX_TENSORS:
+            message = f"`chunk` returns at most {MAX_TENSORS:,} tensors, got `chunks: {self.chunks}`"
+            raise OpError(message, code="E502", parameter="chunks")
+        need_divisible(tensor.sizes[index], self.chunks, "size of the axis", "chunks")
+        return (_resized(tensor, index, tensor.sizes[index] // self.chunks),) * self.chunks
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.chunk."""
@@ -209,16 +215,16 @@ class Chunk(Op):
 
 
 class Split(Op):
-    """Parts of given sizes along an axis, by default the channels: a list of tensors."""
+    """Splits a tensor into pieces of given sizes along an axis, by default the channels. The output is a list."""
 
     name: ClassVar[str] = "split"
     kind: ClassVar[str] = "reshape"
     mixes_sizes: ClassVar[bool] = True
 
     sizes: tuple[int, ...] | int = field(
-        Either((Int(1), ListOf(Int(1)))), "the parts' sizes, or one size for all but perhaps a smaller last"
+        Either((Int(1), ListOf(Int(1)))), "size of each piece, or one size for all (the last piece may be smaller)"
     )
-    dim: str | int = field(Axis(), "the axis that is cut", "channels")
+    dim: str | int = field(Axis(), "axis to split", "channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"sizes": [3, 1]}, ((4, 5, 6),), [(3, 5, 6), (1, 5, 6)]),
@@ -226,20 +232,23 @@ class Split(Op):
     )
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        """A tensor for each part."""
+        """One type per piece."""
         (tensor,) = inputs
-        place = axis_index(self.name, tensor, self.dim)
-        whole = tensor.sizes[place]
+        index = axis_index(self.name, tensor, self.dim)
+        total = tensor.sizes[index]
         if isinstance(self.sizes, int):
-            if -(-whole // self.sizes) > MAX_PARTS:
-                raise OpError(f"split makes at most {MAX_PARTS:,} parts", code="E502", word="sizes")
-            parts = tuple(min(self.sizes, whole - start) for start in range(0, whole, self.sizes))
+            count = -(-total // self.sizes)
+            if count > MAX_TENSORS:
+                message = f"`split` returns at most {MAX_TENSORS:,} tensors, `sizes: {self.sizes}` would make {count:,}"
+                raise OpError(message, code="E502", parameter="sizes")
+            sizes = tuple(min(self.sizes, total - start) for start in range(0, total, self.sizes))
         else:
-            parts = self.sizes
-            if sum(parts) != whole:
-                raise OpError(f"the sizes add up to {sum(parts)}, the axis has {whole}", code="E208", word="sizes")
-        made = {part: _resized(tensor, place, part) for part in set(parts)}
-        return tuple(made[part] for part in parts)
+            sizes = self.sizes
+            if sum(sizes) != total:
+                message = f"`sizes` add up to {sum(sizes)}, but the axis has size {total}"
+                raise OpError(message, code="E208", parameter="sizes")
+        types = {size: _resized(tensor, index, size) for size in set(sizes)}
+        return tuple(types[size] for size in sizes)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
         """torch.split."""
@@ -248,18 +257,18 @@ class Split(Op):
 
 
 class Slice(Op):
-    """A part along an axis, by default the channels: from `start` up to, not with, `stop`, every `step`-th.
+    """A slice along an axis, by default the channels: `start:stop:step`, as in Python.
 
-    Negative numbers count from the end, as in Python.
+    Negative indices count from the end.
     """
 
     name: ClassVar[str] = "slice"
     kind: ClassVar[str] = "reshape"
 
     start: int = field(Index(), "first index", 0)
-    stop: int | None = field(Optional(Index()), "index after the last; null is the end", None)
-    step: int = field(Int(1), "distance between indices", 1)
-    dim: str | int = field(Axis(), "the axis that is cut", "channels")
+    stop: int | None = field(Optional(Index()), "index after the last; null means the end", None)
+    step: int = field(Int(1), "step between indices", 1)
+    dim: str | int = field(Axis(), "axis to split", "channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"stop": 3}, ((4, 5, 6),), (3, 5, 6)),
@@ -269,28 +278,28 @@ class Slice(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """As many as the slice takes along the axis."""
+        """The input's with the length of the slice on the axis."""
         (tensor,) = inputs
-        place = axis_index(self.name, tensor, self.dim)
-        size = len(range(*slice(self.start, self.stop, self.step).indices(tensor.sizes[place])))
+        index = axis_index(self.name, tensor, self.dim)
+        size = len(range(*slice(self.start, self.stop, self.step).indices(tensor.sizes[index])))
         if not size:
             raise OpError(
-                f"the slice is empty: the axis has {tensor.sizes[place]}",
+                f"the slice is empty: the axis has size {tensor.sizes[index]}",
                 code="E205",
-                word="stop" if self.stop else "start",
+                parameter="stop" if self.stop else "start",
             )
-        return _resized(tensor, place, size)
+        return _resized(tensor, index, size)
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """An index."""
-        place = axis_index(self.name, inputs[0], self.dim)
+        """`x[:, start:stop]`."""
+        index = axis_index(self.name, inputs[0], self.dim)
         stop = "" if self.stop is None else self.stop
         step = "" if self.step == 1 else f":{self.step}"
-        return f"{arguments[0]}[{':, ' * (place + 1)}{self.start or ''}:{stop}{step}]"
+        return f"{arguments[0]}[{':, ' * (index + 1)}{self.start or ''}:{stop}{step}]"
 
 
 class Identity(Op):
-    """The input itself; of several inputs the list of them. It names a tensor, or gathers tensors under one name."""
+    """Returns its input, or the list of its inputs. Use it to name a tensor, or to collect tensors under one name."""
 
     name: ClassVar[str] = "identity"
     elsewhere: ClassVar[tuple[str, ...]] = ("skip",)
@@ -303,15 +312,15 @@ class Identity(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
-        """The input's, or a list of the inputs'."""
+        """The type of the input, or the types of all inputs."""
         return inputs[0] if len(inputs) == 1 else inputs
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """The name, or a tuple of the names."""
+        """The argument, or a tuple of the arguments."""
         return arguments[0] if len(arguments) == 1 else f"({', '.join(arguments)})"
 
     def chain_layer(self, *inputs: TensorType) -> Layer | None:
-        """torch.nn.Identity, of one input."""
+        """torch.nn.Identity, for a single input."""
         return layer("Identity") if len(inputs) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""Ops that move numbers between channels and positions, or change a map's size."""
+"""Ops that rearrange channels and positions, or change the size of a map."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cnngraph.tensor_type import TensorType
 
 
 class ChannelShuffle(Op):
-    """The channels dealt out anew, one from each group in turn, as in ShuffleNet (Zhang et al. 2018).
+    """Interleaves the channels of all groups, as in ShuffleNet (Zhang et al. 2018).
 
-    Channel i·(C/groups) + j of C×H×W becomes channel j·groups + i. The shape stays.
+    Channel i·(C/groups) + j of C×H×W becomes channel j·groups + i. The shape is unchanged.
     """
 
     name: ClassVar[str] = "channel_shuffle"
     kind: ClassVar[str] = "reshape"
 
-    groups: int = field(Int(1), "groups of channels; divides the channels")
+    groups: int = field(Int(1), "number of groups; must divide the channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"groups": 2}, ((6, 5, 4),), (6, 5, 4)),
@@ -29,26 +29,26 @@ class ChannelShuffle(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's."""
+        """The type of the input."""
         (image,) = inputs
         need_map(self.name, image)
-        need_divisible(image.channels, self.groups, "input's channels", "groups")
+        need_divisible(image.channels, self.groups, "number of input channels", "groups")
         return image
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
-        """Two reshapes around a transpose, which unlike nn.ChannelShuffle every backend of PyTorch can run."""
+        """Two reshapes around a transpose, which run on every backend of PyTorch, unlike nn.ChannelShuffle."""
         groups = (self.groups, inputs[0].channels // self.groups)
         return f"{arguments[0]}.unflatten(1, {groups}).transpose(1, 2).flatten(1, 2)"
 
 
 class PixelShuffle(Op):
-    """Channels become positions: C·r²×H×W gives C×H·r×W·r (Shi et al. 2016), with r the upscale_factor."""
+    """Moves channels to positions: C·r²×H×W becomes C×H·r×W·r, where r is `upscale_factor` (Shi et al. 2016)."""
 
     name: ClassVar[str] = "pixel_shuffle"
     elsewhere: ClassVar[tuple[str, ...]] = ("depthtospace",)
     kind: ClassVar[str] = "resize"
 
-    upscale_factor: int = field(Int(1), "r; its square divides the channels")
+    upscale_factor: int = field(Int(1), "r; its square must divide the channels")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"upscale_factor": 2}, ((12, 5, 4),), (3, 10, 8)),
@@ -62,10 +62,10 @@ class PixelShuffle(Op):
         factor = self.upscale_factor
         if image.channels % factor**2:
             raise OpError(
-                f"the square of upscale_factor must divide the channels: {image.channels} is not a multiple of "
-                f"{factor**2}",
+                f"the number of input channels must be divisible by the square of `upscale_factor`: {image.channels} "
+                f"is not a multiple of {factor**2}",
                 code="E208",
-                word="upscale_factor",
+                parameter="upscale_factor",
             )
         channels, height, width = image.sizes
         return resized_map(image, height * factor, width * factor, channels // factor**2)
@@ -76,13 +76,13 @@ class PixelShuffle(Op):
 
 
 class PixelUnshuffle(Op):
-    """Positions become channels: C×H·r×W·r gives C·r²×H×W, with r the downscale_factor; pixel_shuffle undone."""
+    """Moves positions to channels: C×H·r×W·r becomes C·r²×H×W, where r is `downscale_factor`. Inverts pixel_shuffle."""
 
     name: ClassVar[str] = "pixel_unshuffle"
     elsewhere: ClassVar[tuple[str, ...]] = ("spacetodepth",)
     kind: ClassVar[str] = "resize"
 
-    downscale_factor: int = field(Int(1), "r; divides height and width")
+    downscale_factor: int = field(Int(1), "r; must divide height and width")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"downscale_factor": 2}, ((3, 10, 8),), (12, 5, 4)),
@@ -105,20 +105,20 @@ class PixelUnshuffle(Op):
 
 
 class Pad(Op):
-    """Rows and columns added around a map: C×H×W gives C×(H + top + bottom)×(W + left + right).
+    """Adds rows and columns around a map: C×H×W becomes C×(H + top + bottom)×(W + left + right).
 
-    Negative numbers take rows and columns away (in mode constant). `channels` more can follow the map's own: of zeros,
-    they make the shortcut without weights that He et al. 2016 widen a map with.
+    Negative numbers remove rows and columns (in mode `constant`). `channels` are appended after those of the map;
+    filled with zeros they are the parameter-free shortcut of ResNet (He et al. 2016), which widens a map.
     """
 
     name: ClassVar[str] = "pad"
     elsewhere: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding")
     kind: ClassVar[str] = "resize"
 
-    padding: tuple[int, int, int, int] = field(Sides(), "how many rows and columns")
-    mode: str = field(Choice(("constant", "reflect", "replicate", "circular")), "what they are filled with", "constant")
-    value: float = field(Float(), "the number that mode constant fills in", 0.0)
-    channels: int = field(Int(0), "how many channels, in mode constant", 0)
+    padding: tuple[int, int, int, int] = field(Sides(), "number of rows and columns on each side")
+    mode: str = field(Choice(("constant", "reflect", "replicate", "circular")), "what fills them", "constant")
+    value: float = field(Float(), "fill value in mode constant", 0.0)
+    channels: int = field(Int(0), "number of channels to append, in mode constant", 0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"padding": 1}, ((4, 5, 6),), (4, 7, 8)),
@@ -131,7 +131,7 @@ class Pad(Op):
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        """The input's, with a larger height and width, and more channels."""
+        """The input's with the padding and channels added."""
         (image,) = inputs
         need_map(self.name, image)
         channels, height, width = image.sizes
@@ -139,20 +139,21 @@ class Pad(Op):
         for size, before, after in ((width, left, right), (height, top, bottom)):
             self._check_side(size, before, after)
         if self.channels and self.mode != "constant":
-            raise OpError(f"mode {self.mode} cannot add channels", code="E205", word="channels")
+            raise OpError(f"`mode: {self.mode}` cannot add channels", code="E205", parameter="channels")
         return resized_map(image, height + top + bottom, width + left + right, channels + self.channels)
 
     def _check_side(self, size: int, before: int, after: int) -> None:
         if min(before, after) < 0 and self.mode != "constant":
-            raise OpError(f"mode {self.mode} cannot take rows or columns away", code="E205", word="padding")
+            raise OpError(f"`mode: {self.mode}` cannot remove rows or columns", code="E205", parameter="padding")
         if size + min(before, 0) + min(after, 0) < 0 or size + before + after < 1:
-            raise OpError(f"nothing would be left of a side of {size}", code="E205", word="padding")
+            message = f"`padding` {before} and {after} leaves nothing of a side of {size}"
+            raise OpError(message, code="E205", parameter="padding")
         most = {"reflect": size - 1, "circular": size}.get(self.mode)
         if most is not None and max(before, after) > most:
             raise OpError(
-                f"mode {self.mode} can add at most {most} to a side of {size}, not {max(before, after)}",
+                f"`mode: {self.mode}` can add at most {most} to a side of {size}, got {max(before, after)}",
                 code="E205",
-                word="padding",
+                parameter="padding",
             )
 
     def code(self, arguments: tuple[str, ...], *inputs: TensorType) -> str:
@@ -164,9 +165,9 @@ class Pad(Op):
 
 
 class Upsample(Op):
-    """A map enlarged (or made smaller) to a size, or by a factor.
+    """Resizes a map to a given size, or by a factor.
 
-    C×H×W gives C×size, or C×⌊H·scale_factor⌋×⌊W·scale_factor⌋. Give one of the two words.
+    C×H×W becomes C×size, or C×⌊H·scale_factor⌋×⌊W·scale_factor⌋. Exactly one of `size` and `scale_factor` is required.
     """
 
     name: ClassVar[str] = "upsample"
@@ -174,12 +175,12 @@ class Upsample(Op):
     kind: ClassVar[str] = "resize"
     output_is_free: ClassVar[bool] = True
 
-    size: tuple[int, int] | None = field(Optional(Pair(1)), "height and width of the result", None)
-    scale_factor: tuple[float, float] | None = field(Optional(Factors()), "factor of height and width", None)
-    mode: str = field(
-        Choice(("nearest", "nearest-exact", "bilinear", "bicubic", "area")), "how new numbers come about", "nearest"
+    size: tuple[int, int] | None = field(Optional(Pair(1)), "height and width of the output", None)
+    scale_factor: tuple[float, float] | None = field(Optional(Factors()), "factors of height and width", None)
+    mode: str = field(Choice(("nearest", "nearest-exact", "bilinear", "bicubic", "area")), "interpolation", "nearest")
+    align_corners: bool = field(
+        Bool(), "whether the corner pixels of input and output align (modes bilinear and bicubic)", False
     )
-    align_corners: bool = field(Bool(), "whether corner pixels stay in the corners (modes bilinear and bicubic)", False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"scale_factor": 2}, ((4, 5, 6),), (4, 10, 12)),
@@ -194,9 +195,11 @@ class Upsample(Op):
         (image,) = inputs
         need_map(self.name, image)
         if (self.size is None) == (self.scale_factor is None):
-            raise OpError("upsample needs size or scale_factor, one of the two", code="E205", word="size")
+            message = "`upsample` needs exactly one of `size` and `scale_factor`"
+            raise OpError(message, code="E205", parameter="size")
         if self.align_corners and self.mode not in ("bilinear", "bicubic"):
-            raise OpError(f"mode {self.mode} has no align_corners", code="E205", word="align_corners")
+            message = f"`align_corners` needs `mode: bilinear` or `mode: bicubic`, got `mode: {self.mode}`"
+            raise OpError(message, code="E205", parameter="align_corners")
         height, width = self.size or self._scaled(image)
         return resized_map(image, height, width)
 
@@ -206,7 +209,8 @@ class Upsample(Op):
             math.floor(min(size * factor, 2.0**62)) for size, factor in zip(image.sizes[1:], factors, strict=True)
         )
         if min(height, width) < 1:
-            raise OpError(f"nothing would be left of the map: {height}×{width}", code="E205", word="scale_factor")
+            message = f"`scale_factor` leaves nothing of the map: its size would be {height}×{width}"
+            raise OpError(message, code="E205", parameter="scale_factor")
         return height, width
 
     def layer(self, *inputs: TensorType) -> Layer:

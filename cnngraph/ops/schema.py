@@ -1,4 +1,4 @@
-"""The JSON schema of an op's words, for editors."""
+"""The JSON schema of an op's parameters, for editors."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ EXPRESSION: Json = {"type": "string", "pattern": "\\$"}
 
 
 def op_schema(cls: type[Op]) -> Json:
-    """The words of an op as an object's properties, each of which may be an expression instead.
+    """The parameters of an op as properties of an object; each value may be an expression instead.
 
-    No word is required and no other is forbidden: rows and `first` of a repeat, and blocks of one op, bring words
-    from elsewhere, and a node has words of its own beside those of its op.
+    No property is required and no other is forbidden: the rows and `first` of a repeat, and blocks with a single op,
+    supply parameters from elsewhere, and a node has keys besides the parameters of its op.
     """
     properties = {}
-    for name, each in fields_of(cls).items():
-        properties[name] = {**or_expression(each.kind.schema()), "description": f"{each.doc} ({each.kind.describe()})"}
-        if each.default is not REQUIRED:
-            properties[name]["default"] = plain(each.default)
+    for name, field in fields_of(cls).items():
+        description = f"{field.doc} ({field.kind.describe()})"
+        properties[name] = {**or_expression(field.kind.schema()), "description": description}
+        if field.default is not REQUIRED:
+            properties[name]["default"] = plain(field.default)
     return {"type": "object", "description": summary(cls), "properties": properties}
 
 
 def or_expression(schema: Json) -> Json:
-    """A schema that takes an expression as well, in place of the whole or of a list's item."""
-    options = [_inside(each) for each in schema.get("anyOf", [schema])]
+    """A schema that also accepts an expression, instead of the value or of an item of a list."""
+    options = [_nested_or_expression(option) for option in schema.get("anyOf", [schema])]
     return {"anyOf": [*options, EXPRESSION]}
 
 
-def _inside(schema: Json) -> Json:
+def _nested_or_expression(schema: Json) -> Json:
     if "items" in schema:
         return {**schema, "items": or_expression(schema["items"])}
     if "properties" in schema:
-        return {**schema, "properties": {name: or_expression(each) for name, each in schema["properties"].items()}}
+        properties = {name: or_expression(inner) for name, inner in schema["properties"].items()}
+        return {**schema, "properties": properties}
     if "anyOf" in schema:
-        return {**schema, "anyOf": [_inside(each) for each in schema["anyOf"]]}
+        return {**schema, "anyOf": [_nested_or_expression(option) for option in schema["anyOf"]]}
     return schema
 
 
 def plain(value: object) -> object:
-    """A field's value as an author would give it: two equal sizes are one number, a whole float is an integer."""
+    """A field's value as an author would write it: a pair of equal sizes as one number, 2.0 as 2."""
     if isinstance(value, tuple):
-        items = [plain(each) for each in value]
+        items = [plain(item) for item in value]
         return items[0] if len(items) == 2 and items[0] == items[1] else items
     if isinstance(value, float) and value.is_integer():
         return int(value)

@@ -1,1 +1,1 @@
-"""Passes: a `Graph` becomes another `Graph`."""
+"""Passes, which transform a `Graph` into another `Graph`."""

@@ -1,4 +1,4 @@
-"""A network that hands out tensors from its inside."""
+"""A network that returns intermediate tensors."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from cnngraph.graph.nodes import Ref, Scope
 
 
 def tapped(graph: Graph, outputs: Mapping[str, Ref]) -> Graph:
-    """The graph with other outputs, and the same modules by the same keys."""
+    """The graph with other outputs and unchanged modules and keys."""
     return replace(graph, outputs=dict(outputs), training_only=frozenset(), init=())
 
 
 def tensor_at(graph: Graph, path: str) -> Ref:
-    """The tensor that a node or a block hands on, one of a list by its number: `chunk.1`, `layer1.0`, `conv1`.
+    """The output of the node or block at a path; of a list, one by index: `chunk.1`, `layer1.0`, `conv1`.
 
-    Raises SpecError (E652) where there is no such tensor.
+    Raises SpecError (E652) if there is no such tensor.
     """
     found = _tensors(graph)
     if path in found:
         return found[path]
-    parts = [each for each in found if each.startswith(f"{path}.") and each[len(path) + 1 :].isdecimal()]
-    help = did_you_mean(path, found) or _nearest(path, found)
+    parts = [
+        candidate for candidate in found if candidate.startswith(f"{path}.") and candidate[len(path) + 1 :].isdecimal()
+    ]
+    help = did_you_mean(path, found) or _siblings(path, found)
     if parts and path not in {node.path for node in graph.nodes if not node.is_list}:
-        help = f"it is several: {', '.join(parts[:8])}"
-    raise SpecError([Diagnostic("E652", f"{graph.name} has no node {path} that runs", help=help)])
+        help = f"its value is a list; choose one of {', '.join(parts[:8])}"
+    raise SpecError([Diagnostic("E652", f"`{graph.name}` has no node `{path}` that runs in eval mode", help=help)])
 
 
 def _tensors(graph: Graph) -> dict[str, Ref]:
-    """Every tensor that is made in eval mode, by its path: those of nodes, then those of blocks and repeats."""
+    """Every tensor that exists in eval mode, by path: the outputs of nodes, then those of blocks and repeats."""
     found: dict[str, Ref] = {name: Ref(-1 - number) for number, name in enumerate(graph.inputs)}
     for index, node in enumerate(graph.nodes):
         if node.unused or node.training_only or "" in node.parameters:
@@ -53,9 +55,9 @@ def _add(found: dict[str, Ref], scope: Scope, reached: set[Ref]) -> None:
             found.setdefault(f"{scope.path}.{part}", ref)
 
 
-def _nearest(path: str, known: Iterable[str]) -> str:
-    """What lies along the path, as far as there is anything."""
+def _siblings(path: str, known: Iterable[str]) -> str:
+    """The paths below the parent of a path, or else those at the top level."""
     above = path.rpartition(".")[0]
-    inside = [each for each in known if each.startswith(f"{above}.")] if above else []
-    options = inside or [each for each in known if each and "." not in each]
-    return f"there are {', '.join(options[:12])}{' …' if len(options) > 12 else ''}"
+    inside = [candidate for candidate in known if candidate.startswith(f"{above}.")] if above else []
+    options = inside or [candidate for candidate in known if candidate and "." not in candidate]
+    return f"choose one of {', '.join(options[:12])}{', …' if len(options) > 12 else ''}"

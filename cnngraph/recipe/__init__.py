@@ -1,4 +1,4 @@
-"""The training recipe as data: what it says, how it is read and checked. Knows nothing of PyTorch."""
+"""The training recipe as data: its fields, reading and checks. Does not import PyTorch."""
 
 from cnngraph.recipe.finding import find_recipe, load_recipe, recipe_names, recipe_table
 from cnngraph.recipe.fit import check_fit

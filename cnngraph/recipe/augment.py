@@ -1,4 +1,4 @@
-"""What is done to images before a network sees them: by chance in training, the same each time in evaluation."""
+"""Image transformations: random ones for training, deterministic ones for evaluation."""
 
 from __future__ import annotations
 
@@ -10,52 +10,56 @@ from cnngraph.recipe.kinds import LARGEST_SIDE, Named, Positive, Record, Two, Ze
 
 Size: TypeAlias = tuple[int, int]
 PADDING_MODES = ("zeros", "reflect", "replicate")
-PART = Positive(1e-6, 1)  # of an image's area
+AREA = Positive(1e-6, 1)  # as a fraction of an image's area
 RATIO = Positive(1e-3, 1e3)  # of width to height
 STRENGTH = Float(0, 100)
-ALPHA = ZeroOr(Positive(0.01, 100))  # of the Beta distribution, whose draws underflow near 0
+ALPHA = ZeroOr(Positive(0.01, 100))  # of the Beta distribution, whose samples underflow near 0
 
 
 class RandomResizedCrop(Frozen):
-    """A part of the image of random area and shape, resized, as networks for ImageNet are trained. A bare size will do.
+    """A crop of random area and aspect ratio, resized, as used to train on ImageNet. A bare size is enough.
 
-    Images of a folder are cut as they are in their files, unless `data.resize` gives them one size before.
+    Images of a folder are cropped from their original size, unless `data.resize` resizes them first.
     """
 
-    size: Size = field(Pair(1, LARGEST_SIDE), "height and width that it is resized to")
-    scale: tuple[float, float] = field(Two(PART), "the least and the greatest part of the area", (0.08, 1.0))
-    ratio: tuple[float, float] = field(Two(RATIO), "the least and the greatest width to a height of 1", (0.75, 4 / 3))
+    size: Size = field(Pair(1, LARGEST_SIDE), "height and width to resize the crop to")
+    scale: tuple[float, float] = field(Two(AREA), "minimum and maximum fraction of the image's area", (0.08, 1.0))
+    ratio: tuple[float, float] = field(
+        Two(RATIO), "minimum and maximum aspect ratio, width divided by height", (0.75, 4 / 3)
+    )
 
 
 class ColorJitter(Frozen):
-    """Colours changed, each by a random factor: 0.4 is one from 0.6 to 1.4. What comes first is drawn by batch."""
+    """Random changes of colour, in random order for each batch. A strength of 0.4 means a factor from 0.6 to 1.4."""
 
-    brightness: float = field(STRENGTH, "of brightness", 0.0)
-    contrast: float = field(STRENGTH, "of the distance to the image's mean grey", 0.0)
-    saturation: float = field(STRENGTH, "of the distance to each pixel's grey", 0.0)
-    hue: float = field(Float(0, 0.5), "how far the hue may turn; 0.5 is half a circle", 0.0)
+    brightness: float = field(STRENGTH, "strength of the change of brightness", 0.0)
+    contrast: float = field(STRENGTH, "strength of the change of contrast", 0.0)
+    saturation: float = field(STRENGTH, "strength of the change of saturation", 0.0)
+    hue: float = field(Float(0, 0.5), "maximum rotation of the hue; 0.5 is half a turn", 0.0)
 
 
 class RandomErasing(Frozen):
-    """A random rectangle made the mean colour (Zhong et al. 2020). A bare probability will do."""
+    """Fills a random rectangle with the mean colour (Zhong et al. 2020). A bare probability is enough."""
 
-    p: float = field(Float(0, 1), "of how many images")
-    scale: tuple[float, float] = field(Two(PART), "the least and the greatest part of the area", (0.02, 0.33))
-    ratio: tuple[float, float] = field(Two(RATIO), "the least and the greatest width to a height of 1", (0.3, 3.3))
+    p: float = field(Float(0, 1), "fraction of the images it is applied to")
+    scale: tuple[float, float] = field(Two(AREA), "minimum and maximum fraction of the image's area", (0.02, 0.33))
+    ratio: tuple[float, float] = field(
+        Two(RATIO), "minimum and maximum aspect ratio, width divided by height", (0.3, 3.3)
+    )
 
 
 class TrivialAugment(Frozen):
-    """One random change of shape or colour, of random strength (Müller & Hutter 2021)."""
+    """One random geometric or colour transformation of random strength (Müller & Hutter 2021)."""
 
-    name: str = field(Choice(("trivial_augment",)), "one random change of random strength", "trivial_augment")
+    name: str = field(Choice(("trivial_augment",)), "one random transformation of random strength", "trivial_augment")
 
 
 class RandAugment(Frozen):
-    """Some random changes of shape or colour, all of one strength (Cubuk et al. 2020)."""
+    """Several random geometric or colour transformations of the same strength (Cubuk et al. 2020)."""
 
-    name: str = field(Choice(("rand_augment",)), "random changes of one strength", "rand_augment")
-    ops: int = field(Int(1, 20), "how many, one after the other", 2)
-    magnitude: int = field(Int(0, 30), "how strong, up to 30", 9)
+    name: str = field(Choice(("rand_augment",)), "random transformations of the same strength", "rand_augment")
+    ops: int = field(Int(1, 20), "number of transformations, applied in sequence", 2)
+    magnitude: int = field(Int(0, 30), "strength, up to 30", 9)
 
 
 Policy: TypeAlias = TrivialAugment | RandAugment
@@ -63,39 +67,41 @@ POLICIES = (TrivialAugment, RandAugment)
 
 
 class Augment(Frozen):
-    """What chance does to a training image, in this order.
+    """Random transformations of training images, applied in this order.
 
-    Whole batches are changed on the device that trains, each image by chances of its own. The chances follow from the
-    seed, the epoch and the step. `mixup` and `cutmix` mix a batch with itself, and its labels in the same proportion;
-    where both are given, each batch is mixed by one of the two.
+    Batches are transformed on the training device, with independent random numbers for each image. The random numbers
+    depend only on the seed, the epoch and the step. `mixup` and `cutmix` mix the images of a batch with each other, and
+    their labels in the same proportion; if both are given, one of them is chosen for each batch.
     """
 
     random_resized_crop: RandomResizedCrop | None = field(
-        Optional(Record(RandomResizedCrop, "size")), "a random part of the image, resized", None
+        Optional(Record(RandomResizedCrop, "size")), "a random crop of the image, resized", None
     )
-    pad: int = field(Int(0, LARGEST_SIDE), "pixels added on every side", 0)
+    pad: int = field(Int(0, LARGEST_SIDE), "pixels to add on each side", 0)
     padding_mode: str = field(
-        Choice(PADDING_MODES), "what they are: black, the image mirrored at its border, or its border's", "zeros"
+        Choice(PADDING_MODES), "what fills the padding: black, the image mirrored, or its border pixels", "zeros"
     )
-    crop: Size | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width cut out at a random place", None)
-    flip: bool = field(Bool(), "mirror left and right, half of the time", False)
-    rotation: float = field(Float(0, 180), "turn by up to so many degrees, either way; what was outside is black", 0.0)
-    color_jitter: ColorJitter | None = field(Optional(Record(ColorJitter)), "colours changed", None)
-    auto_augment: Policy | None = field(Optional(Named(POLICIES)), "a policy of many changes", None)
+    crop: Size | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width of a crop at a random position", None)
+    flip: bool = field(Bool(), "mirror horizontally with probability 0.5", False)
+    rotation: float = field(
+        Float(0, 180), "maximum rotation in degrees, in either direction; uncovered corners are black", 0.0
+    )
+    color_jitter: ColorJitter | None = field(Optional(Record(ColorJitter)), "random changes of colour", None)
+    auto_augment: Policy | None = field(Optional(Named(POLICIES)), "a policy that chooses random transformations", None)
     random_erasing: RandomErasing | None = field(
-        Optional(Record(RandomErasing, "p")), "a rectangle of some images erased", None
+        Optional(Record(RandomErasing, "p")), "erase a rectangle in some images", None
     )
-    mixup: float = field(ALPHA, "images blended (Zhang et al. 2018), by parts of the Beta distribution of this α", 0.0)
+    mixup: float = field(ALPHA, "blend pairs of images (Zhang et al. 2018); α of the Beta distribution, 0 is off", 0.0)
     cutmix: float = field(
-        ALPHA, "a rectangle of another image (Yun et al. 2019), its area of the Beta distribution of this α", 0.0
+        ALPHA, "paste a rectangle of another image (Yun et al. 2019); α of the Beta distribution, 0 is off", 0.0
     )
 
 
 class Evaluation(Frozen):
-    """How an image is cut that is only looked at: the middle of it, by default of the size that training has.
+    """The centre crop of images for evaluation, by default of the same size as in training.
 
-    Beside `random_resized_crop` the default is the usual one: for 224, the shorter side resized to 256.
+    With `random_resized_crop`, the default is the usual ratio: for 224, the shorter side is resized to 256 first.
     """
 
-    resize: int | None = field(Optional(Int(1, LARGEST_SIDE)), "what the shorter side is resized to before", None)
-    crop: Size = field(Pair(1, LARGEST_SIDE), "height and width cut out of the middle")
+    resize: int | None = field(Optional(Int(1, LARGEST_SIDE)), "resize the shorter side to this before cropping", None)
+    crop: Size = field(Pair(1, LARGEST_SIDE), "height and width of the centre crop")

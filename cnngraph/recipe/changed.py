@@ -1,4 +1,4 @@
-"""Which recipe a network is trained by: the spec's, or one that is named, with single fields changed."""
+"""The recipe of a run: that of the spec, or a named one, with individual fields overridden."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ if TYPE_CHECKING:
 
 
 def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, str]:
-    """The recipe's text and its name: `given` is that of `--recipe`, `train` what the spec says. Raises SpecError."""
+    """The mapping and name of the recipe: `given` is the value of `--recipe`, `train` that of the spec.
+
+    Raises SpecError (E606).
+    """
     if given is not None:
         return recipe_table(given), Path(given).stem
     if isinstance(train, Table):
         return train, "train"
     if train is not None:
         return recipe_table(train.text, train.span), Path(train.text).stem
-    help = f"give one: --recipe {', '.join(recipe_names())}, or a file that ends in .yaml"
-    raise SpecError.of("E606", "the spec has no train:, and no recipe is given", help=help)
+    help = f"add `--recipe NAME`, where NAME is {', '.join(recipe_names())} or a .yaml file"
+    raise SpecError.of("E606", "no recipe: the spec has no `train`, and `--recipe` is missing", help=help)
 
 
 def read_changed(table: Table, changes: Iterable[Override], name: str) -> Recipe:
-    """The recipe of a text with single fields changed. Raises SpecError."""
-    for each in changes:
-        table = _lay(table, each.name.split("."), each.value)
+    """Read a recipe with individual fields overridden. Raises SpecError."""
+    for change in changes:
+        table = _override(table, change.name.split("."), change.value)
     recipe, diagnostics = read_recipe(table, name=name)
     if recipe is None:
         raise SpecError(diagnostics)
@@ -40,13 +43,13 @@ def read_changed(table: Table, changes: Iterable[Override], name: str) -> Recipe
 
 
 def in_recipe(name: str) -> str | None:
-    """What --set calls the word of a recipe that a name is by itself."""
+    """The name for --set of the recipe key that a bare name means, or None."""
     word = recipe_word(name)
     return f"train.{word}" if word else None
 
 
-def _lay(table: Table, path: list[str], value: Value) -> Table:
-    """The table with one value changed; `optimizer: sgd` is short for `{name: sgd}`, so `optimizer.lr` goes beside."""
+def _override(table: Table, path: list[str], value: Value) -> Table:
+    """The mapping with one value changed. `optimizer: sgd` is short for `{name: sgd}`, to which `optimizer.lr` adds."""
     old = table.get(path[0])
     if len(path) > 1 and old and isinstance(old.value, Scalar) and isinstance(old.value.value, str):
         name = Entry("name", old.value.span, old.value)

@@ -1,4 +1,4 @@
-"""The kinds of fields that recipes need beyond the plain ones: tables, choices of tables, and `none`; and bounds."""
+"""Kinds of fields that only recipes have: mappings, choices between mappings, `none`, and bounded numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, string_help
 
 LARGEST_SIDE = 16_384  # pixels of an image
-LARGEST_COUNT = 1_000_000  # of epochs, images in a batch, batches in a step
+LARGEST_COUNT = 1_000_000  # of epochs, images per batch, batches per step
 LONGEST_LIST = 1_000
 
 
@@ -20,7 +20,7 @@ def _number(value: object) -> float | None:
 
 
 class Positive(Kind):
-    """A number above 0, within bounds beyond which it can only be a slip, or would overflow."""
+    """A number above 0, within bounds; a number beyond them must be a typo or would overflow."""
 
     least: float = 1e-12
     most: float = 1e12
@@ -39,7 +39,7 @@ class Positive(Kind):
 
 
 class ZeroOr(Kind):
-    """0, which switches something off, or a positive number."""
+    """0, which disables something, or a positive number."""
 
     positive: Positive
 
@@ -59,7 +59,7 @@ class ZeroOr(Kind):
 
 
 class Fraction(Kind):
-    """A number between 0 and 1, neither of them included."""
+    """A number between 0 and 1, both exclusive."""
 
     def convert(self, value: object) -> float:
         number = _number(value)
@@ -75,7 +75,7 @@ class Fraction(Kind):
 
 
 class Decay(Kind):
-    """A number from 0 up to 1, 1 not included: what is kept of a running mean at each step."""
+    """A number from 0 (inclusive) to 1 (exclusive): the decay of a running mean."""
 
     def convert(self, value: object) -> float:
         number = _number(value)
@@ -91,7 +91,7 @@ class Decay(Kind):
 
 
 class Two(Kind):
-    """A list of two of one kind of thing. Held as a tuple."""
+    """A list of two values of the same kind. Stored as a tuple."""
 
     item: Kind
 
@@ -108,7 +108,7 @@ class Two(Kind):
 
 
 class Label(Kind):
-    """The name of a class; a number is one too, as in `classes: [3, 8]`."""
+    """The name of a class, which may be a number, as in `classes: [3, 8]`."""
 
     def convert(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -123,7 +123,7 @@ class Label(Kind):
 
 
 class OrNone(Kind):
-    """A kind, or the word `none`, held as None."""
+    """A value of a kind, or `none`, which is stored as None."""
 
     kind: Kind
 
@@ -143,7 +143,7 @@ class OrNone(Kind):
 
 
 class ByName(Kind):
-    """A table of numbers by name."""
+    """A mapping from names to numbers."""
 
     number: Kind
 
@@ -151,7 +151,7 @@ class ByName(Kind):
         if not isinstance(value, Mapping) or not value:
             raise refuse(self, value)
         try:
-            return {key: self.number.convert(each) for key, each in value.items()}
+            return {key: self.number.convert(number) for key, number in value.items()}
         except FieldError as error:
             raise refuse(self, value, error.help) from None
 
@@ -159,11 +159,11 @@ class ByName(Kind):
         return {"type": "object", "minProperties": 1, "additionalProperties": self.number.schema()}
 
     def describe(self) -> str:
-        return f"a table of numbers by name, each {self.number.describe()}"
+        return f"a mapping from names to numbers, each {self.number.describe()}"
 
 
 class Record(Kind):
-    """A table whose words are the fields of a dataclass; a bare value is short for a table of the word `short`."""
+    """A mapping whose keys are the fields of a dataclass; a bare value is short for a mapping with the key `short`."""
 
     cls: type[Any]
     short: str | None = None
@@ -175,17 +175,17 @@ class Record(Kind):
 
     def schema(self) -> Json:
         fields = fields_of(self.cls)
-        properties = {name: {**each.kind.schema(), "description": each.doc} for name, each in fields.items()}
-        required = [name for name, each in fields.items() if each.required]
+        properties = {name: {**field.kind.schema(), "description": field.doc} for name, field in fields.items()}
+        required = [name for name, field in fields.items() if field.required]
         table: Json = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
         return {"anyOf": [fields[self.short].kind.schema(), table]} if self.short else table
 
     def describe(self) -> str:
-        return f"{fields_of(self.cls)[self.short].kind.describe()}, or a table" if self.short else "a table"
+        return f"{fields_of(self.cls)[self.short].kind.describe()}, or a mapping" if self.short else "a mapping"
 
 
 class Named(Kind):
-    """One of several tables, told apart by their `name`; a bare name is short for a table with nothing else in it.
+    """One of several mappings, distinguished by their `name`; a bare name is short for a mapping without other keys.
 
     Each variant is a dataclass with a field `name` that is a Choice.
     """
@@ -198,26 +198,26 @@ class Named(Kind):
         return value
 
     def schema(self) -> Json:
-        tables = [Record(each).schema() for each in self.variants]
+        tables = [Record(variant).schema() for variant in self.variants]
         for table in tables:
-            table["required"] = ["name", *(each for each in table["required"] if each != "name")]
+            table["required"] = ["name", *(word for word in table["required"] if word != "name")]
         return {"anyOf": [{"enum": list(self.names)}, *tables]}
 
     def describe(self) -> str:
-        return f"{Choice(self.names).describe()}, alone or as the name in a table"
+        return f"{Choice(self.names).describe()}; or a mapping with one of them as `name`"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that any variant takes."""
-        return tuple(name for each in self.variants for name in names_of(each))
+        """The names of all variants."""
+        return tuple(name for variant in self.variants for name in names_of(variant))
 
     def variant(self, name: object) -> type[Any] | None:
-        """The variant that goes by the name."""
-        return next((each for each in self.variants if name in names_of(each)), None)
+        """The variant with this name, or None."""
+        return next((variant for variant in self.variants if name in names_of(variant)), None)
 
 
 def names_of(variant: type[Any]) -> tuple[str, ...]:
-    """The names by which a variant goes."""
+    """The names of a variant."""
     kind = fields_of(variant)["name"].kind
     assert isinstance(kind, Choice)
     return kind.options

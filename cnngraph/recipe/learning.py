@@ -1,4 +1,4 @@
-"""What else is made of gradients than a step."""
+"""Gradient clipping."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cnngraph.recipe.kinds import Positive
 
 
 class Clip(Frozen):
-    """How large gradients may be: all of them together by their norm, or each number by its value."""
+    """Gradient clipping, by the norm of all gradients together or by value."""
 
-    norm: float | None = field(Optional(Positive()), "the largest norm of all gradients together", None)
-    value: float | None = field(Optional(Positive()), "the largest size of each number", None)
+    norm: float | None = field(Optional(Positive()), "maximum norm of all gradients together", None)
+    value: float | None = field(Optional(Positive()), "maximum absolute value of each gradient", None)

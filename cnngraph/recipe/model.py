@@ -1,4 +1,4 @@
-"""A training recipe: frozen dataclasses whose fields are the words a person may write."""
+"""A training recipe: frozen dataclasses whose fields are the keys of the YAML file."""
 
 from __future__ import annotations
 
@@ -19,111 +19,113 @@ from cnngraph.recipe.sets import FIGURES
 WEIGHT = ZeroOr(Positive(1e-6, 1e6))  # of a class or an output in the loss
 COUNT = Int(1, LARGEST_COUNT)
 MOST_WORKERS = 512
-USUAL_MARGIN = 256 / 224  # the shorter side to the size that is cut out of it
+USUAL_MARGIN = 256 / 224  # ratio of the shorter side to the size of the crop
 
 
 class Loss(Frozen):
-    """Cross-entropy, of the logits and of auxiliary heads.
+    """Cross-entropy of the logits and of auxiliary heads.
 
-    Losses that a run reports are the plain cross-entropy of the logits, whatever else is made small.
+    The loss in a run's metrics is always the plain cross-entropy of the logits, whatever these options are.
     """
 
-    label_smoothing: float = field(Float(0, 1), "the part of each label that is spread evenly over all classes", 0.0)
+    label_smoothing: float = field(Float(0, 1), "fraction of each label that is spread evenly over all classes", 0.0)
     class_weights: str | tuple[float, ...] | None = field(
         Optional(Either((Choice(("balanced",)), ListOf(WEIGHT, 2, MOST_CLASSES)))),
-        "how much an image of each class counts (0: not at all); balanced: by the training images, so that each class "
-        "counts the same",
+        "weight of each class (0: ignored); balanced: inversely proportional to its number of training images",
         None,
     )
     auxiliary: float | Mapping[str, float] = field(
-        Either((WEIGHT, ByName(WEIGHT))), "the weight of the outputs after the first: one for all, or by name", 0.3
+        Either((WEIGHT, ByName(WEIGHT))), "weight of the outputs after the first: one number for all, or by name", 0.3
     )
 
 
 class Recipe(Frozen):
     """How a network is trained.
 
-    `name` is what messages call it, `places` is where its words stand (`optimizer.lr`), if it was read from a text.
-    With `validation` a part of the training images is put aside: the best epoch is chosen on it and the test images are
-    looked at once, at the end. Without, the test images are reported after every epoch, nothing is chosen, and the last
-    weights are kept.
+    `name` is the recipe's name in messages; `places` are the spans of its values by dotted key (`optimizer.lr`), if it
+    was read from a file. With `validation`, a fraction of the training images is held out: the best epoch is chosen on
+    it, and the test images are evaluated once, at the end. Without it, the test images are evaluated after every epoch,
+    no epoch is chosen, and the last weights are kept.
     """
 
-    about: str = field(Text(), "what it is for", "")
+    about: str = field(Text(), "description", "")
     data: Data = field(Named(DATA), "the images")
-    epochs: int = field(COUNT, "how often every training image is seen")
-    batch_size: int = field(COUNT, "images in one step", 64)
-    optimizer: Optimizer = field(Named(OPTIMIZERS), "how weights follow their gradients")
-    schedule: Schedule = field(Named(SCHEDULES), "how the learning rate changes", Constant())
-    warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller rate at first", None)
-    accumulate: int = field(COUNT, "batches whose gradients make one step; batch norm sees one batch at a time", 1)
-    clip: Clip | None = field(OrNone(Record(Clip)), "how large gradients may be", None)
+    epochs: int = field(COUNT, "number of passes over the training images")
+    batch_size: int = field(COUNT, "images per batch", 64)
+    optimizer: Optimizer = field(Named(OPTIMIZERS), "the optimizer")
+    schedule: Schedule = field(Named(SCHEDULES), "the learning-rate schedule", Constant())
+    warmup: Warmup | None = field(OrNone(Record(Warmup)), "a smaller learning rate at the beginning", None)
+    accumulate: int = field(
+        COUNT, "batches whose gradients are accumulated in one step; batch norm sees one batch at a time", 1
+    )
+    clip: Clip | None = field(OrNone(Record(Clip)), "gradient clipping", None)
     ema: float | None = field(
         OrNone(Fraction()),
-        "what the moving average of the weights keeps at each step, such as 0.999; the average is evaluated and kept",
+        "decay of the exponential moving average of the weights, such as 0.999; the average is evaluated and saved",
         None,
     )
-    early_stopping: int | None = field(
-        OrNone(COUNT), "stop when so many epochs have brought none that is better than the best before", None
-    )
+    early_stopping: int | None = field(OrNone(COUNT), "stop after this many epochs without a new best epoch", None)
     validation: float | None = field(
-        OrNone(Fraction()), "the part of the training images on which the best epoch is chosen", 0.1
+        OrNone(Fraction()), "fraction of the training images held out to choose the best epoch", 0.1
     )
     normalize: str | Normalize | None = field(
         OrNone(Either((Choice(("data", *FIGURES)), Record(Normalize)))),
-        "mean and deviation: `data` for the set's own, a set's name, or figures",
+        "mean and standard deviation: `data` for those of the data set, the name of a set, or numbers",
         "data",
     )
-    augment: Augment = field(Record(Augment), "what chance does to training images", Augment())
+    augment: Augment = field(Record(Augment), "random changes of training images", Augment())
     evaluation: Evaluation | None = field(
-        Optional(Record(Evaluation, "crop")), "how images are cut that are only looked at", None
+        Optional(Record(Evaluation, "crop")), "how images are cropped for evaluation", None
     )
-    loss: Loss = field(Record(Loss), "what is made small", Loss())
+    loss: Loss = field(Record(Loss), "the loss to minimise", Loss())
     precision: str = field(
         Choice(("fp32", "bf16", "fp16"), {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "half": "fp16"}),
-        "in which numbers the network computes; bf16 is faster where the processor has it, and rounds more coarsely; "
-        "fp16 is for GPUs without bf16, and scales the loss",
+        "number format for computation; bf16 is faster on hardware that supports it, and less precise; fp16 is for "
+        "GPUs without bf16 and uses loss scaling",
         "fp32",
     )
     strategy: str = field(
         Choice(("ddp", "fsdp")),
-        "what several processes share (torchrun): `ddp` the images of each batch; `fsdp` the weights of each block, "
-        "too, for networks that do not fit into one GPU",
+        "what is distributed over several processes (torchrun): `ddp` the images of each batch; `fsdp` also the "
+        "weights of each block, for networks that do not fit into the memory of one GPU",
         "ddp",
     )
-    compile: bool = field(Bool(), "torch.compile: slow to begin, then faster; needs a C++ compiler, or Triton", False)
+    compile: bool = field(
+        Bool(), "use torch.compile: slow to start, then faster; needs a C++ compiler, or Triton", False
+    )
     checkpoint: str | tuple[str, ...] | None = field(
         OrNone(Either((Text(), ListOf(Text(), 1, 100)))),
-        "paths of blocks, with * and ** as in groups, that compute their activations twice rather than keep them: less "
-        "memory, the same results",
+        "paths of blocks, with * and ** as in groups, whose activations are recomputed in the backward pass instead of "
+        "stored: less memory, the same results",
         None,
     )
     deterministic: bool = field(
         Bool(),
-        "on CUDA, the same result each time wherever PyTorch can; false: the fastest ways (a CPU always can)",
+        "on CUDA, use deterministic algorithms where PyTorch has them; false: use the fastest ones (CPU runs are "
+        "always deterministic)",
         True,
     )
     save_every: float | None = field(
         OrNone(Positive(1e-9, 1e9)),
-        "seconds after which the run is saved within an epoch, too; none: at its end only",
+        "seconds between checkpoints within an epoch; none: save only at the end of each epoch",
         300.0,
     )
-    keep_every: int | None = field(OrNone(COUNT), "keep the weights of every so many epochs, too", None)
+    keep_every: int | None = field(OrNone(COUNT), "also keep the weights of every n-th epoch", None)
     workers: int | None = field(
         Optional(Int(0, MOST_WORKERS)),
-        "processes that decode images which memory does not hold; by default one a core, up to 16",
+        "processes that decode images that do not fit into memory; by default one per core, up to 16",
         None,
     )
-    seed: int = field(Int(0), "of the weights, the order and the chances", 0)
+    seed: int = field(Int(0), "seed of the initial weights, the order of images and augmentation", 0)
     device: str = field(
-        Choice(("auto", "cpu", "cuda"), {"gpu": "cuda"}), "where it runs; auto: CUDA where there is one", "auto"
+        Choice(("auto", "cpu", "cuda"), {"gpu": "cuda"}), "device; auto: CUDA if it is available", "auto"
     )
     name: str = dataclasses.field(default="recipe", kw_only=True, compare=False)
     places: Mapping[str, Span] = dataclasses.field(default_factory=dict, kw_only=True, compare=False, repr=False)
 
     @property
-    def looked_at(self) -> Evaluation | None:
-        """How images are cut that are only looked at; None where they stay whole."""
+    def effective_evaluation(self) -> Evaluation | None:
+        """How images are cropped for evaluation, by default derived from `augment`; None if they are not cropped."""
         augment = self.augment
         if self.evaluation or not (augment.random_resized_crop or augment.crop):
             return self.evaluation
@@ -135,19 +137,19 @@ class Recipe(Frozen):
 
     @property
     def measures(self) -> bool:
-        """Whether mean and deviation are to be measured, because nobody has published the set's own."""
+        """Whether mean and standard deviation must be measured, because none are published for the data set."""
         return self.normalize == "data" and self.data.name not in FIGURES
 
     @property
     def checkpointed(self) -> tuple[str, ...]:
-        """What `checkpoint` fits, as a list."""
+        """The patterns in `checkpoint`, as a tuple."""
         return (self.checkpoint,) if isinstance(self.checkpoint, str) else self.checkpoint or ()
 
     def figures(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Mean and deviation by channel, or None where images stay as they are, from 0 to 1.
+        """Mean and standard deviation per channel, or None if images are not normalised and range from 0 to 1.
 
-        One figure serves every channel; of a colour set's figures grey images take the mean. Those that are to be
-        measured are not known before: see cnngraph.train.data.normalization.
+        A single number applies to every channel; grey images use the mean over the channels of a colour set. Values
+        that must be measured are not known here: see cnngraph.train.data.normalization.
         """
         match self.normalize:
             case Normalize(mean=mean, std=std):

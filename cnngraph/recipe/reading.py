@@ -1,4 +1,4 @@
-"""Recipe text to Recipe: every mistake at once, each at its place."""
+"""Converting the YAML mapping of a recipe to a Recipe, collecting all errors with their spans."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from cnngraph.recipe.checks import CHECKS
 from cnngraph.recipe.kinds import Named, OrNone, Record
 from cnngraph.recipe.model import Recipe
 
-WRONG = object()  # stands for a value that has been complained about
-NOTHING = (0, False, "no", "off", "false")  # how `none` is said elsewhere
-ELSEWHERE = {  # words that other tools use, and what they are called here
+INVALID = object()  # placeholder for a value whose error has been reported
+NOTHING = (0, False, "no", "off", "false")  # what other tools use for `none`
+ELSEWHERE = {  # keys of other tools, and the corresponding keys here
     "accumulate_grad_batches": "accumulate",
     "amp": "precision",
     "batch": "batch_size",
@@ -53,7 +53,7 @@ ELSEWHERE = {  # words that other tools use, and what they are called here
 
 
 def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnostic]]:
-    """The recipe that a table says, and all that is wrong with it; None where there is an error."""
+    """Read a recipe from a mapping: the recipe, or None if there are errors, and all diagnostics."""
     reader = Reader()
     recipe = reader.record(Recipe, value, "", "a recipe")
     if has_errors(reader.diagnostics) or not isinstance(recipe, Recipe):
@@ -63,55 +63,56 @@ def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnos
 
 @dataclass
 class Reader:
-    """Walks a recipe's tables and gathers what is wrong, and where each word stands."""
+    """Reads the mappings of a recipe, and collects diagnostics and the span of every value."""
 
     diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
     places: dict[str, Span] = field(default_factory=dict)
 
     def refuse(self, code: str, message: str, span: Span, help: str | None = None) -> object:
-        """Note a mistake."""
+        """Add an error; returns INVALID."""
         self.diagnostics.append(Diagnostic(code, message, span, help=help))
-        return WRONG
+        return INVALID
 
     def record(self, cls: type[Any], table: Table, path: str, what: str) -> Any:
-        """An instance of a dataclass from a table, or WRONG."""
+        """An instance of a dataclass from a mapping, or INVALID."""
         fields = fields_of(cls)
         found: dict[str, Any] = {}
         for entry in table:
             if entry.key in fields:
                 found[entry.key] = self.value(fields[entry.key].kind, entry.value, f"{path}{entry.key}")
             else:
-                found.setdefault(self.unknown_word(entry, fields, what), WRONG)
-        missing = [each for each in fields if fields[each].required and each not in found]
-        for each in missing:
-            doc = fields[each].doc
-            self.refuse("E604", f"{what} needs {each}: {doc}, {fields[each].kind.describe()}", table.span)
-        if missing or any(each is WRONG for each in found.values()):
-            return WRONG
-        made = cls(**found)
-        problems = CHECKS[cls](made) if cls in CHECKS else []
-        for word, message in problems:
-            at = table.get(word)
+                found.setdefault(self.unknown_key(entry, fields, what), INVALID)
+        missing = [name for name in fields if fields[name].required and name not in found]
+        for name in missing:
+            doc = fields[name].doc
+            message = f"{what} needs `{name}`: {doc} ({fields[name].kind.describe()})"
+            self.refuse("E604", message, table.span)
+        if missing or any(value is INVALID for value in found.values()):
+            return INVALID
+        record = cls(**found)
+        problems = CHECKS[cls](record) if cls in CHECKS else []
+        for key, message in problems:
+            at = table.get(key)
             self.refuse("E605", message, at.value.span if at else table.span)
-        return WRONG if problems else made
+        return INVALID if problems else record
 
-    def unknown_word(self, entry: Entry, fields: dict[str, Field], what: str) -> str:
-        """Complain about a word that no field has; the field that was perhaps meant."""
+    def unknown_key(self, entry: Entry, fields: dict[str, Field], what: str) -> str:
+        """Report a key that no field has; returns the field that was probably meant."""
         elsewhere = ELSEWHERE.get(entry.key, "")
         meant = elsewhere if elsewhere.partition(":")[0] in fields else nearest(entry.key, fields)
-        help = Suggestion(meant) if meant else Known.listed("it has", fields)
-        self.refuse("E602", f"{what} has no word {entry.key}", entry.key_span, help)
+        help = Suggestion(meant) if meant else Known.listed("its keys are", fields)
+        self.refuse("E602", f"{what} has no key `{entry.key}`", entry.key_span, help)
         return meant.partition(":")[0] if meant else entry.key
 
     def value(self, kind: Kind, value: Value, path: str) -> Any:
-        """A value as its kind holds it, or WRONG."""
+        """A value converted by its kind, or INVALID."""
         self.places[path] = value.span
         table = tables_in(kind)
         if isinstance(table, Record) and isinstance(value, Table):
-            return self.record(table.cls, value, f"{path}.", path)
+            return self.record(table.cls, value, f"{path}.", f"`{path}`")
         if isinstance(table, Record) and table.short and not _empty(value):
-            said = Table((Entry(table.short, value.span, value),), value.span)
-            return self.record(table.cls, said, f"{path}.", path)
+            expanded = Table((Entry(table.short, value.span, value),), value.span)
+            return self.record(table.cls, expanded, f"{path}.", f"`{path}`")
         if isinstance(table, Named) and not (isinstance(kind, Optional) and _empty(value)):
             return self.named(table, value, path)
         if isinstance(kind, ListOf) and isinstance(kind.item, Record) and isinstance(value, Listing):
@@ -120,40 +121,42 @@ class Reader:
         return self.converted(kind, value, path)
 
     def converted(self, kind: Kind, value: Value, path: str) -> Any:
-        """A plain value as its kind holds it, or WRONG."""
+        """A plain value converted by its kind, or INVALID."""
         try:
             return kind.convert(value.plain())
         except FieldError as error:
             help = literal_help(error.help, "", value.plain(), kind)
-            return self.refuse("E603", f"{path} {error.message}", value.span, help or meant(kind, value, path))
+            return self.refuse("E603", f"`{path}` {error.message}", value.span, help or meant(kind, value, path))
 
     def records(self, kind: Record, value: Listing, path: str) -> Any:
-        """A list of tables."""
-        found = [self.value(kind, each, f"{path}.{index}") for index, each in enumerate(value.items)]
-        return WRONG if any(each is WRONG for each in found) else tuple(found)
+        """A list of mappings."""
+        found = [self.value(kind, item, f"{path}.{index}") for index, item in enumerate(value.items)]
+        return INVALID if any(item is INVALID for item in found) else tuple(found)
 
     def named(self, kind: Named, value: Value, path: str) -> Any:
-        """One of several tables, told apart by name."""
+        """One of several mappings, distinguished by name."""
         table = value if isinstance(value, Table) else Table((), value.span)
         name: Value = value
         if isinstance(value, Table):
             entry = value.get("name")
-            other = next((each for each in value if not entry and each.value.plain() in kind.names), None)
+            other = next(
+                (candidate for candidate in value if not entry and candidate.value.plain() in kind.names), None
+            )
             if other:
-                message = f"{path} has no word {other.key}"
-                return self.refuse("E602", message, other.key_span, f"{other.key} is called name here")
+                message = f"`{path}` has no key `{other.key}`"
+                return self.refuse("E602", message, other.key_span, f"write `name` instead of `{other.key}`")
             if not entry:
-                return self.refuse("E604", f"{path} needs name: {Choice(kind.names).describe()}", value.span)
+                return self.refuse("E604", f"`{path}` needs `name`: {Choice(kind.names).describe()}", value.span)
             name = entry.value
         variant = kind.variant(name.value) if isinstance(name, Scalar) else None
         if not variant:
-            said = name.plain()
-            help = did_you_mean(said, kind.names) if isinstance(said, str) else None
-            message = f"{path} must be {kind.describe()}, got {show_value(said)}"
+            plain = name.plain()
+            help = did_you_mean(plain, kind.names) if isinstance(plain, str) else None
+            message = f"`{path}` must be {kind.describe()}, got `{show_value(plain)}`"
             return self.refuse("E603", message, name.span, help)
         if table is not value:
             table = Table((Entry("name", value.span, name),), value.span)
-        return self.record(variant, table, f"{path}.", f"{path} {show_value(name.plain())}")
+        return self.record(variant, table, f"{path}.", f"`{path}: {show_value(name.plain())}`")
 
 
 def _empty(value: Value) -> bool:
@@ -161,55 +164,55 @@ def _empty(value: Value) -> bool:
 
 
 def meant(kind: Kind, value: Value, path: str) -> str | None:
-    """How a value was perhaps meant: the first of the likely ones that the kind takes, as a help."""
-    word, plain = path.rpartition(".")[2], value.plain()
-    shown = "" if word.isdigit() else f"{word}: "
-    if isinstance(plain, float) and plain.is_integer() and _takes(kind, Scalar(int(plain), value.span)):
-        return f"write {int(plain)}"
-    if isinstance(value, Scalar) and not _empty(value) and _takes(kind, Listing((value,), value.span)):
-        return f"write {shown}[{show_value(plain)}]"
-    if plain in NOTHING and _takes(kind, Scalar("none", value.span)):
-        return f"write {shown}none"
+    """A help with what an invalid value probably means: the first likely correction that is valid."""
+    key, plain = path.rpartition(".")[2], value.plain()
+    prefix = "" if key.isdigit() else f"{key}: "
+    if isinstance(plain, float) and plain.is_integer() and _is_valid(kind, Scalar(int(plain), value.span)):
+        return f"write `{int(plain)}`"
+    if isinstance(value, Scalar) and not _empty(value) and _is_valid(kind, Listing((value,), value.span)):
+        return f"write `{prefix}[{show_value(plain)}]`"
+    if plain in NOTHING and _is_valid(kind, Scalar("none", value.span)):
+        return f"write `{prefix}none`"
     table = tables_in(kind)
-    return _as_table(table.cls, plain, shown) if isinstance(table, Record) and not _empty(value) else None
+    return _as_mapping(table.cls, plain, prefix) if isinstance(table, Record) and not _empty(value) else None
 
 
-def _takes(kind: Kind, value: Value) -> bool:
-    return Reader().value(kind, value, "") is not WRONG
+def _is_valid(kind: Kind, value: Value) -> bool:
+    return Reader().value(kind, value, "") is not INVALID
 
 
-def _as_table(cls: type[Any], plain: object, shown: str) -> str:
-    """What a value may mean as a table: the words that it names, or the first one that takes it; else what there is."""
+def _as_mapping(cls: type[Any], plain: object, prefix: str) -> str:
+    """What a value may mean as a mapping: the keys that it names, or the first key that accepts it, or all keys."""
     fields = fields_of(cls)
-    said = plain if isinstance(plain, list) else [plain]
-    named = [each for each in fields if each in said and isinstance(fields[each].kind, Bool)]
+    values = plain if isinstance(plain, list) else [plain]
+    named = [name for name in fields if name in values and isinstance(fields[name].kind, Bool)]
     if named:
-        return f"write {shown}{{{', '.join(f'{each}: true' for each in named)}}}"
-    for name, each in fields.items():
+        return f"write `{prefix}{{{', '.join(f'{name}: true' for name in named)}}}`"
+    for name, candidate in fields.items():
         try:
-            each.kind.convert(plain)
-            return f"write {shown}{{{name}: {show_value(plain)}}}"
+            candidate.kind.convert(plain)
+            return f"write `{prefix}{{{name}: {show_value(plain)}}}`"
         except FieldError:
             continue
-    first = next((each for each in fields.values() if isinstance(each.default, int | float | str)), None)
-    example = f", as in {shown}{{{first.name}: {show_value(first.default)}}}" if first else ""
-    return f"the table has {', '.join(fields)}{example}"
+    first = next((candidate for candidate in fields.values() if isinstance(candidate.default, int | float | str)), None)
+    example = f", for example `{prefix}{{{first.name}: {show_value(first.default)}}}`" if first else ""
+    return f"write a mapping with the keys {', '.join(fields)}{example}"
 
 
 def recipe_word(name: str) -> str | None:
-    """The dotted word of a recipe that a name is, or that other tools call so."""
+    """The dotted recipe key for a name used here or by other tools, or None."""
     if name.partition(".")[0] in fields_of(Recipe):
         return name
     return ELSEWHERE.get(name, "").replace(": {", ".").removesuffix(": …}") or None
 
 
 def tables_in(kind: Kind) -> Kind | None:
-    """The kind among a kind's alternatives that reads a table word by word."""
+    """The alternative of a kind that is read from a mapping key by key, or None."""
     match kind:
         case Record() | Named():
             return kind
         case Optional(kind=inner) | OrNone(kind=inner):
             return tables_in(inner)
         case Either(kinds=kinds):
-            return next((found for each in kinds if (found := tables_in(each))), None)
+            return next((found for option in kinds if (found := tables_in(option))), None)
     return None

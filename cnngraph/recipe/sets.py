@@ -1,4 +1,4 @@
-"""What is known of the named image sets before a byte of them is read."""
+"""Facts about the named data sets that are known before they are read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cnngraph.frozen import Frozen
 
 
 class ImageSet(Frozen):
-    """A set's classes in the order of its labels, its image size C×H×W, and its mean and deviation by channel.
+    """The classes of a data set in label order, its image shape C×H×W, and its mean and standard deviation per channel.
 
-    Where no figures are published that everybody agrees on, they are measured.
+    `mean` and `std` are None if there are no commonly accepted values; then they are measured.
     """
 
     title: str
@@ -42,8 +42,8 @@ CIFAR100 = (
 
 KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
-MERGED = "abdefghnqrt"  # the small letters that do not look like their capitals
-EMNIST = {  # the splits that Cohen et al. 2017 define, and their classes
+MERGED = "abdefghnqrt"  # the lower-case letters that differ from their capitals
+EMNIST = {  # the splits defined by Cohen et al. 2017 and their classes
     "balanced": (*DIGITS, *string.ascii_uppercase, *MERGED),
     "byclass": (*DIGITS, *string.ascii_uppercase, *string.ascii_lowercase),
     "bymerge": (*DIGITS, *string.ascii_uppercase, *MERGED),
@@ -60,12 +60,12 @@ SETS = {
     "fashion_mnist": ImageSet("Fashion-MNIST", FASHION, (1, 28, 28), (0.2860,), (0.3530,)),
     "kmnist": ImageSet("KMNIST", KUZUSHIJI, (1, 28, 28)),
     "qmnist": ImageSet("QMNIST", DIGITS, (1, 28, 28)),
-    **{f"emnist_{split}": ImageSet(f"EMNIST {split}", each, (1, 28, 28)) for split, each in EMNIST.items()},
+    **{f"emnist_{split}": ImageSet(f"EMNIST {split}", classes, (1, 28, 28)) for split, classes in EMNIST.items()},
     "svhn": ImageSet("SVHN", DIGITS, (3, 32, 32), (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
     "cifar10": ImageSet("CIFAR-10", CIFAR10, (3, 32, 32), (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": ImageSet("CIFAR-100", CIFAR100, (3, 32, 32), (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "stl10": ImageSet("STL-10", STL10, (3, 96, 96), (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713)),
 }
-FIGURES = {name: (each.mean, each.std) for name, each in SETS.items() if each.mean and each.std} | {
+FIGURES = {name: (known.mean, known.std) for name, known in SETS.items() if known.mean and known.std} | {
     "imagenet": (IMAGENET_MEAN, IMAGENET_STD)
 }

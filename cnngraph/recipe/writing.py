@@ -1,4 +1,4 @@
-"""Recipe to text again: every field, the ones that were left to their defaults as well."""
+"""Writing a recipe as plain values or YAML, including fields with default values."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from cnngraph.recipe.model import Recipe
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, which read as the same recipe."""
+    """The recipe as plain values; reading them gives an equal recipe."""
     return _record(recipe)
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """The recipe as YAML text, a line a field."""
+    """The recipe as YAML, one line per field."""
     return "".join(f"{key}: {write_flow(value)}\n" for key, value in to_dict(recipe).items() if value != "")
 
 
-def _record(made: Any) -> dict[str, Any]:
-    found = {}
-    for name, each in fields_of(type(made)).items():
-        value = getattr(made, name)
-        if value is None and isinstance(each.kind, OrNone):
-            found[name] = "none"
+def _record(record: Any) -> dict[str, Any]:
+    values = {}
+    for name, field in fields_of(type(record)).items():
+        value = getattr(record, name)
+        if value is None and isinstance(field.kind, OrNone):
+            values[name] = "none"
         elif value is not None:
-            found[name] = _plain(value)
-    return found
+            values[name] = _plain(value)
+    return values
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return dict(value)
     return _record(value) if hasattr(value, "__dataclass_fields__") else value

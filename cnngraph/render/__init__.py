@@ -1,4 +1,4 @@
-"""Drawings of a graph: SVG, PNG, PDF, DOT and Mermaid from one picture that knows no layout. No PyTorch."""
+"""Drawing graphs as SVG, PNG, PDF, DOT and Mermaid, from one layout-independent picture. Does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def render(
     fold: bool | None = None,
     direction: Literal["TB", "LR"] = "TB",
 ) -> None:
-    """Draw a graph into a file, in the format that its ending names (see FORMATS).
+    """Draw a graph into a file, in the format of its ending (see FORMATS).
 
-    `depth` is how many levels of names are shown: 1 draws each top-level node as one box; by default as many as make
-    a readable picture. `fold` draws equal rounds as one with `×6`; by default it does where `depth` is given or the
-    picture would be long. The picture flows from top to bottom, or with `direction` LR from left to right.
+    `depth` is the number of levels of nesting to show: 1 draws each top-level node as one box; by default as many as
+    are readable. `fold` draws equal iterations of a repeat as one with `×6`; by default it does so if `depth` is given
+    or the picture would be long. The picture flows from top to bottom, or with `direction="LR"` from left to right.
 
-    Raises ValueError for an unknown ending or a depth below 1, SpecError (E501) for more boxes than can be laid out,
-    WriteError where the file cannot be written. It is whole or not there.
+    Raises ValueError for an unknown ending or a depth below 1, SpecError (E501) if there are more boxes than can be
+    laid out, and WriteError if the file cannot be written. The file is written atomically.
     """
     format = FORMATS.get(path.suffix.lower())
     if format is None:
         raise ValueError(f"{path} must end in {', '.join(FORMATS)}")
     picture = compose(graph, depth=depth, fold=fold)
-    write(path, lambda beside: beside.write_bytes(_drawn(picture, format, direction)))
+    write(path, lambda temporary: temporary.write_bytes(_drawn(picture, format, direction)))
 
 
 def draw(
@@ -65,7 +65,7 @@ def _drawn(picture: Picture, format: str, direction: str) -> bytes:
         return dot(picture, direction).encode()
     if format == "mermaid":
         return mermaid(picture, direction).encode()
-    from cnngraph.render import graphviz  # pygraphviz takes a while to load
+    from cnngraph.render import graphviz  # pygraphviz is slow to import
 
     with explained():
         return graphviz.draw(picture, format, direction)
@@ -74,7 +74,7 @@ def _drawn(picture: Picture, format: str, direction: str) -> bytes:
 def to_dot(
     graph: Graph, depth: int | None = None, *, fold: bool | None = None, direction: Literal["TB", "LR"] = "TB"
 ) -> str:
-    """The graph in Graphviz's language; see `render`."""
+    """The graph as DOT, the language of Graphviz; see `render`."""
     return dot(compose(graph, depth=depth, fold=fold), direction)
 
 

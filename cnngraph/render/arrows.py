@@ -1,4 +1,4 @@
-"""The arrows of a picture: one for each tensor that an operation reads, and each new shape said once."""
+"""The arrows of a picture: one for each tensor that an operation reads, with each new shape shown once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
 
 MOST_ARROWS = 3000
-MOST_BETWEEN = 4  # arrows between the same two boxes; more are one arrow that states their number
+MOST_BETWEEN = 4  # arrows between the same two boxes; more are drawn as one arrow with their number
 
 
 class TooMuchError(SpecError):
-    """A picture has more boxes or arrows than can be laid out, or than it may have."""
+    """A picture has more boxes or arrows than can be laid out, or than is allowed."""
 
 
 def arrows(tree: Tree, box_of: Mapping[int, str]) -> tuple[Arrow, ...]:
-    """The arrows between boxes, in order of execution of what they lead to. Raises SpecError (E501) for too many."""
+    """The arrows between boxes, in order of execution of their heads. Raises SpecError (E501) if there are too many."""
     found = _Arrows(tree, box_of)
     graph = tree.graph
     for index, node in enumerate(graph.nodes):
@@ -40,10 +40,10 @@ def arrows(tree: Tree, box_of: Mapping[int, str]) -> tuple[Arrow, ...]:
 
 @dataclass(slots=True)
 class _Line:
-    """An arrow to be: the tensors it stands for (several where folding draws one node for all), and how often."""
+    """An arrow being built: the tensors it represents (several, if folding draws one node for all), and a count."""
 
     arrow: Arrow
-    refs: dict[Ref, bool] = field(default_factory=dict)  # each with whether its shape is always stated
+    refs: dict[Ref, bool] = field(default_factory=dict)  # the tensors, and whether their shape is always shown
     count: int = 1
 
 
@@ -51,15 +51,15 @@ class _Arrows:
     def __init__(self, tree: Tree, box_of: Mapping[int, str]) -> None:
         self.tree, self.graph, self.box_of = tree, tree.graph, box_of
         self.by_ends: dict[tuple[str, str], list[_Line]] = {}
-        self.leaving: dict[str, set[TensorType]] = {}  # by box the shapes that go out
-        self.entry: dict[str, Ref] = {}  # by box the first tensor that comes in
-        self.said: set[Ref] = set()
+        self.leaving: dict[str, set[TensorType]] = {}  # the types of outgoing tensors, by box
+        self.entry: dict[str, Ref] = {}  # the first incoming tensor, by box
+        self.shown: set[Ref] = set()
         self.count = 0
 
     def add(self, ref: Ref, arrow: Arrow, *, always: bool = False) -> None:
-        """The arrow of one tensor to one box, unless it stays inside the box.
+        """Add the arrow of a tensor to a box, unless the tensor is computed in that box.
 
-        An operation that reads a tensor twice gets two arrows; a closed scope gets one, however often it is read there.
+        An operation that reads a tensor twice gets two arrows; a closed scope gets one, however often it reads it.
         """
         head = arrow.head
         tail = f"{Shape.INPUT}{-1 - ref.node}" if ref.node < 0 else self.box_of[self.tree.drawn(ref.node)]
@@ -77,10 +77,10 @@ class _Arrows:
         if self.count > MOST_ARROWS:
             message = f"the drawing would have more than {MOST_ARROWS:,} arrows, too many to lay out"
             span = self.graph.root.span
-            raise TooMuchError([Diagnostic("E501", message, span, help="choose a smaller --depth")])
+            raise TooMuchError([Diagnostic("E501", message, span, help="choose a smaller `--depth`")])
 
     def _shared(self, lines: list[_Line], ref: Ref, head: str) -> Iterator[_Line]:
-        """The lines that this tensor may share: of the copies that are drawn as one node, or into a closed scope."""
+        """The arrows that this tensor can share: those of copies drawn as one node, or into a closed scope."""
         drawn = self._drawn(ref)
         closed = head.startswith(Shape.SCOPE)
         return (
@@ -91,35 +91,35 @@ class _Arrows:
         return ref if ref.node < 0 else Ref(self.tree.drawn(ref.node), ref.part)
 
     def all(self) -> tuple[Arrow, ...]:
-        """The arrows, each with the tensor it carries and its shape."""
+        """All arrows, with their tensors and shapes."""
         return tuple(self._loaded(line) for lines in self.by_ends.values() for line in _merged(lines))
 
     def _loaded(self, line: _Line) -> Arrow:
         refs = sorted(line.refs, key=lambda ref: (ref.node, ref.part))
-        said = [ref for ref in refs if self._is_news(ref, line.arrow, line.refs[ref])]
-        self.said.update(said)
-        said = [ref for ref in (refs if said or line.count > 1 else []) if not self._varies(ref)]
-        label = shapes_label(str(self.graph.type_of(ref)) for ref in said)
+        new = [ref for ref in refs if self._is_new_shape(ref, line.arrow, line.refs[ref])]
+        self.shown.update(new)
+        labelled = [ref for ref in (refs if new or line.count > 1 else []) if not self._varies(ref)]
+        label = shapes_label(str(self.graph.type_of(ref)) for ref in labelled)
         if line.count > 1:
             label = f"{line.count} tensors of {label}" if label else f"{line.count} tensors"
         return replace(line.arrow, tensor="+".join(f"{ref.node}.{ref.part}" for ref in refs), label=label)
 
-    def _is_news(self, ref: Ref, arrow: Arrow, always: bool) -> bool:
-        """Whether to say a shape: once, where it differs from what its box read, or is one of several."""
-        if ref.node < 0 or ref in self.said or arrow.head.startswith(Shape.OUTPUT):
+    def _is_new_shape(self, ref: Ref, arrow: Arrow, always: bool) -> bool:
+        """Whether to show a shape: once, if it differs from the input of its box or is one of several."""
+        if ref.node < 0 or ref in self.shown or arrow.head.startswith(Shape.OUTPUT):
             return False
         entry = self.entry.get(arrow.tail)
         several = len(self.leaving[arrow.tail]) > 1
         return always or several or entry is None or self.graph.type_of(entry) != self.graph.type_of(ref)
 
     def _varies(self, ref: Ref) -> bool:
-        """Whether rounds that are drawn as one give different shapes here."""
+        """Whether iterations that are drawn as one have different shapes here."""
         copies = self.tree.copies.get(ref.node, ())
         return len({self.graph.type_of(Ref(copy, ref.part)) for copy in copies}) > 1
 
 
 def _merged(lines: list[_Line]) -> list[_Line]:
-    """The lines between two boxes; too many to follow are one, which counts them."""
+    """The arrows between two boxes; if there are too many, one arrow with their number."""
     if len(lines) <= MOST_BETWEEN:
         return lines
     refs = {ref: always for line in lines for ref, always in line.refs.items()}

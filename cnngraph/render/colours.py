@@ -1,4 +1,4 @@
-"""The colours of every format: soft fills by kind of op, told apart in print and by colour-blind readers."""
+"""The colours of all formats: light fills by kind of op, distinguishable in print and by colour-blind readers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ INK = "#20242b"
 GREY = "#6b7280"
 LINE = "#4b5563"
 FRAME_LINE = "#c3cad5"
-FRAME_FILLS = ("#f6f7f9", "#eceff3")  # by level, in turn
+FRAME_FILLS = ("#f6f7f9", "#eceff3")  # alternating by level
 TERMINAL = "#374151"
-PALE = "#9ca3af"  # what never runs
+PALE = "#9ca3af"  # for nodes that never run
 
 FILLS = {
     "conv": "#b9d9f0",
@@ -23,15 +23,15 @@ FILLS = {
     "resize": "#bfe6ea",
     "scope": "#e4e8ef",
 }
-OTHER = "#f6d3dc"  # a kind that a plugin brings
+OTHER = "#f6d3dc"  # for kinds defined by plugins
 
 
 def fill(kind: str) -> str:
-    """The background of an op of this kind."""
+    """The background colour of a kind of op."""
     return FILLS.get(kind, OTHER)
 
 
 def edge(kind: str) -> str:
-    """The border that goes with it: the same colour, darker."""
+    """The border colour of a kind of op: its background, darker."""
     red, green, blue = (int(fill(kind)[place : place + 2], 16) for place in (1, 3, 5))
     return f"#{int(red * 0.62):02x}{int(green * 0.62):02x}{int(blue * 0.62):02x}"

@@ -1,4 +1,4 @@
-"""Graph → Picture: which scopes are open, which operations share a box, which tensors say their shape."""
+"""Composing the picture of a graph: which scopes are open, and which operations share a box."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
-from cnngraph.render.label import clean, op_label, shapes_label, tip_words
+from cnngraph.render.label import clean, op_label, shapes_label, tip_label
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
 from cnngraph.render.stack import MOST_ROWS, is_one_stack, stacks
 from cnngraph.render.tree import Group, Tree, grow, stem
 
-UNROLLED = 25  # boxes up to which every round of a repeat is drawn
-READABLE = 90  # boxes up to which every block is opened
-OVERVIEW = 60  # boxes of a picture with closed blocks
-MOST_BOXES = 1500  # boxes that are laid out in bearable time
+UNROLLED = 25  # most boxes of a picture in which every iteration of a repeat is drawn
+READABLE = 90  # most boxes of a picture in which every block is open
+OVERVIEW = 60  # most boxes of a picture with closed blocks
+MOST_BOXES = 1500  # most boxes that are laid out in reasonable time
 
 
 def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None) -> Picture:
     """The picture of a graph.
 
-    `depth` is how many levels of names are shown: 1 draws each top-level node as one box. `fold` draws a run of equal
-    rounds as one round with `×6`; by default it does where `depth` is given or the picture unreadable without.
-    With no depth the picture has everything where that is readable, else as much as is.
+    `depth` is the number of levels of nesting to show: 1 draws each top-level node as one box; by default as many as
+    are readable. `fold` draws a run of equal iterations as one with `×6`; by default it does so if `depth` is given or
+    the picture would be unreadable otherwise.
 
-    Raises SpecError (E501) where the picture has more boxes or arrows than can be laid out, ValueError for a depth
+    Raises SpecError (E501) if the picture has more boxes or arrows than can be laid out, and ValueError for a depth
     below 1.
     """
     if depth is not None and depth < 1:
@@ -45,20 +45,20 @@ def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None)
 
 
 def _choices(graph: Graph, fold: bool | None) -> Iterator[tuple[Tree, int, int]]:
-    """Tree, depth and the most boxes, from all there is down to the top level."""
+    """Candidates of tree, depth and maximum number of boxes, from full detail down to the top level."""
     if fold is None and len(graph.nodes) <= UNROLLED * MOST_ROWS:
         tree = grow(graph, fold=False)
         yield tree, tree.height + 2, UNROLLED
     tree = grow(graph, fold=fold is not False)
-    whole = tree.height + 2
-    yield tree, whole, READABLE
-    for level in range(whole - 1, 0, -1):
+    full = tree.height + 2
+    yield tree, full, READABLE
+    for level in range(full - 1, 0, -1):
         yield tree, level, OVERVIEW if level > 1 else MOST_BOXES
 
 
 @dataclass(slots=True)
 class _Drawing:
-    """One walk over a tree at one depth. `opens_inline`: inline nodes are opened wherever they stand in the open."""
+    """One walk over a tree at one depth. With `opens_inline`, inline nodes in an open scope are always opened."""
 
     tree: Tree
     depth: int
@@ -76,7 +76,7 @@ class _Drawing:
         return self.tree.graph
 
     def picture(self) -> Picture:
-        """The picture with its terminals and arrows."""
+        """The picture with inputs, outputs and arrows."""
         members = _noted(self._members(self.tree.root))
         inputs = tuple(self._terminal(Shape.INPUT, place, name) for place, name in enumerate(self.graph.inputs))
         outputs = tuple(self._terminal(Shape.OUTPUT, place, name) for place, name in enumerate(self.graph.outputs))
@@ -94,7 +94,7 @@ class _Drawing:
         return Box(f"{shape}{place}", shape, Title(clean(name)), (row,), f"{shape} {clean(name)}: {size}", look)
 
     def _members(self, group: Group) -> Iterator[Box | Frame]:
-        """What stands in an open group: chains of operations, and the groups inside, open or closed."""
+        """The members of an open group: chains of operations, and inner groups, open or closed."""
         first = {stack[0]: stack for stack in stacks(group, self.tree)}
         for member in group.members:
             if isinstance(member, Group):
@@ -103,10 +103,10 @@ class _Drawing:
                 yield self._ops(first[member])
 
     def _group(self, group: Group, around: str = "") -> Box | Frame:
-        """A closed box, a frame, or what it holds where that is one thing."""
+        """A closed box, a frame, or the only member of the group."""
         title = self._title(group)
         if group.times == 1 and _block(group) == around:
-            title = replace(title, block="")  # a round of a repeat, whose frame says it
+            title = replace(title, block="")  # an iteration of a repeat; the frame of the repeat names the block
         if self._is_closed(group):
             return self._closed(group, title)
         members = tuple(self._members(group))
@@ -132,15 +132,15 @@ class _Drawing:
         note = f"shares {clean(scope.shares)}" if scope.shares else ""
         block = _block(group)
         if name.replace("_", "").startswith(block.replace("_", "")):
-            block = ""  # inception3a needs no inception beside it, denselayer1 no dense_layer
+            block = ""  # redundant for inception3a (inception) or denselayer1 (dense_layer)
         return Title(clean(name), clean(block), group.times, group.parallel, note)
 
     def _closed(self, group: Group, title: Title) -> Box:
-        """A scope that is not opened: what it holds in all, or each of the equal ones that it stands for."""
+        """A scope that is not opened, with its totals, or those of each of the equal scopes that it represents."""
         nodes = self._inside(group)
-        rounds = sum(each.times for each in group.members if isinstance(each, Group))
-        if group.scope.kind == "repeat" and rounds > 1:
-            title = replace(title, block=f"{title.block} ×{rounds}".strip())
+        iterations = sum(member.times for member in group.members if isinstance(member, Group))
+        if group.scope.kind == "repeat" and iterations > 1:
+            title = replace(title, block=f"{title.block} ×{iterations}".strip())
         params = show_count(sum(node.num_params for node in nodes)) + " params"
         facts = [params + " each" if group.times > 1 else params] if params != "0 params" else []
         facts += [shapes_label(str(self.graph.type_of(ref)) for ref in group.scope.value)] if group.scope.value else []
@@ -166,36 +166,36 @@ class _Drawing:
     def _box(self, box: Box, nodes: Sequence[int]) -> Box:
         self.count += 1
         if self.count > self.most:
-            help = "choose a smaller --depth" if self.depth > 1 else "group the nodes in blocks or repeats"
+            help = "choose a smaller `--depth`" if self.depth > 1 else "group the nodes in blocks or repeats"
             message = f"the drawing would have more than {self.most:,} boxes, too many to lay out"
             raise TooMuchError([Diagnostic("E501", message, self.graph.root.span, help=help)])
         self.box_of.update(dict.fromkeys(nodes, box.key))
         return box
 
     def _rows(self, stack: Sequence[int]) -> tuple[Row, ...]:
-        """A row for each operation, except an identity among others."""
+        """One row per operation; an identity is left out unless it is the only one."""
         rows = tuple(self._row(index) for index in stack if self.graph.nodes[index].op != "identity")
         return rows or (self._row(stack[0]),)
 
     def _row(self, index: int) -> Row:
-        """One operation; where folded rounds differ in their drop rates, from the first to the last."""
+        """One operation; if folded iterations have different drop rates, the range from the first to the last."""
         node = self.graph.nodes[index]
-        copies = [self.graph.nodes[each] for each in self.tree.copies.get(index, (index,))]
+        copies = [self.graph.nodes[copy] for copy in self.tree.copies.get(index, (index,))]
         types = tuple(self.graph.type_of(ref) for ref in node.reads)
         text, last = op_label(node.operation, types), op_label(copies[-1].operation, types)
         if text != last:
             text = f"{text} … {last.rpartition(' ')[2]}"
-        notes = [] if _says_nothing(node) else [clean(node.path.rpartition(".")[2])]
+        notes = [] if _repeats_op(node) else [clean(node.path.rpartition(".")[2])]
         notes += [f"shares {clean(node.shares)}"] if node.shares and not self._is_shared_whole(node) else []
         notes += ["unused"] if node.unused else []
         return Row(text, node.operation.kind, ", ".join(notes))
 
     def _is_shared_whole(self, node: Node) -> bool:
-        """Whether the scope around a shared node is shared, and says so."""
+        """Whether the scope around a shared node is shared, and has the note."""
         return node.path.rpartition(".")[0] in self.shared
 
     def _inside(self, group: Group) -> list[Node]:
-        """All nodes of a group, hidden ones too."""
+        """All nodes of a group, including hidden ones."""
         start, stop = group.scope.start, group.scope.stop
         return [self.graph.nodes[index] for index in {*range(start, stop), *group.indices()}]
 
@@ -207,26 +207,26 @@ class _Drawing:
 
 
 def _block(group: Group) -> str:
-    """The block that a group is a use of, or for a repeat its rounds."""
+    """The block that a group, or every iteration of a repeat, is a use of."""
     if group.scope.block or group.scope.kind != "repeat":
         return group.scope.block or ""
     blocks = {member.scope.block if isinstance(member, Group) else "" for member in group.members}
-    blocks = {each for each in blocks if each != ""}
+    blocks = {block for block in blocks if block != ""}
     return blocks.pop() or "" if len(blocks) == 1 else ""
 
 
 def _noted(members: Iterable[Box | Frame]) -> tuple[Box | Frame, ...]:
-    """The members, those of training mode among others saying so."""
+    """The members, with a note on those that run only in training mode."""
     return tuple(
-        replace(each, title=replace(each.title, note=each.title.note or "training only"))
-        if each.look is Look.TRAINING and (isinstance(each, Frame) or each.shape is not Shape.JOIN)
-        else each
-        for each in members
+        replace(member, title=replace(member.title, note=member.title.note or "training only"))
+        if member.look is Look.TRAINING and (isinstance(member, Frame) or member.shape is not Shape.JOIN)
+        else member
+        for member in members
     )
 
 
 def _merged(outer: Title, inner: Title) -> Title:
-    """The title of a frame and the one thing in it."""
+    """The combined title of a frame and its only member."""
     return Title(
         name=outer.name or inner.name,
         block=inner.block or outer.block,
@@ -245,14 +245,14 @@ def _look(node: Node) -> Look:
 
 
 def _short(path: str) -> str:
-    """A path from its last part that is no number: `layer2.0` of `body.layer2.0`."""
+    """The path from its last component that is not a number: `layer2.0` for `body.layer2.0`."""
     parts = path.split(".")
-    first = next((place for place in range(len(parts) - 1, -1, -1) if stem(parts[place])), 0)
+    first = next((index for index in range(len(parts) - 1, -1, -1) if stem(parts[index])), 0)
     return ".".join(parts[first:])
 
 
-def _says_nothing(node: Node) -> bool:
-    """Whether a node's name only repeats its op: `bn1` of a batch_norm, `pool`, `0`."""
+def _repeats_op(node: Node) -> bool:
+    """Whether the name of a node only repeats its op: `bn1` for a batch_norm, `pool`, `0`."""
     name, op = stem(node.path.rpartition(".")[2]).replace("_", ""), node.op
     initials = "".join(word[0] for word in op.split("_"))
     return name in op.replace("_", "") or name == initials or node.operation.kind.startswith(name)
@@ -261,4 +261,4 @@ def _says_nothing(node: Node) -> bool:
 def _node_tip(node: Node) -> str:
     shape = ", ".join(map(str, node.types))
     params = f", {node.num_params:,} parameters" if node.num_params else ""
-    return f"{clean(node.path, 120)}: {tip_words(node.operation)} → {shape}{params}"
+    return f"{clean(node.path, 120)}: {tip_label(node.operation)} → {shape}{params}"

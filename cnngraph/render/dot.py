@@ -1,4 +1,4 @@
-"""Picture → DOT, Graphviz's language: boxes as small tables, frames as clusters."""
+"""Writing a picture as DOT, the language of Graphviz: boxes as HTML-like tables, frames as clusters."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from cnngraph.render.forks import frames_of, with_forks
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape, Title, sign
 
 FONT = "Helvetica,Arial,sans-serif"
-MARGIN, WIDE_MARGIN = 10, 17  # points around what stands in a frame; what passes beside it bulges out
+MARGIN, WIDE_MARGIN = 10, 17  # points around the members of a frame; wide if arrows pass beside them
 
 
 class At(Enum):
-    """The corner of a frame in which its title stands."""
+    """The corner of a frame that contains its title."""
 
     LEFT = "l"
     RIGHT = "r"
@@ -34,7 +34,7 @@ class At(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TitlePlace:
-    """Where a frame's title stands, whether in two lines, and how many points are kept free beside it."""
+    """The corner of a frame's title, whether it has two lines, and how many points are kept free next to it."""
 
     at: At = At.LEFT
     broken: bool = False
@@ -46,7 +46,7 @@ def dot(
 ) -> str:
     """The DOT text of a picture that flows from top to bottom (TB) or from left to right (LR).
 
-    `places` are those of the titles, by frame.
+    `places` are the places of titles, by frame.
     """
     lines = [
         "digraph cnngraph {",
@@ -62,7 +62,7 @@ def dot(
 
 
 class _Writer:
-    """Writes members with the arrows that stay inside a frame in that frame, so that their labels do so too."""
+    """Writes members, and arrows in the innermost frame that contains them, so that their labels stay inside, too."""
 
     def __init__(self, picture: Picture, places: Mapping[str, TitlePlace]) -> None:
         self.members, self.places = picture.members, places
@@ -83,7 +83,7 @@ class _Writer:
                 yield indent + _box(member)
             else:
                 yield f"{indent}subgraph cluster_{member.key} {{"
-                yield f"{indent}  graph [{_words(self._frame(member, level))}]"
+                yield f"{indent}  graph [{_attributes(self._frame(member, level))}]"
                 yield from self._inside(member.key, member.members, level + 1)
                 yield f"{indent}}}"
         yield from (indent + _arrow(arrow) for arrow in self.arrows.get(key, ()))
@@ -103,7 +103,7 @@ class _Writer:
 
 
 def _placed(title: Title, place: TitlePlace) -> str:
-    """A frame's title where it is to stand."""
+    """The label of a frame: its title at a place."""
     lines = [_title(title)]
     if place.broken and can_break(title):
         lines = [_title(Title(title.name)), _title(replace(title, name=""), leads=False)]
@@ -118,27 +118,27 @@ def _placed(title: Title, place: TitlePlace) -> str:
 
 
 def can_break(title: Title) -> bool:
-    """Whether a title has a name and something behind it, to stand in two lines."""
+    """Whether a title has a name and something after it, so that it can have two lines."""
     return bool(title.name and replace(title, name=""))
 
 
 def _box(box: Box) -> str:
-    words = {"tooltip": _quoted(box.tip)} if box.tip else {}
+    attributes = {"tooltip": _quoted(box.tip)} if box.tip else {}
     if box.shape is Shape.FORK:
-        words |= {"shape": "point", "width": "0.04", "color": f'"{LINE}"'}
+        attributes |= {"shape": "point", "width": "0.04", "color": f'"{LINE}"'}
     elif box.shape is Shape.LABEL:
-        words["label"] = f"<{_small(box.rows[0].text)}>"
+        attributes["label"] = f"<{_small(box.rows[0].text)}>"
     elif box.shape in (Shape.INPUT, Shape.OUTPUT):
-        words |= _terminal(box)
+        attributes |= _terminal(box)
     elif mark := sign(box):
-        words |= _circle(mark, box.look)
+        attributes |= _circle(mark, box.look)
     else:
-        words["label"] = f"<{_table(box)}>"
-    return f"{box.key} [{_words(words)}]"
+        attributes["label"] = f"<{_table(box)}>"
+    return f"{box.key} [{_attributes(attributes)}]"
 
 
 def _terminal(box: Box) -> dict[str, str]:
-    """A dark box with the name and the shape; white for what exists in training mode only."""
+    """A dark box with name and shape; white if it exists only in training mode."""
     plain = box.look is Look.PLAIN
     return {
         "label": f"<<B>{escape(box.title.name)}</B> {escape(box.rows[0].text)}>",
@@ -166,7 +166,7 @@ def _circle(mark: str, look: Look) -> dict[str, str]:
 
 
 def _small(text: str) -> str:
-    """Grey words on an arrow."""
+    """A small grey label on an arrow."""
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD>'
         f'<FONT POINT-SIZE="8" COLOR="{GREY}">{escape(text)}</FONT></TD></TR></TABLE>'
@@ -202,7 +202,7 @@ def _row(row: Row, unused: bool) -> str:
 
 
 def _title(title: Title, size: int = 9, *, leads: bool = True) -> str:
-    """A title in one line; a block's name is bold where it stands for a name."""
+    """A title on one line; the name of the block is bold if there is no other name."""
     parts = [f"<B>{escape(title.name)}</B>"] if title.name else []
     if title.block:
         block = escape(title.block)
@@ -213,18 +213,20 @@ def _title(title: Title, size: int = 9, *, leads: bool = True) -> str:
 
 
 def _arrow(arrow: Arrow) -> str:
-    words = {}
+    attributes = {}
     if arrow.look is not Look.PLAIN:
-        words["style"] = "dashed"
+        attributes["style"] = "dashed"
     if arrow.main:
-        words["weight"] = "4"
+        attributes["weight"] = "4"
     if arrow.head.startswith((Shape.FORK, Shape.LABEL)):
-        words["dir"] = "none"
-    return f"{arrow.tail} -> {arrow.head} [{_words(words)}]" if words else f"{arrow.tail} -> {arrow.head}"
+        attributes["dir"] = "none"
+    return (
+        f"{arrow.tail} -> {arrow.head} [{_attributes(attributes)}]" if attributes else f"{arrow.tail} -> {arrow.head}"
+    )
 
 
-def _words(words: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in words.items())
+def _attributes(attributes: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in attributes.items())
 
 
 def _quoted(text: str) -> str:
@@ -232,6 +234,6 @@ def _quoted(text: str) -> str:
 
 
 def _inner(text: str) -> str:
-    """Text inside DOT's quotes: Graphviz reads escapes like \\N and entities like &lt; there."""
+    """Text for DOT's quotes, in which Graphviz interprets escapes like \\N and entities like &lt;."""
     text = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return text.replace("\n", "\\n")

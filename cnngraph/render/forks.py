@@ -1,4 +1,4 @@
-"""Forks: a tensor that several boxes of a frame read enters the frame once and parts inside."""
+"""Forks: a tensor that several boxes of a frame read enters the frame as one arrow, which splits inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Row, Shape
 
 
 def frames_of(members: Sequence[Box | Frame]) -> dict[str, tuple[str, ...]]:
-    """By box the keys of the frames around it, from the outermost."""
+    """The keys of the frames around each box, outermost first."""
     found: dict[str, tuple[str, ...]] = {}
     waiting: list[tuple[Box | Frame, tuple[str, ...]]] = [(member, ()) for member in members]
     while waiting:
@@ -22,7 +22,7 @@ def frames_of(members: Sequence[Box | Frame]) -> dict[str, tuple[str, ...]]:
 
 
 def with_forks(picture: Picture) -> Picture:
-    """The picture with a fork at the top of each frame that reads a tensor from outside more than once."""
+    """Add a fork at the top of each frame that reads a tensor from outside more than once."""
     routing = _Routing(frames_of(picture.members))
     tensors: dict[str, list[Arrow]] = {}
     for arrow in picture.arrows:
@@ -37,7 +37,7 @@ def with_forks(picture: Picture) -> Picture:
 def _with(member: Box | Frame, forks: Mapping[str, list[Box]]) -> Box | Frame:
     if isinstance(member, Box):
         return member
-    inner = [_with(each, forks) for each in member.members]
+    inner = [_with(inner, forks) for inner in member.members]
     return replace(member, members=(*forks.get(member.key, ()), *inner))
 
 
@@ -54,7 +54,7 @@ class _Routing:
         self.count = 0
 
     def route(self, tail: str, around: tuple[str, ...], arrows: Sequence[Arrow]) -> None:
-        """Lay the arrows of one tensor from a box or fork; those into one frame share their way as far as it."""
+        """Add the arrows of one tensor from a box or fork; those into the same frame share one arrow up to it."""
         groups: dict[str, list[Arrow]] = {}
         for arrow in arrows:
             groups.setdefault(self._next(around, arrow.head), []).append(arrow)
@@ -70,7 +70,7 @@ class _Routing:
             self.route(fork, inside, group)
 
     def _end(self, tail: str, arrow: Arrow) -> None:
-        """The last part of the way; what the tensor is to the op stands just before it."""
+        """Add the last segment of an arrow, with the role of the tensor just before the op."""
         if arrow.role:
             role = self._add(Shape.LABEL, self.frames[arrow.head], [arrow], arrow.role)
             self.arrows.append(replace(arrow, tail=tail, head=role))
@@ -78,7 +78,7 @@ class _Routing:
         self.arrows.append(replace(arrow, tail=tail))
 
     def label(self, arrows: Sequence[Arrow]) -> str:
-        """Where the way of a tensor begins: its box, or its shape in words below it."""
+        """The tail of the arrows of a tensor: its box, or a label with its shape below the box."""
         tail, text = arrows[0].tail, next((arrow.label for arrow in arrows if arrow.label), "")
         if not text:
             return tail
@@ -98,11 +98,11 @@ class _Routing:
         return box.key
 
     def _common(self, arrows: Sequence[Arrow]) -> tuple[str, ...]:
-        """The frames that are around every head."""
+        """The frames around all heads of the arrows."""
         around = [self.frames[arrow.head] for arrow in arrows]
-        return tuple(frame for frame in around[0] if all(frame in each for each in around))
+        return tuple(frame for frame in around[0] if all(frame in frames for frames in around))
 
     def _next(self, around: tuple[str, ...], head: str) -> str:
-        """The outermost frame that an arrow from here enters on its way to a box; none: it enters no frame."""
+        """The outermost frame that an arrow from here to a box enters, or an empty string."""
         outside = [frame for frame in self.frames[head] if frame not in around]
         return outside[0] if outside else ""

@@ -1,4 +1,4 @@
-"""DOT → SVG, PNG and PDF by Graphviz, which pygraphviz brings along."""
+"""Rendering DOT as SVG, PNG and PDF with Graphviz, which is included in pygraphviz."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ DPI = 192
 POINTS = 72  # to an inch
 INSET = 8  # points from a frame's corner to its title
 CLEAR = 4  # points between a title and an arrow
-MOST_FOR_CARE = 400  # boxes of a picture whose titles are placed with care
+MOST_FOR_PLACEMENT = 400  # titles are moved away from arrows in pictures with at most this many boxes
 ATTEMPTS = 4
-SAMPLES = 12  # straight pieces that stand for one Bézier curve
+SAMPLES = 12  # straight segments that approximate one Bézier curve
 
 
 def draw(picture: Picture, format: str, direction: str = "TB") -> bytes:
     """The picture as `svg`, `png` or `pdf`."""
     places: dict[str, TitlePlace] = {}
-    careful = sum(1 for _ in picture.boxes()) <= MOST_FOR_CARE
+    moves_titles = sum(1 for _ in picture.boxes()) <= MOST_FOR_PLACEMENT
     breakable = {frame.key for frame in picture.frames() if can_break(frame.title)}
-    for attempt in range(ATTEMPTS if careful else 0):
+    for attempt in range(ATTEMPTS if moves_titles else 0):
         layout = json.loads(_run(dot(picture, direction, places), "json0"))
         better = _better_places(layout, places, breakable if attempt + 1 < ATTEMPTS else None)
         if not better:
@@ -48,12 +48,12 @@ def _run(text: str, format: str) -> bytes:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Graphviz and its font library write remarks to the process's own stderr, past Python's: they go nowhere."""
+    """Discard warnings that Graphviz and its font library write directly to the stderr of the process."""
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a process may have no stderr
-            kept = os.dup(2)
-            stack.callback(os.close, kept)
-            stack.callback(os.dup2, kept, 2)
+        with contextlib.suppress(OSError):  # the process may have no stderr
+            original = os.dup(2)
+            stack.callback(os.close, original)
+            stack.callback(os.dup2, original, 2)
             os.dup2(stack.enter_context(open(os.devnull, "wb")).fileno(), 2)
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         yield
@@ -62,9 +62,9 @@ def _quiet() -> Iterator[None]:
 def _better_places(
     layout: Mapping[str, Any], places: Mapping[str, TitlePlace], breakable: Collection[str] | None
 ) -> dict[str, TitlePlace]:
-    """New places for the titles that an arrow runs through: the other corner, two lines, or a wider frame.
+    """New places for the titles that an arrow crosses: the other corner, two lines, or a wider frame.
 
-    With `breakable` None the frames stay as they are.
+    If `breakable` is None, only the corner may change.
     """
     curves = [_polyline(arrow["pos"]) for arrow in layout.get("edges", ()) if "pos" in arrow]
     better = {}
@@ -85,7 +85,7 @@ def _better_places(
 
 
 class _Title:
-    """A frame's title in a layout: how wide it is, and the rectangles it may stand in."""
+    """The title of a frame in a layout: its width, and the rectangles in which it can be placed."""
 
     def __init__(self, frame: Mapping[str, Any], now: TitlePlace) -> None:
         self.left, _, self.right, _ = map(float, frame["bb"].split(","))
@@ -94,16 +94,16 @@ class _Title:
         self.bottom, self.top = middle - half, middle + half
 
     def is_crossed(self, at: At, curve: Sequence[tuple[float, float]]) -> bool:
-        """Whether an arrow runs through the title, were it there."""
+        """Whether an arrow would cross the title at this corner."""
         start = self.left + INSET if at is At.LEFT else self.right - INSET - self.width
         end = start + self.width
         return any(start - CLEAR < x < end + CLEAR and self.bottom < y < self.top for x, y in curve)
 
 
 def _polyline(position: str) -> list[tuple[float, float]]:
-    """Points along a curve as Graphviz writes it: `e,x,y` for the arrow's head, then a chain of Bézier curves."""
-    points = [(float(x), float(y)) for x, y in (each.split(",")[-2:] for each in position.split())]
-    ends = [each for each in position.split() if each[0] in "es"]
+    """Points along a curve in Graphviz's notation: `e,x,y` for the arrowhead, then a chain of Bézier curves."""
+    points = [(float(x), float(y)) for x, y in (point.split(",")[-2:] for point in position.split())]
+    ends = [point for point in position.split() if point[0] in "es"]
     chain = points[len(ends) :]
     found = []
     for first in range(0, len(chain) - 3, 3):

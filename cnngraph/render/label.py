@@ -1,4 +1,4 @@
-"""The short words of a drawing: `conv 3×3, 64, /2` for an operation, `1.2 M` for a count."""
+"""The labels of a drawing, such as `conv 3×3, 64, /2` for an operation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.text import one_line
 
 MAX_LABEL = 60
-MOST_SHAPES = 4  # of one value, of which more are not all said
-LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # said first, in this order
-BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # said without their names
-ALWAYS = frozenset({"p"})  # said even where it is the default
-SILENT = frozenset(  # true of a network, but not what a figure says; the tip has them
+MOST_SHAPES = 4  # of one value; more are abbreviated
+LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
+BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # shown without their names
+ALWAYS = frozenset({"p"})  # shown even if it is the default
+SILENT = frozenset(  # details that are shown only in the tooltip
     {
         "padding",
         "output_padding",
@@ -33,13 +33,13 @@ SILENT = frozenset(  # true of a network, but not what a figure says; the tip ha
 
 
 def clean(text: str, limit: int = MAX_LABEL) -> str:
-    """The text on one line, escaped where it is invisible, cut to a bearable length."""
+    """The text on one line, with invisible characters escaped, truncated to a limit."""
     text = one_line(text.strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def words_of(operation: Op) -> dict[str, object]:
-    """The words that differ from their defaults, in the order the op declares them."""
+def changed_parameters(operation: Op) -> dict[str, object]:
+    """The parameters that differ from their defaults, in the order of the op's definition."""
     declared = fields_of(type(operation))
     return {
         name: getattr(operation, name)
@@ -49,7 +49,7 @@ def words_of(operation: Op) -> dict[str, object]:
 
 
 def op_label(operation: Op, inputs: tuple[TensorType, ...] = ()) -> str:
-    """The op's name and the words that matter: `conv 7×7, 64, /2`, `dropout 0.5`, `max pool 3×3, /2`."""
+    """The name of the op and its important parameters: `conv 7×7, 64, /2`, `dropout 0.5`, `max pool 3×3, /2`."""
     declared = fields_of(type(operation))
     values = {name: getattr(operation, name) for name in declared}
     order = [name for name in LEADING if name in declared] + [name for name in declared if name not in LEADING]
@@ -57,20 +57,20 @@ def op_label(operation: Op, inputs: tuple[TensorType, ...] = ()) -> str:
     if _is_depthwise(values, inputs):
         name = f"depthwise {name}"
         order.remove("groups")
-    for word in order:
-        if word not in SILENT and (part := _part(declared[word], values)):
+    for parameter in order:
+        if parameter not in SILENT and (part := _parameter_label(declared[parameter], values)):
             parts.append(part)
     return clean(" ".join([name, ", ".join(parts)]))
 
 
-def tip_words(operation: Op) -> str:
-    """The op with all its words that differ from their defaults, as YAML writes them."""
-    words = ", ".join(f"{name}: {show_value(value)}" for name, value in words_of(operation).items())
-    return clean(f"{operation.name} {{{words}}}" if words else operation.name, 200)
+def tip_label(operation: Op) -> str:
+    """The op with all parameters that differ from their defaults, as YAML."""
+    parameters = ", ".join(f"{name}: {show_value(value)}" for name, value in changed_parameters(operation).items())
+    return clean(f"{operation.name} {{{parameters}}}" if parameters else operation.name, 200)
 
 
 def shapes_label(shapes: Iterable[str]) -> str:
-    """The shapes of a value's parts, each once: `16×32×32, 32×16×16`; of many the first and the last."""
+    """The distinct shapes of the tensors of a value: `16×32×32, 32×16×16`; of many, the first and the last."""
     texts = list(dict.fromkeys(shapes))
     return ", ".join(texts if len(texts) <= MOST_SHAPES else [texts[0], "…", texts[-1]])
 
@@ -79,8 +79,8 @@ def _is_depthwise(values: Mapping[str, object], inputs: tuple[TensorType, ...]) 
     return {"groups", "kernel"} <= values.keys() and bool(inputs) and values["groups"] == inputs[0].channels > 1
 
 
-def _part(field: Field, values: Mapping[str, object]) -> str:
-    """What the label says of one word; an empty text for nothing."""
+def _parameter_label(field: Field, values: Mapping[str, object]) -> str:
+    """The label of one parameter, or an empty string."""
     value = values[field.name]
     if field.name == "stride" and "kernel" in values:
         value = values["kernel"] if value is None else value
@@ -102,10 +102,10 @@ def _part(field: Field, values: Mapping[str, object]) -> str:
             return name if value else f"no {name}"
         case _, str():
             return value.replace("_", " ")
-        case word, (int() | float() | tuple()) if word in BARE:
+        case parameter, (int() | float() | tuple()) if parameter in BARE:
             return _number(value)
-        case word, (int() | float() | tuple()) if word.endswith("factor"):
-            return f"{'/' if word.startswith('down') else '×'}{_sizes(value)}"
+        case parameter, (int() | float() | tuple()) if parameter.endswith("factor"):
+            return f"{'/' if parameter.startswith('down') else '×'}{_sizes(value)}"
         case _, (int() | float() | tuple()):
             return _counted(name, value)
         case _:
@@ -113,14 +113,14 @@ def _part(field: Field, values: Mapping[str, object]) -> str:
 
 
 def _counted(name: str, value: object) -> str:
-    """`32 groups` of `num_groups: 32`, else the name and the value."""
+    """`32 groups` for `num_groups: 32`, otherwise the name and the value."""
     if not name.startswith("num "):
         return f"{name} {_sizes(value)}"
     return f"{_number(value)} {name[4:].removesuffix('s') if value == 1 else name[4:]}"
 
 
 def _sizes(value: object, *, square: bool = False) -> str:
-    """`3×3` for a size in two directions; where they are equal and `square` is not asked for, `3`."""
+    """`3×3` for a pair of sizes; `3` if they are equal and `square` is false."""
     if not isinstance(value, tuple | list):
         return _number(value)
     if not square and len(set(value)) == 1:

@@ -1,4 +1,4 @@
-"""Picture → Mermaid, which GitHub, GitLab and many editors draw inside Markdown."""
+"""Writing a picture as Mermaid, which GitHub, GitLab and many editors render in Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cnngraph.render.colours import FILLS, FRAME_FILLS, FRAME_LINE, INK, LINE, PALE, TERMINAL, edge, fill
 from cnngraph.render.picture import Arrow, Box, Frame, Look, Picture, Shape, Title, sign
 
-MAIN = ("conv", "linear")  # kinds that give a box of several operations its colour
+MAIN = ("conv", "linear")  # kinds that determine the colour of a box with several operations
 SAFE = re.compile(r"[^\w .,:·×−…/+()=→-]")
 
 
@@ -51,13 +51,13 @@ def _class(box: Box) -> str:
         kind = "terminal"
     else:
         kinds = [row.kind for row in box.rows]
-        kind = next((each for each in kinds if each in MAIN), kinds[0])
+        kind = next((candidate for candidate in kinds if candidate in MAIN), kinds[0])
         kind = kind if kind in FILLS else "other"
     return kind if box.look is Look.PLAIN else box.look
 
 
 def _classes(picture: Picture) -> Iterator[str]:
-    """The colours of the classes that occur."""
+    """The styles of the classes in use."""
     for name in sorted({_class(box) for box in picture.boxes()}):
         match name:
             case "terminal":
@@ -72,7 +72,7 @@ def _classes(picture: Picture) -> Iterator[str]:
 
 def _title(title: Title) -> str:
     parts = [f"<b>{_text(title.name)}</b>"] if title.name else []
-    parts += [_text(each) for each in (title.block, title.count, title.note) if each]
+    parts += [_text(text) for text in (title.block, title.count, title.note) if text]
     return " ".join(parts)
 
 
@@ -83,5 +83,5 @@ def _arrow(arrow: Arrow) -> str:
 
 
 def _text(text: str) -> str:
-    """Text inside Mermaid's quotes: whatever could mean something there goes by its number."""
+    """Text for Mermaid's quotes: special characters become numeric entities."""
     return SAFE.sub(lambda found: f"#{ord(found[0])};", text)

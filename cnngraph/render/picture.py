@@ -1,4 +1,4 @@
-"""The picture of a network before any layout: boxes, frames and arrows, the same for every format."""
+"""The picture of a network before layout: boxes, frames and arrows, the same for all formats."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from enum import StrEnum
 
 
 class Shape(StrEnum):
-    """What a box stands for, which decides how it is drawn."""
+    """What a box represents, which determines how it is drawn."""
 
     OPS = "ops"  # one operation, or a chain of them in rows
     SCOPE = "scope"  # a block or repeat that is not opened
     JOIN = "join"  # an implicit concat of a dense block: a small circle
-    LABEL = "label"  # the shape of a tensor, on its way
-    FORK = "fork"  # where one tensor that enters a frame goes several ways
+    LABEL = "label"  # the shape of a tensor, on an arrow
+    FORK = "fork"  # the point at which a tensor that enters a frame splits into several arrows
     INPUT = "input"
     OUTPUT = "output"
 
 
 class Look(StrEnum):
-    """Whether a part runs always, in training mode only, or never."""
+    """Whether a box or frame runs always, only in training mode, or never."""
 
     PLAIN = "plain"
     TRAINING = "training"
@@ -29,7 +29,7 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation inside a box: `conv 3×3, 64, /2`, coloured by the op's kind. `note` stands beside it in grey."""
+    """One operation in a box: `conv 3×3, 64, /2`, coloured by the kind of the op. `note` follows in grey."""
 
     text: str
     kind: str
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """The name of a box or frame, the block it is a use of, how many equal ones it stands for, and a note."""
+    """The name of a box or frame, the block it is a use of, how many equal ones it represents, and a note."""
 
     name: str = ""
     block: str = ""
@@ -48,7 +48,7 @@ class Title:
 
     @property
     def count(self) -> str:
-        """`×6` where the box or frame stands for several, else an empty text."""
+        """`×6` if the box or frame represents several, otherwise an empty string."""
         if self.times == 1:
             return ""
         return f"×{self.times} in parallel" if self.parallel else f"×{self.times}"
@@ -59,7 +59,7 @@ class Title:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box. `key` is unique and safe in every format; `tip` are the facts a reader sees on pointing at it."""
+    """One box. `key` is unique and safe in every format; `tip` is the tooltip."""
 
     key: str
     shape: Shape
@@ -82,10 +82,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A tensor on its way; arrows of one `tensor` carry the same.
+    """An arrow from a box to another; arrows with the same `tensor` carry the same tensor.
 
-    `label` is its shape, where the picture says it, `role` what it is to an op whose inputs differ in meaning.
-    `main`: along the flow, not beside it.
+    `label` is the shape, if it is shown. `role` is the name of the input, for ops whose inputs differ in meaning.
+    `main` arrows follow the main flow, others run beside it.
     """
 
     tail: str
@@ -99,7 +99,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole drawing. Members and arrows stand in order of execution."""
+    """A complete drawing. Members and arrows are in order of execution."""
 
     name: str
     members: tuple[Box | Frame, ...]
@@ -126,7 +126,7 @@ SIGNS = {"add": "+", "sub": "−", "mul": "×"}
 
 
 def sign(box: Box) -> str:
-    """What stands in the circle of a sum, product or implicit concat; an empty text for what is a box."""
+    """The sign in the circle of a sum, product or implicit concat; an empty string if it is drawn as a box."""
     if box.shape is Shape.JOIN:
         return "c"
     return SIGNS.get(box.rows[0].text, "") if len(box.rows) == 1 and not box.title else ""

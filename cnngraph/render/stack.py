@@ -1,4 +1,4 @@
-"""Which operations share a box: `conv, batch_norm, relu` and the like, one after the other and read by nobody else."""
+"""Operations that share a box: chains such as `conv, batch_norm, relu` whose inner tensors are not read elsewhere."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from cnngraph.render.tree import Group, Tree
 
-FOLLOWERS = frozenset({"norm", "activation", "dropout"})  # kinds that share the box of what they follow …
-LED_TO = frozenset({"conv", "linear"})  # … or, where they come first in their chain, of what follows them
+FOLLOWERS = frozenset({"norm", "activation", "dropout"})  # kinds that share the box of the operation before them …
+LED_TO = frozenset({"conv", "linear"})  # … or, at the start of a chain, that of one of these kinds after them
 MOST_ROWS = 6
 
 
 def stacks(group: Group, tree: Tree) -> list[tuple[int, ...]]:
-    """The operations that stand directly in a group, those of one box together."""
+    """The operations directly in a group, grouped by box."""
     here = [member for member in group.members if isinstance(member, int)]
     after = {node: reader for node in here if (reader := _sole_reader(node, tree)) is not None}
     inside = set(here)
@@ -30,14 +30,14 @@ def stacks(group: Group, tree: Tree) -> list[tuple[int, ...]]:
 
 
 def is_one_stack(group: Group, tree: Tree) -> bool:
-    """Whether all that stands in a group fits one box."""
+    """Whether all operations of a group share one box."""
     while len(group.members) == 1 and isinstance(group.members[0], Group):
         group = group.members[0]
     return all(isinstance(member, int) for member in group.members) and len(stacks(group, tree)) == 1
 
 
 def _sole_reader(node: int, tree: Tree) -> int | None:
-    """The one node that reads this one and nothing else, where both may share a box."""
+    """The only reader of a node, if it reads nothing else and both can share a box."""
     readers = tree.readers[node]
     if len(readers) != 1 or readers[0] < 0:
         return None
@@ -49,14 +49,14 @@ def _sole_reader(node: int, tree: Tree) -> int | None:
 
 
 def _cut(chain: Sequence[int], tree: Tree) -> Iterator[tuple[int, ...]]:
-    """A chain in boxes: each begins with a main operation, or ends with one where the chain begins with a follower."""
+    """Split a chain into boxes that start with a main operation, or end with one if a follower starts the chain."""
     nodes = [tree.graph.nodes[node] for node in chain]
     kinds = ["activation" if node.op == "identity" else node.operation.kind for node in nodes]
     leads = kinds[0] in FOLLOWERS and any(kind in LED_TO for kind in kinds)
     box: list[int] = []
-    for place, (node, kind) in enumerate(zip(chain, kinds, strict=True)):
+    for position, (node, kind) in enumerate(zip(chain, kinds, strict=True)):
         if leads:
-            ended = bool(box) and kinds[place - 1] not in FOLLOWERS
+            ended = bool(box) and kinds[position - 1] not in FOLLOWERS
             apart = kind not in FOLLOWERS and kind not in LED_TO
         else:
             ended, apart = bool(box) and kind not in FOLLOWERS, False

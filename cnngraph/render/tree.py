@@ -1,4 +1,4 @@
-"""The module tree as a drawing sees it: containers gone, dense blocks as ladders, equal rounds folded into one."""
+"""The module tree for drawing: without containers, with dense blocks as ladders, and equal iterations folded."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
 from cnngraph.ops.op import Op
 
-READS_OUTSIDE = -1  # a reader that is no node: the network's output
+READS_OUTSIDE = -1  # a reader that is not a node: an output of the network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """A scope with what stands in it, in order of execution; `times` > 1: it stands for that many equal ones."""
+    """A scope with its members in order of execution; it represents `times` equal scopes."""
 
     scope: Scope
     level: int
@@ -26,7 +26,7 @@ class Group:
     parallel: bool = False
 
     def indices(self) -> list[int]:
-        """Every node inside, in order of execution, except those that folding hid."""
+        """All nodes inside, in order of execution, except those hidden by folding."""
         found: list[int] = []
         waiting: list[Group | int] = [self]
         while waiting:
@@ -40,10 +40,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """The groups of a graph and its wires as they are drawn.
+    """The groups of a graph and its connections as they are drawn.
 
-    `reads` are each node's input tensors, `joins` the implicit concats, `stand_in` the drawn node for each that
-    folding hid, `copies` all nodes that a drawn one stands for.
+    `reads` are the input tensors of each node, `joins` the implicit concats, `stand_in` the drawn node for each node
+    hidden by folding, `copies` all nodes that a drawn one represents.
     """
 
     graph: Graph
@@ -65,7 +65,7 @@ class Tree:
 
 
 def grow(graph: Graph, *, fold: bool) -> Tree:
-    """The tree of a graph; with `fold`, runs of equal rounds become one."""
+    """The tree of a graph; with `fold`, runs of equal iterations become one."""
     joins = frozenset(_joins(graph))
     reads = _ladders(graph, joins)
     readers: list[list[int]] = [[] for _ in graph.nodes]
@@ -76,7 +76,7 @@ def grow(graph: Graph, *, fold: bool) -> Tree:
     for ref in graph.outputs.values():
         if ref.node >= 0:
             readers[ref.node].append(READS_OUTSIDE)
-    frozen = tuple(tuple(each) for each in readers)
+    frozen = tuple(tuple(indices) for indices in readers)
     root = _with_strays(_group(graph.root, 0), len(graph.nodes))
     tree = Tree(graph, root, reads, frozen, joins, {}, {})
     return _Folding(tree).run() if fold else tree
@@ -91,7 +91,7 @@ def _groups(root: Group) -> Iterator[Group]:
 
 
 def _joins(graph: Graph) -> Iterator[int]:
-    """The concats that no author wrote: what `carry: concat` puts between rounds (nobody may call a node `in`)."""
+    """The implicit concats that `carry: concat` inserts between iterations (a node cannot be named `in`)."""
     repeats = {scope.path for scope in graph.scopes() if scope.kind == "repeat"}
     grown: dict[Ref, tuple[Ref, ...]] = {}
     for index, node in enumerate(graph.nodes):
@@ -106,7 +106,7 @@ def _joins(graph: Graph) -> Iterator[int]:
 
 
 def _ladders(graph: Graph, joins: frozenset[int]) -> tuple[tuple[Ref, ...], ...]:
-    """What each node reads; a join reads the join before it and what is new, which is the same concat."""
+    """The inputs of each node; a join reads the previous join and the new tensors, which is equivalent."""
     reads = [() if node.unused else node.reads for node in graph.nodes]
     last: dict[Ref, int] = {}
     for index in sorted(joins):
@@ -125,18 +125,18 @@ def _group(scope: Scope, level: int) -> Group:
 
 
 def _with_strays(root: Group, count: int) -> Group:
-    """The root with the nodes that stand in no scope: a wrong spec's scopes that failed half-way have some."""
+    """The root with the nodes that are in no scope, which exist if a scope of an invalid spec failed half-way."""
     strays = set(range(count)).difference(root.indices())
     return replace(root, members=tuple(sorted([*root.members, *strays], key=_start))) if strays else root
 
 
 def _start(member: Group | int) -> int:
-    """Where a member begins to run."""
+    """The index of the first node of a member."""
     return member if isinstance(member, int) else min(member.indices())
 
 
 def _members(scope: Scope, level: int) -> Iterator[Group | int]:
-    """A scope's children; those of a container stand in the scope around it, an empty scope nowhere."""
+    """The children of a scope; those of containers are included, empty scopes are left out."""
     for child in scope.children:
         if isinstance(child, int):
             yield child
@@ -150,7 +150,7 @@ def _members(scope: Scope, level: int) -> Iterator[Group | int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Unit:
-    """One round: its group, and in a dense block the join after it. `slots` are the tensors from outside."""
+    """One iteration: its group, and in a dense block the join after it. `slots` are its inputs from outside."""
 
     group: Group
     join: int | None
@@ -160,17 +160,17 @@ class _Unit:
     signature: object
 
     def merged(self, times: int, parallel: bool) -> Group:
-        """The group that stands for a run of units."""
+        """The group that represents a run of units."""
         members = self.group.members if self.join is None else (*self.group.members, self.join)
         return replace(self.group, members=members, times=times, parallel=parallel)
 
 
 class _Folding:
-    """Folds a tree from the root down, so that what is hidden need not be looked into."""
+    """Folds a tree from the root down, so that hidden groups need not be visited."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.words = [_words(node.operation) for node in tree.graph.nodes]
+        self.parameters = [_parameters(node.operation) for node in tree.graph.nodes]
         self.stand_in: dict[int, int] = {}
 
     def run(self) -> Tree:
@@ -180,7 +180,7 @@ class _Folding:
         for node, shown in sorted(drawn.items()):
             copies.setdefault(shown, [shown]).append(node)
         return replace(
-            self.tree, root=root, stand_in=drawn, copies={node: tuple(each) for node, each in copies.items()}
+            self.tree, root=root, stand_in=drawn, copies={node: tuple(indices) for node, indices in copies.items()}
         )
 
     def _resolve(self, node: int) -> int:
@@ -189,7 +189,7 @@ class _Folding:
         return node
 
     def _fold(self, group: Group) -> Group:
-        """Runs of equal neighbours as one, then the same inside each that is left."""
+        """Merge runs of equal neighbours, then fold the inside of each remaining group."""
         members: list[Group | int] = []
         for run in self._runs(group):
             if isinstance(run, int):
@@ -209,7 +209,7 @@ class _Folding:
         return first.merged(len(run), parallel)
 
     def _runs(self, group: Group) -> Iterator[list[_Unit] | int]:
-        """The members of a group, equal units that follow on each other in the same way as one list."""
+        """The members of a group, with runs of equal units that are connected in the same way as lists."""
         run: list[_Unit] = []
         step: object = None
         for unit in self._units(group):
@@ -252,7 +252,7 @@ class _Folding:
             for ref in self.tree.reads[node]:
                 place = inside.get(ref.node)
                 wires.append((place, ref.part) if place is not None else (-1, slots.setdefault(ref, len(slots))))
-            facts.append((self._name(node, group, join), self.words[node], tuple(wires), *self._flags(node)))
+            facts.append((self._name(node, group, join), self.parameters[node], tuple(wires), *self._flags(node)))
         value = (Ref(join),) if join is not None else group.scope.value
         ends = tuple((inside.get(ref.node, -1), ref.part) for ref in value)
         signature = (stem(group.scope.name), group.scope.block, join is None, ends, tuple(facts))
@@ -267,7 +267,7 @@ class _Folding:
         return facts.shares, facts.training_only, facts.unused, len(facts.types)
 
     def _step(self, one: _Unit, two: _Unit) -> object:
-        """How the second unit follows on the first, or None where they are not equal or others look inside."""
+        """How two units are connected, or None if they are not equal or other nodes read their inner tensors."""
         if one.signature != two.signature or len(one.slots) != len(two.slots):
             return None
         step: list[int] = []
@@ -282,8 +282,8 @@ class _Folding:
         return tuple(step)
 
 
-def _words(operation: Op) -> tuple[object, ...]:
-    """What must be equal for two operations to be drawn as one. Drop rates may grow from round to round."""
+def _parameters(operation: Op) -> tuple[object, ...]:
+    """What must be equal for two operations to be drawn as one. Drop rates may differ between iterations."""
     cls = type(operation)
     return (cls, *[repr(getattr(operation, name)) for name in _compared(cls)])
 
@@ -294,5 +294,5 @@ def _compared(cls: type[Op]) -> tuple[str, ...]:
 
 
 def stem(name: str) -> str:
-    """A name without the number at its end; of a place in a list nothing is left."""
+    """A name without the number at its end; an empty string for an index."""
     return re.sub("[0-9]+$", "", name)

@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 import cnngraph
-from cnngraph.recipe import Recipe
 from cnngraph.train.data.images import Part, Parts
-from cnngraph.train.data.named import EMBEDDED
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.named import read_named
 
 SPEC = """
 cnngraph: 1
@@ -29,20 +27,17 @@ def tenth(part: Part | None) -> Part | None:
     return replace(part, indices=part.indices[::10]) if part else None
 
 
-def some(recipe: Recipe, *arguments: Any) -> Parts:
-    """A tenth of each split of the digits; of other data all images."""
-    parts = load_parts(recipe, *arguments)
-    if recipe.data.name != EMBEDDED:
-        return parts
-    train = tenth(parts.train)
-    assert train
-    return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))
-
-
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("cnngraph.train.run", "cnngraph.runs.evaluated"):
-        monkeypatch.setattr(import_module(module), "load_parts", some)
+    """A tenth of the digits."""
+
+    def read(*arguments: Any) -> Parts:
+        parts = read_named(*arguments)
+        train = tenth(parts.train)
+        assert train
+        return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))
+
+    monkeypatch.setattr(import_module("cnngraph.train.data.open"), "read_named", read)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_an_unknown_param_names_those_that_there_are(spec: str) -> None:
     with pytest.raises(cnngraph.SpecError) as raised:
         cnngraph.load(spec, clases=3)
     assert "classes" in str(raised.value)
-    with pytest.raises(TypeError, match="classes: a spec consists of numbers, strings, lists and mappings, not object"):
+    with pytest.raises(TypeError, match=r"classes: .* not object"):
         cnngraph.load(spec, classes=object())
 
 
@@ -58,12 +58,12 @@ def test_a_graph_is_one_line(spec: str) -> None:
 
 
 def test_plugins_bring_ops(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("more_ops.py").write_text(PLUGIN, encoding="utf-8")
+    Path("api_ops.py").write_text(PLUGIN, encoding="utf-8")
     monkeypatch.syspath_prepend(Path.cwd())
     text = "{cnngraph: 1, input: [1, 2, 2], nodes: [shrink]}"
     Path("net.yaml").write_text(text, encoding="utf-8")
     assert not cnngraph.check("net.yaml").ok
-    for plugins in ("more_ops", ["more_ops"]):
+    for plugins in ("api_ops", ["api_ops"]):
         assert [node.op for node in cnngraph.load("net.yaml", plugins=plugins).nodes] == ["shrink"]
 
 

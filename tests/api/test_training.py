@@ -87,10 +87,10 @@ def test_what_is_wrong_is_an_error_before_anything_is_written(spec: str) -> None
     more: dict[str, Any]
     for more, message in (
         ({"recipe": {"data": "digits", "epoch": 1}}, "E602"),
-        ({"changes": {"optimiser.lr": 1}}, "did you mean optimizer"),
+        ({"changes": {"optimiser.lr": 1}}, "did you mean `optimizer`"),
         ({"params": {"clases": 3}}, "classes"),
         ({"params": {"classes": 3}}, "E611"),
-        ({"recipe": "digit"}, "did you mean digits"),
+        ({"recipe": "digit"}, "did you mean `?digits"),
     ):
         with pytest.raises(cnngraph.SpecError, match=message):
             cnngraph.train(spec, **more)

@@ -1,4 +1,4 @@
-"""Checkpoints as training scripts and tools write them: read by their contents, without running code of theirs."""
+"""Checkpoints as training scripts and tools write them: recognised by content and read without executing code."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def code_of(*arguments: str) -> int:
 
 
 def counted(state: State) -> dict[str, Any]:
-    """The weights with the counters that thop leaves among them."""
+    """The weights with the counters that thop adds."""
     layers = dict.fromkeys(key.rpartition(".")[0] for key in state)
     extra = {f"{each}.{name}": torch.zeros(1) for each in layers for name in ("total_ops", "total_params")}
     return {**state, **extra, "total_ops": torch.zeros(1), "total_params": torch.zeros(1)}
 
 
 class Settings:
-    """A class of a user's own, which no reader may load."""
+    """A user-defined class, which must not be loaded."""
 
     def __init__(self) -> None:
         self.lr = 0.1
@@ -92,7 +92,7 @@ WRITTEN: dict[str, Callable[[nn.Module, State], object]] = {
 
 @pytest.mark.parametrize("ending", [".pth", ".pth.tar", ".pkl", ""])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_checkpoint_fits_whatever_is_beside_its_weights(name: str, ending: str, spec: Path) -> None:
+def test_a_checkpoint_fits_whatever_else_it_contains(name: str, ending: str, spec: Path) -> None:
     model = cnngraph.build(spec)
     state = model.state_dict()
     path = Path(f"{name}{ending}".replace(" ", "_"))
@@ -103,8 +103,8 @@ def test_a_checkpoint_fits_whatever_is_beside_its_weights(name: str, ending: str
     assert code_of("weights", str(spec), str(path)) == 0
 
 
-def test_nothing_of_a_stranger_is_loaded(spec: Path, tmp_path: Path) -> None:
-    """Objects are left out by name: neither their class nor their __reduce__ runs."""
+def test_no_code_of_a_checkpoint_is_executed(spec: Path, tmp_path: Path) -> None:
+    """Objects are skipped: neither their class nor their __reduce__ runs."""
     marker = tmp_path / "ran"
 
     class Hostile:
@@ -123,17 +123,17 @@ def test_nothing_of_a_stranger_is_loaded(spec: Path, tmp_path: Path) -> None:
         assert not marker.exists()
 
 
-REFUSED: dict[str, tuple[Callable[[], object], str, str]] = {
+REJECTED: dict[str, tuple[Callable[[], object], str, str]] = {
     "module": (lambda: nn.Sequential(nn.ReLU()), "a pickled torch.nn.modules.container.Sequential", "state_dict"),
-    "numpy": (lambda: {"w": np.ones((2, 2))}, "holds NumPy arrays", "torch.from_numpy"),
-    "tensor": (lambda: torch.zeros(3), "it holds a single tensor", ""),
-    "nothing": (lambda: {"epoch": 3, "note": "x"}, "it holds 'epoch', 'note'", ""),
+    "numpy": (lambda: {"w": np.ones((2, 2))}, "contains NumPy arrays", "torch.from_numpy"),
+    "tensor": (lambda: torch.zeros(3), "contains no weights, but a single tensor", ""),
+    "nothing": (lambda: {"epoch": 3, "note": "x"}, "contains no weights, but 'epoch', 'note'", ""),
     "two_tables": (
         lambda: {"generator": {"w": torch.zeros(2, 2)}, "critic": {"w": torch.zeros(2, 2), "b": torch.zeros(2)}},
-        "holds several tables of weights: 'generator' (1 tensors), 'critic' (2 tensors)",
+        "contains several sets of weights: 'generator' (1 tensors), 'critic' (2 tensors)",
         "['generator']",
     ),
-    "sparse": (lambda: {"w": torch.eye(3).to_sparse()}, "w in refused.pth is a sparse tensor", "dense"),
+    "sparse": (lambda: {"w": torch.eye(3).to_sparse()}, "`w` in refused.pth cannot be a weight", "dense"),
     "compressed": (lambda: {"w": torch.eye(3).to_sparse_csr()}, "is a sparse tensor", "dense"),
     "nested": (lambda: {"w": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, "a nested tensor", "dense"),
     "meta": (lambda: {"w": torch.zeros(2, device="meta")}, "on the meta device", "dense"),
@@ -150,9 +150,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str, str]] = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_holds_no_plain_weights_is_called_what_it_is(name: str, spec: Path) -> None:
-    make, message, help = REFUSED[name]
+@pytest.mark.parametrize("name", REJECTED)
+def test_content_that_cannot_be_weights_is_named(name: str, spec: Path) -> None:
+    make, message, help = REJECTED[name]
     try:
         torch.save(make(), "refused.pth")
     except (NotImplementedError, RuntimeError, AttributeError):
@@ -165,11 +165,11 @@ def test_what_holds_no_plain_weights_is_called_what_it_is(name: str, spec: Path)
     assert help in (found.help or "")
 
 
-def test_a_program_is_not_taken_for_weights(spec: Path) -> None:
+def test_a_program_is_not_mistaken_for_weights(spec: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(nn.Sequential(nn.ReLU())), "script.pt")
-    with pytest.raises(SpecError, match="is a TorchScript archive"):
+    with pytest.raises(SpecError, match="it is a TorchScript archive"):
         read_weights("script.pt")
 
 
@@ -200,7 +200,7 @@ def mangled(state: State, how: str) -> State:
 
 @pytest.mark.parametrize("extra", [{}, {"head_of_another.weight": torch.zeros(7, 7)}], ids=["", "and more"])
 @pytest.mark.parametrize("how", ["prefix", "one_layer", "all_layers"])
-def test_exit_code_text_and_json_agree_before_and_after_the_renames(
+def test_exit_code_text_and_json_agree_before_and_after_renames(
     how: str, extra: State, spec: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = cnngraph.build(spec).state_dict()
@@ -221,6 +221,6 @@ def test_exit_code_text_and_json_agree_before_and_after_the_renames(
     assert cnngraph.load_weights(cnngraph.build(spec), "ours.safetensors").ok
 
 
-def test_safetensors_are_known_by_their_contents(spec: Path) -> None:
+def test_safetensors_are_recognised_by_content(spec: Path) -> None:
     save_file(cnngraph.build(spec).state_dict(), "weights.bin")
     assert cnngraph.load_weights(cnngraph.build(spec), "weights.bin").ok

@@ -1,4 +1,4 @@
-"""Initial weights: PyTorch's own, then the last rule that fits."""
+"""Initial weights: PyTorch's defaults, then the last matching rule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NODES = """
     """
 
 
-def test_the_last_rule_that_fits_sets_a_module() -> None:
+def test_the_last_matching_rule_applies() -> None:
     model = built(f"""{NODES}
     init:
       - {{match: batch_norm, weight: 0.5, bias: 0.25}}
@@ -38,11 +38,11 @@ def test_the_last_rule_that_fits_sets_a_module() -> None:
     assert model.stem.weight.unique().tolist() == [0]
     assert model.stem.bias.unique().tolist() == [3]
     assert model.stage[1].bn3.weight.unique().tolist() == [0]
-    assert model.stage[1].bn3.bias.unique().tolist() == [0], "the other rule does not add to it"
-    assert model.gamma.unique().tolist() == [0.25], "a free parameter is no module"
+    assert model.stage[1].bn3.bias.unique().tolist() == [0], "the other matching rule does not apply"
+    assert model.gamma.unique().tolist() == [0.25], "free parameters match no rule"
 
 
-def test_rules_draw_in_the_order_of_modules() -> None:
+def test_random_values_are_drawn_in_module_order() -> None:
     rules = """
     init:
       - {match: conv, weight: {kaiming_normal: {mode: fan_out, nonlinearity: relu}}}
@@ -61,9 +61,9 @@ def test_rules_draw_in_the_order_of_modules() -> None:
         assert torch.equal(one, other), key
 
 
-def test_a_function_that_refuses_a_shape_is_told() -> None:
+def test_a_function_that_rejects_a_shape() -> None:
     rule = InitRule("batch_norm", {"weight": InitCall("kaiming_normal", {})})
-    with pytest.raises(SpecError, match=r"E703.*batch_norm cannot fill bn\.weight \(8\) by kaiming_normal"):
+    with pytest.raises(SpecError, match=r"E703.*`batch_norm` cannot fill `bn\.weight` \(8\) with `kaiming_normal`"):
         lower(replace(graph_of(NODES), init=(rule,)))
 
 
@@ -97,7 +97,7 @@ VALUES = ("weight: 2", "bias: 3", "weight: {normal: {std: 2}}", "weight: 7, bias
 
 
 def some_scope(random: Random, depth: int = 0) -> str:
-    """Nodes that are called as parameters, variables and functions are, one reading the other."""
+    """A chain of nodes that are named like parameters, variables and functions."""
     nodes, above = [], "in" if depth else "first"
     for name in random.sample(NAMES, random.randint(1, 3)):
         kind = random.choice(("parameter", "mapping", "list", "repeat", "leaf", "leaf"))
@@ -117,7 +117,7 @@ def some_scope(random: Random, depth: int = 0) -> str:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_source_and_module_agree_whatever_the_nodes_are_called(seed: int) -> None:
+def test_source_and_module_agree_for_confusing_names(seed: int) -> None:
     random = Random(seed)
     rules = ", ".join(
         f"{{match: {random.choice(RULES)}, {random.choice(VALUES)}}}" for _ in range(random.randint(1, 3))
@@ -136,7 +136,7 @@ def test_source_and_module_agree_whatever_the_nodes_are_called(seed: int) -> Non
 
 
 @pytest.mark.parametrize("child", ["[batch_norm, sigmoid]", "{op: parameter, shape: [4, 1, 1], init: 5}"])
-def test_a_node_called_weight_is_no_parameter_of_its_scope(child: str) -> None:
+def test_a_node_called_weight_is_not_a_parameter_of_its_scope(child: str) -> None:
     graph = graph_of(f"""
     nodes:
       a: {{op: conv, out: 4, kernel: 1}}

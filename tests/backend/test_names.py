@@ -1,4 +1,4 @@
-"""Names that a node cannot have, against the modules of the installed PyTorch."""
+"""Reserved names of nodes, compared with the attributes of modules in the installed PyTorch."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def test_every_attribute_of_a_module_is_reserved() -> None:
 
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED_NAMES), *keyword.kwlist, "_modules", "__dict__"])
-def test_no_node_has_such_a_name(name: str) -> None:
+def test_reserved_names_are_rejected(name: str) -> None:
     assert name_problem(name)

@@ -1,4 +1,4 @@
-"""Weights that torchvision publishes, taken from files in the tests: nothing is downloaded."""
+"""Weights published by torchvision, served from local files: nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which torchvision keeps what it downloads."""
+    """The folder to which torchvision downloads."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     return tmp_path / "torch" / "hub" / "checkpoints"
 
@@ -38,7 +38,7 @@ def zeros(graph: Graph) -> dict[str, Tensor]:
 
 
 def publish(path: Path, weights: dict[str, Tensor], chosen: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a file what torchvision's address leads to; its name has a part of its SHA-256, as published ones do."""
+    """Serve a file at torchvision's URL; like published files it has a prefix of its SHA-256 in its name."""
     torch.save(weights, path)
     file = path.with_name(f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth")
     path.rename(file)
@@ -52,7 +52,7 @@ def file(squeezenet: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("given", ["torchvision", "torchvision:IMAGENET1K_V1"])
-def test_they_are_downloaded_once(squeezenet: Graph, file: Path, hub: Path, given: str) -> None:
+def test_weights_are_downloaded_once(squeezenet: Graph, file: Path, hub: Path, given: str) -> None:
     opened = open_weights(given, base_names(squeezenet))
     assert opened.name == "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     assert opened.path == hub / file.name
@@ -61,7 +61,7 @@ def test_they_are_downloaded_once(squeezenet: Graph, file: Path, hub: Path, give
     assert open_weights(given, base_names(squeezenet)).shapes == opened.shapes
 
 
-def test_a_spec_of_another_name_takes_those_of_what_it_extends(squeezenet: Graph, file: Path, tmp_path: Path) -> None:
+def test_a_spec_can_use_the_weights_of_a_spec_that_it_extends(squeezenet: Graph, file: Path, tmp_path: Path) -> None:
     base = network("squeezenet1_1")
     (tmp_path / "squeezenet1_1.yaml").write_text(f"cnngraph: 1\nextends: {base.parent.name}/{base.name}\n")
     (tmp_path / "mine.yaml").write_text("cnngraph: 1\nextends: squeezenet1_1.yaml\nparams: {classes: 4}\n")
@@ -72,7 +72,7 @@ def test_a_spec_of_another_name_takes_those_of_what_it_extends(squeezenet: Graph
     assert cnngraph.load_weights(model, "torchvision").fresh_layers == ["classifier.1"]
 
 
-def test_a_broken_download_leaves_nothing(squeezenet: Graph, file: Path, hub: Path) -> None:
+def test_a_broken_download_leaves_no_file(squeezenet: Graph, file: Path, hub: Path) -> None:
     file.write_bytes(b"something else")
     with pytest.raises(
         SpecError, match=r"cannot download SqueezeNet1_1_Weights\.IMAGENET1K_V1: invalid hash"
@@ -82,39 +82,43 @@ def test_a_broken_download_leaves_nothing(squeezenet: Graph, file: Path, hub: Pa
     assert list(hub.iterdir()) == []
 
 
-def test_a_damaged_file_is_removed_by_hand(squeezenet: Graph, file: Path, hub: Path) -> None:
+def test_a_damaged_file_must_be_deleted(squeezenet: Graph, file: Path, hub: Path) -> None:
     open_weights("torchvision", ["squeezenet1_1"])
     (hub / file.name).write_bytes(b"half of it")
     with pytest.raises(SpecError, match=r"SqueezeNet1_1_Weights\.IMAGENET1K_V1") as caught:
         open_weights("torchvision", ["squeezenet1_1"])
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.help) == ("E704", f"remove {hub / file.name}, and it is downloaded again")
+    assert (diagnostic.code, diagnostic.help) == ("E704", f"delete {hub / file.name} to download it again")
 
 
-def test_without_a_network_it_is_said_what_can_be_done(file: Path, hub: Path) -> None:
+def test_a_failed_download_explains_how_to_do_it_by_hand(file: Path, hub: Path) -> None:
     file.unlink()
     with pytest.raises(SpecError, match="cannot download SqueezeNet1_1_Weights") as caught:
         open_weights("torchvision", ["squeezenet1_1"])
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E705"
-    assert diagnostic.help == f"is there a network? {file.as_uri()} can be put to {hub / file.name} by hand"
+    assert diagnostic.help == f"are you online? otherwise download {file.as_uri()} to {hub / file.name} by hand"
 
 
 @pytest.mark.parametrize(
     ("given", "name", "message"),
     [
-        ("torchvision", "resnet_18", r"torchvision has no network resnet_18\n  help: did you mean `resnet18`\?"),
-        ("torchvision", "mine", r"torchvision has no network mine\n  help: a spec of another name takes them"),
-        ("torchvision:V7", "resnet18", r"no weights V7 of resnet18\n  help: there are IMAGENET1K_V1, DEFAULT$"),
+        ("torchvision", "resnet_18", r"torchvision has no network `resnet_18`\n  help: did you mean `resnet18`\?"),
+        ("torchvision", "mine", r"torchvision has no network `mine`\n  help: a spec can use the weights"),
+        (
+            "torchvision:V7",
+            "resnet18",
+            r"no weights `V7` for `resnet18`\n  help: choose one of IMAGENET1K_V1, DEFAULT$",
+        ),
     ],
 )
-def test_what_is_not_published(given: str, name: str, message: str) -> None:
+def test_weights_that_are_not_published(given: str, name: str, message: str) -> None:
     with pytest.raises(SpecError, match=message) as caught:
         open_weights(given, [name])
     assert caught.value.diagnostics[0].code == "E705"
 
 
-def test_densenet_is_published_by_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_densenet_is_published_with_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = cnngraph.load(network("densenet121"))
     old = {
         key.replace(".norm1.", ".norm.1.").replace(".conv1.", ".conv.1.").replace(".norm2.", ".norm.2."): each
@@ -129,9 +133,7 @@ def test_densenet_is_published_by_other_names(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("googlenet", models.GoogLeNet_Weights.IMAGENET1K_V1)])
-def test_auxiliary_heads_are_published_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, chosen: Any
-) -> None:
+def test_weights_of_auxiliary_heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, chosen: Any) -> None:
     graph = cnngraph.load(network(name))
     publish(tmp_path / "weights.pth", zeros(graph), chosen, monkeypatch)
     opened = open_weights("torchvision", base_names(graph))
@@ -145,13 +147,13 @@ def test_auxiliary_heads_are_published_too(
     assert {each.partition(".")[0] for each in report.left_out} == {"aux1", "aux2"}
 
 
-def test_what_published_weights_expect_are_params(squeezenet: Graph) -> None:
+def test_expected_params_exist(squeezenet: Graph) -> None:
     for name, expected in published.EXPECTED.items():
         assert set(expected) <= set(cnngraph.load(network(name)).params)
 
 
 class Shapes(WeightsFile):
-    """Weights that are all shape."""
+    """A weights file that has only shapes."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
         super().__init__(Path("shapes"), "shapes", shapes)
@@ -181,7 +183,7 @@ class Shapes(WeightsFile):
         ("vgg11_bn", ["classifier.6"]),
     ],
 )
-def test_with_other_classes_all_but_the_classifier_fits(name: str, classifiers: list[str]) -> None:
+def test_with_another_number_of_classes_everything_but_the_classifier_fits(name: str, classifiers: list[str]) -> None:
     weights = Shapes(cnngraph.load(network(name)).state)
     report = check_weights(weights, cnngraph.load(network(name), classes=10))
     assert (report.ok, report.fresh_layers) == (True, classifiers)

@@ -163,7 +163,7 @@ def test_many_equal_parts_are_a_loop() -> None:
 def test_rules_of_initialisation_are_a_function() -> None:
     assert """
 def init_weights(model: nn.Module) -> None:
-    \"\"\"The weights that training starts from.\"\"\"
+    \"\"\"Initialise the weights.\"\"\"
     for name, module in model.named_modules():
         if name == "fc":
             nn.init.normal_(module.weight, std=0.01)

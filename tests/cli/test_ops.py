@@ -45,7 +45,7 @@ def test_the_manual_of_an_op(cli: Cli, name: str) -> None:
 def test_ops_that_are_not_there(cli: Cli) -> None:
     for name, meant in (
         ("Conv2d", "it is called conv here"),
-        ("max_pol", "did you mean max_pool?"),
+        ("max_pol", "did you mean `max_pool`?"),
         ("xyzzy", "lists"),
     ):
         ran = cli("ops", "relu", name)
@@ -128,7 +128,7 @@ def test_blocks_are_listed(cli: Cli) -> None:
     ]
     ran = cli("list", "--blocks", "squeze_excite")
     assert (ran.code, ran.out) == (1, "")
-    assert "did you mean squeeze_excite?" in ran.err
+    assert "did you mean `squeeze_excite`?" in ran.err
 
 
 def test_the_name_of_a_library_leads_to_it(cli: Cli) -> None:

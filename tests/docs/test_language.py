@@ -21,7 +21,7 @@ from cnngraph.language.expressions.grammar import MAX_DEPTH, MAX_LENGTH
 from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
 from cnngraph.lint.run import Lint
 from cnngraph.ops import op as ops
-from cnngraph.ops.reshape import MAX_PARTS
+from cnngraph.ops.reshape import MAX_TENSORS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
 from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, outcome, whole
@@ -148,7 +148,7 @@ BOUNDS: dict[str, int] = {
     "stars in the old name of a rename": parse.MAX_STARS,
     "uses of blocks within each other": budget.MAX_NESTING,
     "numbers in one tensor": ops.MAX_ELEMENTS,
-    "parts of a tensor": MAX_PARTS,
+    "parts of a tensor": MAX_TENSORS,
     "bytes in a file": document.LIMITS.bytes,
     "levels of YAML": yaml_text.MAX_NESTING,
     "values in a file": document.LIMITS.values,

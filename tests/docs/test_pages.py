@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,14 @@ def test_a_page_is_true(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     run = Run(Page(DOCS / name), capsys, bool(request.config.getoption("--refresh-golden")))
-    for example in run.page.examples():
-        run.step(example)
+    known = set(sys.modules)
+    try:
+        for example in run.page.examples():
+            run.step(example)
+    finally:
+        for module in set(sys.modules) - known:  # those of the page's own files
+            if str(getattr(sys.modules[module], "__file__", None)).startswith(str(tmp_path)):
+                del sys.modules[module]
 
 
 MARKDOWN = sorted(path for path in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")])

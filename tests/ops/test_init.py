@@ -1,4 +1,4 @@
-"""Initial values: every function of torch.nn.init that is offered takes what it is said to take."""
+"""Initial values: the functions of torch.nn.init accept the arguments and shapes that we say they do."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def call(name: str) -> InitCall:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_arguments_are_pytorchs(name: str) -> None:
+def test_arguments_and_defaults_are_those_of_pytorch(name: str) -> None:
     theirs = inspect.signature(getattr(torch.nn.init, f"{name}_")).parameters
-    for argument, each in FUNCTIONS[name].items():
+    for argument, field in FUNCTIONS[name].items():
         default = theirs[argument].default
-        assert each.default == (REQUIRED if default is inspect.Parameter.empty else default)
+        assert field.default == (REQUIRED if default is inspect.Parameter.empty else default)
     assert {*FUNCTIONS[name], "tensor", "generator"} >= set(theirs)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_shapes_are_refused_as_pytorch_does(name: str, shape: tuple[int, ...]) -> None:
+def test_shapes_are_rejected_as_by_pytorch(name: str, shape: tuple[int, ...]) -> None:
     made = call(name)
     try:
         getattr(torch.nn.init, f"{name}_")(torch.empty(shape), **made.kwargs)
@@ -68,23 +68,23 @@ def test_values(value: Any, wanted: Any) -> None:
         ("kaiming", "must be a number or a function", None),
         ({"kaiming_normal_": {}}, "must be a number or a function", "did you mean `kaiming_normal`?"),
         ({"normal": {}, "zeros": {}}, "must be a number or a function", None),
-        ({"normal": {"sdt": 1}}, "gives normal sdt, which it does not take", "did you mean `std`?"),
-        ({"normal": {"std": -1}}, "is wrong: normal's std must be a number of at least 0", None),
-        ({"normal": 0.02}, "gives normal 0.02, but its arguments go by name", "{normal: {mean: …}}"),
-        ({"trunc_normal": {"std": 0}}, "is wrong: trunc_normal's std must be a number above 0", None),
-        ({"uniform": {"a": 2}}, "is wrong: uniform's a is above its b", None),
-        ({"sparse": {}}, "is wrong: sparse needs sparsity", None),
-        ("constant", "is wrong: constant needs val", None),
+        ({"normal": {"sdt": 1}}, "is invalid: `normal` has no argument `sdt`", "did you mean `std`?"),
+        ({"normal": {"std": -1}}, "is invalid: `std` of `normal` must be a number of at least 0", None),
+        ({"normal": 0.02}, "must give `normal` its arguments by name, got `0.02`", "write `{normal: {mean: …}}`"),
+        ({"trunc_normal": {"std": 0}}, "is invalid: `std` of `trunc_normal` must be a number above 0", None),
+        ({"uniform": {"a": 2}}, "is invalid: `a` of `uniform` is greater than `b`", None),
+        ({"sparse": {}}, "is invalid: `sparse` needs `sparsity`", None),
+        ("constant", "is invalid: `constant` needs `val`", None),
         ([1], "must be a number or a function", None),
         (True, "must be a number or a function", None),
         (None, "must be a number or a function", None),
     ],
 )
-def test_mistakes(value: Any, message: str, help: str | None) -> None:
+def test_errors(value: Any, message: str, help: str | None) -> None:
     with pytest.raises(FieldError) as caught:
         read_init(value)
     assert caught.value.message.startswith(message)
     assert help is None or caught.value.help == help
-    if "above its b" not in message:  # a schema compares no values
+    if "is greater than" not in message:  # a schema cannot compare values
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(value, init_schema())

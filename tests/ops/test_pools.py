@@ -109,4 +109,4 @@ def test_adaptive_pools(name: str) -> None:
 def test_a_window_that_steps_over_the_map_is_refused(words: dict[str, Any], sizes: tuple[int, int, int]) -> None:
     with pytest.raises(OpError) as error:
         infer_types(make_op(builtin_ops()["max_pool"], words), (TensorType.map(*sizes),))
-    assert (error.value.code, error.value.word) == ("E205", "padding")
+    assert (error.value.code, error.value.parameter) == ("E205", "padding")

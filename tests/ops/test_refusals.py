@@ -1,4 +1,4 @@
-"""What PyTorch refuses is refused before it, with a code and the word at fault; the rest runs."""
+"""What PyTorch rejects is rejected at shape inference, with a code and the parameter at fault."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.ops.support import make_function, make_inputs
 
 MAP = (4, 8, 6)
 
-# op, words, input shapes, code, word
-BOTH_REFUSE: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str | None]] = [
+# op, parameters, input shapes, code, parameter at fault
+BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str | None]] = [
     ("conv", {"out": 8, "kernel": 3, "groups": 3}, (MAP,), "E208", "groups"),
     ("conv", {"out": 6, "kernel": 3, "groups": 4}, (MAP,), "E208", "groups"),
     ("conv", {"out": 8, "kernel": 9}, (MAP,), "E204", "kernel"),
@@ -81,7 +81,7 @@ BOTH_REFUSE: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, s
     ("parameter", {"shape": [3, 4, 1], "init": {"sparse": {"sparsity": 0.1}}}, (), "E205", "init"),
 ]
 
-# What PyTorch would run, though hardly as it was meant.
+# What PyTorch would run, but probably not as intended.
 STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str, ...], str]] = [
     ("linear", {"out": 8}, (MAP,), (), "E211"),
     ("linear", {"out": 8}, ((4, 1, 1),), (), "E211"),
@@ -118,25 +118,25 @@ STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str
 ]
 
 
-@pytest.mark.parametrize(("name", "words", "shapes", "code", "word"), BOTH_REFUSE)
-def test_pytorch_refuses_too(
+@pytest.mark.parametrize(("name", "words", "shapes", "code", "word"), BOTH_REJECT)
+def test_pytorch_rejects_it_too(
     name: str, words: dict[str, Any], shapes: tuple[tuple[int, ...], ...], code: str, word: str | None
 ) -> None:
     op = make_op(builtin_ops()[name], words)
     types = Example({}, shapes, ()).types()
     with pytest.raises(OpError) as caught:
         infer_types(op, types)
-    assert (caught.value.code, caught.value.word) == (code, word)
+    assert (caught.value.code, caught.value.parameter) == (code, word)
     try:
         function = make_function(op, types)
-    except (RuntimeError, ValueError, OpError):  # refused when made, or not even to be described
+    except (RuntimeError, ValueError, OpError):  # rejected when it is built, or cannot be described at all
         return
     with pytest.raises((RuntimeError, ValueError, IndexError)):
         function(*make_inputs(types))
 
 
 @pytest.mark.parametrize(("name", "words", "shapes", "axes", "code"), STRICTER)
-def test_the_language_is_stricter(
+def test_stricter_than_pytorch(
     name: str, words: dict[str, Any], shapes: tuple[tuple[int, ...], ...], axes: tuple[str, ...], code: str
 ) -> None:
     op = make_op(builtin_ops()[name], words)
@@ -145,67 +145,65 @@ def test_the_language_is_stricter(
     assert caught.value.code == code
 
 
-def test_a_free_parameter_is_no_image() -> None:
+def test_most_ops_reject_a_free_parameter() -> None:
     (parameter,) = Example({}, (MAP,), (), free=(0,)).types()
     for name, words in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
         with pytest.raises(OpError) as caught:
             infer_types(make_op(builtin_ops()[name], words), (parameter,))
         assert caught.value.code == "E212"
-    with pytest.raises(OpError):  # one axis more than the image: it would meet the batch
+    with pytest.raises(OpError):  # one more axis than the image: it would align with the batch
         infer_types(make_op(builtin_ops()["mul"], {}), Example({}, ((4,), (2, 4)), (), free=(1,)).types())
 
 
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("conv", {"kernel": 3}, "conv needs out"),
-        ("conv", {"out": 8, "kernel": 3, "kernal": 3}, "conv has no word kernal"),
-        ("conv", {"out": 8.0, "kernel": 3}, "out must be an integer"),
-        ("conv", {"out": 8, "kernel": 0}, "kernel must be an integer of at least 1, or [height, width], got `0`"),
-        ("conv", {"out": 8, "kernel": [3, 3, 3]}, "kernel must be"),
-        ("conv", {"out": 8, "kernel": 3, "padding": "halve"}, "padding must be"),
-        ("conv", {"out": True, "kernel": 3}, "out must be"),
-        ("max_pool", {"kernel": 3, "padding": "same"}, "padding must be"),
-        ("batch_norm", {"eps": 0}, "eps must be a number above 0, got 0"),
-        ("batch_norm", {"eps": float("nan")}, "eps must be"),
-        ("batch_norm", {"eps": 10**400}, "eps must be"),
-        ("scale", {"factor": float("inf")}, "factor must be a number, or a list"),
-        ("dropout", {"p": 1.5}, "p must be a number from 0 to 1, got `1.5`"),
-        ("softmax", {"dim": 0}, "dim must be"),
-        ("concat", {"dim": "chanels"}, "dim must be"),
-        ("adaptive_avg_pool", {"output": [1, 2, 3]}, "output must be"),
-        ("adaptive_avg_pool", {"output": "big"}, "output must be"),
-        ("pad", {"padding": [1, 2, 3]}, "padding must be"),
-        ("upsample", {"scale_factor": -1}, "scale_factor must be a number above 0"),
-        ("upsample", {"scale_factor": [1, 2, 3]}, "scale_factor must be"),
-        ("reshape", {"shape": [4, 4], "axes": "CC"}, "axes must name each axis once"),
-        ("reshape", {"shape": [4, 4], "axes": "CX"}, "axes must be"),
+        ("conv", {"kernel": 3}, "`conv` needs `out`"),
+        ("conv", {"out": 8, "kernel": 3, "kernal": 3}, "`conv` has no parameter `kernal`"),
+        ("conv", {"out": 8.0, "kernel": 3}, "`out` must be an integer"),
+        ("conv", {"out": 8, "kernel": 0}, "`kernel` must be an integer of at least 1, or [height, width], got `0`"),
+        ("conv", {"out": 8, "kernel": [3, 3, 3]}, "`kernel` must be"),
+        ("conv", {"out": 8, "kernel": 3, "padding": "halve"}, "`padding` must be"),
+        ("conv", {"out": True, "kernel": 3}, "`out` must be"),
+        ("max_pool", {"kernel": 3, "padding": "same"}, "`padding` must be"),
+        ("batch_norm", {"eps": 0}, "`eps` must be a number above 0, got `0`"),
+        ("batch_norm", {"eps": float("nan")}, "`eps` must be"),
+        ("batch_norm", {"eps": 10**400}, "`eps` must be"),
+        ("scale", {"factor": float("inf")}, "`factor` must be a number, or a list"),
+        ("dropout", {"p": 1.5}, "`p` must be a number from 0 to 1, got `1.5`"),
+        ("softmax", {"dim": 0}, "`dim` must be"),
+        ("concat", {"dim": "chanels"}, "`dim` must be"),
+        ("adaptive_avg_pool", {"output": [1, 2, 3]}, "`output` must be"),
+        ("adaptive_avg_pool", {"output": "big"}, "`output` must be"),
+        ("pad", {"padding": [1, 2, 3]}, "`padding` must be"),
+        ("upsample", {"scale_factor": -1}, "`scale_factor` must be a number above 0"),
+        ("upsample", {"scale_factor": [1, 2, 3]}, "`scale_factor` must be"),
+        ("reshape", {"shape": [4, 4], "axes": "CC"}, "`axes` must name each axis once"),
+        ("reshape", {"shape": [4, 4], "axes": "CX"}, "`axes` must be"),
     ],
 )
-def test_bad_words(name: str, words: dict[str, Any], message: str) -> None:
+def test_invalid_parameters(name: str, words: dict[str, Any], message: str) -> None:
     with pytest.raises(FieldError) as caught:
         make_op(builtin_ops()[name], words)
     assert caught.value.message.startswith(message)
 
 
-def test_messages_say_what_to_do() -> None:
+def test_messages_and_fixes() -> None:
     with pytest.raises(OpError) as caught:
         infer_types(make_op(builtin_ops()["linear"], {"out": 10}), Example({}, (MAP,), ()).types())
-    assert caught.value.message == (
-        "linear acts on the last axis, which must be the channels, got channels×height×width 4×8×6"
-    )
-    assert caught.value.help == "put flatten or global_avg_pool before it"
+    assert caught.value.message == ("`linear` needs the channels as the last axis, got channels×height×width 4×8×6")
+    assert caught.value.help == "insert `flatten` or `global_avg_pool` before it"
     with pytest.raises(OpError) as caught:
         infer_types(make_op(builtin_ops()["conv"], {"out": 1, "kernel": 1}), Example({}, (MAP,), (), ("HWC",)).types())
-    assert caught.value.help == "put {op: permute, dims: [0, 3, 1, 2]} before it"
+    assert caught.value.help == "insert `{op: permute, dims: [0, 3, 1, 2]}` before it"
     with pytest.raises(OpError) as caught:
         infer_types(
             make_op(builtin_ops()["conv"], {"out": 1, "kernel": 3, "dilation": 4}), Example({}, (MAP,), ()).types()
         )
-    assert caught.value.message == "the window 3×3, which spans 9×9 with dilation 4, is larger than the map 8×6"
+    assert caught.value.message == "the kernel 3×3, which spans 9×9 with dilation 4, is larger than the map 8×6"
 
 
-def test_batch_norm_of_a_vector_is_a_matter_of_the_batch() -> None:
+def test_batch_norm_accepts_a_single_position_if_it_keeps_running_estimates() -> None:
     op = make_op(builtin_ops()["batch_norm"], {})
     types = Example({}, ((4, 1, 1),), ()).types()
     infer_types(op, types)

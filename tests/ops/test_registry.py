@@ -17,7 +17,7 @@ from cnngraph.ops.registry import BUILTIN, GROUP, Registry, builtin_ops, find_op
 from tests.library import ROOT
 
 PLUGIN = '''
-"""An op of somebody else's."""
+"""An op of a plugin."""
 from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
@@ -41,7 +41,7 @@ class Shrink(Op):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on Python's path; what is imported from it is forgotten afterwards."""
+    """A folder on Python's path; modules imported from it are unloaded afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
     installed_ops.cache_clear()
@@ -56,7 +56,7 @@ def entry_points(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: points if group == GROUP else [])
 
 
-def test_a_file_of_ops_lists_every_op_that_it_defines() -> None:
+def test_ops_lists_every_op_of_a_module() -> None:
     for path in sorted((ROOT / "cnngraph" / "ops").glob("*.py")):
         module = importlib.import_module(f"cnngraph.ops.{path.stem}")
         defined = [cls for cls in vars(module).values() if isinstance(cls, type) and cls.__module__ == module.__name__]
@@ -65,7 +65,7 @@ def test_a_file_of_ops_lists_every_op_that_it_defines() -> None:
         assert ops <= set(builtin_ops().values()), f"{path.name} is not one of registry.FILES"
 
 
-def test_no_two_ops_have_one_name() -> None:
+def test_op_names_are_unique() -> None:
     assert len(builtin_ops()) == len(BUILTIN)
 
 
@@ -80,7 +80,7 @@ def test_a_plugin_module(folder: Path) -> None:
     assert load_ops(["shrinking", "shrinking"]) == ops
 
 
-def test_a_plugin_says_what_it_exports(folder: Path) -> None:
+def test_a_plugin_exports_the_ops_in_all(folder: Path) -> None:
     (folder / "package").mkdir()
     (folder / "package" / "shrinking.py").write_text(PLUGIN)
     (folder / "package" / "__init__.py").write_text("from package.shrinking import Shrink\n__all__ = ['Shrink']\n")
@@ -90,13 +90,13 @@ def test_a_plugin_says_what_it_exports(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "cannot load plugin broken: ModuleNotFoundError"),
-        ("1 / 0", "cannot load plugin broken: ZeroDivisionError"),
-        ("x = 1", "cannot load plugin broken: it exports no subclass of cnngraph.ops.op.Op"),
-        (PLUGIN.replace('"shrink"', '"relu"'), "cannot load plugin broken: there already is an op relu"),
+        (None, "cannot load the plugin `broken`: ModuleNotFoundError"),
+        ("1 / 0", "cannot load the plugin `broken`: ZeroDivisionError"),
+        ("x = 1", "cannot load the plugin `broken`: it exports no subclass of `cnngraph.ops.op.Op`"),
+        (PLUGIN.replace('"shrink"', '"relu"'), "cannot load the plugin `broken`: another op is already called `relu`"),
     ],
 )
-def test_a_plugin_that_cannot_be_used(folder: Path, text: str | None, message: str) -> None:
+def test_an_unusable_plugin(folder: Path, text: str | None, message: str) -> None:
     if text is not None:
         (folder / "broken.py").write_text(text)
     with pytest.raises(SpecError) as caught:
@@ -117,14 +117,16 @@ def test_installed_packages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert find_op("nothing") is None
 
 
-def test_an_installed_package_that_is_broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_installed_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry_points(monkeypatch, "no_such_module")
     assert find_op("conv") is not None
-    with pytest.raises(SpecError, match=r"cannot load entry point entry0 = no_such_module of the group cnngraph\.ops"):
+    with pytest.raises(
+        SpecError, match=r"cannot load the entry point `entry0 = no_such_module` of the group `cnngraph\.ops`"
+    ):
         find_op("shrink")
 
 
-def test_ops_need_no_pytorch() -> None:
+def test_ops_do_not_import_pytorch() -> None:
     program = (
         "import sys; from cnngraph.ops import registry, manual, schema; registry.find_op('conv')\n"
         "print([name for name in ('torch', 'numpy', 'torchvision') if name in sys.modules])"
@@ -133,7 +135,7 @@ def test_ops_need_no_pytorch() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_names_from_elsewhere_lead_to_one_op() -> None:
+def test_names_from_other_libraries_are_unambiguous() -> None:
     names = [other for op in BUILTIN for other in op.elsewhere]
     assert len(set(names)) == len(names)
     assert not set(names) & {op.name for op in BUILTIN}

@@ -1,4 +1,4 @@
-"""Words for augmentation and evaluation: how they are read, and what does not go together."""
+"""Options for augmentation and evaluation: how they are read, and combinations that are errors."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_short_and_long() -> None:
 
 
 @pytest.mark.parametrize("text", [SHORT, LONG])
-def test_a_recipe_written_reads_as_itself(text: str) -> None:
+def test_writing_and_reading_a_recipe_gives_the_same_recipe(text: str) -> None:
     recipe = good(text)
     table, _ = parse(Source("again.yaml", to_yaml(recipe)))
     assert isinstance(table, Table)
@@ -87,46 +87,51 @@ def test_a_recipe_written_reads_as_itself(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ("augment: {crop: 64, random_resized_crop: 64}", "E605", "has both crop and random_resized_crop"),
-        ("augment: {random_resized_crop: big}", "E603", "augment.random_resized_crop.size must be an integer"),
-        ("augment: {random_resized_crop: {scale: [0.1, 1]}}", "E604", "needs size"),
-        ("augment: {random_resized_crop: {size: 64, scale: [1, 0.1]}}", "E605", "from the least to the greatest"),
+        ("augment: {crop: 64, random_resized_crop: 64}", "E605", "has both `crop` and `random_resized_crop`"),
+        ("augment: {random_resized_crop: big}", "E603", "`augment.random_resized_crop.size` must be an integer"),
+        ("augment: {random_resized_crop: {scale: [0.1, 1]}}", "E604", "needs `size`"),
+        (
+            "augment: {random_resized_crop: {size: 64, scale: [1, 0.1]}}",
+            "E605",
+            "`scale` must be a minimum and a maximum, got 1 and 0.1",
+        ),
         (
             "augment: {random_resized_crop: {size: 64, scale: [1, 2]}}",
             "E603",
-            "scale must be a number above 0 (from 1e-06 to 1), got `2`",
+            "scale` must be a number above 0 (from 1e-06 to 1), got `2`",
         ),
-        ("augment: {random_erasing: 2}", "E603", "augment.random_erasing.p must be a number from 0 to 1"),
+        ("augment: {random_erasing: 2}", "E603", "`augment.random_erasing.p` must be a number from 0 to 1"),
         ("augment: {auto_augment: trivial}", "E603", "must be trivial_augment or rand_augment"),
-        ("augment: {color_jitter: 0.4}", "E603", "augment.color_jitter must be a table"),
-        ("augment: {color_jitter: {hue: 0.6}}", "E603", "hue must be a number from 0 to 0.5"),
-        ("evaluation: {resize: 60, crop: 64}", "E605", "larger than the shorter side, which is resized to 60"),
-        ("evaluation: {crop: 100}", "E605", "evaluation.crop 100×100 is larger than the image, 96×96"),
-        ("evaluation: {resize: 60}", "E604", "evaluation needs crop"),
+        ("augment: {color_jitter: 0.4}", "E603", "`augment.color_jitter` must be a mapping"),
+        ("augment: {color_jitter: {hue: 0.6}}", "E603", "hue` must be a number from 0 to 0.5"),
+        ("evaluation: {resize: 60, crop: 64}", "E605", "`evaluation.crop` 64×64 is larger than `evaluation.resize` 60"),
+        ("evaluation: {crop: 100}", "E605", "`evaluation.crop` 100×100 is larger than the image 96×96"),
+        ("evaluation: {resize: 60}", "E604", "`evaluation` needs `crop`"),
     ],
 )
-def test_what_does_not_go_together(text: str, code: str, message: str) -> None:
+def test_invalid_options(text: str, code: str, message: str) -> None:
     recipe, (found,) = read(text)
     assert recipe is None
     assert found.code == code
     assert message in found.message
 
 
-def test_what_the_network_gets_to_see() -> None:
-    def said(text: str, size: int) -> list[str]:
+def test_the_size_of_the_networks_input() -> None:
+    def reported(text: str, size: int) -> list[str]:
         image, output = {"in": TensorType.map(3, size, size)}, {"fc": TensorType.vector(10)}
-        return [f"{each.code} {each.message}: {each.help}" for each in check_fit(good(text), image, output)]
+        found = check_fit(good(text), image, output)
+        return [f"{diagnostic.code} {diagnostic.message}: {diagnostic.help}" for diagnostic in found]
 
     crop = "augment: {random_resized_crop: 64}\n"
-    assert said(crop, 64) == said("evaluation: {resize: 100, crop: 96}", 96) == []
-    (message,) = said(crop, 96)
-    assert "E610 the network takes images of 3×96×96, STL-10 has 3×64×64" in message
+    assert reported(crop, 64) == reported("evaluation: {resize: 100, crop: 96}", 96) == []
+    (message,) = reported(crop, 96)
+    assert "E610 the network expects 3×96×96 images, but those of STL-10 are 3×64×64" in message
     assert "train.augment.random_resized_crop.size=96" in message
-    (message,) = said(crop + "evaluation: 48", 64)
-    assert "E605 evaluation cuts out 48×48, training 64×64" in message
+    (message,) = reported(crop + "evaluation: 48", 64)
+    assert "E605 images are cropped to 48×48 for evaluation, but to 64×64 for training" in message
 
 
-def test_the_manual_has_a_chapter_for_each_table() -> None:
+def test_the_manual_has_a_section_for_each_mapping() -> None:
     manual = recipe_manual()
     for heading in ("augment.random_resized_crop", "augment.auto_augment: rand_augment", "augment.random_erasing"):
         assert f"### {heading}\n" in manual

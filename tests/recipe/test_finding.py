@@ -1,4 +1,4 @@
-"""The library's recipes, and how recipes are found."""
+"""Bundled recipes, and finding recipes by name or path."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cnngraph.recipe.schedules import Step, rate_factor
 from tests.library import network
 
 
-def test_the_library() -> None:
+def test_bundled_recipes() -> None:
     assert {"cifar", "cifar2", "cifar2_l2", "digits", "mnist", "photos"} <= set(recipe_names())
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_of_the_library_is_right(name: str) -> None:
+def test_bundled_recipes_are_valid(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.about
@@ -56,7 +56,7 @@ def test_recipes_of_residual_networks() -> None:
     ("name", "train"),
     [("resnet_cifar_56", "cifar_resnet"), ("resnet_cifar_110", "cifar_resnet_deep"), ("resnet50", "imagenet")],
 )
-def test_recipes_that_networks_name(name: str, train: str) -> None:
+def test_bundled_networks_name_their_recipes(name: str, train: str) -> None:
     path = network(name)
     spec, _ = load_spec(read_file(path), path.parent)
     assert spec
@@ -67,13 +67,13 @@ def test_recipes_that_networks_name(name: str, train: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "help"),
     [
-        ("mnits", "there is no recipe mnits", "did you mean `mnist`?"),
-        ("x", "there is no recipe x", "a file's name ends in .yaml"),
-        ("../recipes/mnist", "there is no recipe ../recipes/mnist", ""),
-        ("x.yaml", "there is no recipe file x.yaml", ""),
+        ("mnits", "there is no recipe called `mnits`", "did you mean `mnist`?"),
+        ("x", "there is no recipe called `x`", "or the path of a .yaml file"),
+        ("../recipes/mnist", "there is no recipe called `../recipes/mnist`", ""),
+        ("x.yaml", "cannot read x.yaml: there is no such file", ""),
     ],
 )
-def test_recipes_that_are_not_there(name: str, message: str, help: str) -> None:
+def test_missing_recipes(name: str, message: str, help: str) -> None:
     with pytest.raises(SpecError) as caught:
         find_recipe(name)
     (diagnostic,) = caught.value.diagnostics
@@ -81,12 +81,12 @@ def test_recipes_that_are_not_there(name: str, message: str, help: str) -> None:
     assert help in (diagnostic.help or "")
 
 
-def test_a_file_of_ones_own(tmp_path: Path) -> None:
+def test_a_recipe_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("data: digits\nepochs: 2\noptimizer: adam\n")
     assert load_recipe(str(path)).epochs == 2
     path.write_text("- data\n")
-    with pytest.raises(SpecError, match="must be a table"):
+    with pytest.raises(SpecError, match="it must be a mapping"):
         load_recipe(str(path))
     path.write_text("data: digits\nepochs: 2\nepochs: 3\noptimizer: adam\n")
     with pytest.raises(SpecError, match="duplicate key `epochs`"):
@@ -105,7 +105,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         {"augment": {"flop": True}},
     ],
 )
-def test_the_schema_refuses_what_reading_refuses(wrong: dict[str, object]) -> None:
+def test_the_schema_rejects_what_reading_rejects(wrong: dict[str, object]) -> None:
     least = {"data": "digits", "epochs": 1, "optimizer": "adam"}
     jsonschema.validate(least, recipe_schema())
     with pytest.raises(jsonschema.ValidationError):

@@ -1,4 +1,4 @@
-"""What does not fit is said before the first batch."""
+"""Networks and recipes that do not fit the images are reported before the first batch."""
 
 from __future__ import annotations
 
@@ -26,112 +26,112 @@ DIGITS = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam())
 FOLDER = Recipe(data=ImageFolder(), epochs=1, optimizer=Adam())
 
 
-def said(recipe: Recipe, image: TensorType, width: int = 10, **facts: object) -> list[str]:
+def reported(recipe: Recipe, image: TensorType, width: int = 10, **facts: object) -> list[str]:
     found = check_fit(recipe, {"in": image}, {"fc": VECTOR(width)}, **facts)  # type: ignore[arg-type]
-    return [f"{each.code} {each.message}: {each.help}" for each in found]
+    return [f"{diagnostic.code} {diagnostic.message}: {diagnostic.help}" for diagnostic in found]
 
 
-def test_what_fits() -> None:
-    assert said(DIGITS, MAP(1, 28, 28)) == []
-    assert said(FOLDER, MAP(3, 224, 224), 4) == []
-    assert said(FOLDER, MAP(3, 224, 224), 4, shape=(3, 224, 224), classes=4) == []
+def test_networks_that_fit() -> None:
+    assert reported(DIGITS, MAP(1, 28, 28)) == []
+    assert reported(FOLDER, MAP(3, 224, 224), 4) == []
+    assert reported(FOLDER, MAP(3, 224, 224), 4, shape=(3, 224, 224), classes=4) == []
 
 
 def test_sizes() -> None:
-    (message,) = said(DIGITS, MAP(1, 32, 32))
-    assert "E610 the network takes images of 1×32×32, MNIST has 1×28×28" in message
-    assert "--set train.data.resize=32 makes the images fit, --input 1x28x28 the network" in message
+    (message,) = reported(DIGITS, MAP(1, 32, 32))
+    assert "E610 the network expects 1×32×32 images, but those of MNIST are 1×28×28" in message
+    assert "change the images with `--set train.data.resize=32`, or the network with `--input 1x28x28`" in message
     resized = Recipe(data=NamedSet(name="mnist", resize=(32, 32)), epochs=1, optimizer=Adam())
-    assert said(resized, MAP(1, 32, 32)) == []
+    assert reported(resized, MAP(1, 32, 32)) == []
     cropped = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), augment=Augment(crop=(24, 24)))
-    assert said(cropped, MAP(1, 24, 24)) == []
-    assert "train.augment.crop=20" in said(cropped, MAP(1, 20, 20))[0]
+    assert reported(cropped, MAP(1, 24, 24)) == []
+    assert "train.augment.crop=20" in reported(cropped, MAP(1, 20, 20))[0]
 
 
-def test_class_weights_are_as_many_as_the_classes() -> None:
+def test_the_number_of_class_weights_must_be_that_of_classes() -> None:
     weighted = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), loss=Loss(class_weights=(1.0, 2.0)))
-    (message,) = said(weighted, MAP(1, 28, 28))
-    assert message.startswith("E605 loss.class_weights has 2 weights, and MNIST has 10 classes")
+    (message,) = reported(weighted, MAP(1, 28, 28))
+    assert message.startswith("E605 `loss.class_weights` has 2 weights, but MNIST has 10 classes")
     folder = Recipe(data=ImageFolder(), epochs=1, optimizer=Adam(), loss=Loss(class_weights=(1.0, 2.0)))
-    assert said(folder, MAP(3, 8, 8), 2) == []
+    assert reported(folder, MAP(3, 8, 8), 2) == []
 
 
-def test_what_is_wrong_with_the_recipe_is_said_where_its_word_stands() -> None:
+def test_errors_of_the_recipe_are_reported_at_its_key() -> None:
     place, node = (Span(Source(name, ""), 3, 1, 3, 9) for name in ("recipe.yaml", "net.yaml"))
-    words = "loss.class_weights", "loss.auxiliary"
-    for word, loss in zip(words, (Loss(class_weights=(1.0, 2.0)), Loss(auxiliary={"aux": 0.3})), strict=True):
-        recipe = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), loss=loss, places={word: place})
-        for each, wanted in ((recipe, place), (replace(recipe, places={}), None)):
-            (found,) = check_fit(each, {"in": MAP(1, 28, 28)}, {"fc": VECTOR(10)}, span=node)
-            assert found.span == wanted
+    keys = "loss.class_weights", "loss.auxiliary"
+    for key, loss in zip(keys, (Loss(class_weights=(1.0, 2.0)), Loss(auxiliary={"aux": 0.3})), strict=True):
+        located = Recipe(data=NamedSet(name="mnist"), epochs=1, optimizer=Adam(), loss=loss, places={key: place})
+        for recipe, expected in ((located, place), (replace(located, places={}), None)):
+            (found,) = check_fit(recipe, {"in": MAP(1, 28, 28)}, {"fc": VECTOR(10)}, span=node)
+            assert found.span == expected
 
 
 def test_channels() -> None:
-    (message,) = said(DIGITS, MAP(3, 28, 28))
-    assert "takes images of 3×28×28, MNIST has 1×28×28: a network for these images has the input [1, 28, 28]" in message
+    (message,) = reported(DIGITS, MAP(3, 28, 28))
+    assert "expects 3×28×28 images, but those of MNIST are 1×28×28: use a network with `input: [1, 28, 28]`" in message
 
 
 def test_classes() -> None:
-    (message,) = said(DIGITS, MAP(1, 28, 28), 1000)
-    assert "E611 MNIST has 10 classes, but the network's output fc is 1000: --set classes=10" in message
+    (message,) = reported(DIGITS, MAP(1, 28, 28), 1000)
+    assert "E611 MNIST has 10 classes, but the network's output `fc` is 1000: use `--set classes=10`" in message
     two = Recipe(data=NamedSet(name="mnist", classes=("3", "8")), epochs=1, optimizer=Adam())
-    assert said(two, MAP(1, 28, 28), 2) == []
+    assert reported(two, MAP(1, 28, 28), 2) == []
 
 
-def test_all_outputs_are_told_in_one_message() -> None:
+def test_all_wrong_outputs_are_in_one_message() -> None:
     outputs = {"logits": VECTOR(7), "aux": VECTOR(7)}
     place = Span(Source("net.yaml", "fc: linear"), 1, 1, 1, 3)
     (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, outputs, places={"logits": place}, params=["width"])
-    assert found.message == "MNIST has 10 classes, but the network's output logits is 7, and aux is 7"
-    assert (found.span, found.help) == (place, "its last layer needs out: 10")
+    assert found.message == "MNIST has 10 classes, but the network's output `logits` is 7, and `aux` is 7"
+    assert (found.span, found.help) == (place, "give its last layer `out: 10`")
 
 
-def test_an_output_that_nobody_named_has_no_name() -> None:
-    for name, said in (("output", "the network's output is 7"), ("logits", "the network's output logits is 7")):
+def test_the_default_name_of_an_output_is_not_shown() -> None:
+    for name, said in (("output", "the network's output is 7"), ("logits", "the network's output `logits` is 7")):
         (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {name: VECTOR(7)})
         assert found.message == f"MNIST has 10 classes, but {said}"
 
 
-POOL = "add global_avg_pool after it to classify images"
-UNSUPPORTED = "; segmentation (a class for each pixel) is not supported"
-LINEAR = "add flatten and {op: linear, out: 10} after it to classify images"
+POOL = "to classify images, add `global_avg_pool` after it"
+UNSUPPORTED = "; segmentation (one class per pixel) is not supported"
+LINEAR = "to classify images, add `flatten` and `{op: linear, out: 10}` after it"
 
 
 @pytest.mark.parametrize(
     ("output", "params", "help"),
     [
         (MAP(10, 28, 28), {}, POOL + UNSUPPORTED),
-        (MAP(2, 28, 28), {"classes": 2}, f"{POOL}, with --set classes=10{UNSUPPORTED}"),
+        (MAP(2, 28, 28), {"classes": 2}, f"{POOL}, with `--set classes=10`{UNSUPPORTED}"),
         (MAP(10, 28, 28), {"classes": 10}, POOL + UNSUPPORTED),
-        (MAP(20, 28, 28), {"classes": 10}, f"{POOL}, and {{op: linear, out: 10}}{UNSUPPORTED}"),
-        (MAP(3, 28, 28), {}, f"{POOL}, and {{op: linear, out: 10}}{UNSUPPORTED}"),
-        (MAP(10, 1, 1), {}, "add flatten after it"),
-        (MAP(7, 1, 1), {"classes": 7}, "add flatten after it, with --set classes=10"),
+        (MAP(20, 28, 28), {"classes": 10}, f"{POOL}, and `{{op: linear, out: 10}}`{UNSUPPORTED}"),
+        (MAP(3, 28, 28), {}, f"{POOL}, and `{{op: linear, out: 10}}`{UNSUPPORTED}"),
+        (MAP(10, 1, 1), {}, "add `flatten` after it"),
+        (MAP(7, 1, 1), {"classes": 7}, "add `flatten` after it, with `--set classes=10`"),
         (TensorType.of((10, 49)), {}, LINEAR),
         (TensorType.of((10, 4, 5, 6)), {}, LINEAR),
-        (VECTOR(9), {}, "its last layer needs out: 10"),
-        (VECTOR(9), {"classes": 9}, "--set classes=10"),
-        (VECTOR(9), {"num_classes": 9, "width": 9}, "--set num_classes=10"),
-        (VECTOR(20), {"classes": 10}, "its last layer needs out: 10"),
-        (VECTOR(1), {"width": 1}, "its last layer needs out: 10"),
-        (TensorType((10,), ("C",), batched=False), {}, "output a node that reads the input"),
+        (VECTOR(9), {}, "give its last layer `out: 10`"),
+        (VECTOR(9), {"classes": 9}, "use `--set classes=10`"),
+        (VECTOR(9), {"num_classes": 9, "width": 9}, "use `--set num_classes=10`"),
+        (VECTOR(20), {"classes": 10}, "give its last layer `out: 10`"),
+        (VECTOR(1), {"width": 1}, "give its last layer `out: 10`"),
+        (TensorType((10,), ("C",), batched=False), {}, "use the output of a node that depends on the input"),
     ],
 )
-def test_logits_are_a_number_for_each_class(output: TensorType, params: dict[str, int], help: str) -> None:
-    """Following the help never leads to the same error again: a param is named where it sets the length alone."""
+def test_logits_must_have_one_number_per_class(output: TensorType, params: dict[str, int], help: str) -> None:
+    """Following the help never leads to the same error: a param is named only if it alone sets the length."""
     (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {"fc": output}, params=params)
     assert (found.code, found.help) == ("E611", help)
 
 
-def test_maps_are_refused_before_the_classes_are_known() -> None:
+def test_maps_are_rejected_even_if_the_classes_are_unknown() -> None:
     (found,) = check_fit(FOLDER, {"in": MAP(1, 28, 28)}, {"logits": VECTOR(3), "mask": MAP(3, 28, 28)})
     assert (found.code, found.help) == ("E611", POOL + UNSUPPORTED)
     assert found.message == (
-        "training classifies whole images and needs a vector of one number for each class, but the network's output "
-        "mask is 3×28×28: maps are not classified"
+        "an image classifier needs a vector with one number per class as output, but the network's output "
+        "`mask` is 3×28×28, a map"
     )
     (found,) = check_fit(FOLDER, {"in": MAP(1, 28, 28)}, {"logits": VECTOR(3), "mask": MAP(3, 28, 28)}, classes=4)
-    assert "mask is 3×28×28, and logits is 3: maps" in found.message
+    assert "`mask` is 3×28×28, and `logits` is 3, a map" in found.message
 
 
 def norm(*sizes: int) -> Norm:
@@ -141,13 +141,13 @@ def norm(*sizes: int) -> Norm:
 @pytest.mark.parametrize(
     ("batch_size", "images", "sizes", "message"),
     [
-        (1, None, (16,), "batch_size 1 is too small: batch_norm bn reads 16: one value"),
-        (1, 100, (8, 1, 1), "batch_size 1 is too small: batch_norm bn reads 8×1×1"),
-        (1, 100, (8, 1), "batch_size 1 is too small"),
-        (8, 1, (16,), "one training image is too few: batch_norm bn reads 16"),
+        (1, None, (16,), "`batch_size` 1 is too small: batch norm `bn` has one value per channel and image"),
+        (1, 100, (8, 1, 1), "`batch_size` 1 is too small: batch norm `bn` has one value"),
+        (1, 100, (8, 1), "`batch_size` 1 is too small"),
+        (8, 1, (16,), "one training image is too few: batch norm `bn` has one value"),
         (1, 100, (8, 1, 2), None),
         (2, 100, (16,), None),
-        (8, 9, (16,), None),  # the last batch of one is left out
+        (8, 9, (16,), None),  # a last batch of one image is skipped
         (8, 2, (16,), None),
         (8, 1, (8, 3, 3), None),
     ],
@@ -166,7 +166,7 @@ def test_batch_norm_of_a_single_value(
 
 def test_several_inputs() -> None:
     (found,) = check_fit(DIGITS, {"a": MAP(1, 28, 28), "b": MAP(1, 28, 28)}, {"fc": VECTOR(10)})
-    assert (found.code, "this one has 2: a, b" in found.message) == ("E612", True)
+    assert (found.code, "but this one has 2: a, b" in found.message) == ("E612", True)
 
 
 def test_auxiliary_weights_name_outputs() -> None:
@@ -175,11 +175,11 @@ def test_auxiliary_weights_name_outputs() -> None:
     )
     outputs = {"logits": VECTOR(10), "aux1": VECTOR(10), "aux2": VECTOR(10)}
     (found,) = check_fit(recipe, {"in": MAP(1, 28, 28)}, outputs)
-    assert (found.code, found.help) == ("E613", "it has aux1, aux2")
+    assert (found.code, found.help) == ("E613", "its auxiliary outputs are aux1, aux2")
 
 
-def test_a_folder_that_was_looked_into() -> None:
-    assert "E611 the folder has 3 classes" in said(FOLDER, MAP(3, 8, 8), 4, shape=(3, 8, 8), classes=3)[0]
+def test_a_folder_with_known_images() -> None:
+    assert "E611 the folder has 3 classes" in reported(FOLDER, MAP(3, 8, 8), 4, shape=(3, 8, 8), classes=3)[0]
     wrong = Recipe(
         data=ImageFolder(),
         epochs=1,
@@ -187,12 +187,12 @@ def test_a_folder_that_was_looked_into() -> None:
         augment=Augment(crop=(16, 16)),
         normalize=Normalize(mean=(0.5,) * 3, std=(1.0,) * 3),
     )
-    found = said(wrong, MAP(1, 16, 16), 2, shape=(1, 8, 8), classes=2)
+    found = reported(wrong, MAP(1, 16, 16), 2, shape=(1, 8, 8), classes=2)
     assert [each[:4] for each in found] == ["E605", "E605"]
 
 
 TWO_INPUTS = "input: {a: [1, 28, 28], b: [1, 28, 28]}\nnodes: [{op: add, from: [a, b]}, flatten, {op: linear, out: 10}]"
-MISFITS = {  # by the code of the warning: a network, and what its own recipe has beside data, epochs and optimizer
+MISFITS = {  # by the code of the warning: a network, and the keys of its recipe besides data, epochs and optimizer
     "W605": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 10}]", "loss: {class_weights: [1, 2]}"),
     "W610": ("input: [1, 32, 32]\nnodes: [flatten, {op: linear, out: 10}]", ""),
     "W611": ("input: [1, 28, 28]\nnodes: [flatten, {op: linear, out: 7}]", ""),
@@ -203,7 +203,7 @@ MISFITS = {  # by the code of the warning: a network, and what its own recipe ha
 
 
 @pytest.mark.parametrize("code", MISFITS)
-def test_a_misfit_of_a_specs_own_recipe_is_a_warning(code: str, tmp_path: Path) -> None:
+def test_a_spec_that_does_not_fit_its_own_recipe_gets_a_warning(code: str, tmp_path: Path) -> None:
     network, more = MISFITS[code]
     recipe = f"{{data: mnist, epochs: 1, optimizer: {{name: adam}}{', ' * bool(more)}{more}}}"
     (tmp_path / "net.yaml").write_text(f"cnngraph: 1\n{network}\ntrain: {recipe}\n")

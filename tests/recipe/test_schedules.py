@@ -1,4 +1,4 @@
-"""Learning rates, compared with what PyTorch's schedulers make of them where it has the same."""
+"""Learning-rate schedules, compared with PyTorch's schedulers where there are equivalent ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rates_of_pytorch(make: Callable[[torch.optim.Optimizer], Any], count: int) -
 
 
 def rates(schedule: Schedule, warmup: Warmup | None = None) -> list[float]:
-    """The factor at every step."""
+    """The factor of the learning rate at every step."""
     return [rate_factor(schedule, warmup, each / STEPS, EPOCHS, STEPS) for each in range(EPOCHS * STEPS)]
 
 
@@ -53,7 +53,7 @@ def rates(schedule: Schedule, warmup: Warmup | None = None) -> list[float]:
         (Exponential(gamma=0.9), lambda own: lr_scheduler.ExponentialLR(own, 0.9)),
     ],
 )
-def test_by_the_epoch(schedule: Schedule, same: Callable[[torch.optim.Optimizer], Any]) -> None:
+def test_schedules_by_epoch(schedule: Schedule, same: Callable[[torch.optim.Optimizer], Any]) -> None:
     expected = [each for each in rates_of_pytorch(same, EPOCHS) for _ in range(STEPS)]
     assert rates(schedule) == pytest.approx(expected)
 
@@ -65,17 +65,17 @@ def test_by_the_epoch(schedule: Schedule, same: Callable[[torch.optim.Optimizer]
         (Polynomial(power=2), lambda own: lr_scheduler.PolynomialLR(own, EPOCHS * STEPS, 2)),
     ],
 )
-def test_by_the_step(schedule: Schedule, same: Callable[[torch.optim.Optimizer], Any]) -> None:
+def test_schedules_by_step(schedule: Schedule, same: Callable[[torch.optim.Optimizer], Any]) -> None:
     assert rates(schedule) == pytest.approx(rates_of_pytorch(same, EPOCHS * STEPS))
 
 
-def test_what_a_polynomial_leaves() -> None:
+def test_polynomial_with_a_final_rate() -> None:
     assert Polynomial(final=0.2).factor(6, 12) == pytest.approx(0.6)
     assert Polynomial(final=0.2).factor(13, 12) == pytest.approx(0.2)
 
 
-def test_one_cycle_is_that_of_pytorch() -> None:
-    """PyTorch lets the last step reach the end, so that its cycle is one step shorter."""
+def test_one_cycle_equals_that_of_pytorch() -> None:
+    """PyTorch's last step reaches the end, so its cycle is one step shorter."""
     count = 60
 
     def same(own: torch.optim.Optimizer) -> Any:
@@ -94,7 +94,7 @@ def test_one_cycle_is_that_of_pytorch() -> None:
         (Plateau(patience=0, threshold=0.1), [1, 0.95, 0.85, 0.8, 0.7]),
     ],
 )
-def test_plateau_is_that_of_pytorch(plateau: Plateau, losses: Sequence[float]) -> None:
+def test_plateau_equals_that_of_pytorch(plateau: Plateau, losses: Sequence[float]) -> None:
     own = optimizer()
     scheduler = lr_scheduler.ReduceLROnPlateau(
         own,
@@ -109,7 +109,7 @@ def test_plateau_is_that_of_pytorch(plateau: Plateau, losses: Sequence[float]) -
     assert own.param_groups[0]["lr"] < 1
 
 
-def test_warmup_rises_and_the_schedule_follows() -> None:
+def test_the_schedule_follows_the_warmup() -> None:
     found = rates(Cosine(), Warmup(epochs=2, start=0.1))
     assert found[:11] == pytest.approx([0.1 + 0.09 * each for each in range(10)] + [1.0])
     assert found[10:] == pytest.approx([Cosine().factor(each / STEPS, EPOCHS - 2) for each in range(50)])
@@ -117,7 +117,7 @@ def test_warmup_rises_and_the_schedule_follows() -> None:
     assert rates(Constant(), Warmup(steps=7, start=0.1, shape="constant"))[:9] == [0.1] * 7 + [1, 1]
 
 
-def test_steps_are_at_epochs_of_the_run() -> None:
+def test_step_counts_epochs_from_the_start_of_the_run() -> None:
     found = rates(Step(at=(3,)), Warmup(epochs=2))
     assert found[10:15] == [1.0] * 5
     assert found[15] == pytest.approx(0.1)

@@ -103,7 +103,7 @@ def test_a_deep_network_closes_by_itself_and_is_refused_only_where_opened(tmp_pa
     assert monotonic() - start < 20
     wide = graph_of(f"{HEAD}  body: {{repeat: 2000, op: conv, out: $i + 1, kernel: 1}}\n")
     render(wide, tmp_path / "wide.svg")
-    with pytest.raises(SpecError, match="smaller --depth"):
+    with pytest.raises(SpecError, match="smaller `--depth`"):
         render(wide, tmp_path / "wide.svg", depth=2)
 
 

@@ -94,7 +94,7 @@ class Death:
             return counting
 
         if self.within:
-            cnngraph.files._reach_the_disk = dies(cnngraph.files._reach_the_disk, True)
+            cnngraph.files._flush_to_disk = dies(cnngraph.files._flush_to_disk, True)
             os.replace = dies(os.replace, False)
         else:
             os.replace = dies(os.replace, True)

@@ -256,7 +256,7 @@ def test_evaluation_is_resized_by_the_shorter_side_and_cut() -> None:
     ],
 )
 def test_what_is_looked_at(augment: Augment, evaluation: Evaluation | None, look: Evaluation | None) -> None:
-    assert replace(RECIPE, augment=augment, evaluation=evaluation).looked_at == look
+    assert replace(RECIPE, augment=augment, evaluation=evaluation).effective_evaluation == look
 
 
 # Mixed labels.

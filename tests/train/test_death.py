@@ -112,7 +112,7 @@ def test_a_disk_that_is_full_at_any_write(
 ) -> None:
     for number in range(1, WRITES + 2):
         folder, disk = tmp_path / str(number), Disk(number)
-        monkeypatch.setattr("cnngraph.files._reach_the_disk", disk)
+        monkeypatch.setattr("cnngraph.files._flush_to_disk", disk)
         if number > WRITES:
             same_process(folder)
             assert disk.count == WRITES
@@ -149,7 +149,7 @@ def test_a_full_disk_is_told_by_every_writer(
     path, full = tmp_path / "file", tmp_path / ".file.partial"
     path.write_text("before")
     full.symlink_to("/dev/full")
-    monkeypatch.setattr("cnngraph.files._beside", lambda path: full)
+    monkeypatch.setattr("cnngraph.files._temporary", lambda path: full)
     with pytest.raises(WriteError, match="No space left") as caught:
         write(path, {"weights": torch.zeros(100_000)})
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))

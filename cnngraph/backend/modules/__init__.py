@@ -1,1 +1,1 @@
-"""Lowering: a `Graph` becomes a `torch.nn.Module`."""
+"""Lowering of a `Graph` to a `torch.nn.Module`."""

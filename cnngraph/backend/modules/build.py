@@ -1,4 +1,4 @@
-"""From a graph to a network of torch.nn modules."""
+"""Building a network of torch.nn modules from a graph."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cnngraph.graph.graph import Graph
 
 
 def lower(graph: Graph) -> nn.Module:
-    """The network as a torch.nn.Module, with fresh weights.
+    """Build the network as a torch.nn.Module, with initial weights.
 
-    Its modules stand in the hierarchy of the spec and are made in the spec's order, each drawing its weights from
-    PyTorch's generator as in a network written by hand; then the spec's own rules of initialisation are applied.
-    `model.graph` is the graph. Raises SpecError where a rule cannot be applied.
+    Modules have the hierarchy of the spec and are created in its order, drawing their weights from PyTorch's generator
+    as in a network written by hand; then the spec's `init` rules are applied. `model.graph` is the graph. Raises
+    SpecError (E703) if a rule cannot be applied.
     """
     with collector_paused():
         modules = plan(graph)

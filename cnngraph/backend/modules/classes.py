@@ -1,4 +1,4 @@
-"""The source of a class, as it is compiled for a built network and printed for a stand-alone one."""
+"""The source of a class, which is compiled for a built network and printed for a stand-alone file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.backend.modules.plan import Group
 
 
 def class_source(group: Group, constructor: Sequence[str] = (), base: str = "") -> str:
-    """The class of a scope; the lines of its constructor are indented already."""
+    """The class of a scope; the lines of the constructor must already be indented."""
     base = base or ("Numbered" if group.is_numbered else "nn.Module")
     parts = ["\n".join(constructor)] if constructor else []
     parts += [group.forward.source] if group.forward else []
@@ -19,7 +19,7 @@ def class_source(group: Group, constructor: Sequence[str] = (), base: str = "") 
 
 
 def outputs_source(group: Group) -> str:
-    """The class of the named tuple that a network with several outputs returns."""
+    """The named tuple that a network with several outputs returns, or an empty string."""
     if not group.forward or not group.forward.outputs:
         return ""
     fields = [

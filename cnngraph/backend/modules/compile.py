@@ -1,4 +1,4 @@
-"""Classes for generated source: compiled once each, shown by inspect and debuggers, and picklable."""
+"""Classes compiled from generated source: each only once, visible to inspect and debuggers, and picklable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cnngraph.ops.op import Layer
 
 
 class Numbered(nn.Module):
-    """A module with children that go by number: `stage[3]` is the child named "3"."""
+    """A module whose children have numbers as names: `stage[3]` is the child named "3"."""
 
     def __getitem__(self, index: int) -> Any:
         name = str(index)
@@ -29,22 +29,22 @@ class Numbered(nn.Module):
             return self._modules[name]
         if name in self._parameters:
             return self._parameters[name]
-        raise IndexError(f"there is no child {name}")
+        raise IndexError(f"no child is named {name}")
 
 
 def make(layer: Layer) -> Any:
-    """The module (or free parameter) that a layer says."""
+    """The module, or free parameter, that a layer describes."""
     return find(layer.kind)(*layer.args, **layer.kwargs)
 
 
-# The classes and functions of layers.py by name: what ops need and torch.nn lacks.
+# The classes and functions of layers.py, by name.
 OWN_LAYERS: dict[str, Callable[..., Any]] = {
     name: value for name, value in vars(layers).items() if getattr(value, "__module__", None) == layers.__name__
 }
 
 
 def find(kind: str) -> Callable[..., Any]:
-    """The class or function that a `Layer.kind` names: of layers.py, else of torch.nn; a dotted name is a full path."""
+    """The class or function named by `Layer.kind`: in layers.py, or else in torch.nn; a dotted name is a full path."""
     if kind in OWN_LAYERS:
         return OWN_LAYERS[kind]
     module, _, name = kind.rpartition(".")
@@ -53,7 +53,7 @@ def find(kind: str) -> Callable[..., Any]:
 
 
 def name_in_source(kind: str) -> str:
-    """How generated source calls the class: `nn.Conv2d`, or the bare name of one that it defines or imports."""
+    """The class in generated source: `nn.Conv2d`, or a bare name if the source defines or imports it."""
     return kind.rpartition(".")[2] if "." in kind or kind in OWN_LAYERS else f"nn.{kind}"
 
 
@@ -61,9 +61,9 @@ _compiled: weakref.WeakValueDictionary[str, type[nn.Module]] = weakref.WeakValue
 
 
 def compile_class(source: str) -> type[nn.Module]:
-    """The class that a source ends with. Equal sources give the same class as long as it is in use.
+    """Compile the last class of the source. Equal sources return the same class while it is in use.
 
-    Nobody else imports it: a pickle of its modules carries the source along.
+    The class cannot be imported, so a pickle of its instances includes the source.
     """
     known = _compiled.get(source)
     if known is not None:
@@ -73,12 +73,14 @@ def compile_class(source: str) -> type[nn.Module]:
     scope: dict[str, Any] = {"__name__": name, "torch": torch, "nn": nn, "F": F, "Tensor": Tensor}
     scope |= {"NamedTuple": NamedTuple, "Numbered": Numbered}
     exec(compile(source, file, "exec", dont_inherit=True), scope)
-    made: type[nn.Module] = [each for each in scope.values() if isinstance(each, type) and each.__module__ == name][-1]
+    made: type[nn.Module] = [value for value in scope.values() if isinstance(value, type) and value.__module__ == name][
+        -1
+    ]
     made.__reduce_ex__ = _reduce_module  # type: ignore[method-assign, assignment]
     made._source = source  # type: ignore[attr-defined]
     if OUTPUTS in scope:
         scope[OUTPUTS].__reduce__ = lambda outputs: (_outputs, (source, *outputs))
-    # For inspect and debuggers: the lines, and a module that says where they are. It does not keep the class alive.
+    # For inspect and debuggers: the lines, and a module that refers to them without keeping the class alive.
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     stub = ModuleType(name, "A module of a network that cnngraph built.")
     stub.__file__ = file
@@ -94,7 +96,7 @@ def _forget(name: str, file: str) -> None:
 
 
 def _reduce_module(module: nn.Module, protocol: int) -> tuple[Any, ...]:
-    """How a module of a generated class is pickled and copied: by its source, then its state as any module's."""
+    """Pickle or copy an instance of a generated class: by its source and the usual state of a module."""
     _, _, *state = cast(tuple[Any, ...], object.__reduce_ex__(module, max(protocol, 2)))
     return _revive, (vars(type(module))["_source"],), *state
 

@@ -1,4 +1,4 @@
-"""The forward of a frame as Python source that reads as a person would write it."""
+"""The forward method of a frame as Python source, as readable as if written by hand."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
 from cnngraph.graph.nodes import Ref
 
-LINGER = 10  # statements that a tensor which nobody needs any more may live on before it is deleted
-BODY = "y"  # the variable of a residual's body
+LINGER = 10  # a tensor that is no longer needed is deleted if it would survive more statements than this
+BODY = "y"  # the variable of the body of a residual unit
 OUTPUTS = "Outputs"
 NOT_VARIABLES = frozenset(
     {*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "self", "Tensor", "_", OUTPUTS, CHECK_SIZE}
@@ -24,12 +24,12 @@ NOT_VARIABLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """The source of a forward, indented as in a class, and the fields of the named tuple that it may return."""
+    """The source of a forward method, indented as in a class, and the fields of the named tuple that it returns."""
 
     source: str
     outputs: tuple[str, ...] = ()
     optional: frozenset[str] = frozenset()  # fields that are None in eval mode
-    size_check: str = ""  # the source of a function that it calls
+    size_check: str = ""  # the source of the input size check that it calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class _Statement:
     value: str
     targets: tuple[str, ...] = ()
     training_only: bool = False
-    absent: tuple[str, ...] = ()  # variables that are None where it does not run
+    absent: tuple[str, ...] = ()  # variables that are None if it does not run
 
     @property
     def text(self) -> str:
-        if all(each == "_" for each in self.targets):
+        if all(target == "_" for target in self.targets):
             return self.value
         return f"{', '.join(self.targets)} = {self.value}"
 
 
 def write_forward(layout: Layout, frame: Frame) -> Forward:
-    """The forward of a frame."""
+    """Write the forward method of a frame."""
     writer = _Writer(layout, frame)
     lines = format_statement(writer.signature(), 4)
     checked = writer.checked_inputs()
@@ -65,8 +65,8 @@ def write_forward(layout: Layout, frame: Frame) -> Forward:
 
 
 def _grouped(statements: Iterable[_Statement]) -> Iterator[tuple[int, str]]:
-    """The lines with their indents: neighbours that run in training mode only stand under one `if`."""
-    absent: list[str] | None = None  # what the open `if` leaves undefined
+    """The lines with their indentation: consecutive training-only statements share one `if`."""
+    absent: list[str] | None = None  # variables that the open `if` leaves undefined
     for statement in [*statements, None]:
         inside = statement is not None and statement.training_only
         if inside and absent is None:
@@ -84,10 +84,10 @@ def _grouped(statements: Iterable[_Statement]) -> Iterator[tuple[int, str]]:
 
 
 class _Names:
-    """Which variable takes which tensor.
+    """The assignment of tensors to variables.
 
-    A chain keeps its variable, a branch gets one of its own, and where branches meet the chain goes on. So `x` is what
-    flows through a module, `y` the body of a residual, and a branch has the name of its node.
+    A chain keeps its variable, a branch gets a new one, and where branches join, the chain continues. So `x` is the
+    tensor that flows through a module, `y` the body of a residual unit, and other branches are named after their nodes.
     """
 
     def __init__(self, layout: Layout, frame: Frame) -> None:
@@ -95,12 +95,12 @@ class _Names:
         self.frame = frame
         self.end = len(frame.steps)
         self.variables: dict[Ref, str] = {}
-        self.lives: list[tuple[str, Ref, int]] = []  # a variable, what it holds, since which statement
-        self._held: dict[str, Ref] = {}
-        self._parts: set[str] = set()  # variables for a part of a list, or of the inside of a module
+        self.lives: list[tuple[str, Ref, int]] = []  # variable, its tensor, the statement that assigns it
+        self._tensors: dict[str, Ref] = {}  # the current tensor of each variable
+        self._inner: set[str] = set()  # variables for an item of a list, or for a tensor inside a module
 
     def targets(self, position: int, step: Step) -> list[str]:
-        """The variables for what a step gives; `_` for what nobody needs or what is there already."""
+        """The variables for the outputs of a step; `_` for an output that is not needed or already assigned."""
         count = len(step.gives) if step.node else len(self.layout.frames[step.path].scope.value)
         targets: list[str] = []
         for number, ref in enumerate(step.gives):
@@ -112,35 +112,35 @@ class _Names:
             else:
                 path = f"{step.path}.{number}" if number < count else self.layout.path_within(step.path, ref)
                 name = self._named_after(path)
-                self._parts.add(name)
+                self._inner.add(name)
             self.assign(name, ref, position)
             targets.append(name)
         return targets
 
     def assign(self, name: str, ref: Ref, position: int) -> None:
-        """From this statement on the variable holds the tensor."""
-        if name in self._held:
-            self.variables.pop(self._held[name], None)
+        """Assign the tensor to the variable in the statement at this position."""
+        if name in self._tensors:
+            self.variables.pop(self._tensors[name], None)
         self.variables[ref] = name
-        self._held[name] = ref
+        self._tensors[name] = ref
         self.lives.append((name, ref, position))
 
     def new(self, wanted: str) -> str:
-        """A variable that has not been in use."""
+        """A variable name that is not in use, similar to the wanted one."""
         wanted = re.sub(r"\W|^(?=\d)", "_", wanted, flags=re.ASCII)
         if wanted in NOT_VARIABLES:
             wanted += "_"
         name, number = wanted, 2
-        while name in self._held:
+        while name in self._tensors:
             name, number = f"{wanted}_{number}", number + 1
         return name
 
     def is_attribute(self, ref: Ref) -> bool:
-        """Whether it is a free parameter of a module inside, which is in reach without a variable."""
-        return self.layout.is_parameter(ref) and self.frame.holds(ref)
+        """Whether the tensor is a free parameter of a module inside, which needs no variable."""
+        return self.layout.is_parameter(ref) and self.frame.contains(ref)
 
     def last_use(self, ref: Ref) -> int:
-        """The position of the last step that reads it; -1 if none does."""
+        """The position of the last step that reads the tensor, or -1."""
         return self.frame.uses.get(ref, [-1])[-1]
 
     def _choose(self, position: int, step: Step, ref: Ref) -> str:
@@ -151,22 +151,22 @@ class _Names:
         return free[0] if free else self._named_after(step.path)
 
     def _continue(self, position: int, step: Step, ref: Ref, read: Ref) -> str:
-        """The variable for what is made of one tensor: in a chain the same, at a fork the beginning of a branch."""
+        """The variable for the output of a step with one input: the same in a chain, a new one at a fork."""
         variable = self.variables[read]
-        if len(self.frame.uses[read]) == 1 and (variable == FLOW or not (variable in self._parts or self._ends(ref))):
+        if len(self.frame.uses[read]) == 1 and (variable == FLOW or not (variable in self._inner or self._ends(ref))):
             return variable
-        if not self._goes_on(ref) or variable in self._parts:
+        if not self._continues(ref) or variable in self._inner:
             return self._named_after(step.path)
         if self._is_free(variable, position) and not step.training_only:
             return variable
         return BODY if self._is_free(BODY, position) else self._named_after(step.path)
 
     def _ends(self, ref: Ref) -> bool:
-        """Whether a branch has come to its end: it forks, or is one of many that meet."""
+        """Whether a branch ends with this tensor: it forks, or joins more than one other branch."""
         uses = self.frame.uses[ref]
         return len(uses) > 1 or (uses[0] != self.end and len(self._tensors_read(self.frame.steps[uses[0]])) > 2)
 
-    def _goes_on(self, ref: Ref) -> bool:
+    def _continues(self, ref: Ref) -> bool:
         """Whether the branch that starts with this tensor has a second statement."""
         uses = self.frame.uses[ref]
         return len(uses) == 1 and uses[0] != self.end and len(self._tensors_read(self.frame.steps[uses[0]])) == 1
@@ -175,11 +175,11 @@ class _Names:
         return [ref for ref in dict.fromkeys(step.reads) if not self.is_attribute(ref)]
 
     def _is_free(self, name: str, position: int) -> bool:
-        """Whether nobody needs what the variable holds after the statement at that position."""
-        return name not in self._held or self.last_use(self._held[name]) <= position
+        """Whether the value of the variable is not needed after the statement at this position."""
+        return name not in self._tensors or self.last_use(self._tensors[name]) <= position
 
     def _named_after(self, path: str) -> str:
-        """`branch1` for that node, `y3` for the node with the number 3."""
+        """`branch1` for the node branch1, `y3` for the node 3."""
         name = path[len(self.frame.scope.path) :].lstrip(".").replace(".", "_")
         return self.new(f"{BODY}{name}" if name[0].isdecimal() else name)
 
@@ -203,10 +203,10 @@ class _Writer:
         return f"def forward({', '.join(arguments)}) -> {self._return_type()}:"
 
     def checked_inputs(self) -> list[tuple[str, str]]:
-        """The network's inputs that cannot have any size, each with its variable."""
+        """The network's inputs with restricted sizes, each with its variable."""
         if self.frame.parent is not None:
             return []
-        limited = {each.input for each in self.graph.size_limits}
+        limited = {limit.input for limit in self.graph.size_limits}
         variables = [self.names.variables[ref] for ref in self.frame.arguments]
         return [pair for pair in zip(self.graph.inputs, variables, strict=True) if pair[0] in limited]
 
@@ -228,7 +228,7 @@ class _Writer:
         return [*statements, _Statement(_returning(returns))]
 
     def _return_outputs(self, returns: list[str]) -> Iterator[_Statement]:
-        """Everything in training mode; in eval mode without the rest, and alone if it is one."""
+        """Return all outputs in training mode; in eval mode those that always exist, without a tuple if it is one."""
         if len(self.always) < len(self.outputs):
             yield _Statement(f"return {OUTPUTS}({', '.join(returns)})", training_only=True)
         left = [value if name in self.always else "None" for name, value in zip(self.outputs, returns, strict=True)]
@@ -261,7 +261,7 @@ class _Writer:
         return self.names.variables[ref]
 
     def _attribute(self, module: str) -> str:
-        """`self.layer1[0].conv1`; what is no name in Python goes by `getattr(self, "block1-0")`."""
+        """`self.layer1[0].conv1`, or `getattr(self, "block1-0")` for a name that is no Python identifier."""
         written = "self"
         for part in module[len(self.frame.module) :].lstrip(".").split("."):
             if part.isidentifier():
@@ -276,7 +276,7 @@ class _Writer:
         return not self.frame.steps[position].training_only
 
     def _deleted(self) -> dict[int, list[str]]:
-        """Variables to delete after a statement, so that memory is free as early as in code written by hand."""
+        """Variables to delete after a statement, so that memory is freed as early as in code written by hand."""
         deleted = defaultdict(list)
         following: dict[str, int] = {}
         for name, ref, position in reversed(self.names.lives):

@@ -1,7 +1,7 @@
-"""Which tensors each module of a network takes, makes and hands back, worked out before any code is written.
+"""The arguments, statements and return values of every module's forward, determined before any code is generated.
 
-The nodes of a graph only say which tensors they read. A module has arguments and returns, so each tensor that crosses
-the border of a scope becomes an argument or a return of it. A scope with a forward of its own is a frame.
+The nodes of a graph only refer to the tensors they read. A module has arguments and return values, so every tensor that
+crosses the boundary of a scope must become an argument or a return value. A scope with its own forward is a frame.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from cnngraph.ops.merge import Concat
 from cnngraph.ops.op import Layer
 from cnngraph.tensor_type import TensorType
 
-FLOW = "x"  # the name of what flows through a module
-LONG = 256  # a concatenation of more tensors goes on from the one before, where that has all but the last of them
+FLOW = "x"  # the variable of the tensor that flows through a module
+LONG = 256  # a concatenation of more tensors extends the previous one, if that has all but the last of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One statement of a forward: the module at `target` is called, or a node's expression stands there."""
+    """One statement of a forward: a call of the module at `target`, or the expression of a node."""
 
-    start: int  # its place in the order of execution
-    node: Node | None  # None: a frame is run
+    start: int  # its position in the order of execution
+    node: Node | None  # None: the call of a frame
     path: str
     target: str
     reads: tuple[Ref, ...]
@@ -36,27 +36,27 @@ class Step:
 
 @dataclass(eq=False)
 class Frame:
-    """A scope with a forward of its own.
+    """A scope with its own forward.
 
-    `module` is the path of the module that runs it: its own, or another's where it shares that one. `arguments` are
-    the tensors that its forward takes, with the name of the scope's input; `returns` are those that it hands back,
-    first its value, then what is read from outside although it is not its value.
+    `module` is the path of the module that runs it: its own, or the one it shares. `arguments` are the tensors that its
+    forward takes, with the names of the scope's inputs; `returns` are the tensors that it returns: first its value,
+    then other tensors that are read outside.
     """
 
     scope: Scope
     parent: Frame | None
     module: str
-    nodes: list[int] = field(default_factory=list)  # that it runs itself
-    frames: list[Frame] = field(default_factory=list)  # that it runs
+    nodes: list[int] = field(default_factory=list)  # the nodes that run in its forward
+    frames: list[Frame] = field(default_factory=list)  # the frames that its forward calls
     arguments: dict[Ref, str] = field(default_factory=dict)
     returns: list[Ref] = field(default_factory=list)
-    values: int = 0  # how many of the returns are the scope's value
+    values: int = 0  # the number of returns that are the scope's value
     steps: list[Step] = field(default_factory=list)
-    training_only: bool = False  # what runs in it runs in training mode only
-    unused: bool = False  # nothing in it runs
+    training_only: bool = False  # everything in it runs only in training mode
+    unused: bool = False  # nothing in it ever runs
 
-    def holds(self, ref: Ref) -> bool:
-        """Whether the tensor is made inside (the network's inputs are inside the network)."""
+    def contains(self, ref: Ref) -> bool:
+        """Whether the tensor is computed inside; the network's inputs are inside the network."""
         return self.parent is None or self.scope.start <= ref.node < self.scope.stop
 
     def reaches(self, module: str) -> bool:
@@ -72,7 +72,7 @@ class Frame:
 
     @cached_property
     def uses(self) -> dict[Ref, list[int]]:
-        """For each tensor the steps that read it; what is returned is read by the step after the last."""
+        """The positions of the steps that read each tensor; a returned tensor is also read after the last step."""
         uses: dict[Ref, list[int]] = defaultdict(list)
         for position, step in enumerate(self.steps):
             for ref in dict.fromkeys(step.reads):
@@ -83,15 +83,14 @@ class Frame:
 
     @cached_property
     def maker(self) -> dict[Ref, Step]:
-        """The step that makes a tensor."""
+        """The step that computes each tensor."""
         return {ref: step for step in self.steps for ref in step.gives}
 
 
 class Layout:
-    """The frames of a graph, and where the modules are that run its nodes.
+    """The frames of a graph, and the modules that run its nodes.
 
-    Scopes at the paths in `dissolved` get no frame: the frame around them runs what is in them, as it runs what is in
-    the containers that dotted keys make.
+    Scopes at the paths in `dissolved` have no frame: their nodes run in the enclosing frame, as those of containers do.
     """
 
     def __init__(self, graph: Graph, dissolved: frozenset[str] = frozenset()) -> None:
@@ -100,9 +99,9 @@ class Layout:
         self.frames: dict[str, Frame] = {}  # by the scope's path, each before those in it
         self.shared = dict(_shared_modules(graph))
         self.owner: dict[int, Frame] = {}  # the frame that runs a node
-        self._returned: dict[Frame, set[Ref]] = {}  # what a frame hands back, to look up
+        self._returned: dict[Frame, set[Ref]] = {}  # the returns of a frame, as a set
         self.root = self._open(graph.root, None)
-        self.reads = [node.reads for node in graph.nodes]  # what each node reads when it runs
+        self.reads = [node.reads for node in graph.nodes]  # the tensors that each node reads when it runs
         self._shorten_concatenations()
         self._mark()
         self._take_formal_arguments()
@@ -113,48 +112,48 @@ class Layout:
 
     @cached_property
     def layers(self) -> tuple[Layer | None, ...]:
-        """The layer of each node, None for one that is an expression."""
+        """The layer of each node, or None for an expression."""
         nodes = enumerate(self.graph.nodes)
         return tuple(node.operation.layer(*self.types_read(index)) for index, node in nodes)
 
     def chain_layer(self, index: int) -> Layer | None:
-        """The layer of a node as a part of nn.Sequential, where some expressions are modules too."""
+        """The layer of a node inside nn.Sequential, where some expressions have a module, too."""
         node = self.graph.nodes[index]
         return self.layers[index] or node.operation.chain_layer(*self.types_read(index))
 
     def module(self, path: str) -> str:
-        """The path of the module that runs the node or scope at `path`: its own, or the one that it shares."""
+        """The path of the module that runs the node or scope at `path`: its own, or the one it shares."""
         return self.shared.get(path, path)
 
     def types_read(self, index: int) -> list[TensorType]:
-        """The types of what a node reads."""
+        """The types of the tensors that a node reads."""
         return [self.graph.type_of(ref) for ref in self.reads[index]]
 
     def path_within(self, above: str, ref: Ref) -> str:
-        """What a tensor made below `above` is called by: the outermost scope there whose value it is, or its node."""
-        scopes = (path for path in self.worth.get(ref, ()) if path.startswith(f"{above}."))
+        """The path that names a tensor computed below `above`: the outermost scope whose value it is, or its node."""
+        scopes = (path for path in self.scopes_by_value.get(ref, ()) if path.startswith(f"{above}."))
         node = self.graph.nodes[ref.node]
         return next(scopes, node.path + f".{ref.part}" * node.is_list)
 
     @cached_property
-    def worth(self) -> dict[Ref, list[str]]:
-        """The scopes whose value is one tensor, by that tensor, from the outermost."""
-        worth: dict[Ref, list[str]] = defaultdict(list)
+    def scopes_by_value(self) -> dict[Ref, list[str]]:
+        """The scopes whose value is a single tensor, by that tensor, outermost first."""
+        scopes: dict[Ref, list[str]] = defaultdict(list)
         for path, frame in self.frames.items():
             if len(frame.scope.value) == 1:
-                worth[frame.scope.value[0]].append(path)
-        return worth
+                scopes[frame.scope.value[0]].append(path)
+        return scopes
 
     def is_parameter(self, ref: Ref) -> bool:
-        """Whether it is a free parameter: an attribute of a module, which no step has to make."""
+        """Whether the tensor is a free parameter: an attribute of a module, which no step computes."""
         return ref.node >= 0 and "" in self.graph.nodes[ref.node].parameters
 
-    def is_never_made(self, ref: Ref, frame: Frame) -> bool:
-        """Whether nothing makes the tensor where the frame runs: its node is built for its keys alone."""
+    def is_never_computed(self, ref: Ref, frame: Frame) -> bool:
+        """Whether the tensor does not exist when the frame runs, because its node is unused."""
         return ref.node >= 0 and not frame.unused and self.graph.nodes[ref.node].unused
 
     def is_chain(self, frame: Frame) -> bool:
-        """Whether nn.Sequential says it all: modules 0, 1, 2 … each of which reads the one before, and no more."""
+        """Whether the frame can be an nn.Sequential: modules 0, 1, 2, …, each of which reads only the previous one."""
         if frame.parent is None or len(frame.arguments) != 1 or len(frame.steps) != len(frame.scope.children):
             return False
         (last,) = frame.arguments
@@ -166,11 +165,11 @@ class Layout:
             (last,) = step.gives
         return frame.returns == [last]
 
-    def blind(self) -> Iterator[Frame]:
-        """Frames that should call a module which is not inside them, because it is shared with the outside."""
+    def frames_that_call_outside(self) -> Iterator[Frame]:
+        """Frames that would have to call a module outside of them, because they share it."""
         for frame in self.frames.values():
             calls = [step.target for step in frame.steps if step.node is None]
-            calls += [self.module(self.graph.nodes[each].path) for each in frame.nodes if self.layers[each]]
+            calls += [self.module(self.graph.nodes[index].path) for index in frame.nodes if self.layers[index]]
             if not all(map(frame.reaches, calls)):
                 yield frame
 
@@ -189,9 +188,9 @@ class Layout:
         return frame
 
     def _shorten_concatenations(self) -> None:
-        """Let each concatenation of a long dense block read the one before it: else the code grows quadratically."""
+        """Make each concatenation of a long dense block read the previous one, or the code would grow quadratically."""
         before: dict[Frame, int] = {}
-        for index, frame in sorted(self.owner.items(), key=lambda each: each[0]):
+        for index, frame in sorted(self.owner.items(), key=lambda item: item[0]):
             node = self.graph.nodes[index]
             if not isinstance(node.operation, Concat):
                 continue
@@ -206,7 +205,7 @@ class Layout:
             before[frame] = index
 
     def _mark(self) -> None:
-        """Find the frames in which nothing runs, or in training mode only."""
+        """Find the frames in which nothing runs, or only in training mode."""
         runs: set[Frame] = set()
         runs_always: set[Frame] = set()
         for index, owner in self.owner.items():
@@ -223,19 +222,21 @@ class Layout:
         for frame in self.frames.values():
             for name, refs in frame.scope.inputs if frame.parent else ():
                 for number, ref in enumerate(refs):
-                    if self.is_never_made(ref, frame):
+                    if self.is_never_computed(ref, frame):
                         continue
-                    frame.arguments.setdefault(ref, f"{_word(name)}{number}" if len(refs) > 1 else _word(name))
-            frame.returns = [ref for ref in frame.scope.value if not self.is_never_made(ref, frame)]
+                    frame.arguments.setdefault(
+                        ref, f"{_argument_name(name)}{number}" if len(refs) > 1 else _argument_name(name)
+                    )
+            frame.returns = [ref for ref in frame.scope.value if not self.is_never_computed(ref, frame)]
             frame.values = len(frame.returns)
-        self.root.arguments = {Ref(-1 - index): _word(name) for index, name in enumerate(self.graph.inputs)}
+        self.root.arguments = {Ref(-1 - index): _argument_name(name) for index, name in enumerate(self.graph.inputs)}
         self.root.returns = list(self.graph.outputs.values())
 
     def _carry_across_borders(self) -> None:
-        """Make an argument or a return of everything else that crosses a border."""
+        """Make every other tensor that crosses a boundary an argument or a return value."""
         nodes = self.graph.nodes
         for frame in self.frames.values():
-            for ref in tuple(frame.returns):  # a list may have tensors that only its parts' insides know
+            for ref in tuple(frame.returns):  # the items of a list may be computed in inner frames
                 self._carry_in(ref, frame)
                 self._carry_out(ref, frame)
         for index, frame in self.owner.items():
@@ -243,7 +244,7 @@ class Layout:
                 self._carry_in(ref, frame)
                 if not nodes[index].unused or (ref.node >= 0 and nodes[ref.node].unused):
                     self._carry_out(ref, frame)
-        for frame in self.frames.values():  # a forward takes its block's inputs, those too that nothing inside reads
+        for frame in self.frames.values():  # a forward takes all inputs of its block, even those it does not read
             if frame.parent is not None and (frame.parent.unused or not frame.unused):
                 for ref in tuple(frame.arguments):
                     self._carry_in(ref, frame.parent)
@@ -252,7 +253,7 @@ class Layout:
 
     def _carry_in(self, ref: Ref, reader: Frame) -> None:
         for frame in reader.around():
-            if frame.holds(ref) or self.is_never_made(ref, frame):
+            if frame.contains(ref) or self.is_never_computed(ref, frame):
                 break
             frame.arguments.setdefault(ref, FLOW)
 
@@ -266,22 +267,22 @@ class Layout:
                 break
             if frame not in self._returned:
                 self._returned[frame] = set(frame.returns)
-            if ref not in self._returned[frame] and not self.is_never_made(ref, frame):
+            if ref not in self._returned[frame] and not self.is_never_computed(ref, frame):
                 self._returned[frame].add(ref)
                 frame.returns.append(ref)
 
     def _agree_on_returns(self) -> None:
-        """A module that runs at several places hands back at each what any of them needs."""
+        """Make all uses of a shared module return the same tensors: whatever one of them needs."""
         groups = defaultdict(list)
         for frame in self.frames.values():
             groups[frame.module].append(frame)
         for group in groups.values():
-            if len(group) > 1 and len({each.scope.stop - each.scope.start for each in group}) == 1:
-                taps = {_moved(ref, -each.scope.start) for each in group for ref in _taps(each)}
-                for each in group:
-                    here = [_moved(ref, each.scope.start) for ref in sorted(taps)]
-                    value = each.returns[: each.values]
-                    each.returns = value + [ref for ref in here if ref not in value]
+            if len(group) > 1 and len({frame.scope.stop - frame.scope.start for frame in group}) == 1:
+                taps = {_moved(ref, -frame.scope.start) for frame in group for ref in _taps(frame)}
+                for frame in group:
+                    here = [_moved(ref, frame.scope.start) for ref in sorted(taps)]
+                    value = frame.returns[: frame.values]
+                    frame.returns = value + [ref for ref in here if ref not in value]
 
     def _steps(self, frame: Frame) -> Iterator[Step]:
         for index in frame.nodes:
@@ -299,34 +300,34 @@ class Layout:
 
 
 def _early(steps: list[Step]) -> list[Step]:
-    """With what runs in training mode only right behind what it reads, wherever the spec has it.
+    """The steps with those that run only in training mode moved directly after the steps they depend on.
 
-    So an auxiliary head, whose module mostly stands at the end, runs where its tensor is made, as in networks written
-    by hand: the tensor is free early, and gradients are added up in the same order, to the last bit.
+    An auxiliary head, which is usually defined at the end, then runs where its input is computed, as in networks
+    written by hand: the tensor is freed early, and gradients are accumulated in the same order, bit for bit.
     """
-    anchors: dict[Ref, int] = {}  # the last step that always runs among those that a tensor hangs on
-    places = []
-    for number, step in enumerate(steps):
-        anchor = max((anchors.get(ref, -1) for ref in step.reads), default=-1) if step.training_only else number
+    anchors: dict[Ref, int] = {}  # the last always-running step that a tensor depends on
+    order = []
+    for index, step in enumerate(steps):
+        anchor = max((anchors.get(ref, -1) for ref in step.reads), default=-1) if step.training_only else index
         anchors.update(dict.fromkeys(step.gives, anchor))
-        places.append((anchor, step.training_only, number))
-    return [steps[number] for _, _, number in sorted(places)]
+        order.append((anchor, step.training_only, index))
+    return [steps[index] for _, _, index in sorted(order)]
 
 
 def _shared_modules(graph: Graph) -> Iterator[tuple[str, str]]:
-    """The paths of nodes and scopes that have no module of their own, with the path of the one that runs them."""
+    """The paths of nodes and scopes without their own module, with the path of the module that runs them."""
     known: dict[str, str] = {}
     waiting: list[tuple[Scope, str]] = [(graph.root, graph.root.path)]
     while waiting:
         scope, module = waiting.pop()
         for child in reversed(scope.children):
-            each = graph.nodes[child] if isinstance(child, int) else child
-            inherited = module + each.path[len(scope.path) :] if module != scope.path else each.path
-            target = each.shares or inherited
-            if target != each.path:
-                known[each.path] = target
-            if isinstance(each, Scope):
-                waiting.append((each, target))
+            member = graph.nodes[child] if isinstance(child, int) else child
+            inherited = module + member.path[len(scope.path) :] if module != scope.path else member.path
+            target = member.shares or inherited
+            if target != member.path:
+                known[member.path] = target
+            if isinstance(member, Scope):
+                waiting.append((member, target))
     for path, target in known.items():
         seen = {path}
         while target in known and target not in seen:
@@ -335,7 +336,7 @@ def _shared_modules(graph: Graph) -> Iterator[tuple[str, str]]:
         yield path, target
 
 
-def _word(name: str) -> str:
+def _argument_name(name: str) -> str:
     return FLOW if name == "in" else name
 
 

@@ -1,4 +1,4 @@
-"""The weights that training starts from: PyTorch's own, then what the spec's rules say."""
+"""Initial weights: PyTorch's defaults, then the `init` rules of the spec."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from cnngraph.ops.init import InitCall
 
 
 def rules_by_module(group: Group, rules: tuple[InitRule, ...]) -> Iterator[tuple[Leaf, InitRule]]:
-    """The modules that a rule sets, in module order, each with the last rule that fits it.
+    """The modules that match a rule, in module order, each with the last matching rule.
 
-    A free parameter is no module: its node says how it starts.
+    Free parameters are left out: their nodes have an initial value.
     """
     for part in group.parts.values():
         if isinstance(part, Group):
@@ -29,7 +29,7 @@ def rules_by_module(group: Group, rules: tuple[InitRule, ...]) -> Iterator[tuple
 
 
 def init_weights(model: nn.Module, group: Group, rules: tuple[InitRule, ...]) -> None:
-    """Apply the rules. Raises SpecError where a function of torch.nn.init refuses a parameter."""
+    """Apply the rules. Raises SpecError (E703) if a function of torch.nn.init rejects a parameter."""
     with torch.no_grad():
         for leaf, rule in rules_by_module(group, rules) if rules else ():
             module = model.get_submodule(leaf.path)
@@ -47,5 +47,5 @@ def _fill(parameter: Tensor, value: float | InitCall, key: str, rule: InitRule) 
         getattr(nn.init, f"{value.function}_")(parameter, **value.kwargs)
     except (ValueError, TypeError, RuntimeError) as error:
         shape = show_sizes(parameter.shape)
-        message = f"the init rule for {rule.match} cannot fill {key} ({shape}) by {value.function}: {error}"
+        message = f"the init rule for `{rule.match}` cannot fill `{key}` ({shape}) with `{value.function}`: {error}"
         raise SpecError([Diagnostic("E703", message)]) from None

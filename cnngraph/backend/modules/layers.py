@@ -1,7 +1,6 @@
-"""The modules that ops need beside those of torch.nn.
+"""Modules that ops need and torch.nn lacks.
 
-Each class is complete in itself and needs no more than `torch`, `nn` and `F`: its source is copied as it stands into
-generated model files.
+The source of each class is copied into generated model files, so it may only use `torch`, `nn` and `F`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from torch import nn
 
 
 class ChannelLayerNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of N×C×…: weight and bias have C numbers."""
+    """Layer normalisation over the channels of N×C×…; weight and bias have C elements."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.layer_norm(x.movedim(1, -1), self.normalized_shape, self.weight, self.bias, self.eps)
@@ -20,9 +19,9 @@ class ChannelLayerNorm(nn.LayerNorm):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (Huang et al. 2016): in training mode the input is zero with probability p, else x / (1 − p).
+    """Stochastic depth (Huang et al. 2016): in training mode the output is 0 with probability p, otherwise x / (1 − p).
 
-    Mode `row` decides for each image, `batch` once for all.
+    Mode `row` draws for each image, mode `batch` once for the whole batch.
     """
 
     def __init__(self, p: float, mode: str = "row") -> None:
@@ -43,7 +42,7 @@ class DropPath(nn.Module):
 
 
 class DropBlock(nn.Module):
-    """DropBlock (Ghiasi et al. 2018) on N×C×H×W: in training mode squares are set to zero, the rest is scaled up."""
+    """DropBlock (Ghiasi et al. 2018) on N×C×H×W: in training mode square regions become 0 and the rest is scaled up."""
 
     def __init__(self, p: float, block: int) -> None:
         super().__init__()
@@ -56,9 +55,9 @@ class DropBlock(nn.Module):
         images, channels, height, width = x.shape
         block = min(self.block, height, width)
         rows, columns = height - block + 1, width - block + 1
-        # The share of centres that drops about p of all numbers.
-        share = self.p * height * width / (block**2 * rows * columns)
-        centres = x.new_empty(images, channels, rows, columns).bernoulli_(share)
+        # The fraction of centres that drops about p of all values.
+        gamma = self.p * height * width / (block**2 * rows * columns)
+        centres = x.new_empty(images, channels, rows, columns).bernoulli_(gamma)
         dropped = F.max_pool2d(F.pad(centres, [block // 2] * 4), block, stride=1, padding=block // 2)
         kept = 1 - dropped
         return x * kept * (kept.numel() / (1e-6 + kept.sum()))
@@ -70,7 +69,7 @@ class DropBlock(nn.Module):
 class Gate(nn.Module):
     """The gated shortcut of He et al. 2016 on N×C×H×W, with g = sigmoid(conv(carry)).
 
-    Mode `exclusive` gives g·transform + (1 − g)·carry, mode `shortcut` gives transform + (1 − g)·carry.
+    Mode `exclusive` computes g·transform + (1 − g)·carry, mode `shortcut` transform + (1 − g)·carry.
     """
 
     def __init__(self, channels: int, mode: str, bias: float | None = None, kernel: int = 1) -> None:
@@ -93,7 +92,7 @@ class Gate(nn.Module):
 
 
 def parameter(shape: tuple[int, ...], init: float | str = 1.0, **arguments: float | str) -> nn.Parameter:
-    """A free parameter filled with a number, or by the function of torch.nn.init of that name."""
+    """A free parameter, filled with a number or by the named function of torch.nn.init."""
     tensor = torch.empty(shape)
     if isinstance(init, str):
         getattr(nn.init, f"{init}_")(tensor, **arguments)

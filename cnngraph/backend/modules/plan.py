@@ -1,4 +1,4 @@
-"""The modules of a network as a tree of data, of which both the built network and its printed source are made."""
+"""The module tree of a network as data, from which both the built network and its source are generated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_CLASSES = frozenset({*keyword.kwlist, *vars(layers), "Tensor", "NamedTuple",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """The module of a node, or the free parameter that it is."""
+    """The module of a node, or a free parameter."""
 
     path: str
     node: Node
@@ -30,17 +30,17 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """The module of a scope: nn.Sequential, nn.ModuleList, or a class with a forward (a container's has none)."""
+    """The module of a scope: nn.Sequential, nn.ModuleList, or a class with a forward (containers have none)."""
 
     path: str
-    kind: str  # the class's name
+    kind: str  # the name of the class
     forward: Forward | None
     parts: dict[str, Leaf | Group]
-    block: str = ""  # what a class for it would be called: the name of the block that it is a use of
+    block: str = ""  # the name of a class for it, after the block that it is a use of
 
     @property
     def is_numbered(self) -> bool:
-        """Whether it has children that go by number, though it's a class of its own."""
+        """Whether it is its own class and has children with numbers as names."""
         return self.kind not in (SEQUENTIAL, MODULE_LIST) and any(name.isdecimal() for name in self.parts)
 
 
@@ -50,24 +50,24 @@ def plan(graph: Graph) -> Group:
 
 
 def _lay_out(graph: Graph) -> tuple[Layout, dict[str, Forward | None]]:
-    """The frames and their forwards; a frame without one is nn.Sequential.
+    """The frames and their forwards; a frame without a forward is an nn.Sequential.
 
-    A scope is run by the frame around it where it could not run alone: it calls a module outside it that it shares,
-    or it shares a module whose forward does something else.
+    A scope that cannot have its own forward is dissolved into the enclosing frame: it calls a shared module outside
+    of it, or it shares a module with a different forward.
     """
     dissolved: frozenset[str] = frozenset()
     while True:
         layout = Layout(graph, dissolved)
-        unfit = {frame.scope.path for frame in layout.blind()}
+        unfit = {frame.scope.path for frame in layout.frames_that_call_outside()}
         forwards: dict[str, Forward | None] = {}
         if not unfit:
             for path, frame in layout.frames.items():
                 forwards[path] = None if layout.is_chain(frame) else write_forward(layout, frame)
             sharers = (frame for frame in layout.frames.values() if frame.module != frame.scope.path)
             unfit = {
-                each.scope.path
-                for each in sharers
-                if each.module not in forwards or forwards[each.module] != forwards[each.scope.path]
+                frame.scope.path
+                for frame in sharers
+                if frame.module not in forwards or forwards[frame.module] != forwards[frame.scope.path]
             }
         if not unfit:
             return layout, forwards
@@ -80,7 +80,7 @@ class _Planner:
         self.graph = layout.graph
         self.forwards = forwards
         self.targets = frozenset(layout.shared.values())
-        self.names: dict[object, set[str]] = defaultdict(set)  # of the scopes that one place in the text makes
+        self.names: dict[object, set[str]] = defaultdict(set)  # of the scopes that one location in the spec creates
         for scope in self.graph.scopes():
             if not scope.shares:
                 self.names[_place(scope)].add(scope.name)
@@ -92,7 +92,7 @@ class _Planner:
         in_chain = frame is not None and self.forwards[scope.path] is None
         for child in scope.children:
             part = self.leaf(child, in_chain) if isinstance(child, int) else self.group(child)
-            if part and self.layout.module(part.path) == part.path and (isinstance(part, Leaf) or self.holds(part)):
+            if part and self.layout.module(part.path) == part.path and (isinstance(part, Leaf) or self.is_needed(part)):
                 parts[part.path.rpartition(".")[2]] = part
         if in_chain:
             return Group(scope.path, SEQUENTIAL, None, parts, self.class_name(scope) if scope.block else "")
@@ -101,13 +101,13 @@ class _Planner:
             return Group(scope.path, MODULE_LIST, None, parts)
         return Group(scope.path, self.class_name(scope), self.forwards[scope.path] if frame else None, parts)
 
-    def holds(self, group: Group) -> bool:
-        """Whether a group has modules, or a forward that computes without any."""
+    def is_needed(self, group: Group) -> bool:
+        """Whether a group has modules, or a forward without modules."""
         frame = self.layout.frames.get(group.path)
         return bool(group.parts) or (frame is not None and bool(frame.steps))
 
     def leaf(self, index: int, in_chain: bool) -> Leaf | None:
-        """The module of a node, None for an expression."""
+        """The module of a node, or None for an expression."""
         node = self.graph.nodes[index]
         layer = self.layout.chain_layer(index) if in_chain else self.layout.layers[index]
         if layer is None:
@@ -117,7 +117,7 @@ class _Planner:
         return Leaf(node.path, node, layer, "" in node.parameters)
 
     def overwrites(self, index: int, frame: Frame) -> bool:
-        """Whether an activation may write its result over its input: nobody else needs the input's values."""
+        """Whether an activation may run in place: nothing else needs the values of its input."""
         node = self.graph.nodes[index]
         if not node.operation.runs_inplace or len(node.reads) != 1:
             return False
@@ -129,7 +129,7 @@ class _Planner:
         return maker.operation.output_is_free and not shared
 
     def class_name(self, scope: Scope) -> str:
-        """`InceptionA` for the block inception_a; scopes without a block are called after their node."""
+        """`InceptionA` for the block inception_a; a scope without a block is named after its node."""
         if scope.kind == "network":
             return _camel(self.graph.name) or "Network"
         if scope.block:

@@ -1,4 +1,4 @@
-"""The check of a network's input sizes, for networks with values that were computed from a height or a width."""
+"""The check of input sizes, for networks with values computed from a height or a width."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PLACES = {"height": -2, "width": -1}
 
 
 def size_check_source(graph: Graph, variables: Sequence[tuple[str, str]]) -> str:
-    """A function that takes and gives inputs and raises ValueError for sizes that the network was not built for.
+    """A function that returns its inputs, and raises ValueError for sizes that the network was not built for.
 
-    `variables` are the inputs to check, each with its name in the function. A trace of the network contains the
-    function as a script, so that it raises as well; a trace keeps only calls that give tensors. A symbolic trace
-    contains the call.
+    `variables` are the inputs to check, each with its variable. A trace of the network contains the function as a
+    script, so that it raises there, too; it returns its inputs because a trace keeps only calls that return tensors. A
+    symbolic trace contains the call.
     """
     names = [variable for _, variable in variables]
-    gives = "Tensor" if len(names) == 1 else f"tuple[{', '.join(['Tensor'] * len(names))}]"
+    returns = "Tensor" if len(names) == 1 else f"tuple[{', '.join(['Tensor'] * len(names))}]"
     arguments = ", ".join(f"{name}: Tensor" for name in names)
-    lines = ["@torch.jit.script_if_tracing", *format_statement(f"def {CHECK_SIZE}({arguments}) -> {gives}:")]
-    lines.append('    """Refuse input sizes that the network was not built for."""')
+    lines = ["@torch.jit.script_if_tracing", *format_statement(f"def {CHECK_SIZE}({arguments}) -> {returns}:")]
+    lines.append('    """Raise ValueError for input sizes that the network was not built for."""')
     for name, variable in variables:
         for limit in graph.size_limits:
             if limit.input == name:
@@ -53,7 +53,7 @@ def _refusal(graph: Graph, limit: SizeLimit, variable: str) -> Iterator[str]:
 
 
 def _condition(limit: SizeLimit, size: str) -> str:
-    """What is true of a size that does not fit."""
+    """A condition that is true for an invalid size."""
     sizes = limit.sizes
     if len(sizes) == 1:
         return f"{size} != {limit.built}"
@@ -64,5 +64,5 @@ def _condition(limit: SizeLimit, size: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without what has a meaning in a string's source, or none on a terminal."""
-    return "".join(each if each.isprintable() and each not in '"\\{}' else "?" for each in text)
+    """The text without characters that are special in a string literal or not printable."""
+    return "".join(character if character.isprintable() and character not in '"\\{}' else "?" for character in text)

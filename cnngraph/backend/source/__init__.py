@@ -1,1 +1,1 @@
-"""Code generation: a `Graph` becomes stand-alone PyTorch source."""
+"""Generation of stand-alone PyTorch source from a `Graph`."""

@@ -1,4 +1,4 @@
-"""The constructors of a network's classes: what differs between the uses of a class becomes a parameter of it."""
+"""The constructors of a network's classes: values that differ between the uses of a class become its parameters."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, Leaf
 from cnngraph.ops.op import Layer
 
 UNSET = object()  # an argument without a default
-GENERAL = ("num_features", "num_channels", "normalized_shape")  # names that say less than in_channels
-LEADING = ("in_channels", "out_channels", "num_features")  # parameters that go without their names
-RUN = 3  # so many equal parts in a row are written as a loop
+GENERAL = ("num_features", "num_channels", "normalized_shape")  # names that are less specific than in_channels
+LEADING = ("in_channels", "out_channels", "num_features")  # parameters that are passed by position
+RUN = 3  # this many equal consecutive modules are written as a loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A parameter of the constructor around."""
+    """A parameter of the enclosing constructor."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a constructor; the class of a scope is named by its definition."""
+    """A call of a constructor; the class of a scope is referred to by its definition."""
 
     function: str | Definition
     arguments: tuple[Argument, ...]
@@ -49,30 +49,34 @@ class Call:
     def __str__(self) -> str:
         function = self.function if isinstance(self.function, str) else self.function.name
         if function in (SEQUENTIAL, MODULE_LIST):
-            parts = ", ".join(_parts([str(each.value) for each in self.arguments]))
+            parts = ", ".join(_parts([str(argument.value) for argument in self.arguments]))
             return f"{function}({parts})" if function == SEQUENTIAL else f"{function}([{parts}])"
         written = []
-        for each in self.arguments:
-            value = each.value.text if isinstance(each.value, Name) else literal(each.value)
-            if each.positional:
+        for argument in self.arguments:
+            value = argument.value.text if isinstance(argument.value, Name) else literal(argument.value)
+            if argument.positional:
                 written.append(value)
-            elif each.default is UNSET or isinstance(each.value, Name) or not _same(each.value, each.default):
-                written.append(f"{each.name}={value}")
+            elif (
+                argument.default is UNSET
+                or isinstance(argument.value, Name)
+                or not _same(argument.value, argument.default)
+            ):
+                written.append(f"{argument.name}={value}")
         return f"{function}({', '.join(written)})"
 
 
 @dataclass(eq=False, slots=True)
 class Definition:
-    """A class to print, and all its uses in the network."""
+    """A class to print, with all its uses in the network."""
 
     name: str
     first: Group
     uses: dict[str, Group] = field(default_factory=dict)  # by path
-    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # by name: the value in each use
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # the values in all uses, by parameter
     parts: dict[str, Call] = field(default_factory=dict)
 
     def source(self, ending: tuple[str, ...] = ()) -> str:
-        """The class; the lines of `ending` close its constructor."""
+        """The source of the class; its constructor ends with the lines of `ending`."""
         arguments = ["self", *(f"{name}: {_annotation(values.values())}" for name, values in self.parameters.items())]
         lines = format_statement(f"def __init__({', '.join(arguments)}) -> None:", 4)
         if self.first.kind == SEQUENTIAL:
@@ -92,7 +96,7 @@ class Definition:
 
 
 def define(root: Group) -> list[Definition]:
-    """The classes of a network, each before those that use it; the network's own is the last."""
+    """The classes of a network, each before those that use it; the class of the network itself comes last."""
     definitions: dict[object, Definition] = {}
     of_group: dict[str, Definition] = {}
     blocks = Counter(group.block for group in _inside_out(root) if group.block)
@@ -117,48 +121,48 @@ def _inside_out(group: Group) -> Iterator[Group]:
 
 
 def _skeleton(part: Leaf | Group, of_group: Mapping[str, Definition]) -> object:
-    """What two parts must have in common to be made by the same line."""
+    """What two modules must have in common to be created by the same line of source."""
     if isinstance(part, Leaf):
-        return part.layer.kind, tuple((each.name, each.positional) for each in _arguments(part.layer))
+        return part.layer.kind, tuple((argument.name, argument.positional) for argument in _arguments(part.layer))
     if part.path in of_group:
         return of_group[part.path]
-    return part.kind, tuple(_skeleton(each, of_group) for each in part.parts.values())
+    return part.kind, tuple(_skeleton(child, of_group) for child in part.parts.values())
 
 
 def _name(definitions: list[Definition]) -> None:
-    """Give every class its own name: what it has more than the first of that name, or else a number."""
+    """Give every class a unique name, by appending its additional module, or else a number."""
     *classes, network = definitions
     taken = {network.name: network}
-    for each in classes:
-        wanted = each.name if each.name != network.name else f"{each.name}Block"
+    for definition in classes:
+        wanted = definition.name if definition.name != network.name else f"{definition.name}Block"
         if wanted in taken:
-            more = each.first.parts.keys() - taken[wanted].first.parts.keys()
-            less = taken[wanted].first.parts.keys() - each.first.parts.keys()
+            more = definition.first.parts.keys() - taken[wanted].first.parts.keys()
+            less = taken[wanted].first.parts.keys() - definition.first.parts.keys()
             (extra,) = more if len(more) == 1 and not less else ("",)
             if extra.isidentifier():
                 wanted = f"{wanted}With{''.join(word.capitalize() for word in extra.split('_'))}"
-        number, each.name = 2, wanted
-        while each.name in taken:
-            each.name, number = f"{wanted}{number}", number + 1
-        taken[each.name] = each
+        number, definition.name = 2, wanted
+        while definition.name in taken:
+            definition.name, number = f"{wanted}{number}", number + 1
+        taken[definition.name] = definition
 
 
 def _arguments(layer: Layer) -> tuple[Argument, ...]:
-    """All arguments of a layer, those left at their defaults too."""
+    """All arguments of a layer, including those with default values."""
     parameters = inspect.signature(find(layer.kind)).parameters
     named = [
         name
-        for name, each in parameters.items()
-        if each.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in parameters.items()
+        if parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     ]
-    given = {**dict(zip(named, layer.args, strict=False)), **layer.kwargs}
-    order = [*(name for name in named if name in given or parameters[name].default is not inspect.Parameter.empty)]
-    order += [name for name in given if name not in order]
+    passed = {**dict(zip(named, layer.args, strict=False)), **layer.kwargs}
+    order = [*(name for name in named if name in passed or parameters[name].default is not inspect.Parameter.empty)]
+    order += [name for name in passed if name not in order]
     arguments = []
     for position, name in enumerate(order):
         default = parameters[name].default if name in parameters else UNSET
         default = UNSET if default is inspect.Parameter.empty else default
-        arguments.append(Argument(name, given.get(name, default), default, position < len(layer.args)))
+        arguments.append(Argument(name, passed.get(name, default), default, position < len(layer.args)))
     return tuple(arguments)
 
 
@@ -169,15 +173,15 @@ def _call(part: Leaf | Group, of_group: Mapping[str, Definition]) -> Call:
         definition = of_group[part.path]
         arguments: list[Argument] = []
         for name, values in definition.parameters.items():
-            first = name in LEADING and all(each.positional for each in arguments)
+            first = name in LEADING and all(argument.positional for argument in arguments)
             alone = len(definition.parameters) == 1
             arguments.append(Argument(name, values[part.path], UNSET, positional=first or alone))
         return Call(definition, tuple(arguments))
-    return Call(part.kind, tuple(Argument(name, _call(each, of_group)) for name, each in part.parts.items()))
+    return Call(part.kind, tuple(Argument(name, _call(child, of_group)) for name, child in part.parts.items()))
 
 
 def _find_parameters(definition: Definition, of_group: Mapping[str, Definition]) -> None:
-    """Lay the uses of a class over each other: where values differ, there is a parameter."""
+    """Compare the uses of a class: values that differ become parameters of its constructor."""
     calls = [{name: _call(part, of_group) for name, part in use.parts.items()} for use in definition.uses.values()]
     slots: dict[tuple[str, ...], list[Any]] = {}
     for use in calls:
@@ -198,24 +202,28 @@ def _find_parameters(definition: Definition, of_group: Mapping[str, Definition])
 
 
 def _literals(call: Call, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for each in call.arguments:
-        if isinstance(each.value, Call):
-            yield from _literals(each.value, (*path, each.name))
+    for argument in call.arguments:
+        if isinstance(argument.value, Call):
+            yield from _literals(argument.value, (*path, argument.name))
         else:
-            yield (*path, each.name), each.value
+            yield (*path, argument.name), argument.value
 
 
 def _with_names(call: Call, path: tuple[str, ...], names: Mapping[tuple[str, ...], Name]) -> Call:
     arguments = []
-    for each in call.arguments:
-        here = (*path, each.name)
-        value = _with_names(each.value, here, names) if isinstance(each.value, Call) else names.get(here, each.value)
-        arguments.append(replace(each, value=value))
+    for argument in call.arguments:
+        here = (*path, argument.name)
+        value = (
+            _with_names(argument.value, here, names)
+            if isinstance(argument.value, Call)
+            else names.get(here, argument.value)
+        )
+        arguments.append(replace(argument, value=value))
     return replace(call, arguments=tuple(arguments))
 
 
 def _parameter_name(paths: list[tuple[str, ...]], taken: Mapping[str, Any]) -> str:
-    """`out_channels`; `branch2_out_channels` where that name is taken."""
+    """`out_channels`, or `branch2_out_channels` if that name is taken."""
     *where, name = next((path for path in paths if path[-1] not in GENERAL), paths[0])
     if name in taken:
         place = "_".join(where).replace("-", "_")
@@ -228,7 +236,7 @@ def _parameter_name(paths: list[tuple[str, ...]], taken: Mapping[str, Any]) -> s
 
 
 def _parts(texts: Iterable[str]) -> Iterator[str]:
-    """The parts of a sequence, equal neighbours as a loop."""
+    """The arguments of nn.Sequential, with runs of equal ones written as a loop."""
     for text, run in groupby(texts):
         count = len(list(run))
         if count >= RUN:

@@ -1,4 +1,4 @@
-"""The rules of initialisation as a function of a printed network."""
+"""The `init` rules as a function in generated source."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cnngraph.backend.modules.plan import Group, Leaf
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.ops.init import InitCall
 
-HEAD = ["def init_weights(model: nn.Module) -> None:", '    """The weights that training starts from."""']
+HEAD = ["def init_weights(model: nn.Module) -> None:", '    """Initialise the weights."""']
 CLASS = "isinstance(module, "
 
 
 def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
-    """`init_weights(model)`, which does what the rules say; empty where they set nothing.
+    """The source of `init_weights(model)`, which applies the rules, or an empty string if they match nothing.
 
-    A rule becomes a condition, the last rule the first, so that the last one that fits a module sets it.
+    Each rule becomes a branch, in reverse order, so that the last matching rule applies.
     """
     winners = [(leaf, rule) for leaf, rule in rules_by_module(root, tuple(rules)) if leaf.node.parameters]
     left = dict(_modules(root))
@@ -27,13 +27,13 @@ def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
     for rule in reversed(rules):
         wanted = [leaf for leaf, winner in winners if winner is rule]
         if wanted:
-            condition, taken = _condition(rule, wanted, left)
-            body = [line for name, value in rule.values.items() for line in _fill(name, value, taken)]
+            condition, covered = _condition(rule, wanted, left)
+            body = [line for name, value in rule.values.items() for line in _fill(name, value, covered)]
             if branches and branches[-1][1] == body:
                 branches[-1][0].append(condition)
             else:
                 branches.append(([condition], body))
-            for part in taken:
+            for part in covered:
                 del left[part.path]
     by_class = all(condition.startswith(CLASS) for conditions, _ in branches for condition in conditions)
     loop = "for module in model.modules():" if by_class else "for name, module in model.named_modules():"
@@ -44,15 +44,15 @@ def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
     return "\n".join([*HEAD, *lines]) if branches else ""
 
 
-def _test(word: str, conditions: list[str]) -> list[str]:
-    """The lines that ask whether one of the conditions holds."""
-    if all(each.startswith(CLASS) for each in conditions):
-        conditions = [f"{CLASS}{' | '.join(each[len(CLASS) : -1] for each in conditions)})"]
-    line = f"{word} {' or '.join(conditions)}:"
+def _test(keyword: str, conditions: list[str]) -> list[str]:
+    """The lines of an `if` or `elif` with a disjunction of conditions."""
+    if all(condition.startswith(CLASS) for condition in conditions):
+        conditions = [f"{CLASS}{' | '.join(condition[len(CLASS) : -1] for condition in conditions)})"]
+    line = f"{keyword} {' or '.join(conditions)}:"
     if len(conditions) == 1 or 8 + len(line) <= WIDTH:
         return format_statement(line, 8)
-    asked = [f"            {'or ' if number else ''}{each}" for number, each in enumerate(conditions)]
-    return [f"        {word} (", *asked, "        ):"]
+    operands = [f"            {'or ' if number else ''}{condition}" for number, condition in enumerate(conditions)]
+    return [f"        {keyword} (", *operands, "        ):"]
 
 
 def _modules(group: Group) -> Iterator[tuple[str, Leaf | Group]]:
@@ -69,12 +69,15 @@ def _has_parameters(part: Leaf | Group) -> bool:
 
 
 def _has_child(part: Leaf | Group, names: Iterable[str]) -> bool:
-    """Whether a scope has a node of such a name, which as an attribute would look like a parameter of its own."""
+    """Whether a scope has a child with such a name; as an attribute it would look like a parameter of the scope."""
     return isinstance(part, Group) and any(name in part.parts for name in names)
 
 
 def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]) -> tuple[str, Sequence[Leaf | Group]]:
-    """What is true for just those of the modules left (and perhaps for some without parameters), and for which."""
+    """A condition that selects the wanted modules among those left, and the modules for which it is true.
+
+    It may also be true for modules without parameters.
+    """
     if rule.match in {leaf.node.op for leaf in wanted}:
         kinds = list(dict.fromkeys(leaf.layer.kind for leaf in wanted))
         classes = tuple(map(find, kinds))
@@ -98,12 +101,12 @@ def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]
 
 
 def _fill(name: str, value: float | InitCall, parts: Sequence[Leaf | Group]) -> Iterator[str]:
-    """The lines that fill a parameter, which not every module has to have."""
+    """The lines that fill a parameter; they check that it exists, if not every module has it."""
     having = [part for part in parts if isinstance(part, Leaf) and name in part.node.parameters]
     if not having:
         return
     if isinstance(value, InitCall):
-        arguments = "".join(f", {key}={literal(each)}" for key, each in value.kwargs.items())
+        arguments = "".join(f", {key}={literal(argument)}" for key, argument in value.kwargs.items())
         call = f"nn.init.{value.function}_(module.{name}{arguments})"
     else:
         short = {0.0: "zeros_", 1.0: "ones_"}.get(value)

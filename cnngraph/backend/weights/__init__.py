@@ -1,1 +1,1 @@
-"""Weights: files, reports, conversion."""
+"""Weights files: reading, renaming keys, loading, reporting and converting."""

@@ -1,4 +1,4 @@
-"""A network's weights come in from a file, with a report on every key, and go out as safetensors."""
+"""Loading weights from a file, with a report on every key, and saving them as safetensors."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def load_weights(
     *,
     strict: bool = False,
 ) -> WeightsReport:
-    """Load what fits into the model, and report on every key.
+    """Load the weights that fit into the model, and report on every key.
 
-    `renames` give keys of the file the network's names; by default they are those of the network's spec. Raises
-    SpecError where the file cannot be read, or two keys become the same; if `strict`, also where it does not fit
-    (E706), and then the model stays as it was.
+    `renames` map keys of the file to keys of the network; by default they are those of the network's spec. Raises
+    SpecError (E704) if the file cannot be read or two keys are renamed to the same key; with `strict` also if the
+    weights do not fit (E706), without changing the model.
     """
     file = file if isinstance(file, WeightsFile) else read_weights(file)
     state = model.state_dict()
@@ -37,27 +37,27 @@ def load_weights(
         renames = graph.renames if renames is None else renames
         report = check_weights(file, graph, renames)
     else:
-        shapes = {key: tuple(each.shape) for key, each in state.items()}
+        shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
         report = compare(file.name, renamed_shapes(file, renames or {}), shapes)
     if strict:
         refuse_misfit(report, graph.name if isinstance(graph, Graph) else type(model).__name__)
-    on_meta = any(each.is_meta for each in state.values())
+    on_meta = any(tensor.is_meta for tensor in state.values())
     tensors = renamed_tensors(file, renames or {}, report.loaded)
-    if on_meta:  # the model's own from now on, not the file's
-        tensors = {key: each.clone() for key, each in tensors.items()}
+    if on_meta:  # the model will own these tensors, so they must not be memory-mapped from the file
+        tensors = {key: tensor.clone() for key, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=False, assign=on_meta)
     return report
 
 
 def renamed_tensors(file: WeightsFile, renames: Mapping[str, str], keys: tuple[str, ...]) -> dict[str, Tensor]:
-    """Weights of the file by the keys that they have in the network."""
+    """Weights of the file by their keys in the network."""
     tensors = file.tensors()
     old = Renames(renames).all(tensors, file.name)
     return {key: tensors[old[key]] for key in keys}
 
 
 def convert_weights(file: WeightsFile, graph: Graph, path: str | Path) -> None:
-    """Write those weights of the file that the network has, by its keys, as safetensors. None may be missing."""
+    """Write the weights that the network needs, under its keys, as safetensors. None of them may be missing."""
     found = renamed_shapes(file, graph.renames)
     tensors = renamed_tensors(file, graph.renames, tuple(key for key in graph.state if key in found))
     counters = {key: torch.zeros(shape, dtype=torch.int64) for key, shape in graph.state.items() if key not in found}
@@ -65,20 +65,20 @@ def convert_weights(file: WeightsFile, graph: Graph, path: str | Path) -> None:
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write the model's state_dict as safetensors: the file is the whole old one or the whole new one, never half."""
+    """Write the model's state_dict as safetensors, atomically. Raises WriteError."""
     save_tensors(model.state_dict(), path)
 
 
 def save_tensors(state: Mapping[str, Tensor], path: str | Path, facts: Mapping[str, object] | None = None) -> None:
-    """Write tensors as safetensors, whole or not at all, with a checksum, and facts as metadata. Raises WriteError."""
-    metadata = {"format": "pt"} | {key: str(each) for key, each in (facts or {}).items()}
+    """Write tensors as safetensors, atomically, with a checksum and with facts as metadata. Raises WriteError."""
+    metadata = {"format": "pt"} | {key: str(value) for key, value in (facts or {}).items()}
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
-    for key, each in state.items():
-        tensor = each.detach().cpu().contiguous()
+    for key, value in state.items():
+        tensor = value.detach().cpu().contiguous()
         memory = tensor.untyped_storage()
         if memory.data_ptr() in seen or memory.nbytes() != tensor.nbytes:
-            tensor = tensor.clone()  # safetensors takes no two tensors in the same memory
+            tensor = tensor.clone()  # safetensors does not accept tensors that share memory
         seen.add(tensor.untyped_storage().data_ptr())
         tensors[key] = tensor
     pieces = with_checksum(save(tensors, metadata))

@@ -1,4 +1,4 @@
-"""PyTorch's pickles, read without running any code of theirs: tensors are made, all other objects are left out."""
+"""Reading PyTorch's pickles without executing code: only tensors are created, other objects are skipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cnngraph.diagnostics import SpecError
 
-WRAPPERS = (  # keys under which training scripts put the weights, the likeliest first
+WRAPPERS = (  # keys under which training scripts store the weights, most likely first
     "state_dict",
     "model_state_dict",
     "model_state",
@@ -32,14 +32,14 @@ WRAPPERS = (  # keys under which training scripts put the weights, the likeliest
     "ema",
 )
 NO_WEIGHTS = re.compile("optim|sched|scaler|rng|sampler|loss|criterion|config|args|hparams|hyper_param", re.IGNORECASE)
-MOST_WRAPPERS = 8  # within each other
-MOST_CLASSES = 64  # of objects that are left out
+MOST_WRAPPERS = 8  # nesting depth
+MOST_CLASSES = 64  # of skipped objects
 UNKNOWN_GLOBAL = re.compile(r"Unsupported global: GLOBAL (\S+) was not an allowed global")
 NUMPY_ARRAY = re.compile(r"numpy\.(_?core)\.multiarray\._reconstruct")
 
 
 class Unread:
-    """Stands for an object whose class is not loaded; `name` is the class. It accepts any state and drops it."""
+    """A placeholder for an object whose class, `name`, is not loaded. It accepts any state and discards it."""
 
     name = ""
 
@@ -54,124 +54,124 @@ class Unread:
 
 
 def unpickled(path: Path, name: str) -> Mapping[Any, Any]:
-    """The mapping that a pickle holds. Raises SpecError (E704) where it holds none, or cannot be read safely."""
+    """The mapping in a pickle. Raises SpecError (E704) if there is none, or it cannot be read safely."""
     _refuse_programs(path, name)
     content = _load(path, name)
     if isinstance(content, Mapping):
         return content
     if isinstance(content, Unread):
-        message = f"{name} is a pickled {content.name}, which only its own code can load"
-        raise SpecError.of("E704", message, help="save the weights alone: torch.save(model.state_dict(), file)")
-    raise SpecError.of("E704", f"there are no weights in {name}: it holds {_kind(content)}")
+        message = f"{name} is a pickled {content.name}, which cannot be loaded without executing code"
+        raise SpecError.of("E704", message, help="save only the weights: `torch.save(model.state_dict(), file)`")
+    raise SpecError.of("E704", f"{name} contains no weights, but {_kind(content)}")
 
 
 def unwrapped(content: Mapping[Any, Any], name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The weights of a checkpoint, and the keys of the tables that they are in.
+    """The weights of a checkpoint, and the keys of the mappings that contain them.
 
-    Raises SpecError (E704) where there are none, or several tables may be meant.
+    Raises SpecError (E704) if there are no weights, or several mappings with weights.
     """
     found_in: tuple[str, ...] = ()
-    table: Mapping[Any, Any] = content
-    while len(found_in) < MOST_WRAPPERS:  # it may hold itself
-        key = _wrapper(table, name)
+    mapping: Mapping[Any, Any] = content
+    while len(found_in) < MOST_WRAPPERS:  # a mapping may contain itself
+        key = _wrapper(mapping, name)
         if key is None:
             break
-        table, found_in = table[key], (*found_in, str(key))
-    weights = {str(key): each for key, each in table.items() if isinstance(each, Tensor)}
+        mapping, found_in = mapping[key], (*found_in, str(key))
+    weights = {str(key): value for key, value in mapping.items() if isinstance(value, Tensor)}
     if not weights:
         raise _no_weights(content, name)
     return weights, found_in
 
 
-def _wrapper(table: Mapping[Any, Any], name: str) -> Any:
-    """The key of the table inside this one that holds the weights; None where this one does."""
-    known = next((key for key in WRAPPERS if isinstance(table.get(key), Mapping)), None)
+def _wrapper(mapping: Mapping[Any, Any], name: str) -> Any:
+    """The key of the inner mapping with the weights, or None if this mapping has them."""
+    known = next((key for key in WRAPPERS if isinstance(mapping.get(key), Mapping)), None)
     if known is not None:
         return known
-    if any(isinstance(each, Tensor) and each.dim() > 0 for each in table.values()):
+    if any(isinstance(value, Tensor) and value.dim() > 0 for value in mapping.values()):
         return None
     inner = {
-        key: count for key, each in table.items() if (count := _weights_in(each)) and not NO_WEIGHTS.search(str(key))
+        key: count
+        for key, value in mapping.items()
+        if (count := _weights_in(value)) and not NO_WEIGHTS.search(str(key))
     }
     if len(inner) > 1:
         notes = [f"{str(key)!r} ({count:,} tensors)" for key, count in inner.items()]
         key = next(iter(inner))
-        help = f"save one of them: torch.save(torch.load({name!r}, weights_only=True)[{key!r}], 'weights.pth')"
-        raise SpecError.of("E704", f"{name} holds several tables of weights: {', '.join(notes)}", help=help)
+        help = f"save one of them: `torch.save(torch.load({name!r}, weights_only=True)[{key!r}], 'weights.pth')`"
+        raise SpecError.of("E704", f"{name} contains several sets of weights: {', '.join(notes)}", help=help)
     return next(iter(inner), None)
 
 
 def _weights_in(value: object, depth: int = MOST_WRAPPERS) -> int:
-    """How many tensors a table holds, those of tables inside it counted."""
+    """The number of tensors in a mapping, including those of inner mappings."""
     if not isinstance(value, Mapping) or not depth:
         return 0
-    return sum(isinstance(each, Tensor) or _weights_in(each, depth - 1) for each in value.values())
+    return sum(isinstance(value, Tensor) or _weights_in(value, depth - 1) for value in value.values())
 
 
 def _no_weights(content: Mapping[Any, Any], name: str) -> SpecError:
-    if any(isinstance(each, Unread) and NUMPY_ARRAY.fullmatch(each.name) for each in content.values()):
-        help = "save tensors: torch.save({key: torch.from_numpy(array) for key, array in arrays.items()}, file)"
-        return SpecError.of("E704", f"{name} holds NumPy arrays, no tensors", help=help)
+    if any(isinstance(value, Unread) and NUMPY_ARRAY.fullmatch(value.name) for value in content.values()):
+        help = "save tensors: `torch.save({key: torch.from_numpy(array) for key, array in arrays.items()}, file)`"
+        return SpecError.of("E704", f"{name} contains NumPy arrays instead of tensors", help=help)
     keys = [repr(str(key)[:40]) for key in content]
     shown = f"{', '.join(keys[:8])}{', …' if len(keys) > 8 else ''}"
-    return SpecError.of(
-        "E704", f"there are no weights in {name}" + (f": it holds {shown}" if keys else ": it is empty")
-    )
+    return SpecError.of("E704", f"{name} contains no weights" + (f", but {shown}" if keys else ": it is empty"))
 
 
 def _refuse_programs(path: Path, name: str) -> None:
-    """Raise SpecError for an archive that holds a program beside its weights."""
+    """Raise SpecError (E704) for an archive that contains a program, or is not a file of torch.save."""
     if not zipfile.is_zipfile(path):
         return
     try:
-        inside = zipfile.ZipFile(path).namelist()
+        entries = zipfile.ZipFile(path).namelist()
     except (OSError, zipfile.BadZipFile):
         return
-    if any(each.endswith("/constants.pkl") for each in inside):
-        help = f"save its weights: torch.save(torch.jit.load({name!r}).state_dict(), 'weights.pth')"
-        raise SpecError.of("E704", f"{name} is a TorchScript archive, not a file of weights", help=help)
-    if any(each.endswith("archive_format") or "serialized_exported_program" in each for each in inside):
-        help = f"save its weights: torch.save(torch.export.load({name!r}).state_dict, 'weights.pth')"
-        raise SpecError.of("E704", f"{name} is an exported program, not a file of weights", help=help)
-    if not any(each.endswith("data.pkl") for each in inside):
-        kind = "a NumPy archive" if all(each.endswith(".npy") for each in inside) else "a zip archive"
-        raise SpecError.of("E704", f"{name} is {kind}, not a file of weights")
+    if any(entry.endswith("/constants.pkl") for entry in entries):
+        help = f"save its weights: `torch.save(torch.jit.load({name!r}).state_dict(), 'weights.pth')`"
+        raise SpecError.of("E704", f"{name} is not a weights file: it is a TorchScript archive", help=help)
+    if any(entry.endswith("archive_format") or "serialized_exported_program" in entry for entry in entries):
+        help = f"save its weights: `torch.save(torch.export.load({name!r}).state_dict, 'weights.pth')`"
+        raise SpecError.of("E704", f"{name} is not a weights file: it is an exported program", help=help)
+    if not any(entry.endswith("data.pkl") for entry in entries):
+        kind = "a NumPy archive" if all(entry.endswith(".npy") for entry in entries) else "a zip archive"
+        raise SpecError.of("E704", f"{name} is not a weights file: it is {kind}")
 
 
 def _load(path: Path, name: str) -> Any:
-    """What torch makes of a pickle; objects of classes that it does not load are left out, one class at a time."""
-    left_out: dict[str, type[Unread]] = {}
+    """Load a pickle with torch; objects of classes that it does not allow are skipped, one class at a time."""
+    skipped: dict[str, type[Unread]] = {}
     while True:
-        stand_ins: list[Any] = [(cls, each) for each, cls in left_out.items()]
+        stand_ins: list[Any] = [(cls, name) for name, cls in skipped.items()]
         try:
             with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins):
-                warnings.simplefilter("ignore")  # of forms that torch reads all the same
+                warnings.simplefilter("ignore")  # about formats that torch can read anyway
                 return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except EOFError:
-            raise SpecError.of("E704", f"cannot read {name}: it ends too early") from None
+            raise SpecError.of("E704", f"cannot read {name}: it is truncated") from None
         except UnpicklingError as error:
             unknown = UNKNOWN_GLOBAL.search(str(error))
-            if unknown is None or unknown[1] in left_out or len(left_out) == MOST_CLASSES:
+            if unknown is None or unknown[1] in skipped or len(skipped) == MOST_CLASSES:
                 raise _not_read(name) from None
-            left_out[unknown[1]] = type("Unread", (Unread,), {"name": unknown[1]})
+            skipped[unknown[1]] = type("Unread", (Unread,), {"name": unknown[1]})
         except (OSError, RuntimeError, ValueError):
             raise
-        except Exception:  # what is no pickle at all fails in any way there is
+        except Exception:  # a file that is not a pickle may raise anything
             raise _not_read(name) from None
 
 
 def _not_read(name: str) -> SpecError:
-    message = f"{name} holds more than tensors, or is damaged; it was not read"
-    return SpecError.of("E704", message, help="save the weights alone: torch.save(model.state_dict(), file)")
+    message = f"cannot read {name}: it contains objects other than tensors, or is damaged"
+    return SpecError.of("E704", message, help="save only the weights: `torch.save(model.state_dict(), file)`")
 
 
 def _kind(content: object) -> str:
-    """What a pickle holds in place of a mapping."""
+    """The content of a pickle that is not a mapping."""
     return "a single tensor" if isinstance(content, Tensor) else f"a {type(content).__name__}"
 
 
 def not_plain(tensor: Tensor) -> str | None:
-    """Why a tensor can be no weight; None where it is one of plain numbers in memory of its own."""
+    """Why a tensor cannot be a weight, or None for a dense tensor of plain numbers."""
     if tensor.is_nested:
         return "a nested tensor"
     if tensor.layout is not torch.strided:

@@ -1,4 +1,4 @@
-"""Weights that torchvision publishes, by the network's name."""
+"""Weights published by torchvision, found by the name of the network."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EXPECTED = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_
 
 
 def open_weights(given: str | Path, names: Sequence[str]) -> WeightsFile:
-    """A file of weights; or for `torchvision`, or `torchvision:IMAGENET1K_V1`, those that it publishes.
+    """Open a weights file, or for `torchvision` and `torchvision:IMAGENET1K_V1` the published weights.
 
-    `names` are the network's, then those of the networks that it extends: the first that torchvision knows counts.
-    Raises SpecError (E704, E705).
+    `names` are the name of the network, then those of the networks that it extends; the first one that torchvision has
+    is used. Raises SpecError (E704, E705).
     """
     word, _, version = str(given).partition(":")
     if word != TORCHVISION:
@@ -32,20 +32,20 @@ def open_weights(given: str | Path, names: Sequence[str]) -> WeightsFile:
 
 
 def published_weights(names: Sequence[str], version: str = "") -> tuple[str, Any]:
-    """The name that torchvision knows the network by, and a member of its enum of weights. Raises SpecError (E705)."""
-    from torchvision import models  # takes its time
+    """The name of the network in torchvision, and a member of its weights enum. Raises SpecError (E705)."""
+    from torchvision import models  # slow to import
 
     known = models.list_models(module=models)
-    name = next((each for each in names if each in known), None)
+    name = next((candidate for candidate in names if candidate in known), None)
     if name is None:
-        help = did_you_mean(names[0], known) or "a spec of another name takes them where it extends one that has them"
-        raise SpecError.of("E705", f"torchvision has no network {names[0]}", help=help)
+        help = did_you_mean(names[0], known) or "a spec can use the weights of a network that it `extends`"
+        raise SpecError.of("E705", f"torchvision has no network `{names[0]}`", help=help)
     versions = models.get_model_weights(name)
     if not len(versions):
-        raise SpecError.of("E705", f"torchvision publishes no weights of {name}")
+        raise SpecError.of("E705", f"torchvision publishes no weights for `{name}`")
     if version and version not in versions.__members__:
-        help = f"there are {', '.join(versions.__members__)}"
-        raise SpecError.of("E705", f"torchvision publishes no weights {version} of {name}", help=help)
+        help = f"choose one of {', '.join(versions.__members__)}"
+        raise SpecError.of("E705", f"torchvision publishes no weights `{version}` for `{name}`", help=help)
     return name, versions[version] if version else versions.DEFAULT
 
 
@@ -58,26 +58,26 @@ def _published(names: Sequence[str], version: str) -> WeightsFile:
 
 
 def _read(path: Path, title: str) -> WeightsFile:
-    """The weights of a downloaded file. Raises SpecError (E704) where it is damaged."""
+    """Read the weights of a downloaded file. Raises SpecError (E704) if it is damaged."""
     try:
         return read_weights(path, title)
     except SpecError as error:
-        help = f"remove {path}, and it is downloaded again"
-        raise SpecError([replace(each, help=help) for each in error.diagnostics]) from None
+        help = f"delete {path} to download it again"
+        raise SpecError([replace(diagnostic, help=help) for diagnostic in error.diagnostics]) from None
 
 
 def _download(url: str, title: str) -> Path:
-    """The file where torchvision keeps it, too; fetched if it is not there. What breaks off leaves nothing behind."""
+    """The file in torchvision's cache, downloaded if needed. A download that fails leaves no file behind."""
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
     if file.is_file():
         return file
-    digest = torch.hub.HASH_REGEX.search(file.name)  # published files have a part of their SHA-256 in their names
+    digest = torch.hub.HASH_REGEX.search(file.name)  # the name of a published file contains a prefix of its SHA-256
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         on_terminal = sys.stderr.isatty()
         torch.hub.download_url_to_file(url, str(file), digest[1] if digest else None, progress=on_terminal)
     except (OSError, RuntimeError, ValueError, HTTPException) as error:  # URLError is an OSError
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
-        help = f"is there a network? {url} can be put to {file} by hand"
+        help = f"are you online? otherwise download {url} to {file} by hand"
         raise SpecError.of("E705", f"cannot download {title}: {reason}", help=help) from None
     return file

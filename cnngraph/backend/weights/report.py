@@ -1,4 +1,4 @@
-"""Whether weights fit a network, told by keys and shapes alone: nothing is loaded, no module is built."""
+"""Whether weights fit a network, determined by keys and shapes: no weight is loaded and no module is built."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from cnngraph.numbers import show_sizes
 
-COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and nothing hangs on it
-SHOWN = 8  # keys of a kind that a report shows
+COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and it has no effect on the output
+SHOWN = 8  # the number of keys of each kind that a report shows
 
 
 @dataclass(frozen=True, slots=True)
 class Misshapen:
-    """A weight whose shape in the file is not the network's."""
+    """A weight whose shape in the file differs from that in the network."""
 
     key: str
     in_file: Shape
@@ -31,10 +31,10 @@ class Misshapen:
 
 @dataclass(frozen=True, slots=True)
 class WeightsReport:
-    """What becomes of every key: `missing` are the network's that the file lacks, `unexpected` the file's own.
+    """The result for every key: `missing` keys are only in the network, `unexpected` keys only in the file.
 
-    A file may fit the network before it was changed: a classifier with another number of classes then begins `fresh`,
-    and auxiliary heads that the network no longer has are `left_out`.
+    If the file fits the network that this one extends, then the weights of a classifier with another number of classes
+    are `fresh` (they keep their initial values), and those of auxiliary heads that were removed are `left_out`.
     """
 
     file: str
@@ -47,12 +47,12 @@ class WeightsReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every weight of the network comes from the file but those of a changed classifier."""
+        """Whether the file has all weights of the network except those of a changed classifier, and no others."""
         return not (self.missing or self.unexpected or self.misshapen)
 
     @property
     def expected(self) -> int:
-        """How many weights the network has."""
+        """The number of weights of the network."""
         return len(self.loaded) + len(self.missing) + len(self.misshapen) + len(self.fresh)
 
     @property
@@ -60,40 +60,40 @@ class WeightsReport:
         """The keys that do not fit, by what is wrong with them."""
         kinds: dict[str, tuple[object, ...]] = {
             "missing": self.missing,
-            "of another shape": self.misshapen,
-            "in the file only": self.unexpected,
+            "with another shape": self.misshapen,
+            "only in the file": self.unexpected,
         }
         return {kind: keys for kind, keys in kinds.items() if keys}
 
     @property
     def counted(self) -> str:
-        """`11 of 15 weights, 4 of another shape`: how many fit, and how many do not."""
+        """How many weights fit and how many do not: `11 of 15 weights, 4 with another shape`."""
         weights = "weight" if self.expected == 1 else "weights"
         misfits = [f"{len(keys):,} {kind}" for kind, keys in self.misfits.items()]
         return ", ".join([f"{len(self.loaded):,} of {self.expected:,} {weights}", *misfits])
 
     @property
     def fresh_layers(self) -> list[str]:
-        """The paths of the layers that begin fresh."""
-        return list(dict.fromkeys(each.key.rpartition(".")[0] for each in self.fresh))
+        """The paths of the layers that keep their initial weights."""
+        return list(dict.fromkeys(weight.key.rpartition(".")[0] for weight in self.fresh))
 
     def __str__(self) -> str:
         lines = [f"{self.file}: {len(self.loaded):,} of {self.expected:,} weights loaded"]
         return "\n".join([*lines, *self.details()])
 
     def details(self, shown: int = SHOWN) -> Iterator[str]:
-        """Every key that was not loaded, by what became of it; of many the first."""
+        """The keys that were not loaded, grouped by the reason; at most `shown` of each group."""
         yield from _listed("missing in the file", self.missing, shown)
-        yield from _listed("of another shape", self.misshapen, shown)
-        yield from _listed("in the file only", self.unexpected, shown)
-        yield from _listed("fresh, for another number of outputs", self.fresh, shown)
-        yield from _listed("left in the file, of auxiliary heads that the network does not have", self.left_out, shown)
+        yield from _listed("with another shape", self.misshapen, shown)
+        yield from _listed("only in the file", self.unexpected, shown)
+        yield from _listed("initialised, because the number of outputs differs", self.fresh, shown)
+        yield from _listed("not loaded, because the network has no auxiliary heads", self.left_out, shown)
 
 
 def check_weights(file: WeightsFile, graph: Graph, renames: Mapping[str, str] | None = None) -> WeightsReport:
-    """Whether the weights fit a network, or one that it is a change of, key by key.
+    """Whether the weights fit a network, or one that it extends, key by key.
 
-    `renames` are by default those of the network's spec. Raises SpecError (E704) where they cannot be.
+    `renames` are by default those of the network's spec. Raises SpecError (E704) if they are invalid.
     """
     shapes = renamed_shapes(file, graph.renames if renames is None else renames)
     report = compare(file.name, shapes, graph.state)
@@ -101,13 +101,13 @@ def check_weights(file: WeightsFile, graph: Graph, renames: Mapping[str, str] | 
 
 
 def renamed_shapes(file: WeightsFile, renames: Mapping[str, str]) -> dict[str, Shape]:
-    """The shapes of a file by the keys that its weights have in the network."""
+    """The shapes of the weights in a file by their keys in the network."""
     shapes = file.shapes
     return {new: shapes[old] for new, old in Renames(renames).all(shapes, file.name).items()}
 
 
 def compare(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape]) -> WeightsReport:
-    """What the file has of what is wanted."""
+    """Compare the shapes in a file with those of a network, by key."""
     return WeightsReport(
         file,
         loaded=tuple(key for key, shape in wanted.items() if found.get(key) == shape),
@@ -120,27 +120,27 @@ def compare(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape]) 
 
 
 def refuse_misfit(report: WeightsReport, network: str) -> None:
-    """Raise SpecError (E706) where weights do not fit."""
+    """Raise SpecError (E706) if the weights do not fit."""
     if report.ok:
         return
     message = f"{report.file} does not fit {network}: {report.counted}"
     notes = tuple(f"{kind}: {_some(keys)}" for kind, keys in report.misfits.items())
-    help = "cnngraph weights SPEC FILE lists every key"
+    help = "run `cnngraph weights SPEC FILE` to list every key"
     if not (report.missing or report.misshapen):
-        help = "cnngraph weights SPEC FILE --save weights.safetensors writes those of the network alone"
+        help = "run `cnngraph weights SPEC FILE --save weights.safetensors` to write only the weights of the network"
     raise SpecError([Diagnostic("E706", message, notes=notes, help=help)])
 
 
 def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph) -> WeightsReport:
-    """The report, where the file fits a network that this one is a change of, and the change is but at its end.
+    """The report if the file fits a network that this one extends, changing only its classifier; else the report as is.
 
-    That is: all of the file fits that network. What has another shape here belongs to a last layer, and differs in the
-    number of its outputs alone. What this network does not have at all belongs to an auxiliary head there.
+    The conditions: the entire file fits the base network; weights with another shape belong to a last layer and differ
+    only in the number of outputs; weights that this network lacks belong to an auxiliary head of the base network.
     """
     if report.missing or not report.loaded:
         return report
     last = set(_keys(_last_layers(graph)))
-    if not all(each.key in last and each.in_file[1:] == each.in_model[1:] for each in report.misshapen):
+    if not all(weight.key in last and weight.in_file[1:] == weight.in_model[1:] for weight in report.misshapen):
         return report
     for base in bases(graph):
         heads = set(_keys(node for node in base.nodes if node.training_only))
@@ -152,7 +152,7 @@ def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph)
 
 
 def _last_layers(graph: Graph) -> Iterator[Node]:
-    """The nodes after which no more layer comes: an output's last convolution or linear, and what is behind it."""
+    """The nodes with no further layer after them: the last convolution or linear layer of an output, and the rest."""
     before: set[int] = set()
     for index in range(len(graph.nodes) - 1, -1, -1):
         node = graph.nodes[index]
@@ -164,25 +164,25 @@ def _last_layers(graph: Graph) -> Iterator[Node]:
 
 
 def _keys(nodes: Iterable[Node]) -> Iterator[str]:
-    """The keys of the nodes' weights."""
+    """The keys of the weights of the nodes."""
     for node in nodes:
         for name in (*node.parameters, *node.buffers):
             yield f"{node.path}.{name}" if name else node.path
 
 
 def _listed(title: str, keys: Iterable[object], shown: int) -> list[str]:
-    lines = [str(each) for each in keys]
+    lines = [str(key) for key in keys]
     if not lines:
         return []
     more = [f"… {len(lines) - shown:,} more"] if len(lines) > shown else []
-    return [f"{len(lines):,} {title}:", *(f"  {each}" for each in [*lines[:shown], *more])]
+    return [f"{len(lines):,} {title}:", *(f"  {line}" for line in [*lines[:shown], *more])]
 
 
 def _some(keys: Iterable[object]) -> str:
-    """The first few keys."""
+    """The first key and the number of the others."""
     first, *more = map(str, keys)
     return f"{first} and {len(more):,} more" if more else first
 
 
 def _shape(shape: Shape) -> str:
-    return show_sizes(shape) if shape else "one number"
+    return show_sizes(shape) if shape else "a single number"

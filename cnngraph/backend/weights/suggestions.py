@@ -1,6 +1,6 @@
-"""Renames that make more of a weights file fit: found by shapes, by what keys end with, and by their order.
+"""Suggestions of renames for weights files, found by the shapes, the endings and the order of keys.
 
-A rename is suggested only where every weight that it renames then fits.
+A rename is suggested only if every weight that it renames then fits.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from cnngraph.backend.weights.report import COUNTER, WeightsReport, check_weight
 from cnngraph.elaborate.bases import bases
 from cnngraph.graph.graph import Graph
 
-MOST_KEYS = 20_000  # of a file, which may be a stranger's
+MOST_KEYS = 20_000  # of a file, which may be untrusted
 LONGEST_KEY, MOST_PARTS = 300, 30
 MOST_STEPS = 300_000  # keys that are compared with patterns
 MOST_STARS = 4
-MOST_NEAR = 8  # keys with the same ending that one is compared with
+MOST_CANDIDATES = 8  # keys with the same ending that a key is compared with
 MOST_PAIRS = 20_000
-MOST_RENAMES = 12  # of a round
-ROUNDS = 4  # what is left over from one may be clear in the next
-WORTH = 0.5  # of a network's weights must fit
+MOST_RENAMES = 12  # per iteration
+ITERATIONS = 4  # a key that is ambiguous in one iteration may be unambiguous in the next
+MIN_LOADED = 0.5  # the fraction of a network's weights that must fit
 
 Rename = tuple[str, str]
 
 
 def suggest_renames(file: WeightsFile, graph: Graph) -> tuple[dict[str, str], WeightsReport] | None:
-    """Renames for the spec, those that it has included, and what the file then is to the network.
+    """Renames for the spec, including those that it already has, and the report with them.
 
-    None, where there are none that help: what little fits by chance is not worth telling.
+    None if there are none that help: if only a few weights fit, that is probably a coincidence.
     """
     now = check_weights(file, graph)
     best = dict(graph.renames), now
     for wanted in () if now.ok else (graph, *bases(graph)):
         renames = dict(graph.renames)
-        for _ in range(ROUNDS):
+        for _ in range(ITERATIONS):
             more = dict(_Search(file, wanted.state, Renames(renames)).run())
             if not more:
                 break
@@ -47,30 +47,30 @@ def suggest_renames(file: WeightsFile, graph: Graph) -> tuple[dict[str, str], We
         report = check_weights(file, graph, renames)
         if (report.ok, len(report.loaded)) > (best[1].ok, len(best[1].loaded)):
             best = renames, report
-    return best if best[1] is not now and len(best[1].loaded) >= WORTH * best[1].expected else None
+    return best if best[1] is not now and len(best[1].loaded) >= MIN_LOADED * best[1].expected else None
 
 
 @dataclass(slots=True)
 class _Search:
-    """A search for renames among what is left over on both sides."""
+    """A search for renames among the unmatched keys of the file and the network."""
 
     file: WeightsFile
     wanted: Mapping[str, Shape]
     renames: Renames
-    left: dict[str, Shape] = field(default_factory=dict)  # of the file
-    open: dict[str, Shape] = field(default_factory=dict)  # of the network
-    below: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # the file's keys by their prefixes
+    unused: dict[str, Shape] = field(default_factory=dict)  # unmatched keys of the file
+    missing: dict[str, Shape] = field(default_factory=dict)  # unmatched keys of the network
+    below: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # keys of the file by prefix
     steps: int = 0
 
     def run(self) -> list[Rename]:
-        """Renames, those of most keys first."""
+        """The renames, sorted by the number of keys that they rename."""
         found = {key: shape for key, shape in self.file.shapes.items() if not is_bookkeeping(key)}
         if len(found) > MOST_KEYS or not all(map(_is_plain, found)):
             return []
         placed = {key: self.renames.new(key) for key in found}
         taken = {new for new in placed.values() if new in self.wanted}
-        self.left = {key: shape for key, shape in found.items() if placed[key] not in taken}
-        self.open = {key: shape for key, shape in self.wanted.items() if key not in taken}
+        self.unused = {key: shape for key, shape in found.items() if placed[key] not in taken}
+        self.missing = {key: shape for key, shape in self.wanted.items() if key not in taken}
         for key in found:
             for prefix in ("", *_prefixes(key)):
                 self.below[prefix].append(key)
@@ -81,11 +81,11 @@ class _Search:
                 break
             if fitting := self.fitting(old, new):
                 choices[old].append(_Choice(old, new, fitting, (old, new) in ordered))
-        clear = (each for several in choices.values() for each in several if each.sure or len(several) == 1)
+        clear = (choice for several in choices.values() for choice in several if choice.sure or len(several) == 1)
         return list(islice(_chosen(clear), MOST_RENAMES))
 
     def fitting(self, old: str, new: str) -> dict[str, str]:
-        """The keys that a rename is for, with their new names, if all of them then fit; else none."""
+        """The new keys of the keys that a rename applies to, if all of them then fit; otherwise empty."""
         head = old.removesuffix("**").removesuffix(".")
         if "*" in head:
             rule = Renames({old: new})
@@ -99,33 +99,33 @@ class _Search:
             pairs = ((key, start + key[len(old) - 2 :]) for key in self.below[head])
         fitting = {}
         for key, name in pairs:
-            if key not in self.left or self.open.get(name) != self.left[key]:
+            if key not in self.unused or self.missing.get(name) != self.unused[key]:
                 return {}
             fitting[key] = name
         return fitting
 
     def pairs_by_ending(self) -> Iterator[tuple[str, str]]:
-        """Keys of the file and of the network of one shape that end alike, as far as any do."""
+        """Pairs of keys of the file and the network with the same shape and the longest common ending."""
         endings: dict[tuple[str, Shape], list[str]] = defaultdict(list)
-        for key, shape in self.open.items():
+        for key, shape in self.missing.items():
             for ending in _endings(key):
                 endings[ending, shape].append(key)
-        for key, shape in self.left.items():
-            near = next((endings[each, shape] for each in _endings(key) if (each, shape) in endings), [])
-            yield from ((key, each) for each in near[:MOST_NEAR])
+        for key, shape in self.unused.items():
+            candidates = next((endings[ending, shape] for ending in _endings(key) if (ending, shape) in endings), [])
+            yield from ((key, candidate) for candidate in candidates[:MOST_CANDIDATES])
 
     def pairs_in_order(self) -> Iterator[tuple[str, str]]:
-        """All that is left with all that is open, where the file keeps the order, and shapes and last words agree."""
-        theirs, ours = _no_counters(self.left), _no_counters(self.open)
+        """All unmatched keys in order, if the file preserves the order and all shapes and last components agree."""
+        theirs, ours = _no_counters(self.unused), _no_counters(self.missing)
         if self.file.in_order and len(theirs) == len(ours):
             pairs = list(zip(theirs, ours, strict=True))
-            if all(self.left[one] == self.open[two] and _last(one) == _last(two) for one, two in pairs):
+            if all(self.unused[one] == self.missing[two] and _last(one) == _last(two) for one, two in pairs):
                 yield from pairs
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """A rename, the new names that it makes, and whether the order of the file speaks for it."""
+    """A rename, the keys that it produces, and whether it follows the order of the file."""
 
     old: str
     new: str
@@ -134,25 +134,25 @@ class _Choice:
 
     @property
     def rank(self) -> tuple[int, bool, int, str, str]:
-        """What comes first: a rename of many keys, with few stars."""
+        """A sort key: renames of many keys first, then those with few stars."""
         return -len(self.fitting), not self.sure, self.old.count("*"), self.old, self.new
 
 
 def _chosen(choices: Iterable[_Choice]) -> Iterator[Rename]:
-    """Renames of different keys to different ones, the largest first."""
+    """Renames that do not overlap, those of most keys first."""
     used: set[str] = set()
     made: set[str] = set()
-    for each in sorted(choices, key=lambda each: each.rank):
-        if used.isdisjoint(each.fitting) and made.isdisjoint(each.fitting.values()):
-            used.update(each.fitting)
-            made.update(each.fitting.values())
-            yield each.old, each.new
+    for choice in sorted(choices, key=lambda choice: choice.rank):
+        if used.isdisjoint(choice.fitting) and made.isdisjoint(choice.fitting.values()):
+            used.update(choice.fitting)
+            made.update(choice.fitting.values())
+            yield choice.old, choice.new
 
 
 def _patterns(pairs: Iterable[tuple[str, str]]) -> Iterator[Rename]:
-    """For keys that end alike, what renames all that is below one prefix: of every length, and of every number.
+    """Renames of everything below a prefix, for keys with the same ending: for every prefix, and for every number.
 
-    Where they begin alike, too, what differs may be renamed wherever it stands.
+    If the keys also begin with the same components, the components in between may be renamed wherever they occur.
     """
     for old, new in pairs:
         theirs, ours = old.split("."), new.split(".")
@@ -167,12 +167,12 @@ def _patterns(pairs: Iterable[tuple[str, str]]) -> Iterator[Rename]:
 
 def _below(rename: Rename) -> Rename:
     """The patterns for all keys below two prefixes."""
-    old, new = (f"{each}.**" if each else "**" for each in rename)
+    old, new = (f"{pattern}.**" if pattern else "**" for pattern in rename)
     return old, new
 
 
 def _inner(old: list[str], new: list[str]) -> Rename | None:
-    """What differs between keys that begin and end alike."""
+    """The rename of the components that differ between keys with the same beginning and ending."""
     short = min(len(old), len(new))
     start = next((at for at in range(short) if old[at] != new[at]), short)
     end = next((at for at in range(short - start) if old[-1 - at] != new[-1 - at]), short - start)
@@ -181,7 +181,7 @@ def _inner(old: list[str], new: list[str]) -> Rename | None:
 
 
 def _starred(old: str, new: str) -> Rename | None:
-    """The same for every number, where both have the same numbers."""
+    """The same rename for every number, if both keys have the same numbers."""
     numbers = re.findall(r"\d+", old)
     if not 1 <= len(numbers) <= MOST_STARS or numbers != re.findall(r"\d+", new):
         return None
@@ -197,7 +197,7 @@ def _prefixes(key: str) -> Iterator[str]:
 
 
 def _endings(key: str) -> Iterator[str]:
-    """The key, and what is behind each of its dots: the longest first."""
+    """The key, and the rest of it after each of its dots, longest first."""
     yield key
     at = key.find(".")
     while at >= 0:
@@ -206,7 +206,7 @@ def _endings(key: str) -> Iterator[str]:
 
 
 def _is_plain(key: str) -> bool:
-    """Whether a key is as keys are: a stranger's may have more prefixes than there is memory for."""
+    """Whether a key is of ordinary length and depth; an untrusted one could have too many prefixes to store."""
     return "*" not in key and len(key) <= LONGEST_KEY and key.count(".") < MOST_PARTS
 
 

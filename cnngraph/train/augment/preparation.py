@@ -48,7 +48,7 @@ class Preparation:
         """The preparation that a recipe asks for."""
         figures = recipe.figures(channels) or ((0.0,), (1.0,))
         mean, deviation = (torch.tensor(each, device=device) * 255 for each in figures)
-        return cls(mean, deviation, recipe.augment, recipe.looked_at)
+        return cls(mean, deviation, recipe.augment, recipe.effective_evaluation)
 
     def evaluated(self, pixels: Tensor, cut: bool = False) -> Tensor:
         """Each image as it is looked at: whole or its middle, normalised."""

@@ -142,7 +142,7 @@ class Cuts:
     @classmethod
     def asked(cls, recipe: Recipe) -> Cuts | None:
         """What a recipe cuts out of files; None where it gives all images one size, or has them so."""
-        crop, look = recipe.augment.random_resized_crop, recipe.looked_at
+        crop, look = recipe.augment.random_resized_crop, recipe.effective_evaluation
         whole = isinstance(recipe.data, NamedSet) or recipe.data.resize
         return cls(crop, look) if crop and look and not whole else None
 
