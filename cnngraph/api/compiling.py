@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnngraph.api.arguments import InputShape, Params, Plugins, input_value, overrides, plugin_names
+from cnngraph.api.arguments import InputShape, Params, Plugins, input_value, overrides, plugin_names, recipe_changes
 from cnngraph.api.results import CheckResult
 from cnngraph.compilation import Compilation, compile_spec, network_of
 from cnngraph.elaborate.bases import base_names
 from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
-from cnngraph.lint.run import Lint
-from cnngraph.packages import explained
+from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
     from torch import nn
 
     from cnngraph.backend import WeightsReport
+    from cnngraph.recipe.fit import ReadImages
 
 
 def load(
@@ -43,22 +43,54 @@ def load(
     return network_of(_compile(spec, input, plugins, max_nodes, params, more_params), str(spec))
 
 
+@explained()
 def check(
-    spec: str | Path,
+    file: str | Path,
     /,
     *,
+    recipe: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    changes: Params | None = None,
     input: InputShape | None = None,
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
     params: Params | None = None,
     **more_params: object,
 ) -> CheckResult:
-    """Everything that is wrong with a spec, warnings too; the arguments are those of `load`.
+    """Everything that is wrong with a spec, a library of blocks, a recipe, an experiment, or a folder of such files.
 
-    Raises nothing for what is wrong with the spec: ask the result whether it is `ok`. Needs no PyTorch.
+    Names of the library are accepted for each. With a `recipe`, by its name or path, every network must fit it, with
+    single keys changed by `changes`; with `data_dir` the recipe's data are read from there, and must fit as well.
+    `params`, `input`, `plugins` and `max_nodes` are as in `load`.
+
+    Raises nothing for what is wrong with the files: ask the result whether it is `ok`. Needs no PyTorch without
+    `data_dir`.
     """
-    compilation = _compile(spec, input, plugins, max_nodes, params, more_params)
-    return CheckResult(str(spec), tuple(Lint(own=True).run(compilation).diagnostics))
+    from cnngraph.checking import CheckOptions, check_paths
+
+    options = CheckOptions(
+        params=overrides(params, more_params),
+        train=recipe_changes(changes, None),
+        input=input_value(input),
+        plugins=plugin_names(plugins),
+        max_nodes=max_nodes,
+        recipe=None if recipe is None else str(recipe),
+        images=None if data_dir is None else _images_in(Path(data_dir)),
+    )
+    report = check_paths([str(file)], options)
+    return CheckResult(
+        str(file), tuple(found for _, found in report.each_once()), tuple(each.file for each in report.files)
+    )
+
+
+def _images_in(data_dir: Path) -> ReadImages:
+    """What reads the data of a recipe from a folder. Raises ValueError where it is none."""
+    if not data_dir.is_dir():
+        raise ValueError(f"there is no folder {data_dir}")
+    require_extra("train")
+    from cnngraph.train.data.facts import DataReader
+
+    return DataReader(data_dir).facts
 
 
 @explained()

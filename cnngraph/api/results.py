@@ -40,10 +40,14 @@ class Readable:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult(Readable):
-    """All that is wrong with a spec. It can be iterated; `str()` gives the messages as `cnngraph check` prints them."""
+    """All that is wrong with a file or a folder, each error and warning once, and the `files` that were checked.
 
-    spec: str
+    It can be iterated; `str()` gives the messages as `cnngraph check` prints them.
+    """
+
+    name: str
     diagnostics: tuple[Diagnostic, ...]
+    files: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -72,7 +76,7 @@ class CheckResult(Readable):
         return len(self.diagnostics)
 
     def __str__(self) -> str:
-        return "\n\n".join(map(str, self.diagnostics)) or f"{self.spec}: ok"
+        return "\n\n".join(map(str, self.diagnostics)) or f"{self.name}: ok"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ DOCUMENTS = {
     "explain": Document("what codes mean, with a wrong and a right example", "cnngraph explain --format json"),
     "show": Document("a network's nodes with shapes, parameters and costs", "cnngraph show --format json"),
     "list": Document("the networks of the library", "cnngraph list --format json"),
+    "blocks": Document("the blocks of libraries, with an example of each", "cnngraph list --blocks --format json"),
     "weights": Document("which weights of a file fit a network", "cnngraph weights --format json"),
     "runs": Document("runs with their metrics and recipes", "cnngraph runs --format json"),
     "evaluate": Document("the metrics of a run on a split, class by class", "cnngraph evaluate --format json"),

@@ -118,3 +118,31 @@ def test_a_drawing_that_is_not_meant(spec: str) -> None:
     with pytest.raises(ValueError, match="is a file for svg, not for png"):
         cnngraph.render(spec, "net.svg", format="png")
     assert not list(Path().glob("net*"))
+
+
+def test_a_check_of_any_file(spec: str) -> None:
+    Path("mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
+    Path("bad.yaml").write_text("{data: digits, epochs: none, optimizer: adam}")
+    Path("widths.yaml").write_text("{specs: [{spec: spots.yaml, params: {classes: 3}}], recipes: [mine.yaml]}")
+    assert cnngraph.check("mine.yaml").ok
+    assert [found.code for found in cnngraph.check("bad.yaml").errors] == ["E603"]
+    assert [found.code for found in cnngraph.check("widths.yaml").errors] == ["E611"]
+    everything = cnngraph.check(".")
+    assert sorted(Path(file).name for file in everything.files) == [
+        "bad.yaml",
+        "mine.yaml",
+        "spots.yaml",
+        "widths.yaml",
+    ]
+    assert sorted(found.code for found in everything.errors) == ["E603", "E611"]
+    assert cnngraph.check("blocks/residual.yaml").ok
+
+
+def test_whether_recipe_and_data_fit(spec: str) -> None:
+    Path("images").mkdir()
+    assert cnngraph.check(spec, recipe="digits").ok
+    assert [found.code for found in cnngraph.check(spec, recipe="cifar").errors] == ["E610"]
+    assert [found.code for found in cnngraph.check(spec, changes={"epochs": 0}).errors] == ["E603"]
+    assert not cnngraph.check(spec, recipe="photos", data_dir="images").ok
+    with pytest.raises(ValueError, match="there is no folder nowhere"):
+        cnngraph.check(spec, recipe="photos", data_dir="nowhere")

@@ -55,7 +55,8 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         words = [str(argument) for argument in arguments]
         ran = Ran(run(words), *capsys.readouterr())
         if "json" in words and "--format" in words and ran.out:
-            check_document(words[0], ran.out)
+            is_blocks = "--blocks" in words or (words[0] == "show" and ran.out.startswith("["))
+            check_document("blocks" if is_blocks else words[0], ran.out)
         return ran
 
     return call

@@ -68,7 +68,7 @@ def test_a_library_of_blocks(cli: Cli, folder: Path, name: str) -> None:
     library = name.removesuffix(".yaml") + ".yaml"
     assert ran.out.startswith(f"{library} · a library of ")
     assert f"import: [{library}]\n" in ran.out
-    told = json.loads(cli("show", name, "--format", "json").out)
+    (told,) = json.loads(cli("show", name, "--format", "json").out)
     assert told["name"] == library
     for block in told["blocks"]:
         assert f"\n{block['name']}\n" in ran.out
@@ -104,7 +104,8 @@ def test_a_library_of_ones_own(cli: Cli, folder: Path) -> None:
     assert "import: [mine.yaml]" in ran.out
     assert "{op: head, classes: 64}" in ran.out
     assert "64×32×32 → 64, 4,160 parameters" in ran.out
-    head, odd = json.loads(cli("show", "mine.yaml", "--format", "json").out)["blocks"]
+    (library,) = json.loads(cli("show", "mine.yaml", "--format", "json").out)
+    head, odd = library["blocks"]
     assert head["params"] == {"classes": None, "act": "relu"}
     assert odd["example"] is None
 

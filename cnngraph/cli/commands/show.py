@@ -66,7 +66,7 @@ def _print_blocks(spec: Spec, format: Format) -> None:
 
     library = describe(spec)
     if format == "json":
-        print(json_text(library_json(library), indent=2))
+        print(json_text([library_json(library)], indent=2))
     else:
         print_styled(library_lines(library, terminal_width()))
 
