@@ -22,7 +22,7 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train import Training
+from cnngraph.train import Training, world
 from cnngraph.train.loop.learner import Learner
 from cnngraph.train.loop.parallel import blocks_of
 from cnngraph.train.world import joined
@@ -116,7 +116,7 @@ def test_the_end_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch)
     for name, value in {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": port}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    monkeypatch.setattr("cnngraph.train.world.is_launched", lambda: True)
+    monkeypatch.setattr(world, "is_launched", lambda: True)
     with pytest.raises(SpecError) as caught, joined(CPU):
         raise RuntimeError("[../third_party/gloo/transport/tcp/pair.cc:553] Connection closed by peer")
     (diagnostic,) = caught.value.diagnostics
