@@ -118,7 +118,7 @@ def test_a_file_of_that_name_may_have_been_meant(folder: Path, file: str) -> Non
 def test_a_network_of_that_name_may_have_been_meant(folder: Path, file: str) -> None:
     mistake = refused(lambda: cnngraph.load(file), "E101")
     assert mistake.message == f"cannot read {file}: file not found"
-    assert mistake.help == f"did you mean {NAME}, the network of the library?"
+    assert mistake.help == f"did you mean `{NAME}`, the network of the library?"
     assert refused(lambda: cnngraph.load("frobnicate.yaml"), "E101").help is None
 
 

@@ -77,8 +77,8 @@ another folder, it reports which of the evaluated images the run was trained on 
 **Nothing in the folder of a run is trusted.** JSON files are validated against the schemas printed by `cnngraph schema
 data`, `environment`, `metrics` and `state` ([json.md](json.md)); an error (`E645`) names the file and the path in it.
 `state.pt` and the weights contain a SHA-256, which is verified before anything else is used (`E647`). Files written by
-a newer version are rejected (`E646`). A run written by a version without checksums cannot be resumed; its weights can be
-used, with a warning (`W647`).
+a newer version are rejected (`E646`). A run written by a version without checksums cannot be resumed; its weights can
+be used, with a warning (`W647`).
 
 Accuracies are fractions from 0 to 1. Training accuracy is measured during the epoch, in training mode; all others
 are measured after it, in eval mode.

@@ -171,7 +171,7 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(ONE + "train: {data: mnist, epochs: 0, optimizer: {name: sgd, lr: 0.1}}\n")
     ran = cli("check", "one.yaml")
     assert ran.code == 1
-    assert "error[E603]: epochs must be an integer from 1 to 1,000,000, got `0`\n  --> one.yaml:10:30\n" in ran.out
+    assert "error[E603]: `epochs` must be an integer from 1 to 1,000,000, got `0`\n  --> one.yaml:10:30\n" in ran.out
 
 
 def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: 
     (folder / "odd.yaml").write_text(f"cnngraph: 1\nparams: {{classes: 7}}\ninput: [1, 8, 6]\ntrain: mnist\n{nodes}\n")
     ran = cli("check", "odd.yaml")
     assert ran.code == 0
-    assert "warning[W610]: the network takes images of 1×8×6, MNIST has 1×28×28\n" in ran.out
+    assert "warning[W610]: the network expects 1×8×6 images, but those of MNIST are 1×28×28\n" in ran.out
     assert "warning[W611]: MNIST has 10 classes, but the network's output is 7\n" in ran.out
     assert ran.out.count("= the spec's own recipe cannot train this network\n") == 2
     assert ran.out.endswith("odd.yaml: fine but for 2 warnings, 14 parameters, 7 MACs\n")
@@ -201,7 +201,7 @@ def test_a_recipe_of_its_own_is_checked_as_one(cli: Cli, folder: Path) -> None:
     (folder / "mine.yaml").write_text("data: mnist\nepochs: 1\noptimizer: adam\nepoch: 3\n")
     ran = cli("check", "mine.yaml")
     assert ran.code == 1
-    assert ran.out.startswith("error[E602]: a recipe has no word epoch\n --> mine.yaml:4:1\n")
+    assert ran.out.startswith("error[E602]: a recipe has no key `epoch`\n --> mine.yaml:4:1\n")
     assert ran.out.endswith("mine.yaml: 1 error\n")
 
 
@@ -228,7 +228,7 @@ def test_a_plugin_in_the_working_folder_brings_ops(cli: Cli, folder: Path, monke
     assert cli("check", "one.yaml", "--plugin", "halving_ops").code == 0
     ran = cli("check", "one.yaml", "--plugin", "no_such_ops")
     assert ran.code == 1
-    assert "error[E317]: cannot load plugin no_such_ops" in ran.out
+    assert "error[E317]: cannot load the plugin `no_such_ops`" in ran.out
 
 
 def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> None:
@@ -291,7 +291,7 @@ def test_an_experiment(cli: Cli, folder: Path) -> None:
     (folder / "both.yaml").write_text("specs: [googlenet_mnist]\nrecipes: [digits]\nsettings: {train.epochs: [1, 0]}\n")
     ran = cli("check", "both.yaml")
     assert ran.code == 1
-    assert "error[E603]: epochs must be an integer from 1 to 1,000,000, got `0`\n --> both.yaml:3:30\n" in ran.out
+    assert "error[E603]: `epochs` must be an integer from 1 to 1,000,000, got `0`\n --> both.yaml:3:30\n" in ran.out
     assert "  = in 1 of 2 combinations: googlenet_mnist · epochs 0\n" in ran.out
     assert cli("check", "shortcuts").out == "shortcuts: fine, an experiment of 6 variants, 18 runs\n"
 
@@ -300,7 +300,7 @@ def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:
     """What train would refuse is an error, and what it takes is fine."""
     ran = cli("check", one, "--recipe", "digits")
     assert ran.code == 1
-    assert "error[E610]: the network takes images of 3×8×8, embedded digits has 1×28×28\n" in ran.out
+    assert "error[E610]: the network expects 3×8×8 images, but those of embedded digits are 1×28×28\n" in ran.out
     fine = ("check", "googlenet_mnist", "--recipe", "digits")
     size = "googlenet_mnist: fine, 97,298 parameters, 6.02 M MACs, fits the recipe digits"
     assert cli(*fine).out == f"{size}\n"

@@ -74,7 +74,7 @@ def test_parts_of_lists_and_the_input(lists: Graph) -> None:
 @pytest.mark.parametrize(
     ("path", "help"),
     [
-        ("halves", "it is several: halves.0, halves.1"),
+        ("halves", "its value is a list; choose one of halves.0, halves.1"),
         ("jion", "did you mean `join`?"),
         ("head.7", "did you mean `head.0`?"),
         ("aux.0", None),
@@ -82,7 +82,7 @@ def test_parts_of_lists_and_the_input(lists: Graph) -> None:
     ],
 )
 def test_what_is_not_there(lists: Graph, path: str, help: str | None) -> None:
-    with pytest.raises(SpecError, match=f"lists has no node {path} that runs") as caught:
+    with pytest.raises(SpecError, match=f"`lists` has no node `{path}` that runs") as caught:
         tensor_at(lists, path)
     (told,) = caught.value.diagnostics
     assert told.code == "E652"
