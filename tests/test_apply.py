@@ -38,7 +38,7 @@ def fix(data: bytes, name: str = "net.yaml") -> bytes:
 def test_fixes_are_applied_until_none_is_left_and_are_named() -> None:
     Path("net.yaml").write_text(WRONG, encoding="utf-8")
     found = fix_spec("net.yaml")
-    assert [str(each) for each in found.applied] == [
+    assert [str(fix_) for fix_ in found.applied] == [
         "net.yaml:4: `cnov` → `conv`",
         "net.yaml:5: `global_avg_pol` → `global_avg_pool`",
     ]

@@ -97,12 +97,12 @@ def test_where_several_changes_would_do_none_is_offered_but_they_are_named() -> 
 FUNCTIONS = [
     (module, name)
     for module in (edges, inputs, names, numbers, ops, repaired, search, syntax, values)
-    for name, each in inspect.getmembers(module, inspect.isfunction)
-    if each.__module__ == module.__name__ and name != "with_fixes"
+    for name, getmember in inspect.getmembers(module, inspect.isfunction)
+    if getmember.__module__ == module.__name__ and name != "with_fixes"
 ]
 
 
-@pytest.mark.parametrize(("module", "name"), FUNCTIONS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS, ids=lambda value: getattr(value, "__name__", value))
 def test_an_exception_in_the_search_leaves_the_errors(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> NoReturn:
         raise ZeroDivisionError
@@ -110,9 +110,10 @@ def test_an_exception_in_the_search_leaves_the_errors(module: Any, name: str, mo
     monkeypatch.setattr(module, name, fail)
     for right, wrong in (SLIPS[0], SLIPS[13], SLIPS[15], SLIPS[17]):
         damaged = GOOD.replace(right, wrong, 1)
-        told = [(each.code, each.message, each.span) for each in checked(damaged)]
+        told = [(error.code, error.message, error.span) for error in checked(damaged)]
         assert (
-            told == [(each.code, each.message, each.span) for each in checked(damaged, fixes=False)] or len(told) == 1
+            told == [(error.code, error.message, error.span) for error in checked(damaged, fixes=False)]
+            or len(told) == 1
         )
 
 
@@ -286,14 +287,14 @@ def test_a_name_that_is_misspelt_in_two_places_is_corrected_in_each(right: str, 
     text = f"{HEAD}{block}nodes: [{{op: unit, width: 8}}, {{op: unit, width: 8}}, global_avg_pool]\n"
     damaged = text.replace(right, wrong)
     first, second = checked(damaged)
-    edits = [edit for each in (first, second) for edit in each.fixes[0].edits]
+    edits = [edit for error in (first, second) for edit in error.fixes[0].edits]
     assert apply_edits(damaged, edits) == text
 
 
 def test_errors_of_syntax_are_corrected_one_by_one() -> None:
     nodes = "nodes:\n  a: {op: conv, out:8, kernel:3}\n  pool: global_avg_pool\n"
     first, second = checked(HEAD + nodes)
-    edits = [edit for each in (first, second) for edit in each.fixes[0].edits]
+    edits = [edit for error in (first, second) for edit in error.fixes[0].edits]
     assert checked(apply_edits(HEAD + nodes, edits)) == ()
 
 

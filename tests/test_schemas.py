@@ -68,4 +68,4 @@ def test_the_command_prints_it(cli: Cli, kind: str) -> None:  # noqa: F811
 def test_one_that_there_is_not(cli: Cli) -> None:  # noqa: F811
     ran = cli("schema", "chekc")
     assert ran.code == 2
-    assert ran.err.startswith("error: invalid value for KIND: there is no schema of chekc: did you mean check?\n")
+    assert ran.err.startswith("error: invalid value for KIND: there is no schema of chekc: did you mean `check`?\n")

@@ -188,6 +188,6 @@ def plausible(written: Written, name: str) -> float:
     scores = []
     for part in parts:
         pairs = [part[at : at + 2] for at in range(len(part) - 1)]
-        known = part in vocabulary() or part in others
+        known = part in others or not vocabulary().isdisjoint((part, part.removesuffix("s")))
         scores.append(1.0 if known else 0.8 * sum(pair in _pairs() for pair in pairs) / max(1, len(pairs)))
     return sum(scores) / len(scores) if scores else 1.0

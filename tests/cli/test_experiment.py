@@ -51,7 +51,7 @@ def test_a_file(cli: Cli) -> None:
     [
         (
             "shortcut_digits",
-            "error[E660]: there is no experiment shortcut_digits\n  help: did you mean `shortcuts_digits",
+            "error[E660]: there is no experiment shortcut_digits\n  help: did you mean `shortcuts_digits`",
         ),
         ("nowhere.yaml", "error[E101]: cannot read nowhere.yaml: file not found"),
         ("list.yaml", "error[E601]: list.yaml is no experiment: it must be a table"),

@@ -138,7 +138,7 @@ def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> 
 def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> None:
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
-    assert ran.err.startswith(f"error[E303]: the spec has no param {name}\n")
+    assert ran.err.startswith(f"error[E303]: the spec has no param `{name}`\n")
     assert ran.err.endswith(f"  help: did you mean `train.{word}`?\n")
 
 

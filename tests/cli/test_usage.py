@@ -219,7 +219,7 @@ def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
     wrong.write_text(Path(one).read_text().replace("act: relu", "act: rellu"))
     text = on_a_terminal("show", str(wrong))
     assert "\x1b[1mone\x1b[0m" in text
-    assert "\x1b[1;31merror[E313]\x1b[0m\x1b[1m: there is no op or block rellu\x1b[0m\n" in text
+    assert "\x1b[1;31merror[E313]\x1b[0m\x1b[1m: there is no op or block `rellu`\x1b[0m\n" in text
     assert "\x1b[1;32mhelp:\x1b[0m did you mean `relu`?" in text
     assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
 
@@ -231,6 +231,6 @@ def test_colours_are_ours_alone(one: str, folder: Path) -> None:
     assert "\x1b[1m[red]n\\x1b[31m\\u202e\\r\\n\x1b[0m" in text
     assert "\x1b[31m" not in text
     (folder / "wrong.yaml").write_text(Path(one).read_text().replace("act: relu", r'act: "\e[2Jx"'))
-    assert "\x1b[1m: there is no op or block \\x1b[2Jx\x1b[0m\n" in on_a_terminal("check", "wrong.yaml")
+    assert "\x1b[1m: there is no op or block `\\x1b[2Jx`\x1b[0m\n" in on_a_terminal("check", "wrong.yaml")
     assert "\x1b[1;31merror:\x1b[0m there is no folder \\x1b[2J" in on_a_terminal("runs", "\x1b[2J")
     assert "\x1b[1;36m  -h, --help " in on_a_terminal("show", "--help")

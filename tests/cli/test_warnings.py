@@ -75,7 +75,7 @@ def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
     assert printed(cli("check", net, "--select", "W3", "--select", "W4").out) == ["W320"]
     ran = cli("check", net, "--ignore", "W32,W41O")
     assert ran.code == 2
-    assert ran.err.startswith("error: invalid value for --ignore: no warning about specs has the code W41O: ")
+    assert ran.err.startswith("error: invalid value for --ignore: no spec warning has the code `W41O`: ")
     assert cli("check", net, "--select", "E203").code == 2
 
 

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def facts(graph: Graph) -> list[tuple[str, object, object]]:
-    return [(each.name, each.params["width"], each.params["classes"]) for each in bases(graph)]
+    return [(bas.name, bas.params["width"], bas.params["classes"]) for bas in bases(graph)]
 
 
 def test_what_a_file_extends(folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_an_op_of_a_plugin_that_the_change_does_without(tmp_path: Path) -> None:
     assert spec
     graph = elaborate(spec, Registry({"own_op": OwnOp})).graph
     assert graph
-    assert [[node.op for node in each.nodes] for each in (graph, *bases(graph))] == [["relu"], ["relu", "own_op"]]
+    assert [[node.op for node in result.nodes] for result in (graph, *bases(graph))] == [["relu"], ["relu", "own_op"]]
 
 
 def test_a_pickle_leaves_it_out(folder: Path) -> None:

@@ -32,13 +32,13 @@ def functions() -> list[tuple[Any, str]]:
     found: list[tuple[Any, str]] = []
     for owner in (causes, causes.Trace, repairs, repairs.Repairs):
         module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
-        members = inspect.getmembers(owner, lambda each: inspect.isfunction(each))
-        found += [(owner, name) for name, each in members if each.__module__ == module]
+        members = inspect.getmembers(owner, lambda member: inspect.isfunction(member))
+        found += [(owner, name) for name, member in members if member.__module__ == module]
     skipped = ("refusal", "causes", "history", "producer")
     return [(owner, name) for owner, name in found if not name.startswith("__") and name not in skipped]
 
 
-@pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize(
     ("nodes", "code"), [(DIFFERENT_SIZES, "E203"), (DIFFERENT_CHANNELS, "E202"), (WINDOW, "E204")], ids=str
 )
@@ -115,7 +115,7 @@ def test_only_what_was_made_smaller_is_said_not_to_divide() -> None:
         ("max_pool, kernel: 2, stride: 1, padding: same", 13, "[0, 1, 0, 1], mode: replicate}` before"),
         ("max_pool, kernel: 3, stride: 2, padding: SAME", 13, "[0, 1, 0, 1], mode: replicate}` before"),
         ("max_pool, kernel: 3, stride: 1, padding: same", 13, "did you mean `half`?"),
-        ("avg_pool, kernel: 2, padding: same", 13, "remove the padding"),
+        ("avg_pool, kernel: 2, padding: same", 13, "remove `padding`"),
         ("avg_pool, kernel: 3, padding: valid", 13, "did you mean `0`?"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Elaboration at its corners: what the expanded graph is, and that one mistake is one message."""
+"""Elaboration at its corners: what the expanded graph is, and that one error is one message."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def compiled(text: str) -> tuple[list[tuple[str, str, str]], list[tuple[str, int
     """The nodes as (path, inputs, shape), and the diagnostics as (code, column)."""
     result = compile_text(Source("t.yaml", f"cnngraph: 1\ninput: [6, 8, 8]\n{text}"), Path())
     nodes = result.graph.nodes if result.graph else ()
-    told = [(each.code, each.column or 0) for each in result.diagnostics]
-    return [(each.path, " ".join(each.inputs), "×".join(map(str, each.types[0].sizes))) for each in nodes], told
+    told = [(diagnostic.code, diagnostic.column or 0) for diagnostic in result.diagnostics]
+    return [(node.path, " ".join(node.inputs), "×".join(map(str, node.types[0].sizes))) for node in nodes], told
 
 
 GRAPHS = {
@@ -152,11 +152,11 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_one_mistake_is_one_message(text: str) -> None:
+def test_one_error_is_one_message(text: str) -> None:
     assert compiled(text)[1] == MISTAKES[text]
 
 
-def test_a_mistake_in_a_block_is_told_once_with_its_first_use() -> None:
+def test_a_error_in_a_block_is_told_once_with_its_first_use() -> None:
     text = (
         "blocks: {b: {nodes: [{op: conv, out: 4, kernel: 9, padding: 0}]}}\nnodes: {x: {op: b, repeat: 3, carry: none}}"
     )
@@ -179,7 +179,7 @@ def test_two_imported_blocks_of_one_name_clash_wherever_they_stand(tmp_path: Pat
         (tmp_path / f"{name}.yaml").write_text("cnngraph: 1\nblocks: {unit: {nodes: [relu]}}\n")
     text = "cnngraph: 1\ninput: [6, 8, 8]\nimport: [one.yaml, two.yaml]\nnodes: [unit]\n"
     told = compile_text(Source("t.yaml", text), tmp_path).diagnostics
-    assert [each.code for each in told] == ["E308"]
+    assert [error.code for error in told] == ["E308"]
 
 
 @pytest.mark.parametrize(("name", "better"), [("my+conv", "my_conv"), ("2x", "x2x"), ("train", "train_")])
@@ -290,5 +290,5 @@ def test_what_belongs_to_the_use_of_a_block_is_refused_in_its_definition(
     spec.write_text(f"cnngraph: 1\ninput: [3, 8, 8]\nblocks:\n  b: {{{words}}}\nnodes:\n  a: relu\n  c: {use}\n")
     diagnostics = cnngraph.check(spec)
     assert diagnostics
-    assert {each.line for each in diagnostics} == {4}
-    assert {each.code for each in diagnostics} <= {"E107", "E109"}
+    assert {diagnostic.line for diagnostic in diagnostics} == {4}
+    assert {diagnostic.code for diagnostic in diagnostics} <= {"E107", "E109"}

@@ -1,4 +1,4 @@
-"""Specs with one planted mistake each: one message, at the right line, that a reader can act on."""
+"""Specs with one planted error each: one message, at the right line, that a reader can act on."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_one_mistake_is_one_message_at_its_line(
+def test_one_error_is_one_message_at_its_line(
     name: str, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(MISTAKES)
     found = cnngraph.check(f"{name}.yaml").diagnostics
-    assert [(each.code, each.line) for each in found] == [PLANTED[name]]
+    assert [(error.code, error.line) for error in found] == [PLANTED[name]]
     golden(f"mistakes/{name}.txt", f"{found[0]}\n")
 
 
-def test_every_planted_mistake_is_tested() -> None:
+def test_every_planted_error_is_tested() -> None:
     assert {path.stem for path in MISTAKES.glob("*.yaml")} == set(PLANTED)
 
 
@@ -87,7 +87,7 @@ def told(text: str, name: str) -> list[tuple[str, str]]:
     """Code and message of each error, in order."""
     source = Source(f"{name}.yaml", text)
     found: tuple[Diagnostic, ...] = compile_text(source, MISTAKES).diagnostics
-    return sorted((each.code, each.message) for each in found)
+    return sorted((error.code, error.message) for error in found)
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -101,11 +101,11 @@ def test_every_fix_removes_the_error_and_brings_no_other(name: str, monkeypatch:
             assert {edit.span.file for edit in fix.edits} == {f"{name}.yaml"}
             after = told(apply_edits(text, fix.edits), name)
             assert len(after) < len(before)
-            assert all(each in before for each in after)
+            assert all(key in before for key in after)
             assert (error.code, error.message) not in after
 
 
-def test_most_golden_mistakes_have_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_golden_errors_have_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MISTAKES)
-    fixed = [name for name in PLANTED if any(each.fixes for each in cnngraph.check(f"{name}.yaml"))]
+    fixed = [name for name in PLANTED if any(error.fixes for error in cnngraph.check(f"{name}.yaml"))]
     assert len(fixed) >= 0.6 * len(PLANTED), sorted(set(PLANTED) - set(fixed))

@@ -16,7 +16,7 @@ def order(text: str) -> str:
     """The nodes in the order in which they run, or the codes of what is wrong."""
     result = compile_text(Source("t.yaml", HEAD + text), Path())
     if result.diagnostics:
-        return " ".join(each.code for each in result.diagnostics)
+        return " ".join(diagnostic.code for diagnostic in result.diagnostics)
     assert result.graph is not None
     return " ".join(node.path for node in result.graph.nodes)
 

@@ -27,11 +27,11 @@ blocks:
 def reads(text: str, node: str = "t") -> str:
     """What a node reads, or the codes of what is wrong."""
     result = compile_text(Source("t.yaml", HEAD + text), Path())
-    errors = [each.code for each in result.diagnostics if each.severity is Severity.ERROR]
+    errors = [diagnostic.code for diagnostic in result.diagnostics if diagnostic.severity is Severity.ERROR]
     if errors:
         return " ".join(errors)
     assert result.graph is not None
-    return " ".join(next(each.inputs for each in result.graph.nodes if each.path == node))
+    return " ".join(next(made.inputs for made in result.graph.nodes if made.path == node))
 
 
 # -- numbers
@@ -70,7 +70,7 @@ def test_numbers(blocks: str, node: str, path: str, expected: str) -> None:
     assert reads(text) == expected
 
 
-def test_the_two_meanings_are_told() -> None:
+def test_the_two_meanings_are_reported() -> None:
     text = f"{MAYBE}nodes:\n  {PATHS}}}\n  t: {{op: relu, from: paths.1}}\n"
     (told,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
     assert told.message == "`paths.1` is ambiguous"
@@ -150,7 +150,7 @@ def assert_one_path_each(graph: Graph) -> None:
 @pytest.mark.parametrize(("text", "codes"), CLASHES.values(), ids=CLASHES)
 def test_clashes(text: str, codes: list[str]) -> None:
     result = compile_text(Source("t.yaml", HEAD + text), Path())
-    assert [each.code for each in result.diagnostics] == codes
+    assert [diagnostic.code for diagnostic in result.diagnostics] == codes
     assert result.graph is not None
     assert_one_path_each(result.graph)
 

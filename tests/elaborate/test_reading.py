@@ -56,4 +56,4 @@ def test_an_input_that_is_an_output_is_read() -> None:
 )
 def test_a_node_has_another_name_than_an_input_of_its_scope(text: str) -> None:
     result = compile_text(Source("net.yaml", f"cnngraph: 1\n{text}\n"), LIBRARY)
-    assert [each.code for each in result.diagnostics] == ["E305"]
+    assert [diagnostic.code for diagnostic in result.diagnostics] == ["E305"]

@@ -74,7 +74,9 @@ def outcome(owner: str, sharer: str) -> tuple[list[str], list[int | None]]:
         assert shared
         assert {node.shares for node in shared} <= owners
         assert not any(key.startswith("b") for key in result.graph.state)
-    return [each.code for each in result.diagnostics], [each.line for each in result.diagnostics]
+    return [diagnostic.code for diagnostic in result.diagnostics], [
+        diagnostic.line for diagnostic in result.diagnostics
+    ]
 
 
 @pytest.mark.parametrize(("owner", "sharer"), SHARED.values(), ids=SHARED)

@@ -76,8 +76,8 @@ def right(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> 
 
         return Failure(seed, error, spec_files(shrunk(spec, smaller_specs, fails), MAIN))
     try:
-        for each in drawer.refused:
-            check_refusal(each.op, each.types, each.error)
+        for refusal in drawer.refused:
+            check_refusal(refusal.op, refusal.types, refusal.error)
     except AssertionError as error:
         return Failure(seed, error, {})
     return None
@@ -98,9 +98,9 @@ def check_right(spec: SpecTree, folder: Path, counts: Counter[str]) -> None:
     except WRONG as error:
         raise WrongSpecError(str(error)) from error
     result = check_files(spec_files(spec, MAIN), folder, counts)
-    assert result.ok, next(str(each) for each in result.diagnostics if each.code.startswith("E"))
+    assert result.ok, next(str(diagnostic) for diagnostic in result.diagnostics if diagnostic.code.startswith("E"))
     assert result.graph is not None
-    check_wiring(result.graph, reading.made, {name: each.name for name, each in outputs.items()})
+    check_wiring(result.graph, reading.made, {name: item.name for name, item in outputs.items()})
 
 
 def wrong(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:
@@ -160,7 +160,7 @@ def expressions(seed: int, rng: random.Random, folder: Path, counts: Counter[str
             texts[f"e{number}"] = text
         except (RefusedError, ArithmeticError, LookupError, TypeError, ValueError):
             files = {MAIN: expression_spec({"e": text})}
-            codes = {each.code for each in compiled(files, folder).diagnostics}
+            codes = {diagnostic.code for diagnostic in compiled(files, folder).diagnostics}
             if not codes & {"E403", "E404", "E503"}:
                 return Failure(seed, AssertionError(f"Python refuses {text}, and the compiler says {codes}"), files)
     files = {MAIN: expression_spec(texts)}
@@ -184,7 +184,7 @@ def expression_spec(texts: Mapping[str, str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def kind_of(error: Exception) -> str:

@@ -71,13 +71,13 @@ def check_files(files: Mapping[str, str], folder: Path, counts: Counter[str]) ->
     refusals = Refusals()
     with refusals.kept():
         result = compiled(files, folder)
-    told = [str(each) for each in result.diagnostics]
+    told = [str(diagnostic) for diagnostic in result.diagnostics]
     again = compile_text(Source(MAIN, files[MAIN]), folder)
-    assert told == [str(each) for each in again.diagnostics], "the same text, other diagnostics"
+    assert told == [str(diagnostic) for diagnostic in again.diagnostics], "the same text, other diagnostics"
     assert result.ok or told
-    assert not any("internal error" in each for each in told), told
+    assert not any("internal error" in line for line in told), told
     counts["accepted" if result.ok else "refused"] += 1
-    counts.update({each.code for each in result.diagnostics})
+    counts.update({diagnostic.code for diagnostic in result.diagnostics})
     if result.ok and result.graph is not None:
         check_graph(result.graph)
     seen: set[object] = set()
@@ -102,7 +102,7 @@ def check_refusal(op: Op, types: tuple[TensorType, ...], error: OpError) -> None
                     function.train(training)
                 result = function(*inputs_of(types, batch))
                 tensors = [result] if isinstance(result, Tensor) else list(result)
-                if not all(bool(each.isfinite().all()) for each in tensors):
+                if not all(bool(tensor.isfinite().all()) for tensor in tensors):
                     return
         except (
             RuntimeError,
@@ -121,7 +121,7 @@ def check_refusal(op: Op, types: tuple[TensorType, ...], error: OpError) -> None
 
 def inputs_of(types: Iterable[TensorType], batch: int) -> list[Tensor]:
     """Random tensors of these types."""
-    return [torch.randn((batch, *each.sizes) if each.batched else each.sizes) for each in types]
+    return [torch.randn((batch, *type_.sizes) if type_.batched else type_.sizes) for type_ in types]
 
 
 # -- accepted
@@ -138,7 +138,7 @@ def check_graph(graph: Graph) -> None:
     model = lower(graph)
     found = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     assert list(found.items()) == list(graph.state.items()), f"keys: {found} instead of {graph.state}"
-    assert graph.num_params == sum(each.numel() for each in model.parameters())
+    assert graph.num_params == sum(parameter.numel() for parameter in model.parameters())
     check_init(graph, model)
     printed = printed_model(graph)
     assert_same_state(model, printed)
@@ -152,7 +152,7 @@ def printed_model(graph: Graph) -> nn.Module:
     """The network of the stand-alone source, with the seed that `lower` had."""
     scope = python_types.ModuleType("printed").__dict__
     exec(compile(model_source(graph), "printed.py", "exec"), scope)
-    cls = [each for each in scope.values() if isinstance(each, type) and issubclass(each, nn.Module)][-1]
+    cls = [value for value in scope.values() if isinstance(value, type) and issubclass(value, nn.Module)][-1]
     torch.manual_seed(0)
     return cls()
 
@@ -192,7 +192,7 @@ def check_run(graph: Graph, model: nn.Module, printed: nn.Module, batch: int, tr
     if isinstance(outcomes[2], Exception):
         alone = batch == 1 and training and ONE_VALUE in str(outcomes[2]) and one_value(graph)
         assert alone, f"{mode}: {outcomes[2]}"
-        assert all(isinstance(each, Exception) for each in outcomes), f"{mode}: only the interpreter fails"
+        assert all(isinstance(failure, Exception) for failure in outcomes), f"{mode}: only the interpreter fails"
         return
     order_matters = training and sum(node.op in RANDOM for node in graph.nodes) > 1
     if order_matters and not isinstance(outcomes[0], Exception):  # its order of draws may be another than the graph's
@@ -207,7 +207,7 @@ def check_run(graph: Graph, model: nn.Module, printed: nn.Module, batch: int, tr
 
 def as_list(result: Any) -> list[Tensor]:
     """What a network returns, one or several."""
-    return [each for each in (result if isinstance(result, tuple) else [result]) if each is not None]
+    return [tensor for tensor in (result if isinstance(result, tuple) else [result]) if tensor is not None]
 
 
 def outcome(run: Any) -> Any:
@@ -226,7 +226,7 @@ def one_value(graph: Graph) -> bool:
 
 def step_by_step(graph: Graph, model: nn.Module, inputs: list[Tensor], names: list[str]) -> list[Tensor]:
     """The outputs by running node after node; raises where a tensor has not the shape that was predicted."""
-    tensors = {Ref(-1 - index): each for index, each in enumerate(inputs)}
+    tensors = {Ref(-1 - index): input_ for index, input_ in enumerate(inputs)}
     for index, node in enumerate(graph.nodes):
         if node.unused or (node.training_only and not model.training):
             continue
@@ -246,8 +246,10 @@ def check_training(graph: Graph, model: nn.Module) -> None:
     generator = torch.Generator().manual_seed(3)
     model.train()
     inputs = [torch.randn(3, *sizes, generator=generator) for sizes in graph.input_shapes.values()]
-    result = model(*(each.requires_grad_() * 1 for each in inputs))  # not a leaf: what runs in place may overwrite it
-    loss = sum((each * each).mean() for each in as_list(result))
+    result = model(
+        *(input_.requires_grad_() * 1 for input_ in inputs)
+    )  # not a leaf: what runs in place may overwrite it
+    loss = sum((tensor * tensor).mean() for tensor in as_list(result))
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         return
     loss.backward()
@@ -291,7 +293,7 @@ def check_init(graph: Graph, model: nn.Module) -> None:
 
 def check_wiring(graph: Graph, made: Iterable[Made], outputs: Mapping[str, str]) -> None:
     """The graph has the operations of the second reading: paths, words, what they read and share."""
-    wanted = {each.path: each for each in made if not each.implied}
+    wanted = {node.path: node for node in made if not node.implied}
     names: dict[Ref, str] = {Ref(-1 - number): name for number, name in enumerate(graph.inputs)}
     found = {}
     for index, node in enumerate(graph.nodes):
@@ -302,9 +304,9 @@ def check_wiring(graph: Graph, made: Iterable[Made], outputs: Mapping[str, str])
             found[node.path] = (node.operation, reads, node.shares, node.unused)
         else:
             assert node.op == "concat", f"{node.path} is not in the second reading"
-    for path, each in wanted.items():
+    for path, item in wanted.items():
         assert path in found, f"{path} is missing in the graph"
-        second = (each.op, each.reads, each.shares, each.unused)
+        second = (item.op, item.reads, item.shares, item.unused)
         assert found[path] == second, f"{path}: {found[path]}, by the second reading {second}"
     ends = {name: names[ref] for name, ref in graph.outputs.items()}
     assert ends == outputs, f"the outputs are {ends}, by the second reading {outputs}"

@@ -41,7 +41,7 @@ class Disguises(Reading):
     def disguise(self, value: Any, env: Env) -> Any:
         if type(value) is int and self.chance(0.4):
             return self.whole(value, env)
-        if isinstance(value, list) and all(type(each) is int for each in value) and self.chance(0.4):
+        if isinstance(value, list) and all(type(item) is int for item in value) and self.chance(0.4):
             return self.listed(value, env)
         if type(value) is bool and self.chance(0.3):
             return self.truth(value, env)
@@ -50,11 +50,11 @@ class Disguises(Reading):
     def whole(self, number: int, env: Env) -> Any:
         """An expression for an integer, in terms of what is in reach."""
         names: dict[str, Any] = {}
-        for key, each in env.params.items():
-            if type(each) is int:
-                names[f"${key}"] = each
-            elif isinstance(each, list) and each and type(each[-1]) is int:
-                names |= {f"${key}.0": each[0], f"${key}[-1]": each[-1], f"len(${key})": len(each)}
+        for key, item in env.params.items():
+            if type(item) is int:
+                names[f"${key}"] = item
+            elif isinstance(item, list) and item and type(item[-1]) is int:
+                names |= {f"${key}.0": item[0], f"${key}[-1]": item[-1], f"len(${key})": len(item)}
         for key, value in (*env.inputs.items(), *(() if env.reads is None else (("from", env.reads),))):
             if len(value) == 1 and not value.is_list and value.tensors[0].type.axes:
                 names |= {f"${key}.channels": value.channels, f"${key}.features": value.features}
@@ -65,7 +65,7 @@ class Disguises(Reading):
             names["$i"] = env.round[0]
             if type(env.round[1]) is int:
                 names["$item"] = env.round[1]
-        known = {key: each for key, each in names.items() if type(each) is int and abs(each) < 100}
+        known = {key: item for key, item in names.items() if type(item) is int and abs(item) < 100}
         if not known or self.chance(0.3):
             return number
         name = self.rng.choice(sorted(known))
@@ -85,7 +85,7 @@ class Disguises(Reading):
         return text if evaluate(text, env.lookup()) == number else number
 
     def listed(self, numbers: list[int], env: Env) -> Any:
-        text = Expr(f"[{', '.join(str(self.whole(each, env)) for each in numbers)}]")
+        text = Expr(f"[{', '.join(str(self.whole(number, env)) for number in numbers)}]")
         return text if "$" in text and evaluate(text, env.lookup()) == numbers else numbers
 
     def truth(self, value: bool, env: Env) -> Any:

@@ -71,7 +71,7 @@ class Drawer(NodeDrawer):
         outputs = self.spec(spec)
         if len(outputs) > 1 and self.chance(0.5):
             spec.training_only = self.rng.sample(sorted(outputs), self.rng.randint(1, len(outputs) - 1))
-        if self.chance(0.4) and any(not each.implied for each in self.made):
+        if self.chance(0.4) and any(not node.implied for node in self.made):
             spec.init = [self.draw_rule() for _ in range(self.rng.randint(1, 4))]
         if self.chance(0.15):
             self.draw_variant(spec)
@@ -79,7 +79,7 @@ class Drawer(NodeDrawer):
 
     def draw_rule(self) -> dict[str, Any]:
         """A rule of initialisation: for an op, a module, or paths with stars."""
-        made = self.rng.choice([each for each in self.made if not each.implied])
+        made = self.rng.choice([node for node in self.made if not node.implied])
         parts = made.path.split(".")
         some = [self.rng.choice([part, part, "*"]) for part in parts]
         patterns = [
@@ -95,7 +95,7 @@ class Drawer(NodeDrawer):
         calls = [0, 1, 0.5, -2, "zeros", "ones", {"normal": {"std": 0.1}}, {"uniform": {"a": -1, "b": 1}}]
         names = self.rng.choice([["weight"], ["weight", "bias"], ["bias"]])
         match = self.rng.choice(patterns)
-        fitting = [each.op.name for each in self.made if fits(match, each.op.name, each.path)]
+        fitting = [node.op.name for node in self.made if fits(match, node.op.name, node.path)]
         if fitting and set(fitting) == {"parameter"}:
             match = "relu"
         return {"match": match, **{name: self.rng.choice(calls) for name in names}}
@@ -233,9 +233,9 @@ class Drawer(NodeDrawer):
         unread = self.unread(start, final, env.inputs if top else {})
         if not unread and not (top and (last.is_list or len(last.tensors) != 1 or last.unused)):
             return
-        sources = self.sources([each for each in unread if not isinstance(each, str)], env)
-        sources += [each for each in unread if isinstance(each, str)]
-        parts = [part for each in sources for part in self.parts(each, env.find(each))]
+        sources = self.sources([node for node in unread if not isinstance(node, str)], env)
+        sources += [name for name in unread if isinstance(name, str)]
+        parts = [part for path in sources for part in self.parts(path, env.find(path))]
         last_paths = [self.path_of(last, env)] if not last.unused else []
         wanted = list(dict.fromkeys([*(parts if self.chance(0.2) else sources), *last_paths]))
         if not wanted:
@@ -285,7 +285,7 @@ class Drawer(NodeDrawer):
         if scope.numbered:
             return ""
         self.named += 1
-        taken = {each.name for each in scope.children}
+        taken = {child.name for child in scope.children}
         if self.odd and self.chance(0.6):
             name = self.rng.choice(ODD_NAMES)
             if name not in taken | INPUTS:
@@ -301,12 +301,12 @@ class Drawer(NodeDrawer):
     ) -> list[NodeTree]:
         """A use of a block, old or new."""
         reads, value = self.source(env, above, must)
-        usable = [each for each in self.blocks.values() if self.home or each.file]
+        usable = [candidate for candidate in self.blocks.values() if self.home or candidate.file]
         block = self.rng.choice(usable) if usable and self.chance(0.6) else self.draw_block(value, depth)
         names = block.inputs or ["in"]
         if len(names) > 1:
             known = self.reachable(env)
-            like = [each for each in known if types_of(each[1]) == types_of(value)] or known
+            like = [pair for pair in known if types_of(pair[1]) == types_of(value)] or known
             reads = [*(reads or [self.path_of(value, env)]), *(self.rng.choice(like)[0] for _ in names[1:])]
         local = replace(env, reads=value)
         words = {}
@@ -341,7 +341,7 @@ class Drawer(NodeDrawer):
         examples: dict[str, Any] = {}
         for key in self.rng.sample(["out", "size", "norm", "kind"], self.rng.randint(0, 2)):
             examples[key] = {"out": 4, "size": self.rng.choice([1, 3]), "norm": self.chance(0.5), "kind": "tanh"}[key]
-        params: dict[str, Any] = {key: None if self.chance(0.5) else each for key, each in examples.items()}
+        params: dict[str, Any] = {key: None if self.chance(0.5) else item for key, item in examples.items()}
         base = {} if file else dict(self.file_params)
         kind = self.rng.choice(["nodes", "nodes", "alias", "repeat"])
         inputs = None
@@ -376,4 +376,4 @@ class Drawer(NodeDrawer):
 
 def _before(params: dict[str, Any], key: str) -> dict[str, Any]:
     names = list(params)
-    return {each: params[each] for each in names[: names.index(key)]}
+    return {name: params[name] for name in names[: names.index(key)]}

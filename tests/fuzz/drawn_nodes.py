@@ -89,12 +89,12 @@ class NodeDrawer(Disguises):
             return None
 
     def path_of(self, value: Value, env: Env) -> str:
-        for path, each in paths(env.names):
-            if each is value and self.found(env, path) is not None:
+        for path, other in paths(env.names):
+            if other is value and self.found(env, path) is not None:
                 return path
         names = [tensor.name for tensor in value.tensors]
-        for path, each in [*paths(env.names), *env.inputs.items()]:
-            if [tensor.name for tensor in each.tensors] == names and self.found(env, path) is not None:
+        for path, other in [*paths(env.names), *env.inputs.items()]:
+            if [tensor.name for tensor in other.tensors] == names and self.found(env, path) is not None:
                 return path
         raise InvalidError("no path")
 
@@ -142,7 +142,7 @@ class NodeDrawer(Disguises):
         return [tree]
 
     def part(self, reads: list[str] | None, value: Value, env: Env, above: Value | None) -> tuple[list[str], Value]:
-        singles = [each for each in self.reachable(env) if len(each[1]) == 1]
+        singles = [pair for pair in self.reachable(env) if len(pair[1]) == 1]
         path, value = self.rng.choice(singles)
         return [path], value
 
@@ -153,7 +153,7 @@ class NodeDrawer(Disguises):
         known = self.reachable(env)
         chosen = [self.rng.choice(known) for _ in range(self.rng.choice([1, 2, 2, 2, 3]))]
         if self.chance(0.5):  # of one shape with the first
-            like = [each for each in known if types_of(each[1]) == types_of(chosen[0][1])]
+            like = [pair for pair in known if types_of(pair[1]) == types_of(chosen[0][1])]
             chosen = [chosen[0], *(self.rng.choice(like) for _ in chosen[1:])]
         op, words = self.fitting(JOINS, *(value for _, value in chosen))
         local = replace(env, reads=joined([value for _, value in chosen]))
@@ -189,7 +189,7 @@ class NodeDrawer(Disguises):
         reads, _ = self.source(env, above, must, 0.5)
         if self.chance(0.6) and len(owner.made) and owner.made[0].reads:
             first = owner.made[0].reads
-            alike = [path for path, each in self.reachable(env) if self.same_input(owner, each)]
+            alike = [path for path, value in self.reachable(env) if self.same_input(owner, value)]
             if alike and len(first) == 1:
                 chosen = self.rng.choice(alike)
                 reads = [chosen]

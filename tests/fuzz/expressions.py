@@ -33,10 +33,10 @@ class Elements(list[Any]):
     def _with(self, function: Callable[[Any, Any], Any], other: Any) -> Elements:
         if isinstance(other, list):
             raise TypeError("two lists")
-        return Elements(_calculated(function, each, other) for each in self)
+        return Elements(_calculated(function, element, other) for element in self)
 
     def _from(self, function: Callable[[Any, Any], Any], other: Any) -> Elements:
-        return Elements(_calculated(function, other, each) for each in self)
+        return Elements(_calculated(function, other, element) for element in self)
 
     def __add__(self, other: Any) -> Elements:
         return Elements([*self, *other]) if isinstance(other, list) else self._with(operator.add, other)
@@ -75,7 +75,7 @@ class Elements(list[Any]):
         return self._from(operator.mod, other)
 
     def __neg__(self) -> Elements:
-        return Elements(-each for each in self)
+        return Elements(-element for element in self)
 
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)
@@ -86,13 +86,13 @@ def elements(value: Any) -> Any:
     """A plain value with `Elements` for its lists."""
     if isinstance(value, list | tuple):
         return Elements(map(elements, value))
-    return {key: elements(each) for key, each in value.items()} if isinstance(value, Mapping) else value
+    return {key: elements(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def plain(value: Any) -> Any:
     """The value with plain lists, within the bounds of the language."""
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [plain(item) for item in value]
     if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
         raise RefusedError("not a number")
     if isinstance(value, int) and abs(value) > LARGEST:
@@ -136,7 +136,7 @@ def _power(base: Any, exponent: Any) -> Any:
         one = base if isinstance(base, list) else exponent
         if one is base and isinstance(exponent, list):
             raise TypeError("two lists")
-        return Elements(_power(each, exponent) if one is base else _power(base, each) for each in one)
+        return Elements(_power(element, exponent) if one is base else _power(base, element) for element in one)
     if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 100:
         raise RefusedError("too large")
     return _calculated(operator.pow, base, exponent)

@@ -48,7 +48,7 @@ class Names(dict[str, "Value"]):
 
     def all(self, name: str) -> list[Value]:
         """Every node of a name."""
-        return [*([self[name]] if name in self else []), *(each for other, each in self.others if other == name)]
+        return [*([self[name]] if name in self else []), *(value for other, value in self.others if other == name)]
 
     def copy(self) -> Names:
         """The same names."""
@@ -121,7 +121,7 @@ class Level:
             name = str(self.count)
             self.count += 1
         heads = [name[: match.start()] for match in re.finditer(r"\.", name)]
-        if {name, *heads} & self.taken or any(each.startswith(f"{name}.") for each in self.taken):
+        if {name, *heads} & self.taken or any(taken.startswith(f"{name}.") for taken in self.taken):
             raise InvalidError(f"{name} twice")
         self.taken.add(name)
         return f"{self.prefix}.{name}" if self.prefix else name
@@ -148,8 +148,8 @@ class Env:
         if isinstance(given, Expr):
             return evaluate(given, self.lookup())
         if isinstance(given, list):
-            return [self.value(each) for each in given]
-        return {key: self.value(each) for key, each in given.items()} if isinstance(given, dict) else given
+            return [self.value(item) for item in given]
+        return {key: self.value(item) for key, item in given.items()} if isinstance(given, dict) else given
 
     def text(self, text: str) -> str:
         return IN_TEXT.sub(lambda match: str(evaluate(match[1] or f"${match[2]}", self.lookup())), text)
@@ -161,7 +161,7 @@ class Env:
         for head, rest in _splits(path):
             for value in [self.inputs[head]] if head in self.inputs else self.names.all(head):
                 found += self._inside(value, rest, head in self.inputs)
-        if len({each.tensors for each in found}) != 1:
+        if len({value.tensors for value in found}) != 1:
             raise InvalidError(f"{path} has {len(found)} meanings")
         return found[0]
 
@@ -192,7 +192,7 @@ def joined(values: list[Value]) -> Value:
     """Several values as one, without the names inside."""
     if len(values) == 1:
         return Value(values[0].tensors, values[0].is_list)
-    return Value(tuple(each for value in values for each in value.tensors), True)
+    return Value(tuple(tensor for value in values for tensor in value.tensors), True)
 
 
 def paths(values: Mapping[str, Value], depth: int = 3) -> Iterator[tuple[str, Value]]:
@@ -202,6 +202,6 @@ def paths(values: Mapping[str, Value], depth: int = 3) -> Iterator[tuple[str, Va
             continue
         yield name, value
         if depth:
-            yield from ((f"{name}.{inner}", each) for inner, each in paths(value.names, depth - 1))
+            yield from ((f"{name}.{inner}", path) for inner, path in paths(value.names, depth - 1))
         if value.is_list:
             yield from ((f"{name}.{part}", value[part]) for part in range(len(value)) if str(part) not in value.names)

@@ -44,10 +44,10 @@ class Reading:
         env = Env(self.file_params, inputs)
         last = self.scope(spec.nodes, env, Level(""))
         found = {name: env.find(path) for name, path in spec.outputs.items()} or {"output": last}
-        if any(len(each) != 1 or not each.tensors[0].type.batched or each.unused for each in found.values()):
+        if any(len(value) != 1 or not value.tensors[0].type.batched or value.unused for value in found.values()):
             raise InvalidError("no output")
-        outputs = {name: each.tensors[0] for name, each in found.items()}
-        if self.unread(0, {each.name for each in outputs.values()}, inputs):
+        outputs = {name: item.tensors[0] for name, item in found.items()}
+        if self.unread(0, {output.name for output in outputs.values()}, inputs):
             raise InvalidError("something is unread")
         return outputs
 
@@ -55,9 +55,9 @@ class Reading:
         """The operations since `start`, and the inputs, that nothing reads."""
         read = final.union(*(made.reads for made in self.made if not made.unused))
         left: list[Made | str] = [
-            each for each in self.made[start:] if not each.unused and not any(t.name in read for t in each.outputs)
+            node for node in self.made[start:] if not node.unused and not any(t.name in read for t in node.outputs)
         ]
-        return left + [name for name, each in inputs.items() if not any(t.name in read for t in each.tensors)]
+        return left + [name for name, item in inputs.items() if not any(t.name in read for t in item.tensors)]
 
     def scope(self, scope: ScopeTree, env: Env, level: Level) -> Value:
         """The value of a scope's last node; `env` gets its names."""
@@ -86,14 +86,14 @@ class Reading:
     def node(self, node: NodeTree, env: Env, above: Value | None, level: Level, name: str) -> Value:
         start = len(self.made)
         if node.reads is not None:
-            own = [each for each in node.reads if node.repeat is not None and _varies(node, each)]
-            values = [env.find(each) for each in node.reads if each not in own]
+            own = [read for read in node.reads if node.repeat is not None and _varies(node, read)]
+            values = [env.find(read) for read in node.reads if read not in own]
         else:
             own = []
             if above is None and not node.op == "parameter":
                 raise InvalidError("reads nothing")
             values = [above] if above is not None else []
-        if any(each.unused for each in values):
+        if any(read.unused for read in values):
             raise InvalidError("unused is read")
         env = replace(env, reads=joined(values) if values else None)
         if node.when is not None and not env.value(node.when):
@@ -105,8 +105,8 @@ class Reading:
         if node.expect is not None:
             self.expect(node.expect, env, value)
         if node.unused:
-            for each in self.made[start:]:
-                each.unused = True
+            for made in self.made[start:]:
+                made.unused = True
             _mark_unused(value)
         return value
 
@@ -121,7 +121,7 @@ class Reading:
 
     def absent(self, otherwise: list[str] | None, env: Env, values: list[Value]) -> Value:
         if otherwise is not None:
-            found = [env.find(each) for each in otherwise]
+            found = [env.find(path) for path in otherwise]
             whole = joined(found) if found else Value((), True)
         else:
             whole = values[0] if values else Value((), True)
@@ -182,11 +182,11 @@ class Reading:
     ) -> Value:
         env = replace(env, round=(number, item), reads=joined(values) if values else None)
         if own:
-            values = [*values, *(env.find(each) for each in own)]
+            values = [*values, *(env.find(path) for path in own)]
             env = replace(env, reads=joined(values))
         overlay = dict(item) if isinstance(item, Mapping) else {}
         for words, holds in ((node.first, number == 0), (node.last, number == count - 1)):
-            overlay |= {key: env.value(each) for key, each in words.items()} if holds else {}
+            overlay |= {key: env.value(word) for key, word in words.items()} if holds else {}
         otherwise = overlay.pop("else", None)
         if not overlay.pop("when", True):
             paths = [otherwise] if isinstance(otherwise, str) else otherwise
@@ -207,9 +207,9 @@ class Reading:
         if len(tensors) == 1:
             return Value((tensors[0],))
         op = make_op(OPS["concat"], {})
-        types = tuple(each.type for each in tensors)
+        types = tuple(read.type for read in tensors)
         (type_,) = _inferred(op, types)[0]
-        reads = tuple(each.name for each in tensors)
+        reads = tuple(read.name for read in tensors)
         result = Tensor(f"concat({', '.join(reads)})", type_)
         if any(tensor.name == result.name for made in self.made for tensor in made.outputs):
             raise InvalidError("two implied concatenations of the same tensors: which one is read is not known here")
@@ -232,7 +232,7 @@ class Reading:
             return self.inline(node.nodes, env, values, level, name, flat)
         if node.share is not None:
             return self.share(node.share, env, values, level, name)
-        words = {**{key: env.value(each) for key, each in node.words.items()}, **overlay}
+        words = {**{key: env.value(item) for key, item in node.words.items()}, **overlay}
         op = words.pop("op", None) or (env.value(node.op) if isinstance(node.op, Expr) else node.op)
         return self.use(op, words, values, level, name, flat)
 
@@ -261,7 +261,7 @@ class Reading:
         if OPS[op_name].inputs == (0, 0):
             values = []
         tensors = joined(values).tensors if values else ()
-        types = tuple(each.type for each in tensors)
+        types = tuple(tensor.type for tensor in tensors)
         try:
             op = make_op(OPS[op_name], words)
         except FieldError as error:
@@ -269,8 +269,8 @@ class Reading:
         outputs, is_list = _inferred(op, types)
         path = level.take(name)
         shares = self.sharing[0] + path[len(self.sharing[1]) :] if self.sharing else None
-        results = tuple(Tensor(f"{path}.{part}" if is_list else path, each) for part, each in enumerate(outputs))
-        reads = tuple(each.name for each in tensors)
+        results = tuple(Tensor(f"{path}.{part}" if is_list else path, output) for part, output in enumerate(outputs))
+        reads = tuple(tensor.name for tensor in tensors)
         made = Made(path, op, reads, results, _call(op, types), shares)
         self.made.append(made)
         again = lambda values, level, name: self.leaf(op_name, words, values, level, name)  # noqa: E731
@@ -283,7 +283,7 @@ class Reading:
             or owner.flat
             or owner.again is None
             or self.sharing
-            or any(each.shares or each.unused for each in owner.made)
+            or any(node.shares or node.unused for node in owner.made)
         ):
             raise InvalidError("not to be shared")
         if owner.made and owner.made[0].op.name == "parameter" and owner.made[0].path == owner.path:
@@ -295,8 +295,8 @@ class Reading:
             value = owner.again(values, level, name)
         finally:
             self.sharing = None
-        theirs, mine = ([(each.op, each.call) for each in one.made] for one in (owner, value))
-        if theirs != mine or not any(isinstance(each.call, Layer) for each in owner.made):
+        theirs, mine = ([(node.op, node.call) for node in one.made] for one in (owner, value))
+        if theirs != mine or not any(isinstance(node.call, Layer) for node in owner.made):
             raise InvalidError("other weights")
         return replace(value, again=None)
 
@@ -334,7 +334,7 @@ class Reading:
         if alias:
             values = [joined(values)] if values else []
         elif len(values) != len(names):
-            values = [Value((each,)) for value in values for each in value.tensors]
+            values = [Value((tensor,)) for value in values for tensor in value.tensors]
         if len(values) != len(names):
             raise InvalidError("inputs")
         base = {} if block.file else {k: v for k, v in self.file_params.items() if k not in block.params}
@@ -370,6 +370,6 @@ def _inferred(op: Op, types: tuple[TensorType, ...]) -> tuple[tuple[TensorType, 
         weights = sum(TensorType.of(shape).count for shape in op.parameters(*types).values())
     except OpError as error:
         raise InvalidError(error.message) from None
-    if weights > LARGEST_TENSOR or any(each.count > LARGEST_TENSOR for each in outputs):
+    if weights > LARGEST_TENSOR or any(output.count > LARGEST_TENSOR for output in outputs):
         raise InvalidError("too large")
     return outputs, isinstance(result, tuple)

@@ -102,7 +102,7 @@ def _without(scope: ScopeTree, number: int) -> None:
     name = scope.children.pop(number).name
     for node in scope.children:
         if name and node.reads is not None:
-            node.reads = [each for each in node.reads if each != name and not each.startswith(f"{name}.")] or None
+            node.reads = [read for read in node.reads if read != name and not read.startswith(f"{name}.")] or None
 
 
 def _pop(values: list[Any], number: int) -> Callable[[], object]:

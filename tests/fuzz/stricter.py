@@ -42,4 +42,4 @@ STRICTER = (
 
 def is_stricter(op: Op, error: OpError) -> bool:
     """Whether the documentation says that this is refused."""
-    return any(each.covers(op, error) for each in STRICTER)
+    return any(limit.covers(op, error) for limit in STRICTER)

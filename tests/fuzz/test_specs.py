@@ -29,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         first = metafunc.config.getoption("--fuzz-seed")
         count = metafunc.config.getoption("--fuzz-specs")
         chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
-        metafunc.parametrize("seeds", chunks, ids=[f"{each.start}-{each.stop - 1}" for each in chunks])
+        metafunc.parametrize("seeds", chunks, ids=[f"{chunk.start}-{chunk.stop - 1}" for chunk in chunks])
 
 
 def try_all(seeds: range, folder: Path) -> tuple[list[cases.Failure], Counter[str]]:

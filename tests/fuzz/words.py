@@ -32,7 +32,7 @@ def draw_words(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...])
 
 def divisors(number: int) -> list[int]:
     """What divides it."""
-    return [each for each in range(1, number + 1) if number % each == 0]
+    return [index for index in range(1, number + 1) if number % index == 0]
 
 
 def _value(rng: random.Random, name: str, kind: Kind, types: tuple[TensorType, ...]) -> Any:
@@ -68,7 +68,7 @@ def _of_kind(rng: random.Random, kind: Kind) -> Any:
             low = kind.minimum
             return rng.choice([rng.randint(low, low + 2), [rng.randint(low, low + 2), rng.randint(low, low + 2)]])
         case Float():
-            return rng.choice([each for each in FLOATS if kind.minimum <= each <= kind.maximum])
+            return rng.choice([number for number in FLOATS if kind.minimum <= number <= kind.maximum])
         case Positive():
             return rng.choice(FLOATS[:6])
         case Axis():

@@ -481,9 +481,9 @@ def _numbers() -> st.SearchStrategy[str]:
 @given(_numbers(), st.integers(-9, 9), st.integers(-9, 9) | st.floats(-9, 9))
 def test_agrees_with_python(text: str, x: int, y: float) -> None:
     values = {"x": x, "y": y}
-    error = refusal(text, lambda text: evaluate(parse_expression(text), lambda each: (values[each.name], 0)))
+    error = refusal(text, lambda text: evaluate(parse_expression(text), lambda reference: (values[reference.name], 0)))
     if error is None:
-        value = evaluate(parse_expression(text), lambda each: (values[each.name], 0))
+        value = evaluate(parse_expression(text), lambda reference: (values[reference.name], 0))
         assert same(value, eval(text.replace("$", ""), values))
     else:  # what Python refuses as well or answers with a complex number, and what is too large
         assert error.code in ("E404", "E503")

@@ -33,9 +33,9 @@ def test_they_stand_on_the_spec_and_on_the_graph(whole: Path) -> None:
     compilation = compile_spec(whole)
     assert compilation.graph
     assert compilation.spec
-    for each in (compilation.graph, compilation.spec):
-        assert each.paper == "Somebody 1990, A Title"
-        assert each.published == {"mnist": 4.7, "cifar10+": 30}
+    for result in (compilation.graph, compilation.spec):
+        assert result.paper == "Somebody 1990, A Title"
+        assert result.published == {"mnist": 4.7, "cifar10+": 30}
 
 
 def test_without_them_there_is_nothing(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_changed_network_has_no_published_error(whole: Path) -> None:
         ("publised: {imagenet: 3}", 1, "a spec has no key `publised`"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_place(words: str, column: int, said: str, tmp_path: Path) -> None:
+def test_errors_are_reported_at_their_place(words: str, column: int, said: str, tmp_path: Path) -> None:
     (mistake,) = compiled(f"{HEAD}{words}\n{TAIL}", tmp_path).diagnostics
     assert mistake.message.startswith(said)
     assert (mistake.line, mistake.span and mistake.span.column) == (2, column)

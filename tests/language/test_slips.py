@@ -134,7 +134,7 @@ def check(tmp_path: Path, text: str) -> list[Diagnostic]:
 def test_a_slip_is_one_error_at_its_character(name: str, tmp_path: Path) -> None:
     text, code, line, column, message, help = SLIPS[name]
     found = check(tmp_path, HEAD + text)
-    assert [(each.code, each.line, each.column) for each in found] == [(code, line, column)], [*map(str, found)]
+    assert [(error.code, error.line, error.column) for error in found] == [(code, line, column)], [*map(str, found)]
     assert any(part in found[0].message for part in message.split("|"))
     assert any(part in (found[0].help or "") for part in help.split("|"))
 
@@ -149,19 +149,19 @@ def test_a_look_alike_is_found_wherever_it_is(character: str, tmp_path: Path) ->
         f"nodes: [relu]\nabout: one\ntrain: {{data: {{name: folder, path: re{character}lu}}, epochs: 1, optimizer: adam}}\n",
         f"nodes: [relu]\ntrain: {{data: {{name: folder, classes: [a, re{character}lu]}}, epochs: 1, optimizer: adam}}\n",
     ):
-        found = [each for each in check(tmp_path, HEAD + text) if each.severity is Severity.ERROR]
-        assert [each.code for each in found] == ["E102"], text
+        found = [error for error in check(tmp_path, HEAD + text) if error.severity is Severity.ERROR]
+        assert [error.code for error in found] == ["E102"], text
         assert f"U+{ord(character):04X}" in found[0].message
     meant = f"# re{character}lu\nabout: re{character}lu\npaper: Net {character} net\nnodes: [relu]\n"
     assert check(tmp_path, HEAD + meant) == []
     quoted = f'train: {{data: {{name: folder, path: "re{character}lu"}}, epochs: 1, optimizer: adam}}\nnodes: [relu]\n'
-    assert all(each.severity is not Severity.ERROR for each in check(tmp_path, HEAD + quoted))
+    assert all(error.severity is not Severity.ERROR for error in check(tmp_path, HEAD + quoted))
 
 
 @pytest.mark.parametrize("text", ["кошки и собаки", "βeta", "Müller", "日本語", "naïve", "x – y"])
 def test_other_scripts_are_no_look_alikes(text: str, tmp_path: Path) -> None:
     recipe = f"train: {{data: {{name: folder, path: {text}}}, epochs: 1, optimizer: adam}}\n"
-    assert all(each.code != "E102" for each in check(tmp_path, f"{HEAD}{recipe}nodes: [relu]\n"))
+    assert all(error.code != "E102" for error in check(tmp_path, f"{HEAD}{recipe}nodes: [relu]\n"))
 
 
 def test_characters_of_the_tables_are_no_ascii() -> None:

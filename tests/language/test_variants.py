@@ -50,10 +50,10 @@ def test_other_names_are_the_variants_own(tmp_path: Path, text: str) -> None:
 
 def test_a_params_new_value_may_use_what_is_new(tmp_path: Path) -> None:
     graph = cnngraph.load(variant(tmp_path, "params: {units: $half * 2, half: 3}"))
-    assert [each.path for each in graph.nodes] == [f"units.{index}" for index in range(6)]
+    assert [node.path for node in graph.nodes] == [f"units.{index}" for index in range(6)]
 
 
-def test_params_in_a_circle_are_told(tmp_path: Path) -> None:
+def test_params_in_a_circle_are_reported(tmp_path: Path) -> None:
     (told, *_) = cnngraph.check(variant(tmp_path, "params: {units: $half, half: $units}"))
     assert (told.code, told.line) == ("E402", 3)
 

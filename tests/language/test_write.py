@@ -28,10 +28,10 @@ def facts(compilation: Compilation) -> list[object]:
     graph = compilation.graph
     assert graph
     nodes = [
-        (each.path, each.operation, each.reads, each.types, each.shares, each.training_only, each.unused)
-        for each in graph.nodes
+        (node.path, node.operation, node.reads, node.types, node.shares, node.training_only, node.unused)
+        for node in graph.nodes
     ]
-    scopes = [(each.path, each.kind) for each in graph.scopes()]
+    scopes = [(scope.path, scope.kind) for scope in graph.scopes()]
     whole = [
         graph.name,
         graph.about,

@@ -20,7 +20,7 @@ IGNORED = ", ignore: {W401: more terms are to come}"
 
 def codes(text: str, lint: Lint | None = None, folder: Path = Path("nowhere")) -> list[str]:
     compilation = (lint or Lint(own=True)).run(compile_text(Source("net.yaml", text), folder))
-    return [each.code for each in compilation.diagnostics]
+    return [diagnostic.code for diagnostic in compilation.diagnostics]
 
 
 ADDS = HEAD + "blocks:\n  unit: [relu, {op: add%s}]\nnodes:\n  a: {op: unit%s}\n  b: {flat: true%s, nodes: {c: add}}\n"
@@ -92,7 +92,7 @@ def test_a_wrong_ignore_is_an_error(value: str, text: str) -> None:
 def test_too_many_entries_are_an_error() -> None:
     entries = "\n".join(f"  n{number}: {{op: relu, ignore: {{W401: no}}}}" for number in range(1_001))
     compilation = compile_text(Source("net.yaml", f"{HEAD}nodes:\n{entries}\n"), Path("nowhere"))
-    assert [each.code for each in compilation.diagnostics] == ["E501"]
+    assert [diagnostic.code for diagnostic in compilation.diagnostics] == ["E501"]
 
 
 # -- an ignore that suppresses nothing
@@ -126,7 +126,7 @@ def test_one_written_spec_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(HEAD + f"nodes: [relu, {ADD % IGNORED}]\nignore: {{W320: kept}}\n")
     (tmp_path / "net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nparams: {old: 1}\n")
     compilation = compile_spec(tmp_path / "net.yaml")
-    assert [each.code for each in Lint().run(compilation).diagnostics] == ["W320"]
+    assert [diagnostic.code for diagnostic in Lint().run(compilation).diagnostics] == ["W320"]
     assert compilation.spec is not None
     text = write_spec(compilation.spec)
     assert "ignore: {W320: kept}" in text

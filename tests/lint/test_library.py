@@ -13,9 +13,9 @@ from tests.library import BLOCKS, networks
 
 @pytest.mark.parametrize("path", networks())
 def test_a_network_has_no_warning(path: Path) -> None:
-    assert [str(each) for each in Lint(own=True).run(compile_spec(path)).diagnostics] == []
+    assert [str(diagnostic) for diagnostic in Lint(own=True).run(compile_spec(path)).diagnostics] == []
 
 
 @pytest.mark.parametrize("path", BLOCKS, ids=lambda path: path.stem)
 def test_a_library_of_blocks_has_no_warning(path: Path) -> None:
-    assert [str(each) for each in Lint(own=True).run(compile_spec(path)).diagnostics] == []
+    assert [str(diagnostic) for diagnostic in Lint(own=True).run(compile_spec(path)).diagnostics] == []

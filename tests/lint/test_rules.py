@@ -32,7 +32,7 @@ def name_of(value: object) -> str | None:
 def test_a_bad_example_is_reported_by_its_rule_alone(rule: Rule, example: str) -> None:
     text = example_text(example)
     found = linted(text)
-    assert {each.code for each in found} == {rule.code}, [str(each) for each in found]
+    assert {warning.code for warning in found} == {rule.code}, [str(warning) for warning in found]
     for warning in found:
         assert not warning.is_error
         assert warning.span is not None
@@ -40,12 +40,12 @@ def test_a_bad_example_is_reported_by_its_rule_alone(rule: Rule, example: str) -
         for fix in warning.fixes:
             after = linted(apply_edits(text, fix.edits))
             assert len(after) < len(found)
-            assert {each.code for each in after} <= {rule.code}
+            assert {warning.code for warning in after} <= {rule.code}
 
 
 @pytest.mark.parametrize(("rule", "example"), GOOD, ids=name_of)
 def test_a_good_example_is_fine(rule: Rule, example: str) -> None:
-    assert [str(each) for each in linted(example_text(example))] == []
+    assert [str(warning) for warning in linted(example_text(example))] == []
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=name_of)
@@ -69,7 +69,7 @@ FIXED = ["W320", "W400", "W401", "W402", "W403", "W701"]
 
 @pytest.mark.parametrize("code", FIXED)
 def test_some_bad_example_has_a_verified_fix(code: str) -> None:
-    (rule,) = (each for each in all_rules() if each.code == code)
+    (rule,) = (all_rule for all_rule in all_rules() if all_rule.code == code)
     assert any(warning.fixes for example in rule.bad for warning in linted(example_text(example)))
 
 

@@ -27,7 +27,7 @@ def told(tmp_path: Path, text: str, **given: object) -> list[tuple[str, int | No
         overrides.append(Override(name, value_of(value, Span(Source("command line", shown), 1, 1, 1, len(shown) + 1))))
     compilation = Lint().run(compile_spec(path, overrides))
     assert compilation.ok
-    return [(each.code, each.line, each.message) for each in compilation.diagnostics]
+    return [(diagnostic.code, diagnostic.line, diagnostic.message) for diagnostic in compilation.diagnostics]
 
 
 USED = {
@@ -87,7 +87,7 @@ def test_a_param_that_only_a_variant_uses(tmp_path: Path) -> None:
     assert told(tmp_path, "cnngraph: 1\nextends: base.yaml\nparams: {activation: 'relu', spare: 2}\n") == [
         ("W320", 3, "the param `spare` is never used")
     ]
-    assert [each.code for each in Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics] == ["W320"]
+    assert [diagnostic.code for diagnostic in Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics] == ["W320"]
     variant = "cnngraph: 1\nextends: base.yaml\nparams: {activation: \"'relu' if $spare == 1 else 'tanh'\"}\n"
     assert told(tmp_path, variant) == []
     assert Lint().run(compile_spec(tmp_path / "base.yaml")).diagnostics == ()
@@ -121,7 +121,7 @@ def test_extends_and_import_of_one_block(tmp_path: Path, base: str, variant: str
         (tmp_path / name).write_text(f"cnngraph: 1\n{text}\n", encoding="utf-8")
     (tmp_path / "base.yaml").write_text(f"{HEAD}{base}\nnodes: [unit]\n", encoding="utf-8")
     (tmp_path / "net.yaml").write_text(f"cnngraph: 1\nextends: base.yaml\n{variant}\n", encoding="utf-8")
-    assert [each.code for each in compile_spec(tmp_path / "net.yaml").diagnostics] == codes
+    assert [diagnostic.code for diagnostic in compile_spec(tmp_path / "net.yaml").diagnostics] == codes
 
 
 def test_a_value_from_outside_may_take_the_place_of_what_uses_a_param(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ def main() -> None:
         return
     count = 100 if arguments.all else arguments.count
     results = list(sample(arguments.seed, count, arguments.kinds or tuple(KINDS)))
-    for each in results if arguments.show else ():
-        wrong = each.offered and not each.right
-        if arguments.show == "every" or (wrong if arguments.show == "wrong" else not getattr(each, arguments.show)):
-            print(shown(each))
+    for result in results if arguments.show else ():
+        wrong = result.offered and not result.right
+        if arguments.show == "every" or (wrong if arguments.show == "wrong" else not getattr(result, arguments.show)):
+            print(shown(result))
     print(table(results))
 
 

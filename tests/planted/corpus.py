@@ -18,12 +18,12 @@ VARIANT = "\nextends:"
 def corpus() -> tuple[Good, ...]:
     """Good specs of moderate size."""
     goods = [Good(path.name, path.read_text(encoding="utf-8"), path.parent) for path in NETWORKS if path not in BLOCKS]
-    goods = [each for each in goods if VARIANT not in each.text]
+    goods = [good for good in goods if VARIANT not in good.text]
     for page in (LANGUAGE, TUTORIAL):
         for number, example in enumerate(page.examples()):
             if example.language == "yaml" and "nodes:" in example.text and "import:" not in example.text:
                 goods.append(Good(f"{page.path.stem}_{number}.yaml", whole(example.text), page.path.parent))
-    return tuple(each for each in goods if _is_good(each))
+    return tuple(good for good in goods if _is_good(good))
 
 
 def _is_good(good: Good) -> bool:

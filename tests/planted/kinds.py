@@ -70,13 +70,13 @@ def misspell(word: str, random: Random) -> str:
             return word[:at] + word[at + 1 :]
         case "swap" if len(word) > 2 and at + 1 < len(word) and word[at] != word[at + 1]:
             return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    return word[:at] + random.choice([each for each in LETTERS if each != word[at]]) + word[at + 1 :]
+    return word[:at] + random.choice([letter for letter in LETTERS if letter != word[at]]) + word[at + 1 :]
 
 
 def _pick(
     found: list[Place], random: Random, role: str, test: Callable[[Place], bool] = lambda _: True
 ) -> Place | None:
-    fitting = [each for each in found if each.role == role and test(each)]
+    fitting = [place for place in found if place.role == role and test(place)]
     return random.choice(fitting) if fitting else None
 
 
@@ -92,7 +92,7 @@ def _change(place: Place | None, new: object) -> Slip | None:
 
 
 def _is_map(place: Place) -> bool:
-    return isinstance(place.value, list) and [type(each) for each in place.value] == [int, int, int]
+    return isinstance(place.value, list) and [type(size) for size in place.value] == [int, int, int]
 
 
 def _is_op(place: Place) -> bool:
@@ -109,7 +109,7 @@ def op_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def block_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
-    return _misspelt(_pick(found, random, "op", lambda each: not _is_op(each)), random)
+    return _misspelt(_pick(found, random, "op", lambda candidate: not _is_op(candidate)), random)
 
 
 @kind
@@ -126,19 +126,19 @@ def node_key_misspelt(found: list[Place], good: Good, random: Random) -> Slip | 
 @kind
 def top_key_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
     wanted = ("nodes", "blocks", "params", "input", "import", "init", "cnngraph")
-    return _misspelt(_pick(found, random, "top key", lambda each: each.value in wanted), random)
+    return _misspelt(_pick(found, random, "top key", lambda candidate: candidate.value in wanted), random)
 
 
 @kind
 def node_misspelt_in_from(found: list[Place], good: Good, random: Random) -> Slip | None:
     role = random.choice(["from", "from item"])
-    return _misspelt(_pick(found, random, role, lambda each: each.value != "in"), random)
+    return _misspelt(_pick(found, random, role, lambda candidate: candidate.value != "in"), random)
 
 
 @kind
 def node_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
-    read = {str(each.value).partition(".")[0] for each in found if each.role in ("from", "from item")}
-    return _misspelt(_pick(found, random, "node name", lambda each: each.value in read), random)
+    read = {str(place.value).partition(".")[0] for place in found if place.role in ("from", "from item")}
+    return _misspelt(_pick(found, random, "node name", lambda candidate: candidate.value in read), random)
 
 
 @kind
@@ -154,7 +154,7 @@ def block_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip 
 @kind
 def expression_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
     matches = [
-        each for each in NAME.finditer(good.text) if len(each[1]) > 1 and not _in_comment(good.text, each.start())
+        place for place in NAME.finditer(good.text) if len(place[1]) > 1 and not _in_comment(good.text, place.start())
     ]
     if not matches:
         return None
@@ -166,9 +166,9 @@ def expression_name_misspelt(found: list[Place], good: Good, random: Random) -> 
 @kind
 def member_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
     matches = [
-        each
-        for each in re.finditer(r"\$\w+\.(channels|height|width|features)\b", good.text)
-        if not _in_comment(good.text, each.start())
+        place
+        for place in re.finditer(r"\$\w+\.(channels|height|width|features)\b", good.text)
+        if not _in_comment(good.text, place.start())
     ]
     if not matches:
         return None
@@ -179,7 +179,7 @@ def member_misspelt(found: list[Place], good: Good, random: Random) -> Slip | No
 
 @kind
 def dollar_missing(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: isinstance(each.value, str) and "$" in each.value)
+    place = _pick(found, random, "word", lambda candidate: isinstance(candidate.value, str) and "$" in candidate.value)
     if place is None:
         return None
     new = _source(good.text, place.span).replace("$", "", 1)
@@ -189,7 +189,7 @@ def dollar_missing(found: list[Place], good: Good, random: Random) -> Slip | Non
 @kind
 def parameter_of_another_library(found: list[Place], good: Good, random: Random) -> Slip | None:
     other = {"kernel": "kernel_size", "out": random.choice(["out_channels", "filters"]), "stride": "strides"}
-    place = _pick(found, random, "word key", lambda each: each.value in other)
+    place = _pick(found, random, "word key", lambda candidate: candidate.value in other)
     return _change(place, other[str(place.value)]) if place else None
 
 
@@ -198,19 +198,19 @@ def parameter_of_another_library(found: list[Place], good: Good, random: Random)
 
 @kind
 def word_missing(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word key", lambda each: each.whole is not None)
+    place = _pick(found, random, "word key", lambda candidate: candidate.whole is not None)
     return _removed(place, good)
 
 
 @kind
 def number_quoted(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: type(each.value) is int)
+    place = _pick(found, random, "word", lambda candidate: type(candidate.value) is int)
     return _change(place, f'"{place.value}"') if place else None
 
 
 @kind
 def number_impossible(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: type(each.value) is int)
+    place = _pick(found, random, "word", lambda candidate: type(candidate.value) is int)
     if place is None or type(place.value) is not int:
         return None
     return _change(place, random.choice([-place.value, place.value + 0.5, f"{place.value}px", 0, "null"]))
@@ -219,7 +219,7 @@ def number_impossible(found: list[Place], good: Good, random: Random) -> Slip | 
 @kind
 def bool_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
     roles = ("word", "flat", "unused")
-    place = _pick(found, random, random.choice(roles), lambda each: isinstance(each.value, bool))
+    place = _pick(found, random, random.choice(roles), lambda candidate: isinstance(candidate.value, bool))
     if place is None:
         return None
     return _change(place, random.choice(["yes", "on", 1, "True1"] if place.value else ["no", "off", 0, "none"]))
@@ -228,7 +228,10 @@ def bool_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 @kind
 def choice_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
     place = _pick(
-        found, random, "word", lambda each: isinstance(each.value, str) and WORD.fullmatch(each.value) is not None
+        found,
+        random,
+        "word",
+        lambda candidate: isinstance(candidate.value, str) and WORD.fullmatch(candidate.value) is not None,
     )
     return _misspelt(place, random)
 
@@ -241,7 +244,7 @@ def carry_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def repeat_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "repeat", lambda each: type(each.value) is int and 0 < each.value < 6)
+    place = _pick(found, random, "repeat", lambda candidate: type(candidate.value) is int and 0 < candidate.value < 6)
     if place is None or type(place.value) is not int:
         return None
     words = ("one", "two", "three", "four", "five")
@@ -251,7 +254,7 @@ def repeat_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def when_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "when", lambda each: isinstance(each.value, str) and "=" in each.value)
+    place = _pick(found, random, "when", lambda candidate: isinstance(candidate.value, str) and "=" in candidate.value)
     if place is None:
         return None
     text = _source(good.text, place.span)
@@ -264,7 +267,7 @@ def when_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def channels_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: each.key == "out" and type(each.value) is int)
+    place = _pick(found, random, "word", lambda candidate: candidate.key == "out" and type(candidate.value) is int)
     if place is None or type(place.value) is not int:
         return None
     value = place.value
@@ -273,37 +276,37 @@ def channels_wrong(found: list[Place], good: Good, random: Random) -> Slip | Non
 
 @kind
 def kernel_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: each.key == "kernel" and type(each.value) is int)
+    place = _pick(found, random, "word", lambda candidate: candidate.key == "kernel" and type(candidate.value) is int)
     return _change(place, random.choice([2, 4, 5, 7, 1, 3, 33]))
 
 
 @kind
 def stride_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: each.key == "stride" and type(each.value) is int)
+    place = _pick(found, random, "word", lambda candidate: candidate.key == "stride" and type(candidate.value) is int)
     return _change(place, random.choice([1, 2, 3, 4]))
 
 
 @kind
 def padding_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: each.key == "padding")
+    place = _pick(found, random, "word", lambda candidate: candidate.key == "padding")
     return _change(place, random.choice([0, 1, 2, 3, 5]))
 
 
 @kind
 def groups_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: each.key in ("groups", "chunks"))
+    place = _pick(found, random, "word", lambda candidate: candidate.key in ("groups", "chunks"))
     return _change(place, random.choice([3, 5, 7, 13]))
 
 
 @kind
 def stride_added(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "word", lambda each: each.key == "kernel" and each.owner == "conv")
+    place = _pick(found, random, "word", lambda candidate: candidate.key == "kernel" and candidate.owner == "conv")
     return (Edit(_after(place.span), ", stride: 2"), "stride: 2 added") if place and "{" in _line(good, place) else None
 
 
 @kind
 def stride_or_padding_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
-    return _removed(_pick(found, random, "word key", lambda each: each.value in ("stride", "padding")), good)
+    return _removed(_pick(found, random, "word key", lambda candidate: candidate.value in ("stride", "padding")), good)
 
 
 @kind
@@ -320,7 +323,7 @@ def input_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def expect_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "expect item", lambda each: type(each.value) is int)
+    place = _pick(found, random, "expect item", lambda candidate: type(candidate.value) is int)
     return _change(place, place.value * 2 if type(place.value) is int else 1) if place else None
 
 
@@ -329,22 +332,26 @@ def expect_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def from_other_node(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, random.choice(["from", "from item"]), lambda each: isinstance(each.value, str))
+    place = _pick(
+        found, random, random.choice(["from", "from item"]), lambda candidate: isinstance(candidate.value, str)
+    )
     if place is None:
         return None
-    names = {str(each.value) for each in found if each.role in ("from", "from item", "node name")}
-    others = sorted(each for each in names if each != place.value and WORD.fullmatch(each))
+    names = {str(place.value) for place in found if place.role in ("from", "from item", "node name")}
+    others = sorted(name for name in names if name != place.value and WORD.fullmatch(name))
     return _change(place, random.choice(others)) if others else None
 
 
 @kind
 def from_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
-    return _removed(_pick(found, random, "node key", lambda each: each.value == "from"), good)
+    return _removed(_pick(found, random, "node key", lambda candidate: candidate.value == "from"), good)
 
 
 @kind
 def branch_missing(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "from", lambda each: isinstance(each.value, list) and len(each.value) > 1)
+    place = _pick(
+        found, random, "from", lambda candidate: isinstance(candidate.value, list) and len(candidate.value) > 1
+    )
     if place is None or not isinstance(place.value, list):
         return None
     left = list(place.value)
@@ -354,7 +361,9 @@ def branch_missing(found: list[Place], good: Good, random: Random) -> Slip | Non
 
 @kind
 def from_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "from", lambda each: isinstance(each.value, list) and len(each.value) == 2)
+    place = _pick(
+        found, random, "from", lambda candidate: isinstance(candidate.value, list) and len(candidate.value) == 2
+    )
     if place is None or not isinstance(place.value, list):
         return None
     return _change(place, f"[{', '.join(map(_plain, place.value[::-1]))}]")
@@ -362,7 +371,7 @@ def from_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def node_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
-    names = [each for each in found if each.role == "node name" and each.whole and each.whole.column == 3]
+    names = [place for place in found if place.role == "node name" and place.whole and place.whole.column == 3]
     if len(names) < 3:
         return None
     place = random.choice(names)
@@ -375,7 +384,7 @@ def node_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def op_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = _pick(found, random, "op", lambda each: each.value in OTHER_OPS)
+    place = _pick(found, random, "op", lambda candidate: candidate.value in OTHER_OPS)
     return _change(place, random.choice(OTHER_OPS[str(place.value)])) if place else None
 
 
@@ -384,7 +393,7 @@ def op_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 @kind
 def node_named_twice(found: list[Place], good: Good, random: Random) -> Slip | None:
-    names = [each for each in found if each.role == "node name" and each.whole and each.whole.column == 3]
+    names = [place for place in found if place.role == "node name" and place.whole and place.whole.column == 3]
     if len(names) < 2:
         return None
     at = random.randrange(1, len(names))
@@ -432,9 +441,9 @@ def indentation(found: list[Place], good: Good, random: Random) -> Slip | None:
 def _replaced(found: list[Place], good: Good, random: Random, pattern: str, new: str) -> Slip | None:
     start = good.text.find("\ninput:")  # what is above it are texts about the network
     matches = [
-        each
-        for each in re.finditer(pattern, good.text)
-        if each.start() > start and not _in_comment(good.text, each.start())
+        place
+        for place in re.finditer(pattern, good.text)
+        if place.start() > start and not _in_comment(good.text, place.start())
     ]
     if not matches:
         return None
@@ -463,7 +472,7 @@ def _in_comment(text: str, at: int) -> bool:
 
 
 def _plain(value: object) -> str:
-    return f'"{value}"' if any(each in str(value) for each in "{}[]") else str(value)
+    return f'"{value}"' if any(bracket in str(value) for bracket in "{}[]") else str(value)
 
 
 def _source(text: str, span: Span) -> str:

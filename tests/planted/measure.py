@@ -61,7 +61,7 @@ def _planted(name: str, random: Random) -> Result | None:
         result = compiled(good, planted.text)
         if not result.ok:
             result = compiled(good, planted.text, fixes=True)
-        errors = tuple(each for each in result.diagnostics if each.severity is Severity.ERROR)
+        errors = tuple(diagnostic for diagnostic in result.diagnostics if diagnostic.severity is Severity.ERROR)
         if errors:
             return judged(planted, errors)
     return None
@@ -79,10 +79,10 @@ def judged(planted: Plant, errors: tuple[Diagnostic, ...]) -> Result:
         passes = fixed.ok
         original = compiled(planted.good, planted.good.text)
         right = passes and same(fixed.graph, original.graph, names=planted.kind not in NAMELESS)
-    near = any(each in (planted.line, planted.line - 1, planted.line + 1) for each in named if each)
+    near = any(line in (planted.line, planted.line - 1, planted.line + 1) for line in named if line)
     if planted.kind == "node_removed":  # there is no line any more: that of a node which reads it will do
         removed = planted.what.split()[0]
-        near = near or any(removed in planted.text.splitlines()[each - 1] for each in named if each)
+        near = near or any(removed in planted.text.splitlines()[line - 1] for line in named if line)
         return Result(planted, errors, near, bool(first.fixes), passes, right)
     at_line = planted.line in named or (near and errors[0].code in ("E102", "E103"))
     return Result(planted, errors, at_line, bool(first.fixes), passes, right)
@@ -113,18 +113,18 @@ def table(results: Iterable[Result]) -> str:
     """The figures by kind, and over all."""
     groups: dict[str, list[Result]] = {}
     everything: list[Result] = []
-    for each in results:
-        groups.setdefault(each.plant.kind, []).append(each)
-        everything.append(each)
+    for result in results:
+        groups.setdefault(result.plant.kind, []).append(result)
+        everything.append(result)
     lines = [f"{'kind':32}{'plants':>7}{'one':>7}{'line':>7}{'fix':>7}{'passes':>8}{'right':>7}"]
     for name, group in [*groups.items(), ("all", everything)]:
-        offered = [each for each in group if each.offered]
+        offered = [result for result in group if result.offered]
         figures = (
-            share(each.one for each in group),
-            share(each.at_line for each in group),
-            share(each.offered for each in group),
-            share(each.passes for each in offered),
-            share(each.right for each in offered),
+            share(result.one for result in group),
+            share(result.at_line for result in group),
+            share(result.offered for result in group),
+            share(result.passes for result in offered),
+            share(result.right for result in offered),
         )
         lines.append(f"{name:32}{len(group):7}" + "{:6.0f}%{:6.0f}%{:6.0f}%{:7.0f}%{:6.0f}%".format(*figures))
     return "\n".join(lines)

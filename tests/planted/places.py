@@ -90,26 +90,26 @@ def _node(value: Value, entry: Entry | None, in_block: bool = False) -> Iterator
     owner = str(op.value.plain()) if op else ""
     if entry is None:
         yield Place("item", value.span, owner)
-    for each in value:
-        if in_block and each.key in ("params", "inputs"):
+    for item in value:
+        if in_block and item.key in ("params", "inputs"):
             continue
-        if each.key == "nodes":
-            yield Place("node key", each.key_span, each.key, owner=owner)
-            yield from _scope(each.value)
-        elif each.key in ("first", "last"):
-            yield Place("node key", each.key_span, each.key, owner=owner)
-            if isinstance(each.value, Table):
-                for word in each.value:
+        if item.key == "nodes":
+            yield Place("node key", item.key_span, item.key, owner=owner)
+            yield from _scope(item.value)
+        elif item.key in ("first", "last"):
+            yield Place("node key", item.key_span, item.key, owner=owner)
+            if isinstance(item.value, Table):
+                for word in item.value:
                     yield from _value(word.value, "word", word.key, owner, word)
-        elif each.key == "op":
-            yield Place("op key", each.key_span, each.key, owner=owner)
-            yield Place("op", each.value.span, each.value.plain(), owner=owner)
-        elif each.key in NODE_KEYS:
-            yield Place("node key", each.key_span, each.key, owner=owner, whole=_entry_span(each))
-            yield from _value(each.value, each.key, each.key, owner, each)
+        elif item.key == "op":
+            yield Place("op key", item.key_span, item.key, owner=owner)
+            yield Place("op", item.value.span, item.value.plain(), owner=owner)
+        elif item.key in NODE_KEYS:
+            yield Place("node key", item.key_span, item.key, owner=owner, whole=_entry_span(item))
+            yield from _value(item.value, item.key, item.key, owner, item)
         else:
-            yield Place("word key", each.key_span, each.key, owner=owner, whole=_entry_span(each))
-            yield from _value(each.value, "word", each.key, owner, each)
+            yield Place("word key", item.key_span, item.key, owner=owner, whole=_entry_span(item))
+            yield from _value(item.value, "word", item.key, owner, item)
 
 
 def _value(value: Value, role: str, key: str, owner: str, entry: Entry) -> Iterator[Place]:

@@ -147,7 +147,7 @@ def test_a_few_images_beside_the_classes_do_not_make_their_parent_a_class(tmp_pa
     lay(tmp_path, "photos", count=1)
     code, told, help = refused(tmp_path)
     assert (code, f"{tmp_path}/photos has most images in folders ant, bee" in told) == ("E624", True)
-    assert help.startswith(f"did you mean `{tmp_path}/photos`?")
+    assert help.startswith(f"did you mean {tmp_path}/photos?")
 
 
 def test_named_classes_are_not_unclear(tmp_path: Path) -> None:
