@@ -71,8 +71,8 @@ def test_every_key_that_does_not_fit_is_told(cli: Cli, one: str, folder: Path) -
         "theirs.safetensors: 1 of 4 weights loaded\n"
         "  missing in the file     conv.bias\n"
         "  missing in the file     head.1.weight\n"
-        "  of another shape        head.1.bias: 7 in the file, 10 in the network\n"
-        "  in the file only        fc.weight\n"
+        "  with another shape      head.1.bias: 7 in the file, 10 in the network\n"
+        "  only in the file        fc.weight\n"
     )
     assert not (folder / "one.safetensors").exists()
 
@@ -107,11 +107,11 @@ def test_the_proof_leaves_the_network_as_it_was(folder: Path) -> None:
     assert all(torch.equal(each, before[key]) for key, each in model.state_dict().items())
 
 
-def test_a_network_that_does_other_than_foretold(folder: Path, one: str) -> None:
+def test_a_network_whose_output_has_another_shape(folder: Path, one: str) -> None:
     graph = cnngraph.load(one)
-    with pytest.raises(ProofError, match=r"in eval mode output came out as \(2, 5\), but \(2, 10\) was foretold"):
+    with pytest.raises(ProofError, match=r"in eval mode `output` has shape \(2, 5\), expected \(2, 10\)"):
         prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(10, 5)), graph)
-    with pytest.raises(ProofError, match="PyTorch cannot run it in eval mode"):
+    with pytest.raises(ProofError, match="PyTorch cannot run the network in eval mode"):
         prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(11, 5)), graph)
 
 

@@ -56,7 +56,7 @@ def test_a_file(cli: Cli) -> None:
         ("nowhere.yaml", "error[E101]: cannot read nowhere.yaml: file not found"),
         ("list.yaml", "error[E601]: list.yaml is no experiment: it must be a table"),
         ("broken.yaml", "error[E102]"),
-        ("word.yaml", "error[E602]: an experiment has no word spec\n --> word.yaml:1:2"),
+        ("word.yaml", "error[E602]: an experiment has no key `spec`\n --> word.yaml:1:2"),
     ],
 )
 def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:

@@ -108,22 +108,22 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
     assert cli("train", tiny, "--weights", "tiny.safetensors").code == 0
     assert str(getattr(told["weights"], "path", "")) == "tiny.safetensors"
     ran = cli("train", tiny, "--weights", "torchvision")
-    assert ran.err.startswith("error[E705]: torchvision has no network tiny\n")
+    assert ran.err.startswith("error[E705]: torchvision has no network `tiny`\n")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--recipe", "digit"], "error[E606]: there is no recipe digit\n  help: did you mean `digits`?\n"),
-        (["--recipe", "nowhere.yaml"], "error[E606]: there is no recipe file nowhere.yaml\n"),
-        (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: epochs must be an integer"),
-        (["--set", "train.epoch=3"], "error[E602]: a recipe has no word epoch\n"),
+        (["--recipe", "digit"], "error[E606]: there is no recipe called `digit`\n  help: did you mean `digits`?\n"),
+        (["--recipe", "nowhere.yaml"], "error[E606]: cannot read nowhere.yaml: there is no such file\n"),
+        (["--recipe", "digits", "--set", "train.epochs=none"], "error[E603]: `epochs` must be an integer"),
+        (["--set", "train.epoch=3"], "error[E602]: a recipe has no key `epoch`\n"),
         (["--set", "clases=3"], "error[E303]: the spec has no param `clases`\n"),
         (["--recipe", "tiny.yaml"], "error[E601]: tiny.yaml is a spec, not a recipe\n --> tiny.yaml:1:1\n"),
-        (["--recipe", "under.yaml"], "error[E601]: in a file of its own a recipe has no word train\n --> under.yaml:2"),
+        (["--recipe", "under.yaml"], "error[E601]: a recipe file has no `train` key\n --> under.yaml:2"),
         (
             ["--recipe", "undre.yaml"],
-            "error[E606]: there is no recipe file undre.yaml\n  help: did you mean `under.yaml`?",
+            "error[E606]: cannot read undre.yaml: there is no such file\n  help: did you mean `under.yaml`?",
         ),
     ],
 )
@@ -157,10 +157,10 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     (folder / "run" / "last.safetensors").write_text("")
     ran = cli("train", tiny, "--weights", "run")
     assert ran.err == (
-        "error[E704]: cannot read run: it is the folder of a run\n  help: its weights are run/last.safetensors\n"
+        "error[E704]: cannot read run: it is the folder of a run\n  help: its weights are in run/last.safetensors\n"
     )
     ran = cli("train", tiny, "--weights", tiny)
-    assert ran.err == f"error[E704]: {tiny} is not a file of weights: it is text\n"
+    assert ran.err == f"error[E704]: {tiny} is not a weights file: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
     assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
@@ -182,7 +182,9 @@ def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: 
 def test_no_recipe_at_all(cli: Cli, one: str) -> None:
     ran = cli("train", one)
     assert ran.code == 1
-    assert ran.err.startswith("error[E606]: the spec has no train:, and no recipe is given\n  help: give one: --recipe")
+    assert ran.err.startswith(
+        "error[E606]: no recipe: the spec has no `train`, and `--recipe` is missing\n  help: add `--recipe NAME`"
+    )
 
 
 def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, folder: Path) -> None:

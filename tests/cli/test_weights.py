@@ -28,7 +28,7 @@ def test_weights_that_fit(cli: Cli, one: str) -> None:
     ran = cli("weights", one, "theirs.safetensors")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
-        "block   weights   fit   missing   other shape   in the file only\n"
+        "block   weights   fit   missing   other shape   only in the file\n"
         "conv          2     2\n"
         "head          2     2\n"
         "\n"
@@ -43,20 +43,20 @@ def test_weights_that_do_not(cli: Cli, one: str) -> None:
     ran = cli("weights", one, "theirs.pth")
     assert (ran.code, ran.err) == (1, "")
     assert ran.out == (
-        "block   weights   fit   missing   other shape   in the file only\n"
+        "block   weights   fit   missing   other shape   only in the file\n"
         "conv          2     1         1\n"
         "head          2     1                       1\n"
         "old                                                            1\n"
         "\n"
         "1 missing in the file:\n"
         "  conv.bias\n"
-        "1 of another shape:\n"
+        "1 with another shape:\n"
         "  head.1.bias: 7 in the file, 10 in the network\n"
-        "1 in the file only:\n"
+        "1 only in the file:\n"
         "  old.weight\n"
         "\n"
         "In the file the weights are under state_dict.\n"
-        "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 of another shape, 1 in the file only\n"
+        "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 with another shape, 1 only in the file\n"
     )
 
 
@@ -97,7 +97,10 @@ def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3")
     assert (ran.code, ran.err) == (0, "")
-    assert "2 fresh, for another number of outputs:\n  head.1.weight: 10×256 in the file, 3×256 in the" in ran.out
+    assert (
+        "2 initialised, because the number of outputs differs:\n  head.1.weight: 10×256 in the file, 3×256 in the"
+        in ran.out
+    )
     assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 fresh\n")
     ran = cli("build", "one.yaml", "--weights", "theirs.safetensors", "--set", "classes=3", "-o", "ours.safetensors")
     assert (ran.code, ran.err) == (0, "")
@@ -201,9 +204,9 @@ def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> N
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere.pth", "error[E704]: there is no file nowhere.pth"),
-        ("one.yaml", "error[E704]: one.yaml is not a file of weights: it is text"),
-        ("torchvision", "error[E705]: torchvision has no network one\n"),
+        ("nowhere.pth", "error[E704]: cannot read nowhere.pth: there is no such file"),
+        ("one.yaml", "error[E704]: one.yaml is not a weights file: it is text"),
+        ("torchvision", "error[E705]: torchvision has no network `one`\n"),
     ],
 )
 def test_what_is_no_file_of_weights(cli: Cli, one: str, name: str, message: str) -> None:
@@ -259,7 +262,7 @@ def test_without_a_network_nothing_is_built(cli: Cli, squeezenet: str, tmp_path:
     ran = cli("build", squeezenet, "--weights", "torchvision")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error[E705]: cannot download SqueezeNet1_1_Weights.IMAGENET1K_V1: ")
-    assert "\n  help: is there a network? file:///" in ran.err
+    assert "\n  help: are you online? otherwise download file:///" in ran.err
 
 
 def test_what_published_weights_expect_is_said(

@@ -101,8 +101,8 @@ def _told(report: WeightsReport) -> list[str]:
     """How many weights were loaded, and a line for every key that was not."""
     lines = [f"{report.file}: {len(report.loaded):,} of {count(report.expected, 'weight')} loaded"]
     lines += [f"  missing in the file     {key}" for key in report.missing]
-    lines += [f"  of another shape        {each}" for each in report.misshapen]
-    lines += [f"  in the file only        {key}" for key in report.unexpected]
+    lines += [f"  with another shape      {each}" for each in report.misshapen]
+    lines += [f"  only in the file        {key}" for key in report.unexpected]
     lines += [f"  fresh, of other shape   {each}" for each in report.fresh]
     lines += [f"  left in the file        {key}" for key in report.left_out]
     return lines

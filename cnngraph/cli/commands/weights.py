@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.graph.graph import Graph
 
-HEADER = ("block", "weights", "fit", "missing", "other shape", "in the file only")
+HEADER = ("block", "weights", "fit", "missing", "other shape", "only in the file")
 RIGHT = (False, True, True, True, True, True)
 MOST_ROWS = 60
 LARGE = 0.5  # a block with more than this part of all keys is shown by its own blocks
