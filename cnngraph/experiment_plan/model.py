@@ -26,7 +26,7 @@ class ValuesByName(Kind):
         return {"type": "object", "additionalProperties": {"type": "array", "minItems": 1} if self.several else True}
 
     def describe(self) -> str:
-        return "a table of lists by name" if self.several else "a table of values by name"
+        return "a mapping of lists by name" if self.several else "a mapping of values by name"
 
 
 class Entrant(Frozen):
@@ -44,7 +44,7 @@ class Experiment(Frozen):
     """
 
     about: str = field(Text(), "what is compared, and why", "")
-    specs: tuple[Entrant, ...] = field(ListOf(Record(Entrant, "spec")), "the networks: names, files, or tables")
+    specs: tuple[Entrant, ...] = field(ListOf(Record(Entrant, "spec")), "the networks: names, files, or mappings")
     recipes: tuple[str, ...] = field(
         ListOf(Text()), "names or files of recipes; by default each network's own `train:`", ()
     )

@@ -88,7 +88,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
     """
     check_handlers(request.handlers)
     check_loggers(request.log)
-    device = choose_device(request.device or request.recipe.device)
+    device = choose_device(request.recipe.device if request.device is None else request.device)
     with (
         joined(device) as world,
         Showing(reporter if reporter and world.leads else Silent()) as shown,

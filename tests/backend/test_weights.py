@@ -147,7 +147,7 @@ def test_unreadable_files_are_rejected(model: Any, tmp_path: Path, name: str, co
 def test_folders_and_pipes_are_not_opened(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"folder.{ending}").mkdir()
     os.mkfifo(tmp_path / f"pipe.{ending}")  # opening it would block until there is a writer
-    for name, what in (("folder", "a folder"), ("pipe", "no ordinary file")):
+    for name, what in (("folder", "a folder"), ("pipe", "not a regular file")):
         with pytest.raises(SpecError, match=f"E704.*: it is {what}"):
             read_weights(tmp_path / f"{name}.{ending}")
 

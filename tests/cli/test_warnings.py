@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -108,7 +111,9 @@ def test_a_warning_about_training_stops_no_run(
 ) -> None:
     """What compares network and data goes by severity, too."""
     warning = Diagnostic("W605", "the images are many", severity=Severity.WARNING)
-    monkeypatch.setattr(running, "misfits", lambda *arguments, **images: [warning])
+    tools = replace(running.TOOLS, misfits=lambda *arguments, **images: [warning])
+    training = import_module("cnngraph.train")
+    monkeypatch.setattr(training, "run_training", partial(training.run_training, tools=tools))
     ran = cli("train", net, "--recipe", "digits.yaml", "--out", "run")
     assert ran.code == 0, ran.err
     assert (ran.out + ran.err).count("the images are many") == 1

@@ -82,13 +82,13 @@ def test_a_network_of_its_own_recipe(folder: Path) -> None:
     (trial, *others) = planned("{specs: [googlenet_mnist]}", folder).trials
     assert (trial.variant, trial.recipe.name, len(others)) == ("googlenet_mnist", "mnist", 2)
     (mistake,) = refused("specs: [net.yaml]", folder)
-    assert (mistake.code, mistake.message) == ("E606", "the spec has no train:, and no recipe is given")
+    assert (mistake.code, mistake.message) == ("E606", "no recipe: the spec has no `train`, and `--recipe` is missing")
 
 
 @pytest.mark.parametrize(
     ("text", "code", "line", "message", "help"),
     [
-        ("seeds: 3", "E604", 1, "an experiment needs specs: ", None),
+        ("seeds: 3", "E604", 1, "an experiment needs `specs`: ", None),
         ("specs: [net.yaml]\nsettings: 3", "E603", 2, "`settings` must be a mapping of lists by name", None),
         ("specs: []", "E603", 1, "specs must have at least one network", None),
         ("specs: [net.yaml]\nseeds: []", "E603", 2, "seeds must have at least one seed", None),
@@ -106,11 +106,11 @@ def test_a_network_of_its_own_recipe(folder: Path) -> None:
             "did you mean `digits`?",
         ),
         ("specs: [net.yaml]\nsettings: {train.epoch: [3]}", "E602", 2, "a recipe has no", "did you mean `epochs`?"),
-        ("specs: [net.yaml]\nsettings:\n  train.epochs: [3, x]", "E603", 3, "epochs must be an integer", None),
+        ("specs: [net.yaml]\nsettings:\n  train.epochs: [3, x]", "E603", 3, "`epochs` must be an integer", None),
         ("specs: [net.yaml]\nsettings: {train.seed: [3]}", "E605", 2, "seeds are no setting", "seeds: [0, 1, 2]"),
         ("specs: [net.yaml, net.yaml]", "E661", 1, "two runs of the experiment would both be net-mine-seed0", None),
         ("specs: [net.yaml]\nseeds: [0, 0]", "E661", 2, "two runs of the experiment would", "seeds has 0 twice"),
-        ("specs: net.yaml", "E603", 1, "specs must be a list", "write specs: [net.yaml]"),
+        ("specs: net.yaml", "E603", 1, "`specs` must be a list", "write `specs: [net.yaml]`"),
         ("specs: [net.yaml]\nsettings: {epochs: [3]}", "E303", 2, "the spec has", "did you mean `train.epochs`?"),
         ("specs: [net.yaml]\nsettings: {classes: [9]}", "E611", 1, "embedded digits has 10 classes", None),
     ],

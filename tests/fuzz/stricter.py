@@ -22,20 +22,24 @@ class Stricter:
 
 
 STRICTER = (
-    Stricter("E202", ("add", "sub", "maximum", "mean"), "ops.md", "All shapes must be equal; nothing broadcasts."),
-    Stricter("E203", ("add", "sub", "maximum", "mean"), "ops.md", "The shapes must be equal; nothing broadcasts."),
-    Stricter("E202", ("gate",), "ops.md", "Both shapes must be equal, and stay."),
-    Stricter("E203", ("gate",), "ops.md", "Both shapes must be equal, and stay."),
-    Stricter("E203", ("mul",), "ops.md", "Inputs\nneed equally many axes"),
-    Stricter("E208", ("chunk",), "ops.md", "how many parts; divides the axis"),
-    Stricter("E202", ("scale",), "ops.md", "Either may be a list of a number for each channel"),
     Stricter(
-        "E211", (), "ops.md", "Axes keep their names: after a\npermute to H×W×C the channels are still the channels."
+        "E202", ("add", "sub", "maximum", "mean"), "ops.md", "All shapes must be equal; there is no broadcasting."
     ),
-    Stricter("E204", ("drop_block",), "ops.md", "side of the squares, an odd number"),
+    Stricter(
+        "E203", ("add", "sub", "maximum", "mean"), "ops.md", "The shapes must be equal; there is no broadcasting."
+    ),
+    Stricter("E202", ("gate",), "ops.md", "Both inputs must have the same shape"),
+    Stricter("E203", ("gate",), "ops.md", "Both inputs must have the same shape"),
+    Stricter("E203", ("mul",), "ops.md", "All inputs need the same\nnumber of axes"),
+    Stricter("E208", ("chunk",), "ops.md", "number of chunks; must divide the size of the axis"),
+    Stricter("E202", ("scale",), "ops.md", "Either constant may be a list with one number per channel"),
+    Stricter("E211", (), "ops.md", "Axes keep their names: after a permute to H×W×C, C is still the\nchannel axis."),
+    Stricter("E204", ("drop_block",), "ops.md", "side of the square regions, an odd number"),
     Stricter("E210", (), "ops.md", "Reads one tensor."),
-    Stricter("E205", (), "ops.md", "An axis (`dim`) goes by its name, or by PyTorch's number"),
-    Stricter("E212", (), "ops.md", "A free parameter, which has none, goes into `add`, `sub`, `mul` and `maximum`."),
+    Stricter("E205", (), "ops.md", "An axis (`dim`) is a\nname, or PyTorch's index"),
+    Stricter(
+        "E212", (), "ops.md", "A free parameter has none; it can be an input of `add`, `sub`, `mul` and `maximum`."
+    ),
     Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, of one image"),
 )
 

@@ -65,7 +65,10 @@ def test_networks_that_can(name: str) -> None:
     ("name", "note"), [("alexnet", "relu"), ("googlenet_mnist", "concat"), ("mobilenet_v3_small", "hardswish")]
 )
 def test_networks_that_cannot(name: str, note: str) -> None:
-    with pytest.raises(SpecError, match=f"{name} has no pooling over the whole map before its classifier") as caught:
+    message = f"`{name}` does not end with global average pooling and linear layers"
+    with pytest.raises(SpecError, match=message) as caught:
+        SpecError, match=f"`{name}` does not end with global average pooling and linear layers"
+    ) as caught:
         find_head(cnngraph.load(network(name)))
     (told,) = caught.value.diagnostics
     assert told.code == "E654"

@@ -153,4 +153,4 @@ def test_long_lists(path: str, value: list[Any]) -> None:
 def test_many_groups() -> None:
     groups = [{"match": "bias"}] * 10_000
     _, (found,) = read({**LEAST, "optimizer": {"name": "adam", "groups": groups}})
-    assert found.message == "optimizer.groups must be a list of at most 100, got one of 10,000"
+    assert found.message == "`optimizer.groups` must be a list of at most 100 elements, got 10,000"

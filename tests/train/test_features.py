@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +123,7 @@ def test_balanced_weights_reach_the_run(tmp_path: Path) -> None:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn: that takes longer than all else."""
     monkeypatch.setattr(RunFolder, "save_curves", lambda *arguments: None)
-    monkeypatch.setattr(import_module("cnngraph.train.record.run_folder"), "save_report", lambda *arguments: None)
+    monkeypatch.setattr(RunFolder, "save_scores", lambda *arguments: None)
 
 
 def stepped(network: nn.Module, *batches: tuple[Tensor, Tensor, float, bool], **changes: Any) -> Learner:

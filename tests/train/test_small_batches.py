@@ -57,7 +57,7 @@ def test_before_the_first_step(tmp_path: Path, name: str, batch_size: int, count
     graph = cnngraph.load(written(tmp_path, name))
     recipe = replace(RECIPE, data=ImageFolder(), epochs=1, batch_size=batch_size, accumulate=accumulate)
     refused = batch_size == 1 and name in ("vector", "small_map", "training_only")
-    with pytest.raises(SpecError, match="batch_size 1 is too small") if refused else nullcontext() as caught:
+    with pytest.raises(SpecError, match="`batch_size` 1 is too small") if refused else nullcontext() as caught:
         train_graph(
             graph,
             recipe,
