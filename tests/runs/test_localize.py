@@ -67,8 +67,6 @@ def test_networks_that_can(name: str) -> None:
 def test_networks_that_cannot(name: str, note: str) -> None:
     message = f"`{name}` does not end with global average pooling and linear layers"
     with pytest.raises(SpecError, match=message) as caught:
-        SpecError, match=f"`{name}` does not end with global average pooling and linear layers"
-    ) as caught:
         find_head(cnngraph.load(network(name)))
     (told,) = caught.value.diagnostics
     assert told.code == "E654"
