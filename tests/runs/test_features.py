@@ -60,7 +60,8 @@ def test_outputs_are_numbered_by_whole_numbers(count: int) -> None:
 
 def test_what_is_not_there(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:
     ran = cli("features", finished, image, "--node", "conv3", "-o", tmp_path / "grid.png")
-    assert (ran.code, ran.err) == (1, "error[E652]: spots has no node conv3 that runs\n  help: did you mean `conv1`?\n")
+    message = "error[E652]: `spots` has no node `conv3` that runs in eval mode\n  help: did you mean `conv1`?\n"
+    assert (ran.code, ran.err) == (1, message)
     ran = cli("features", finished, tmp_path / "gone.png", "--node", "conv2", "-o", tmp_path / "grid.png")
     assert ran.code == 1
     assert ran.err.startswith("error[E621]: cannot read the image")

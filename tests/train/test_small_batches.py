@@ -67,5 +67,5 @@ def test_before_the_first_step(tmp_path: Path, name: str, batch_size: int, count
             device="cpu",
         )
     if caught:
-        assert caught.value.diagnostics[0].help == "--set train.batch_size=2 is the least"
+        assert caught.value.diagnostics[0].help == "use at least `--set train.batch_size=2`"
         assert not (tmp_path / "run").exists()
