@@ -62,4 +62,6 @@ def suggested(error: Diagnostic) -> Iterator[Candidate]:
     is_name = error.span.line == error.span.end_line and TOKEN.fullmatch(error.span.text.removeprefix("$"))
     if is_name:
         for rank, name in enumerate(error.suggestions):
+            if name.startswith("$") is not error.span.text.startswith("$"):
+                continue  # what is wrong is the value of the expression
             yield Candidate(SUGGESTED + 0.01 * rank, Suggestion(name), (Edit(error.span, name),))

@@ -31,6 +31,7 @@ MOST_NODES = 6  # nodes that are combined
 LARGEST = 3  # nodes that one fix changes
 MOST_FIRST = 6  # corrections that reveal another error
 MOST_SECOND = 8  # corrections of that error
+DIFFER = ("E202", "E203")  # inputs that should agree: what one branch lacks, another may lack too
 CERTAIN = 1.25  # the maximum cost of a correction that is plausible by itself
 
 
@@ -61,7 +62,7 @@ def title_of(changes: tuple[Candidate, ...]) -> str:
 
 
 def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple[Fix, Errors] | None:
-    for changes in list(_combinations(options))[:MOST_ALIKE]:
+    for changes in list(_combinations(options))[:MOST_ALIKE] if error.code in DIFFER else ():
         if trials.spent:
             return None
         edits = tuple(edit for change in changes for edit in change.edits)

@@ -10,7 +10,7 @@ from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.edges import insert_before
 from cnngraph.fixes.written import Written
 
-PARAMETERS = 1.2  # the cost of changing several parameters; for one, see `numbers`
+PARAMETERS = 1.6  # the cost of changing several parameters; for one, see `numbers`
 PAD = 0.6  # an even window should keep the size, and nothing else makes it
 PROJECTION = 2.3  # likelier than removing the shortcut, less likely than any other change of the branch
 
@@ -20,7 +20,8 @@ def repaired(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     for repair in error.repairs:
         if edits := edits_of(written, repair):
             costs = {PadRepair: PAD, ProjectionRepair: PROJECTION}
-            yield Candidate(costs.get(type(repair), PARAMETERS), repair.title, edits)
+            if len(edits) > 1 or not isinstance(repair, ParameterRepair):  # others are among `numbers`
+                yield Candidate(costs.get(type(repair), PARAMETERS), repair.title, edits)
 
 
 def edits_of(written: Written, repair: Repair) -> tuple[Edit, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import process_time
 
 from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits
 from cnngraph.document import parse
 from cnngraph.fixes.written import Written
+from cnngraph.language.usage import used_by_variants
 
 Texts = Mapping[str, str]  # the changed texts by source name
 Compile = Callable[[Texts], tuple[Diagnostic, ...]]
@@ -54,11 +56,33 @@ class Trials:
         return self.left < self.price or process_time() - self.began > LONGEST
 
     def after(self, error: Diagnostic, texts: Texts) -> Errors | None:
-        """The errors that remain after a change; None if it is not a fix: there is a new error, or `error` remains."""
+        """The errors that remain after a change; None if it is not a fix: there is a new error, or `error` remains.
+
+        Nor is it a fix if it leaves a param unused: `groups: 1` removes the error of `groups: 3`, but `$groups` is
+        meant.
+        """
         self.left -= self.price
         self.seen = self.compile(texts)
         before, after = Counter(map(key_of, self.errors)), Counter(map(key_of, self.seen))
-        return after if not after - before and after[key_of(error)] < before[key_of(error)] else None
+        is_fix = not after - before and after[key_of(error)] < before[key_of(error)]
+        return after if is_fix and (after or not self._leaves_unused(texts)) else None
+
+    def _leaves_unused(self, texts: Texts) -> bool:
+        """Whether a param of one of the texts is not used, nor by a file that extends it."""
+        for name in (self.written.source.name, *self.others):
+            written = Written(Source(name, texts[name])) if name in texts else self.written_of(name)
+            unused = set(written.unused_params())
+            if any(written.unused_params(block) for block in written.blocks.values()):
+                return True
+            if unused and unused - self._used_by_variants:
+                return True
+        return False
+
+    @cached_property
+    def _used_by_variants(self) -> set[str]:
+        """The names that expressions use in the files that extend the spec."""
+        path = self.written.source.path
+        return used_by_variants(path.stem, path.parent) if path is not None else set()
 
     def is_broken(self, texts: Texts) -> bool:
         """Whether a text has at least as many syntax errors as before; cheaper than compiling it."""

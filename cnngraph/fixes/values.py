@@ -220,12 +220,10 @@ def from_params(written: Written, node: WrittenNode | None, key: str) -> list[st
     block = node.scope.block if node else None
     found: list[str] = []
     if block is not None:
-        first, last = block.entry.key_span.line, block.entry.value.span.end_line
-        text = "\n".join(written.lines[first - 1 : last])
         found += [param.key for param in block.params if param.key == key]
-        found += [param.key for param in block.params if not re.search(rf"\$\{{?{param.key}\b", text)]
+        found += written.unused_params(block)
     found += [param.key for param in written.params if param.key == key]
-    found += [param.key for param in written.params if not re.search(rf"\$\{{?{param.key}\b", written.text)]
+    found += written.unused_params()
     expressions = [f"${name}" for name in dict.fromkeys(found)]
     if node is not None and key == "groups" and node.op != "channel_shuffle":  # depthwise
         out = node.get("out")

@@ -175,6 +175,14 @@ class Written:
     def _by_value(self) -> dict[tuple[int, int], Entry]:
         return {(entry.value.span.line, entry.value.span.column): entry for entry in _all_entries(self.document)}
 
+    def unused_params(self, block: WrittenBlock | None = None) -> list[str]:
+        """The params of the file that no expression in it uses, or those of a block that none in the block uses."""
+        text, params = self.text, self.params
+        if block is not None:
+            first, last = block.entry.key_span.line, block.entry.value.span.end_line
+            text, params = "\n".join(self.lines[first - 1 : last]), block.params
+        return [param.key for param in params if not re.search(rf"\$\{{?{re.escape(param.key)}\b", text)]
+
     def scalars(self) -> Iterator[Scalar]:
         """All scalar values."""
         yield from _scalars(self.document) if self.document else ()

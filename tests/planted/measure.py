@@ -39,7 +39,7 @@ class Result:
 
 def compiled(good: Good, text: str, fixes: bool = False) -> Compilation:
     """The compilation of a changed spec."""
-    return compile_text(Source(good.name, text), good.folder, fixes=fixes)
+    return compile_text(Source(good.name, text, good.folder / good.name), good.folder, fixes=fixes)
 
 
 def sample(seed: int, count: int, kinds: Iterable[str] = tuple(KINDS)) -> Iterator[Result]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix, SpecError, Suggestion
-from cnngraph.document import Value, read_file, texts_in
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, Suggestion
+from cnngraph.document import Value, texts_in
 from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
-from cnngraph.language.usage import names_used
+from cnngraph.language.usage import names_used, used_by_variants
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 from cnngraph.nearest import near_words
-
-MAX_VARIANTS = 200  # files that may extend one whose params nothing uses
-EXTENDED = re.compile(r"^extends: *['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class UnusedParam(Rule):
         """Each param of the spec's own file, and each value from outside."""
         misspelt = {warning.span for warning in network.reported if warning.code == "W318"}
         found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelt]
-        elsewhere = _used_by_variants(network) if found else set()
+        elsewhere = used_by_variants(Path(network.spec.source.name).stem, network.folder) if found else set()
         warnings = [warning for name, warning in found if name not in elsewhere]
         for block in network.spec.library.blocks.values():
             if block.name.span.source == network.spec.source:
@@ -116,21 +112,6 @@ class UnusedParam(Rule):
         if removed := remove_key(network.text, "params", word.span):
             fixes.append(Fix(f"remove `{word}`", (removed,)))
         return self.warning(message, word.span, notes=notes, help=help, fixes=fixes)
-
-
-def _used_by_variants(network: Network) -> set[str]:
-    """The names that expressions use in the files beside a spec which extend it."""
-    used: set[str] = set()
-    name = Path(network.spec.source.name).stem
-    for path in sorted(network.folder.glob("*.yaml"))[:MAX_VARIANTS]:
-        try:
-            text = read_file(path).text
-        except SpecError:
-            continue
-        extended = EXTENDED.search(text)
-        if extended and Path(extended[1]).stem == name:
-            used.update(names_used([text]))
-    return used
 
 
 def _used_by_the_file(spec: Spec) -> set[str]:
