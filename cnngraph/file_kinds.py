@@ -7,9 +7,9 @@ from cnngraph.document import Table
 
 SPEC, RECIPE, EXPERIMENT = "a spec", "a recipe", "an experiment"
 TELLING = {  # top-level keys that identify a kind of file
-    SPEC: ("cnngraph", "nodes", "blocks", "extends"),
+    SPEC: ("cnngraph", "nodes", "blocks", "input", "params", "import"),
     EXPERIMENT: ("specs",),
-    RECIPE: ("data", "epochs", "optimizer"),
+    RECIPE: ("data", "epochs", "optimizer", "extends"),
 }
 USES = {
     SPEC: "to train it, run `cnngraph train {file}`",

@@ -125,13 +125,13 @@ def _vocabulary(kind: str | None) -> frozenset[str]:
     """The keys of a kind of file."""
     from cnngraph.experiment_plan.model import Experiment
     from cnngraph.fields import fields_of
-    from cnngraph.recipe import Recipe
+    from cnngraph.recipe import BASE_KEYS, Recipe
 
     match kind:
         case file_kinds.SPEC:
             return frozenset(FILE_KEYS)
         case file_kinds.RECIPE:
-            return frozenset(fields_of(Recipe))
+            return frozenset((*fields_of(Recipe), *BASE_KEYS))
         case file_kinds.EXPERIMENT:
             return frozenset(fields_of(Experiment))
     return frozenset()

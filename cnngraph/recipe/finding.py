@@ -1,4 +1,4 @@
-"""Finding and loading recipes by name or path."""
+"""Finding recipes by name or path."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from cnngraph.document import Table, parse, read_file
 from cnngraph.file_kinds import RECIPE, kind_of, other_kind
 from cnngraph.library import ENDINGS, library_root
 from cnngraph.nearest import nearest
-from cnngraph.recipe.model import Recipe
-from cnngraph.recipe.reading import read_recipe
 
 
 def recipe_names() -> list[str]:
@@ -21,10 +19,11 @@ def recipe_names() -> list[str]:
 def find_recipe(name: str, span: Span | None = None) -> Path:
     """The file of a recipe: a path that ends in .yaml, or the name of a bundled recipe.
 
-    Raises SpecError (E606), at `span` if the name was read from a file.
+    A name that was read from a file has a `span`; a path is then relative to that file's folder.
+    Raises SpecError (E606).
     """
     if name.endswith(ENDINGS):
-        path = Path(name)
+        path = Path(span.file).parent / name if span else Path(name)
         if path.is_file():
             return path
         siblings = {file.stem: file for ending in ENDINGS for file in sorted(path.parent.glob(f"*{ending}"))}
@@ -41,7 +40,7 @@ def find_recipe(name: str, span: Span | None = None) -> Path:
 def recipe_table(name: str, span: Span | None = None) -> Table:
     """The YAML mapping of a recipe, before it is checked. Raises SpecError."""
     path = find_recipe(name, span)
-    source = read_file(path, name if name.endswith(ENDINGS) else f"recipes/{path.name}")
+    source = read_file(path, str(path) if name.endswith(ENDINGS) else f"recipes/{path.name}")
     value, diagnostics = parse(source)
     if diagnostics:
         raise SpecError(diagnostics)
@@ -60,11 +59,3 @@ def _indented(table: Table) -> Diagnostic | None:
         return None
     help = "move its contents to the top level"
     return Diagnostic("E601", f"a recipe file has no `{train.key}` key", train.key_span, help=help)
-
-
-def load_recipe(name: str) -> Recipe:
-    """Read and check a recipe by name or path. Raises SpecError."""
-    recipe, diagnostics = read_recipe(recipe_table(name), name=Path(name).stem)
-    if not recipe:
-        raise SpecError(diagnostics)
-    return recipe

@@ -9,11 +9,11 @@ from typing import Any
 from cnngraph.fields import Field, Kind, ListOf, fields_of, show_value
 from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.recipe.data import Normalize
-from cnngraph.recipe.finding import load_recipe, recipe_names
+from cnngraph.recipe.finding import recipe_names
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss, Recipe
-from cnngraph.recipe.reading import tables_in
+from cnngraph.recipe.reading import load_recipe, tables_in
 from cnngraph.recipe.schedules import Warmup
 
 INTRODUCTION = """\
@@ -33,6 +33,14 @@ train:
   optimizer: {name: adam, lr: 0.001}
   schedule: {name: step, every: 20, divide: 3}
   augment: {pad: 4, crop: 32, flip: true}
+```
+
+A recipe can extend another one: in a spec with the key `recipe`, in a recipe file with the key `extends`. Both take the
+name of a bundled recipe, or a path relative to the file that names it. Its own keys take precedence, and mappings are
+merged key by key, unless they have different names: another optimizer does not inherit the learning rate.
+
+```yaml
+train: {recipe: digits, epochs: 3, optimizer: {lr: 0.001}}
 ```
 
 If a mapping has the key `name`, the bare name is short for a mapping without other keys: `schedule: cosine`.

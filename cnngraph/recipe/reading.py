@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean, has_errors
+from cnngraph.diagnostics import (
+    Diagnostic,
+    DiagnosticList,
+    Known,
+    Span,
+    SpecError,
+    Suggestion,
+    did_you_mean,
+    has_errors,
+)
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import (
     Bool,
@@ -22,6 +32,8 @@ from cnngraph.fields import (
 )
 from cnngraph.nearest import nearest
 from cnngraph.recipe.checks import CHECKS
+from cnngraph.recipe.extending import resolved
+from cnngraph.recipe.finding import recipe_table
 from cnngraph.recipe.kinds import Named, OrNone, Record
 from cnngraph.recipe.model import Recipe
 
@@ -55,10 +67,22 @@ ELSEWHERE = {  # keys of other tools, and the corresponding keys here
 def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnostic]]:
     """Read a recipe from a mapping: the recipe, or None if there are errors, and all diagnostics."""
     reader = Reader()
+    try:
+        value = resolved(value)
+    except SpecError as error:
+        return None, list(error.diagnostics)
     recipe = reader.record(Recipe, value, "", "a recipe")
     if has_errors(reader.diagnostics) or not isinstance(recipe, Recipe):
         return None, reader.diagnostics
     return replace(recipe, name=name, places=reader.places), reader.diagnostics
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read and check a recipe by name or path. Raises SpecError."""
+    recipe, diagnostics = read_recipe(recipe_table(name), name=Path(name).stem)
+    if not recipe:
+        raise SpecError(diagnostics)
+    return recipe
 
 
 @dataclass

@@ -174,5 +174,36 @@ RECIPES = Group(
                 "cnngraph train network.yaml --recipe digits --set train.epochs=1 -q", network_yaml=CLASSIFIER
             ),
         ),
+        code(
+            "E615",
+            "recipes that extend each other",
+            """
+            A recipe extends itself, directly or through others, or more than twenty recipes extend each other.
+
+            Let one of them state its keys instead: `data`, `epochs` and `optimizer` are enough.
+            """,
+            wrong=project(
+                "cnngraph check recipe.yaml",
+                recipe_yaml="""
+                extends: longer.yaml
+                batch_size: 32
+                """,
+                longer_yaml="""
+                extends: recipe.yaml
+                epochs: 20
+                """,
+            ),
+            right=project(
+                "cnngraph check recipe.yaml",
+                recipe_yaml="""
+                extends: longer.yaml
+                batch_size: 32
+                """,
+                longer_yaml="""
+                extends: digits
+                epochs: 20
+                """,
+            ),
+        ),
     ),
 )
