@@ -18,7 +18,7 @@ from click.exceptions import Exit
 
 from cnngraph.cli.app import COMPLETE, NAME, app
 from cnngraph.cli.messages import complain, print_diagnostics
-from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.diagnostics import SpecError, Suggestion, did_you_mean
 from cnngraph.interrupts import INTERRUPTED, interrupts
 from cnngraph.launch import local_rank
 from cnngraph.packages import explain
@@ -69,7 +69,7 @@ def _called(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except click.ClickException as error:
-        return _wrong_usage(error)
+        return _wrong_usage(error, arguments)
     except SpecError as error:
         _tell(error)
         return FAILED
@@ -116,23 +116,36 @@ def _tell(error: SpecError) -> None:
         print_diagnostics(error.diagnostics, to_stderr=True)
 
 
-def _wrong_usage(error: click.ClickException) -> int:
+def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
     """Say what is wrong with the arguments, and where the right ones are explained."""
-    complain(_usage_message(error))
+    complain(_usage_message(error, arguments))
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "cnngraph"
     print(f"  Try {command} --help", file=sys.stderr)
     return error.exit_code
 
 
-def _usage_message(error: click.ClickException) -> str:
+def _usage_message(error: click.ClickException, arguments: Sequence[str]) -> str:
     """What is wrong with the arguments, in one manner whatever click's version."""
     if isinstance(error, click.NoSuchOption) and error.ctx:
         known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
-        mend = did_you_mean(error.option_name, known)
-        return f"there is no option {error.option_name}{f': {mend}' if mend else ''}"
+        setting = _recipe_setting(error.option_name, arguments) if "--set" in known else None
+        help = Suggestion(setting) if setting else did_you_mean(error.option_name, known)
+        return f"there is no option {error.option_name}{f': {help}' if help else ''}"
     text = error.format_message().strip().rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def _recipe_setting(option: str, arguments: Sequence[str]) -> str | None:
+    """`--set train.epochs=3` for `--epochs 3`; None if the option has not the name of a recipe's key."""
+    from cnngraph.recipe.reading import recipe_word
+
+    word = recipe_word(option.lstrip("-").replace("-", "_"))
+    if word is None:
+        return None
+    after = next((index for index, argument in enumerate(arguments, 1) if argument.partition("=")[0] == option), 0)
+    value = arguments[after - 1].partition("=")[2] or next(iter(arguments[after:]), "")
+    return f"--set train.{word}={value if value and not value.startswith('--') else 'VALUE'}"
 
 
 def _failed(error: Exception) -> int:

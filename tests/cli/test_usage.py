@@ -78,6 +78,13 @@ def test_version(cli: Cli) -> None:
         (["check"], "error: missing argument 'FILE...'\n  Try cnngraph check --help\n"),
         (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean `--depth`?\n"),
         (["--vershion"], "error: there is no option --vershion: did you mean `--version`?\n"),
+        (
+            ["train", "x.yaml", "--epochs", "3"],
+            "error: there is no option --epochs: did you mean `--set train.epochs=3`?\n",
+        ),
+        (["train", "x", "--epochs"], "error: there is no option --epochs: did you mean `--set train.epochs=VALUE`?\n"),
+        (["train", "x", "--lr=1"], "error: there is no option --lr: did you mean `--set train.optimizer.lr=1`?\n"),
+        (["list", "--epochs", "3"], "error: there is no option --epochs\n"),
         (["show", "x.yaml", "--depth", "0"], "error: --depth must be an integer of at least 1, got `0`\n"),
         (["show", "x.yaml", "--depth", "one"], "error: --depth must be an integer of at least 1, got `one`\n"),
         (["predict", "r", "x.png", "--top", "0"], "error: --top must be an integer of at least 1, got `0`\n"),
