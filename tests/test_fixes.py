@@ -248,6 +248,16 @@ TWICE = {  # what takes two changes, and what is written for it
         "add: {op: add, from: [a, b, in]}",
         ["kernel: 3, padding: half", "kernel: 5, padding: half"],
     ),
+    "padding in both branches of an add": (
+        "a: {op: conv, from: in, out: 8, kernel: 3}\nb: {op: conv, from: in, out: 8, kernel: 5}\n"
+        "add: {op: add, from: [a, b]}",
+        ["kernel: 3, padding: half", "kernel: 5, padding: half"],
+    ),
+    "padding in both branches of a concat, with strides": (
+        "a: {op: conv, from: in, out: 8, kernel: 7, stride: 2}\nb: {op: conv, from: in, out: 4, kernel: 3, stride: 2}\n"
+        "cat: {op: concat, from: [a, b]}",
+        ["kernel: 7, stride: 2, padding: half", "kernel: 3, stride: 2, padding: half"],
+    ),
     "padding in two branches of a concat": (
         "a: {op: conv, from: in, out: 8, kernel: 1}\nb: {op: conv, from: in, out: 8, kernel: 3}\n"
         "c: {op: conv, from: in, out: 8, kernel: 5}\ncat: {op: concat, from: [a, b, c]}",
@@ -276,6 +286,13 @@ def test_two_changes_are_a_fix_where_one_is_not_enough(what: str) -> None:
     assert checked(fixed(text)) == ()
     for part in expected:
         assert part in fixed(text)
+
+
+def test_the_kernel_that_the_other_nodes_have_is_likelier_than_padding() -> None:
+    convs = "".join(f"  {name}: {{op: conv, out: 3, kernel: 3}}\n" for name in "uvw")
+    branches = "  a: {op: conv, from: w, out: 3, kernel: 3}\n  b: {op: conv, from: w, out: 3, kernel: 5}\n"
+    text = f"{HEAD}nodes:\n{convs}{branches}  add: {{op: add, from: [a, b]}}\n"
+    assert "b: {op: conv, from: w, out: 3, kernel: 3}" in fixed(text)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ class Candidate:
 
     Candidates with the same `guess` are values that the error does not imply: if several of them fix it, none is
     offered unless `support`, the author's own uses elsewhere, clearly favours one. `setting` is the parameter that is
-    added, such as `conv padding: half`, if several nodes may lack it.
+    added, such as `conv padding: half`, if several nodes may lack it. A `weak` change has no evidence elsewhere in the
+    text: adding the same parameter to several nodes is likelier.
     """
 
     cost: float
@@ -22,6 +23,7 @@ class Candidate:
     guess: str = ""
     support: int = 0
     setting: str = ""
+    weak: bool = False
 
     @property
     def change(self) -> str:

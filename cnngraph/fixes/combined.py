@@ -47,7 +47,7 @@ def combined(
     trials: Trials, error: Diagnostic, options: list[Candidate], outcomes: list[Outcome]
 ) -> tuple[Fix, Errors] | None:
     """A fix of several changes, and the errors that remain with it."""
-    return _alike(trials, error, options) or _hidden(trials, error, outcomes)
+    return same_for_several(trials, error, options) or _hidden(trials, error, outcomes)
 
 
 def title_of(changes: tuple[Candidate, ...]) -> str:
@@ -61,7 +61,8 @@ def title_of(changes: tuple[Candidate, ...]) -> str:
 # -- the same slip made twice
 
 
-def _alike(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple[Fix, Errors] | None:
+def same_for_several(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple[Fix, Errors] | None:
+    """A fix that adds the same parameter to several nodes, and the errors that remain with it."""
     for changes in list(_combinations(options))[:MOST_ALIKE] if error.code in DIFFER else ():
         if trials.spent:
             return None

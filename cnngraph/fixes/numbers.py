@@ -200,7 +200,8 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
             cost += 0.5 if error.code == "E204" and entry.key == "output" else 0.0
             cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
             title = Question(f"`{entry.key}: {text}` at {entry.key_span}")
-            yield Candidate(cost + far, title, (Edit(span, text),))
+            weak = entry.key == "kernel" and written.values.get("kernel", Counter())[text] < 2
+            yield Candidate(cost + far, title, (Edit(span, text),), weak=weak)
 
 
 def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> bool:

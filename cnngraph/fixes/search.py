@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from cnngraph.diagnostics import Diagnostic, Fix, Guess, Known, Source
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.candidates import candidates
-from cnngraph.fixes.combined import Outcome, combined
+from cnngraph.fixes.combined import Outcome, combined, same_for_several
 from cnngraph.fixes.numbers import NUMBER
 from cnngraph.fixes.repaired import edits_of
 from cnngraph.fixes.trials import Compile, Errors, Trials, key_of
@@ -44,10 +44,13 @@ class Search:
     either: tuple[Candidate, ...] = ()  # equally likely changes, of which none is offered
     options: list[Candidate] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    weak: bool = False  # the change that was found is weak
 
     def best(self) -> Found | None:
         """The likeliest fix: a single change, or several together."""
         found = self.single()
+        if found and self.weak and (alike := same_for_several(self.trials, self.error, self.options)):
+            return alike
         if found is None and (both := combined(self.trials, self.error, self.options, self.outcomes)):
             self.either = ()
             return both
@@ -80,6 +83,8 @@ class Search:
             if rivals:  # more expensive ones are even less likely
                 self.either = (candidate, *rivals) if candidate.guess == NUMBER else ()
                 return partial
+            if not (after and partial):
+                self.weak = candidate.weak
             if not after:
                 return candidate.fix, after
             partial = partial or (candidate.fix, after)  # one that also removes the other errors would be better
