@@ -93,8 +93,8 @@ def steps(network: str, count: int) -> Cost:
     from cnngraph.recipe import load_recipe
     from cnngraph.train.augment.preparation import Preparation
     from cnngraph.train.data.images import InMemory, Part
-    from cnngraph.train.loop.learner import Learner
     from cnngraph.train.loop.loader import TrainingLoader
+    from cnngraph.train.loop.training_step import Learner
 
     names = {
         "digits": ("googlenet_mnist", "digits", (28, 28, 1)),

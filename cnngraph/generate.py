@@ -10,7 +10,7 @@ from pathlib import Path
 from cnngraph.catalogue import library_page, library_text
 from cnngraph.errors_page import errors_page
 from cnngraph.experiment_plan.manual import experiment_manual
-from cnngraph.language.words import keys_manual
+from cnngraph.language.keys import keys_manual
 from cnngraph.lint.manual import lint_manual
 from cnngraph.ops.manual import manual
 from cnngraph.recipe.manual import recipe_manual

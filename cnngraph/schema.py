@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from cnngraph.language.keys import CARRIES, FILE_KEYS, NODE_KEYS, OWN_BLOCK_KEYS, REPEAT_KEYS, RESERVED_PARAMS, Key
 from cnngraph.language.model import LANGUAGE_VERSION
 from cnngraph.language.parse import DATA_SET
-from cnngraph.language.words import CARRIES, FILE_KEYS, NODE_KEYS, OWN_BLOCK_KEYS, REPEAT_KEYS, RESERVED_PARAMS, Key
 from cnngraph.ops.init import init_schema
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import builtin_ops

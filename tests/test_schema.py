@@ -13,7 +13,7 @@ from jsonschema.exceptions import best_match
 import cnngraph
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
-from cnngraph.language.words import FILE_KEYS, NODE_KEYS
+from cnngraph.language.keys import FILE_KEYS, NODE_KEYS
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.schema import block_keys, node_keys, spec_schema
 from tests.cli.conftest import ONE

@@ -155,7 +155,7 @@ class TrainResult(Readable):
         Raises SpecError (E645, E650) where the run's folder is damaged or lacks them.
         """
         from cnngraph.runs.finished import FinishedRun
-        from cnngraph.train.loop.machine import choose_device
+        from cnngraph.train.loop.device import choose_device
 
         run = FinishedRun.open(self.folder)
         return run.model(run.chosen(weights), choose_device(device))

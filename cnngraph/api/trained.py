@@ -15,7 +15,7 @@ from cnngraph.packages import explained
 
 if TYPE_CHECKING:
     from cnngraph.runs.finished import FinishedRun
-    from cnngraph.runs.given import ImageLike
+    from cnngraph.runs.image_inputs import ImageLike
 
 Run: TypeAlias = "str | Path | TrainResult"
 
@@ -100,7 +100,7 @@ def predict(
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
     from cnngraph.runs.classifier import open_classifier
-    from cnngraph.runs.given import given_images
+    from cnngraph.runs.image_inputs import given_images
     from cnngraph.runs.prediction import predict
 
     classifier = open_classifier(

@@ -13,7 +13,7 @@ from cnngraph.checking.report import Kind
 from cnngraph.diagnostics import Diagnostic, Source, SpecError, did_you_mean
 from cnngraph.document import Limits, Table, parse, read_file
 from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
-from cnngraph.language.words import FILE_KEYS
+from cnngraph.language.keys import FILE_KEYS
 from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
 
 MAX_FILES = 10_000  # of a folder, with those of its folders

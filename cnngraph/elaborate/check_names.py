@@ -11,9 +11,9 @@ from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
+from cnngraph.language.keys import NODE_KEYS
 from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
 from cnngraph.language.names import heads, key_problem
-from cnngraph.language.words import NODE_KEYS
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
 from cnngraph.ops.registry import Registry

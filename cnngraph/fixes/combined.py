@@ -22,7 +22,7 @@ from cnngraph.diagnostics import (
     compose_edits,
 )
 from cnngraph.fixes.candidate import Candidate
-from cnngraph.fixes.candidates import candidates
+from cnngraph.fixes.proposals import candidates
 from cnngraph.fixes.trials import Errors, Trials, key_of
 from cnngraph.fixes.written import Written
 

@@ -12,7 +12,7 @@ from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import TOKEN, Written
 from cnngraph.language.expressions.functions import FUNCTIONS
 from cnngraph.language.expressions.values import SHAPE_WORDS
-from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
+from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS
 from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
 from cnngraph.ops.registry import builtin_ops, called

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from cnngraph.diagnostics import Diagnostic, Fix, Guess, Known, Source
 from cnngraph.fixes.candidate import Candidate
-from cnngraph.fixes.candidates import candidates
 from cnngraph.fixes.combined import Outcome, combined, same_for_several
 from cnngraph.fixes.numbers import NUMBER
+from cnngraph.fixes.proposals import candidates
 from cnngraph.fixes.repaired import edits_of
 from cnngraph.fixes.trials import Compile, Errors, Trials, key_of
 from cnngraph.fixes.written import Written

@@ -13,7 +13,7 @@ from cnngraph.fields import Bool, Kind, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.names import _choices
 from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_word
-from cnngraph.language.words import CARRIES
+from cnngraph.language.keys import CARRIES
 from cnngraph.ops.registry import builtin_ops
 
 MOST_SIBLINGS = 5

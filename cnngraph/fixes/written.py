@@ -10,7 +10,7 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Edit, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
-from cnngraph.language.words import NODE_KEYS
+from cnngraph.language.keys import NODE_KEYS
 
 TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)

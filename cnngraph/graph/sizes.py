@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from cnngraph.diagnostics import Span
 from cnngraph.graph.nodes import Node, Ref, SizeLimit
-from cnngraph.language.expressions import syntax
+from cnngraph.language.expressions import tree
 from cnngraph.language.expressions.values import COUNT, size_read
 from cnngraph.ops.op import Op, OpError, infer_types
 from cnngraph.tensor_type import HEIGHT, WIDTH, TensorType
@@ -119,7 +119,7 @@ def decide(sized: Sized | None, what: str, span: Span) -> None:
         current.decisions += [Decision(what, span, leaf) for leaf in sized.leaves()]
 
 
-def watched_expression(root: syntax.Node, lookup: syntax.Lookup) -> tuple[Any, Sized | None]:
+def watched_expression(root: tree.Node, lookup: tree.Lookup) -> tuple[Any, Sized | None]:
     """The value of an expression, and a `Sized` with the operands that determine it if it read any size."""
     value, sized = watched(lambda: root.value(lookup))
     if sized is not None:
@@ -128,17 +128,17 @@ def watched_expression(root: syntax.Node, lookup: syntax.Lookup) -> tuple[Any, S
     return value, sized
 
 
-def _deciding(node: syntax.Node, lookup: syntax.Lookup) -> Iterator[syntax.Node]:
+def _deciding(node: tree.Node, lookup: tree.Lookup) -> Iterator[tree.Node]:
     """The operands that determine the value of an expression: it is unchanged while they are."""
     match node:
-        case syntax.Items() | syntax.Not():
+        case tree.Items() | tree.Not():
             yield from node.parts
-        case syntax.Either() | syntax.Both():
+        case tree.Either() | tree.Both():
             for operand in node.parts:
                 yield operand
-                if operand.value(lookup) is isinstance(node, syntax.Either):  # the others are not evaluated
+                if operand.value(lookup) is isinstance(node, tree.Either):  # the others are not evaluated
                     return
-        case syntax.Choice():
+        case tree.Choice():
             chosen, condition, other = node.parts
             yield condition
             yield chosen if condition.value(lookup) is True else other

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from cnngraph.diagnostics import Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
+from cnngraph.language.keys import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
 from cnngraph.language.reader import Reader
-from cnngraph.language.words import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
 from cnngraph.text import in_backticks
 
 MAX_NEAR = 10  # keys of a node without op that are checked for a misspelt `op`, `nodes` or `share`

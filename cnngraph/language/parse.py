@@ -12,6 +12,7 @@ from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import show_value
 from cnngraph.file_kinds import SPEC, other_kind
+from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 from cnngraph.language.model import (
     LANGUAGE_VERSION,
     BlockSpec,
@@ -25,7 +26,6 @@ from cnngraph.language.model import (
 from cnngraph.language.names import NAME, better_name
 from cnngraph.language.nodes import NodeReader
 from cnngraph.language.reader import Reader, is_null
-from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS, RESERVED_PARAMS
 
 MAX_ABOUT = 10_000
 MAX_RULES = 100  # of init

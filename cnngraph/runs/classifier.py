@@ -27,7 +27,7 @@ from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.resampling import shorter_side
 from cnngraph.train.data.decoding import upright
 from cnngraph.train.data.images import Cuts, decode
-from cnngraph.train.loop.machine import choose_device
+from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.precision import precision_of
 
 

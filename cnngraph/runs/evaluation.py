@@ -18,9 +18,9 @@ from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.images import Part
 from cnngraph.train.data.loading import Note
 from cnngraph.train.data.named import EMBEDDED
+from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
-from cnngraph.train.loop.machine import choose_device
 from cnngraph.train.loop.precision import precision_of
 from cnngraph.train.record import files
 from cnngraph.train.record.plots import confusion_figure

@@ -20,7 +20,7 @@ from cnngraph.backend import lower
 from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
-from cnngraph.runs.pictures import read_pictures
+from cnngraph.runs.image_files import read_pictures
 from cnngraph.train.data.decoding import upright
 
 SHARE = 0.2  # of the largest score, by which Zhou et al. cut

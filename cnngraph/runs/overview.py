@@ -16,7 +16,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.document import Table
 from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
-from cnngraph.stored import read_document
+from cnngraph.stored_documents import read_document
 
 IDLE = {"about", "device", "keep_every", "save_every", "workers"}  # words of a recipe that change no figures
 ELSEWHERE = {"data", "epochs"}  # in columns of their own

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from cnngraph.runs.classifier import Classifier
-from cnngraph.runs.pictures import Picture, read_pictures
+from cnngraph.runs.image_files import Picture, read_pictures
 from cnngraph.train.loop.objective import logits_of
 
 BATCH = 32  # images that go through the network at once

@@ -13,10 +13,10 @@ from cnngraph.train.data.facts import DataReader
 from cnngraph.train.data.identity import named
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import announce, facts_of
+from cnngraph.train.loop.device import check_machine, choose_device, settle_threads
 from cnngraph.train.loop.handlers import check_handlers
 from cnngraph.train.loop.loader import steps_of
 from cnngraph.train.loop.loggers import check_loggers
-from cnngraph.train.loop.machine import check_machine, choose_device, settle_threads
 from cnngraph.train.record.records import Facts
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Request, title_of

@@ -12,7 +12,7 @@ from cnngraph.backend import WeightsFile, WeightsReport
 from cnngraph.backend.weights.files import read_weights
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
-from cnngraph.stored import is_regular_file
+from cnngraph.stored_documents import is_regular_file
 from cnngraph.train.data.identity import Identity
 from cnngraph.train.record import files
 from cnngraph.train.record.records import Epoch, settled

@@ -25,11 +25,11 @@ from cnngraph.train.data.identity import identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, facts_of, load_parts
+from cnngraph.train.loop.device import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
 from cnngraph.train.loop.loggers import Logging, check_loggers
-from cnngraph.train.loop.machine import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.record.progress import Reporter, Showing, Silent
 from cnngraph.train.record.records import Facts, Result
 from cnngraph.train.record.run_folder import RunFolder

@@ -11,7 +11,7 @@ from cnngraph.compilation import Compilation
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
-from cnngraph.language.words import FILE_KEYS
+from cnngraph.language.keys import FILE_KEYS
 from tests.library import ROOT
 
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$(?:\n+(?=(?P<next>```text)))?", re.MULTILINE | re.DOTALL)

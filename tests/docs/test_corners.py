@@ -11,7 +11,7 @@ import pytest
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.document import parse
-from cnngraph.language.words import keys_manual
+from cnngraph.language.keys import keys_manual
 from tests.docs.page import LANGUAGE, outcome, whole
 
 TEXT = (Path(__file__).parent / "corners.yaml").read_text(encoding="utf-8")

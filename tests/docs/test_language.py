@@ -17,8 +17,8 @@ from cnngraph.language import load, names, parse, reader
 from cnngraph.language.expressions import values
 from cnngraph.language.expressions.evaluate import Reference, ShapeValue, evaluate, parse_expression
 from cnngraph.language.expressions.functions import FUNCTIONS
-from cnngraph.language.expressions.grammar import MAX_DEPTH, MAX_LENGTH
-from cnngraph.language.words import BLOCK_KEYS, FILE_KEYS
+from cnngraph.language.expressions.parser import MAX_DEPTH, MAX_LENGTH
+from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS
 from cnngraph.lint.run import Lint
 from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_TENSORS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
-from cnngraph.language.words import NODE_KEYS
+from cnngraph.language.keys import NODE_KEYS
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
 from cnngraph.schemas import document_schema
-from cnngraph.stored import read_document
+from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.record.run_folder import RunFolder

@@ -20,10 +20,10 @@ from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
 from cnngraph.train.data.images import Part
-from cnngraph.train.loop.checkpointing import checkpoint_blocks
-from cnngraph.train.loop.learner import Learner
-from cnngraph.train.loop.machine import check_machine, reproducible
+from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
+from cnngraph.train.loop.device import check_machine, reproducible
 from cnngraph.train.loop.objective import Objective, class_weights
+from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes, train_graph

@@ -23,8 +23,8 @@ from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train import Training, world
-from cnngraph.train.loop.learner import Learner
 from cnngraph.train.loop.parallel import blocks_of
+from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.world import joined
 from tests.train.mortal import PROCESSES, RECIPE, SPEC, Death, finished, outcome, start, start_together, surroundings
 from tests.train.support import CPU

@@ -25,7 +25,7 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train.data.images import InMemory, Part, Parts
 from cnngraph.train.data.open import load_parts
-from cnngraph.train.loop.machine import choose_device, devices_here
+from cnngraph.train.loop.device import choose_device, devices_here
 from cnngraph.train.record.files import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Tools

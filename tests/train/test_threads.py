@@ -16,7 +16,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.train import Result
-from cnngraph.train.loop.machine import settle_threads
+from cnngraph.train.loop.device import settle_threads
 from cnngraph.train.record.records import Progress
 from tests.train.support import RECIPE, Remembering, train_graph
 from tests.train.test_small_batches import images, written

@@ -81,9 +81,9 @@ def localize(
     require_extra("train")  # some of it is needed at the end only
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
-    from cnngraph.runs.heat import heat_figure
+    from cnngraph.runs.heatmap import heat_figure
+    from cnngraph.runs.image_files import find_pictures, picture_names
     from cnngraph.runs.localization import Localizer
-    from cnngraph.runs.pictures import find_pictures, picture_names
     from cnngraph.train.data.walking import Passed
     from cnngraph.train.record.files import write_figure
 

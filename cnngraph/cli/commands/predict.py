@@ -62,7 +62,7 @@ def predict(
     require_extra("train")
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
-    from cnngraph.runs.pictures import find_pictures
+    from cnngraph.runs.image_files import find_pictures
     from cnngraph.runs.prediction import predict
     from cnngraph.train.data.walking import Passed
 

@@ -11,8 +11,8 @@ from dataclasses import field
 from functools import lru_cache
 
 from cnngraph.frozen import Frozen
-from cnngraph.language.expressions.grammar import check_length, read
-from cnngraph.language.expressions.syntax import ExpressionError, Lookup, Name, Node, Reference, shape_error
+from cnngraph.language.expressions.parser import check_length, read
+from cnngraph.language.expressions.tree import ExpressionError, Lookup, Name, Node, Reference, shape_error
 from cnngraph.language.expressions.values import SHAPE_WORDS, ShapeValue, Value, shown
 from cnngraph.language.names import MAX_PATH
 

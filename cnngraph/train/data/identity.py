@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 from cnngraph import run_files
-from cnngraph.stored import images_digest
+from cnngraph.stored_documents import images_digest
 from cnngraph.train.data.images import Images, InMemory, Part, Parts
 
 SPLITS = ("train", "validation", "test")

@@ -14,19 +14,19 @@ from torch import Tensor
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.train.augment.preparation import Preparation
+from cnngraph.train.loop.checkpoints import Saver, first_seed
 from cnngraph.train.loop.divergence import diverged
 from cnngraph.train.loop.evaluation import Evaluator
+from cnngraph.train.loop.handler_view import Training
 from cnngraph.train.loop.handlers import attach_handlers, failures_named
-from cnngraph.train.loop.interrupt import Interrupt
+from cnngraph.train.loop.ignite_engines import Ending, Trainer
+from cnngraph.train.loop.interruption import Interrupt
 from cnngraph.train.loop.job import Job, Position
-from cnngraph.train.loop.learner import Learner
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.loop.memory import keep_freed_memory
 from cnngraph.train.loop.objective import class_weights
-from cnngraph.train.loop.saving import Saver, first_seed
-from cnngraph.train.loop.steps import Steps
-from cnngraph.train.loop.trainer import Ending, Trainer
-from cnngraph.train.loop.training import Training
+from cnngraph.train.loop.step_schedule import Steps
+from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.record import files
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, Figures, Progress, Result, best_of, settled

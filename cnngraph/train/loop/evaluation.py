@@ -10,8 +10,8 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnngraph.train.loop.ignite_engines import StrictEngine
 from cnngraph.train.loop.objective import logits_of
-from cnngraph.train.loop.trainer import StrictEngine
 from cnngraph.train.record.counters import Counters
 from cnngraph.train.record.records import Figures
 from cnngraph.train.record.scores import Scores

@@ -25,8 +25,8 @@ from ignite.engine.events import CallableEventWithFilter, Events, EventsList
 from ignite.handlers.base_logger import BaseLogger
 
 from cnngraph.diagnostics import SpecError, did_you_mean
+from cnngraph.train.loop.handler_view import Training
 from cnngraph.train.loop.loggers import log_to
-from cnngraph.train.loop.training import Training
 from cnngraph.train.record.run_folder import RunFolder
 
 Event: TypeAlias = Events | CallableEventWithFilter | EventsList

@@ -17,7 +17,7 @@ from cnngraph import run_files
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.packages import require
 from cnngraph.recipe import to_dict, to_yaml
-from cnngraph.train.loop.training import Training
+from cnngraph.train.loop.handler_view import Training
 from cnngraph.train.record.run_folder import RunFolder
 
 PROJECT = "cnngraph"  # in which loggers with projects keep runs, unless their own variables say otherwise

@@ -18,7 +18,7 @@ from cnngraph import run_files
 from cnngraph.backend.weights.checksum import checksum_fits
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.files import clean, readable, write, write_text
-from cnngraph.stored import VERSION, check_version, is_regular_file
+from cnngraph.stored_documents import VERSION, check_version, is_regular_file
 from cnngraph.train.record.plots import save_figure
 from cnngraph.train.record.state import STATE_VERSION
 

@@ -24,7 +24,7 @@ from cnngraph import run_files
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_yaml
-from cnngraph.stored import damaged, is_regular_file, read_document
+from cnngraph.stored_documents import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named, read_identity
 from cnngraph.train.data.images import Parts
 from cnngraph.train.record import files

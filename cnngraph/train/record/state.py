@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cnngraph import run_files
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe import Recipe, to_dict
-from cnngraph.stored import check_plain, damaged, is_regular_file, read_document
+from cnngraph.stored_documents import check_plain, damaged, is_regular_file, read_document
 
 STATE_VERSION = 4
 FREE = {  # what of a recipe may change between two halves of a run

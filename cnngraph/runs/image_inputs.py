@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from cnngraph.runs.pictures import find_pictures
+from cnngraph.runs.image_files import find_pictures
 
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | Tensor
 

@@ -11,9 +11,9 @@ import torch
 
 from cnngraph.recipe import to_dict
 from cnngraph.train.augment.seeds import mixed
+from cnngraph.train.loop.device import random_state, set_random_state
 from cnngraph.train.loop.job import Job, Position
-from cnngraph.train.loop.learner import Learner
-from cnngraph.train.loop.machine import random_state, set_random_state
+from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, best_of
 from cnngraph.train.record.state import STATE_VERSION, check_state, refusing_misfits

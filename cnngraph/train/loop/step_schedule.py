@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from cnngraph.train.loop.job import Job, Position
-from cnngraph.train.loop.learner import Learner
 from cnngraph.train.loop.loader import TrainingLoader
+from cnngraph.train.loop.training_step import Learner
 
 
 class Steps:

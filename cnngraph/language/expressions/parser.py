@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 from cnngraph.diagnostics import Known, Suggestion, did_you_mean
 from cnngraph.fields import NOTHINGS, TRUTHS
 from cnngraph.language.expressions.functions import FUNCTIONS
-from cnngraph.language.expressions.syntax import (
+from cnngraph.language.expressions.tree import (
     Arithmetic,
     Both,
     Call,

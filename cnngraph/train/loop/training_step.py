@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.schedules import Constant, rate_factor
-from cnngraph.train.loop.checkpointing import checkpoint_blocks
+from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
 from cnngraph.train.loop.divergence import FirstBatch
 from cnngraph.train.loop.objective import Objective, logits_of
 from cnngraph.train.loop.optimizers import make_optimizer
