@@ -205,12 +205,14 @@ class _Finder:
 
     def heads(self, text: str, index: int, flat: bool = True) -> set[int]:
         """The nodes that a path may refer to."""
+        flat_above = {above for above in range(index) if flat and self.scope.children[above].flat}
         for head in heads(text):
-            if head in self.index_of:
-                return {self.index_of[head]}
+            found = self.index_of.get(head)
+            if found is not None and not (found == index and flat_above):  # a flat node may contain one of this name
+                return {found}
             if head in self.env.inputs:
                 return set()
-        return {above for above in range(index) if flat and self.scope.children[above].flat}
+        return flat_above
 
     def guessed(self, text: str, index: int) -> set[int]:
         """The nodes that a path with an unknown `$` may refer to."""

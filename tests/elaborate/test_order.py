@@ -47,6 +47,10 @@ FINE = {
         "c: {op: add, from: f}, r0: {op: relu, from: h.0}, r1: {op: relu, from: h.1}, r2: {op: relu, from: c}}",
         "h r0 r1 f.0 f.1 c r2",
     ),
+    "a flat node above that contains a node of the reader's name": (
+        "nodes: {f: {flat: true, nodes: {a: {op: relu, repeat: 1}}}, a: {op: tanh, from: a.0, repeat: 2, flat: true}}",
+        "a.0 0 1",
+    ),
     "a path that depends on a shape": (
         "nodes: {f: {op: relu, from: 'r${$h.channels}'}, h: {op: conv, out: 4, kernel: 1, from: in}, r4: tanh, "
         "r5: {op: tanh, from: f}}",
