@@ -26,10 +26,6 @@ UNCHANGED: Mapping[str, str] = {}
 WRITTEN_OUT = 5  # how much longer the text is if all nodes are written out
 
 
-if TYPE_CHECKING:
-    from cnngraph.fixes.apply import Fixed
-
-
 @dataclass(frozen=True)
 class Compilation:
     """A spec, its graph and its diagnostics.
@@ -143,8 +139,8 @@ def compile_text(
 
     from cnngraph.fixes import with_fixes  # imported on demand: most specs have no errors
 
-    nodes = len(result.graph.nodes) if result.graph else 0
-    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda tried: compiled(tried).diagnostics)
+    reached = frozenset(node.path for node in result.graph.nodes) if result.graph else frozenset()
+    found = with_fixes(source, result.diagnostics, reached, seconds, lambda tried: compiled(tried).diagnostics)
     return replace(result, diagnostics=found)
 
 

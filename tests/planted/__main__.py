@@ -6,7 +6,7 @@ import argparse
 
 from tests.planted.fix_log import fix_log
 from tests.planted.kinds import KINDS
-from tests.planted.measure import Result, sample, table
+from tests.planted.measure import Pair, Result, pairs, sample, share, table
 
 
 def main() -> None:
@@ -20,7 +20,13 @@ def main() -> None:
         "--show", choices=("one", "at_line", "offered", "passes", "right", "every", "wrong"), help="plants without it"
     )
     parser.add_argument("--fix-log", type=int, metavar="N", help="instead, what check --fix does to N plants")
+    parser.add_argument(
+        "--pairs", type=int, metavar="N", help="instead, what check --fix does to N specs with two errors"
+    )
     arguments = parser.parse_args()
+    if arguments.pairs:
+        print_pairs(list(pairs(arguments.seed, arguments.pairs)), arguments.show is not None)
+        return
     if arguments.fix_log:
         print(fix_log(arguments.seed, arguments.fix_log))
         return
@@ -31,6 +37,22 @@ def main() -> None:
         if arguments.show == "every" or (wrong if arguments.show == "wrong" else not getattr(result, arguments.show)):
             print(shown(result))
     print(table(results))
+
+
+def print_pairs(results: list[Pair], show: bool) -> None:
+    """What became of specs with two errors; with `show`, those that are not right."""
+    for pair in results if show else ():
+        if not pair.right:
+            print(
+                "==",
+                pair.plants[0].good.name,
+                *(f"{each.kind}:{each.line}: {each.what}" for each in pair.plants),
+                sep="\n   ",
+            )
+            print(*pair.errors, *(f"fixed {text}" for text in pair.fixes), "left:", *pair.left, "", sep="\n")
+    print(f"{len(results)} specs with two errors: original network again {share(pair.right for pair in results):.0f} %")
+    left = [len(pair.left) for pair in results]
+    print(f"errors left: none {share(not each for each in left):.0f} %, one {share(each == 1 for each in left):.0f} %")
 
 
 def shown(result: Result) -> str:
