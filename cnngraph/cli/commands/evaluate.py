@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cnngraph.train.record.scores import ClassScore
 
 MOST_ROWS = 40  # classes that are listed; of more, the worst
-HEADER = ("class", "images", "precision", "recall")
-RIGHT = (False, True, True, True)
 
 
 @command(
@@ -110,7 +108,7 @@ def _beside(run: Path, done: Evaluation, data_dir: Path | None) -> Path:
 
 
 def _print(done: Evaluation, picture: Path) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
     report = done.report
     images = count(report.images, f"{done.part} image" if done.part != "all" else "image")
@@ -120,11 +118,12 @@ def _print(done: Evaluation, picture: Path) -> None:
         rows = sorted(rows, key=lambda each: (each.recall is None, each.recall or 0.0))[:MOST_ROWS]
         note = f"… the {MOST_ROWS} of {len(report.classes):,} classes that are found least"
     top5 = [] if report.top5 is None else [f"top-5 {percent(report.top5)}"]
+    columns = [Column("class", cut="end"), *(Column(title, right=True) for title in ("images", "precision", "recall"))]
     lines: list[Styled] = [
         [(done.run.graph.name, "bold"), (f" · {done.weights} weights · {done.data} · {images}", "")],
         [(" · ".join([f"loss {loss(report.loss)}", f"top-1 {percent(report.accuracy)}", *top5]), "bold")],
         [],
-        *in_columns(HEADER, map(_cells, rows), RIGHT, 0, terminal_width()),
+        *in_columns(columns, map(_cells, rows), terminal_width()),
     ]
     if note:
         lines.append([(note, "dim")])

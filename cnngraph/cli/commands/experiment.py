@@ -102,7 +102,7 @@ def experiment(
 
 def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | None, quiet: bool) -> None:
     """Print what would be done, a line for each combination."""
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
     from cnngraph.experiment.conducting import RUNS
     from cnngraph.experiment.dry_run import dry_experiment
     from cnngraph.train.data.facts import DataReader
@@ -114,7 +114,13 @@ def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | 
         return
     for text in notes:
         say(text)
-    titles = ("variant", "parameters", "data", "epochs", "steps", "finished", "to resume", "to train")
+    columns = [
+        Column("variant", cut="middle"),
+        Column("parameters", right=True),
+        Column("data", cut="end", once=True),
+        *(Column(title, right=True, once=True) for title in ("epochs", "steps")),
+        *(Column(title, right=True) for title in ("finished", "to resume", "to train")),
+    ]
     rows = [
         [
             variant.name,
@@ -127,8 +133,7 @@ def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | 
         for variant in found
     ]
     cells = [[[(cell, "")] for cell in row] for row in rows]
-    right = [number not in (0, 2) for number in range(len(titles))]
-    print_styled(in_columns(titles, cells, right, 0, terminal_width()))
+    print_styled(in_columns(columns, cells, terminal_width()))
     say(f"{root} · {found[0].run.facts.device}")
     say("dry run: nothing was trained or written")
 
@@ -145,10 +150,11 @@ def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> Desc
 
 
 def _print(variants: list[Variant]) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
     from cnngraph.experiment.report import cells, header
 
-    titles = header(variants)
+    name, *figures = header(variants)
+    columns = [Column(name, cut="middle"), *(Column(title, right=True) for title in figures)]
     rows = [[[(cell, "bold" if not number else "")] for number, cell in enumerate(row)] for row in cells(variants)]
     print()
-    print_styled(in_columns(titles, rows, [False, *[True] * (len(titles) - 1)], 0, terminal_width()))
+    print_styled(in_columns(columns, rows, terminal_width()))

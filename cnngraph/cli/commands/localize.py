@@ -114,10 +114,18 @@ def localize(
 
 
 def _print(found: list[tuple[Place, Path]]) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
+    columns = (
+        Column("image", cut="middle"),
+        Column("class", cut="end"),
+        Column("probability", right=True),
+        Column("score", right=True),
+        Column("box"),
+        Column("picture", cut="middle"),
+    )
     rows = (_cells(each, picture) for each, picture in found if not each.problem)
-    print_styled(in_columns(HEADER, rows, RIGHT, 0, terminal_width()))
+    print_styled(in_columns(columns, rows, terminal_width()))
 
 
 def _cells(place: Place, picture: Path) -> list[Styled]:

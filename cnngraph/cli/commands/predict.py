@@ -84,9 +84,10 @@ def predict(
 
 
 def _print(found: list[Prediction]) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
-    print_styled(in_columns(HEADER, _rows(found), (False, False, True), 0, terminal_width()))
+    columns = (Column("image", cut="middle"), Column("class", cut="end"), Column("probability", right=True))
+    print_styled(in_columns(columns, _rows(found), terminal_width()))
 
 
 def _rows(found: list[Prediction]) -> Iterator[list[Styled]]:
