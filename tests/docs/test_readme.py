@@ -13,12 +13,18 @@ from cnngraph.diagnostics import Source
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHOWN = ["specs/googlenet_mnist.yaml", "specs/blocks/residual.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml"]
+SHOWN = ["specs/googlenet_mnist.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml"]
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_spec_is_shown_whole(name: str) -> None:
     assert f"```yaml\n{(ROOT / name).read_text(encoding='utf-8')}```\n" in README
+
+
+def test_the_residual_unit_is_the_one_of_the_library() -> None:
+    shown = re.search(r"^  shortcut:[^\n]*\n.*?(?=^```)", README, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert shown[0] in (ROOT / "specs/blocks/residual.yaml").read_text(encoding="utf-8")
 
 
 def test_the_mistake_is_answered_so() -> None:
