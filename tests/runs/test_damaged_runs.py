@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from cnngraph import SpecError, load
-from cnngraph.runs.classifier import of_run
+from cnngraph.runs.classifier import classifier_from_run
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
@@ -87,7 +87,7 @@ def use(run: Path, picture: Path) -> None:
     assert folder.data_dir is None or folder.weights is None
     folder.identity()
     opened = FinishedRun.open(run)
-    (found,) = predict(of_run(opened, None, "cpu"), [picture], 3)
+    (found,) = predict(classifier_from_run(opened, None, "cpu"), [picture], 3)
     assert found.guesses
 
 
