@@ -42,7 +42,7 @@ def digits(tmp_path: Path) -> Path:
 def test_files_are_answered_as_the_runs_images_were(
     cli: Cli, finished: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "BATCH", 7)
+    monkeypatch.setattr(prediction, "BATCH_SIZE", 7)
     ran = cli("predict", finished, digits, "--top", 1, "--format", "json")
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
