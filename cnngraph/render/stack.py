@@ -8,7 +8,7 @@ from cnngraph.render.tree import Group, Tree
 
 FOLLOWERS = frozenset({"norm", "activation", "dropout"})  # kinds that share the box of the operation before them …
 LED_TO = frozenset({"conv", "linear"})  # … or, at the start of a chain, that of one of these kinds after them
-MOST_ROWS = 6
+MAX_ROWS = 6
 
 
 def stacks(group: Group, tree: Tree) -> list[tuple[int, ...]]:
@@ -60,7 +60,7 @@ def _cut(chain: Sequence[int], tree: Tree) -> Iterator[tuple[int, ...]]:
             apart = kind not in FOLLOWERS and kind not in LED_TO
         else:
             ended, apart = bool(box) and kind not in FOLLOWERS, False
-        if ended or (apart and box) or len(box) == MOST_ROWS:
+        if ended or (apart and box) or len(box) == MAX_ROWS:
             yield tuple(box)
             box = []
         box.append(node)
