@@ -129,7 +129,7 @@ def open_classifier(
     if weights and is_published(weights):
         if is_folder:
             message = f"{run_or_network} is a folder, but {weights} weights need the name of a network"
-            raise SpecError.of("E650", message, help="a run has its own weights: remove the option")
+            raise SpecError.of("E650", message, help="omit the weights: a run has its own")
         return classifier_from_torchvision(run_or_network, weights, device)
     is_network = run_or_network.endswith(ENDINGS) or (is_name(run_or_network) and run_or_network in network_files())
     if not is_folder and is_network:
@@ -165,7 +165,7 @@ def classifier_from_torchvision(spec: str, weights: str, device: str) -> Classif
     classes = tuple(published.meta["categories"])
     (output, *_) = graph.outputs.values()
     if graph.type_of(output).sizes != (len(classes),):
-        raise SpecError.of("E650", f"{graph.name} has no output for the {len(classes):,} classes of {opened.name}")
+        raise SpecError.of("E650", f"`{graph.name}` has no output for the {len(classes):,} classes of {opened.name}")
     model = lower(graph)
     load_weights(model, opened)
     model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
