@@ -45,12 +45,12 @@ def read_document(path: Path, kind: str, help: str | None = None) -> Json | None
         raise damaged(path, "it is nested too deeply", help) from None
     except ValueError as error:  # not UTF-8, not JSON, or an integer with thousands of digits
         raise damaged(path, f"not valid JSON: {_short(str(error))}", help) from None
-    check_plain(value, kind, path, help)
+    validate_document(value, kind, path, help)
     found: Json = value
     return found
 
 
-def check_plain(value: Any, kind: str, path: Path, help: str | None = None) -> None:
+def validate_document(value: Any, kind: str, path: Path, help: str | None = None) -> None:
     """Raise SpecError if a value is not valid by the schema of its kind (E645), or is of a newer version (E646)."""
     if _too_deep(value):
         raise damaged(path, "it is nested too deeply", help)

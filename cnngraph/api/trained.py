@@ -14,8 +14,8 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
-    from cnngraph.runs.finished import FinishedRun
     from cnngraph.runs.image_inputs import ImageLike
+    from cnngraph.runs.trained_run import TrainedRun
 
 Run: TypeAlias = "str | Path | TrainResult"
 
@@ -115,10 +115,10 @@ def predict(
     return found
 
 
-def _open(run: Run, plugins: Plugins, max_nodes: int) -> FinishedRun:
-    from cnngraph.runs.finished import FinishedRun
+def _open(run: Run, plugins: Plugins, max_nodes: int) -> TrainedRun:
+    from cnngraph.runs.trained_run import TrainedRun
 
-    return FinishedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
+    return TrainedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
 
 
 def _place(run: Run) -> str | Path:

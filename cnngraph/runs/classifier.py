@@ -22,7 +22,7 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.resampling import shorter_side
 from cnngraph.train.data.decoding import upright
@@ -135,18 +135,18 @@ def open_classifier(
     if not is_folder and is_network:
         help = "use torchvision's weights with `--weights torchvision`, or train the network with `cnngraph train`"
         raise SpecError.of("E650", f"{run_or_network} is a network, not the folder of a run", help=help)
-    run = FinishedRun.open(Path(run_or_network), plugins=plugins, max_nodes=max_nodes)
+    run = TrainedRun.open(Path(run_or_network), plugins=plugins, max_nodes=max_nodes)
     return classifier_from_run(run, weights, device)
 
 
-def classifier_from_run(run: FinishedRun, weights: str | None, device: str) -> Classifier:
+def classifier_from_run(run: TrainedRun, weights: str | None, device: str) -> Classifier:
     """The classifier that a run trained. Raises SpecError (E650) if its folder lacks a file."""
-    data, chosen, where = run.require_data(), run.chosen(weights), choose_device(device)
+    data, chosen, torch_device = run.require_data(), run.choose_weights(weights), choose_device(device)
     preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
     reader = RunImageReader(data.image, preparation, Cuts.asked(run.recipe))
-    model = run.model(chosen, where)
+    model = run.model(chosen, torch_device)
     return Classifier(
-        run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision, run.warnings
+        run.graph, model, f"{chosen} weights", data.classes, reader, torch_device, run.recipe.precision, run.warnings
     )
 
 
@@ -155,7 +155,7 @@ def classifier_from_torchvision(spec: str, weights: str, device: str) -> Classif
 
     The network's params are set to the values that the weights need. Raises SpecError: E705, E706, errors in the spec.
     """
-    graph, where = _load(spec, {}), choose_device(device)
+    graph, torch_device = _load(spec, {}), choose_device(device)
     names = base_names(graph)
     _, published = published_weights(names, weights.partition(":")[2])
     opened = open_weights(weights, names)
@@ -168,8 +168,8 @@ def classifier_from_torchvision(spec: str, weights: str, device: str) -> Classif
         raise SpecError.of("E650", f"`{graph.name}` has no output for the {len(classes):,} classes of {opened.name}")
     model = lower(graph)
     load_weights(model, opened)
-    model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    return Classifier(graph, model, opened.name, classes, PublishedImageReader(published.transforms()), where)
+    model = model.to(torch_device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return Classifier(graph, model, opened.name, classes, PublishedImageReader(published.transforms()), torch_device)
 
 
 def _load(spec: str, params: dict[str, Any]) -> Graph:

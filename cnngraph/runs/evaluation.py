@@ -13,7 +13,7 @@ import torch
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.sets import SETS
 from cnngraph.runs.evaluation_images import TEST, find_images
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.images import Part
 from cnngraph.train.data.loading import Note
@@ -32,7 +32,7 @@ from cnngraph.train.run import title_of
 class Evaluation:
     """The metrics of a run on a split. `weights` and `data` are names for people, `seconds` is the time it took."""
 
-    run: FinishedRun
+    run: TrainedRun
     weights: str
     data: str
     split: str
@@ -65,7 +65,7 @@ class Evaluation:
 
 
 def evaluate_run(
-    run: FinishedRun,
+    run: TrainedRun,
     *,
     split: str = TEST,
     weights: str | None = None,
@@ -84,16 +84,16 @@ def evaluate_run(
         message = "the images of this run are bundled with cnngraph, so `--data-dir` does not apply"
         help = "classify other images with `cnngraph predict RUN FOLDER`"
         raise SpecError.of("E653", message, help=help)
-    chosen, where = run.chosen(weights), choose_device(device)
+    chosen, torch_device = run.choose_weights(weights), choose_device(device)
     found = find_images(run, split, data_dir, note)
     recipe, parts = run.recipe, found.parts
-    scores = Scores(parts.classes, where)
+    scores = Scores(parts.classes, torch_device)
     start = time.perf_counter()
-    model = run.model(chosen, where)
-    preparation = Preparation.of(recipe, parts.shape[0], where)
-    with precision_of(recipe.precision, where):
-        batches = _batches(found.selected, preparation, where)
-        evaluate(model, batches, where, scores)
+    model = run.model(chosen, torch_device)
+    preparation = Preparation.of(recipe, parts.shape[0], torch_device)
+    with precision_of(recipe.precision, torch_device):
+        batches = _batches(found.selected, preparation, torch_device)
+        evaluate(model, batches, torch_device, scores)
     for file in parts.broken:
         note(f"skipped {file}: it cannot be read as an image")
     data = str(data_dir) if data_dir and recipe.data.name not in SETS else title_of(recipe)

@@ -9,7 +9,7 @@ from pathlib import Path
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.data.changes import changes, named_few
 from cnngraph.train.data.identity import Identity, Row, as_recorded, digests, named, rows_of
 from cnngraph.train.data.images import Part, Parts
@@ -28,7 +28,7 @@ class EvaluationImages:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def find_images(run: FinishedRun, split: str, data_dir: Path | None, note: Note) -> EvaluationImages:
+def find_images(run: TrainedRun, split: str, data_dir: Path | None, note: Note) -> EvaluationImages:
     """The images of a split, which is the one that the run recorded if it recorded its images.
 
     Raises SpecError (E622) if there are no such images.
@@ -56,7 +56,7 @@ def find_images(run: FinishedRun, split: str, data_dir: Path | None, note: Note)
     return EvaluationImages(parts, selected, _changed(run, found.lines, f"{which} are evaluated"))
 
 
-def _of_the_same_classes(run: FinishedRun) -> Recipe:
+def _of_the_same_classes(run: TrainedRun) -> Recipe:
     """The recipe with the classes of the run, in its order, even if the folder has other classes now."""
     if run.data is None or isinstance(run.recipe.data, NamedSet):
         return run.recipe
@@ -91,14 +91,14 @@ def _is_the_same_folder(record: Identity, rows: Sequence[Row], root: Path) -> bo
     return 2 * same > len(record.rows)
 
 
-def _changed(run: FinishedRun, lines: Sequence[str], consequence: str) -> tuple[Diagnostic, ...]:
+def _changed(run: TrainedRun, lines: Sequence[str], consequence: str) -> tuple[Diagnostic, ...]:
     if not lines:
         return ()
     message = f"the images have changed since {run.folder.path} was trained; {consequence}"
     return (Diagnostic("W644", message, severity=Severity.WARNING, notes=tuple(lines)),)
 
 
-def _unrecorded(run: FinishedRun, split: str) -> tuple[Diagnostic, ...]:
+def _unrecorded(run: TrainedRun, split: str) -> tuple[Diagnostic, ...]:
     """A warning for a run by an older version, which did not record its splits: they are drawn again."""
     if isinstance(run.recipe.data, NamedSet) or split in (TEST, ALL):
         return ()
@@ -109,7 +109,7 @@ def _unrecorded(run: FinishedRun, split: str) -> tuple[Diagnostic, ...]:
 
 
 def _trained_on(
-    run: FinishedRun, record: Identity, rows: Sequence[Row], selected: Sequence[Part]
+    run: TrainedRun, record: Identity, rows: Sequence[Row], selected: Sequence[Part]
 ) -> tuple[Diagnostic, ...]:
     """A warning if images of another folder were training images of the run, recognised by their contents."""
     trained = digests(row for row in record.rows if row.split == TRAIN)

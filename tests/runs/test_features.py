@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnngraph.runs.classifier import classifier_from_run
 from cnngraph.runs.features import Features, features, features_figure
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.record.files import write_figure
 from tests.cli.conftest import Cli
 
@@ -25,7 +25,7 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_they_are_what_the_node_gives(finished: Path, image: Path) -> None:
-    classifier = classifier_from_run(FinishedRun.open(finished), None, "cpu")
+    classifier = classifier_from_run(TrainedRun.open(finished), None, "cpu")
     given: list[torch.Tensor] = []
     classifier.model.get_submodule("conv2").register_forward_hook(lambda *call: given.append(call[2].clone()))
     classifier.run(classifier.model, [classifier.reader.read(image)])

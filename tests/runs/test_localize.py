@@ -15,8 +15,8 @@ import cnngraph
 from cnngraph import SpecError
 from cnngraph.analysis.head import find_head
 from cnngraph.runs.classifier import Box, classifier_from_run
-from cnngraph.runs.finished import FinishedRun
 from cnngraph.runs.localization import Localizer, bounding_box, class_score_maps
+from cnngraph.runs.trained_run import TrainedRun
 from tests.cli.conftest import Cli
 from tests.library import network
 
@@ -86,7 +86,7 @@ def test_a_box() -> None:
 
 
 def test_places_of_a_run(finished: Path, digit: Path) -> None:
-    localizer = Localizer(classifier_from_run(FinishedRun.open(finished), None, "cpu"), name="3")
+    localizer = Localizer(classifier_from_run(TrainedRun.open(finished), None, "cpu"), name="3")
     (place,) = localizer.localize([digit])
     assert place.scores is not None
     assert place.scores.shape == (7, 7)

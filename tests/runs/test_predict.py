@@ -17,7 +17,7 @@ from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.runs import prediction
 from cnngraph.runs.classifier import Box, RunImageReader, classifier_from_torchvision
 from cnngraph.runs.evaluation import evaluate_run
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.folder import files_of
 from cnngraph.train.data.formats import ENDINGS
@@ -47,7 +47,7 @@ def test_files_are_answered_as_the_runs_images_were(
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
     assert [each["image"] for each in told] == sorted(each["image"] for each in told)
-    confusion = evaluate_run(FinishedRun.open(finished), device="cpu").report.confusion
+    confusion = evaluate_run(TrainedRun.open(finished), device="cpu").report.confusion
     counted = [[0] * 10 for _ in range(10)]
     for each in told:
         counted[int(Path(each["image"]).parent.name)][int(each["predictions"][0]["class"])] += 1

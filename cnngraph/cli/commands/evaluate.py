@@ -104,7 +104,7 @@ def evaluate(
 
 def _beside(run: Path, done: Evaluation, data_dir: Path | None) -> Path:
     """Where the picture goes: the run's own for what the run would have drawn, another one for all else."""
-    chosen = done.run.chosen(None)
+    chosen = done.run.choose_weights(None)
     more = [done.weights] * (done.weights != chosen) + ([data_dir.resolve().name] if data_dir else [])
     return run / f"{'_'.join(['confusion', done.split, *filter(None, more)])}.png"
 

@@ -37,7 +37,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedRun:
+class TrainedRun:
     """A run with trained weights, finished or not. `recipe.normalize` has the mean and std that were used.
 
     An `old` run was written before its files had versions and checksums. `notices` are warnings about the network.
@@ -51,7 +51,7 @@ class FinishedRun:
     notices: tuple[Diagnostic, ...] = ()
 
     @classmethod
-    def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
+    def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> TrainedRun:
         """Read the folder of a run.
 
         Raises SpecError: E650 if it is not the folder of a run, E645 if it is damaged, and the errors of its spec.
@@ -92,7 +92,7 @@ class FinishedRun:
             raise SpecError.of("E650", message, help=help)
         return self.data
 
-    def chosen(self, which: str | None) -> str:
+    def choose_weights(self, which: str | None) -> str:
         """The name of the requested weights; by default `best` if a best epoch was chosen, else `last`.
 
         Raises SpecError (E650) if the run has no such weights.
