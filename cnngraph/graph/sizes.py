@@ -44,7 +44,7 @@ class Sized:
     parts: tuple[Sized, ...] = ()
 
     def current_value(self) -> Any:
-        """The value. Records that what is computed from it depends on the same sizes."""
+        """The value; records that anything computed from it depends on the same sizes."""
         record = size_read.get()
         for read in self.reads:
             record(*read)
@@ -335,7 +335,7 @@ def _size_of(types: tuple[TensorType, ...], output: int, size_name: str) -> int 
 
 
 def _samples(built: int) -> list[int]:
-    """Input sizes of which some fit the network whatever its strides: nearby ones, and multiples of the built size."""
+    """Input sizes, some of which are valid for any strides: nearby ones, and multiples of the built size."""
     return [built + 1, built + 2, built + 3, built + 5, built + 32, *(built * factor for factor in (2, 3, 4, 5, 8, 64))]
 
 

@@ -73,7 +73,7 @@ class Recipe(Frozen):
         "mean and standard deviation: `data` for those of the data set, the name of a set, or numbers",
         "data",
     )
-    augment: Augment = field(Record(Augment), "random changes of training images", Augment())
+    augment: Augment = field(Record(Augment), "random transformations of training images", Augment())
     evaluation: Evaluation | None = field(
         Optional(Record(Evaluation, "crop")), "how images are cropped for evaluation", None
     )

@@ -46,7 +46,7 @@ def dot(
 ) -> str:
     """The DOT text of a picture that flows from top to bottom (TB) or from left to right (LR).
 
-    `places` are the places of titles, by frame.
+    `places` are the places of the titles by frame key.
     """
     lines = [
         "digraph cnngraph {",

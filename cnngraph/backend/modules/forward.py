@@ -14,7 +14,7 @@ from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
 from cnngraph.graph.nodes import Ref
 
-LINGER = 10  # a tensor that is no longer needed is deleted if it would survive more statements than this
+MAX_IDLE = 10  # a tensor that is no longer needed is deleted if it would survive more statements than this
 BODY = "y"  # the variable of the body of a residual unit
 OUTPUTS = "Outputs"
 NOT_VARIABLES = frozenset(
@@ -282,7 +282,7 @@ class _Writer:
         for name, ref, position in reversed(self.names.lives):
             last = max(position, self.names.last_use(ref))
             assigned_always = position >= 0 and not self.frame.steps[position].training_only
-            if assigned_always and last + LINGER < following.get(name, len(self.frame.steps)):
+            if assigned_always and last + MAX_IDLE < following.get(name, len(self.frame.steps)):
                 deleted[last].append(name)
             following[name] = position
         return deleted

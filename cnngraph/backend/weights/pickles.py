@@ -31,7 +31,7 @@ WRAPPERS = (  # keys under which training scripts store the weights, most likely
     "ema_state_dict",
     "ema",
 )
-NO_WEIGHTS = re.compile("optim|sched|scaler|rng|sampler|loss|criterion|config|args|hparams|hyper_param", re.IGNORECASE)
+NOT_WEIGHTS = re.compile("optim|sched|scaler|rng|sampler|loss|criterion|config|args|hparams|hyper_param", re.IGNORECASE)
 MAX_WRAPPERS = 8  # nesting depth
 MAX_CLASSES = 64  # of skipped objects
 UNKNOWN_GLOBAL = re.compile(r"Unsupported global: GLOBAL (\S+) was not an allowed global")
@@ -93,7 +93,7 @@ def _wrapper(mapping: Mapping[Any, Any], name: str) -> Any:
     inner = {
         key: count
         for key, value in mapping.items()
-        if (count := _weights_in(value)) and not NO_WEIGHTS.search(str(key))
+        if (count := _weights_in(value)) and not NOT_WEIGHTS.search(str(key))
     }
     if len(inner) > 1:
         notes = [f"{str(key)!r} ({count:,} tensors)" for key, count in inner.items()]
