@@ -154,11 +154,11 @@ class TrainResult(Readable):
 
         Raises SpecError (E645, E650) where the run's folder is damaged or lacks them.
         """
-        from cnngraph.runs.finished import FinishedRun
+        from cnngraph.runs.trained_run import TrainedRun
         from cnngraph.train.loop.device import choose_device
 
-        run = FinishedRun.open(self.folder)
-        return run.model(run.chosen(weights), choose_device(device))
+        run = TrainedRun.open(self.folder)
+        return run.model(run.choose_weights(weights), choose_device(device))
 
     def __str__(self) -> str:
         rows = [f"epoch {row.epoch:>3}   {_columns(row)}" for row in self.epochs]

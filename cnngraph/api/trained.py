@@ -14,8 +14,8 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
-    from cnngraph.runs.finished import FinishedRun
     from cnngraph.runs.image_inputs import ImageLike
+    from cnngraph.runs.trained_run import TrainedRun
 
 Run: TypeAlias = "str | Path | TrainResult"
 
@@ -50,7 +50,7 @@ def evaluate(
 
     done = evaluate_run(
         _open(run, plugins, max_nodes),
-        part=split,
+        split=split,
         weights=weights,
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
@@ -62,7 +62,7 @@ def evaluate(
         network=done.run.graph.name,
         weights=done.weights,
         data=done.data,
-        split=done.part,
+        split=done.split,
         images=report.images,
         loss=report.loss,
         accuracy=report.accuracy,
@@ -100,14 +100,14 @@ def predict(
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
     from cnngraph.runs.classifier import open_classifier
-    from cnngraph.runs.image_inputs import given_images
+    from cnngraph.runs.image_inputs import iter_images
     from cnngraph.runs.prediction import predict
 
     classifier = open_classifier(
         str(_place(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
     )
     found = []
-    for answer in predict(classifier, given_images(images), top):
+    for answer in predict(classifier, iter_images(images), top):
         if answer.problem and strict:
             raise SpecError.of("E621", answer.problem)
         guesses = tuple(Guess(guess.name, guess.probability) for guess in answer.guesses)
@@ -115,10 +115,10 @@ def predict(
     return found
 
 
-def _open(run: Run, plugins: Plugins, max_nodes: int) -> FinishedRun:
-    from cnngraph.runs.finished import FinishedRun
+def _open(run: Run, plugins: Plugins, max_nodes: int) -> TrainedRun:
+    from cnngraph.runs.trained_run import TrainedRun
 
-    return FinishedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
+    return TrainedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
 
 
 def _place(run: Run) -> str | Path:

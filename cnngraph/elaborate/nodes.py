@@ -69,14 +69,14 @@ class Maker:
 
     def type_of(self, ref: Ref) -> TensorType:
         """A tensor's type."""
-        return self.nodes[ref.node].types[ref.part] if ref.node >= 0 else self.input_types[-1 - ref.node]
+        return self.nodes[ref.node].types[ref.output] if ref.node >= 0 else self.input_types[-1 - ref.node]
 
     def name_of(self, ref: Ref) -> str:
         """A tensor's name: the path of its node, followed by its index if the value is a list."""
         if ref.node < 0:
             return self.input_names[-1 - ref.node]
         node = self.nodes[ref.node]
-        return f"{node.path}.{ref.part}" if node.is_list else node.path
+        return f"{node.path}.{ref.output}" if node.is_list else node.path
 
     def owner(self, path: str) -> str | None:
         """The path of the node whose module is shared here; None if the node has its own."""

@@ -53,7 +53,7 @@ def draw(axes: Any, shown: Sequence[Variant], name: str) -> None:
         axes.plot(epochs, list(map(mean, points)), color=colour, marker=marker, markersize=3, label=plain(variant.name))
         if len(variant.runs) > 1:
             axes.fill_between(epochs, list(map(min, points)), list(map(max, points)), color=colour, alpha=0.12, lw=0)
-    parts = dict.fromkeys(each.held for variant in shown for each in variant.runs)
+    parts = dict.fromkeys(each.split for variant in shown for each in variant.runs)
     dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} on the {' or '.join(parts)} images")
     axes.get_legend().remove()
     _leave_out_the_beginning(axes, shown, name, factor)

@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.experiment_plan.plan import Plan, Trial
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe import load_recipe, to_dict
-from cnngraph.runs.overview import IDLE
+from cnngraph.runs.overview import KEYS_WITHOUT_EFFECT
 
 
 def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
@@ -26,7 +26,8 @@ def other_runs(plan: Plan, root: Path) -> list[Diagnostic]:
 
 
 def _is_run_of(folder: Path, trial: Trial) -> bool:
-    free = IDLE | ({"normalize"} if trial.recipe.measures else set())  # a run writes down what it measured
+    measured = {"normalize"} if trial.recipe.measures else set()  # the recipe of a run contains the measured values
+    free = KEYS_WITHOUT_EFFECT | measured
     try:
         recipe = to_dict(load_recipe(str(folder / run_files.RECIPE)))
     except SpecError:

@@ -158,4 +158,4 @@ def _unwrapped(about: str) -> str:
 
 def _chosen(variants: Sequence[Variant]) -> bool:
     """Whether the best epoch is chosen on images put aside, in any of the runs."""
-    return any(each.held == "validation" for variant in variants for each in variant.runs)
+    return any(each.split == "validation" for variant in variants for each in variant.runs)

@@ -11,7 +11,7 @@ from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, read_
 from cnngraph.experiment_plan.model import Experiment
 from cnngraph.file_kinds import EXPERIMENT, other_kind
 from cnngraph.library import ENDINGS, library_root, network_files
-from cnngraph.recipe.reading import Reader
+from cnngraph.recipe.reading import RecipeReader
 
 ITEMS = {"specs": "network", "recipes": "recipe", "seeds": "seed"}  # the lists that make runs, and what is in them
 LONGEST_NAME = 80  # of a folder that is called after several specs
@@ -90,7 +90,7 @@ def read_source(source: Source, path: Path) -> Described:
 def read_experiment(table: Table, folder: Path, name: str) -> Described:
     """The experiment that a table says. Raises SpecError."""
     table = _spelled_out(table)
-    reader = Reader()
+    reader = RecipeReader()
     made = reader.record(Experiment, table, "", "an experiment")
     empty = {each.span: each for each in _empty_lists(table)}
     mistakes = [*empty.values(), *(each for each in reader.diagnostics if each.span not in empty)]

@@ -11,7 +11,7 @@ INTRODUCTION = """\
 # Lint rules
 
 A warning reports something that is valid in a spec but likely wrong. Every command that reads the spec prints it, and
-none is stopped by it. If it is intended, ignore it in the spec, with a reason:
+no command fails because of it. If it is intended, ignore it in the spec, with a reason:
 ```yaml
 nodes:
   join: {op: concat, ignore: {W401: more branches are to come}}
@@ -22,7 +22,7 @@ by code or prefix, `--select W401` reports only these.
 
 
 def lint_manual() -> str:
-    """The whole page."""
+    """The page as Markdown."""
     return "\n".join([INTRODUCTION, *map(_chapter, all_rules())])
 
 

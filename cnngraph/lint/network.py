@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnngraph.fixes.written import Written
     from cnngraph.recipe import Recipe
 
-LARGEST = 60_000  # characters of a text for which fixes are made
+MAX_FIXED_TEXT = 60_000  # characters of a text that fixes are proposed for
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Network:
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The operations in order of execution; none of a library of blocks."""
+        """The operations in order of execution; empty for a library of blocks."""
         return self.graph.nodes if self.graph else ()
 
     @cached_property
     def uses(self) -> Mapping[Span, list[Node]]:
-        """The operations by span: a block's node has one for each use and iteration."""
+        """The operations by span; a node in a block has one operation per use and iteration."""
         found: dict[Span, list[Node]] = {}
         for node in self.nodes:
             found.setdefault(node.span, []).append(node)
@@ -60,7 +60,7 @@ class Network:
         return found
 
     def producer(self, ref: Ref) -> Node | None:
-        """The operation that a tensor comes from; None for an input of the network."""
+        """The operation that computes a tensor; None for an input of the network."""
         return self.nodes[ref.node] if ref.node >= 0 else None
 
     @cached_property
@@ -74,7 +74,7 @@ class Network:
         from cnngraph.fixes.written import Written  # rarely needed
 
         source = self.spec.source
-        return Written(source if len(source.text) <= LARGEST else Source(source.name, ""))
+        return Written(source if len(source.text) <= MAX_FIXED_TEXT else Source(source.name, ""))
 
 
 def nodes_of(spec: Spec) -> Iterator[NodeSpec]:

@@ -9,7 +9,7 @@ from cnngraph.diagnostics import did_you_mean
 from cnngraph.lint.rule import all_rules
 from cnngraph.text import in_backticks
 
-OF_THE_COMPILER = ("W318",)  # reported by the compiler, since it may explain an error
+COMPILER_CODES = ("W318",)  # reported by the compiler, since it may explain an error
 
 
 class UnknownCodeError(Exception):
@@ -37,7 +37,7 @@ EVERYTHING = Selection()
 
 def known_codes() -> tuple[str, ...]:
     """The codes of all spec warnings."""
-    return tuple(sorted((*OF_THE_COMPILER, *(rule.code for rule in all_rules()))))
+    return tuple(sorted((*COMPILER_CODES, *(rule.code for rule in all_rules()))))
 
 
 def select(chosen: Iterable[str], ignored: Iterable[str]) -> Selection:

@@ -211,7 +211,7 @@ class Start:
         identity = resumed.identity if resumed else None
         if not resumed or not resumed.state:
             identity = identity_of(parts, root) if self.world.leads else None
-            folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
+            folder.save_data(title_of(recipe), parts, recipe.mean_and_std(parts.shape[0]), identity)
             device, data_dir = str(self.device), self.data_dir(resumed)
             folder.begin(self.request.spec_text, recipe, device, data_dir, origin, self.world.size)
         folder.save_broken(parts.broken)

@@ -177,7 +177,7 @@ def test_what_is_no_image(result: cnngraph.TrainResult, digits: list[Path]) -> N
     assert not fine.error
     with pytest.raises(ValueError, match=r"broken\.png"):
         _ = broken.label
-    with pytest.raises(TypeError, match="an image is a file, a folder, an image of Pillow's or a tensor, not int"):
+    with pytest.raises(TypeError, match="an image must be a file, a folder, a Pillow image or a tensor, not int"):
         cnngraph.predict(result, [3])  # type: ignore[list-item]
     for tensor in (torch.zeros(28, 28), torch.full((1, 28, 28), 2.0), torch.zeros(1, 28, 28, dtype=torch.int64)):
         with pytest.raises(ValueError, match="a tensor of"):

@@ -158,7 +158,7 @@ def test_a_part_that_does_not_fit_whole_is_not_renamed(graph: Graph, save: Save)
 
 
 def test_a_strangers_file_is_not_searched_for_ever(graph: Graph, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suggestions, "MOST_KEYS", 5)
+    monkeypatch.setattr(suggestions, "MAX_KEYS", 5)
     assert suggest_renames(read_weights(save(called(graph, lambda key: f"model.{key}"))), graph) is None
     monkeypatch.undo()
     many = {f"part{number}.x.weight": torch.zeros(8) for number in range(3000)}

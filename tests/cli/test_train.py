@@ -163,7 +163,7 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err == f"error[E704]: {tiny} is not a weights file: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
-    assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
+    assert ran.err.startswith("error[E650]: run is a folder, but torchvision weights need the name of a network")
 
 
 def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Diagnostic, Source, apply_edits
 from cnngraph.lint.rule import Rule, all_rules, example_text
-from cnngraph.lint.run import MOST_REPORTED, Lint
+from cnngraph.lint.run import MAX_REPORTED, Lint
 
 BAD = [(rule, text) for rule in all_rules() for text in rule.bad]
 GOOD = [(rule, text) for rule in all_rules() for text in rule.good]
@@ -80,4 +80,4 @@ def test_rules_are_imported_only_where_they_are_run() -> None:
 
 def test_of_very_many_warnings_the_first_are_reported() -> None:
     text = f"cnngraph: 1\ninput: [8]\nnodes: [{', '.join(['add'] * 2_000)}]\n"
-    assert len(linted(text)) == MOST_REPORTED
+    assert len(linted(text)) == MAX_REPORTED

@@ -34,7 +34,7 @@ def test_bundled_recipes_are_valid(name: str) -> None:
 def test_published_recipes() -> None:
     mnist, cifar2, l2, cifar = (load_recipe(each) for each in ("mnist", "cifar2", "cifar2_l2", "cifar"))
     assert mnist.optimizer == Sgd(lr=0.01, momentum=0.5)
-    assert (mnist.epochs, mnist.batch_size, mnist.figures(1)) == (10, 64, ((0.1307,), (0.3081,)))
+    assert (mnist.epochs, mnist.batch_size, mnist.mean_and_std(1)) == (10, 64, ((0.1307,), (0.3081,)))
     assert (cifar2.optimizer, cifar2.epochs, cifar2.batch_size) == (Sgd(lr=0.01), 100, 64)
     assert l2.optimizer == Sgd(lr=0.01, weight_decay=0.002)
     assert (cifar.optimizer, cifar.schedule) == (Adam(lr=0.001), Step(every=20, divide=3))

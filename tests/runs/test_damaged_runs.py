@@ -19,10 +19,10 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from cnngraph import SpecError, load
-from cnngraph.runs.classifier import of_run
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.classifier import classifier_from_run
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.schemas import document_schema
 from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
@@ -86,14 +86,14 @@ def use(run: Path, picture: Path) -> None:
     assert isinstance(folder.finished, bool)
     assert folder.data_dir is None or folder.weights is None
     folder.identity()
-    opened = FinishedRun.open(run)
-    (found,) = predict(of_run(opened, None, "cpu"), [picture], 3)
+    opened = TrainedRun.open(run)
+    (found,) = predict(classifier_from_run(opened, None, "cpu"), [picture], 3)
     assert found.guesses
 
 
 def resume(run: Path) -> None:
     """Resume a finished run, which is refused at the end. Raises SpecError."""
-    opened = FinishedRun.open(run)
+    opened = TrainedRun.open(run)
     spec = (run / "spec.yaml").read_text()
     run_training(Request(load(run / "spec.yaml"), opened.recipe, spec, out=run, resume=True))
 
@@ -238,7 +238,7 @@ def test_weights_of_another_run_are_refused(cli: Cli, trained: Path, tmp_path: P
     """They fit the network, and are of another one."""
     (tmp_path / "net.yaml").write_text((trained / "spec.yaml").read_text().replace("relu1: relu", "relu1: tanh"))
     graph, other = load(tmp_path / "net.yaml"), tmp_path / "other"
-    run_training(Request(graph, FinishedRun.open(trained).recipe, (tmp_path / "net.yaml").read_text(), out=other))
+    run_training(Request(graph, TrainedRun.open(trained).recipe, (tmp_path / "net.yaml").read_text(), out=other))
     shutil.copy(other / "best.safetensors", trained / "best.safetensors")
     ran = cli("evaluate", trained)
     assert (ran.code, ran.out) == (1, "")
@@ -270,7 +270,7 @@ def test_documents_of_an_older_version_are_read(cli: Cli, trained: Path, picture
             lambda it: it["epochs"][1].update(train_loss="1"),
             "$.epochs[1].train_loss: '1' is not of type",
         ),
-        ("data.json", lambda it: it["classes"].reverse(), "$.images.sha256: classes or splits were changed"),
+        ("data.json", lambda it: it["classes"].reverse(), "$.images.sha256: classes or splits have been changed"),
         ("data.json", lambda it: it.update(std=None), "$.std: mean and std must both be given"),
         ("data.json", lambda it: it.update(image=[1, 28.0, 28]), "$.image[1]: 28.0 is not of type 'integer'"),
         ("environment.json", lambda it: it.update(data_dir="a\0b"), "$.data_dir: "),
@@ -302,7 +302,7 @@ def test_data_that_do_not_fit_the_network(trained: Path, change: Any, code: str)
     change(document)
     (trained / "data.json").write_text(json.dumps(document))
     with pytest.raises(SpecError) as caught:
-        FinishedRun.open(trained)
+        TrainedRun.open(trained)
     assert caught.value.diagnostics[0].code == code
 
 
@@ -396,7 +396,7 @@ def test_a_state_that_somebody_made(trained: Path, value: Any) -> None:
     """Its checksum is right, and its values are anything."""
     tools = Tools(load_images=some)
     state = read_state(trained / "state.pt")
-    recipe = replace(FinishedRun.open(trained).recipe, epochs=3)
+    recipe = replace(TrainedRun.open(trained).recipe, epochs=3)
     spec, graph = (trained / "spec.yaml").read_text(), load(trained / "spec.yaml")
     for key in state.keys() - {"scaler", "seconds", "clock"}:  # of which a CPU needs no values, or any number will do
         write_state(trained / "state.pt", {**state, key: value})

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 import cnngraph
 from cnngraph.lint.patterns import check_patterns
-from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
-from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
+from cnngraph.recipe.optimizers import Adam, AdamW, ParameterGroup, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
 from cnngraph.train.data.images import Part
 from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
@@ -40,9 +40,13 @@ nodes:
 FEATURES: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01)},
     "adam": {"optimizer": Adam(lr=0.01, amsgrad=True)},
-    "adamw": {"optimizer": AdamW(lr=0.01, groups=(Group(match=("bias", "1"), weight_decay=0.0),))},
+    "adamw": {"optimizer": AdamW(lr=0.01, groups=(ParameterGroup(match=("bias", "1"), weight_decay=0.0),))},
     "rmsprop": {"optimizer": RmsProp(lr=0.001, momentum=0.5, centered=True)},
-    "groups": {"optimizer": Sgd(lr=0.1, momentum=0.5, groups=(Group(match="5", lr=0.02), Group(match="0", lr=0.0)))},
+    "groups": {
+        "optimizer": Sgd(
+            lr=0.1, momentum=0.5, groups=(ParameterGroup(match="5", lr=0.02), ParameterGroup(match="0", lr=0.0))
+        )
+    },
     "exponential": {"schedule": Exponential(gamma=0.5)},
     "one_cycle": {"schedule": OneCycle()},
     "polynomial": {"schedule": Polynomial(power=2), "warmup": Warmup(steps=7)},
@@ -60,7 +64,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "fp16": {"precision": "fp16"},
     "checkpoint": {"checkpoint": ("0", "1")},
     "all": {
-        "optimizer": RmsProp(lr=0.001, momentum=0.5, groups=(Group(match="bias", weight_decay=0.0),)),
+        "optimizer": RmsProp(lr=0.001, momentum=0.5, groups=(ParameterGroup(match="bias", weight_decay=0.0),)),
         "schedule": Plateau(patience=0, threshold=0.3), "warmup": Warmup(steps=3), "accumulate": 2, "ema": 0.9,
         "clip": Clip(norm=1.0), "loss": Loss(label_smoothing=0.1), "checkpoint": "0", "precision": "fp16",
     },
@@ -230,7 +234,7 @@ def test_which_blocks_are_checkpointed(tmp_path: Path) -> None:
     graph = cnngraph.load(tmp_path / "net.yaml")
     assert not check_patterns(replace(RECIPE, checkpoint="layer.*"), graph)
     (diagnostic,) = check_patterns(replace(RECIPE, checkpoint="layr.*"), graph)
-    assert (diagnostic.code, diagnostic.message) == ("E614", "checkpoint fits no module of net: layr.*")
+    assert (diagnostic.code, diagnostic.message) == ("E614", "`checkpoint` matches no module of `net`: `layr.*`")
 
 
 def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
-from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train import Training, world
 from cnngraph.train.loop.parallel import blocks_of

@@ -84,7 +84,7 @@ def evaluate(
 
     done = evaluate_run(
         opened,
-        part=part,
+        split=part,
         weights=weights,
         data_dir=data_dir,
         device=device,
@@ -102,16 +102,16 @@ def evaluate(
 
 def _beside(run: Path, done: Evaluation, data_dir: Path | None) -> Path:
     """Where the picture goes: the run's own for what the run would have drawn, another one for all else."""
-    chosen = done.run.chosen(None)
+    chosen = done.run.choose_weights(None)
     more = [done.weights] * (done.weights != chosen) + ([data_dir.resolve().name] if data_dir else [])
-    return run / f"{'_'.join(['confusion', done.part, *filter(None, more)])}.png"
+    return run / f"{'_'.join(['confusion', done.split, *filter(None, more)])}.png"
 
 
 def _print(done: Evaluation, picture: Path) -> None:
     from cnngraph.cli.layout import Column, in_columns
 
     report = done.report
-    images = count(report.images, f"{done.part} image" if done.part != "all" else "image")
+    images = count(report.images, f"{done.split} image" if done.split != "all" else "image")
     rows = report.by_class()
     note = ""
     if len(rows) > MOST_ROWS:

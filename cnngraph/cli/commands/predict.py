@@ -62,12 +62,12 @@ def predict(
     require_extra("train")
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
-    from cnngraph.runs.image_files import find_pictures
+    from cnngraph.runs.image_files import find_image_files
     from cnngraph.runs.prediction import predict
     from cnngraph.train.data.walking import Passed
 
     passed = Passed()
-    found = list(predict(classifier, find_pictures(images, passed), top))
+    found = list(predict(classifier, find_image_files(images, passed), top))
     if passed.counts:
         complain(f"passed over {passed}", "note")
     if format == "json":

@@ -1,4 +1,4 @@
-"""W320: a param that nothing uses."""
+"""W320: a param that is never used."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from cnngraph.nearest import near_words
 
 @dataclass(frozen=True)
 class UnusedParam(Rule):
-    """A param of the file or of a block that no expression uses, or one that `--set` gives a value in vain.
+    """A param of the file or of a block that no expression uses, even if `--set` or an extending spec sets it.
 
-    Changing it silently changes nothing. Often its name is misspelled where it is used, or the `$` is missing there.
-    A param counts as used where a file beside this one that extends it uses it. Ignore it for a param that is kept
-    for compatibility with commands that still set it.
+    Setting it has no effect. Often its name is misspelled where it is used, or the `$` is missing there. A param counts
+    as used if a spec in the same folder extends this one and uses it. Ignore it for a param that is kept for
+    compatibility with commands that still set it.
     """
 
     code: ClassVar[str] = "W320"
@@ -61,9 +61,9 @@ class UnusedParam(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each param of the spec's own file, and each value from outside."""
-        misspelt = {warning.span for warning in network.reported if warning.code == "W318"}
-        found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelt]
+        """Report each unused param in the spec's own file, and each value set for an unused param."""
+        misspelled = {warning.span for warning in network.reported if warning.code == "W318"}
+        found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelled]
         elsewhere = used_by_variants(Path(network.spec.source.name).stem, network.folder) if found else set()
         warnings = [warning for name, warning in found if name not in elsewhere]
         for block in network.spec.library.blocks.values():
@@ -75,7 +75,7 @@ class UnusedParam(Rule):
         spec, params = network.spec, network.spec.library.params
         used = _used_by_the_file(spec)
         written, extended = used, spec.base
-        while extended is not None and extended.source == spec.source:  # the same without what the command line changed
+        while extended is not None and extended.source == spec.source:  # the same spec without the overrides
             written, extended = _used_by_the_file(extended), extended.base
         base = extended.library.params if extended else {}
         for param in params.values():
@@ -115,7 +115,7 @@ class UnusedParam(Rule):
 
 
 def _used_by_the_file(spec: Spec) -> set[str]:
-    """The names that expressions use where the file's params are in reach."""
+    """The names used in expressions in which the file's params are visible."""
     texts: list[str] = [*_in_params(spec.library.params.values())]
     texts += texts_in(spec.input) if spec.input is not None else ()
     texts += (path.text for _, path in spec.outputs)
@@ -135,7 +135,7 @@ def _in_params(params: Iterable[ParamSpec]) -> Iterator[str]:
 
 
 def _in_node(node: NodeSpec) -> Iterator[str]:
-    """Every string of a node and of those in it."""
+    """Every string in a node and in the nodes inside it."""
     waiting = [node]
     while waiting:
         node = waiting.pop()
