@@ -21,7 +21,7 @@ from cnngraph.train.data.named import EMBEDDED
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
-from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.loop.precision import autocast
 from cnngraph.train.record import files
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
@@ -93,7 +93,7 @@ def evaluate_run(
     began = time.perf_counter()
     model = run.model(chosen, where)
     preparation = Preparation.of(recipe, parts.shape[0], where)
-    with precision_of(recipe.precision, where):
+    with autocast(recipe.precision, where):
         batches = _batches(found.wanted, preparation, where)
         evaluate(model, batches, where, scores)
     for file in parts.broken:
