@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cnngraph.api.progress import Note, ProgressCallback
-from cnngraph.api.reporting import Callback
+from cnngraph.api.reporting import CallbackReporter
 from cnngraph.experiment.running import run_line
 from cnngraph.text import one_line
 from cnngraph.train.record.progress import Reporter, duration
 from cnngraph.train.record.records import Facts, Result
 
 
-class Reported:
+class ExperimentCallbackReporter:
     """Calls `progress` with the events of an experiment: the lines are one for each run, not one for each epoch."""
 
     def __init__(self, progress: ProgressCallback) -> None:
@@ -25,13 +25,13 @@ class Reported:
 
     def reporter(self, label: str) -> Reporter:
         """What is reported of the run that the label names."""
-        return _RunOf(self, label)
+        return _RunReporter(self, label)
 
 
-class _RunOf(Callback):
+class _RunReporter(CallbackReporter):
     """One run of an experiment."""
 
-    def __init__(self, experiment: Reported, label: str) -> None:
+    def __init__(self, experiment: ExperimentCallbackReporter, label: str) -> None:
         super().__init__("", lambda event: experiment.progress(replace(event, text="")))
         self.experiment = experiment
         self.label = label

@@ -12,7 +12,7 @@ from cnngraph.launch import is_launched
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
-    from cnngraph.experiment_plan.reading import Described
+    from cnngraph.experiment_plan.reading import LoadedExperiment
 
 
 @explained()
@@ -40,16 +40,16 @@ def experiment(
     if is_launched():
         raise RuntimeError("torchrun trains one network in several processes: call cnngraph.train in them")
     require_extra("train")  # some of it is needed at the end only
-    from cnngraph.api.experiment_reporting import Reported
+    from cnngraph.api.experiment_reporting import ExperimentCallbackReporter
     from cnngraph.experiment.conducting import conduct
-    from cnngraph.experiment_plan.plan import plan
+    from cnngraph.experiment_plan.plan import make_plan
 
     done = conduct(
-        plan(_described(file_or_specs, recipes, seeds)),
+        make_plan(_described(file_or_specs, recipes, seeds)),
         None if out is None else Path(out),
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
-        shown=Reported(progress),
+        reporter=ExperimentCallbackReporter(progress),
     )
     variants = tuple(
         VariantResult(
@@ -70,17 +70,17 @@ def experiment(
         report=done.page,
         failed=done.outcome.failed,
         interrupted=done.outcome.interrupted,
-        warnings=(*done.plan.warnings, *done.different),
+        warnings=(*done.plan.warnings, *done.image_warnings),
     )
 
 
 def _described(
     file_or_specs: str | Path | Sequence[str | Path], recipes: Sequence[str | Path], seeds: int
-) -> Described:
-    from cnngraph.experiment_plan.reading import load_experiment, of_specs
+) -> LoadedExperiment:
+    from cnngraph.experiment_plan.reading import experiment_of_specs, load_experiment
 
     if not isinstance(file_or_specs, str | Path):
-        return of_specs([str(spec) for spec in file_or_specs], [str(recipe) for recipe in recipes], seeds)
+        return experiment_of_specs([str(spec) for spec in file_or_specs], [str(recipe) for recipe in recipes], seeds)
     if recipes:
         raise TypeError("an experiment names its own recipes; give recipes with a sequence of specs")
     return load_experiment(str(file_or_specs))

@@ -17,7 +17,7 @@ from cnngraph.train.record.progress import Silent, closing, epoch_line, opening
 from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
 
 
-class Callback(Silent):
+class CallbackReporter(Silent):
     """Calls `progress` with an event for each report."""
 
     def __init__(self, network: str, progress: ProgressCallback) -> None:

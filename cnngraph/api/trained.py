@@ -104,7 +104,7 @@ def predict(
     from cnngraph.runs.prediction import predict
 
     classifier = open_classifier(
-        str(_place(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
+        str(_location(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
     )
     found = []
     for answer in predict(classifier, given_images(images), top):
@@ -118,8 +118,8 @@ def predict(
 def _open(run: Run, plugins: Plugins, max_nodes: int) -> FinishedRun:
     from cnngraph.runs.finished import FinishedRun
 
-    return FinishedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
+    return FinishedRun.open(Path(_location(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
 
 
-def _place(run: Run) -> str | Path:
+def _location(run: Run) -> str | Path:
     return run.folder if isinstance(run, TrainResult) else run

@@ -77,7 +77,7 @@ def train(
     Raises SpecError for all that is wrong, before the first batch where it can be known then; TypeError for arguments
     that do not go together; PackageError, an ImportError, for a package that is missing.
     """
-    asked = _Asked(
+    asked = _TrainArguments(
         spec=None if spec is None else str(spec),
         recipe=recipe_value(recipe),
         params=overrides(params),
@@ -104,7 +104,7 @@ def train(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _TrainArguments:
     """What to train, as `train` was asked."""
 
     spec: str | None
@@ -149,7 +149,7 @@ def run_job(
 ) -> TrainResult:
     """Train what a job says; see `train`."""
     require_extra("train")  # some of it is needed at the end only
-    from cnngraph.api.reporting import Callback, train_result
+    from cnngraph.api.reporting import CallbackReporter, train_result
     from cnngraph.backend import open_weights
     from cnngraph.train import Request, run_training
 
@@ -168,4 +168,4 @@ def run_job(
         log=log,
         log_every=log_every,
     )
-    return train_result(job.graph.name, run_training(request, Callback(job.graph.name, progress)))
+    return train_result(job.graph.name, run_training(request, CallbackReporter(job.graph.name, progress)))
