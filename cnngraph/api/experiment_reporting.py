@@ -1,4 +1,4 @@
-"""An experiment's reports as the events of a progress callback. Loads PyTorch."""
+"""Converts an experiment's reports to the events of a progress callback. Imports PyTorch."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from cnngraph.train.record.records import Facts, Result
 
 
 class ExperimentCallbackReporter:
-    """Calls `progress` with the events of an experiment: the lines are one for each run, not one for each epoch."""
+    """Calls `progress` with the events of an experiment. Only notes have text: one line per run, not per epoch."""
 
     def __init__(self, progress: ProgressCallback) -> None:
         self.progress = progress
-        self.told: set[str] = set()
+        self.notes: set[str] = set()
 
     def say(self, text: str) -> None:
         """Report a line about a run."""
         self.progress(Note(one_line(text)))
 
     def reporter(self, label: str) -> Reporter:
-        """What is reported of the run that the label names."""
+        """The reporter of the run with this label."""
         return _RunReporter(self, label)
 
 
 class _RunReporter(CallbackReporter):
-    """One run of an experiment."""
+    """Calls the experiment's `progress` with the events of one run."""
 
     def __init__(self, experiment: ExperimentCallbackReporter, label: str) -> None:
         super().__init__("", lambda event: experiment.progress(replace(event, text="")))
@@ -37,18 +37,18 @@ class _RunReporter(CallbackReporter):
         self.label = label
 
     def note(self, text: str) -> None:
-        """Report it, once: many runs have the same data."""
-        if text not in self.experiment.told:
-            self.experiment.told.add(text)
+        """Report a note, once: many runs have the same data."""
+        if text not in self.experiment.notes:
+            self.experiment.notes.add(text)
             self.experiment.say(text)
 
     def begin(self, facts: Facts) -> None:
-        """Report what is trained on what."""
+        """Report the facts of the run."""
         self.network = facts.network
         super().begin(facts)
 
     def end(self, result: Result) -> None:
-        """Report the result, and the line of the run."""
+        """Report the result, and a line about the run."""
         super().end(result)
         if not result.interrupted:
             self.experiment.say(run_line(self.label, result.accuracy, duration(result.seconds)))

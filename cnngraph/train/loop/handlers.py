@@ -65,8 +65,8 @@ def _load(name: str) -> Handler:
         raise SpecError.of(CODE, f"there is no module `{module}` for the handler `{name}`", help=help) from None
     for part in path.split("."):
         if not hasattr(found, part):
-            help = did_you_mean(part, (public for public in dir(found) if not public.startswith("_")))
-            raise SpecError.of(CODE, f"the module `{module}` has no `{path}`", help=help)
+            near = did_you_mean(part, (public for public in dir(found) if not public.startswith("_")))
+            raise SpecError.of(CODE, f"the module `{module}` has no `{path}`", help=near)
         found = getattr(found, part)
     check_handlers([found])
     return found
