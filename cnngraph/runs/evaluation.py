@@ -25,7 +25,7 @@ from cnngraph.train.loop.precision import autocast
 from cnngraph.train.record import files
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
-from cnngraph.train.run import title_of
+from cnngraph.train.run import data_title
 
 PARTS = (TEST, VALIDATION, TRAIN, ALL)
 
@@ -98,7 +98,7 @@ def evaluate_run(
         evaluate(model, batches, where, scores)
     for file in parts.broken:
         note(f"skipped: {file} is no image that can be read")
-    data = str(data_dir) if data_dir and recipe.data.name not in SETS else title_of(recipe)
+    data = str(data_dir) if data_dir and recipe.data.name not in SETS else data_title(recipe)
     seconds = time.perf_counter() - began
     return Evaluation(run, chosen, data, part, scores.read(), seconds, found.warnings)
 

@@ -13,13 +13,13 @@ from cnngraph.train.data.facts import DataReader
 from cnngraph.train.data.identity import named
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import announce, facts_of
-from cnngraph.train.loop.device import check_machine, choose_device, set_threads
+from cnngraph.train.loop.device import check_device, choose_device, set_threads
 from cnngraph.train.loop.handlers import check_handlers
-from cnngraph.train.loop.loader import steps_of
+from cnngraph.train.loop.loader import steps_per_epoch
 from cnngraph.train.loop.loggers import check_loggers
 from cnngraph.train.record.records import Facts
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.run import Request, title_of
+from cnngraph.train.run import Request, data_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
     check_loggers(request.log)
     device = choose_device(request.device or recipe.device)
     known = misfits(recipe, graph)
-    for warning in warnings_of([*known, *check_machine(recipe, device)]):
+    for warning in warnings_of([*known, *check_device(recipe, device)]):
         data.note(str(warning))
     if request.weights:
         refuse_misfit(check_weights(request.weights, graph), graph.name)
     parts = data.parts(recipe, next(iter(graph.inputs.values())))
-    title = title_of(recipe)
+    title = data_title(recipe)
     if parts:
         announce(parts, data.note)
         for warning in warnings_of(misfits(recipe, graph, images=facts_of(parts))):
@@ -68,4 +68,4 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
         epochs=recipe.epochs,
         folder=folder.path,
     )
-    return DryRun(facts, recipe.batch_size, steps_of(len(parts.train), recipe.batch_size) if parts else None)
+    return DryRun(facts, recipe.batch_size, steps_per_epoch(len(parts.train), recipe.batch_size) if parts else None)

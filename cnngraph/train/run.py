@@ -25,7 +25,7 @@ from cnngraph.train.data.identity import identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, facts_of, load_parts
-from cnngraph.train.loop.device import check_machine, choose_device, reproducible, set_threads
+from cnngraph.train.loop.device import check_device, choose_device, reproducible, set_threads
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
@@ -95,7 +95,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
     ):
         setup = RunSetup(request, device, world, shown, tools)
         setup.check()
-        resumed = setup.resumed(locks)
+        resumed = setup.open_resumed_run(locks)
         weights, report = setup.initial_weights(resumed)
         parts, root = setup.images(resumed)
         recipe = with_figures(request.recipe, parts.train, shown.note)
@@ -105,7 +105,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
             state = resumed.state if resumed else None
             threads = set_threads(request.cores, state.get("threads") if state else None)
             with troubles_told(folder):
-                sha256 = setup.write(resumed, folder, recipe, parts, root, weights_origin(weights, report))
+                sha256 = setup.write_documents(resumed, folder, recipe, parts, root, weights_origin(weights, report))
                 shown.begin(setup.facts(recipe, parts, threads, folder, state["done"] if state else 0))
                 result = train(setup.job(model, recipe, parts, folder, sha256), state)
                 setup.save_broken(parts, folder)
@@ -114,7 +114,7 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
 
 @dataclass(frozen=True, slots=True)
 class RunSetup:
-    """Everything that happens before the first step, in order of the methods. All processes do it."""
+    """The setup of a run before its first step; methods are in the order of their calls. All processes call them."""
 
     request: Request
     device: torch.device
@@ -125,7 +125,7 @@ class RunSetup:
     def check(self) -> None:
         """Raise SpecError for errors that can be found without the images."""
         graph, recipe = self.request.graph, self.request.recipe
-        found, unsupported = self.tools.misfits(recipe, graph), check_machine(recipe, self.device)
+        found, unsupported = self.tools.misfits(recipe, graph), check_device(recipe, self.device)
         self.raise_errors([*found, *unsupported, *_too_small(recipe, self.world)])
 
     def raise_errors(self, found: Iterable[Diagnostic]) -> None:
@@ -133,7 +133,7 @@ class RunSetup:
         for warning in warnings_of(found):
             self.reporter.note(str(warning))
 
-    def resumed(self, locks: ExitStack) -> ResumedRun | None:
+    def open_resumed_run(self, locks: ExitStack) -> ResumedRun | None:
         """The run to resume, None for a new one."""
         request = self.request
         run = None
@@ -197,7 +197,7 @@ class RunSetup:
         locks.enter_context(folder.held())
         return folder
 
-    def write(
+    def write_documents(
         self,
         resumed: ResumedRun | None,
         folder: RunFolder,
@@ -210,7 +210,7 @@ class RunSetup:
         identity = resumed.identity if resumed else None
         if not resumed or not resumed.state:
             identity = identity_of(parts, root) if self.world.leads else None
-            folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
+            folder.save_data(data_title(recipe), parts, recipe.figures(parts.shape[0]), identity)
             device, data_dir = str(self.device), self.data_dir(resumed)
             folder.begin(self.request.spec_text, recipe, device, data_dir, origin, self.world.size)
         folder.save_broken(parts.broken)
@@ -241,7 +241,7 @@ class RunSetup:
         return Facts(
             network=graph.name,
             parameters=graph.num_params,
-            data=title_of(recipe),
+            data=data_title(recipe),
             parts={name: len(part) for name, part in named.items() if part},
             device=where if processes == 1 else f"{processes} processes, each on {where}",
             epochs=recipe.epochs,
@@ -269,7 +269,7 @@ def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
     return [Diagnostic("E636", message, help=f"use at least `--set train.batch_size={least}`")]
 
 
-def title_of(recipe: Recipe) -> str:
+def data_title(recipe: Recipe) -> str:
     """The name of a recipe's data for messages."""
     match recipe.data:
         case NamedSet(name=name):

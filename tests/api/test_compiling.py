@@ -115,7 +115,7 @@ def test_a_drawing_that_is_not_meant(spec: str) -> None:
             cnngraph.render(spec, **more)
     with pytest.raises(ValueError, match="must end in"):
         cnngraph.render(spec, "net.gif")
-    with pytest.raises(ValueError, match="the ending of .* is for 'svg'"):
+    with pytest.raises(ValueError, match=r"format is 'png', but the ending of .* is for 'svg'"):
         cnngraph.render(spec, "net.svg", format="png")
     assert not list(Path().glob("net*"))
 

@@ -21,7 +21,7 @@ from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
 from cnngraph.train.data.images import Part
 from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
-from cnngraph.train.loop.device import check_machine, reproducible
+from cnngraph.train.loop.device import check_device, reproducible
 from cnngraph.train.loop.objective import Objective, class_weights
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.progress import Silent
@@ -70,7 +70,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("feature", FEATURES)
 def test_any_feature_goes_on_as_if_nothing_had_been(tmp_path: Path, feature: str) -> None:
     changes = {"epochs": 3} | FEATURES[feature]
-    if changes.get("precision") == "fp16" and check_machine(replace(RECIPE, precision="fp16"), CPU):
+    if changes.get("precision") == "fp16" and check_device(replace(RECIPE, precision="fp16"), CPU):
         pytest.skip("no fp16 on this processor")
     whole = run(tmp_path / "whole", **changes)
     steps = 5 * len(whole.epochs)
@@ -239,10 +239,10 @@ def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("torch.nn.functional.conv2d", refuse)
     monkeypatch.setattr(torch, "compile", refuse)
-    found = check_machine(replace(RECIPE, precision="fp16", compile=True), CPU)
+    found = check_device(replace(RECIPE, precision="fp16", compile=True), CPU)
     assert [each.code for each in found] == ["E641", "E642"]
     assert [each.notes for each in found] == [("nothing of the kind here",)] * 2
-    assert not check_machine(replace(RECIPE, precision="bf16"), CPU)
+    assert not check_device(replace(RECIPE, precision="bf16"), CPU)
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(RECIPE, precision="fp16", device="cpu")
     with pytest.raises(cnngraph.SpecError, match="`precision: fp16` does not work on cpu"):
@@ -265,7 +265,7 @@ def test_algorithms_that_give_the_same_each_time() -> None:
 
 
 def test_fp16_scales_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    if check_machine(replace(RECIPE, precision="fp16"), CPU):
+    if check_device(replace(RECIPE, precision="fp16"), CPU):
         pytest.skip("no fp16 on this processor")
     seen: list[torch.dtype] = []
     network = small_network()

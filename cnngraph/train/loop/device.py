@@ -75,7 +75,7 @@ def _unavailable(name: str, available: list[str]) -> Diagnostic:
     return Diagnostic("E640", message, help=f"use {', '.join(names[:-1])} or {names[-1]}")
 
 
-def check_machine(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
+def check_device(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
     """Errors if the device does not support the recipe's `precision` (E641) or `compile` (E642). Both are tried out."""
     found = []
     problem = _unsupported_precision(device) if recipe.precision == "fp16" else None

@@ -18,7 +18,7 @@ from cnngraph.train.world import ALONE, Share, World
 EVALUATION_BATCH = 250
 
 
-def steps_of(images: int, batch_size: int) -> int:
+def steps_per_epoch(images: int, batch_size: int) -> int:
     """The number of batches in an epoch. A last batch of one image is dropped: batch norm needs at least two."""
     full, rest = divmod(images, batch_size)
     return full + (rest > 1) or 1
@@ -43,7 +43,7 @@ class TrainingLoader:
     @cached_property
     def steps(self) -> int:
         """The number of batches in an epoch."""
-        return steps_of(len(self.part), self.batch_size)
+        return steps_per_epoch(len(self.part), self.batch_size)
 
     def batches(self, done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Endless batches of images (N×C×H×W) and labels, starting after the first `done` steps."""
