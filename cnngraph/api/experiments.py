@@ -30,7 +30,7 @@ def experiment(
     """Train several networks, or one in several ways, and compare them.
 
     The first argument is an experiment file by path, or a bundled experiment by name; or it is a sequence of specs, to
-    train with each of `recipes` (by default their own) and each of `seeds` seeds. Every run has a folder below `out`,
+    train with each of `recipes` (by default their own) and `seeds` seeds each. Every run has a folder below `out`,
     by default runs/NAME. A second call resumes the runs that are not finished, for example after Ctrl-C. `data_dir`
     and `device` are as in `train`; `progress` is called with the events of all runs.
 

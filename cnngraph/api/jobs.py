@@ -20,7 +20,7 @@ from cnngraph.recipe.changed import find_table, read_changed
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """A network and the recipe to train it with, and warnings about them.
 
     `spec_text` is the spec as one file, with the recipe in it.
@@ -32,7 +32,9 @@ class Job:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def new_job(compilation: Compilation, name: str, recipe: str | Table | None, changes: Iterable[Override]) -> Job:
+def new_job(
+    compilation: Compilation, name: str, recipe: str | Table | None, changes: Iterable[Override]
+) -> TrainingJob:
     """The job of a new run. `name` is the spec's for messages; without a `recipe` the spec's own is used.
 
     Raises SpecError for errors in either.
@@ -42,12 +44,12 @@ def new_job(compilation: Compilation, name: str, recipe: str | Table | None, cha
     table, title = (recipe, "recipe") if isinstance(recipe, Table) else find_table(compilation.spec.train, recipe)
     changed = read_changed(table, changes, title)
     warnings = warnings_of(Lint(changed).run(compilation).diagnostics)
-    return Job(graph, changed, write_spec(compilation.spec, to_dict(changed)), warnings)
+    return TrainingJob(graph, changed, write_spec(compilation.spec, to_dict(changed)), warnings)
 
 
 def resumed_job(
     run: Path, changes: Iterable[Override], *, plugins: Iterable[str] = (), max_nodes: int = MAX_NODES
-) -> Job:
+) -> TrainingJob:
     """The job of the run in a folder, from its own spec and recipe. Raises SpecError (E631 if there is no run)."""
     for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
@@ -57,7 +59,7 @@ def resumed_job(
     return new_job(compilation, spec, str(run / run_files.RECIPE), changes)
 
 
-def same_network(job: Job, compilation: Compilation, name: str, run: Path) -> None:
+def same_network(job: TrainingJob, compilation: Compilation, name: str, run: Path) -> None:
     """Raise SpecError (E631) if the spec passed with a run to resume is not the run's network."""
     if network_of(compilation, name).state != job.graph.state:
         raise SpecError.of("E631", f"the run in {run} trains another network than {name}")

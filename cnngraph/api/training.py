@@ -17,7 +17,7 @@ from cnngraph.api.arguments import (
     recipe_changes,
     recipe_value,
 )
-from cnngraph.api.jobs import Job, new_job, resumed_job, same_network
+from cnngraph.api.jobs import TrainingJob, new_job, resumed_job, same_network
 from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import TrainResult
 from cnngraph.compilation import Compilation, compile_spec
@@ -115,13 +115,13 @@ class _TrainArguments:
     plugins: tuple[str, ...]
     max_nodes: int
 
-    def new_job(self) -> Job:
+    def new_job(self) -> TrainingJob:
         """The job of a new run. Raises SpecError, or TypeError without a spec."""
         if self.spec is None:
             raise TypeError("train needs a spec, or resume= with the folder of a run")
         return new_job(self._compilation(self.spec), self.spec, self.recipe, self.changes)
 
-    def resumed_job(self, run: Path) -> Job:
+    def resumed_job(self, run: Path) -> TrainingJob:
         """The job of the run in a folder. Raises SpecError, or TypeError for params or an input without a spec."""
         if self.spec is None and (self.params or self.input):
             raise TypeError("a resumed run has its own network: pass params and input only with a spec")
@@ -135,7 +135,7 @@ class _TrainArguments:
 
 
 def run_job(
-    job: Job,
+    job: TrainingJob,
     *,
     folder: Path | None,
     resume: bool,

@@ -220,7 +220,7 @@ class Run:
         self.trainer.state.metrics.update(epoch.metrics())
 
     def save_epoch(self) -> None:
-        """Write checkpoints after all other handlers of the epoch, and stop the run if requested or settled."""
+        """Write checkpoints after all other handlers of the epoch. Stop the run if requested, or by early stopping."""
         epochs = self.position.epochs
         self.checkpointer.save()
         self.job.reporter.epoch(epochs[-1], best_of(epochs) is epochs[-1])

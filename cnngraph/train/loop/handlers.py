@@ -33,8 +33,8 @@ Event: TypeAlias = Events | CallableEventWithFilter | EventsList
 Handler: TypeAlias = Any  # one of the above; Python's types cannot express it
 
 CODE = "E649"
-USE = "use a function with one argument, an object with `attach(engine)`, or a pair (event, function)"
-USE_FUNCTION = "attach it in a function with one argument, the training"
+HELP = "use a function with one argument, an object with `attach(engine)`, or a pair (event, function)"
+HELP_FUNCTION = "attach it in a function with one argument, the training"
 PACKAGE = Path(__file__).parents[2]  # cnngraph/
 IGNITE_ENGINE = Path(ignite.__file__).parent / "engine"
 
@@ -116,13 +116,13 @@ def _problem(handler: Handler) -> tuple[str, str] | None:
         return (
             None
             if _accepts_one_argument(attach)
-            else ("its `attach` needs more arguments than the engine", USE_FUNCTION)
+            else ("its `attach` needs more arguments than the engine", HELP_FUNCTION)
         )
     if not callable(handler):
-        return f"it is of type {name}", USE
+        return f"it is of type {name}", HELP
     if type(handler).__module__.startswith("ignite."):
         return "ignite calls it at an event", f"name the event: `(Events.EPOCH_COMPLETED, {name}(…))`"
-    return None if _accepts_one_argument(handler) else ("it must accept one argument, the training", USE)
+    return None if _accepts_one_argument(handler) else ("it must accept one argument, the training", HELP)
 
 
 def _accepts_one_argument(function: Any) -> bool:
