@@ -117,11 +117,11 @@ def check_text(source: Source, path: Path, options: CheckOptions) -> FileReport:
 
 
 def _experiment(source: Source, path: Path, options: CheckOptions) -> FileReport:
-    from cnngraph.experiment_plan.plan import checked_plan
+    from cnngraph.experiment_plan.plan import check_plan
     from cnngraph.experiment_plan.reading import read_source
 
     try:
-        made = checked_plan(read_source(source, path), options.images, options.selection)
+        made = check_plan(read_source(source, path), options.images, options.selection)
     except SpecError as error:
         return FileReport(source.name, Kind.EXPERIMENT, error.diagnostics)
     facts = {"variants": len(made.plan.variants), "runs": len(made.plan.trials)} if made.plan else {}

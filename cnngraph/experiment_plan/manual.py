@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnngraph.experiment_plan.model import Entrant, Experiment
+from cnngraph.experiment_plan.model import Experiment, NetworkEntry
 from cnngraph.experiment_plan.reading import experiment_names, load_experiment
 from cnngraph.recipe.manual import keys_table
 
@@ -48,6 +48,6 @@ def experiment_manual() -> str:
     library = ["| experiment | description |", "| --- | --- |"]
     library += [f"| `{name}` | {load_experiment(name).experiment.about} |" for name in experiment_names()]
     parts = [INTRODUCTION, "## An experiment\n", keys_table(Experiment)]
-    parts += ["## A network in `specs`\n", f"{Entrant.__doc__}\n", keys_table(Entrant)]
+    parts += ["## A network in `specs`\n", f"{NetworkEntry.__doc__}\n", keys_table(NetworkEntry)]
     parts += ["## Bundled experiments\n", "They are referred to by name: `cnngraph experiment shortcuts_digits`.\n"]
     return "\n".join([*parts, "\n".join(library) + "\n"])

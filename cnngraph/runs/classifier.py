@@ -28,7 +28,7 @@ from cnngraph.train.augment.resampling import shorter_side
 from cnngraph.train.data.decoding import upright
 from cnngraph.train.data.images import Cuts, decode
 from cnngraph.train.loop.device import choose_device
-from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.loop.precision import autocast
 
 
 class Box(NamedTuple):
@@ -114,7 +114,7 @@ class Classifier:
     def run(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
         """The outputs of `model` for prepared images; `model` is this network or another one with its weights."""
         batch = torch.stack(list(images)).to(self.device, memory_format=torch.channels_last)
-        with precision_of(self.precision, self.device):
+        with autocast(self.precision, self.device):
             return model(batch)
 
 

@@ -21,11 +21,11 @@ from cnngraph.train.data.named import EMBEDDED
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
-from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.loop.precision import autocast
 from cnngraph.train.record import files
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
-from cnngraph.train.run import title_of
+from cnngraph.train.run import data_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ def evaluate_run(
     start = time.perf_counter()
     model = run.model(chosen, torch_device)
     preparation = Preparation.of(recipe, parts.shape[0], torch_device)
-    with precision_of(recipe.precision, torch_device):
+    with autocast(recipe.precision, torch_device):
         batches = _batches(found.selected, preparation, torch_device)
         evaluate(model, batches, torch_device, scores)
     for file in parts.broken:
         note(f"skipped {file}: it cannot be read as an image")
-    data = str(data_dir) if data_dir and recipe.data.name not in SETS else title_of(recipe)
+    data = str(data_dir) if data_dir and recipe.data.name not in SETS else data_title(recipe)
     seconds = time.perf_counter() - start
     return Evaluation(run, chosen, data, split, scores.read(), seconds, found.warnings)
 

@@ -24,7 +24,7 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.train.record import files
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.record.state import check_documents
-from cnngraph.train.run import title_of
+from cnngraph.train.run import data_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +136,4 @@ def _data_of_set(recipe: Recipe) -> DataFacts | None:
         return None
     channels, *size = known.shape
     height, width = recipe.data.resize or size
-    return DataFacts(title_of(recipe), recipe.data.classes or known.classes, (channels, height, width))
+    return DataFacts(data_title(recipe), recipe.data.classes or known.classes, (channels, height, width))

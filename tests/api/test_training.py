@@ -95,7 +95,7 @@ def test_what_is_wrong_is_an_error_before_anything_is_written(spec: str) -> None
         with pytest.raises(cnngraph.SpecError, match=message):
             cnngraph.train(spec, **more)
     for more, message in (
-        ({"changes": {"seed": 1}, "seed": 2}, "seed is given twice"),
+        ({"changes": {"seed": 1}, "seed": 2}, "`seed` is passed twice"),
         ({"resume": "run", "out": "other"}, "a resumed run has its own"),
         ({"epochs": 3}, "epochs"),
     ):
@@ -206,7 +206,7 @@ def test_an_experiment(spec: str) -> None:
     assert sum(isinstance(event, RunEnded) for event in events) == 4
     again = cnngraph.experiment("widths.yaml")
     assert [row.accuracies for row in again.variants] == [row.accuracies for row in done.variants]
-    with pytest.raises(TypeError, match="an experiment names its own recipes"):
+    with pytest.raises(TypeError, match="an experiment file has its own recipes"):
         cnngraph.experiment("widths.yaml", recipes=["digits"])
 
 

@@ -196,7 +196,7 @@ def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, fo
     assert load_recipe("run/recipe.yaml").epochs == 1
     ran = cli("train", "--resume", "run")
     assert ran.code == 1
-    assert "--set train.epochs=2 trains it further" in ran.err
+    assert "use `--set train.epochs=2` to train it further" in ran.err
     ran = cli("train", tiny, "--resume", "run", "--set", "train.epochs=2")
     assert (ran.code, ran.err) == (0, "")
     assert "epoch 2/2" in ran.out
@@ -363,9 +363,9 @@ def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder
     ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
     assert ran.code == 1
     assert ran.err == (
-        "error[E649]: the handler fail failed: ValueError: no more\n"
+        "error[E649]: the handler `fail` failed: ValueError: no more\n"
         f"  = raised at {folder / 'train_handlers.py'}:12\n"
-        "  help: correct the handler\n"
+        "  help: fix the handler\n"
     )
 
 
@@ -375,14 +375,14 @@ def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder
         (
             ["--handler", "train_handlers:cuont"],
             1,
-            "error[E649]: train_handlers has no cuont\n  help: did you mean `count`?",
+            "error[E649]: the module `train_handlers` has no `cuont`\n  help: did you mean `count`?",
         ),
-        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
-        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),
+        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module `train_handler` for the handler"),
+        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: the module `train_handlers` has no `HANDLERS`"),
         (
             ["--handler", "train_handlers:__name__"],
             1,
-            "error[E649]: 'train_handlers' is not a handler: it is of type str",
+            "error[E649]: `'train_handlers'` is not a handler: it is of type str",
         ),
         (["--handler", "count"], 2, "error: --handler must be MODULE:NAME, as in my_handlers:log_rate, got count"),
         (["--log", "tensorbord"], 2, "error: "),

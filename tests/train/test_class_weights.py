@@ -130,7 +130,7 @@ def test_the_rate_that_is_to_blame(tmp_path: Path) -> None:
     from cnngraph.recipe.optimizers import ParameterGroup
 
     _, help = _diverged(tmp_path / "own", optimizer=Sgd(lr=1e30))
-    assert help == "the learning rate is 1e+30; try a tenth of it: --set train.optimizer.lr=1e+29"
+    assert help == "lower the learning rate from 1e+30 to 1e+29: `--set train.optimizer.lr=1e+29`"
     groups = (ParameterGroup(match="0", lr=0.0), ParameterGroup(match="5", lr=1e30))
     _, help = _diverged(tmp_path / "group", optimizer=Sgd(lr=0.1, groups=groups))
-    assert help == "the learning rate of optimizer.groups.1 is 1e+30; try a tenth of it"
+    assert help == "lower the learning rate of `optimizer.groups.1` from 1e+30 to 1e+29"

@@ -27,7 +27,7 @@ from cnngraph.files import WriteError
 from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.resuming import Begun, first_weights
+from cnngraph.train.resuming import ResumedRun, initial_weights_of
 from cnngraph.train.run import Tools
 from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
 from tests.train.support import at_batch, train_graph
@@ -123,8 +123,8 @@ def test_a_disk_that_is_full_at_any_write(
         assert diagnostic.code == "E632"
         assert diagnostic.message.startswith(f"cannot write {folder}/")
         assert diagnostic.message.endswith(": No space left on device")
-        begun = (folder / "spec.yaml").exists()
-        goes_on = f"cnngraph train --resume {folder} then goes on" if begun else "then begin again"
+        resumed = (folder / "spec.yaml").exists()
+        goes_on = f"cnngraph train --resume {folder} then goes on" if resumed else "then begin again"
         assert diagnostic.help == f"make room; {goes_on}"
         best = folder / "best.safetensors"
         assert diagnostic.notes == (("best.safetensors is as it was",) if best.exists() else ())
@@ -167,13 +167,13 @@ def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
     folder.path.mkdir()
     facts = {"file": "given", "path": str(given), "sha256": sha256(given.read_bytes()).hexdigest()}
     folder.begin(SPEC, RECIPE, "cpu", None, facts)
-    begun = Begun(folder, None, folder.weights, None)
-    weights = first_weights(begun)
+    resumed = ResumedRun(folder, None, folder.weights, None)
+    weights = initial_weights_of(resumed)
     assert weights
     assert weights.shapes["conv.weight"] == (4, 1, 3, 3)
     given.write_bytes(given.read_bytes()[:-1])
-    with pytest.raises(SpecError, match="the weights it began with are gone") as caught:
-        first_weights(begun)
+    with pytest.raises(SpecError, match="its initial weights are missing or changed") as caught:
+        initial_weights_of(resumed)
     assert caught.value.diagnostics[0].code == "E631"
 
 

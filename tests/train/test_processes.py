@@ -22,9 +22,9 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train import Training, world
+from cnngraph.train import HandlerView, world
 from cnngraph.train.loop.parallel import blocks_of
-from cnngraph.train.loop.training_step import Learner
+from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.world import joined
 from tests.train.mortal import PROCESSES, RECIPE, SPEC, Death, finished, outcome, start, start_together, surroundings
 from tests.train.support import CPU
@@ -124,7 +124,7 @@ def test_the_end_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.speaks
 
 
-def end_in_the_second_process(training: Training) -> None:
+def end_in_the_second_process(training: HandlerView) -> None:
     """A handler that only one of the processes has."""
     if not training.leads:
         training.trainer.add_event_handler(Events.ITERATION_COMPLETED(once=5), training.trainer.terminate)
@@ -172,8 +172,8 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
     graph = compile_text(Source("blocks.yaml", BLOCKS), folder).graph
     assert graph
     with joined(CPU) as world:
-        learner = Learner(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
-        parameters = {name: cast(DTensor, each) for name, each in learner.model.named_parameters()}
+        training_step = TrainingStep(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
+        parameters = {name: cast(DTensor, each) for name, each in training_step.model.named_parameters()}
         held = {name: each.to_local().shape[0] for name, each in parameters.items()}
     (folder / f"{world.rank}.json").write_text(json.dumps(held))
 

@@ -16,7 +16,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.train import Result
-from cnngraph.train.loop.device import settle_threads
+from cnngraph.train.loop.device import set_threads
 from cnngraph.train.record.records import Progress
 from tests.train.support import RECIPE, Remembering, train_graph
 from tests.train.test_small_batches import images, written
@@ -42,7 +42,7 @@ def as_many_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_the_choice_and_the_reason(cores: Cores | None, before: int | None, told: str) -> None:
     torch.set_num_threads(1)
-    assert settle_threads(cores, before) == told
+    assert set_threads(cores, before) == told
 
 
 class Stopping(Remembering):
