@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnngraph.diagnostics import Cause
-from cnngraph.elaborate.values import Given, Reads
+from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.tensor_type import TensorType
@@ -25,12 +25,16 @@ class Trace:
     """Walks from an op back through the nodes created so far."""
 
     nodes: list[Node]
-    words: Mapping[int, Mapping[str, Given]]
+    arguments: Mapping[int, Mapping[str, Argument]]
     type_of: Callable[[Ref], TensorType]
     readers: Counter[int]  # how many nodes read each node
 
     def causes(
-        self, refs: tuple[Ref, ...], channels: object = None, code: str = "", words: Mapping[str, Given] | None = None
+        self,
+        refs: tuple[Ref, ...],
+        channels: object = None,
+        code: str = "",
+        arguments: Mapping[str, Argument] | None = None,
     ) -> tuple[Cause, ...]:
         """The parameters of the node itself, then the upstream nodes and their parameters, nearest first.
 
@@ -38,7 +42,7 @@ class Trace:
         """
         try:
             wanted = channels if type(channels) is int else None
-            own = tuple(origins(words or {}))
+            own = tuple(origins(arguments or {}))
             if code == WINDOW_TOO_LARGE and sizes_of(self.type_of(refs[0])) == (1, 1):
                 own = tuple(replace(cause, values=("1",)) if cause.key == "kernel" else cause for cause in own)
             return (*own, *self.suspects(self.odd_first(code, refs), wanted))
@@ -63,7 +67,7 @@ class Trace:
                 continue
             node = self.nodes[ref.node]
             yield Cause(node.span)
-            yield from origins(self.words[ref.node], wanted, changes)
+            yield from origins(self.arguments[ref.node], wanted, changes)
             waiting += [read for read in dict.fromkeys(node.reads) if read not in seen]
             seen.update(node.reads)
 
@@ -118,12 +122,12 @@ class Trace:
 
     def aspect_parameters(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
         """The parameters of a node that determine the aspect."""
-        words = self.words[index]
+        arguments = self.arguments[index]
         names = ("out",) if aspect is channels_of else SIZE_PARAMETERS
-        given = [f"{name}: {show_value(words[name].value)}" for name in names if name in words]
-        if aspect is sizes_of and "stride" in words and words["stride"].value != 1:
-            given = given[:1]
-        return f" ({in_backticks(given)})" if given else ""
+        texts = [f"{name}: {show_value(arguments[name].value)}" for name in names if name in arguments]
+        if aspect is sizes_of and "stride" in arguments and arguments["stride"].value != 1:
+            texts = texts[:1]
+        return f" ({in_backticks(texts)})" if texts else ""
 
     def chain(self, ref: Ref, through_forks: bool = False) -> list[int]:
         """The upstream nodes, nearest first, as long as each has one input; stops at forks unless `through_forks`."""
@@ -150,13 +154,17 @@ class Trace:
         return found
 
 
-def origins(words: Mapping[str, Given], wanted: Iterable[int] = (), changes: Iterable[int] = ()) -> Iterator[Cause]:
+def origins(
+    arguments: Mapping[str, Argument], wanted: Iterable[int] = (), changes: Iterable[int] = ()
+) -> Iterator[Cause]:
     """Where a node's parameters were first written; for `out`, with the values that would fit."""
-    for key, given in words.items():
+    for key, argument in arguments.items():
         values: list[int] = []
-        if key == "out" and type(given.value) is int:
-            values = [*wanted, *(given.value + change for change in sorted(changes, key=abs))]
-        yield Cause(given.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != given.value)))
+        if key == "out" and type(argument.value) is int:
+            values = [*wanted, *(argument.value + change for change in sorted(changes, key=abs))]
+        yield Cause(
+            argument.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != argument.value))
+        )
 
 
 def channels_of(type_: TensorType) -> Any:

@@ -12,7 +12,7 @@ from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknow
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.keys import NODE_KEYS
-from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
+from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads, key_problem
 from cnngraph.nearest import nearest
 from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
@@ -25,7 +25,7 @@ MAX_NESTING = 60  # of blocks that wrap another block
 MAX_MEANT = 10  # unknown parameters that are compared with missing ones
 
 
-def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
+def no_such_op(op: LocatedText, library: Library, registry: Registry) -> ProblemError:
     """The error for an unknown op or block."""
     other = registry.called(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
@@ -52,22 +52,22 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
     return ProblemError("E207", f"{owner} has no parameter `{key}`", span, help=help)
 
 
-def _meant(word: str, options: list[str]) -> str | None:
-    """The parameter or node key that `word` probably means: a typo, or a name from another library."""
-    bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
-    other = bare if bare in options else meant(word, (*options, *NODE_KEYS))
-    if other or len(word) == 1:  # a single letter resembles any short word
+def _meant(key: str, options: list[str]) -> str | None:
+    """The parameter or node key that `key` probably means: a typo, or a name from another library."""
+    bare = key.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
+    other = bare if bare in options else meant(key, (*options, *NODE_KEYS))
+    if other or len(key) == 1:  # a single letter resembles any short name
         return other
-    return nearest(word, [*options, *NODE_KEYS])
+    return nearest(key, [*options, *NODE_KEYS])
 
 
-def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
+def not_meant(missing: list[str], arguments: Iterable[str], known: Iterable[str]) -> list[str]:
     """The missing parameters without those that a misspelt one stands for, so that a typo is a single error."""
     if not missing:
         return []
     options = list(known)
-    strange = [word for word in given if word not in options]
-    meant = {_meant(word, options) for word in strange[:MAX_MEANT]}
+    strange = [key for key in arguments if key not in options]
+    meant = {_meant(key, options) for key in strange[:MAX_MEANT]}
     return [name for name in missing if name not in meant]
 
 
@@ -118,7 +118,7 @@ class _Checker:
     registry: Registry
     diagnostics: DiagnosticList
     outer: list[ScopeSpec]
-    words: dict[str, dict[str, None] | None] = field(default_factory=dict)
+    parameters: dict[str, dict[str, None] | None] = field(default_factory=dict)
 
     def report(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
@@ -158,22 +158,22 @@ class _Checker:
             self.node(child, inner)
         self.outer.pop()
 
-    def name(self, word: Word) -> None:
+    def name(self, name: LocatedText) -> None:
         """Check that a node's name is a valid module name."""
-        problem = None if "$" in word.text else key_problem(word.text)
+        problem = None if "$" in name.text else key_problem(name.text)
         if problem:
-            self.report(bad_name(*problem, word.span), word.text)
+            self.report(bad_name(*problem, name.span), name.text)
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
         return found is not None and (found[0].body.flat or found[0].body.broken)
 
     def paths(self, child: NodeSpec, names: Names) -> None:
-        words = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
-        for word in words:
-            known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
-            if "$" not in word.text and not known:
-                problem = self.no_such_node(word.text.partition(".")[0], word.span, names)
+        paths = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
+        for path in paths:
+            known = any(head in names.inputs or head in names.nodes for head in heads(path.text))
+            if "$" not in path.text and not known:
+                problem = self.no_such_node(path.text.partition(".")[0], path.span, names)
                 self.report(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
@@ -200,7 +200,7 @@ class _Checker:
             in_iteration = replace(names, indices=names.indices | INDICES)
             for entry in (*child.repeat.first, *child.repeat.last):
                 self.value(entry.value, in_iteration, label)
-        for entry in child.words:
+        for entry in child.arguments:
             self.value(entry.value, in_iteration, label)
         if child.op is not None:
             self.op(child.op, child, in_iteration, label)
@@ -208,7 +208,7 @@ class _Checker:
             inputs = names.inputs if outer and child.repeat is None else frozenset({"in"})
             self.scope(child.nodes, replace(in_iteration, inputs=inputs))
 
-    def op(self, op: Word, child: NodeSpec, names: Names, label: str) -> None:
+    def op(self, op: LocatedText, child: NodeSpec, names: Names, label: str) -> None:
         if "$" in op.text:
             self.text(op.text, op.span, False, names, label)
             return
@@ -220,7 +220,7 @@ class _Checker:
         known = self.parameters_of(op.text)
         if known is None:
             return
-        entries: list[Entry] = list(child.words)
+        entries: list[Entry] = list(child.arguments)
         if child.repeat is not None:
             overlays = (*child.repeat.first, *child.repeat.last)
             if any(overlay.key == "op" for overlay in overlays):
@@ -233,10 +233,10 @@ class _Checker:
 
     def parameters_of(self, op: str) -> dict[str, None] | None:
         """The parameters of an op or block; None if they are unknown."""
-        if op not in self.words:
-            words = self.find_parameters(op)
-            self.words[op] = None if words is None else dict.fromkeys(words)
-        return self.words[op]
+        if op not in self.parameters:
+            found = self.find_parameters(op)
+            self.parameters[op] = None if found is None else dict.fromkeys(found)
+        return self.parameters[op]
 
     def find_parameters(self, op: str) -> list[str] | None:
         known: list[str] = []

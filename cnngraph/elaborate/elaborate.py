@@ -23,7 +23,7 @@ from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Bound, Given, Reach, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reach, Tensors
 from cnngraph.elaborate.walk import Walker
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph import sizes
@@ -145,8 +145,8 @@ def _bind_params(spec: Spec, env: Env) -> None:
             raise ProblemError(
                 "E206", message, param.name.span, help=f"pass `--set {param.name}=…`, or write a default"
             )
-        given: Given = env.given(param.name.span, param.default)
-        env.params[param.name.text] = given
+        argument: Argument = env.argument(param.name.span, param.default)
+        env.params[param.name.text] = argument
 
 
 def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:

@@ -16,7 +16,7 @@ from cnngraph.fields import FieldError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
-from cnngraph.language.model import InitSpec, Spec, Word
+from cnngraph.language.model import InitSpec, LocatedText, Spec
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
@@ -42,7 +42,7 @@ def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[D
     """The graph and further diagnostics. If not `complete`, there were errors before and the graph is partial."""
     found, nodes, unused = DiagnosticList(), walked.nodes, walked.unused
     outputs, nothing = _outputs(spec, walked.env, walked.last, found)
-    training = frozenset(word.text for word in spec.training_only) - nothing
+    training = frozenset(name.text for name in spec.training_only) - nothing
     found.extend(_training_errors(spec, nothing))
     rules = _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
@@ -61,7 +61,7 @@ def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[D
         root=walked.root,
         init=rules,
         renames=spec.renames,
-        params={name: given.value for name, given in walked.env.params.items()},
+        params={name: argument.value for name, argument in walked.env.params.items()},
         paper=spec.paper,
         published=spec.published,
         base=spec.base,
@@ -89,7 +89,7 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
     nothing: set[str] = set()
-    wanted: list[tuple[str, Word | None]] = [(name.text, path) for name, path in spec.outputs]
+    wanted: list[tuple[str, LocatedText | None]] = [(name.text, path) for name, path in spec.outputs]
     for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
         try:
             bound = find(env, path) if path else last
@@ -109,7 +109,7 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
     return outputs, nothing
 
 
-def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
+def _output(bound: Bound, path: LocatedText | None, name: str, env: Env) -> Ref:
     """The tensor of an output. `path` names it in the spec; None for the last node, which is called `name`."""
     what, span = (path.text, path.span) if path else (name, bound.span)
     if bound.unused:
@@ -129,11 +129,11 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
 
 def _training_errors(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
     names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
-    training = {word.text for word in spec.training_only}
-    for word in spec.training_only:
-        if word.text not in names:
-            help = did_you_mean(word.text, names) or f"the outputs are {in_backticks(names)}"
-            yield Diagnostic("E314", f"there is no output `{word}`", word.span, help=help)
+    training = {name.text for name in spec.training_only}
+    for name in spec.training_only:
+        if name.text not in names:
+            help = did_you_mean(name.text, names) or f"the outputs are {in_backticks(names)}"
+            yield Diagnostic("E314", f"there is no output `{name}`", name.span, help=help)
     left = [name for name in names if name not in nothing]
     if left and training.issuperset(left):
         message = "the network has no outputs in eval mode: all of them are in `training_only`"
@@ -213,11 +213,11 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], found: DiagnosticList, 
 def _init_rule(spec: InitSpec, env: Env) -> InitRule:
     values = {}
     for entry in spec.values:
-        given = env.given(entry.key_span, entry.value)
+        argument = env.argument(entry.key_span, entry.value)
         try:
-            values[entry.key] = read_init(given.value)
+            values[entry.key] = read_init(argument.value)
         except FieldError as error:
-            raise ProblemError("E702", f"`{entry.key}` {error.message}", given.span, help=error.help) from None
+            raise ProblemError("E702", f"`{entry.key}` {error.message}", argument.span, help=error.help) from None
     return InitRule(spec.match.text, values)
 
 

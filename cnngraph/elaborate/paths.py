@@ -8,17 +8,17 @@ from cnngraph.diagnostics import did_you_mean
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import NOT_KNOWN_YET, ProblemError, UnknownError, in_reach
 from cnngraph.elaborate.values import Bound, Tensors
-from cnngraph.language.model import Word
+from cnngraph.language.model import LocatedText
 from cnngraph.language.names import heads
 from cnngraph.text import in_backticks
 
 MAX_MEANINGS = 50  # of one path; several different ones are an error
 
 
-def find(env: Env, word: Word) -> Bound:
+def find(env: Env, path: LocatedText) -> Bound:
     """What a path refers to. Raises ProblemError if it refers to nothing, or to different tensors."""
-    text = env.text(word)
-    search = _Search(env, word, text)
+    text = env.text(path)
+    search = _Search(env, path, text)
     for head in heads(text):
         rest = text[len(head) + 1 :].split(".") if len(head) < len(text) else []
         for bound in [env.inputs[head]] if head in env.inputs else env.names.all(head):
@@ -34,7 +34,7 @@ class _Search:
     """
 
     env: Env
-    word: Word
+    path: LocatedText
     text: str
     found: list[tuple[Bound, str]] = field(default_factory=list)  # each with its description in a message
     problems: list[ProblemError] = field(default_factory=list)
@@ -79,7 +79,7 @@ class _Search:
         tensors = bound.value
         if tensors.is_list or reached in self.env.inputs:
             if number < len(tensors.refs):
-                part = Bound(Tensors((tensors.refs[number],)), self.word.span)
+                part = Bound(Tensors((tensors.refs[number],)), self.path.span)
                 if len(rest) == 1:
                     self.found.append((part, f"tensor {number} of the list `{reached}`"))
                 else:
@@ -93,7 +93,7 @@ class _Search:
 
     def nothing(self, bound: Bound, part: str, reached: str) -> None:
         """The error for a name that does not exist inside a node."""
-        span = self.word.span
+        span = self.path.span
         if bound.absent:
             message = f"`{reached}` is absent here, so nothing inside it can be read"
             problem = ProblemError("E304", message, span, notes=(f"its `when` at {bound.span} is false",))
@@ -111,19 +111,19 @@ class _Search:
 
     def out_of_range(self, count: int, reached: str) -> ProblemError:
         tensors = {0: "no tensors", 1: f"one tensor, `{reached}.0`"}.get(count, f"{count} tensors, 0 to {count - 1}")
-        return ProblemError("E301", f"`{reached}` is a list of {tensors}", self.word.span)
+        return ProblemError("E301", f"`{reached}` is a list of {tensors}", self.path.span)
 
     def no_node(self) -> ProblemError:
         """The error for a path whose first name is unknown."""
         head = self.text.partition(".")[0]
         if later := next((name for name in heads(self.text) if name in self.env.names.later), None):
             message = f"`{later}` is not known yet when this node reads it"
-            return ProblemError("E315", message, self.word.span, help=NOT_KNOWN_YET)
+            return ProblemError("E315", message, self.path.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
         help: str = did_you_mean(head, options) or in_reach(options)
         if head == "in" and self.env.inputs:
             help = f"name one of the inputs: {in_backticks(self.env.inputs, ' or ')}"
-        return ProblemError("E301", f"there is no node `{head}` here", self.word.span, help=help)
+        return ProblemError("E301", f"there is no node `{head}` here", self.path.span, help=help)
 
     def ambiguous(self) -> ProblemError:
         """The error for a path with two different interpretations."""
@@ -139,7 +139,7 @@ class _Search:
         return ProblemError(
             "E319",
             f"`{self.text}` is ambiguous",
-            self.word.span,
+            self.path.span,
             notes=(f"it refers to {what}", f"and to {other}"),
             help=help,
         )

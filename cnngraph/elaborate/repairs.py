@@ -21,7 +21,7 @@ from cnngraph.elaborate.causes import (
     sizes_of,
 )
 from cnngraph.elaborate.messages import ProblemError
-from cnngraph.elaborate.values import Given, Reads
+from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
@@ -49,23 +49,25 @@ class Repairs:
 
     trace: Trace
 
-    def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> ProblemError:
+    def refusal(
+        self, error: OpError, op: Op, reads: Reads, arguments: Mapping[str, Argument], span: Span
+    ) -> ProblemError:
         """An op's error with its location, its inputs, and a likely repair or advice."""
-        given = words.get(error.parameter) if error.parameter else None
+        argument = arguments.get(error.parameter) if error.parameter else None
         try:
             notes, found = self.explanation(error, op, reads, span)
         except Exception:  # the error is right even if the search for a cause and fix fails
             notes, found = (), None
-        where = given.span if given else span
-        if given and given.origin != given.span:
-            notes = (*notes, f"`{error.parameter}` is {show_value(given.value)}, from {given.origin}")
+        where = argument.span if argument else span
+        if argument and argument.origin != argument.span:
+            notes = (*notes, f"`{error.parameter}` is {show_value(argument.value)}, from {argument.origin}")
         repairs = () if found is None or isinstance(found, str) else (found,)
         help = found if isinstance(found, str) else error.help
         if repairs:
             help = Guess(repairs[0].title) if isinstance(repairs[0], ParameterRepair) else repairs[0].title
         if error.code == WINDOW_TOO_LARGE:
             help = help or HELP_SHRINK
-        causes = (Cause(span), *self.trace.causes(reads.refs, code=error.code, words=words))
+        causes = (Cause(span), *self.trace.causes(reads.refs, code=error.code, arguments=arguments))
         return ProblemError(error.code, error.message, where, notes=notes, help=help, causes=causes, repairs=repairs)
 
     def explanation(self, error: OpError, op: Op, reads: Reads, span: Span) -> tuple[tuple[str, ...], Found]:
@@ -115,11 +117,11 @@ class Repairs:
                 types[place] = types[place].with_sizes(H=before.sizes[1], W=before.sizes[2])
                 if not _accepts(op, types):
                     continue
-                kernel, padding = (self.trace.words[index].get(name) for name in ("kernel", "padding"))
+                kernel, padding = (self.trace.arguments[index].get(name) for name in ("kernel", "padding"))
                 text = [
-                    f"{name}: {show_value(given.value)}"
-                    for name, given in (("kernel", kernel), ("padding", padding))
-                    if given
+                    f"{name}: {show_value(argument.value)}"
+                    for name, argument in (("kernel", kernel), ("padding", padding))
+                    if argument
                 ]
                 grown = after.sizes[1] > before.sizes[1] or after.sizes[2] > before.sizes[2]
                 fact = f"{in_backticks(text)} with stride 1 gives one row too {'many' if grown else 'few'}"
@@ -131,7 +133,7 @@ class Repairs:
         node = self.trace.nodes[index]
         if node.op == "conv":
             return self.repair(index, {"padding": "same"})
-        padding = self.trace.words[index].get("padding")
+        padding = self.trace.arguments[index].get("padding")
         return PadRepair(node.op, node.span, pad_before(sides, node.op), padding.origin if padding else None)
 
     def rounding(self, named: list[tuple[str, Ref]]) -> str | None:
@@ -218,9 +220,9 @@ class Repairs:
 
     def repair(self, index: int, change: Mapping[str, Any]) -> Repair:
         """A repair that sets parameters of a node."""
-        node, given = self.trace.nodes[index], self.trace.words[index]
+        node, arguments = self.trace.nodes[index], self.trace.arguments[index]
         settings = [
-            Setting(name, _shown(value), given[name].origin if name in given else None)
+            Setting(name, _shown(value), arguments[name].origin if name in arguments else None)
             for name, value in change.items()
         ]
         return ParameterRepair(node.op, node.span, tuple(settings))

@@ -1,4 +1,4 @@
-"""Values during elaboration: tensors, evaluated parameters, nodes and the names inside them."""
+"""Values during elaboration: tensors, evaluated arguments, nodes and the names inside them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Tensors(NamedTuple):
     is_list: bool = False
 
 
-class Given(NamedTuple):
-    """An evaluated parameter: its value, the spans of its key and value, and where the value was first written.
+class Argument(NamedTuple):
+    """An evaluated argument: its value, the spans of its key and value, and where the value was first written.
 
     The last two differ for a bare `$param`. `meant` is the expression that a string may stand for. `sized` is set if
     the value was computed from sizes of tensors.
@@ -36,9 +36,9 @@ class Given(NamedTuple):
 
 
 class Row(dict[str, Any]):
-    """The values of a mapping; `given` has their locations."""
+    """The values of a mapping; `cells` has their locations."""
 
-    given: dict[str, Given]
+    cells: dict[str, Argument]
 
 
 @dataclass(slots=True)

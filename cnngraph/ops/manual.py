@@ -146,8 +146,8 @@ def _examples(cls: type[Op]) -> list[str]:
 
 
 def _node(cls: type[Op], example: Example) -> str:
-    words = "".join(f", {name}: {_shown(value)}" for name, value in example.words.items())
-    return f"{{op: {cls.name}{words}}}"
+    arguments = "".join(f", {name}: {_shown(value)}" for name, value in example.arguments.items())
+    return f"{{op: {cls.name}{arguments}}}"
 
 
 def _shapes(example: Example) -> str:
@@ -165,6 +165,6 @@ def _sizes(shape: tuple[int, ...]) -> str:
 
 
 def _weights(cls: type[Op], example: Example) -> str:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     state = {**op.parameters(*types), **op.buffers(*types)}
     return ", ".join(f"{name or 'the node itself'} {_sizes(shape)}" for name, shape in state.items())

@@ -62,7 +62,7 @@ class Example(Frozen):
     inputs at the positions in `free` are free parameters, which have no batch axis.
     """
 
-    words: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     inputs: tuple[tuple[int, ...], ...]
     output: tuple[int, ...] | list[tuple[int, ...]]
     axes: tuple[str, ...] = ()
@@ -102,8 +102,8 @@ class Op(Frozen, ABC):
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @classmethod
-    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
-        """How to write what an invalid value of the parameter `word` probably means; `words` are all values given."""
+    def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
+        """How to write what an invalid value probably means. `arguments` are the values of all parameters."""
         return None
 
     def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
@@ -147,18 +147,22 @@ class Op(Frozen, ABC):
 OpType = TypeVar("OpType", bound=Op)
 
 
-def make_op(cls: type[OpType], words: Mapping[str, object]) -> OpType:
+def make_op(cls: type[OpType], arguments: Mapping[str, object]) -> OpType:
     """The op with parameters from plain values, as YAML gives them. Raises FieldError for the first invalid one."""
     known = fields_of(cls)
     values = {}
-    for word, value in words.items():
-        if word not in known:
-            raise FieldError(f"`{cls.name}` has no parameter `{word}`", did_you_mean(word, known))
+    for parameter, value in arguments.items():
+        if parameter not in known:
+            raise FieldError(f"`{cls.name}` has no parameter `{parameter}`", did_you_mean(parameter, known))
         try:
-            values[word] = known[word].kind.convert(value)
+            values[parameter] = known[parameter].kind.convert(value)
         except FieldError as error:
-            raise FieldError(f"`{word}` {error.message}", error.help) from None
-    missing = [f"`{word}`" for word, field in known.items() if field.default is REQUIRED and word not in words]
+            raise FieldError(f"`{parameter}` {error.message}", error.help) from None
+    missing = [
+        f"`{parameter}`"
+        for parameter, field in known.items()
+        if field.default is REQUIRED and parameter not in arguments
+    ]
     if missing:
         raise FieldError(f"`{cls.name}` needs {' and '.join(missing)}")
     return cls(**values)

@@ -14,10 +14,10 @@ from cnngraph.recipe.reading import read_recipe, recipe_word
 
 if TYPE_CHECKING:
     from cnngraph.language.load import Override
-    from cnngraph.language.model import Word
+    from cnngraph.language.model import LocatedText
 
 
-def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, str]:
+def find_table(train: Table | LocatedText | None, given: str | None) -> tuple[Table, str]:
     """The mapping and name of the recipe: `given` is the value of `--recipe`, `train` that of the spec.
 
     Raises SpecError (E606).

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Edit, Fix, Suggestion
 from cnngraph.document import Value, texts_in
-from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
+from cnngraph.language.model import BlockSpec, LocatedText, NodeSpec, ParamSpec, Spec
 from cnngraph.language.usage import names_used, used_by_variants
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
@@ -88,9 +88,9 @@ class UnusedParam(Rule):
                 message = f"the param `{name}` is never used"
                 yield name.text, self._unused(network, message, name, used & params.keys(), notes)
             elif default is not None and default.span.source not in (name.span.source, spec.source):
-                word, notes = Word(name.text, default.span), (f"`{name}` is at {name.span}",)
+                setting, notes = LocatedText(name.text, default.span), (f"`{name}` is at {name.span}",)
                 message = f"`{name}` is set but never used"
-                yield name.text, self._unused(network, message, word, used & params.keys(), notes)
+                yield name.text, self._unused(network, message, setting, used & params.keys(), notes)
 
     def _of_a_block(self, network: Network, block: BlockSpec) -> Iterator[Diagnostic]:
         own = {param.name.text for param in block.params}
@@ -101,17 +101,17 @@ class UnusedParam(Rule):
                 yield self._unused(network, message, param.name, used - own, ())
 
     def _unused(
-        self, network: Network, message: str, word: Word, options: Iterable[str], notes: tuple[str, ...]
+        self, network: Network, message: str, param: LocatedText, options: Iterable[str], notes: tuple[str, ...]
     ) -> Diagnostic:
         names = sorted(options)
-        near = near_words(word.text, names)[:1]
-        longer = [name for name in names if len(word.text) > 2 and name.startswith(word.text)]
+        near = near_words(param.text, names)[:1]
+        longer = [name for name in names if len(param.text) > 2 and name.startswith(param.text)]
         meant = near or (longer if len(longer) == 1 else [])
-        fixes = [Fix(Suggestion(name), (Edit(word.span, name),)) for name in meant]
-        help = fixes[0].title if fixes else f"remove it, or use it as `${word}`"
-        if removed := remove_key(network.text, "params", word.span):
-            fixes.append(Fix(f"remove `{word}`", (removed,)))
-        return self.warning(message, word.span, notes=notes, help=help, fixes=fixes)
+        fixes = [Fix(Suggestion(name), (Edit(param.span, name),)) for name in meant]
+        help = fixes[0].title if fixes else f"remove it, or use it as `${param}`"
+        if removed := remove_key(network.text, "params", param.span):
+            fixes.append(Fix(f"remove `{param}`", (removed,)))
+        return self.warning(message, param.span, notes=notes, help=help, fixes=fixes)
 
 
 def _used_by_the_file(spec: Spec) -> set[str]:
@@ -139,12 +139,12 @@ def _in_node(node: NodeSpec) -> Iterator[str]:
     waiting = [node]
     while waiting:
         node = waiting.pop()
-        words = [node.name, node.op, node.share, *(node.reads or ()), *(node.otherwise or ())]
-        values: list[Value | None] = [node.when, node.expect, *(entry.value for entry in node.words)]
+        texts = [node.name, node.op, node.share, *(node.reads or ()), *(node.otherwise or ())]
+        values: list[Value | None] = [node.when, node.expect, *(entry.value for entry in node.arguments)]
         if node.repeat is not None:
-            words.append(node.repeat.name)
+            texts.append(node.repeat.name)
             values += [node.repeat.count, *(entry.value for entry in (*node.repeat.first, *node.repeat.last))]
-        yield from (word.text for word in words if word is not None)
+        yield from (text.text for text in texts if text is not None)
         for value in values:
             if value is not None:
                 yield from texts_in(value)
