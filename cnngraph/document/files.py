@@ -42,15 +42,15 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
     try:
         about = path.stat()
         if what := no_file(about):
-            raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
+            raise SpecError.of("E101", f"cannot read {name}: it is {what}")
         if about.st_size > limits.bytes:
             raise SpecError([_too_large(name, limits)])
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
         reason = "file not found" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
+        raise SpecError.of("E101", f"cannot read {name}: {reason}") from None
     except ValueError:  # a null byte in the path
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: file not found")]) from None
+        raise SpecError.of("E101", f"cannot read {name}: file not found") from None
 
 
 def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
@@ -72,7 +72,7 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
         wide = "UTF-16"
     if wide:
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is encoded as {wide}", help="save it as UTF-8")])
+        raise SpecError.of("E101", f"cannot read {name}: it is encoded as {wide}", help="save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -82,7 +82,7 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
         source = Source(name, data[start:].decode("utf-8", "replace"))
         message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
         span = Span(source, line, column, line, column + 1)
-        raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
+        raise SpecError.of("E101", message, span, help="save it as UTF-8") from None
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path)
 
 

@@ -299,13 +299,13 @@ class _Planner:
         else:
             path = self.described.folder / name
             if not path.is_file():
-                raise SpecError([Diagnostic("E101", f"cannot read {path}: there is no such file", entry.value.span)])
+                raise SpecError.of("E101", f"cannot read {path}: there is no such file", entry.value.span)
             name = str(path)
         own = params.value.entries if params and isinstance(params.value, Table) else ()
         compilation = compile_spec(name, [*(Override(each.key, each.value) for each in own), *changes])
         if compilation.ok and compilation.graph is None:
             message = f"{name} is a library of blocks: there is no network in it"
-            raise SpecError([Diagnostic("E107", message, entry.value.span)])
+            raise SpecError.of("E107", message, entry.value.span)
         return compilation
 
     def _item(self, number: int) -> Table:

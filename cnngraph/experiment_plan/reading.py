@@ -39,7 +39,7 @@ def find_experiment(name: str) -> Path:
     if name.endswith(ENDINGS):
         if Path(name).is_file():
             return Path(name)
-        raise SpecError([Diagnostic("E660", f"there is no experiment file {name}")])
+        raise SpecError.of("E660", f"there is no experiment file {name}")
     known = experiment_names()
     if name in known:
         return library_root() / "experiments" / f"{name}.yaml"
@@ -47,7 +47,7 @@ def find_experiment(name: str) -> Path:
         did_you_mean(name, [*known, *network_files()])
         or f"the library has {', '.join(known)}; a file's name ends in .yaml"
     )
-    raise SpecError([Diagnostic("E660", f"there is no experiment {name}", help=help)])
+    raise SpecError.of("E660", f"there is no experiment {name}", help=help)
 
 
 def is_experiment(name: str) -> bool:
@@ -81,7 +81,7 @@ def read_source(source: Source, path: Path) -> Described:
         raise SpecError(mistakes)
     if not isinstance(value, Table):
         message = f"{source.name} is no experiment: it must be a table"
-        raise SpecError([Diagnostic("E601", message, value.span if value else None)])
+        raise SpecError.of("E601", message, value.span if value else None)
     if wrong := other_kind(value, EXPERIMENT, "E601"):
         raise SpecError([wrong])
     return read_experiment(value, path.parent, path.stem)

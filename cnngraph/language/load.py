@@ -247,7 +247,7 @@ class _Loader:
             return None
         self.opened += 1
         if self.opened > MAX_FILES:
-            raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", reference.span)])
+            raise SpecError.of("E501", f"more than {MAX_FILES} files are imported", reference.span)
         try:
             source = read_file(path, shown(path))
             source = replace(source, text=self.texts.get(source.name, source.text))
@@ -257,7 +257,7 @@ class _Loader:
         self.read_so_far += len(source.text)
         if self.read_so_far > MAX_IMPORTED:
             message = f"the imported files have more than {MAX_IMPORTED:,} characters in total"
-            raise SpecError([Diagnostic("E501", message, reference.span)])
+            raise SpecError.of("E501", message, reference.span)
         return source
 
     def inside(self, path: Path) -> bool:

@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import Frozen
 from cnngraph.ops import activation, arithmetic, conv, dropout, linear, merge, norm, pool, reshape, resize
 from cnngraph.ops.op import Op
@@ -130,4 +130,4 @@ def _add(ops: dict[str, type[Op]], new: Iterable[Any], origin: str) -> None:
 
 
 def _refusal(origin: str, reason: str) -> SpecError:
-    return SpecError([Diagnostic("E317", f"cannot load {origin}: {reason}")])
+    return SpecError.of("E317", f"cannot load {origin}: {reason}")
