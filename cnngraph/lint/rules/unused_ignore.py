@@ -10,7 +10,7 @@ from cnngraph.diagnostics import Diagnostic, Fix, did_you_mean
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
-from cnngraph.lint.selection import known_codes
+from cnngraph.lint.selection import known_codes, where_reported
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class UnusedIgnore(Rule):
         nodes: [relu]
         ignore: {W999: there is no such warning}
         """,
+        """
+        input: [3, 8, 8]
+        nodes: [relu]
+        ignore: {W620: the images are all alike}
+        """,
     )
     good: ClassVar[tuple[str, ...]] = (
         """
@@ -61,7 +66,9 @@ class UnusedIgnore(Rule):
             code = entry.code.text
             edit = remove_key(network.text, "ignore", entry.code.span)
             message, help = f"unused `ignore`: `{code}` is not reported here", "remove the entry"
-            if code not in known_codes():
+            if where := where_reported(code):
+                message = f"`{code}` cannot be ignored in a spec: {where}"
+            elif code not in known_codes():
                 message = f"no spec warning has the code `{code}`"
                 help = did_you_mean(code, known_codes()) or help
             fixes = [Fix(f"remove `{code}`", (edit,))] if edit else []
