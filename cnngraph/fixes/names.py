@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 from cnngraph.diagnostics import Diagnostic, Edit, Question, Span, Suggestion
-from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.vocabulary import language, plausibility
 from cnngraph.fixes.written import TOKEN, Written
-from cnngraph.language.expressions.functions import FUNCTIONS
-from cnngraph.language.expressions.values import SHAPE_WORDS
-from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS
+from cnngraph.language.keys import BLOCK_KEYS
 from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
-from cnngraph.ops.registry import builtin_ops, called
+from cnngraph.ops.registry import called
 
 MOST_TOKENS = 8  # of an error's place
-
-
-@cache
-def language() -> tuple[tuple[str, ...], ...]:
-    """The names of the language in groups: ops, keys, and others."""
-    kinds = [field.kind for op in builtin_ops().values() for field in fields_of(op).values()]
-    choices = [option for kind in kinds for option in _choices(kind)]
-    keys = [*BLOCK_KEYS, *FILE_KEYS, *(name for op in builtin_ops().values() for name in fields_of(op))]
-    others = [*choices, *SHAPE_WORDS, *FUNCTIONS, "true", "false", "null", "and", "or", "not", "if", "else", "in"]
-    groups = (list(builtin_ops()), keys, [*others, "from", "item", "last", "concat", "none"])
-    return tuple(tuple(dict.fromkeys(group)) for group in groups)
-
-
-def _choices(kind: Kind) -> Iterator[str]:
-    if isinstance(kind, Choice):
-        yield from kind.options
-    elif isinstance(kind, Either):
-        for option in kind.kinds:
-            yield from _choices(option)
-    elif isinstance(kind, Optional):
-        yield from _choices(kind.kind)
 
 
 def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
@@ -123,7 +99,7 @@ def _definitions(written: Written, token: str, span: Span, code: str) -> Iterato
         asked, defined = written.words[token], written.words[name]
         cost = 0.5 if asked > 1 and defined == 1 else 1.05 if asked >= defined else 1.6
         if asked == defined == 1:
-            cost = 0.9 if plausible(written, token) > plausible(written, name) else 1.5
+            cost = 0.9 if plausibility(written, token) > plausibility(written, name) else 1.5
         if code == "E301" and any(node.name == token for node in written.nodes):
             cost = 1.7  # it is the name of a node elsewhere
         title = f"rename `{name}` at {places[name]} to `{token}`"
@@ -150,44 +126,3 @@ def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     stem = key.rstrip("0123456789")
     number = next(index for index in range(2, 10_000) if f"{stem}{index}" not in names)
     yield Candidate(2.5, f"rename this `{key}` to `{stem}{number}`", (Edit(error.span, f"{stem}{number}"),))
-
-
-_COMMON = (
-    "conv bn relu pool fc layer layers features classifier branch stage up down skip shortcut downsample head "
-    "stem norm act proj concat add flatten dropout block unit in out x y a b c width depth kernel stride channels "
-    "expand reduce squeeze excite se gate scale mix split merge left right top main body first last classes units "
-    "hidden dense linear residual transition project identity chain half halve halves names rows input output "
-    "outputs logits aux maps near point depthwise pointwise basic bottleneck groups growth rate level scales base "
-    "small large path parts sum join far old new deep wide farther context guide trunk refine widen shrink eye "
-    "view fuse attend weigh encoder decoder "
-)
-
-
-@cache
-def vocabulary() -> frozenset[str]:
-    """Common words of the field, of the language and of the ops' manuals."""
-    texts = [
-        text for op in builtin_ops().values() for text in (op.__doc__ or "", *(f.doc for f in fields_of(op).values()))
-    ]
-    words = {word.lower() for text in texts for word in re.findall(r"[A-Za-z]{2,}", text)}
-    return frozenset(
-        words | set(_COMMON.split()) | {part for group in language() for word in group for part in word.split("_")}
-    )
-
-
-@cache
-def _pairs() -> frozenset[str]:
-    """All pairs of adjacent letters in the vocabulary."""
-    return frozenset(word[at : at + 2] for word in vocabulary() for at in range(len(word) - 1))
-
-
-def plausible(written: Written, name: str) -> float:
-    """How plausible a name is: known words count fully, others by the share of common letter pairs."""
-    parts = [part for part in re.split(r"[_\d]+", name.lower()) if part]
-    others = {part for word in written.words if word != name for part in re.split(r"[_\d]+", word.lower())}
-    scores = []
-    for part in parts:
-        pairs = [part[at : at + 2] for at in range(len(part) - 1)]
-        known = part in others or not vocabulary().isdisjoint((part, part.removesuffix("s")))
-        scores.append(1.0 if known else 0.8 * sum(pair in _pairs() for pair in pairs) / max(1, len(pairs)))
-    return sum(scores) / len(scores) if scores else 1.0

@@ -11,7 +11,7 @@ from cnngraph.diagnostics import Diagnostic, Edit, Question, Span
 from cnngraph.document import Entry, Table, core_scalar
 from cnngraph.fields import Bool, Kind, fields_of
 from cnngraph.fixes.candidate import Candidate
-from cnngraph.fixes.names import _choices
+from cnngraph.fixes.vocabulary import choices_of
 from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_word
 from cnngraph.language.keys import CARRIES
 from cnngraph.ops.registry import builtin_ops
@@ -179,7 +179,7 @@ def _kind(node: WrittenNode | None, key: str) -> Kind | None:
 def _options(written: Written, node: WrittenNode | None, key: str) -> Iterator[tuple[float, str, int]]:
     """The options of a parameter that has only a few."""
     kind = _kind(node, key)
-    options = list(_choices(kind)) if kind else []
+    options = list(choices_of(kind)) if kind else []
     if isinstance(kind, Bool) or key in ("flat", "unused", "bias"):
         options += ["true", "false"]
     if key == "carry":
