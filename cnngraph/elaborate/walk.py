@@ -72,7 +72,7 @@ class Walker:
             child = scope.children[index]
             if bounds[index] is not None:
                 continue
-            above = (bounds[index - 1], self.name_above(scope, index, names)) if index else (first, "in")
+            above = (bounds[index - 1], names[index - 1] or f"node {index - 1} of the list") if index else (first, "in")
             name = LocatedText(names[index], child.span) if names[index] else None
             place = Place(level, slots[index], name, child.span)
             bound = self.node(child, env, above, place)
@@ -87,9 +87,6 @@ class Walker:
         last = bounds[-1]
         assert last is not None
         return last
-
-    def name_above(self, scope: ScopeSpec, index: int, names: list[str]) -> str:
-        return names[index - 1] or f"node {index - 1} of the list"
 
     def child_names(self, scope: ScopeSpec, env: Env, bounds: list[Bound | None]) -> list[str]:
         """The evaluated names of a mapping's nodes; empty for a list, whose nodes are numbered."""

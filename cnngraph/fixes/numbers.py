@@ -38,7 +38,7 @@ def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     is_value = error.code == "E205" and bool(
         error.causes and error.causes[0].key
     )  # a single value, not a relation of several
-    if is_value and not _is_computed(written, error):
+    if is_value and not _is_computed(error):
         return
     distance = -1
     for cause in (*error.causes[:1], *_read_by(written, error), *error.causes[1:]):
@@ -76,7 +76,7 @@ def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
             yield Cause(other.start)
 
 
-def _is_computed(written: Written, error: Diagnostic) -> bool:
+def _is_computed(error: Diagnostic) -> bool:
     """Whether the wrong value is computed by an expression, so that another value may be the cause."""
     spans = [span for span in (error.span, *(cause.span for cause in error.causes[:1])) if span is not None]
     return all("$" in span.source.line(span.line)[span.column - 1 : span.end_column - 1] for span in spans)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cnngraph.diagnostics import Source, Span
@@ -102,6 +102,17 @@ class Library:
     imports: tuple[Library, ...] = ()
     ignore: tuple[Ignore, ...] = ()
     incomplete: bool = False  # an import failed, so an unknown name may be defined there
+
+    def with_imports(self) -> Iterator[Library]:
+        """This library and everything it imports, without duplicates."""
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            library = waiting.pop(0)
+            if id(library) not in seen:
+                seen.add(id(library))
+                yield library
+                waiting += library.imports
 
     def find(self, name: str) -> tuple[BlockSpec, Library] | None:
         """The block of that name and the library in which its body is evaluated."""

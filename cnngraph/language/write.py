@@ -26,7 +26,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
     An imported block sees its own params only, so it can be moved to any file. Where two files have blocks of
     the same name, the second is renamed.
     """
-    libraries = list(_all_libraries(spec.library))
+    libraries = list(spec.library.with_imports())
     names = _names(libraries)
     main = _Writer(names[id(spec.library)])
     blocks = {
@@ -53,18 +53,6 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
     }
     lines = [line for key, value in document.items() if value for line in _entry(key, value, 0)]
     return "\n".join(lines) + "\n"
-
-
-def _all_libraries(library: Library) -> Iterator[Library]:
-    """A library and everything it imports, without duplicates."""
-    seen: set[int] = set()
-    waiting = [library]
-    while waiting:
-        found = waiting.pop(0)
-        if id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += found.imports
 
 
 def _names(libraries: Iterable[Library]) -> dict[int, dict[str, str]]:
