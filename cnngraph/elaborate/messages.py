@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 12  # available names in a message
 NOT_KNOWN_YET = "it is defined further down and reads this node, or its path depends on a shape"
+BREAK_CYCLE = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
 
 
 class ProblemError(Exception):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.lookup import Env
-from cnngraph.elaborate.messages import ProblemError, UnknownError
+from cnngraph.elaborate.messages import BREAK_CYCLE, ProblemError, UnknownError
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import Library, LocatedText, NodeSpec, ScopeSpec
@@ -137,8 +137,7 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     notes = [f"`{names[a]}` reads `{names[b]}` at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
     shown = " → ".join([*(names[index] for index in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
     message = f"the nodes form a cycle: {shown}" if len(circle) > 1 else f"`{names[first]}` reads itself"
-    help = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
-    return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
+    return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=BREAK_CYCLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cnngraph.diagnostics import did_you_mean
 from cnngraph.elaborate.lookup import Env
-from cnngraph.elaborate.messages import NOT_KNOWN_YET, ProblemError, UnknownError, in_reach
+from cnngraph.elaborate.messages import BREAK_CYCLE, NOT_KNOWN_YET, ProblemError, UnknownError, in_reach
 from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import LocatedText
 from cnngraph.language.names import heads
@@ -26,6 +27,14 @@ def find(env: Env, path: LocatedText) -> Bound:
     return search.result()
 
 
+class _Meaning(NamedTuple):
+    """One interpretation of a path. `text` describes it in a message; `is_tensor`: it is one tensor of a list."""
+
+    bound: Bound
+    text: str
+    is_tensor: bool = False
+
+
 @dataclass(slots=True)
 class _Search:
     """Follows all interpretations of a path.
@@ -36,7 +45,7 @@ class _Search:
     env: Env
     path: LocatedText
     text: str
-    found: list[tuple[Bound, str]] = field(default_factory=list)  # each with its description in a message
+    found: list[_Meaning] = field(default_factory=list)
     problems: list[ProblemError] = field(default_factory=list)
     unknown: bool = False  # a node on the way has an error
 
@@ -46,8 +55,8 @@ class _Search:
             if self.unknown:
                 raise UnknownError
             raise self.problems[0] if self.problems else self.no_node()
-        (first, _), *others = self.found
-        for bound, _ in others:
+        first, *others = (meaning.bound for meaning in self.found)
+        for bound in others:
             if first.value is not None and bound.value is not None and bound.value.refs != first.value.refs:
                 raise self.ambiguous()
         return first
@@ -58,7 +67,8 @@ class _Search:
             return
         if not rest:
             kind = "the value of the flat node" if bound.flat else "the node"
-            self.found.append((bound, f"{kind} `{reached if bound.flat else bound.path or reached}` at {bound.span}"))
+            path = reached if bound.flat else bound.path or reached
+            self.found.append(_Meaning(bound, f"{kind} `{path}` at {bound.span}"))
             return
         before = len(self.found), len(self.problems), self.unknown
         for length in range(len(rest), 0, -1):
@@ -81,15 +91,14 @@ class _Search:
             if number < len(tensors.refs):
                 part = Bound(Tensors((tensors.refs[number],)), self.path.span)
                 if len(rest) == 1:
-                    self.found.append((part, f"tensor {number} of the list `{reached}`"))
+                    self.found.append(_Meaning(part, f"tensor {number} of the list `{reached}`", is_tensor=True))
                 else:
                     self.walk(part, rest[1:], f"{reached}.{number}")
             elif rest[0] not in bound.names and not (bound.absent and not tensors.refs):
                 self.problems.append(self.out_of_range(len(tensors.refs), reached))
         elif rest[0] not in bound.names and number < len(bound.iterations) and bound.iterations[number].flat:
-            self.walk(
-                bound.iterations[number], rest[1:], f"{reached}.{number}"
-            )  # a flat iteration has no number of its own
+            # a flat iteration has no number of its own
+            self.walk(bound.iterations[number], rest[1:], f"{reached}.{number}")
 
     def nothing(self, bound: Bound, part: str, reached: str) -> None:
         """The error for a name that does not exist inside a node."""
@@ -117,6 +126,8 @@ class _Search:
         """The error for a path whose first name is unknown."""
         head = self.text.partition(".")[0]
         if later := next((name for name in heads(self.text) if name in self.env.names.later), None):
+            if later == self.env.names.current:
+                return ProblemError("E315", f"`{later}` reads itself", self.path.span, help=BREAK_CYCLE)
             message = f"`{later}` is not known yet when this node reads it"
             return ProblemError("E315", message, self.path.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
@@ -127,19 +138,19 @@ class _Search:
 
     def ambiguous(self) -> ProblemError:
         """The error for a path with two different interpretations."""
-        (first, what), *others = self.found
-        other = next(meaning for bound, meaning in others if bound.value and first.value and bound.value != first.value)
+        first, *others = self.found
+        value = first.bound.value
+        other = next(found for found in others if value and found.bound.value and found.bound.value != value)
         help = "rename one of these nodes"
-        if other.startswith("tensor "):
+        if other.is_tensor:
             base = self.text.rpartition(".")[0]
-            help = (
-                f"name the nodes in `{base}` (in a repeat, `name: path1`), or give the list of tensors another name: "
-            )
-            help += f"`{{op: identity, from: {base}}}`"
+            copy = f"`{{op: identity, from: {base}}}`"
+            naming = f"name the nodes in `{base}` (in a repeat, `name: path1`)"
+            help = f"{naming}, or give the list of tensors another name: {copy}"
         return ProblemError(
             "E319",
             f"`{self.text}` is ambiguous",
             self.path.span,
-            notes=(f"it refers to {what}", f"and to {other}"),
+            notes=(f"it refers to {first.text}", f"and to {other.text}"),
             help=help,
         )

@@ -74,11 +74,12 @@ class Reach(dict[str, Bound]):
     A path that begins with such a name is ambiguous if the nodes differ.
     """
 
-    __slots__ = ("later", "rivals")
+    __slots__ = ("current", "later", "rivals")
 
     def __init__(self) -> None:
         self.rivals: dict[str, list[Bound]] | None = None  # most nodes have no names inside, let alone rivals
-        self.later: Set[str] = frozenset()  # nodes of the scope that are elaborated after the current one
+        self.current = ""  # the node of the scope that is being elaborated; empty for one without a name
+        self.later: Set[str] = frozenset()  # the nodes of the scope that are not elaborated yet, with the current one
 
     def put(self, name: str, bound: Bound) -> None:
         """Add a node under its name."""

@@ -75,6 +75,7 @@ class Walker:
             above = (bounds[index - 1], names[index - 1] or f"node {index - 1} of the list") if index else (first, "in")
             name = LocatedText(names[index], child.span) if names[index] else None
             place = Place(level, slots[index], name, child.span)
+            env.names.current = names[index]
             bound = self.node(child, env, above, place)
             bounds[index] = bound
             if name:
