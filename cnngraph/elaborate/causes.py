@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 from cnngraph.diagnostics import Cause
 from cnngraph.elaborate.values import Argument, Reads
@@ -18,6 +18,9 @@ LONGEST_CHAIN = 12  # nodes that are examined upstream of an input
 MOST_SUSPECTS = 40  # tensors upstream of a rejected op, whose nodes may hold the fix
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 SIZE_PARAMETERS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale_factor", "size")
+
+
+Aspect: TypeAlias = Callable[[TensorType], Hashable]  # channels_of or sizes_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Trace:
 
     def odd_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
         """The inputs, with those that differ from most others first."""
-        aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
+        aspect: Aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         counts = Counter(aspect(self.type_of(ref)) for ref in refs)
         return tuple(sorted(refs, key=lambda ref: counts[aspect(self.type_of(ref))]))
 
@@ -111,7 +114,7 @@ class Trace:
         steps.append(f"{map_of(self.type_of(ref))} {'in' if ref.node < 0 else self.nodes[ref.node].path}")
         return (f"the map shrinks: {' → '.join(reversed(steps))}",) if len(steps) > 2 else ()
 
-    def cause(self, ref: Ref, aspect: Callable[[TensorType], Any]) -> str | None:
+    def cause(self, ref: Ref, aspect: Aspect) -> str | None:
         """The nearest upstream node that changed an aspect of a tensor, with the parameters that did."""
         for index in self.chain(ref, through_forks=True):
             node = self.nodes[index]
@@ -120,7 +123,7 @@ class Trace:
                 return f"`{node.op}`{self.aspect_parameters(index, aspect)} at {node.span}"
         return None
 
-    def aspect_parameters(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
+    def aspect_parameters(self, index: int, aspect: Aspect) -> str:
         """The parameters of a node that determine the aspect."""
         arguments = self.arguments[index]
         names = ("out",) if aspect is channels_of else SIZE_PARAMETERS
@@ -167,12 +170,12 @@ def origins(
         )
 
 
-def channels_of(type_: TensorType) -> Any:
+def channels_of(type_: TensorType) -> int:
     """The aspect of tensors that E202 compares."""
     return type_.channels
 
 
-def sizes_of(type_: TensorType) -> Any:
+def sizes_of(type_: TensorType) -> tuple[int | None, int | None]:
     """The aspect of tensors that E203 compares."""
     return (type_.height, type_.width)
 

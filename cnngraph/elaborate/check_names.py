@@ -20,7 +20,7 @@ from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
-OVERLAY_WORDS = ("op", "when", "else", "expect")
+OVERLAY_KEYS = ("op", "when", "else", "expect")
 MAX_NESTING = 60  # of blocks that wrap another block
 MAX_MEANT = 10  # unknown parameters that are compared with missing ones
 
@@ -225,7 +225,7 @@ class _Checker:
             overlays = (*child.repeat.first, *child.repeat.last)
             if any(overlay.key == "op" for overlay in overlays):
                 return
-            entries += [overlay for overlay in overlays if overlay.key not in OVERLAY_WORDS]
+            entries += [overlay for overlay in overlays if overlay.key not in OVERLAY_KEYS]
         owner = f"the block `{op}`" if self.library.find(op.text) else f"`{op}`"
         for entry in entries:
             if entry.key not in known:

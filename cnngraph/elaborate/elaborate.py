@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
@@ -166,7 +165,7 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     return bounds
 
 
-def _input_help(value: Any) -> str:
+def _input_help(value: object) -> str:
     """Help that shows how to write the intended input."""
     sizes = value
     if isinstance(value, str):
@@ -188,7 +187,7 @@ def _input_help(value: Any) -> str:
     return "write for example `input: [3, 224, 224]` (channels, height, width)"
 
 
-def _input_type(value: Any, span: Span) -> TensorType:
+def _input_type(value: object, span: Span) -> TensorType:
     """The network's input: [channels, height, width] or [features]."""
     if not isinstance(value, list) or len(value) not in (1, 3):
         message = f"`input` must be [channels, height, width] or [features], got `{show_value(value)}`"

@@ -13,7 +13,14 @@ from cnngraph.elaborate.values import Argument, Bound, Reach, Reads, Row, Tensor
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
-from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, count_steps
+from cnngraph.language.expressions.values import (
+    MAX_ELEMENTS,
+    SHAPE_ATTRIBUTES,
+    Fault,
+    ShapeValue,
+    check_size,
+    count_steps,
+)
 from cnngraph.language.model import Library, LocatedText
 from cnngraph.tensor_type import TensorType
 
@@ -180,7 +187,7 @@ class Env:
         """`$block.conv.channels`: the shape of a node reached by a path."""
         used = 0
         for part in reference.trail:
-            if part not in bound.names or (part in SHAPE_WORDS and used + 1 == len(reference.trail)):
+            if part not in bound.names or (part in SHAPE_ATTRIBUTES and used + 1 == len(reference.trail)):
                 break
             inner = bound.names[part]
             if part.isdecimal() and self.is_other_tensor(bound, int(part), inner, reference.trail[used + 1 :]):
@@ -218,4 +225,4 @@ def _check_size(made: list[Any] | Row, span: Span) -> None:
 def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
     """Whether the rest of a reference is a valid member of the tensor that its path leads to."""
     rest = reference.trail[used:]
-    return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))
+    return not rest or rest[0] in SHAPE_ATTRIBUTES or (rest[0].isdecimal() and isinstance(shape.type, tuple))

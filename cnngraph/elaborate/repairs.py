@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from cnngraph.elaborate.causes import (
     CHANNELS_DIFFER,
     SIZES_DIFFER,
     WINDOW_TOO_LARGE,
+    Aspect,
     Trace,
     channels_of,
     in_rows,
@@ -81,7 +82,7 @@ class Repairs:
 
     def disagreement(self, code: str, op: Op, reads: Reads, span: Span) -> tuple[tuple[str, ...], Found]:
         """Notes on the inputs that agree, on each odd one with its cause, and a repair if a small change suffices."""
-        aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
+        aspect: Aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         named = list(self.trace.named(reads))
         counts = Counter(aspect(self.trace.type_of(ref)) for _, ref in named)
         usual = counts.most_common(1)[0][0]
@@ -187,9 +188,7 @@ class Repairs:
                 return ProjectionRepair(span, name, conv)
         return None
 
-    def other_parameters(
-        self, op: Op, named: list[tuple[str, Ref]], target: Any, aspect: Callable[[TensorType], Any]
-    ) -> Repair | None:
+    def other_parameters(self, op: Op, named: list[tuple[str, Ref]], target: object, aspect: Aspect) -> Repair | None:
         """A change of one node that gives the odd input the target shape, found by trying."""
         odd = [ref for _, ref in named if aspect(self.trace.type_of(ref)) != target]
         if len(odd) != 1 or odd[0].node < 0:
@@ -241,7 +240,7 @@ def _missing_sides(node: Node, before: TensorType) -> tuple[int, ...] | None:
     return same_sides(before.sizes[1:], op.kernel, (1, 1), dilation)
 
 
-def _changes(op: Op, target: Any, aspect: Callable[[TensorType], Any]) -> Iterator[dict[str, Any]]:
+def _changes(op: Op, target: object, aspect: Aspect) -> Iterator[dict[str, Any]]:
     """Parameters of an op that authors often forget, likeliest first."""
     fields = fields_of(type(op))
     if aspect is channels_of:
@@ -283,5 +282,5 @@ def _single(result: TensorType | tuple[TensorType, ...]) -> TensorType:
     return result
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return show_value(value[0]) if isinstance(value, tuple) and len(set(value)) == 1 else show_value(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
@@ -41,9 +40,8 @@ class Walker:
     file_params: dict[str, Argument]
     orders: Orders = field(init=False)
     unused: set[int] = field(default_factory=set)
-    passed_over: dict[int, str] = field(
-        default_factory=dict
-    )  # nodes that only an absent node would read, and the note that says so
+    # nodes that only an absent node would read, each with a note about that node
+    passed_over: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.orders = Orders(self.reads_nothing)
@@ -55,7 +53,7 @@ class Walker:
         count = len(scope.children)
         bounds: list[Bound | None] = [None] * count
         slots: list[Slot] = [[] for _ in range(count)]
-        slot.append(slots)
+        slot.append([*slots])
         names = self.child_names(scope, env, bounds)
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
@@ -143,12 +141,10 @@ class Walker:
             if bound is None:
                 if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
-                message = (
-                    f"{place_name(child)} must name its input: there are several, {in_backticks(env.inputs, ' and ')}"
-                )
-                raise ProblemError(
-                    "E321", message, child.span, help=f"add `from`, for example `from: {next(iter(env.inputs))}`"
-                )
+                several = in_backticks(env.inputs, " and ")
+                message = f"node `{child.name}` must name its input: there are several, {several}"
+                help = f"add `from`, for example `from: {next(iter(env.inputs))}`"
+                raise ProblemError("E321", message, child.span, help=help)
             if bound.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
@@ -365,11 +361,6 @@ def _own_name(name: str, span: Span, env: Env) -> str:
     return name
 
 
-def place_name(child: NodeSpec) -> str:
-    """A node's name in a message."""
-    return f"node `{child.name}`"
-
-
 def _number(bound: Bound, place: Place) -> str:
     """The number of a node in a list, even if it has an error."""
     path = bound.path or (place.path or place.skip() if bound.value is None else "")
@@ -377,7 +368,7 @@ def _number(bound: Bound, place: Place) -> str:
     return path[len(prefix) + 1 if prefix else 0 :]
 
 
-def _op_name(value: Any, span: Span) -> LocatedText:
+def _op_name(value: object, span: Span) -> LocatedText:
     if not isinstance(value, str):
         raise ProblemError("E205", f"`op` must be the name of an op or block, got `{show_value(value)}`", span)
     return LocatedText(value, span)

@@ -14,7 +14,7 @@ from cnngraph.document import Entry, Listing, Table, core_scalar
 from cnngraph.fields import fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.values import from_params, usual
-from cnngraph.fixes.written import Written, WrittenNode, is_word
+from cnngraph.fixes.written import Written, WrittenNode, is_node_key
 from cnngraph.ops.registry import builtin_ops
 
 SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
@@ -219,7 +219,7 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
     """Other numbers for the parameters of a block."""
     for entry in node.entries:
         raw = written.slice(entry.value.span)
-        if is_word(entry.key) or not raw.isdecimal():
+        if is_node_key(entry.key) or not raw.isdecimal():
             continue
         siblings = usual(written, node.op, entry.key, raw)[:3]
         for rank, text in enumerate(dict.fromkeys([*siblings, *map(str, _near(int(raw), entry.key))])):

@@ -8,7 +8,7 @@ from cnngraph.diagnostics import Diagnostic, Edit, Question
 from cnngraph.document import Scalar
 from cnngraph.fields import fields_of
 from cnngraph.fixes.candidate import Candidate
-from cnngraph.fixes.written import Written, WrittenNode, is_word
+from cnngraph.fixes.written import Written, WrittenNode, is_node_key
 from cnngraph.ops.registry import builtin_ops
 
 
@@ -18,12 +18,12 @@ def other_ops(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     node = written.around(error.span)
     if node is None:
         return
-    keys = {entry.key for entry in node.entries if not is_word(entry.key)}
+    keys = {entry.key for entry in node.entries if not is_node_key(entry.key)}
     block = written.blocks.get(node.op)
     body = next((other for other in written.nodes if block and other.entry is block.entry), None)
     yield from _fitting(written, node, keys)
     if body is not None:
-        yield from _fitting(written, body, keys | {entry.key for entry in body.entries if not is_word(entry.key)})
+        yield from _fitting(written, body, keys | {entry.key for entry in body.entries if not is_node_key(entry.key)})
 
 
 def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Candidate]:

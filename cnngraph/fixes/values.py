@@ -12,7 +12,7 @@ from cnngraph.document import Entry, Table, core_scalar
 from cnngraph.fields import Bool, Kind, fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.vocabulary import choices_of
-from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_word
+from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_node_key
 from cnngraph.language.keys import CARRIES
 from cnngraph.ops.registry import builtin_ops
 
@@ -76,7 +76,7 @@ def _given(node: WrittenNode) -> Iterator[Entry]:
     for entry in node.entries:
         if entry.key in ("first", "last") and isinstance(entry.value, Table):
             yield from entry.value
-        elif not is_word(entry.key) or entry.key == "repeat":
+        elif not is_node_key(entry.key) or entry.key == "repeat":
             yield entry
 
 

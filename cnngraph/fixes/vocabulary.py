@@ -9,7 +9,7 @@ from functools import cache
 from cnngraph.fields import Choice, Either, Kind, Optional, fields_of
 from cnngraph.fixes.written import Written
 from cnngraph.language.expressions.functions import FUNCTIONS
-from cnngraph.language.expressions.values import SHAPE_WORDS
+from cnngraph.language.expressions.values import SHAPE_ATTRIBUTES
 from cnngraph.language.keys import BLOCK_KEYS, FILE_KEYS
 from cnngraph.ops.registry import builtin_ops
 
@@ -47,7 +47,7 @@ def language() -> tuple[tuple[str, ...], ...]:
     kinds = [field.kind for op in builtin_ops().values() for field in fields_of(op).values()]
     choices = [option for kind in kinds for option in choices_of(kind)]
     keys = [*BLOCK_KEYS, *FILE_KEYS, *(name for op in builtin_ops().values() for name in fields_of(op))]
-    others = [*choices, *SHAPE_WORDS, *FUNCTIONS, "true", "false", "null", "and", "or", "not", "if", "else", "in"]
+    others = [*choices, *SHAPE_ATTRIBUTES, *FUNCTIONS, "true", "false", "null", "and", "or", "not", "if", "else", "in"]
     groups = (list(builtin_ops()), keys, [*others, "from", "item", "last", "concat", "none"])
     return tuple(tuple(dict.fromkeys(group)) for group in groups)
 

@@ -293,6 +293,6 @@ def _scalars(value: Value) -> Iterator[Scalar]:
         yield from _scalars(item)
 
 
-def is_word(key: str) -> bool:
+def is_node_key(key: str) -> bool:
     """Whether a key of a node is one of the language, not a parameter of its op."""
     return key in NODE_KEYS

@@ -13,11 +13,10 @@ from functools import lru_cache
 from cnngraph.frozen import Frozen
 from cnngraph.language.expressions.parser import check_length, read
 from cnngraph.language.expressions.tree import ExpressionError, Lookup, Name, Node, Reference, shape_error
-from cnngraph.language.expressions.values import SHAPE_WORDS, ShapeValue, Value, shown
+from cnngraph.language.expressions.values import ShapeValue, Value, shown
 from cnngraph.language.names import MAX_PATH
 
 __all__ = [
-    "SHAPE_WORDS",
     "Expression",
     "ExpressionError",
     "Lookup",
