@@ -269,7 +269,7 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
     if symbol not in ("==", "!="):
         raise Fault("E403", f"`{symbol}` compares numbers, got `{shown(left)}` and `{shown(right)}`")
     if left is not None and right is not None and kind(left) != kind(right):
-        help = next((advice for advice in map(number_help, (left, right)) if advice and "quotes" in advice), None)
+        help = next((number_help(value) for value in (left, right) if isinstance(value, str)), None)
         what = f"`{shown(left)}` with `{shown(right)}`: {kind(left)} and {kind(right)}"
         raise Fault("E403", f"cannot compare {what}", help)
     return _same(left, right) == (symbol == "==")

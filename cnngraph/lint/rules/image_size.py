@@ -12,8 +12,8 @@ from cnngraph.lint.misfit import Misfit
 class ImageSize(Misfit):
     """The network's input has another size, or other channels, than the images of the spec's own recipe.
 
-    `data.resize`, `augment.crop` or another `input` makes them fit. Ignore it where the recipe is given by --recipe
-    when the network is trained.
+    `data.resize`, `augment.crop` or another `input` makes them fit. Ignore it if the network is always trained with
+    another recipe, given by --recipe.
     """
 
     code: ClassVar[str] = "W610"

@@ -15,11 +15,11 @@ from cnngraph.lint.rule import Rule
 
 @dataclass(frozen=True)
 class SingleMerge(Rule):
-    """`add`, `concat`, `mul` or `maximum` of a single tensor, which gives that tensor.
+    """`add`, `concat`, `mul` or `maximum` of a single tensor, which returns that tensor.
 
-    The other inputs have been forgotten: without `from`, a node reads only the node above. A node that names several
-    inputs in `from` is fine even if all but one are absent, and so is a node of a block that merges several tensors
-    in some other use or iteration. Ignore it for a block whose users always pass a list of tensors.
+    Usually `from` is missing: without it, a node reads only the node above. A node that names several inputs in `from`
+    is fine even if all but one are absent, and so is a node of a block that merges several tensors in another use or
+    iteration. Ignore it for a block whose users always pass a list of tensors.
     """
 
     code: ClassVar[str] = "W401"
@@ -66,7 +66,7 @@ class SingleMerge(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each place where a merge is written, if it reads a single tensor in every use."""
+        """Report each merge in the text that reads a single tensor in every use."""
         for span, nodes in network.uses.items():
             written = network.written.get(span)
             if written is None or written.op is None or written.op.text not in self.ops:

@@ -12,8 +12,8 @@ from cnngraph.lint.misfit import Misfit
 class UnmatchedPattern(Misfit):
     """A `match` of `optimizer.groups` or a path of `checkpoint` in the spec's own recipe matches nothing.
 
-    Such a group has no parameters, and such a path no block, which is usually a misspelt name. Ignore it where a
-    variant of the network has what is matched.
+    Such a group has no parameters, and such a path no block; usually a name is misspelt. Ignore it if a variant of
+    the network has what is matched.
     """
 
     code: ClassVar[str] = "W614"

@@ -15,10 +15,10 @@ from cnngraph.lint.selection import known_codes, where_reported
 
 @dataclass(frozen=True)
 class UnusedIgnore(Rule):
-    """An entry of `ignore` that is about no warning: what it explained was fixed, or its code is misspelled.
+    """An entry of `ignore` that suppresses no warning: the cause was fixed, or its code is misspelled.
 
     It would hide the next warning with this code, and its reason misleads readers. Only entries in the spec's own
-    file are reported, and none where `--set` or `--input` changes the network. Remove the entry.
+    file are reported, and none if `--set` or `--input` changes the network. Remove the entry.
     """
 
     code: ClassVar[str] = "W400"
@@ -61,7 +61,7 @@ class UnusedIgnore(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each entry that was not used."""
+        """Report each entry that was not used."""
         for entry in network.unused_ignores:
             code = entry.code.text
             edit = remove_key(network.text, "ignore", entry.code.span)

@@ -19,11 +19,11 @@ from cnngraph.nearest import near_words
 
 @dataclass(frozen=True)
 class UnusedParam(Rule):
-    """A param of the file or of a block that no expression uses, or one that `--set` gives a value in vain.
+    """A param of the file or of a block that no expression uses, or that `--set` changes without effect.
 
-    Changing it silently changes nothing. Often its name is misspelled where it is used, or the `$` is missing there.
-    A param counts as used where a file beside this one that extends it uses it. Ignore it for a param that is kept
-    for compatibility with commands that still set it.
+    Often its name is misspelled where it is used, or the `$` is missing there. A param also counts as used if a file
+    in the same folder that extends this one uses it. Ignore it for a param that is kept for commands that still set
+    it.
     """
 
     code: ClassVar[str] = "W320"
@@ -61,7 +61,7 @@ class UnusedParam(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each param of the spec's own file, and each value from outside."""
+        """Report each unused param of the spec's own file, and each value of `--set` or a variant for one."""
         misspelt = {warning.span for warning in network.reported if warning.code == "W318"}
         found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelt]
         elsewhere = used_by_variants(Path(network.spec.source.name).stem, network.folder) if found else set()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cnngraph.graph.graph import Graph
-from cnngraph.lint.patterns import fits_parameter
+from cnngraph.lint.patterns import matches_parameter
 from cnngraph.recipe.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 
 FUSED = True  # one kernel for a whole step, on the CPU and on CUDA
@@ -44,7 +44,7 @@ def parameter_groups(wanted: Optimizer, model: nn.Module) -> Groups:
             fitting = [
                 number
                 for number, group in enumerate(wanted.groups, 1)
-                if any(fits_parameter(match, name, kinds) for match in group.matches)
+                if any(matches_parameter(match, name, kinds) for match in group.matches)
             ]
             members[max(fitting, default=0)].append(parameter)
     found: Groups = [{"params": members[0], "lr": wanted.lr, "initial_lr": wanted.lr}]
