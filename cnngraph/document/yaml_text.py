@@ -101,11 +101,8 @@ class _Reader:
 
     def scalar(self, event: yaml.ScalarEvent, key: str) -> Scalar:
         """A scalar; typos in it are reported and corrected."""
-        plain, text, span = (
-            not event.style,
-            event.value,
-            self.span(event),
-        )  # None or an empty string, depending on the loader
+        plain = not event.style  # None or an empty string, depending on the loader
+        text, span = event.value, self.span(event)
         if plain and key not in FREE_TEXT and (slip := text_slip(text)):
             self.slipped(slip, span)
             if not slip.meant:

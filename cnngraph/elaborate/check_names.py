@@ -134,9 +134,8 @@ class _Checker:
         names = Names(self.library.params.keys(), inputs, own, later=later)
         for param in block.params:
             if param.default is not None:
-                self.value(
-                    param.default, replace(names), name
-                )  # a copy, since `Names` caches the names that are known so far
+                # a copy of `names`, which caches the names that are known so far
+                self.value(param.default, replace(names), name)
             own.add(param.name.text)
             later.discard(param.name.text)
         self.node(block.body, names, outer=True)

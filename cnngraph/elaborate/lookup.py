@@ -199,9 +199,8 @@ class Env:
     def is_other_tensor(self, bound: Bound, number: int, inner: Bound, rest: tuple[str, ...]) -> bool:
         """Whether a number is ambiguous: a node inside, and a tensor with another shape in the node's list."""
         value = bound.value
-        goes_on = rest and (
-            rest[0] in inner.names or rest[0].isdecimal()
-        )  # inside the node, where a tensor has nothing
+        # the path continues inside the node, where a tensor has nothing
+        goes_on = rest and (rest[0] in inner.names or rest[0].isdecimal())
         if value is None or not value.is_list or number >= len(value.refs) or goes_on:
             return False
         return self.shape(inner.tensors()).type != self.type_of(value.refs[number])

@@ -245,7 +245,9 @@ def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
     """A `flatten` or a pooling inserted before a node that reads vectors."""
     for node in nodes:
         ops = ("flatten", "global_avg_pool")
-        for rank, op in enumerate(ops[::-1] if written.words["batch_norm"] or written.words["import"] else ops):
+        for rank, op in enumerate(
+            ops[::-1] if written.name_counts["batch_norm"] or written.name_counts["import"] else ops
+        ):
             edit = insert_before(written, node, op, op)
             if edit and node.op in ("linear", "batch_norm", "softmax", "relu", "dropout") and not node.get("from"):
                 yield Candidate(1.0 + 0.3 * rank, f"insert `{op}` before the `{node.op}` at {node.start}", (edit,))

@@ -1,4 +1,4 @@
-"""Misspelt names: replaces the word at an error by a known one, or renames the definition."""
+"""Misspelt names: replaces the name at an error by a known one, or renames the definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_TOKENS = 8  # of an error's place
 
 
 def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
-    """Replace each word at an error by a similar known one."""
+    """Replace each name at an error by a similar known one."""
     assert error.span is not None
     text = written.slice(error.span)
     if error.code == "E313" and "." in text and (op := called(text)):
@@ -28,9 +28,9 @@ def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         column = error.span.column + match.start()
         span = written.place(error.span.line, column, column + len(token))
         elsewhere = error.code == "E301" and any(node.name == token for node in written.nodes)
-        for cost, word in known_words(written, token):
+        for cost, name in known_names(written, token):
             cost += 0.7 if elsewhere else 0.0  # it is a valid name elsewhere
-            yield Candidate(cost, Suggestion(_as_written(text, match, word)), (Edit(span, word),))
+            yield Candidate(cost, Suggestion(_as_written(text, match, name)), (Edit(span, name),))
         yield from _definitions(written, token, span, error.code)
 
 
@@ -39,11 +39,11 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     node = written.around(error.span) if error.span else None
     for entry in node.entries if node is not None else ():
         known = BLOCK_KEYS if node is not None and node.op in written.blocks else (*BLOCK_KEYS, *language()[1])
-        if entry.key not in known and written.words[entry.key] == 1:
-            other = [word for word in ELSEWHERE.get(entry.key.lower(), ()) if word in BLOCK_KEYS]
-            for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
-                title = Question(f"`{word}`, not `{entry.key}` at {entry.key_span}")
-                yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
+        if entry.key not in known and written.name_counts[entry.key] == 1:
+            other = [key for key in ELSEWHERE.get(entry.key.lower(), ()) if key in BLOCK_KEYS]
+            for rank, key in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
+                title = Question(f"`{key}`, not `{entry.key}` at {entry.key_span}")
+                yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, key),))
 
 
 def needless(written: Written, error: Diagnostic) -> Iterator[Candidate]:
@@ -54,21 +54,21 @@ def needless(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             yield Candidate(0.9, f"remove `{entry.key}` at {entry.key_span}", (edit,))
 
 
-def _as_written(text: str, match: re.Match[str], word: str) -> str:
-    """The word with the `$` in front of it, if any."""
-    return f"${word}" if text[: match.start()].endswith("$") else word
+def _as_written(text: str, match: re.Match[str], name: str) -> str:
+    """The name with the `$` in front of it, if any."""
+    return f"${name}" if text[: match.start()].endswith("$") else name
 
 
-def known_words(written: Written, token: str) -> Iterator[tuple[float, str]]:
-    """The names that a word may be a misspelling of, with costs."""
+def known_names(written: Written, token: str) -> Iterator[tuple[float, str]]:
+    """The known names that a name may be a misspelling of, with costs."""
     op = called(token)
-    for rank, word in enumerate((*ELSEWHERE.get(token.lower(), ()), *([op] if op and op != token else ()))):
-        yield 1.0 + 0.01 * rank, word
-    own = [item for item, times in written.words.items() if item != token and (times > 1 or len(item) > 1)]
-    rare = written.words[token] == 1
+    for rank, name in enumerate((*ELSEWHERE.get(token.lower(), ()), *([op] if op and op != token else ()))):
+        yield 1.0 + 0.01 * rank, name
+    own = [item for item, times in written.name_counts.items() if item != token and (times > 1 or len(item) > 1)]
+    rare = written.name_counts[token] == 1
     for group in (*language(), own):
-        for rank, word in enumerate(near_words(token, [known for known in group if known != token])[:4]):
-            yield (1.0 if rare else 1.3) + 0.2 * rank + (0.1 if group is own else 0.0), word
+        for rank, name in enumerate(near_words(token, [known for known in group if known != token])[:4]):
+            yield (1.0 if rare else 1.3) + 0.2 * rank + (0.1 if group is own else 0.0), name
 
 
 def _defined(written: Written, span: Span, code: str) -> tuple[dict[str, Span], dict[str, Span]]:
@@ -94,9 +94,9 @@ def _definitions(written: Written, token: str, span: Span, code: str) -> Iterato
     places = {**nodes, **others}
     places.pop(token, None)
     for rank, name in enumerate(near_words(token, places)[:3]):
-        if token in nodes and (name in nodes or written.words[name] > 1):
+        if token in nodes and (name in nodes or written.name_counts[name] > 1):
             continue  # a node has this name, but perhaps a param was meant to have it
-        asked, defined = written.words[token], written.words[name]
+        asked, defined = written.name_counts[token], written.name_counts[name]
         cost = 0.5 if asked > 1 and defined == 1 else 1.05 if asked >= defined else 1.6
         if asked == defined == 1:
             cost = 0.9 if plausibility(written, token) > plausibility(written, name) else 1.5
@@ -113,8 +113,7 @@ def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     line = written.lines[error.span.line - 1]
     for match in re.finditer(rf"(?<![\w.]){re.escape(key)}: (\[[^\]]*\]|[^,{{}}\[\]]+)", line):
         start, end = match.start(), match.end()
-        whole = line[end:].startswith(", ") or line[:start].endswith(", ")
-        if whole:
+        if line[end:].startswith(", ") or line[:start].endswith(", "):
             first = (start, end + 2) if line[end:].startswith(", ") else (start - 2, end)
             cost = 1.0 + (0.1 if start + 1 == error.span.column else 0.0) + (0.3 if "$" in match[1] else 0.0)
             edit = Edit(written.place(error.span.line, first[0] + 1, first[1] + 1), "")

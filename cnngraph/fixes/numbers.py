@@ -19,13 +19,8 @@ from cnngraph.ops.registry import builtin_ops
 
 SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
 CHANNELS = ("out", "groups", "chunks", "shape", "channels", "sizes", "factor", "width", "num_groups", "bias")
-PASSED_ON = (
-    "stride",
-    "padding",
-    "kernel",
-    "groups",
-    "out",
-)  # parameters that an imported block probably has, which this text does not show
+# parameters that a block of another file, which is not shown by this text, probably has
+PASSED_ON = ("stride", "padding", "kernel", "groups", "out")
 DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # parameters that are often forgotten
 LARGEST = 12  # kernel or padding that is tried
 NUMBER = "number"  # guesses that are compared with each other
@@ -35,9 +30,8 @@ FAR = 0.05  # the cost of each node between a change and the error
 def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Changes of single parameters of the nodes upstream of an error, nearest first."""
     seen: set[tuple[object, ...]] = set()
-    is_value = error.code == "E205" and bool(
-        error.causes and error.causes[0].key
-    )  # a single value, not a relation of several
+    # whether a single value is wrong, rather than a relation of several
+    is_value = error.code == "E205" and bool(error.causes and error.causes[0].key)
     if is_value and not _is_computed(error):
         return
     distance = -1
@@ -239,9 +233,8 @@ def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Cand
         return
     wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
     new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
-    alone = len(wrong) == 1 and (
-        wrong != [0] or len(wanted) == 1
-    )  # only one of height and width differs: `expect` is probably wrong
+    # only one of height and width differs: `expect` is probably wrong
+    alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
     yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"`expect: {text}`"), edits)

@@ -36,11 +36,11 @@ def _fitting(written: Written, node: WrittenNode, keys: set[str]) -> Iterator[Ca
         fields = fields_of(other)
         lacks = [field for field in fields.values() if field.required and field.name not in keys]
         if name != node.op and keys <= set(fields) and (len(keys) > 1 or _akin(name, node.op)):
-            used = written.words[name]
+            used = written.name_counts[name]
             cost = 1.3 + 0.01 * rank + 0.5 * len(lacks) - 0.1 * min(used, 3)
             yield Candidate(cost, Question(f"the op `{name}` at {node.start}"), (Edit(span, name),))
 
 
 def _akin(name: str, other: str) -> bool:
-    """Whether two ops have a word of their names in common: one common parameter is too little evidence."""
+    """Whether the names of two ops have a part in common; a common parameter alone is too little evidence."""
     return bool(set(name.split("_")) & set(other.split("_")))

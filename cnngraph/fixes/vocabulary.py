@@ -79,7 +79,7 @@ def _letter_pairs() -> frozenset[str]:
 def plausibility(written: Written, name: str) -> float:
     """How plausible a name is, from 0 to 1: known words count fully, others by their share of common letter pairs."""
     parts = [part for part in re.split(r"[_\d]+", name.lower()) if part]
-    elsewhere = {part for word in written.words if word != name for part in re.split(r"[_\d]+", word.lower())}
+    elsewhere = {part for word in written.name_counts if word != name for part in re.split(r"[_\d]+", word.lower())}
     scores = []
     for part in parts:
         pairs = [part[at : at + 2] for at in range(len(part) - 1)]

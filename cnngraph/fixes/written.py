@@ -192,8 +192,8 @@ class Written:
         yield from _all_entries(self.document)
 
     @cached_property
-    def words(self) -> Counter[str]:
-        """How often each word occurs in the text, without comments."""
+    def name_counts(self) -> Counter[str]:
+        """How often each name occurs in the text, without comments."""
         return Counter(TOKEN.findall(COMMENT.sub("", self.text)))
 
     @cached_property

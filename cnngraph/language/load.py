@@ -76,7 +76,8 @@ def load_spec(
     return spec, loader.diagnostics
 
 
-HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # of a duplicate section only one is known
+# sections whose names are needed to check the rest: if one is duplicate, only half of its names are known
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
 
 
 @dataclass(slots=True)
@@ -114,9 +115,8 @@ class _Loader:
         for key, attribute in _REPLACED_WHOLE.items():
             if key in file.keys and not (key == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
-        if (
-            "outputs" in file.keys and "training_only" not in file.keys
-        ):  # keep those of the base whose outputs still exist
+        if "outputs" in file.keys and "training_only" not in file.keys:
+            # keep those of the base whose outputs still exist
             kept = {name.text for name, _ in file.outputs}
             changes["training_only"] = tuple(name for name in spec.training_only if name.text in kept)
         if "train" in file.keys:

@@ -184,9 +184,8 @@ class _Parser:
         for entry in entries:
             self.param_name(entry.key, entry.key_span)
             default = None if is_null(entry.value) else entry.value
-            params.append(
-                ParamSpec(LocatedText(entry.key, entry.key_span), default)
-            )  # keep one with an invalid name: its uses are valid
+            # a param with an invalid name is kept, so that its uses are valid
+            params.append(ParamSpec(LocatedText(entry.key, entry.key_span), default))
         return tuple(params)
 
     def param_name(self, name: str, span: Span) -> None:
@@ -206,7 +205,7 @@ class _Parser:
                 self.read.error(
                     "E108", message, entry.key_span, f"rename it, for example to `{better_name(entry.key)}`"
                 )
-        return tuple(self.block(entry) for entry in entries)  # keep one with an invalid name: its uses are valid
+        return tuple(self.block(entry) for entry in entries)  # also with an invalid name, so that its uses are valid
 
     def entries(self, value: Value, what: str) -> tuple[Entry, ...] | None:
         """The entries of a mapping. A list of mappings is an error, and is read as one mapping."""
