@@ -52,9 +52,8 @@ class Maker:
         self.nodes: list[Node] = []
         self.arguments: dict[int, Mapping[str, Argument]] = {}
         self.implicit: set[int] = set()
-        self.sharing: tuple[str, str] | None = (
-            None  # while a shared module is elaborated: its own path, and the path of the node that shares it
-        )
+        # while a shared module is elaborated: its own path, and the path of the node that shares it
+        self.sharing: tuple[str, str] | None = None
         self.trace = Trace(self.nodes, self.arguments, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
         self._paths: set[str] = set()

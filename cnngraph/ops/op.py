@@ -96,9 +96,7 @@ class Op(Frozen, ABC):
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer accepts inplace=True; the backend decides where that is safe
     output_is_free: ClassVar[bool] = False  # the output is not needed for the backward pass and is not a view
-    mixes_sizes: ClassVar[bool] = (
-        False  # the output's channels, or the number of outputs, may depend on height and width
-    )
+    mixes_sizes: ClassVar[bool] = False  # the channels or the number of outputs may depend on height and width
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @classmethod
