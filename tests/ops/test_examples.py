@@ -120,11 +120,13 @@ def test_channels_follow_from_height_and_width_only_where_the_op_says_so(cls: ty
         type_.with_sizes(**{name: 2 * size for name in (HEIGHT, WIDTH) if (size := type_.size(name))})
         for type_ in types
     )
+    small = infer_types(op, types)
     try:
-        results = [infer_types(op, each) for each in (types, larger)]
+        large = infer_types(op, larger)
     except OpError:
-        return
+        pytest.skip("the op refuses the larger map")
     first, second = (
-        [type_.size(CHANNELS) for type_ in (each if isinstance(each, tuple) else (each,))] for each in results
+        [type_.size(CHANNELS) for type_ in (result if isinstance(result, tuple) else (result,))]
+        for result in (small, large)
     )
     assert cls.mixes_sizes or first == second
