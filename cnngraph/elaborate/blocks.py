@@ -36,8 +36,8 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
     if len(values) != len(names):
         values = tuple(Tensors((ref,)) for ref in reads.refs)
     if len(values) != len(names):
-        wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({in_backticks(names)})"
-        message = f"the block `{block.name}` expects {wanted}, got {len(values)}"
+        expected = "one input" if block.inputs is None else f"{len(names)} inputs ({in_backticks(names)})"
+        message = f"the block `{block.name}` expects {expected}, got {len(values)}"
         help = (
             "name the inputs in the block: `inputs: [x, skip]`"
             if block.inputs is None

@@ -44,11 +44,11 @@ class Trace:
         `channels` is the number that is needed, if known.
         """
         try:
-            wanted = channels if type(channels) is int else None
+            needed = channels if type(channels) is int else None
             own = tuple(origins(arguments or {}))
             if code == WINDOW_TOO_LARGE and sizes_of(self.type_of(refs[0])) == (1, 1):
                 own = tuple(replace(cause, values=("1",)) if cause.key == "kernel" else cause for cause in own)
-            return (*own, *self.suspects(self.odd_first(code, refs), wanted))
+            return (*own, *self.suspects(self.odd_first(code, refs), needed))
         except Exception:  # the error is right even if the search for causes fails
             return ()
 
@@ -61,8 +61,8 @@ class Trace:
     def suspects(self, refs: tuple[Ref, ...], channels: int | None) -> Iterator[Cause]:
         """The upstream nodes and their parameters, breadth first."""
         have = [self.type_of(ref).channels for ref in refs if self.type_of(ref).batched]
-        wanted = [channels] if channels is not None else have
-        changes = {want - count for want in wanted for count in have} - {0}
+        needed = [channels] if channels is not None else have
+        changes = {want - count for want in needed for count in have} - {0}
         seen, waiting = set(refs), list(refs)
         while waiting and len(seen) < MOST_SUSPECTS:
             ref = waiting.pop(0)
@@ -70,7 +70,7 @@ class Trace:
                 continue
             node = self.nodes[ref.node]
             yield Cause(node.span)
-            yield from origins(self.arguments[ref.node], wanted, changes)
+            yield from origins(self.arguments[ref.node], needed, changes)
             waiting += [read for read in dict.fromkeys(node.reads) if read not in seen]
             seen.update(node.reads)
 
@@ -158,13 +158,13 @@ class Trace:
 
 
 def origins(
-    arguments: Mapping[str, Argument], wanted: Iterable[int] = (), changes: Iterable[int] = ()
+    arguments: Mapping[str, Argument], needed: Iterable[int] = (), changes: Iterable[int] = ()
 ) -> Iterator[Cause]:
     """Where a node's parameters were first written; for `out`, with the values that would fit."""
     for key, argument in arguments.items():
         values: list[int] = []
         if key == "out" and type(argument.value) is int:
-            values = [*wanted, *(argument.value + change for change in sorted(changes, key=abs))]
+            values = [*needed, *(argument.value + change for change in sorted(changes, key=abs))]
         yield Cause(
             argument.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != argument.value))
         )

@@ -89,8 +89,8 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
     nothing: set[str] = set()
-    wanted: list[tuple[str, LocatedText | None]] = [(name.text, path) for name, path in spec.outputs]
-    for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
+    listed: list[tuple[str, LocatedText | None]] = [(name.text, path) for name, path in spec.outputs]
+    for name, path in listed or [(DEFAULT_OUTPUT, None)]:
         try:
             bound = find(env, path) if path else last
             if bound is None:
@@ -103,7 +103,7 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
             found.append(problem.diagnostic)
         except UnknownError:
             pass
-    if len(nothing) == len(wanted) > 0:
+    if len(nothing) == len(listed) > 0:
         message = "the network has no outputs: all of them are absent, and nothing replaces them"
         found.append(Diagnostic("E304", message, spec.outputs[0][1].span))
     return outputs, nothing

@@ -40,7 +40,7 @@ def shareable(path: LocatedText, owner: Bound, nodes: list[Node], unused: set[in
 def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, str] | None:
     """The first difference between the nodes created since `start` and the owner's: what differs, and a note."""
     mine, theirs = maker.nodes[start:], maker.nodes[owner.start : owner.stop]
-    whole = len(theirs) != 1 or theirs[0].path != owner.path
+    is_scope = len(theirs) != 1 or theirs[0].path != owner.path
     for a, b in zip(mine, theirs, strict=False):
         if a.path[len(path) :] != b.path[len(owner.path) :] or a.op != b.op:
             return (
@@ -52,12 +52,12 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
-                wanted, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
-                return "other weights", f"`{name}` would be {wanted}, but `{b.path}.{name}` is {found}"
+                expected, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
+                return "other weights", f"`{name}` would be {expected}, but `{b.path}.{name}` is {found}"
         here, there = ([maker.type_of(ref) for ref in node.reads] for node in (a, b))
-        if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
-            made, wanted = (_written(a.operation, types)[0] for types in (there, here))
-            return "another module", f"`{b.path}` is `{made}`, but would be `{wanted}`"
+        if not (fits_in_scope(a.operation, there, here) if is_scope else a.operation.fits(there, here)):
+            made, expected = (_written(a.operation, types)[0] for types in (there, here))
+            return "another module", f"`{b.path}` is `{made}`, but would be `{expected}`"
     if len(mine) != len(theirs):
         return "other operations", f"it would have {len(mine)} operations, but `{owner.path}` has {len(theirs)}"
     return None

@@ -96,9 +96,9 @@ def _definitions(written: Written, token: str, span: Span, code: str) -> Iterato
     for rank, name in enumerate(near_words(token, places)[:3]):
         if token in nodes and (name in nodes or written.name_counts[name] > 1):
             continue  # a node has this name, but perhaps a param was meant to have it
-        asked, defined = written.name_counts[token], written.name_counts[name]
-        cost = 0.5 if asked > 1 and defined == 1 else 1.05 if asked >= defined else 1.6
-        if asked == defined == 1:
+        uses, other_uses = written.name_counts[token], written.name_counts[name]
+        cost = 0.5 if uses > 1 and other_uses == 1 else 1.05 if uses >= other_uses else 1.6
+        if uses == other_uses == 1:
             cost = 0.9 if plausibility(written, token) > plausibility(written, name) else 1.5
         if code == "E301" and any(node.name == token for node in written.nodes):
             cost = 1.7  # it is the name of a node elsewhere
@@ -118,9 +118,9 @@ def repeated(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             cost = 1.0 + (0.1 if start + 1 == error.span.column else 0.0) + (0.3 if "$" in match[1] else 0.0)
             edit = Edit(written.place(error.span.line, first[0] + 1, first[1] + 1), "")
             yield Candidate(cost, f"remove `{match[0].strip()}`", (edit,))
-    asked = [path for node in written.nodes for path in (str(read.value).partition(".")[0] for read in node.reads)]
+    read = [path for node in written.nodes for path in (str(read.value).partition(".")[0] for read in node.reads)]
     names = {node.name for node in written.nodes} | {"in"}
-    for rank, name in enumerate(dict.fromkeys(path for path in asked if path not in names and TOKEN.fullmatch(path))):
+    for rank, name in enumerate(dict.fromkeys(path for path in read if path not in names and TOKEN.fullmatch(path))):
         yield Candidate(0.8 + 0.1 * rank, f"rename this `{key}` to `{name}`", (Edit(error.span, name),))
     stem = key.rstrip("0123456789")
     number = next(index for index in range(2, 10_000) if f"{stem}{index}" not in names)

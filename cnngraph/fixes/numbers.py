@@ -227,14 +227,14 @@ def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Cand
     """The inferred sizes instead of those that differ."""
     found = [size.strip() for size in cause.values[0].strip("[]").split(",")]
     items = entry.value.items if isinstance(entry.value, Listing) else ()
-    wanted = [written.slice(item.span) for item in items]
-    if len(wanted) != len(found):
+    expected = [written.slice(item.span) for item in items]
+    if len(expected) != len(found):
         yield Candidate(1.5, Question(f"`expect: {cause.values[0]}`"), (Edit(entry.value.span, cause.values[0]),))
         return
-    wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
-    new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
+    wrong = [at for at, (a, b) in enumerate(zip(expected, found, strict=True)) if a not in ("_", b)]
+    new = [b if at in wrong else a for at, (a, b) in enumerate(zip(expected, found, strict=True))]
     # only one of height and width differs: `expect` is probably wrong
-    alone = len(wrong) == 1 and (wrong != [0] or len(wanted) == 1)
+    alone = len(wrong) == 1 and (wrong != [0] or len(expected) == 1)
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
     yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"`expect: {text}`"), edits)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cnngraph.diagnostics import Edit, Source, Span
-from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
+from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, scalars_in
 from cnngraph.language.keys import NODE_KEYS
 
 TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -185,7 +185,7 @@ class Written:
 
     def scalars(self) -> Iterator[Scalar]:
         """All scalar values."""
-        yield from _scalars(self.document) if self.document else ()
+        yield from scalars_in(self.document) if self.document else ()
 
     def keys(self) -> Iterator[Entry]:
         """All entries."""
@@ -283,14 +283,6 @@ def _all_entries(value: Value | None) -> Iterator[Entry]:
     elif isinstance(value, Listing):
         for item in value.items:
             yield from _all_entries(item)
-
-
-def _scalars(value: Value) -> Iterator[Scalar]:
-    if isinstance(value, Scalar):
-        yield value
-        return
-    for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from _scalars(item)
 
 
 def is_node_key(key: str) -> bool:

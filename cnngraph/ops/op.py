@@ -198,11 +198,11 @@ def _check_number(op: Op, count: int) -> None:
     if count >= fewest and (most is None or count <= most):
         return
     if most == 0:
-        wanted, help = "no tensors", "write `from: []`, or remove `from`"
+        expected, help = "no tensors", "write `from: []`, or remove `from`"
     elif fewest == most:
         names = f" ({', '.join(op.input_names)})" if op.input_names else ""
-        wanted = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
+        expected = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
         help = "join them first, for example with `concat` or `add`" if count > fewest else LIST_ALL
     else:
-        wanted, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", LIST_ALL
-    raise OpError(f"`{op.name}` reads {wanted}, got {count}", code="E210", help=help)
+        expected, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", LIST_ALL
+    raise OpError(f"`{op.name}` reads {expected}, got {count}", code="E210", help=help)

@@ -307,8 +307,8 @@ def member(value: Value, name: str, what: str) -> Value:
             raise Fault("E503", f"the index `.{name[:12]}…` is too large")
         return index(value, int(name), what, f".{name}")
     help = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
-    wanted = "a tensor" if name in SHAPE_ATTRIBUTES else "a mapping"
-    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {wanted}: it has no `{name}`", help)
+    expected = "a tensor" if name in SHAPE_ATTRIBUTES else "a mapping"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {expected}: it has no `{name}`", help)
 
 
 def _size(shape: ShapeValue, attribute: str, what: str) -> int:
@@ -337,12 +337,12 @@ def _size(shape: ShapeValue, attribute: str, what: str) -> int:
     raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{attribute}`", help)
 
 
-def index(value: Value, position: Value, what: str, asked: str | None = None) -> Value:
+def index(value: Value, position: Value, what: str, index_text: str | None = None) -> Value:
     """`value[position]`: an element of a list, negative from its end, or the value of a mapping's key."""
     if isinstance(value, Mapping) and isinstance(position, str):
         return member(value, position, what)
     if isinstance(value, ShapeValue):
-        found = index(value.types, position, what, asked)
+        found = index(value.types, position, what, index_text)
         return ShapeValue(found, value.sources[position : position + 1 or None])
     if not isinstance(value, list | tuple):
         raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}: it cannot be indexed")
@@ -351,10 +351,10 @@ def index(value: Value, position: Value, what: str, asked: str | None = None) ->
         raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", help)
     if -len(value) <= bounded(position) < len(value):
         return value[position]
-    raise _out_of_range(len(value), position, what, asked or f"[{position}]")
+    raise _out_of_range(len(value), position, what, index_text or f"[{position}]")
 
 
-def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
+def _out_of_range(length: int, position: int, what: str, index_text: str) -> Fault:
     number = position + 1 if position >= 0 else -position
     ordinal = _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"element number {number}"
     which = f"the {ordinal}" if number <= len(_ORDINALS) else ordinal
@@ -363,7 +363,7 @@ def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
         which, end = "the last", ""
     has = {0: "is empty", 1: "has 1 element"}.get(length, f"has {length} elements")
     help = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
-    return Fault("E404", f"index out of range: `{what}` {has}, `{asked}` is {which}{end}", help)
+    return Fault("E404", f"index out of range: `{what}` {has}, `{index_text}` is {which}{end}", help)
 
 
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:
