@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnngraph.diagnostics import Guess
-from cnngraph.elaborate.check_names import not_meant, unknown_parameter
+from cnngraph.elaborate.check_names import unknown_parameter, without_misspelt
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.nodes import Maker
@@ -17,7 +17,7 @@ def check_params(block: BlockSpec, arguments: dict[str, Argument], child: NodeSp
     """Raise ProblemError for an unknown or a missing parameter of a block."""
     known = {param.name.text: None for param in block.params}
     missing = [param.name.text for param in block.params if param.default is None and param.name.text not in arguments]
-    missing = not_meant(missing, arguments, known)
+    missing = without_misspelt(missing, arguments, known)
     passes = block.body.op is not None and block.body.repeat is None
     for key, argument in arguments.items():
         if key not in known and not passes:

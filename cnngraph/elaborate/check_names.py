@@ -15,19 +15,19 @@ from cnngraph.language.keys import NODE_KEYS
 from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads, key_problem
 from cnngraph.nearest import nearest
-from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
+from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, equivalent_parameter
 from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
 OVERLAY_KEYS = ("op", "when", "else", "expect")
 MAX_NESTING = 60  # of blocks that wrap another block
-MAX_MEANT = 10  # unknown parameters that are compared with missing ones
+MAX_COMPARED = 10  # unknown parameters that are compared with missing ones
 
 
 def no_such_op(op: LocatedText, library: Library, registry: Registry) -> ProblemError:
     """The error for an unknown op or block."""
-    other = registry.called(op.text)
+    other = registry.equivalent_op(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
     help: str = near or Known("docs/ops.md lists the ops; add `import` to use a block of another file")
     if op.text in NODE_KEYS:
@@ -43,7 +43,7 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
             "E207", f"`{key}` cannot be set in a row, `first` or `last`", span, help="set it on the node"
         )
     takes = Known.listed("its parameters are", options) if options else f"{owner} has no parameters"
-    near = _meant(key, options)
+    near = _intended(key, options)
     help = Suggestion(near) if near else takes
     if key in NEEDLESS:
         help = f"remove it: {NEEDLESS[key]}"
@@ -52,23 +52,23 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
     return ProblemError("E207", f"{owner} has no parameter `{key}`", span, help=help)
 
 
-def _meant(key: str, options: list[str]) -> str | None:
+def _intended(key: str, options: list[str]) -> str | None:
     """The parameter or node key that `key` probably means: a typo, or a name from another library."""
     bare = key.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
-    other = bare if bare in options else meant(key, (*options, *NODE_KEYS))
+    other = bare if bare in options else equivalent_parameter(key, (*options, *NODE_KEYS))
     if other or len(key) == 1:  # a single letter resembles any short name
         return other
     return nearest(key, [*options, *NODE_KEYS])
 
 
-def not_meant(missing: list[str], arguments: Iterable[str], known: Iterable[str]) -> list[str]:
+def without_misspelt(missing: list[str], arguments: Iterable[str], known: Iterable[str]) -> list[str]:
     """The missing parameters without those that a misspelt one stands for, so that a typo is a single error."""
     if not missing:
         return []
     options = list(known)
     strange = [key for key in arguments if key not in options]
-    meant = {_meant(key, options) for key in strange[:MAX_MEANT]}
-    return [name for name in missing if name not in meant]
+    intended = {_intended(key, options) for key in strange[:MAX_COMPARED]}
+    return [name for name in missing if name not in intended]
 
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:

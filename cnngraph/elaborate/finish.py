@@ -41,9 +41,9 @@ class Walked:
 def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
     """The graph and further diagnostics. If not `complete`, there were errors before and the graph is partial."""
     found, nodes, unused = DiagnosticList(), walked.nodes, walked.unused
-    outputs, nothing = _outputs(spec, walked.env, walked.last, found)
-    training = frozenset(name.text for name in spec.training_only) - nothing
-    found.extend(_training_errors(spec, nothing))
+    outputs, omitted = _outputs(spec, walked.env, walked.last, found)
+    training = frozenset(name.text for name in spec.training_only) - omitted
+    found.extend(_training_errors(spec, omitted))
     rules = _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
@@ -88,7 +88,7 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
     """The outputs, and the names of those that are omitted because they are absent nodes with `else: []`."""
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
-    nothing: set[str] = set()
+    omitted: set[str] = set()
     listed: list[tuple[str, LocatedText | None]] = [(name.text, path) for name, path in spec.outputs]
     for name, path in listed or [(DEFAULT_OUTPUT, None)]:
         try:
@@ -96,17 +96,17 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
             if bound is None:
                 continue
             if path and not bound.tensors().refs:
-                nothing.add(name)
+                omitted.add(name)
             else:
                 outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
         except ProblemError as problem:
             found.append(problem.diagnostic)
         except UnknownError:
             pass
-    if len(nothing) == len(listed) > 0:
+    if len(omitted) == len(listed) > 0:
         message = "the network has no outputs: all of them are absent, and nothing replaces them"
         found.append(Diagnostic("E304", message, spec.outputs[0][1].span))
-    return outputs, nothing
+    return outputs, omitted
 
 
 def _output(bound: Bound, path: LocatedText | None, name: str, env: Env) -> Ref:
@@ -127,14 +127,14 @@ def _output(bound: Bound, path: LocatedText | None, name: str, env: Env) -> Ref:
     return refs[0]
 
 
-def _training_errors(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
+def _training_errors(spec: Spec, omitted: set[str]) -> Iterable[Diagnostic]:
     names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
     training = {name.text for name in spec.training_only}
     for name in spec.training_only:
         if name.text not in names:
             help = did_you_mean(name.text, names) or f"the outputs are {in_backticks(names)}"
             yield Diagnostic("E314", f"there is no output `{name}`", name.span, help=help)
-    left = [name for name in names if name not in nothing]
+    left = [name for name in names if name not in omitted]
     if left and training.issuperset(left):
         message = "the network has no outputs in eval mode: all of them are in `training_only`"
         help = "write `training_only: []` to compute them in eval mode too, or add another output"

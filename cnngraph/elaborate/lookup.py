@@ -78,7 +78,7 @@ class Env:
         """Evaluate an argument, keeping the location of its value."""
         text = value.value if isinstance(value, Scalar) else None
         if isinstance(value, Scalar) and not (isinstance(text, str) and "$" in text):
-            return Argument(key_span, value.span, text, value.span, self.meant(text))
+            return Argument(key_span, value.span, text, value.span, self.as_expression(text))
         evaluated, sized = self.watched(value)
         origin = self.origin(text, value.span) if isinstance(text, str) else value.span
         return Argument(key_span, value.span, evaluated, origin, sized=sized)
@@ -100,7 +100,7 @@ class Env:
             sized = bare.sized if bare else watched_expression(parse_expression(text).root, self.lookup)[1]
         return result, sized
 
-    def meant(self, value: Any) -> str:
+    def as_expression(self, value: Any) -> str:
         """`$classes` for the string `classes`, if that name is defined here."""
         name = value.partition(".")[0] if isinstance(value, str) else ""
         return f"${value}" if name and (name in self.params or name in self.inputs or name in self.names) else ""

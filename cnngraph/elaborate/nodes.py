@@ -10,7 +10,7 @@ from typing import Any
 from cnngraph.diagnostics import Cause, Guess, Span, Suggestion
 from cnngraph.elaborate.budget import Budget
 from cnngraph.elaborate.causes import Trace
-from cnngraph.elaborate.check_names import not_meant, unknown_parameter
+from cnngraph.elaborate.check_names import unknown_parameter, without_misspelt
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
 from cnngraph.elaborate.values import Argument, Reads, Tensors
@@ -118,13 +118,13 @@ class Maker:
                 help = (
                     cls.advice(key, argument.value, others)
                     or literal_help(error.help, argument.span.text, argument.value, known.kind)
-                    or (Suggestion(argument.meant) if argument.meant else None)
+                    or (Suggestion(argument.as_expression) if argument.as_expression else None)
                 )
                 problems.append(
                     ProblemError("E205", message, argument.span, notes=notes, help=help, key=key, causes=causes)
                 )
         missing = [name for name, item in fields.items() if item.required and name not in arguments]
-        missing = not_meant(missing, arguments, fields)
+        missing = without_misspelt(missing, arguments, fields)
         if missing:
             message = f"`{cls.name}` requires {in_backticks(missing, ' and ')}"
             help = _how_to_add(fields[missing[0]])

@@ -50,13 +50,13 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
     index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
     find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
-    perhaps = [find.perhaps(child, index) - needs[index] for index, child in enumerate(scope.children)]
-    if all(need < index for index in range(len(names)) for need in needs[index] | perhaps[index]):
+    possible = [find.possible(child, index) - needs[index] for index, child in enumerate(scope.children)]
+    if all(need < index for index in range(len(names)) for need in needs[index] | possible[index]):
         return list(range(len(names))), []
     order: list[int] = []
     circles: list[tuple[ProblemError, list[int]]] = []
     done: set[int] = set()
-    _add_harmless(needs, perhaps)
+    _add_harmless(needs, possible)
     while True:
         order += _sorted(needs, done)
         left = [index for index in range(len(names)) if index not in done]
@@ -70,9 +70,9 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
         done.update(circle)
 
 
-def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
+def _add_harmless(needs: list[set[int]], possible: list[set[int]]) -> None:
     """Add possible dependencies to the certain ones, except those that would close a cycle."""
-    for index, others in enumerate(perhaps):
+    for index, others in enumerate(possible):
         if not others:
             continue
         behind = _readers(needs, index)
@@ -155,7 +155,7 @@ class _Finder:
             {index - 1} if child.reads is None and index and not self.reads_nothing(child, self.env.library) else set()
         )
         for path in _paths(child):
-            texts = self.written_out(path, child)
+            texts = self.expanded(path, child)
             if texts is not None:
                 needs = needs.union(*(self.heads(text, index) for text in texts))
             elif "." in path.text.partition("$")[0]:
@@ -164,21 +164,21 @@ class _Finder:
             needs |= self.named(name, index)
         return needs
 
-    def perhaps(self, child: NodeSpec, index: int) -> set[int]:
+    def possible(self, child: NodeSpec, index: int) -> set[int]:
         """The nodes that this one may depend on: in an `else`, or in a branch of an expression."""
         found: set[int] = set()
         for path in _other_paths(child):
-            texts = self.written_out(path, child)
+            texts = self.expanded(path, child)
             found = found.union(*(self.heads(text, index) for text in texts or ()))
         for path in (*_paths(child), *_other_paths(child)):
-            if self.written_out(path, child) is None:
+            if self.expanded(path, child) is None:
                 found |= self.guessed(path.text, index)
                 found = found.union(*(self.named(name, index) for name in _names_in_path(path.text)))
         for name in _names_of(child, certain=False):
             found |= self.named(name, index)
         return found
 
-    def written_out(self, path: LocatedText, child: NodeSpec) -> list[str] | None:
+    def expanded(self, path: LocatedText, child: NodeSpec) -> list[str] | None:
         """The paths that `path` expands to, one for each iteration; None if they are not known yet."""
         if "$" not in path.text:
             return [path.text]

@@ -79,7 +79,7 @@ class _Search:
         if part.isdecimal():
             self.number(bound, int(part), rest, reached)
         if (len(self.found), len(self.problems), self.unknown) == before:
-            self.nothing(bound, part, reached)
+            self.missing_inside(bound, part, reached)
 
     def number(self, bound: Bound, number: int, rest: list[str], reached: str) -> None:
         """A tensor of a list; an input with a single tensor counts as a list of one."""
@@ -100,7 +100,7 @@ class _Search:
             # a flat iteration has no number of its own
             self.walk(bound.iterations[number], rest[1:], f"{reached}.{number}")
 
-    def nothing(self, bound: Bound, part: str, reached: str) -> None:
+    def missing_inside(self, bound: Bound, part: str, reached: str) -> None:
         """The error for a name that does not exist inside a node."""
         span = self.path.span
         if bound.absent:

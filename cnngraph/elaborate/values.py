@@ -23,15 +23,15 @@ class Tensors(NamedTuple):
 class Argument(NamedTuple):
     """An evaluated argument: its value, the spans of its key and value, and where the value was first written.
 
-    The last two differ for a bare `$param`. `meant` is the expression that a string may stand for. `sized` is set if
-    the value was computed from sizes of tensors.
+    `span` and `origin` differ for a bare `$param`. `as_expression` is what a string may stand for, such as `$classes`.
+    `sized` is set if the value was computed from sizes of tensors.
     """
 
     key_span: Span
     span: Span
     value: Any
     origin: Span
-    meant: str = ""
+    as_expression: str = ""
     sized: Sized | None = None
 
 

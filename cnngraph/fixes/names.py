@@ -12,7 +12,7 @@ from cnngraph.fixes.written import TOKEN, Written
 from cnngraph.language.keys import BLOCK_KEYS
 from cnngraph.nearest import near_words
 from cnngraph.ops.elsewhere import ELSEWHERE, NEEDLESS
-from cnngraph.ops.registry import called
+from cnngraph.ops.registry import equivalent_op
 
 MOST_TOKENS = 8  # of an error's place
 
@@ -21,7 +21,7 @@ def spellings(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Replace each name at an error by a similar known one."""
     assert error.span is not None
     text = written.slice(error.span)
-    if error.code == "E313" and "." in text and (op := called(text)):
+    if error.code == "E313" and "." in text and (op := equivalent_op(text)):
         yield Candidate(0.9, Suggestion(op), (Edit(error.span, op),))
     for match in list(TOKEN.finditer(text))[:MOST_TOKENS]:
         token = match[0]
@@ -61,7 +61,7 @@ def _as_written(text: str, match: re.Match[str], name: str) -> str:
 
 def known_names(written: Written, token: str) -> Iterator[tuple[float, str]]:
     """The known names that a name may be a misspelling of, with costs."""
-    op = called(token)
+    op = equivalent_op(token)
     for rank, name in enumerate((*ELSEWHERE.get(token.lower(), ()), *([op] if op and op != token else ()))):
         yield 1.0 + 0.01 * rank, name
     own = [item for item, times in written.name_counts.items() if item != token and (times > 1 or len(item) > 1)]
