@@ -23,7 +23,6 @@ __all__ = [
     "Reference",
     "ShapeValue",
     "evaluate",
-    "is_expression",
     "parse_expression",
     "substitute",
 ]
@@ -48,11 +47,6 @@ class Expression(Frozen):
     def bare_reference(self) -> Reference | None:
         """The reference, if the expression is a single reference (`$unit`, `$item.op`)."""
         return self.root.reference if isinstance(self.root, Name) else None
-
-
-def is_expression(text: str) -> bool:
-    """Whether a string in a spec is an expression: it contains a `$`."""
-    return "$" in text
 
 
 @lru_cache(maxsize=8192)
