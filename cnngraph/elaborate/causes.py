@@ -16,6 +16,7 @@ from cnngraph.text import in_backticks
 
 LONGEST_CHAIN = 12  # nodes that are examined upstream of an input
 MOST_SUSPECTS = 40  # tensors upstream of a rejected op, whose nodes may hold the fix
+MOST_NAMED, PER_ROW = 12, 4  # tensors in the notes of an error, and on each line
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 SIZE_PARAMETERS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale_factor", "size")
 
@@ -185,6 +186,6 @@ def map_of(type_: TensorType) -> str:
     return f"{type_.height}×{type_.width}"
 
 
-def in_rows(named: list[tuple[str, Ref]], width: int = 4, most: int = 12) -> list[list[tuple[str, Ref]]]:
-    """The first `most` named tensors, in rows of `width`."""
-    return [named[start : start + width] for start in range(0, min(len(named), most), width)]
+def in_rows(named: list[tuple[str, Ref]]) -> list[list[tuple[str, Ref]]]:
+    """The first MOST_NAMED tensors with their names, in rows of PER_ROW."""
+    return [named[start : start + PER_ROW] for start in range(0, min(len(named), MOST_NAMED), PER_ROW)]

@@ -62,7 +62,8 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
 def _overview(known: Mapping[str, type[Op]], width: int) -> Iterator[Styled]:
     """The chapters of the manual, a line for each op."""
     from cnngraph.cli.layout import cut
-    from cnngraph.ops.manual import in_chapters, summary
+    from cnngraph.ops.manual import in_chapters
+    from cnngraph.ops.schema import summary
 
     longest = max(map(len, known))
     for chapter, members in in_chapters(known.values()):
