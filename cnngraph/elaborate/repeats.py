@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -147,7 +146,7 @@ class _Repeat:
             named = self.walker.reads(replace(child, reads=own), self.env.iteration(number, item, reads), (None, ""))
             reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True)
         env = self.env.iteration(number, item, reads)
-        overlay = _row_arguments(item, child)
+        overlay = _row_arguments(item)
         for entries, holds in ((repeat.first, number == 0), (repeat.last, number == len(self.items) - 1)):
             if holds:
                 overlay.update({entry.key: env.argument(entry.key_span, entry.value) for entry in entries})
@@ -281,13 +280,8 @@ def _iteration_name(child: NodeSpec, number: int, env: Env) -> LocatedText | Non
     return LocatedText(f"{stem}{int(digits) + number:0{len(digits)}}", name.span)
 
 
-def _row_arguments(item: Any, child: NodeSpec) -> dict[str, Argument]:
-    if isinstance(item, Row):
-        return dict(item.cells)
-    if isinstance(item, Mapping):
-        span = child.span
-        return {key: Argument(span, span, cell, span) for key, cell in item.items()}
-    return {}
+def _row_arguments(item: Any) -> dict[str, Argument]:
+    return dict(item.cells) if isinstance(item, Row) else {}
 
 
 def _paths(argument: Argument) -> tuple[LocatedText, ...]:

@@ -50,15 +50,6 @@ class Network:
             found.setdefault(node.span, []).append(node)
         return found
 
-    @cached_property
-    def readers(self) -> Mapping[Ref, list[Node]]:
-        """The operations that read each tensor."""
-        found: dict[Ref, list[Node]] = {}
-        for node in self.nodes:
-            for ref in node.reads:
-                found.setdefault(ref, []).append(node)
-        return found
-
     def producer(self, ref: Ref) -> Node | None:
         """The operation that a tensor comes from; None for an input of the network."""
         return self.nodes[ref.node] if ref.node >= 0 else None

@@ -197,8 +197,6 @@ class Comparison(Node):
 
 def _holds(node: Node, lookup: Lookup) -> bool:
     value = node.value(lookup)
-    if value is True or value is False:
-        return value
     try:
         return truth(value, node.text)
     except Fault as fault:
