@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cnngraph.diagnostics import (
     Diagnostic,
@@ -105,7 +106,7 @@ class _Loader:
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
         spec = base or Spec(file.source, _name_of(path), "", library)
-        changes: dict[str, object] = {
+        changes: dict[str, Any] = {
             "source": file.source,
             "library": library,
             "name": _name_of(path),
@@ -124,7 +125,7 @@ class _Loader:
         for key, text in (("name", file.name), ("about", file.about), ("paper", file.paper)):
             if text:
                 changes[key] = text.text
-        return replace(spec, **changes)  # type: ignore[arg-type]
+        return replace(spec, **changes)
 
     def base(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec | None:
         if file.extends is None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
@@ -80,7 +81,7 @@ class _Parser:
         entries = self.read.known_keys(table, FILE_KEYS, "a spec")
         self.version(table, entries.get("cnngraph"))
         spec = FileSpec(source, table.span, frozenset(entries))
-        readers: dict[str, tuple[str, Callable[[Value], object]]] = {
+        readers: dict[str, tuple[str, Callable[[Value], Any]]] = {
             "name": ("name", lambda value: self.read.string(value, "name")),
             "about": ("about", lambda value: self.read.string(value, "about", most=MAX_ABOUT)),
             "paper": ("paper", lambda value: self.read.string(value, "paper", most=MAX_ABOUT)),
@@ -106,7 +107,7 @@ class _Parser:
                 continue
             attribute, read = readers[key.name]
             if (content := read(value)) is not None:
-                spec = replace(spec, **{attribute: content})  # type: ignore[arg-type]  # each reader gives its attribute's type
+                spec = replace(spec, **{attribute: content})
         self.needs_nodes(spec, table)
         return spec
 
