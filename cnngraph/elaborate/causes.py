@@ -49,11 +49,11 @@ class Trace:
             own = tuple(origins(arguments or {}))
             if code == WINDOW_TOO_LARGE and sizes_of(self.type_of(refs[0])) == (1, 1):
                 own = tuple(replace(cause, values=("1",)) if cause.key == "kernel" else cause for cause in own)
-            return (*own, *self.suspects(self.odd_first(code, refs), needed))
+            return (*own, *self.suspects(self.differing_first(code, refs), needed))
         except Exception:  # the error is right even if the search for causes fails
             return ()
 
-    def odd_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+    def differing_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
         """The inputs, with those that differ from most others first."""
         aspect: Aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         counts = Counter(aspect(self.type_of(ref)) for ref in refs)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
+from cnngraph.elaborate.messages import ProblemError, bad_name, names_available, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.keys import NODE_KEYS
@@ -182,7 +182,7 @@ class _Checker:
             message = f"`{name}` is defined outside this block; a block sees only its own nodes and inputs"
             help = "pass it to the block with `from`, and name it in the block's inputs: `inputs: [x, skip]`"
             return ProblemError("E301", message, span, notes=(f"`{name}` is at {outside[0].span}",), help=help)
-        help = did_you_mean(name, names.readable) or in_reach(names.readable)
+        help = did_you_mean(name, names.readable) or names_available(names.readable)
         if name == "in":
             help = f"name one of the inputs: {in_backticks(sorted(names.inputs), ' or ')}"
         return ProblemError("E301", f"there is no node `{name}` here", span, help=help)

@@ -17,12 +17,12 @@ from cnngraph.document import Table
 from cnngraph.document.flow import write_flow
 from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
-from cnngraph.elaborate.finish import Walked, finish
+from cnngraph.elaborate.finish import WalkResult, finish
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Argument, Bound, Reach, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Tensors, VisibleNodes
 from cnngraph.elaborate.walk import Walker
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph import sizes
@@ -98,7 +98,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
 
 def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     """The network's params and inputs; None if one of them is invalid."""
-    env = Env(spec.library, {}, {}, Reach(), maker.type_of)
+    env = Env(spec.library, {}, {}, VisibleNodes(), maker.type_of)
     try:
         _bind_params(spec, env)
         return env.inside(_inputs(spec, env, maker))
@@ -111,7 +111,7 @@ def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     return None
 
 
-def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> Walked:
+def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> WalkResult:
     """Elaborate all nodes of the network, or those before one that exceeds a limit."""
     assert spec.nodes is not None
     walker = Walker(registry, budget, maker, spec.library, env.params)
@@ -133,7 +133,7 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    return Walked(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
+    return WalkResult(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
 
 
 def _bind_params(spec: Spec, env: Env) -> None:

@@ -26,7 +26,7 @@ DEFAULT_OUTPUT = "output"
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class WalkResult:
     """The result of the walk through a spec: scopes, nodes, and the environment that outputs are looked up in."""
 
     env: Env
@@ -38,7 +38,7 @@ class Walked:
     passed_over: Mapping[int, str]  # nodes that only an absent node would read, and the note that says so
 
 
-def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
+def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
     """The graph and further diagnostics. If not `complete`, there were errors before and the graph is partial."""
     found, nodes, unused = DiagnosticList(), walked.nodes, walked.unused
     outputs, omitted = _outputs(spec, walked.env, walked.last, found)
@@ -50,7 +50,7 @@ def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[D
     if complete and _are_taps(spec):
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
     if complete and not has_errors(found):
-        found.extend(_unread(walked, live, unused, outputs.values()))
+        found.extend(_unused_errors(walked, live, unused, outputs.values()))
     graph = Graph(
         name=spec.name,
         about=spec.about,
@@ -150,7 +150,7 @@ def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
     return {index for index in live if index >= 0}
 
 
-def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[Ref]) -> list[Diagnostic]:
+def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs: Iterable[Ref]) -> list[Diagnostic]:
     """Report unused nodes once, at the outermost block whose value they are, in its first use."""
     root, nodes = walked.root, walked.nodes
     found = [

@@ -9,7 +9,7 @@ from typing import Any
 from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, ambiguous_shape, too_late, unknown_name, wrong_expression
-from cnngraph.elaborate.values import Argument, Bound, Reach, Reads, Row, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors, VisibleNodes
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
@@ -34,7 +34,7 @@ class Env:
     library: Library
     params: dict[str, Argument]
     inputs: dict[str, Bound]
-    names: Reach
+    names: VisibleNodes
     type_of: Callable[[Ref], TensorType]
     index: tuple[int, Any] | None = None
     reads: Reads | None = None
@@ -49,7 +49,7 @@ class Env:
 
     def inside(self, inputs: dict[str, Bound]) -> Env:
         """The environment of inline nodes: the outer params and indices, but new inputs and names."""
-        return Env(self.library, self.params, inputs, Reach(), self.type_of, self.index)
+        return Env(self.library, self.params, inputs, VisibleNodes(), self.type_of, self.index)
 
     # -- values
 

@@ -124,6 +124,6 @@ def _known(known: list[str]) -> Known:
     return Known.listed("defined here:", names, MOST_LISTED) if names else Known("no names are defined here")
 
 
-def in_reach(options: Iterable[str]) -> Known:
+def names_available(options: Iterable[str]) -> Known:
     """Help that lists names a path can begin with."""
     return Known.listed("names available here:", options, MOST_LISTED)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cnngraph.diagnostics import did_you_mean
 from cnngraph.elaborate.lookup import Env
-from cnngraph.elaborate.messages import BREAK_CYCLE, NOT_KNOWN_YET, ProblemError, UnknownError, in_reach
+from cnngraph.elaborate.messages import BREAK_CYCLE, NOT_KNOWN_YET, ProblemError, UnknownError, names_available
 from cnngraph.elaborate.values import Bound, Tensors
 from cnngraph.language.model import LocatedText
 from cnngraph.language.names import heads
@@ -114,7 +114,7 @@ class _Search:
         else:
             help = did_you_mean(part, bound.names)
             problem = ProblemError(
-                "E301", f"`{reached}` contains no `{part}`", span, help=help or in_reach(bound.names)
+                "E301", f"`{reached}` contains no `{part}`", span, help=help or names_available(bound.names)
             )
         self.problems.append(problem)
 
@@ -131,7 +131,7 @@ class _Search:
             message = f"`{later}` is not known yet when this node reads it"
             return ProblemError("E315", message, self.path.span, help=NOT_KNOWN_YET)
         options = [*self.env.inputs, *self.env.names]
-        help: str = did_you_mean(head, options) or in_reach(options)
+        help: str = did_you_mean(head, options) or names_available(options)
         if head == "in" and self.env.inputs:
             help = f"name one of the inputs: {in_backticks(self.env.inputs, ' or ')}"
         return ProblemError("E301", f"there is no node `{head}` here", self.path.span, help=help)

@@ -43,7 +43,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     assert child.repeat is not None
     items = _items(walker, child.repeat.count, env)
     if not items:
-        return Bound(reads.wire, child.span, absent=True)
+        return Bound(reads.passed_through, child.span, absent=True)
     return _Repeat(walker, child, env, reads, place, items).run(block)
 
 
@@ -96,7 +96,7 @@ class _Repeat:
         """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
         self.so_far = self.reads.values[0].refs if self.reads.values else ()
         results: list[Ref] = []
-        value = self.reads.wire
+        value = self.reads.passed_through
         depth = len(self.walker.budget.chain)
         for number, item in enumerate(self.items):
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))

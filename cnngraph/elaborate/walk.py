@@ -18,7 +18,7 @@ from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import difference, shareable
-from cnngraph.elaborate.values import Argument, Bound, Reach, Reads, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
@@ -169,7 +169,7 @@ class Walker:
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
         """The value of a node whose `when` is false: its `else`, or its first input."""
-        value = reads.wire
+        value = reads.passed_through
         if child.otherwise is not None:
             found = [find(env, path).tensors() for path in child.otherwise]
             value = Reads(tuple(found), (), True).joined
@@ -294,7 +294,7 @@ class Walker:
         self.budget.enter(block, place.peek(), child.span)
         body = block.body
         base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), inputs, Reach(), self.maker.type_of, reads=reads)
+        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, reads=reads)
         rest = bind_params(block, arguments, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
