@@ -127,6 +127,7 @@ EXAMPLES = [
 def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: bool) -> None:
     """What is accepted runs, with one module; what is refused, PyTorch refuses or would do otherwise."""
     op, first = make_op(cls, example.arguments), example.types()
+    compared = 0
     for second in dict.fromkeys(zip(*(others(type_) for type_ in first), strict=True)):
         if any(type_.count > LARGEST for type_ in second):
             continue
@@ -134,6 +135,7 @@ def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: 
             infer_types(op, second)
         except OpError:
             continue  # the op itself refuses it
+        compared += 1
         text = spec(op, example.arguments, first, second, in_scope)
         result = compile_text(Source("shared.yaml", text), Path())
         codes = [each.code for each in result.diagnostics]
@@ -143,6 +145,7 @@ def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: 
         else:
             assert result.graph is not None
             run(result.graph, second)
+    assert compared
 
 
 # -- scopes: the network gives what its operations give one by one
