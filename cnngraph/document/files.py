@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+from cnngraph.diagnostics import Source, Span, SpecError
 
 WIDE = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -44,7 +44,7 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
         if what := no_file(about):
             raise SpecError.of("E101", f"cannot read {name}: it is {what}")
         if about.st_size > limits.bytes:
-            raise SpecError([_too_large(name, limits)])
+            raise _too_large(name, limits)
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
         reason = "file not found" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
@@ -54,16 +54,15 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
 
 
 def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
-    """All of a stream, such as standard input, under a name. Raises SpecError where it is too large or no text."""
+    """Read a stream, such as standard input; `name` is how messages refer to it. Raises SpecError as `read_file`."""
     data = stream.read(limits.bytes + 1)
     if len(data) > limits.bytes:
-        raise SpecError([_too_large(name, limits)])
+        raise _too_large(name, limits)
     return _decoded(name, None, data)
 
 
-def _too_large(name: str, limits: Limits) -> Diagnostic:
-    message = f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec"
-    return Diagnostic("E501", message, help=RAISE)
+def _too_large(name: str, limits: Limits) -> SpecError:
+    return SpecError.of("E501", f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec", help=RAISE)
 
 
 def _decoded(name: str, path: Path | None, data: bytes) -> Source:
@@ -87,7 +86,7 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
 
 
 def no_file(about: os.stat_result) -> str | None:
-    """What it is instead of a regular file, else None. Reading a pipe or a device might never end."""
+    """What a path is if not a regular file, else None. Reading a pipe or a device might never end."""
     if stat.S_ISREG(about.st_mode):
         return None
     return "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"
