@@ -286,7 +286,7 @@ class _Planner:
             self.compiled[key] = self._compiled(number, changes)
         compilation = self.compiled[key]
         if not compilation.ok:
-            raise SpecError(compilation.diagnostics)
+            raise SpecError(Lint(selection=self.selection, verify=False).run(compilation).diagnostics)
         return compilation
 
     def _compiled(self, number: int, changes: tuple[Override, ...]) -> Compilation:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cnngraph.checking import CheckOptions, check_paths
 from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.language.write import write_spec
@@ -194,3 +195,15 @@ def test_a_warning_beside_an_error_is_selected_and_ignored_all_the_same(nodes: s
     assert sorted(codes(variant, folder=tmp_path)) == sorted(["W318", *errors])
     assert codes(variant, Lint(selection=select([], ["W318"])), tmp_path) == errors
     assert codes(f"{variant}ignore: {{W318: it is to be used soon}}\n", folder=tmp_path) == errors
+
+
+def test_a_warning_beside_an_error_of_an_experiments_spec_is_selected_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("base.yaml").write_text(HEAD + "blocks: {branch: relu}\nnodes: [branch, {op: conv, out: 4, kernel: 99}]\n")
+    Path("net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nblocks: {brnch: tanh}\n")
+    Path("experiment.yaml").write_text("specs: [net.yaml]\nrecipes: [digits]\n")
+    for ignored, expected in ([], {"W318", "E204"}), (["W318"], {"E204"}):
+        report = check_paths(["experiment.yaml"], CheckOptions(selection=select([], ignored)))
+        assert {diagnostic.code for file in report.files for diagnostic in file.diagnostics} == expected
