@@ -82,7 +82,7 @@ def compile_spec(
 
 
 def network_of(compilation: Compilation, name: str) -> Graph:
-    """The whole graph of the spec that is called so. Raises SpecError: its errors, or E107 for a library of blocks."""
+    """The graph of a spec called `name`. Raises SpecError with its errors, or E107 for a library of blocks."""
     if not compilation.ok:
         raise SpecError(compilation.diagnostics)
     if compilation.graph is None:
@@ -130,9 +130,9 @@ def compile_text(
         changed = replace(source, text=tried.get(source.name, source.text))
         return _compile(changed, folder, changes, input, registry or Registry(), max_nodes, {**texts, **tried})
 
-    began = process_time()
+    start = process_time()
     result = compiled({})
-    seconds = process_time() - began
+    seconds = process_time() - start
     result = replace(result, folder=folder, recompile=lambda text: compiled({source.name: text}))
     if not fixes or result.ok:
         return result

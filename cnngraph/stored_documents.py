@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.schemas import document_schema
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ def is_regular_file(path: Path, help: str | None = None) -> bool:
 
 def damaged(path: Path, problem: str, help: str | None = None) -> SpecError:
     """The error (E645) for a stored document that cannot be used."""
-    return SpecError([Diagnostic("E645", f"{path} is damaged: {problem}", help=help)])
+    return SpecError.of("E645", f"{path} is damaged: {problem}", help=help)
 
 
 def newer(path: Path, version: int, known: int) -> SpecError:
     """The error (E646) for a stored file of a version that this cnngraph does not know."""
     number = str(version) if version < 10**6 else "too large to be a version"
     message = f"{path} was written by a newer cnngraph: its format version is {number}, this one reads up to {known}"
-    return SpecError([Diagnostic("E646", message, help="upgrade cnngraph: pip install --upgrade cnngraph")])
+    return SpecError.of("E646", message, help="upgrade cnngraph: pip install --upgrade cnngraph")
 
 
 @cache

@@ -318,8 +318,9 @@ def test_errors_of_syntax_are_corrected_one_by_one() -> None:
 def test_what_is_no_repetition_is_not_offered_as_one() -> None:
     """Two changed kernels make any two maps equal, which says nothing."""
     nodes = "a: {op: conv, from: in, out: 3, kernel: 7, stride: 3}\nadd: {op: add, from: [a, in]}\n"
-    for found in checked(f"{HEAD}nodes:\n" + "".join(f"  {line}\n" for line in nodes.splitlines())):
-        assert all(len(fix.edits) < 3 for fix in found.fixes)
+    (error,) = checked(f"{HEAD}nodes:\n" + "".join(f"  {line}\n" for line in nodes.splitlines()))
+    assert error.code in ("E202", "E203")
+    assert all(len(fix.edits) < 3 for fix in error.fixes)
 
 
 ALIKE = [

@@ -143,10 +143,10 @@ def _spec(source: Source, path: Path, options: CheckOptions) -> FileReport:
         fixes=True,
     )
     graph, spec = compilation.graph, compilation.spec
-    if not compilation.ok or spec is None:
-        return FileReport(source.name, Kind.SPEC, compilation.diagnostics)
-    if graph is None:
+    if graph is None or spec is None or not compilation.ok:
         found = Lint(selection=options.selection).run(compilation).diagnostics
+        if spec is None or not compilation.ok:
+            return FileReport(source.name, Kind.SPEC, found)
         return FileReport(source.name, Kind.BLOCKS, found, {"blocks": len(spec.library.blocks)})
     found, facts = _fit(compilation, graph, options)
     size = {"parameters": graph.num_params, "macs": graph.macs}

@@ -298,7 +298,7 @@ class _Planner:
             self.compiled[key] = self._compiled(number, changes)
         compilation = self.compiled[key]
         if not compilation.ok:
-            raise SpecError(compilation.diagnostics)
+            raise SpecError(Lint(selection=self.selection, verify=False).run(compilation).diagnostics)
         return compilation
 
     def _compiled(self, number: int, changes: tuple[Override, ...]) -> Compilation:
@@ -311,13 +311,13 @@ class _Planner:
         else:
             path = self.loaded.folder / name
             if not path.is_file():
-                raise SpecError([Diagnostic("E101", f"cannot read {path}: file not found", entry.value.span)])
+                raise SpecError.of("E101", f"cannot read {path}: file not found", entry.value.span)
             name = str(path)
         own = params.value.entries if params and isinstance(params.value, Table) else ()
         compilation = compile_spec(name, [*(Override(param.key, param.value) for param in own), *changes])
         if compilation.ok and compilation.graph is None:
             message = f"{name} is a library of blocks: there is no network in it"
-            raise SpecError([Diagnostic("E107", message, entry.value.span)])
+            raise SpecError.of("E107", message, entry.value.span)
         return compilation
 
     def _item(self, number: int) -> Table:

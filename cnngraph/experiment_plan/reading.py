@@ -39,12 +39,12 @@ def find_experiment(name: str) -> Path:
     if name.endswith(ENDINGS):
         if Path(name).is_file():
             return Path(name)
-        raise SpecError([Diagnostic("E660", f"cannot read {name}: there is no such file")])
+        raise SpecError.of("E660", f"cannot read {name}: there is no such file")
     known = experiment_names()
     if name in known:
         return library_root() / "experiments" / f"{name}.yaml"
     help = did_you_mean(name, [*known, *network_files()]) or f"use {', '.join(known)}, or the path of a .yaml file"
-    raise SpecError([Diagnostic("E660", f"there is no experiment called `{name}`", help=help)])
+    raise SpecError.of("E660", f"there is no experiment called `{name}`", help=help)
 
 
 def is_experiment(name: str) -> bool:
@@ -78,7 +78,7 @@ def read_source(source: Source, path: Path) -> LoadedExperiment:
         raise SpecError(errors)
     if not isinstance(value, Table):
         message = f"{source.name} is not an experiment: it must be a mapping"
-        raise SpecError([Diagnostic("E601", message, value.span if value else None)])
+        raise SpecError.of("E601", message, value.span if value else None)
     if wrong := other_kind(value, EXPERIMENT, "E601"):
         raise SpecError([wrong])
     return read_experiment(value, path.parent, path.stem)

@@ -37,7 +37,7 @@ class Trials:
     compile: Compile
     price: int  # of one trial
     left: int = BUDGET
-    began: float = field(default_factory=process_time)
+    started: float = field(default_factory=process_time)
     others: dict[str, Written] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()  # paths of the nodes whose shapes are known in the unchanged text
     seen: tuple[Diagnostic, ...] = ()  # by the last trial
@@ -57,7 +57,7 @@ class Trials:
     @property
     def spent(self) -> bool:
         """Whether the budget does not suffice for another trial."""
-        return self.left < self.price or process_time() - self.began > LONGEST
+        return self.left < self.price or process_time() - self.started > LONGEST
 
     def after(self, error: Diagnostic, texts: Texts) -> Errors | None:
         """The errors that remain after a change; None if it is not a fix: there is a new error, or `error` remains.

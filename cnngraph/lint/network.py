@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
-from cnngraph.language.model import Ignore, Library, NodeSpec, Spec
+from cnngraph.language.model import Ignore, NodeSpec, Spec
 
 if TYPE_CHECKING:
     from cnngraph.fixes.written import Written
@@ -50,15 +50,6 @@ class Network:
             found.setdefault(node.span, []).append(node)
         return found
 
-    @cached_property
-    def readers(self) -> Mapping[Ref, list[Node]]:
-        """The operations that read each tensor."""
-        found: dict[Ref, list[Node]] = {}
-        for node in self.nodes:
-            for ref in node.reads:
-                found.setdefault(ref, []).append(node)
-        return found
-
     def producer(self, ref: Ref) -> Node | None:
         """The operation that computes a tensor; None for an input of the network."""
         return self.nodes[ref.node] if ref.node >= 0 else None
@@ -80,20 +71,8 @@ class Network:
 def nodes_of(spec: Spec) -> Iterator[NodeSpec]:
     """Every node as written: those of the spec, its blocks' bodies, and those of imported blocks."""
     waiting = list(spec.nodes.children) if spec.nodes else []
-    waiting += [block.body for library in libraries_of(spec.library) for block in library.blocks.values()]
+    waiting += [block.body for library in spec.library.with_imports() for block in library.blocks.values()]
     while waiting:
         node = waiting.pop()
         yield node
         waiting += node.nodes.children if node.nodes else ()
-
-
-def libraries_of(library: Library) -> Iterator[Library]:
-    """A library and everything it imports, without duplicates."""
-    seen: set[int] = set()
-    waiting = [library]
-    while waiting:
-        found = waiting.pop()
-        if id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += found.imports

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
 
 
-def fits_parameter(match: str, name: str, kinds: Mapping[str, str]) -> bool:
-    """Whether a pattern matches a parameter by its op, the last component of its name, or an enclosing path.
+def matches_parameter(match: str, name: str, ops: Mapping[str, str]) -> bool:
+    """Whether a pattern matches a parameter: by its op, its last name, or the path of a module around it.
 
-    `kinds` is the op of each node by path.
+    `ops` are the ops by path.
     """
     path, _, last = name.rpartition(".")
-    op = kinds.get(path) or kinds.get(name, "")
+    op = ops.get(path) or ops.get(name, "")
     if match in (op, last) or (match == "norm" and op.endswith("_norm")):
         return True
-    return any(matches_path(match, path) for path in _with_parents(name))
+    return any(matches_path(match, outer) for outer in _outer_paths(name))
 
 
-def _with_parents(path: str) -> Iterator[str]:
-    """A path and the paths of all enclosing modules."""
+def _outer_paths(path: str) -> Iterator[str]:
+    """The path itself, then those of everything around it."""
     while path:
         yield path
         path = path.rpartition(".")[0]
@@ -34,17 +34,17 @@ def _with_parents(path: str) -> Iterator[str]:
 
 def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
     """Report the patterns of a recipe that match nothing in a network (E614)."""
-    kinds = {node.path: node.op for node in graph.nodes}
+    ops = {node.path: node.op for node in graph.nodes}
     names = [f"{node.path}.{key}".rstrip(".") for node in graph.nodes if not node.shares for key in node.parameters]
-    known = {"norm", *kinds.values(), *(name.rpartition(".")[2] for name in names)}
-    known |= {path for name in names for path in _with_parents(name)}
+    known = {"norm", *ops.values(), *(name.rpartition(".")[2] for name in names)}
+    known.update(path for name in names for path in _outer_paths(name))
     found = [
         _unmatched(recipe, f"optimizer.groups.{index}.match", "parameter", match, known, graph)
         for index, group in enumerate(recipe.optimizer.groups)
         for match in group.matches
-        if not any(fits_parameter(match, name, kinds) for name in names)
+        if not any(matches_parameter(match, name, ops) for name in names)
     ]
-    modules = {scope.path for scope in graph.scopes() if scope.path} | set(kinds)
+    modules = {scope.path for scope in graph.scopes() if scope.path} | set(ops)
     return found + [
         _unmatched(recipe, "checkpoint", "module", match, modules, graph)
         for match in recipe.checkpointed
@@ -53,6 +53,6 @@ def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
 
 
 def _unmatched(recipe: Recipe, key: str, what: str, match: str, known: Iterable[str], graph: Graph) -> Diagnostic:
-    help = did_you_mean(match, known) or "in a path, `*` matches any text without a dot, and `**` any text"
-    message = f"`{key}` matches no {what} of `{graph.name}`: `{match}`"
+    help = did_you_mean(match, known) or "in a path, `*` matches any part of one name, and `**` anything"
+    message = f"`{key}: {match}` matches no {what} of `{graph.name}`"
     return Diagnostic("E614", message, recipe.places.get(key), help=help)

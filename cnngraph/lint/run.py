@@ -55,7 +55,7 @@ class Lint:
         found = [diagnostic for diagnostic in compilation.diagnostics if diagnostic.is_error or wants(diagnostic.code)]
         network = self._network(compilation)
         if network is None:
-            return found
+            return _not_ignored(compilation, found)
         rules = [rule for rule in all_rules() if wants(rule.code)]
         for rule in rules:
             found += islice(rule.check(network), MAX_PER_RULE) if not rule.is_last else ()
@@ -111,6 +111,15 @@ class Lint:
         after = Counter(map(_key, self._found(changed)))
         before = Counter(map(_key, found))
         return not after - before and after[_key(warning)] < before[_key(warning)]
+
+
+def _not_ignored(compilation: Compilation, found: list[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics of a spec with errors, without warnings that it ignores."""
+    spec, folder = compilation.spec, compilation.folder
+    if spec is None or folder is None or all(diagnostic.is_error for diagnostic in found):
+        return found
+    ignores = Ignores.of(Network(spec, None, folder))
+    return [diagnostic for diagnostic in found if not ignores.cover(diagnostic)]
 
 
 def _first_of_each(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

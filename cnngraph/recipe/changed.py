@@ -14,10 +14,10 @@ from cnngraph.recipe.reading import read_recipe, recipe_key
 
 if TYPE_CHECKING:
     from cnngraph.language.load import Override
-    from cnngraph.language.model import Word
+    from cnngraph.language.model import LocatedText
 
 
-def find_table(train: Table | Word | None, option: str | None) -> tuple[Table, str]:
+def find_table(train: Table | LocatedText | None, option: str | None) -> tuple[Table, str]:
     """The mapping and name of the recipe: `option` is the value of `--recipe`, `train` that of the spec.
 
     Raises SpecError (E606).

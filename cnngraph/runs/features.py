@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.numbers import show_sizes
 from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
@@ -69,11 +69,11 @@ def features(classifier: Classifier, path: str, file: Path) -> Features:
     output = graph.type_of(ref)
     if not output.is_map and output.rank != 1:
         message = f"the output of `{path}` is {show_sizes(output.sizes)}, neither feature maps nor a vector"
-        raise SpecError([Diagnostic("E652", message)])
+        raise SpecError.of("E652", message)
     try:
         image = classifier.reader.read(file)
     except ImageError as error:
-        raise SpecError([Diagnostic("E621", str(error))]) from None
+        raise SpecError.of("E621", str(error)) from None
     inner = lower(tapped(graph, {"features": ref}))
     inner.load_state_dict(classifier.model.state_dict())
     maps: Tensor = classifier.run(inner.to(classifier.device).eval(), [image])[0].float().cpu()

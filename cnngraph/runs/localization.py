@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from cnngraph.analysis.head import Head, find_head
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.image_files import read_images
@@ -146,5 +146,5 @@ def _label(classes: tuple[str, ...], name: str | None) -> int | None:
     if name not in classes:
         first = ", ".join(classes[:12]) + (" …" if len(classes) > 12 else "")
         help = did_you_mean(name, classes) or f"its classes are {first}"
-        raise SpecError([Diagnostic("E651", f"there is no class `{name}`", help=help)])
+        raise SpecError.of("E651", f"there is no class `{name}`", help=help)
     return classes.index(name)

@@ -58,6 +58,6 @@ def test_the_op_of_the_page() -> None:
     cls = scope["Softsign"]
     assert fields_of(cls) == {}
     for example in cls.examples:
-        op, types = make_op(cls, example.words), example.types()
+        op, types = make_op(cls, example.arguments), example.types()
         made = sizes_of(make_function(op, types)(*make_inputs(types)))
         assert made == expected(op.infer(*types)) == (2, *example.output)

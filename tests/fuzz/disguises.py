@@ -34,9 +34,9 @@ class Disguises(Reading):
             del self.made[start:]
             del self.using[using:]
 
-    def written(self, words: dict[str, Any], env: Env) -> dict[str, Any]:
-        """An op's words, some of them as expressions."""
-        return {key: self.disguise(value, env) for key, value in words.items()}
+    def written(self, arguments: dict[str, Any], env: Env) -> dict[str, Any]:
+        """An op's arguments, some of them as expressions."""
+        return {key: self.disguise(value, env) for key, value in arguments.items()}
 
     def disguise(self, value: Any, env: Env) -> Any:
         if type(value) is int and self.chance(0.4):

@@ -134,7 +134,8 @@ def test_circles_are_those_that_networkx_finds(seed: int) -> None:
         around = [*path, path[0]] if len(path) == 1 else path
         assert around[0] == around[-1]
         assert all(wanted.has_edge(giver, reader) for reader, giver in pairwise(around))
-    if not circles and result.graph is not None:
+    if not circles:
+        assert result.graph is not None
         ran = [node.path for node in result.graph.nodes if node.path in rank]
         place = {name: number for number, name in enumerate(ran)}
         assert sorted(ran) == sorted(names)

@@ -18,7 +18,6 @@ from cnngraph.language.expressions.evaluate import (
     Reference,
     ShapeValue,
     evaluate,
-    is_expression,
     parse_expression,
     substitute,
 )
@@ -379,12 +378,6 @@ def test_errors_survive_pickling() -> None:
         run("1 / 0")
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.start, again.end, again.code) == ("division by zero: `1 / 0`", 0, 5, "E404")
-
-
-def test_is_expression() -> None:
-    assert is_expression("$x")
-    assert is_expression("branches.$i")
-    assert not is_expression("half")
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,19 @@ from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import CHANNELS, HEIGHT, WIDTH, TensorType
 from tests.ops.support import expected, make_function, make_inputs, sizes_of
 
-BY_NAME = {"height", "width"}  # words that name an axis mean another one then
+BY_NAME = {"height", "width"}  # parameters that name an axis; with another layout, they mean another axis
 EXAMPLES = [
     pytest.param(cls, example, id=f"{name}-{number}")
     for name, cls in builtin_ops().items()
     for number, example in enumerate(cls.examples)
     if example.inputs and not example.free and all(type_.is_map for type_ in example.types())
-    if BY_NAME.isdisjoint(map(str, example.words.values()))
+    if BY_NAME.isdisjoint(map(str, example.arguments.values()))
 ]
 
 
 @pytest.mark.parametrize(("cls", "example"), EXAMPLES)
 def test_an_exchanged_map(cls: type[Op], example: Example) -> None:
-    op = make_op(cls, example.words)
+    op = make_op(cls, example.arguments)
     types = tuple(TensorType(type_.sizes, (CHANNELS, WIDTH, HEIGHT)) for type_ in example.types())
     result = infer_types(op, types)
     assert sizes_of(make_function(op, types)(*make_inputs(types))) == expected(result)

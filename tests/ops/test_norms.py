@@ -53,9 +53,9 @@ def failures(function: torch.nn.Module, type_: TensorType) -> set[tuple[str, int
     return found
 
 
-@pytest.mark.parametrize(("name", "words"), NORMS)
-def test_few_numbers(name: str, words: Mapping[str, object]) -> None:
-    op = make_op(builtin_ops()[name], words)
+@pytest.mark.parametrize(("name", "arguments"), NORMS)
+def test_few_numbers(name: str, arguments: Mapping[str, object]) -> None:
+    op = make_op(builtin_ops()[name], arguments)
     for type_ in TYPES:
         try:
             infer_types(op, (type_,))

@@ -21,10 +21,10 @@ def pair(value: int, axis: int, other: int) -> list[int]:
     return [value, other] if axis == 0 else [other, value]
 
 
-def compare(name: str, size: int, axis: int, **words: Any) -> bool:
+def compare(name: str, size: int, axis: int, **arguments: Any) -> bool:
     """Whether the pooling is accepted: then PyTorch gives that shape, and finite numbers none of which are made up."""
     height, width = pair(size, axis, 1)
-    op, type_ = make_op(builtin_ops()[name], words), TensorType.map(2, height, width)
+    op, type_ = make_op(builtin_ops()[name], arguments), TensorType.map(2, height, width)
     image = torch.rand(2, 2, height, width).requires_grad_()
     try:
         found = infer_types(op, (type_,))
@@ -33,13 +33,13 @@ def compare(name: str, size: int, axis: int, **words: Any) -> bool:
             result = make_function(op, (type_,))(image)
         except RuntimeError:
             return False
-        assert not torch.isfinite(result).all(), (name, size, words)
+        assert not torch.isfinite(result).all(), (name, size, arguments)
         return False
     assert isinstance(found, TensorType)
     result = make_function(op, (type_,))(image + 1)
     assert tuple(result.shape[1:]) == found.sizes
-    assert torch.isfinite(result).all(), (name, size, words)
-    assert (result != 0).all(), (name, size, words)
+    assert torch.isfinite(result).all(), (name, size, arguments)
+    assert (result != 0).all(), (name, size, arguments)
     result.sum().backward()
     assert image.grad is not None
     assert torch.isfinite(image.grad).all()
@@ -100,13 +100,13 @@ def test_adaptive_pools(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sizes"),
+    ("arguments", "sizes"),
     [
         ({"kernel": 2, "padding": [1, 0], "dilation": 2, "ceil_mode": True}, (12, 1, 4)),
         ({"kernel": 2, "padding": [0, 1], "dilation": 2}, (1, 4, 1)),
     ],
 )
-def test_a_window_that_steps_over_the_map_is_refused(words: dict[str, Any], sizes: tuple[int, int, int]) -> None:
+def test_a_window_that_steps_over_the_map_is_refused(arguments: dict[str, Any], sizes: tuple[int, int, int]) -> None:
     with pytest.raises(OpError) as error:
-        infer_types(make_op(builtin_ops()["max_pool"], words), (TensorType.map(*sizes),))
+        infer_types(make_op(builtin_ops()["max_pool"], arguments), (TensorType.map(*sizes),))
     assert (error.value.code, error.value.parameter) == ("E205", "padding")

@@ -1,4 +1,4 @@
-"""Random words on small maps: what is accepted runs with exactly the shape foretold, what is refused does not run."""
+"""Random arguments on small maps: what is accepted runs with the predicted shape, what is refused does not run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
 from tests.ops.support import expected, make_function, make_inputs, sizes_of
 
-Words = dict[str, Any]
+Arguments = dict[str, Any]
 
 seeded = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
@@ -30,14 +30,16 @@ def pair(least: int, most: int) -> st.SearchStrategy[Any]:
     return one | st.lists(one, min_size=2, max_size=2)
 
 
-def words(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Words]:
-    """Words of an op, some of them left out."""
+def drawn_arguments(
+    required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Arguments]:
+    """Arguments of an op, some of them left out."""
     return st.fixed_dictionaries(required, optional=optional)
 
 
 MAPS = st.builds(TensorType.map, st.integers(1, 8), st.integers(1, 9), st.integers(1, 9))
 
-CONV = words(
+CONV = drawn_arguments(
     {"out": st.integers(1, 8), "kernel": pair(1, 5)},
     stride=pair(1, 4),
     padding=pair(0, 4) | st.sampled_from(["half", "same", "valid"]),
@@ -46,7 +48,7 @@ CONV = words(
     bias=st.booleans(),
     padding_mode=st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
 )
-CONV_TRANSPOSE = words(
+CONV_TRANSPOSE = drawn_arguments(
     {"out": st.integers(1, 8), "kernel": pair(1, 4)},
     stride=pair(1, 3),
     padding=pair(0, 3) | st.just("half"),
@@ -54,14 +56,14 @@ CONV_TRANSPOSE = words(
     groups=st.integers(1, 3),
     dilation=pair(1, 3),
 )
-MAX_POOL = words(
+MAX_POOL = drawn_arguments(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
     padding=pair(0, 3) | st.just("half"),
     dilation=pair(1, 3),
     ceil_mode=st.booleans(),
 )
-AVG_POOL = words(
+AVG_POOL = drawn_arguments(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
     padding=pair(0, 3) | st.just("half"),
@@ -69,28 +71,28 @@ AVG_POOL = words(
     count_include_pad=st.booleans(),
     divisor_override=st.integers(1, 4),
 )
-LP_POOL = words(
+LP_POOL = drawn_arguments(
     {"norm_type": st.sampled_from([1, 2, 3.5]), "kernel": pair(1, 5)}, stride=pair(1, 6), ceil_mode=st.booleans()
 )
-ADAPTIVE = words({"output": pair(1, 12) | st.lists(st.none() | st.integers(1, 9), min_size=2, max_size=2)})
-UPSAMPLE = words(
+ADAPTIVE = drawn_arguments({"output": pair(1, 12) | st.lists(st.none() | st.integers(1, 9), min_size=2, max_size=2)})
+UPSAMPLE = drawn_arguments(
     {},
     size=pair(1, 12),
     scale_factor=st.floats(0.05, 4) | st.sampled_from([[0.7, 3], [1.1, 1 / 3]]),
     mode=st.sampled_from(["nearest", "nearest-exact", "bilinear", "bicubic", "area"]),
     align_corners=st.booleans(),
 )
-PAD = words(
+PAD = drawn_arguments(
     {"padding": pair(0, 9) | st.lists(st.integers(0, 9), min_size=4, max_size=4)},
     mode=st.sampled_from(["constant", "reflect", "replicate", "circular"]),
-) | words(
+) | drawn_arguments(
     {"padding": pair(-4, 4) | st.lists(st.integers(-4, 9), min_size=4, max_size=4)},
     value=st.just(1.5),
     channels=st.integers(0, 5),
 )
 AXES = st.sampled_from(["channels", "height", "width", 1, 2, 3, -1, -2, -3])
 
-CASES: dict[str, st.SearchStrategy[Words]] = {
+CASES: dict[str, st.SearchStrategy[Arguments]] = {
     "conv": CONV,
     "conv_transpose": CONV_TRANSPOSE,
     "max_pool": MAX_POOL,
@@ -100,22 +102,26 @@ CASES: dict[str, st.SearchStrategy[Words]] = {
     "adaptive_max_pool": ADAPTIVE,
     "upsample": UPSAMPLE,
     "pad": PAD,
-    "group_norm": words({"num_groups": st.integers(1, 8)}),
-    "instance_norm": words({}, affine=st.booleans()),
-    "local_response_norm": words({"size": st.integers(1, 12)}),
-    "drop_block": words({"p": st.just(0.5), "block": st.sampled_from([1, 3, 5, 7])}),
-    "channel_shuffle": words({"groups": st.integers(1, 8)}),
-    "pixel_shuffle": words({"upscale_factor": st.integers(1, 3)}),
-    "pixel_unshuffle": words({"downscale_factor": st.integers(1, 4)}),
-    "split": words({"sizes": st.integers(1, 10) | st.lists(st.integers(1, 5), min_size=1, max_size=3)}, dim=AXES),
-    "flatten": words({}, start_dim=st.sampled_from([1, 2, 3, -1]), end_dim=st.sampled_from([1, 2, 3, -1, -2])),
-    "softmax": words({}, dim=AXES),
+    "group_norm": drawn_arguments({"num_groups": st.integers(1, 8)}),
+    "instance_norm": drawn_arguments({}, affine=st.booleans()),
+    "local_response_norm": drawn_arguments({"size": st.integers(1, 12)}),
+    "drop_block": drawn_arguments({"p": st.just(0.5), "block": st.sampled_from([1, 3, 5, 7])}),
+    "channel_shuffle": drawn_arguments({"groups": st.integers(1, 8)}),
+    "pixel_shuffle": drawn_arguments({"upscale_factor": st.integers(1, 3)}),
+    "pixel_unshuffle": drawn_arguments({"downscale_factor": st.integers(1, 4)}),
+    "split": drawn_arguments(
+        {"sizes": st.integers(1, 10) | st.lists(st.integers(1, 5), min_size=1, max_size=3)}, dim=AXES
+    ),
+    "flatten": drawn_arguments(
+        {}, start_dim=st.sampled_from([1, 2, 3, -1]), end_dim=st.sampled_from([1, 2, 3, -1, -2])
+    ),
+    "softmax": drawn_arguments({}, dim=AXES),
 }
 
 
-def runs(name: str, given_words: Words, *types: TensorType) -> Any:
+def runs(name: str, arguments: Arguments, *types: TensorType) -> Any:
     """The sizes that PyTorch gives, or None where it refuses, be it one image alone."""
-    op = make_op(builtin_ops()[name], given_words)
+    op = make_op(builtin_ops()[name], arguments)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -129,10 +135,10 @@ def runs(name: str, given_words: Words, *types: TensorType) -> Any:
     return result if all(math.prod(each) for each in sizes) else None  # an empty tensor is no result
 
 
-def foretold(name: str, given_words: Words, *types: TensorType) -> Any:
+def predicted(name: str, arguments: Arguments, *types: TensorType) -> Any:
     """The sizes that the op infers, or None where it refuses."""
     try:
-        return expected(infer_types(make_op(builtin_ops()[name], given_words), types))
+        return expected(infer_types(make_op(builtin_ops()[name], arguments), types))
     except OpError:
         return None
 
@@ -141,8 +147,8 @@ def foretold(name: str, given_words: Words, *types: TensorType) -> Any:
 def test_accepted_if_and_only_if_it_runs(name: str) -> None:
     @seeded
     @given(CASES[name], MAPS)
-    def check(given_words: Words, image: TensorType) -> None:
-        assert foretold(name, given_words, image) == runs(name, given_words, image)
+    def check(arguments: Arguments, image: TensorType) -> None:
+        assert predicted(name, arguments, image) == runs(name, arguments, image)
 
     check()
 
@@ -154,7 +160,7 @@ def test_accepted_if_and_only_if_it_runs(name: str) -> None:
 )
 def test_joins(name: str, sizes: list[list[int]]) -> None:
     types = [TensorType.map(*each) for each in sizes]
-    told, ran = foretold(name, {}, *types[:2]), runs(name, {}, *types[:2])
+    told, ran = predicted(name, {}, *types[:2]), runs(name, {}, *types[:2])
     # PyTorch would broadcast where the language refuses to, except for mul.
     assert told == ran or (told is None and name in ("add", "sub", "maximum") and len(set(types[:2])) > 1)
 
@@ -162,14 +168,14 @@ def test_joins(name: str, sizes: list[list[int]]) -> None:
 @seeded
 @given(MAPS, st.lists(st.integers(-1, 9), min_size=1, max_size=4))
 def test_reshape(image: TensorType, shape: list[int]) -> None:
-    assert foretold("reshape", {"shape": shape}, image) == runs("reshape", {"shape": shape}, image)
+    assert predicted("reshape", {"shape": shape}, image) == runs("reshape", {"shape": shape}, image)
 
 
 @seeded
 @given(MAPS, st.integers(-10, 10), st.none() | st.integers(-10, 10), st.integers(1, 4), AXES)
 def test_slice(image: TensorType, start: int, stop: int | None, step: int, dim: str | int) -> None:
-    given_words = {"start": start, "stop": stop, "step": step, "dim": dim}
-    assert foretold("slice", given_words, image) == runs("slice", given_words, image)
+    arguments = {"start": start, "stop": stop, "step": step, "dim": dim}
+    assert predicted("slice", arguments, image) == runs("slice", arguments, image)
 
 
 @seeded
@@ -181,7 +187,7 @@ def test_axes_keep_their_names(image: TensorType, order: list[int], dims: set[st
     assert runs("permute", dims_first, image) == expected(turned)
     assert (turned.channels, turned.height, turned.width) == (image.channels, image.height, image.width)
     mean = {"dim": list(dims), "keepdim": keep}
-    assert foretold("mean", mean, turned) == runs("mean", mean, turned)
+    assert predicted("mean", mean, turned) == runs("mean", mean, turned)
 
 
 def test_the_batch_is_free() -> None:
@@ -189,7 +195,7 @@ def test_the_batch_is_free() -> None:
     for name, cls in builtin_ops().items():
         for example in cls.examples:
             types = example.types()
-            function = make_function(make_op(cls, example.words), types)
+            function = make_function(make_op(cls, example.arguments), types)
             inputs = make_inputs(types)
             batched = [each.batched for each in types]
             longer = [torch.cat([x, x[:1]]) if free else x for x, free in zip(inputs, batched, strict=True)]

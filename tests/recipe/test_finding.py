@@ -11,7 +11,7 @@ import pytest
 from cnngraph import SpecError
 from cnngraph.document import read_file
 from cnngraph.language.load import load_spec
-from cnngraph.language.model import Word
+from cnngraph.language.model import LocatedText
 from cnngraph.recipe import find_recipe, load_recipe, recipe_names, recipe_schema, recipe_table, to_dict
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.recipe.schedules import Step, rate_factor
@@ -60,7 +60,7 @@ def test_bundled_networks_name_their_recipes(name: str, train: str) -> None:
     path = network(name)
     spec, _ = load_spec(read_file(path), path.parent)
     assert spec
-    assert isinstance(spec.train, Word)
+    assert isinstance(spec.train, LocatedText)
     assert spec.train.text == train
 
 

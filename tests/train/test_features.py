@@ -234,7 +234,7 @@ def test_which_blocks_are_checkpointed(tmp_path: Path) -> None:
     graph = cnngraph.load(tmp_path / "net.yaml")
     assert not check_patterns(replace(RECIPE, checkpoint="layer.*"), graph)
     (diagnostic,) = check_patterns(replace(RECIPE, checkpoint="layr.*"), graph)
-    assert (diagnostic.code, diagnostic.message) == ("E614", "`checkpoint` matches no module of `net`: `layr.*`")
+    assert (diagnostic.code, diagnostic.message) == ("E614", "`checkpoint: layr.*` matches no module of `net`")
 
 
 def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

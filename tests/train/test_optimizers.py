@@ -107,7 +107,7 @@ def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
     first, second = check_patterns(recipe, graph)
     assert (first.code, first.message) == (
         "E614",
-        "`optimizer.groups.0.match` matches no parameter of `grouped`: `layer3.*`",
+        "`optimizer.groups.0.match: layer3.*` matches no parameter of `grouped`",
     )
     assert second.help == "did you mean `batch_norm`?"
     assert (first.span, second.span) == (place, None)
@@ -115,6 +115,6 @@ def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
 
 def test_it_is_said_before_a_folder_is_made(tmp_path: Path, network: torch.nn.Module) -> None:
     recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(ParameterGroup(match="conv2"),)))
-    with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match` matches no parameter"):
+    with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match: .* matches no parameter"):
         train_graph(network.graph, recipe, spec_text="", out=tmp_path / "run")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()

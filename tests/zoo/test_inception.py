@@ -20,15 +20,15 @@ SIZES = {"googlenet": 64, "inception_v3": 299}  # the auxiliary classifier of In
 members = pytest.mark.parametrize("name", ["googlenet", pytest.param("inception_v3", marks=pytest.mark.zoo)])
 
 
-def original(name: str, **words: Any) -> nn.Module:
-    model: nn.Module = get_model(name, weights=None, init_weights=True, **words)
+def original(name: str, **arguments: Any) -> nn.Module:
+    model: nn.Module = get_model(name, weights=None, init_weights=True, **arguments)
     return model
 
 
-def same_network(name: str, **words: Any) -> tuple[nn.Module, nn.Module]:
+def same_network(name: str, **arguments: Any) -> tuple[nn.Module, nn.Module]:
     """Ours and theirs with these words and with equal weights."""
-    theirs = original(name, **words)
-    ours = cnngraph.build(SPECS[name], **words)
+    theirs = original(name, **arguments)
+    ours = cnngraph.build(SPECS[name], **arguments)
     disturb(theirs)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnngraph.backend.modules.plan import Leaf, ScopeModule
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall
@@ -48,4 +48,4 @@ def _fill(parameter: Tensor, value: float | InitCall, key: str, rule: InitRule) 
     except (ValueError, TypeError, RuntimeError) as error:
         shape = show_sizes(parameter.shape)
         message = f"the init rule for `{rule.match}` cannot fill `{key}` ({shape}) with `{value.function}`: {error}"
-        raise SpecError([Diagnostic("E703", message)]) from None
+        raise SpecError.of("E703", message) from None

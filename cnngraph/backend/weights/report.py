@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cnngraph.backend.weights.files import Shape, WeightsFile, is_bookkeeping
 from cnngraph.backend.weights.renames import Renames
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import bases
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
@@ -128,7 +128,7 @@ def refuse_misfit(report: WeightsReport, network: str) -> None:
     help = "run `cnngraph weights SPEC FILE` to list every key"
     if not (report.missing or report.misshapen):
         help = "run `cnngraph weights SPEC FILE --save weights.safetensors` to write only the weights of the network"
-    raise SpecError([Diagnostic("E706", message, notes=notes, help=help)])
+    raise SpecError.of("E706", message, notes=notes, help=help)
 
 
 def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph) -> WeightsReport:

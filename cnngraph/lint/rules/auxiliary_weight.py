@@ -12,8 +12,7 @@ from cnngraph.lint.misfit import Misfit
 class AuxiliaryWeight(Misfit):
     """`loss.auxiliary` in the spec's recipe has a weight for an output that does not exist.
 
-    Auxiliary outputs are all entries of `outputs` except the first. Ignore it if a variant of the network has the
-    output.
+    The possible names are those in `outputs`, except the first. Ignore it if a variant of the network has the output.
     """
 
     code: ClassVar[str] = "W613"

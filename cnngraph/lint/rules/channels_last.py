@@ -17,9 +17,9 @@ from cnngraph.lint.rule import Rule
 class ChannelsLast(Rule):
     """An input such as `[28, 28, 1]` or `[224, 224, 3]`, which looks like height, width, channels.
 
-    The order is [channels, height, width], as in PyTorch; TensorFlow and image libraries put the channels last. With
-    `[28, 28, 1]`, the network would have 28 channels of 28×1 pixels. An input is reported if its last size is 1, 3 or
-    4, and the other two are at least 8 and differ by at most a factor of 4. Ignore it if the input really is so narrow.
+    Sizes are [channels, height, width] as in PyTorch; TensorFlow and image libraries have the channels last. The
+    network would see 28 channels of 28×1 pixels. An input is reported if its last size is 1, 3 or 4, the others are at
+    least 8, and neither is more than four times the other. Ignore it for a map that really is this narrow.
     """
 
     code: ClassVar[str] = "W403"

@@ -12,12 +12,12 @@ from cnngraph.lint.misfit import Misfit
 class ClassCount(Misfit):
     """An output of the network is not a vector with one number per class of the spec's recipe.
 
-    It has another length, or it is a map, although training needs one prediction per image. Ignore it if the number of
-    classes is always set with `--set`.
+    Either its length is different, or it is a map, but a classifier gives one vector for each image. Ignore it if the
+    number of classes is always given by --set.
     """
 
     code: ClassVar[str] = "W611"
-    title: ClassVar[str] = "output without one number per class of the spec's recipe"
+    title: ClassVar[str] = "output without one number for each class of the spec's recipe"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

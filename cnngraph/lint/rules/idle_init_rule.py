@@ -1,4 +1,4 @@
-"""W701: an `init` rule that matches no module."""
+"""W701: a rule of `init` that matches no module."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cnngraph.nearest import near_words
 
 @dataclass(frozen=True)
 class IdleInitRule(Rule):
-    """A rule in `init` that matches no module, so it initialises nothing.
+    """A rule of `init` that matches no module, so that it initialises nothing.
 
-    Often the path in `match` is misspelled, or a block has been renamed. Rules inherited from an extended spec are not
-    reported: they may be for modules that the variant leaves out. Ignore it if the modules exist only for other values
-    of the params.
+    Often the path in `match` is misspelled, or a block was renamed. Rules inherited by
+    `extends` are not reported: they may match what this variant leaves out. Ignore it if the modules only exist for
+    other values of the params.
     """
 
     code: ClassVar[str] = "W701"

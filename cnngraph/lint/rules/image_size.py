@@ -12,8 +12,8 @@ from cnngraph.lint.misfit import Misfit
 class ImageSize(Misfit):
     """The network's input differs in size or number of channels from the images of the spec's recipe.
 
-    Change `data.resize`, `augment.crop` or `input`. Ignore it if the network is always trained with another recipe,
-    given by `--recipe`.
+    `data.resize`, `augment.crop` or another `input` makes them fit. Ignore it if the network is always trained with
+    another recipe, given by --recipe.
     """
 
     code: ClassVar[str] = "W610"

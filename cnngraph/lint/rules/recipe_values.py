@@ -1,4 +1,4 @@
-"""W605: values in the recipe that do not fit the network or the images."""
+"""W605: values of the recipe that do not fit the network or the images."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class RecipeValues(Misfit):
-    """The spec's recipe has a value that does not fit the network or the images.
+    """The spec's own recipe has a value that does not fit the network or the images.
 
     Examples are class weights for another number of classes, or a batch size of 1 if a batch norm then has a single
-    value per channel. Ignore it if the network is always trained with another recipe.
+    value in each channel. Ignore it if the spec is always trained with another recipe.
     """
 
     code: ClassVar[str] = "W605"

@@ -15,11 +15,11 @@ from cnngraph.lint.rule import Rule
 
 @dataclass(frozen=True)
 class SingleMerge(Rule):
-    """An `add`, `concat`, `mul` or `maximum` with a single input, which it passes through unchanged.
+    """`add`, `concat`, `mul` or `maximum` of a single tensor, which returns that tensor.
 
-    Usually the other inputs were forgotten: without `from`, a node reads only the node above. A node is not reported if
-    it lists several inputs in `from` and all but one are absent, or if it is in a block and merges several tensors in
-    another use or iteration. Ignore it for a block that is always given a list of tensors.
+    Usually `from` is missing: without it, a node reads only the node above. A node that names several inputs in `from`
+    is fine even if all but one are absent, and so is a node of a block that merges several tensors in another use or
+    iteration. Ignore it for a block whose users always pass a list of tensors.
     """
 
     code: ClassVar[str] = "W401"
@@ -66,7 +66,7 @@ class SingleMerge(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Report each merge in the spec that reads a single tensor in every use."""
+        """Report each merge in the text that reads a single tensor in every use."""
         for span, nodes in network.uses.items():
             written = network.written.get(span)
             if written is None or written.op is None or written.op.text not in self.ops:

@@ -17,13 +17,13 @@ EFFECT = "the loss of a perfect prediction is far from 0 and gradients are small
 
 @dataclass(frozen=True)
 class SoftmaxOutput(Rule):
-    """An output of a network that has a recipe is a `softmax` or `log_softmax`.
+    """An output of a network with a recipe is a `softmax` or `log_softmax`.
 
-    Training uses cross-entropy, which includes a softmax and expects logits. If the outputs are probabilities, softmax
-    is applied twice: the loss cannot approach 0, and gradients become small. `log_softmax` is harmless but redundant,
-    since applying it twice changes nothing. `cnngraph predict` computes probabilities itself. It is only reported if
-    there is a recipe, in the spec or given by `--recipe`. Ignore it to reproduce a published network that was trained
-    this way.
+    The training loss is cross-entropy, which includes a softmax and expects logits. With probabilities it computes the
+    softmax of a softmax: the loss cannot get close to 0, and gradients become small. `log_softmax` is harmless, since
+    applying it twice changes nothing, but superfluous. `cnngraph predict` computes probabilities by itself. It is only
+    reported if there is a recipe, the spec's own or that of `--recipe`. Ignore it to reproduce a published network
+    that was trained like this.
     """
 
     code: ClassVar[str] = "W402"
@@ -72,7 +72,7 @@ class SoftmaxOutput(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Report each output that is a softmax or log_softmax."""
+        """Report each output that is a softmax."""
         if network.recipe is None or network.graph is None:
             return
         seen = set()
@@ -94,19 +94,19 @@ class SoftmaxOutput(Rule):
             )
 
     def _last(self, network: Network, ref: Ref) -> Node | None:
-        """The last operation before an output, not counting those that only change the shape."""
+        """The operation that an output comes from, before any that only change its shape."""
         node = network.producer(ref)
         while node is not None and node.op in self.passes:
             node = network.producer(node.reads[0])
         return node
 
     def _fixes(self, network: Network, node: Node) -> Iterator[Fix]:
-        """Remove the node, and redirect the outputs that name it to its input."""
+        """Remove the node, and let outputs read its input."""
         written = network.text.at(node.span)
         path, edit = (input_path(written), remove_node(network.text, written)) if written else (None, None)
         if written is None or path is None or edit is None:
             return
         name = written.name or str(written.scope.nodes.index(written))
         spec = network.spec
-        outputs = [word for _, word in spec.outputs if word.text == name and word.span.source == spec.source]
-        yield Fix(f"remove the `{node.op}`", (edit, *(Edit(word.span, path) for word in outputs)))
+        outputs = [output for _, output in spec.outputs if output.text == name and output.span.source == spec.source]
+        yield Fix(f"remove the `{node.op}`", (edit, *(Edit(output.span, path) for output in outputs)))

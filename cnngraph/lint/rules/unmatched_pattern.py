@@ -12,7 +12,8 @@ from cnngraph.lint.misfit import Misfit
 class UnmatchedPattern(Misfit):
     """A `match` in `optimizer.groups` or a path in `checkpoint` of the spec's recipe matches nothing.
 
-    Usually a name is misspelled. Ignore it if a variant of the network has matching parameters or blocks.
+    Such a group has no parameters, and such a path no block; usually a name is misspelt. Ignore it if a variant of
+    the network has what is matched.
     """
 
     code: ClassVar[str] = "W614"

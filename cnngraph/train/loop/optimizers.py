@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cnngraph.graph.graph import Graph
-from cnngraph.lint.patterns import fits_parameter
+from cnngraph.lint.patterns import matches_parameter
 from cnngraph.recipe.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 
 FUSED = True  # one kernel for a whole step, on the CPU and on CUDA
@@ -44,7 +44,7 @@ def parameter_groups(options: Optimizer, model: nn.Module) -> ParameterGroups:
             matching = [
                 number
                 for number, group in enumerate(options.groups, 1)
-                if any(fits_parameter(pattern, name, ops) for pattern in group.matches)
+                if any(matches_parameter(pattern, name, ops) for pattern in group.matches)
             ]
             members[max(matching, default=0)].append(parameter)
     groups: ParameterGroups = [{"params": members[0], "lr": options.lr, "initial_lr": options.lr}]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cnngraph import run_files
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.stored_documents import damaged, is_regular_file, read_document, validate_document
 
@@ -112,4 +112,4 @@ def refusing_misfits(path: Path) -> Iterator[None]:
 
 def _another(problem: str) -> SpecError:
     message = f"the run cannot be resumed: {problem}"
-    return SpecError([Diagnostic("E631", message, help="start a new run without --resume")])
+    return SpecError.of("E631", message, help="start a new run without --resume")

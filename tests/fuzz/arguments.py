@@ -14,20 +14,20 @@ OFTEN_DEFAULT = 0.6
 FLOATS = [0.5, 1, 0.25, 2, 0.1, 1e-3, 0]
 
 
-def draw_words(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
+def draw_arguments(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
     """Values as YAML would give them."""
     special = {"reshape": _reshape, "permute": _permute, "split": _split, "parameter": _parameter}.get(cls.name)
     if special is not None and types:
         return special(rng, types[0])
-    words: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name, known in fields_of(cls).items():
         if known.required or rng.random() > OFTEN_DEFAULT:
-            words[name] = _value(rng, name, known.kind, types)
+            arguments[name] = _value(rng, name, known.kind, types)
     if cls.name == "upsample":
-        words.pop(rng.choice(["size", "scale_factor"]), None)
-        if not words.keys() & {"size", "scale_factor"}:
-            words["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
-    return words
+        arguments.pop(rng.choice(["size", "scale_factor"]), None)
+        if not arguments.keys() & {"size", "scale_factor"}:
+            arguments["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
+    return arguments
 
 
 def divisors(number: int) -> list[int]:
@@ -90,10 +90,10 @@ def _reshape(rng: random.Random, tensor: TensorType) -> dict[str, Any]:
         shape.append(rng.choice(divisors(left)))
         left //= shape[-1]
     shape.append(rng.choice([left, left, -1]))
-    words: dict[str, Any] = {"shape": shape}
+    arguments: dict[str, Any] = {"shape": shape}
     if rng.random() < 0.3:
-        words["axes"] = "".join(rng.sample({1: "C", 2: "CW", 3: "CHW"}[len(shape)], len(shape)))
-    return words
+        arguments["axes"] = "".join(rng.sample({1: "C", 2: "CW", 3: "CHW"}[len(shape)], len(shape)))
+    return arguments
 
 
 def _permute(rng: random.Random, tensor: TensorType) -> dict[str, Any]:
