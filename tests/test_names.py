@@ -210,7 +210,7 @@ def test_an_installed_package_knows_them_in_an_empty_folder(tmp_path: Path) -> N
         timeout=120,
     )
     assert ran.stderr == ""
-    assert ran.stdout.startswith(f"{NAME}: fine, 97,298 parameters, 6.02 M MACs\n")
+    assert ran.stdout.startswith(f"{NAME}: ok, 97,298 parameters, 6.02 M MACs\n")
     assert str(installed) not in ran.stdout
     assert "--> cnngraph/specs/residual_mnist/residual_mnist.yaml:" in ran.stdout
     assert "the value comes from net.yaml:3" in ran.stdout

@@ -15,14 +15,14 @@ WRONG = ONE.replace("kernel: 3", "kernal: 3")
 
 
 def test_a_good_file_is_one_line(cli: Cli, one: str) -> None:
-    assert cli("check", one) == (0, "one.yaml: fine, 2,682 parameters, 9.47 k MACs\n", "")
+    assert cli("check", one) == (0, "one.yaml: ok, 2,682 parameters, 9.47 k MACs\n", "")
 
 
 def test_files_of_the_library_are_fine(cli: Cli) -> None:
     files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # a network with mistakes is not in library.json
     ran = cli("check", *files)
     assert ran.code == 0
-    assert [line.rpartition(": fine, ")[0] for line in ran.out.splitlines()] == [str(each) for each in files]
+    assert [line.rpartition(": ok, ")[0] for line in ran.out.splitlines()] == [str(each) for each in files]
 
 
 def test_what_is_wrong_goes_to_stdout(cli: Cli, folder: Path) -> None:
@@ -39,7 +39,7 @@ def test_many_files_each_with_its_own_end(cli: Cli, one: str, folder: Path) -> N
     ran = cli("check", one, "wrong.yaml", "nowhere.yaml")
     assert ran.code == 1
     ends = [line for line in ran.out.splitlines() if line.split(": ")[0] in {one, "wrong.yaml", "nowhere.yaml"}]
-    assert ends == ["one.yaml: fine, 2,682 parameters, 9.47 k MACs", "wrong.yaml: 1 error", "nowhere.yaml: 1 error"]
+    assert ends == ["one.yaml: ok, 2,682 parameters, 9.47 k MACs", "wrong.yaml: 1 error", "nowhere.yaml: 1 error"]
     assert "cannot read nowhere.yaml: file not found" in ran.out
 
 
@@ -87,7 +87,7 @@ def test_of_very_many_mistakes_the_first_are_shown(cli: Cli, folder: Path) -> No
 
 def test_set_and_input_change_the_network(cli: Cli, one: str) -> None:
     ran = cli("check", one, "--set", "out=2", "--input", "1x4x4")
-    assert ran.out == "one.yaml: fine, 350 parameters, 608 MACs\n"
+    assert ran.out == "one.yaml: ok, 350 parameters, 608 MACs\n"
 
 
 def test_a_wrong_set_is_shown_at_its_place(cli: Cli, one: str) -> None:
@@ -183,9 +183,9 @@ def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: 
     assert "warning[W610]: the network expects 1×8×6 images, but those of MNIST are 1×28×28\n" in ran.out
     assert "warning[W611]: MNIST has 10 classes, but the network's output is 7\n" in ran.out
     assert ran.out.count("= the spec's own recipe cannot train this network\n") == 2
-    assert ran.out.endswith("odd.yaml: fine but for 2 warnings, 14 parameters, 7 MACs\n")
+    assert ran.out.endswith("odd.yaml: ok, 2 warnings, 14 parameters, 7 MACs\n")
     mended = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
-    assert mended.out == "odd.yaml: fine, 20 parameters, 10 MACs\n"
+    assert mended.out == "odd.yaml: ok, 20 parameters, 10 MACs\n"
     assert [each.code for each in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
 
 
@@ -255,7 +255,7 @@ def test_a_folder(cli: Cli, one: str, folder: Path) -> None:
     (folder / "compose.yaml").write_text("services: {web: {image: x}}\n")
     ran = cli("check", ".")
     assert ran.code == 1
-    assert ran.out.startswith("one.yaml: fine, 2,682 parameters, 9.47 k MACs\n\nerror[E207]")
+    assert ran.out.startswith("one.yaml: ok, 2,682 parameters, 9.47 k MACs\n\nerror[E207]")
     assert ran.out.endswith(
         "sub/wrong.yaml: 1 error\nskipped 1 YAML file without a key of a spec, a recipe or an experiment\n"
     )
@@ -273,7 +273,7 @@ def test_standard_input(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert " --> deep/net.yaml:7:31, node conv\n" in ran.out
     assert ran.out.endswith("\ndeep/net.yaml: 1 error\n")
     typed(ONE.encode(), monkeypatch)
-    assert cli("check", "-").out == "<stdin>: fine, 2,682 parameters, 9.47 k MACs\n"
+    assert cli("check", "-").out == "<stdin>: ok, 2,682 parameters, 9.47 k MACs\n"
     typed(b"\xff\x00", monkeypatch)
     assert (cli("check", "-").code, "UTF-16" in cli("check", "-").err) == (1, False)
 
@@ -293,7 +293,7 @@ def test_an_experiment(cli: Cli, folder: Path) -> None:
     assert ran.code == 1
     assert "error[E603]: `epochs` must be an integer from 1 to 1,000,000, got `0`\n --> both.yaml:3:30\n" in ran.out
     assert "  = in 1 of 2 combinations: googlenet_mnist · epochs 0\n" in ran.out
-    assert cli("check", "shortcuts").out == "shortcuts: fine, an experiment of 6 variants, 18 runs\n"
+    assert cli("check", "shortcuts").out == "shortcuts: ok, an experiment of 6 variants, 18 runs\n"
 
 
 def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:
@@ -302,7 +302,7 @@ def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:
     assert ran.code == 1
     assert "error[E610]: the network expects 3×8×8 images, but those of embedded digits are 1×28×28\n" in ran.out
     fine = ("check", "googlenet_mnist", "--recipe", "digits")
-    size = "googlenet_mnist: fine, 97,298 parameters, 6.02 M MACs, fits the recipe digits"
+    size = "googlenet_mnist: ok, 97,298 parameters, 6.02 M MACs, fits the recipe digits"
     assert cli(*fine).out == f"{size}\n"
     assert cli(*fine, "--data-dir", ".").out == f"{size} and its data: 5,400 training images of 10 classes\n"
     ran = cli("check", "googlenet_mnist", "--data-dir", ".")

@@ -19,7 +19,7 @@ def test_fixes_are_applied_and_printed(cli: Cli, folder: Path) -> None:
     ran = cli("check", "net.yaml", "--fix")
     fixes = ["fixed net.yaml:4: `cnov` → `conv`", "fixed net.yaml:5: `global_avg_pol` → `global_avg_pool`"]
     assert (ran.code, ran.err, ran.out.splitlines()[:2]) == (0, "", fixes)
-    assert ran.out.splitlines()[2].startswith("net.yaml: fine, ")
+    assert ran.out.splitlines()[2].startswith("net.yaml: ok, ")
     assert (folder / "net.yaml").read_text() == RIGHT
 
 

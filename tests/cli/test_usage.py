@@ -157,7 +157,7 @@ def process(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
 def test_as_a_module() -> None:
     ran = process("check", str(network("googlenet_mnist")))
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.endswith("googlenet_mnist.yaml: fine, 97,298 parameters, 6.02 M MACs\n")
+    assert ran.stdout.endswith("googlenet_mnist.yaml: ok, 97,298 parameters, 6.02 M MACs\n")
 
 
 def test_a_terminal_without_unicode() -> None:

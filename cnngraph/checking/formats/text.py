@@ -32,9 +32,9 @@ def to_text(report: CheckReport) -> Iterator[tuple[Diagnostic, ...] | Verdict]:
 
 
 def _verdict(report: FileReport) -> str:
-    """`fine`, or how many errors and warnings there are."""
+    """`ok`, `ok, 1 warning`, or `2 errors, 1 warning`."""
     found = counted(report.diagnostics)
-    return (f"fine but for {found}" if found else "fine") if report.ok else found
+    return (f"ok, {found}" if found else "ok") if report.ok else found
 
 
 def _facts(report: FileReport) -> str:
