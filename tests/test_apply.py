@@ -39,8 +39,8 @@ def test_fixes_are_applied_until_none_is_left_and_are_named() -> None:
     Path("net.yaml").write_text(WRONG, encoding="utf-8")
     found = fix_spec("net.yaml")
     assert [str(fix_) for fix_ in found.applied] == [
-        "net.yaml:4: `cnov` → `conv`",
-        "net.yaml:5: `global_avg_pol` → `global_avg_pool`",
+        "net.yaml:4: replace `cnov` with `conv`",
+        "net.yaml:5: replace `global_avg_pol` with `global_avg_pool`",
     ]
     assert Path("net.yaml").read_text(encoding="utf-8") == WRONG  # nothing is written before it is asked for
     found.write()

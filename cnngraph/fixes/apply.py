@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix, Question, Source, apply_edits, compose_edits, has_errors
+from cnngraph.diagnostics import Diagnostic, Edit, Fix, Source, apply_edits, compose_edits, has_errors
 from cnngraph.files import WriteError, write
 from cnngraph.fixes.trials import Texts
 from cnngraph.library import library_root
@@ -31,7 +32,9 @@ class Applied:
     title: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.title}"
+        place = f"{self.file}:{self.line}"
+        title = re.sub(rf" at {re.escape(place)}(?!\d)", "", self.title)
+        return f"{place}: {title.replace(f' at {self.file}:', ' on line ')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
     applied = list(result.applied)
     for fix in fixes:
         first = min(fix.edits, key=lambda edit: (edit.span.line, edit.span.column))
-        applied.append(Applied(first.span.file, first.span.line, _done(fix)))
+        applied.append(Applied(first.span.file, first.span.line, fix.instruction))
     for name in dict.fromkeys(edit.span.file for fix in fixes for edit in fix.edits):
         edits = [edit for fix in fixes for edit in fix.edits if edit.span.file == name]
         old = files.get(name, FileFix(edits[0].span.source, ()))
@@ -135,15 +138,6 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
     found = Fixed(result.diagnostics, applied, files)
     found.diagnostics = check(found.texts)
     return found if _errors(found) < _errors(result) else None
-
-
-def _done(fix: Fix) -> str:
-    """What an applied fix has done: `` `kernal` → `kernel` `` if its title is a question."""
-    if not isinstance(fix.title, Question):
-        return fix.title
-    pairs = [(edit.span.text, edit.text) for edit in fix.edits if edit.span.line == edit.span.end_line]
-    is_short = len(pairs) == len(fix.edits) and all(old and new and "\n" not in new for old, new in pairs)
-    return ", ".join(f"`{old}` → `{new}`" for old, new in pairs) if is_short else fix.title.meant
 
 
 def _errors(result: Fixed) -> int:

@@ -66,7 +66,7 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         if entry.key not in known and written.words[entry.key] == 1:
             other = [word for word in ELSEWHERE.get(entry.key.lower(), ()) if word in BLOCK_KEYS]
             for rank, word in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
-                title = Question(f"`{word}`, not `{entry.key}` at {entry.key_span}")
+                title = Question(f"`{word}` instead of `{entry.key}` at {entry.key_span}")
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, word),))
 
 

@@ -30,7 +30,7 @@ def test_what_is_wrong_goes_to_stdout(cli: Cli, folder: Path) -> None:
     ran = cli("check", "wrong.yaml")
     assert ran.code == 1
     assert ran.out.startswith("error[E207]: `conv` has no parameter `kernal`\n --> wrong.yaml:7:31, node conv\n")
-    assert ran.out.endswith("help: did you mean `kernel`?\n\nwrong.yaml: 1 error\n")
+    assert ran.out.endswith("fix: replace `kernal` with `kernel`\n\nwrong.yaml: 1 error\n")
     assert ran.err == ""
 
 
@@ -70,7 +70,7 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
                 "causes": [],
                 "help": "did you mean `kernel`?",
                 "suggestions": ["kernel"],
-                "fixes": [{"title": "did you mean `kernel`?", "edits": [edit]}],
+                "fixes": [{"title": "replace `kernal` with `kernel`", "edits": [edit]}],
             }
         ],
     }
@@ -246,7 +246,7 @@ def test_a_number_in_quotes_is_shown_with_them(cli: Cli, one: str) -> None:
     Path(one).write_text(Path(one).read_text().replace("out: 10", 'out: "10"'))
     ran = cli("check", one)
     assert 'must be an integer of at least 1, got `"10"`\n' in ran.out
-    assert "  help: write it without quotes\n" in ran.out
+    assert "  fix: write it without quotes\n" in ran.out
 
 
 def test_a_folder(cli: Cli, one: str, folder: Path) -> None:

@@ -17,7 +17,7 @@ RIGHT = WRONG.replace("cnov", "conv").replace("avg_pol", "avg_pool")
 def test_fixes_are_applied_and_printed(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--fix")
-    fixes = ["fixed net.yaml:4: `cnov` → `conv`", "fixed net.yaml:5: `global_avg_pol` → `global_avg_pool`"]
+    fixes = ["fixed net.yaml:4: replace `cnov` with `conv`", "fixed net.yaml:5: replace `global_avg_pol` with `global_avg_pool`"]
     assert (ran.code, ran.err, ran.out.splitlines()[:2]) == (0, "", fixes)
     assert ran.out.splitlines()[2].startswith("net.yaml: ok, ")
     assert (folder / "net.yaml").read_text() == RIGHT
@@ -27,7 +27,7 @@ def test_what_no_fix_removes_is_printed_behind_the_fixes(cli: Cli, folder: Path)
     (folder / "net.yaml").write_text(WRONG + "  other: {op: xyzzyx, from: conv}\n")
     ran = cli("check", "net.yaml", "--fix")
     assert ran.code == 1
-    assert ran.out.startswith("fixed net.yaml:4: `cnov` → `conv`\n")
+    assert ran.out.startswith("fixed net.yaml:4: replace `cnov` with `conv`\n")
     assert "error[E313]: there is no op or block `xyzzyx`" in ran.out
     assert ran.out.endswith("net.yaml: 1 error\n")
 
@@ -60,7 +60,7 @@ def test_files_that_import_the_same_one_show_its_changes_once(cli: Cli, folder: 
     assert ran.out.count("+++ blocks.yaml") == 1
     ran = cli("check", "a.yaml", "b.yaml", "--fix")
     assert ran.code == 0
-    assert ran.out.count("fixed blocks.yaml:3: `kernal` → `kernel`") == 1
+    assert ran.out.count("fixed blocks.yaml:3: replace `kernal` with `kernel`") == 1
 
 
 def test_json_is_all_that_stdout_gets(cli: Cli, folder: Path) -> None:

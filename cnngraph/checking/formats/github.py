@@ -24,10 +24,7 @@ def to_github(report: CheckReport) -> str:
 def _command(report: FileReport, diagnostic: Diagnostic) -> str:
     properties = [*_place(report, diagnostic), ("title", f"cnngraph {diagnostic.code}")]
     said = ",".join(f"{name}={_escaped(str(value), PROPERTY)}" for name, value in properties)
-    lines = [diagnostic.message, *diagnostic.notes]
-    if diagnostic.help:
-        lines.append(f"help: {diagnostic.help}")
-    lines += [f"fix: {fix.title}" for fix in diagnostic.fixes if not fix.is_stated_in(diagnostic.help or "")]
+    lines = [diagnostic.message, *diagnostic.notes, *diagnostic.advice()]
     return f"::{diagnostic.severity} {said}::{_escaped(chr(10).join(map(one_line, lines)), DATA)}"
 
 

@@ -53,9 +53,7 @@ def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:
     place: Json = {"physicalLocation": _physical(span) if span else {"artifactLocation": _artifact(report.file)}}
     if diagnostic.node:
         place["logicalLocations"] = [{"fullyQualifiedName": diagnostic.node, "kind": "member"}]
-    lines = [diagnostic.message, *diagnostic.notes]
-    if diagnostic.help:
-        lines.append(f"help: {diagnostic.help}")
+    lines = [diagnostic.message, *diagnostic.notes, *diagnostic.advice()]
     result: Json = {
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
@@ -93,7 +91,7 @@ def _fix(fix: Fix) -> Json:
         }
         for file in files
     ]
-    return {"description": {"text": fix.title}, "artifactChanges": changes}
+    return {"description": {"text": fix.instruction}, "artifactChanges": changes}
 
 
 def _physical(span: Span) -> Json:
