@@ -17,7 +17,10 @@ RIGHT = WRONG.replace("cnov", "conv").replace("avg_pol", "avg_pool")
 def test_fixes_are_applied_and_printed(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--fix")
-    fixes = ["fixed net.yaml:4: replace `cnov` with `conv`", "fixed net.yaml:5: replace `global_avg_pol` with `global_avg_pool`"]
+    fixes = [
+        "fixed net.yaml:4: replace `cnov` with `conv`",
+        "fixed net.yaml:5: replace `global_avg_pol` with `global_avg_pool`",
+    ]
     assert (ran.code, ran.err, ran.out.splitlines()[:2]) == (0, "", fixes)
     assert ran.out.splitlines()[2].startswith("net.yaml: ok, ")
     assert (folder / "net.yaml").read_text() == RIGHT

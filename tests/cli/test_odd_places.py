@@ -40,7 +40,7 @@ def test_a_working_folder_that_is_gone(one: str, folder: Path, words: list[str])
     path = str(folder / one)
     ran = process(*(each.format(one=path) for each in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == "error: the working folder does not exist any more\nhelp: cd to another folder\n"
+    assert ran.stderr == "error: the working directory no longer exists\nhelp: cd to another directory\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "ascii:strict"])
@@ -122,7 +122,7 @@ def test_what_the_system_refuses(cli: Cli, one: str, error: Exception, monkeypat
     ran = cli("show", one)
     assert (ran.code, ran.err) in [
         (1, "error: out of memory\n"),
-        (1, "error: the system refuses: Too many open files\n"),
+        (1, "error: operating system error: Too many open files\n"),
     ]
 
 
