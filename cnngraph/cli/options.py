@@ -109,7 +109,11 @@ _select_option = click.option(
     help="Report only these warnings: codes or prefixes, such as W401,W6. Errors are always reported.",
 )
 _ignore_option = click.option(
-    "--ignore", "ignored", multiple=True, metavar="CODES", help="Do not report these warnings: codes or prefixes, such as W401,W6."
+    "--ignore",
+    "ignored",
+    multiple=True,
+    metavar="CODES",
+    help="Do not report these warnings, such as W401,W6.",
 )
 
 

@@ -71,7 +71,7 @@ class TreeTable:
         """The row of an operation; its name is relative to the scope around it."""
         name = node.path.removeprefix(f"{scope.path}.") if scope.path else node.path
         label = op_label(node.operation, tuple(map(self.graph.type_of, node.reads)))
-        label = label.replace(node.op.replace("_", " "), node.op, 1)  # the label of a drawing, but with the op's name as written
+        label = label.replace(node.op.replace("_", " "), node.op, 1)  # labels have spaces in op names
         marks = [(TRAINING_ONLY, node.training_only), ("unused", node.unused), (f"shares {node.shares}", node.shares)]
         notes = ", ".join(mark for mark, applies in marks if applies)
         return Row(guide, name, label, reads, self.shapes(node.types), node.num_params, node.macs, False, notes)

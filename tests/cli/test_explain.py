@@ -38,7 +38,7 @@ def test_all_codes_are_listed(cli: Cli) -> None:
 def test_an_unknown_code(cli: Cli, code: str, help: str) -> None:
     ran = cli("explain", code)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"error: there is no code {code}: {help}\n")
+    assert ran.err.startswith(f"error: unknown code {code}: {help}\n")
 
 
 def test_for_a_program(cli: Cli) -> None:

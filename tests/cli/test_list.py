@@ -58,9 +58,9 @@ def test_patterns_find_by_name(cli: Cli, patterns: list[str], expected: list[str
 
 
 def test_nothing_is_called_so(cli: Cli) -> None:
-    told = "error: no network is called like gogglenet_mnist: did you mean `googlenet_mnist`?\n"
+    told = "error: no network matches gogglenet_mnist: did you mean `googlenet_mnist`?\n"
     assert cli("list", "gogglenet_mnist") == (1, "", told)
-    told = "error: no network is called like xyzzy or *.*: without a name all are listed\n"
+    told = "error: no network matches xyzzy or *.*: run cnngraph list for all\n"
     assert cli("list", "xyzzy", "*.*") == (1, "", told)
     ran = cli("list", "xyzzy", "--format", "json")
     assert (ran.code, ran.out) == (1, "[]\n")

@@ -44,13 +44,13 @@ def test_the_manual_of_an_op(cli: Cli, name: str) -> None:
 
 def test_ops_that_are_not_there(cli: Cli) -> None:
     for name, meant in (
-        ("Conv2d", "it is called conv here"),
+        ("Conv2d", "its name here is conv"),
         ("max_pol", "did you mean `max_pool`?"),
         ("xyzzy", "lists"),
     ):
         ran = cli("ops", "relu", name)
         assert (ran.code, ran.out) == (1, "")
-        assert ran.err.startswith(f"error: there is no op {name}: ")
+        assert ran.err.startswith(f"error: unknown op {name}: ")
         assert meant in ran.err
 
 
@@ -74,7 +74,7 @@ def test_a_library_of_blocks(cli: Cli, folder: Path, name: str) -> None:
         assert f"\n{block['name']}\n" in ran.out
         for param, default in block["params"].items():
             assert f"{param} " in ran.out
-            assert (default or "must be given") in ran.out
+            assert (default or "required") in ran.out
     assert cli("check", name).code == 0
     assert cli("show", name, "--depth", 1).code == 2
 

@@ -127,7 +127,7 @@ def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
 def test_depth_is_for_the_table(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--format", "json", "--depth", 1)
     assert (ran.code, ran.out) == (2, "")
-    assert "--depth goes with text" in ran.err
+    assert "--depth is only for text output" in ran.err
 
 
 def test_no_table_of_what_was_not_asked_for(cli: Cli) -> None:

@@ -332,7 +332,7 @@ def test_a_dry_run_has_the_steps_and_the_folder_of_the_run(cli: Cli, tiny: str, 
 def test_a_dry_run_is_of_a_new_run(cli: Cli) -> None:
     ran = cli("train", "--resume", "runs/x", "--dry-run")
     assert ran.code == 2
-    assert "a dry run is of a new run" in ran.err
+    assert "a dry run needs a new run" in ran.err
 
 
 HANDLERS = """

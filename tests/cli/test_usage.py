@@ -70,10 +70,10 @@ def test_version(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["chek"], "error: there is no command chek: did you mean `check`?\n  Try cnngraph --help\n"),
+        (["chek"], "error: unknown command chek: did you mean `check`?\n  Try cnngraph --help\n"),
         (
             ["frobnicate"],
-            "error: there is no command frobnicate: there are check, show, list, ops, build, weights, ",
+            "error: unknown command frobnicate: the commands are check, show, list, ops, build, weights, ",
         ),
         (["check"], "error: missing argument 'FILE...'\n  Try cnngraph check --help\n"),
         (["show", "--deph", "1", "x.yaml"], "error: unknown option --deph: did you mean `--depth`?\n"),
@@ -227,7 +227,7 @@ def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
     text = on_a_terminal("show", str(wrong))
     assert "\x1b[1mone\x1b[0m" in text
     assert "\x1b[1;31merror[E313]\x1b[0m\x1b[1m: there is no op or block `rellu`\x1b[0m\n" in text
-    assert "\x1b[1;32mhelp:\x1b[0m did you mean `relu`?" in text
+    assert "\x1b[1;32mfix:\x1b[0m replace `rellu` with `relu`" in text
     assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
 
 

@@ -55,7 +55,7 @@ def test_weights_that_do_not(cli: Cli, one: str) -> None:
         "1 only in the file:\n"
         "  old.weight\n"
         "\n"
-        "In the file the weights are under state_dict.\n"
+        "The file has the weights under state_dict.\n"
         "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 with another shape, 1 only in the file\n"
     )
 
@@ -74,10 +74,8 @@ def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> Non
     ran = cli("weights", one, "theirs.safetensors")
     assert ran.code == 1
     paste = 'weights:\n  renames:\n    "backbone.**": "**"\n'
-    assert (
-        f"\nWith these lines in the spec it fits, 4 of 4 weights:\n{paste}\ntheirs.safetensors does not fit one: "
-        in ran.out
-    )
+    assert f"\nWith these lines in the spec, all weights fit (4 of 4 weights):\n{paste}\n" in ran.out
+    assert "\ntheirs.safetensors does not fit one: " in ran.out
     (folder / "one.yaml").write_text(ONE + paste)
     assert cli("weights", one, "theirs.safetensors").code == 0
 
@@ -87,7 +85,7 @@ def test_renames_for_a_network_of_the_library_make_a_spec_of_ones_own(cli: Cli, 
     save_file({f"backbone.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
     ran = cli("weights", "googlenet_mnist", "theirs.safetensors")
     paste = 'cnngraph: 1\nextends: googlenet_mnist\nweights:\n  renames:\n    "backbone.**": "**"\n'
-    assert f"\nWith these lines in a spec of your own it fits, 34 of 34 weights:\n{paste}" in ran.out
+    assert f"\nWith these lines in a new spec, all weights fit (34 of 34 weights):\n{paste}" in ran.out
     (folder / "own.yaml").write_text(paste)
     assert cli("weights", "own.yaml", "theirs.safetensors").code == 0
 
@@ -101,10 +99,10 @@ def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None
         "2 initialised, because the number of outputs differs:\n  head.1.weight: 10×256 in the file, 3×256 in the"
         in ran.out
     )
-    assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 fresh\n")
+    assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 freshly initialised\n")
     ran = cli("build", "one.yaml", "--weights", "theirs.safetensors", "--set", "classes=3", "-o", "ours.safetensors")
     assert (ran.code, ran.err) == (0, "")
-    assert "\ntheirs.safetensors: 2 of 4 weights loaded\n  fresh, of other shape   head.1.weight: 10×256 in " in ran.out
+    assert "\ntheirs.safetensors: 2 of 4 weights loaded\n  freshly initialised     head.1.weight: 10×256 in " in ran.out
     ours = load_file("ours.safetensors")
     assert ours["head.1.weight"].shape == (3, 256)
     assert torch.equal(ours["conv.weight"], weights()["conv.weight"])
@@ -178,8 +176,8 @@ def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3", "--save", "ours.safetensors")
     assert ran.code == 1
-    assert ran.err.startswith("error: ours.safetensors is not written: 2 weights would be missing in it, since ")
-    assert ran.err.endswith(" begins fresh\n")
+    assert ran.err.startswith("error: cannot write ours.safetensors: 2 weights would be missing, because ")
+    assert ran.err.endswith(" is freshly initialised\n")
     assert not (folder / "ours.safetensors").exists()
 
 
@@ -188,8 +186,8 @@ def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -
     [
         ("ours.pth", "ours.pth must end in .safetensors"),
         ("nowhere/ours.safetensors", "there is no folder nowhere"),
-        ("theirs.safetensors", "theirs.safetensors is the file that is read"),
-        ("./theirs.safetensors", "theirs.safetensors is the file that is read"),
+        ("theirs.safetensors", "theirs.safetensors is the input file"),
+        ("./theirs.safetensors", "theirs.safetensors is the input file"),
     ],
 )
 def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> None:
@@ -245,7 +243,7 @@ def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)
     assert (ran.code, ran.err) == (0, "")
-    assert ": 50 of 52 weights loaded\n  fresh, of other shape   classifier.1.weight: 1000×512×1×1 in the" in ran.out
+    assert ": 50 of 52 weights loaded\n  freshly initialised     classifier.1.weight: 1000×512×1×1 in the" in ran.out
     assert load_file("ten.safetensors")["features.0.weight"].unique().tolist() == [1.0]
 
 
@@ -253,7 +251,7 @@ def test_published_weights_block_by_block(cli: Cli, squeezenet: str) -> None:
     ran = cli("weights", squeezenet, "torchvision", "--set", "classes=10")
     assert ran.code == 0
     assert ran.out.endswith(
-        "\nSqueezeNet1_1_Weights.IMAGENET1K_V1 fits squeezenet1_1: 50 of 52 weights, classifier.1 fresh\n"
+        "\nSqueezeNet1_1_Weights.IMAGENET1K_V1 fits squeezenet1_1: 50 of 52 weights, classifier.1 freshly initialised\n"
     )
 
 
