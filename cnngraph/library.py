@@ -71,8 +71,8 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
     if name in known:
         return known[name]
     if f"blocks/{name}.yaml" in block_files():
-        meant = f"did you mean blocks/{name}, the library of blocks?"
-        raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
+        meant = f"did you mean `blocks/{name}`, the block library?"
+        raise SpecError.of("E311", f"there is no network `{name}` in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
     help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
     raise SpecError([Diagnostic("E311", f"there is no network `{name}` in the library", span, help=help)])

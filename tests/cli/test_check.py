@@ -256,9 +256,7 @@ def test_a_folder(cli: Cli, one: str, folder: Path) -> None:
     ran = cli("check", ".")
     assert ran.code == 1
     assert ran.out.startswith("one.yaml: ok, 2,682 parameters, 9.47 k MACs\n\nerror[E207]")
-    assert ran.out.endswith(
-        "sub/wrong.yaml: 1 error\nskipped 1 YAML file without a key of a spec, a recipe or an experiment\n"
-    )
+    assert ran.out.endswith("sub/wrong.yaml: 1 error\nskipped 1 YAML file: not a spec, recipe or experiment\n")
     assert json.loads(cli("check", ".", "--format", "json").out)["skipped"] == ["compose.yaml"]
 
 

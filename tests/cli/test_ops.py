@@ -135,4 +135,4 @@ def test_blocks_are_listed(cli: Cli) -> None:
 def test_the_name_of_a_library_leads_to_it(cli: Cli) -> None:
     ran = cli("show", "residual")
     assert ran.code == 1
-    assert "did you mean blocks/residual, the library of blocks?" in ran.err
+    assert "did you mean `blocks/residual`, the block library?" in ran.err
