@@ -33,8 +33,8 @@ class Strange(NamedTuple):
     @property
     def message(self) -> str:
         """`U+00A0 (non-breaking space) is not an ordinary space`."""
-        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character `{self.meant}`")
-        return f"{code_point(self.character)} is not {wanted}"
+        expected = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character `{self.meant}`")
+        return f"{code_point(self.character)} is not {expected}"
 
 
 def code_point(character: str) -> str:

@@ -86,13 +86,13 @@ def yaml_files(folder: Path) -> Iterator[Path]:
 
 def _first_visit(folder: Path, seen: set[tuple[int, int]]) -> bool:
     try:
-        about = folder.stat()
+        status = folder.stat()
     except OSError:
         return False
-    place = about.st_dev, about.st_ino
-    if place in seen:
+    identity = status.st_dev, status.st_ino
+    if identity in seen:
         return False
-    seen.add(place)
+    seen.add(identity)
     return True
 
 
