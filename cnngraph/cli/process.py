@@ -140,12 +140,12 @@ def _recipe_setting(option: str, arguments: Sequence[str]) -> str | None:
     """`--set train.epochs=3` for `--epochs 3`; None if no recipe key has the option's name."""
     from cnngraph.recipe.reading import recipe_word
 
-    word = recipe_word(option.lstrip("-").replace("-", "_"))
-    if word is None:
+    key = recipe_word(option.lstrip("-").replace("-", "_"))
+    if key is None:
         return None
     after = next((index for index, argument in enumerate(arguments, 1) if argument.partition("=")[0] == option), 0)
     value = arguments[after - 1].partition("=")[2] or next(iter(arguments[after:]), "")
-    return f"--set train.{word}={value if value and not value.startswith('--') else 'VALUE'}"
+    return f"--set train.{key}={value if value and not value.startswith('--') else 'VALUE'}"
 
 
 def _failed(error: Exception) -> int:

@@ -235,10 +235,10 @@ def _verdict(opened: WeightsFile, report: WeightsReport, graph: Graph) -> Iterat
     facts = report.counted
     if report.fresh:
         facts += f", {', '.join(report.fresh_layers)} freshly initialised"
-    word, style = ("fits", "green") if report.ok else ("does not fit", "red")
+    verdict, style = ("fits", "green") if report.ok else ("does not fit", "red")
     if report.unexpected and len(report.loaded) == report.expected:
         yield [("--save FILE writes only the weights of the network.", "dim")]
-    yield [(f"{report.file} ", "bold"), (word, style), (f" {graph.name}: {facts}", "")]
+    yield [(f"{report.file} ", "bold"), (verdict, style), (f" {graph.name}: {facts}", "")]
 
 
 def _check_save(save: Path | None, file: str) -> None:
