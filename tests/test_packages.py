@@ -159,7 +159,7 @@ def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (1, "error: click is not installed\nhelp: pip install click\n")
 
 
-def test_what_we_need_is_what_we_declare() -> None:
+def test_required_modules_match_pyproject() -> None:
     """The modules of the extras are those of the packages that pyproject.toml names, which are all installed here."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {"core": project["dependencies"], **project["optional-dependencies"]}
@@ -173,7 +173,7 @@ def test_what_we_need_is_what_we_declare() -> None:
         require("nix")
 
 
-def test_other_errors_are_left_alone() -> None:
+def test_other_errors_are_not_converted() -> None:
     with pytest.raises(ZeroDivisionError), explained():
         raise ZeroDivisionError
     assert explain(ImportError("cannot import name 'x' from 'cnngraph.api'", name="cnngraph.api")) is None

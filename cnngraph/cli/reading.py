@@ -18,35 +18,37 @@ from cnngraph.language.model import Spec
 from cnngraph.lint.run import Lint
 
 
-def compile_file(spec: str, how: Reading, lint: Lint | None = None) -> Compilation:
+def compile_file(spec: str, reading: Reading, lint: Lint | None = None) -> Compilation:
     """Compile and lint the spec with the options."""
-    compilation = compile_unlinted(spec, how)
-    if how.train and compilation.ok and compilation.spec:
-        compilation = replace(compilation, diagnostics=compilation.diagnostics + _recipe_errors(compilation.spec, how))
+    compilation = compile_unlinted(spec, reading)
+    if reading.train and compilation.ok and compilation.spec:
+        compilation = replace(
+            compilation, diagnostics=compilation.diagnostics + _recipe_errors(compilation.spec, reading)
+        )
     return (lint or Lint()).run(compilation)
 
 
-def compile_unlinted(spec: str, how: Reading) -> Compilation:
+def compile_unlinted(spec: str, reading: Reading) -> Compilation:
     """Compile the spec without lint warnings, and ignore changes to its recipe."""
-    find_plugins(how.plugins)
-    return compile_spec(spec, how.params, how.input, max_nodes=how.max_nodes, plugins=how.plugins)
+    find_plugins(reading.plugins)
+    return compile_spec(spec, reading.params, reading.input, max_nodes=reading.max_nodes, plugins=reading.plugins)
 
 
-def _recipe_errors(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
+def _recipe_errors(spec: Spec, reading: Reading) -> tuple[Diagnostic, ...]:
     """The errors of the spec's recipe with `--set train.…` applied."""
     from cnngraph.recipe.changed import find_table, read_changed
 
     try:
         table, name = find_table(spec.train, None)
-        read_changed(table, how.train, name)
+        read_changed(table, reading.train, name)
     except SpecError as error:
         return error.diagnostics
     return ()
 
 
-def compile_network(spec: str, how: Reading) -> Graph:
+def compile_network(spec: str, reading: Reading) -> Graph:
     """The graph of the spec. Prints diagnostics; raises Exit if there are errors, SpecError if there is no network."""
-    compilation = compile_file(spec, how)
+    compilation = compile_file(spec, reading)
     exit_on_errors(compilation)
     return network_of(compilation, spec)
 

@@ -28,7 +28,7 @@ def completed(*words: str) -> list[str]:
         (["check", "./net"], ["file,./net"]),
     ],
 )
-def test_words(words: list[str], expected: list[str]) -> None:
+def test_completed_names(words: list[str], expected: list[str]) -> None:
     assert completed(*words) == expected
 
 
@@ -64,19 +64,19 @@ def run(folder: Path) -> str:
         (["features", "runs/net-1", "a.png", "--node", "head."], ["plain,head.0", "plain,head.1"]),
     ],
 )
-def test_what_is_there(one: str, run: str, folder: Path, words: list[str], expected: list[str]) -> None:
+def test_existing_files(one: str, run: str, folder: Path, words: list[str], expected: list[str]) -> None:
     (folder / "wrong.yaml").write_text("nodes: [")
     assert completed(*words) == expected
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script(cli: Cli, shell: str) -> None:
+def test_completion_script(cli: Cli, shell: str) -> None:
     ran = cli("completion", shell)
     assert (ran.code, ran.err) == (0, "")
     assert f"_CNNGRAPH_COMPLETE={shell}_complete" in ran.out
 
 
-def test_another_shell(cli: Cli, folder: Path) -> None:
+def test_unknown_shell(cli: Cli, folder: Path) -> None:
     ran = cli("completion", "tcsh")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: invalid value for 'bash|zsh|fish': 'tcsh' is not one of 'bash', 'zsh', 'fish'")

@@ -36,20 +36,20 @@ def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subproce
 
 
 @pytest.mark.parametrize("words", [["list"], ["check", "{one}"], ["build", "{one}"], ["train", "resnet18"], ["runs"]])
-def test_a_working_folder_that_is_gone(one: str, folder: Path, words: list[str]) -> None:
+def test_deleted_working_directory(one: str, folder: Path, words: list[str]) -> None:
     path = str(folder / one)
-    ran = process(*(each.format(one=path) for each in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
+    ran = process(*(word.format(one=path) for word in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr == "error: the working directory no longer exists\nhelp: cd to another directory\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "ascii:strict"])
-def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str) -> None:
+def test_encoding_without_some_characters(one: str, folder: Path, encoding: str) -> None:
     (folder / "猫×.yaml").write_text((folder / one).read_text())
     for words in (["show", "猫×.yaml"], ["check", "猫×.yaml", "nix×猫.yaml"], ["show", "--help"], ["list"]):
         ran = process(*words, cwd=folder, PYTHONIOENCODING=encoding)
         assert ran.returncode == (1 if len(words) == 3 else 0)
-        assert not any(each in ran.stdout + ran.stderr for each in TROUBLE)
+        assert not any(text in ran.stdout + ran.stderr for text in TROUBLE)
     ran = process("check", "猫×.yaml", "--format", "json", cwd=folder, PYTHONIOENCODING=encoding)
     assert json.loads(ran.stdout)["files"][0]["file"] == "猫×.yaml"
 
@@ -65,9 +65,9 @@ def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str
         '"$@" | head -c 1',
     ],
 )
-def test_an_output_that_takes_nothing(one: str, folder: Path, words: list[str], line: str) -> None:
+def test_output_that_cannot_be_written(one: str, folder: Path, words: list[str], line: str) -> None:
     ran = process(*words, cwd=folder, start=line)
-    assert not any(each in ran.stdout + ran.stderr for each in TROUBLE)
+    assert not any(text in ran.stdout + ran.stderr for text in TROUBLE)
     assert ran.returncode == (1 if "full" in line else 0)
     if line.endswith('"$@" >/dev/full'):
         assert ran.stderr == "error: cannot write: No space left on device\n"
@@ -85,7 +85,7 @@ def test_an_output_that_takes_nothing(one: str, folder: Path, words: list[str], 
     ],
 )
 @pytest.mark.parametrize("limit", [100, 700])
-def test_a_limit_on_the_size_of_files(one: str, folder: Path, words: list[str], limit: int) -> None:
+def test_file_size_limit(one: str, folder: Path, words: list[str], limit: int) -> None:
     ran = subprocess.run(
         [*PROGRAM, *words],
         capture_output=True,
@@ -95,10 +95,10 @@ def test_a_limit_on_the_size_of_files(one: str, folder: Path, words: list[str], 
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
-    assert [each.name for each in folder.iterdir()] == [one]
+    assert [path.name for path in folder.iterdir()] == [one]
 
 
-def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
+def test_file_size_limit_hidden_by_a_library(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
     """A library that cannot even close its file fails again, in its own way."""
 
     def refuse(*arguments: object) -> bytes:
@@ -114,7 +114,7 @@ def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     "error", [MemoryError(), OSError(24, "Too many open files"), RuntimeError("CUDA out of memory.")]
 )
-def test_what_the_system_refuses(cli: Cli, one: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operating_system_errors(cli: Cli, one: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
@@ -127,7 +127,7 @@ def test_what_the_system_refuses(cli: Cli, one: str, error: Exception, monkeypat
 
 
 @pytest.mark.parametrize("device", ["meta", "xla", "hpu", "nonsense", "cuda:99", "cpu:3", "", " cpu"])
-def test_a_device_that_is_not_here(cli: Cli, one: str, folder: Path, device: str) -> None:
+def test_unavailable_device(cli: Cli, one: str, folder: Path, device: str) -> None:
     ran = cli("train", one, "--recipe", "digits", "--device", device, "--input", "1x28x28")
     assert ran.code == 1
     assert ran.err.startswith("error[E640]: ")
@@ -168,11 +168,11 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float
             time.sleep(chance.choice([0, 0.001, 0.01]))
     out, errors = run.communicate(timeout=120)
     assert run.returncode in (0, 130)
-    assert not any(each in out + errors for each in TROUBLE)
-    assert {each.name for each in folder.iterdir()} <= {one, "x.svg"}
+    assert not any(text in out + errors for text in TROUBLE)
+    assert {path.name for path in folder.iterdir()} <= {one, "x.svg"}
 
 
-def test_an_interrupt_that_becomes_another_exception(folder: Path) -> None:
+def test_interrupt_converted_to_another_exception(folder: Path) -> None:
     """C++ and the callbacks of a garbage collector turn KeyboardInterrupt into something else, or swallow it."""
     code = """
 import os, signal

@@ -29,7 +29,7 @@ def named(command: str) -> Command:
     return found
 
 
-def test_alone_it_explains_itself(cli: Cli, golden: Callable[[str, str], None]) -> None:
+def test_without_arguments_it_prints_help(cli: Cli, golden: Callable[[str, str], None]) -> None:
     ran = cli()
     assert (ran.code, ran.err) == (0, "")
     assert cli("--help") == ran
@@ -57,7 +57,7 @@ def test_the_options_of_examples_exist(cli: Cli, command: str) -> None:
             assert re.search(rf"(^|[ ,]){option}\b", known, re.MULTILINE)
 
 
-def test_a_command_imports_itself_alone() -> None:
+def test_commands_are_imported_lazily() -> None:
     code = "import sys; from cnngraph.cli.process import run; run(['list', 'lenet']); print([*sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables(), check=True)
     assert set(re.findall(r"cnngraph\.cli\.commands\.(\w+)", ran.stdout)) == {"list"}
@@ -121,7 +121,7 @@ def test_wrong_usage(cli: Cli, folder: Path, words: list[str], message: str) -> 
     assert re.search(r"\n  Try cnngraph( \w+)? --help\n$", ran.err)
 
 
-def test_a_mistake_of_our_own_is_no_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_errors_have_no_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("division by zero\nand more")
 
@@ -135,14 +135,14 @@ def test_a_mistake_of_our_own_is_no_traceback(cli: Cli, one: str, monkeypatch: p
         cli("show", one)
 
 
-def test_a_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, content: str, **options: object) -> int:
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(Path, "write_text", refuse)
     ran = cli("schema", "-o", "schema.json")
     assert (ran.code, ran.err) == (1, "error: schema.json: No space left on device\n")
-    assert [each.name for each in folder.iterdir()] == ["one.yaml"]
+    assert [path.name for path in folder.iterdir()] == ["one.yaml"]
 
 
 def variables(**changed: str) -> dict[str, str]:
@@ -160,13 +160,13 @@ def test_as_a_module() -> None:
     assert ran.stdout.endswith("googlenet_mnist.yaml: ok, 97,298 parameters, 6.02 M MACs\n")
 
 
-def test_a_terminal_without_unicode() -> None:
+def test_terminal_without_unicode() -> None:
     ran = process("show", str(network("googlenet_mnist")), PYTHONIOENCODING="ascii")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "conv 5?5, 10" in ran.stdout
 
 
-def test_a_reader_who_goes_away() -> None:
+def test_closed_pipe() -> None:
     run = subprocess.Popen(
         [*PROGRAM, "schema"],
         stdout=subprocess.PIPE,
@@ -221,7 +221,7 @@ def on_a_terminal(*words: str, **changed: str) -> str:
     return text.decode().replace("\r\n", "\n")
 
 
-def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
+def test_terminal_output_is_coloured(one: str, folder: Path) -> None:
     wrong = folder / "wrong.yaml"
     wrong.write_text(Path(one).read_text().replace("act: relu", "act: rellu"))
     text = on_a_terminal("show", str(wrong))
@@ -231,7 +231,7 @@ def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
     assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
 
 
-def test_colours_are_ours_alone(one: str, folder: Path) -> None:
+def test_colour_codes_in_specs_are_escaped(one: str, folder: Path) -> None:
     name = r'name: "[red]n\e[31m\u202e\r\n"'
     (folder / "strange.yaml").write_text(Path(one).read_text().replace("name: one", name))
     text = on_a_terminal("show", "strange.yaml")

@@ -36,7 +36,7 @@ def test_weights_that_fit(cli: Cli, one: str) -> None:
     )
 
 
-def test_weights_that_do_not(cli: Cli, one: str) -> None:
+def test_weights_that_do_not_fit(cli: Cli, one: str) -> None:
     theirs = weights()
     del theirs["conv.bias"]
     torch.save({"state_dict": theirs | {"head.1.bias": torch.zeros(7), "old.weight": torch.zeros(3)}}, "theirs.pth")
@@ -80,7 +80,7 @@ def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> Non
     assert cli("weights", one, "theirs.safetensors").code == 0
 
 
-def test_renames_for_a_network_of_the_library_make_a_spec_of_ones_own(cli: Cli, folder: Path) -> None:
+def test_renames_for_a_bundled_network_extend_it(cli: Cli, folder: Path) -> None:
     state = cnngraph.load("googlenet_mnist").state
     save_file({f"backbone.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
     ran = cli("weights", "googlenet_mnist", "theirs.safetensors")
@@ -90,7 +90,7 @@ def test_renames_for_a_network_of_the_library_make_a_spec_of_ones_own(cli: Cli, 
     assert cli("weights", "own.yaml", "theirs.safetensors").code == 0
 
 
-def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None:
+def test_another_number_of_classes_is_not_an_error(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(CLASSES)
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3")
@@ -110,7 +110,7 @@ def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None
     assert ran.code == 1  # nobody asked for another number of classes
 
 
-def test_for_a_program(cli: Cli, one: str, folder: Path) -> None:
+def test_json(cli: Cli, one: str, folder: Path) -> None:
     theirs = {f"net.{key}": each for key, each in weights(out=6).items()}
     save_file(theirs, "theirs.safetensors")
     (folder / "extended.yaml").write_text(EXTENDED)
@@ -138,7 +138,7 @@ def test_for_a_program(cli: Cli, one: str, folder: Path) -> None:
     assert sorted(facts["unexpected"]) == sorted(theirs)
 
 
-def test_a_large_block_is_shown_by_its_own(cli: Cli, folder: Path) -> None:
+def test_large_block_is_split(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(
         "cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n  features:\n    nodes:\n      stem: {op: conv, out: 4, kernel: 1}\n"
         "      stages: {repeat: 3, nodes: [{op: conv, out: 4, kernel: 1}, batch_norm]}\n"
@@ -159,11 +159,11 @@ def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
     assert ran.out.endswith("\ntheirs.pth fits one: 4 of 4 weights\nwrote ours.safetensors\n")
     ours = load_file("ours.safetensors")
     assert all(torch.equal(ours[key], each) for key, each in weights().items())
-    assert sorted(each.name for each in folder.iterdir()) == ["one.yaml", "ours.safetensors", "theirs.pth"]
+    assert sorted(path.name for path in folder.iterdir()) == ["one.yaml", "ours.safetensors", "theirs.pth"]
     assert cli("build", one, "--weights", "ours.safetensors").code == 0
 
 
-def test_what_the_network_does_not_have_is_not_converted(cli: Cli, one: str) -> None:
+def test_unexpected_keys_are_not_converted(cli: Cli, one: str) -> None:
     save_file(weights() | {"old.weight": torch.zeros(3)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors")
     assert ran.code == 0  # every weight of the network is there
@@ -171,7 +171,7 @@ def test_what_the_network_does_not_have_is_not_converted(cli: Cli, one: str) -> 
     assert sorted(load_file("ours.safetensors")) == sorted(weights())
 
 
-def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -> None:
+def test_nothing_is_written_if_weights_are_missing(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(CLASSES)
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3", "--save", "ours.safetensors")
@@ -190,7 +190,7 @@ def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -
         ("./theirs.safetensors", "theirs.safetensors is the input file"),
     ],
 )
-def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> None:
+def test_invalid_output_paths(cli: Cli, one: str, save: str, message: str) -> None:
     save_file(weights(), "theirs.safetensors")
     before = Path("theirs.safetensors").read_bytes()
     ran = cli("weights", one, "theirs.safetensors", "--save", save)
@@ -207,13 +207,13 @@ def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> N
         ("torchvision", "error[E705]: torchvision has no network `one`\n"),
     ],
 )
-def test_what_is_no_file_of_weights(cli: Cli, one: str, name: str, message: str) -> None:
+def test_file_that_is_not_a_weights_file(cli: Cli, one: str, name: str, message: str) -> None:
     ran = cli("weights", one, name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)
 
 
-def test_keys_from_a_stranger_steer_no_terminal(cli: Cli, one: str) -> None:
+def test_keys_are_escaped(cli: Cli, one: str) -> None:
     save_file(weights() | {"a\x1b[31m.b": torch.zeros(1), "c\nit fits": torch.zeros(1)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert "\x1b" not in ran.out
@@ -255,7 +255,7 @@ def test_published_weights_block_by_block(cli: Cli, squeezenet: str) -> None:
     )
 
 
-def test_without_a_network_nothing_is_built(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
+def test_offline_nothing_is_built(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
     (tmp_path / "squeezenet.pth").unlink()
     ran = cli("build", squeezenet, "--weights", "torchvision")
     assert (ran.code, ran.out) == (1, "")
@@ -263,7 +263,7 @@ def test_without_a_network_nothing_is_built(cli: Cli, squeezenet: str, tmp_path:
     assert "\n  help: are you online? otherwise download file:///" in ran.err
 
 
-def test_what_published_weights_expect_is_said(
+def test_params_of_published_weights_are_reported(
     cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = str(network("googlenet"))
