@@ -60,8 +60,8 @@ def test_experiment_file(cli: Cli) -> None:
     ],
 )
 def test_errors(cli: Cli, folder: Path, name: str, message: str) -> None:
-    for name, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
-        (folder / f"{name}.yaml").write_text(text)
+    for stem, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
+        (folder / f"{stem}.yaml").write_text(text)
     ran = cli("experiment", name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)
