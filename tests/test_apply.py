@@ -1,4 +1,4 @@
-"""Fixes applied to files: what is changed, what never is, and what stays as it was around a change."""
+"""Applying fixes to files: what is changed, and what is preserved."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fix(data: bytes, name: str = "net.yaml") -> bytes:
-    """The file's bytes after its fixes."""
+    """The bytes of a file after fixing it."""
     path = Path(name)
     path.write_bytes(data)
     fix_spec(name).write()
@@ -42,7 +42,7 @@ def test_fixes_are_applied_until_none_is_left() -> None:
         "net.yaml:4: replace `cnov` with `conv`",
         "net.yaml:5: replace `global_avg_pol` with `global_avg_pool`",
     ]
-    assert Path("net.yaml").read_text(encoding="utf-8") == WRONG  # nothing is written before it is asked for
+    assert Path("net.yaml").read_text(encoding="utf-8") == WRONG  # nothing is written before `write`
     found.write()
     assert Path("net.yaml").read_text(encoding="utf-8") == RIGHT
     assert compile_spec("net.yaml").ok
@@ -53,7 +53,7 @@ def test_fixes_are_applied_until_none_is_left() -> None:
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [True, False])
 def test_line_endings_and_byte_order_mark_are_kept(newline: str, start: bytes, end: bool) -> None:
-    """Also where a fix adds a line."""
+    """Even if a fix adds a line."""
     wrong, right = (text if end else text.rstrip("\n") for text in (WRONG, RIGHT))
     assert fix(start + wrong.replace("\n", newline).encode()) == start + right.replace("\n", newline).encode()
     node = "nodes:\n  conv:\n    op: conv\n    out: 8\n    kernel: 3\n  add: {op: add, from: [conv, in]}\n"
@@ -136,14 +136,14 @@ def test_a_diff_shows_what_would_be_written() -> None:
     assert "-  pool: global_avg_pol" in lines
 
 
-# -- edits one after the other
+# -- consecutive edits
 
 TEXTS = st.text(alphabet="ab\nc", max_size=30)
 
 
 @st.composite
 def edits_of(draw: st.DrawFn, text: str) -> list[Edit]:
-    """Edits of a text that do not overlap."""
+    """Non-overlapping edits of a text."""
     source = Source("net.yaml", text)
     cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=6, unique=True)))
     found = []

@@ -1,4 +1,4 @@
-"""Files are whole or not there, whoever writes them; what dies or fails while one is written harms nothing."""
+"""Files are written atomically, even if the process fails or is killed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder where new files are open to the group."""
+    """A folder in which new files are group-readable."""
     before = os.umask(0o007)
     yield tmp_path
     os.umask(before)
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is safe on the disk before it takes its place, with the mode of any new file, and nothing stays beside."""
+    """A file is flushed before it is renamed, has the default mode, and no temporary file is left."""
     path, safe = folder / name, set()
 
     def sync(file: int, call: Callable[[int], None] = os.fsync) -> None:

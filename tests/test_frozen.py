@@ -1,4 +1,4 @@
-"""Classes that become dataclasses at their first use behave as those that are dataclasses from the start."""
+"""Classes that become dataclasses on first use behave like other dataclasses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_fields_before_the_first_instance() -> None:
 
 
 def test_decorated_subclass_is_unchanged() -> None:
-    """An op of a plugin may say that it is a dataclass."""
+    """An op of a plugin may have the dataclass decorator."""
 
     @dataclass(frozen=True)
     class Decorated(Op):
@@ -94,7 +94,7 @@ def test_threads_that_use_a_class_first() -> None:
 
 
 def test_check_creates_only_the_classes_it_needs() -> None:
-    """What makes `check` start quickly: ops that a spec does not use are no dataclasses yet, and much is not loaded."""
+    """`check` starts quickly: unused ops are not dataclasses yet, and few modules are loaded."""
     code = (
         "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
         "from cnngraph.ops.registry import builtin_ops\n"

@@ -1,4 +1,4 @@
-"""The files that are made from the definitions are fresh."""
+"""The generated files are up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnngraph import generate
 from cnngraph.catalogue import sections
 from cnngraph.library import catalogue, network_files
 
-LISTS = ("cnngraph/library.json", "specs/README.md")  # they take some seconds, once in a process
+LISTS = ("cnngraph/library.json", "specs/README.md")  # these take some seconds, once per process
 
 
 def check_fresh(name: str) -> None:

@@ -1,4 +1,4 @@
-"""How many cores a process may use, and how OpenMP's threads wait: from files and variables, without PyTorch."""
+"""The number of cores that a process can use, and the waiting policy of OpenMP's threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of eight cores whose files are in a folder."""
+    """A fake machine with eight cores, whose system files are in a folder."""
     monkeypatch.setattr(launch, "PROC", tmp_path / "proc")
     monkeypatch.setattr(launch, "CGROUPS", tmp_path / "groups")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
@@ -55,7 +55,7 @@ def test_the_quota_of_a_control_group(machine: Path, files: dict[str, str], core
 @pytest.mark.parametrize(
     ("idle", "own", "free"),
     [
-        (70.0, 10.0, 8),  # of 10 seconds on 8 cores: all idle but for this process
+        (70.0, 10.0, 8),  # 10 seconds on 8 cores: all idle except for this process
         (50.0, 10.0, 8),  # two are busy: nearly all are free
         (40.0, 10.0, 5),
         (0.0, 10.0, 1),
@@ -87,7 +87,7 @@ def test_environment_variable_wins(machine: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert free_cores() is None
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert free_cores() == Cores(8, 8)  # idle time is not told here
+    assert free_cores() == Cores(8, 8)  # idle time is not available here
 
 
 @pytest.mark.parametrize("given", WAITING)

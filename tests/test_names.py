@@ -1,4 +1,4 @@
-"""Networks of the library go by their names wherever a spec is asked for."""
+"""Bundled networks are referred to by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema for editors takes every good spec, and refuses what is wrong by its form."""
+"""The schema for editors accepts valid specs and rejects errors of form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
 
 
 def complaint(schema: dict[str, Any], text: str) -> str | None:
-    """What a validator says of a spec."""
+    """The errors that a validator reports for a spec."""
     value, mistakes = parse(Source("spec.yaml", text))
     assert value is not None
     assert not mistakes
@@ -120,5 +120,5 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_invalid_specs(schema: dict[str, Any], name: str, tmp_path: Path) -> None:
     assert complaint(schema, WRONG[name])
-    (tmp_path / "wrong.yaml").write_text(WRONG[name])  # nor does the validator take what the schema refuses
+    (tmp_path / "wrong.yaml").write_text(WRONG[name])  # cnngraph rejects it, too
     assert cnngraph.check(tmp_path / "wrong.yaml")

@@ -1,4 +1,4 @@
-"""The published schemas of what cnngraph prints and stores; `tests/cli/conftest.py` compares all output with them."""
+"""The schemas of printed and stored documents; `tests/cli/conftest.py` validates all JSON output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRINTED = [kind for kind, document in DOCUMENTS.items() if document.origin.start
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all schemas in it."""
+    """A schema and all its subschemas."""
     if isinstance(schema, dict):
         yield schema
         for inner in schema.values():

@@ -1,4 +1,4 @@
-"""Names of strangers as they are printed: whatever is invisible or steers a terminal is an escape that is seen."""
+"""Untrusted text: invisible and control characters are escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of every kind, folders and names, from paths to reports."""
+"""Checks of files of every kind, folders and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports for GitHub, as SARIF and as JSON."""
+"""Reports as GitHub commands, SARIF and JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STRANGE = Source("a b,c:d/50%é.yaml", "nodes: [x]\nmore: y\n")
 
 @pytest.fixture(scope="module")
 def report() -> CheckReport:
-    """Of all golden mistakes."""
+    """The report of all golden mistakes."""
     return check_paths(map(str, MISTAKES))
 
 
@@ -62,7 +62,7 @@ def test_places_outside_files_refer_to_the_checked_file() -> None:
 
 
 def obj(required: str, optional: str = "", **properties: Any) -> dict[str, Any]:
-    """The schema of an object with these properties and no other."""
+    """The schema of an object with exactly these properties."""
     names = required.split() + optional.split()
     assert set(names) == set(properties)
     return {
@@ -141,7 +141,7 @@ LOG = {
     "additionalProperties": False,
     "properties": {"$schema": TEXT, "version": {"const": "2.1.0"}, "runs": RUNS},
 }
-"""The parts of SARIF 2.1.0 that are used, as strict as the specification (sections 3.13 to 3.58)."""
+"""The used parts of SARIF 2.1.0, as strict as the specification (sections 3.13 to 3.58)."""
 
 
 def test_sarif_is_valid(report: CheckReport) -> None:
@@ -165,7 +165,7 @@ def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
 
 
 def test_sarif_fixes_are_the_edits(report: CheckReport) -> None:
-    """Applied as the specification says they give the same text as ours."""
+    """Applied as specified, they result in the same text as our edits."""
     (run,) = to_sarif(report)["runs"]
     found = [diagnostic for _, diagnostic in report.each_once()]
     tried = 0

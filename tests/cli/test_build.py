@@ -50,7 +50,7 @@ def test_seed_of_initial_weights(cli: Cli, folder: Path) -> None:
     assert list(a) == list(b) == list(c)
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert not torch.equal(a["conv.weight"], c["conv.weight"])
-    assert torch.equal(a["act.running_mean"], torch.zeros(4))  # the proof leaves no trace
+    assert torch.equal(a["act.running_mean"], torch.zeros(4))  # the smoke test changes nothing
     assert a["act.num_batches_tracked"] == 0
 
 
@@ -120,7 +120,7 @@ def test_slow_build_prints_a_note(cli: Cli, folder: Path, monkeypatch: pytest.Mo
     assert cli("build", "one.yaml").err == ""
 
     class Passed:
-        """A timer whose time has passed when it starts."""
+        """A timer that fires immediately."""
 
         def __init__(self, seconds: float, act: Callable[[], None]) -> None:
             self.start, self.cancel = act, lambda: None

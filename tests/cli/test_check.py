@@ -19,7 +19,7 @@ def test_valid_file_prints_one_line(cli: Cli, one: str) -> None:
 
 
 def test_bundled_files_are_valid(cli: Cli) -> None:
-    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # a network with mistakes is not in library.json
+    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # invalid networks are not in library.json
     ran = cli("check", *files)
     assert ran.code == 0
     assert [line.rpartition(": ok, ")[0] for line in ran.out.splitlines()] == [str(file) for file in files]
@@ -175,7 +175,7 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
 
 
 def test_recipe_that_does_not_fit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
-    """Another recipe may suit it, and what the warning advises mends it."""
+    """The warning's advice removes it."""
     nodes = "nodes: [global_avg_pool, flatten, {op: linear, out: $classes}]"
     (folder / "odd.yaml").write_text(f"cnngraph: 1\nparams: {{classes: 7}}\ninput: [1, 8, 6]\ntrain: mnist\n{nodes}\n")
     ran = cli("check", "odd.yaml")
@@ -295,7 +295,7 @@ def test_an_experiment(cli: Cli, folder: Path) -> None:
 
 
 def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:
-    """What train would refuse is an error, and what it takes is fine."""
+    """Recipe and data must fit as in `train`."""
     ran = cli("check", one, "--recipe", "digits")
     assert ran.code == 1
     assert "error[E610]: the network expects 3×8×8 images, but those of embedded digits are 1×28×28\n" in ran.out

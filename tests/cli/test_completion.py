@@ -1,4 +1,4 @@
-"""What the shell completes, asked as the script of `cnngraph completion` asks it."""
+"""Shell completion, called like the script of `cnngraph completion`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cli.test_usage import process
 
 
 def completed(*words: str) -> list[str]:
-    """What bash is given for the last word, each as `kind,value`."""
+    """The completions of the last word in bash, as `kind,value`."""
     line = " ".join(["cnngraph", *words])
     ran = process(_CNNGRAPH_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words)))
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -34,7 +34,7 @@ def test_completed_names(words: list[str], expected: list[str]) -> None:
 
 @pytest.fixture
 def run(folder: Path) -> str:
-    """The folder of a run, as far as completion looks."""
+    """A run's folder with the files that completion reads."""
     place = folder / "runs" / "net-1"
     place.mkdir(parents=True)
     (place / "spec.yaml").write_text(ONE)

@@ -1,4 +1,4 @@
-"""`cnngraph explain`: the entries of the table of codes, printed."""
+"""`cnngraph explain`."""
 
 from __future__ import annotations
 

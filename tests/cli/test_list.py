@@ -19,7 +19,7 @@ NAMES = [network.name for network in catalogue()]
 
 
 def listed(out: str) -> list[str]:
-    """The names in the table's first column, below its header and above the count."""
+    """The names in the first column of the table."""
     header, *rows = out.splitlines()
     assert header.split() == ["network", "family", "parameters", "MACs", "input", "published", "error", "paper"]
     assert rows[-2] == ""

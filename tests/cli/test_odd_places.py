@@ -1,4 +1,4 @@
-"""Odd places to be started in or to write to, and Ctrl-C at any moment: a message and an exit code, no traceback."""
+"""Unusual working directories and output files, and Ctrl-C at any time: no traceback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TROUBLE = ("Traceback", "internal error", "Exception ignored")
 
 
 def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program from a shell, after the shell's commands `start`."""
+    """Run the program in a shell, after the shell commands `start`."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **changed}
     line = f'{start} exec "$@"' if "$@" not in start else start
     return subprocess.run(
@@ -91,7 +91,11 @@ def test_file_size_limit(one: str, folder: Path, words: list[str], limit: int) -
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},  # the limit cuts bytecode, too
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },  # the limit applies to bytecode, too
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
@@ -99,7 +103,7 @@ def test_file_size_limit(one: str, folder: Path, words: list[str], limit: int) -
 
 
 def test_file_size_limit_hidden_by_a_library(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
-    """A library that cannot even close its file fails again, in its own way."""
+    """A library that fails to close its file may raise another error."""
 
     def refuse(*arguments: object) -> bytes:
         try:
@@ -141,7 +145,7 @@ COMMANDS = [["check", "resnet18"], ["show", "resnet18"], ["build", "one.yaml"], 
 @pytest.mark.parametrize("words", COMMANDS)
 @pytest.mark.parametrize("part", [0.3, 0.9])
 def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float) -> None:
-    """After a part of the time that it takes, from the moment when the program's own code runs."""
+    """Interrupted after a fraction of the run time, measured from the first line of cnngraph."""
     begun = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
     code = begun + "print(flush=True); main()"
 
@@ -173,7 +177,7 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float
 
 
 def test_interrupt_converted_to_another_exception(folder: Path) -> None:
-    """C++ and the callbacks of a garbage collector turn KeyboardInterrupt into something else, or swallow it."""
+    """C++ code and garbage collector callbacks convert or swallow KeyboardInterrupt."""
     code = """
 import os, signal
 import cnngraph.cli.reading as reading

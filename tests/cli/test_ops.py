@@ -1,4 +1,4 @@
-"""`cnngraph ops`, `cnngraph list --blocks` and `cnngraph show` of a library of blocks."""
+"""`cnngraph ops`, `cnngraph list --blocks` and `cnngraph show` of a block library."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def tiny(folder: Path) -> str:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the command asks of the trainer, which does nothing here."""
+    """The request that the command passes to a trainer that does nothing."""
     asked: dict[str, Any] = {}
 
     def run_training(request: Request, reporter: Reporter) -> SimpleNamespace:
@@ -411,7 +411,7 @@ def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeyp
 
 @pytest.fixture
 def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Modules of the working folder are imported anew, and forgotten."""
+    """Import modules in the working directory anew, and unload them afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
     sys.modules.pop("train_handlers", None)

@@ -1,4 +1,4 @@
-"""Exit codes, help, and what becomes of everything that goes wrong."""
+"""Exit codes, help, and error handling."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def variables(**changed: str) -> dict[str, str]:
 
 
 def process(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program in a process of its own."""
+    """Run the program in a subprocess."""
     return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=120, env=variables(**changed))
 
 
@@ -203,7 +203,7 @@ def test_ctrl_c() -> None:
 
 
 def on_a_terminal(*words: str, **changed: str) -> str:
-    """What a command prints on a terminal."""
+    """The output of a command on a terminal."""
     ours, theirs = pty.openpty()
     environment = variables(TERM="xterm-256color", COLUMNS="80", **changed)
     with subprocess.Popen([*PROGRAM, *words], stdout=theirs, stderr=theirs, env=environment):

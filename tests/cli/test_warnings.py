@@ -1,4 +1,4 @@
-"""A warning is printed once by every command that reads the spec, and stops none of them."""
+"""Every command that reads a spec prints its warnings once and continues."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
 
 
 def test_training_and_evaluation_continue(cli: Cli, net: str, folder: Path) -> None:
-    """`train` knows the recipe, so it also reports what matters in training alone."""
+    """`train` knows the recipe, so it also reports warnings about training."""
     ran = cli("train", net, "--recipe", "digits.yaml", "--out", "run")
     assert ran.code == 0, ran.err
     assert sorted(printed(ran.err)) == sorted(CODES)
@@ -107,7 +107,7 @@ def test_an_experiment_prints_each_warning_once_and_records_it(cli: Cli, net: st
 
 
 def test_training_warnings_do_not_stop_a_run(cli: Cli, net: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """What compares network and data goes by severity, too."""
+    """Warnings about network and data do not stop a run either."""
     warning = Diagnostic("W605", "the images are many", severity=Severity.WARNING)
     tools = replace(running.TOOLS, misfits=lambda *arguments, **images: [warning])
     training = import_module("cnngraph.train")

@@ -107,7 +107,7 @@ def test_another_number_of_classes_is_not_an_error(cli: Cli, folder: Path) -> No
     assert ours["head.1.weight"].shape == (3, 256)
     assert torch.equal(ours["conv.weight"], weights()["conv.weight"])
     ran = cli("build", "one.yaml", "--weights", "ours.safetensors")
-    assert ran.code == 1  # nobody asked for another number of classes
+    assert ran.code == 1  # the number of classes was not changed by --set
 
 
 def test_json(cli: Cli, one: str, folder: Path) -> None:
@@ -166,7 +166,7 @@ def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
 def test_unexpected_keys_are_not_converted(cli: Cli, one: str) -> None:
     save_file(weights() | {"old.weight": torch.zeros(3)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors")
-    assert ran.code == 0  # every weight of the network is there
+    assert ran.code == 0  # the file has all weights of the network
     assert ran.out.endswith("wrote ours.safetensors, without 1 weight that the network does not have\n")
     assert sorted(load_file("ours.safetensors")) == sorted(weights())
 
@@ -227,7 +227,7 @@ def test_keys_are_escaped(cli: Cli, one: str) -> None:
 
 @pytest.fixture
 def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
-    """A network whose published weights are a file of the test's."""
+    """A network whose published weights are replaced by a local file."""
     spec = str(network("squeezenet1_1"))
     torch.save(weights(spec), tmp_path / "squeezenet.pth")
     chosen: Any = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
@@ -238,7 +238,7 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
 
 def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
     ran = cli("build", squeezenet, "--weights", "torchvision")
-    assert (ran.code, ran.err) == (0, "")  # no bar but on a terminal
+    assert (ran.code, ran.err) == (0, "")  # the progress bar is only shown on a terminal
     assert ran.out.endswith("\nSqueezeNet1_1_Weights.IMAGENET1K_V1: 52 of 52 weights loaded\n")
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)

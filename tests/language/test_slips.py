@@ -1,4 +1,4 @@
-"""Typing errors that an editor or a habit of another format makes: one error, at its character."""
+"""Typos, including those of editors and other formats: one error, at its character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.diagnostics import Diagnostic, Severity
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
 
-# The text from line 3 on; the code, line and column; what the message and the help say.
+# The text from line 3; code, line and column; parts of the message and the help.
 SLIPS = {
     "nbsp_in_indentation": (
         "nodes:\n  a: relu\n\u00a0 b: tanh\n", "E102", 5, 1, "U+00A0 (non-breaking space)", "b: tanh|b",
@@ -143,7 +143,7 @@ def test_typo_is_one_error_at_its_character(name: str, tmp_path: Path) -> None:
     "character", [*LATIN, *"\u00a0\u2009\u202f\u3000\u200b\u200c\u2060\ufeff\u202e", *"：，［］｛｝（）"]
 )
 def test_look_alikes_are_found_everywhere(character: str, tmp_path: Path) -> None:
-    """In a key, in a plain value, in a list; never in a comment, a quoted text or what is written for people."""
+    """In keys, plain values and lists, but not in comments, quoted strings and free text."""
     for text in (
         f"nodes:\n  re{character}lu: relu\n",
         f"nodes: [relu]\nabout: one\ntrain: {{data: {{name: folder, path: re{character}lu}}, epochs: 1, optimizer: adam}}\n",
