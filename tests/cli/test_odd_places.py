@@ -95,7 +95,7 @@ def test_file_size_limit(one: str, folder: Path, words: list[str], limit: int) -
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
-        },  # the limit applies to bytecode, too
+        },  # also limited
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
