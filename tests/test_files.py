@@ -1,4 +1,4 @@
-"""Files are whole or not there, whoever writes them; what dies or fails while one is written harms nothing."""
+"""Files are written atomically, even if the process fails or is killed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder where new files are open to the group."""
+    """A folder in which new files are group-readable."""
     before = os.umask(0o007)
     yield tmp_path
     os.umask(before)
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is safe on the disk before it takes its place, with the mode of any new file, and nothing stays beside."""
+    """A file is flushed before it is renamed, has the default mode, and no temporary file is left."""
     path, safe = folder / name, set()
 
     def sync(file: int, call: Callable[[int], None] = os.fsync) -> None:
@@ -57,18 +57,18 @@ def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         assert found.st_mode & 0o777 == 0o660
         assert found.st_size
         assert (found.st_ino, found.st_size) in safe
-        assert [each.name for each in folder.iterdir()] == [name]
+        assert [path.name for path in folder.iterdir()] == [name]
         path.chmod(mode)
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_writer_tells_of_the_file_that_was_asked_for(name: str, tmp_path: Path) -> None:
+def test_write_errors_name_the_requested_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.mkdir()
     with pytest.raises(WriteError) as caught:
         WRITERS[name](path)
     assert (caught.value.errno, caught.value.filename) == (errno.EISDIR, str(path))
-    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_text_is_utf8(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_text_is_utf8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "failure", [OSError(errno.EIO, "Input/output error", "elsewhere"), ValueError("no"), KeyboardInterrupt()]
 )
-def test_what_fails_leaves_the_old_file_and_nothing_beside(failure: BaseException, tmp_path: Path) -> None:
+def test_failed_write_leaves_the_old_file_only(failure: BaseException, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before")
 
@@ -93,11 +93,11 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside(failure: BaseExceptio
         assert str(caught.value) == f"[Errno {errno.EIO}] Input/output error: '{path}'"
     else:
         assert caught.value is failure
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"
 
 
-def test_a_disk_that_is_full_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_full_on_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_at_the_last_moment(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.iterdir())
 
 
-def test_a_reason_without_a_number(tmp_path: Path) -> None:
+def test_error_without_errno(tmp_path: Path) -> None:
     def fail(beside: Path) -> None:
         raise OSError("the encoder broke")
 
@@ -117,14 +117,14 @@ def test_a_reason_without_a_number(tmp_path: Path) -> None:
     assert (caught.value.strerror, caught.value.filename) == ("the encoder broke", str(tmp_path / "file"))
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "none" / "file"
     with pytest.raises(WriteError, match="No such file") as caught:
         write_text(path, "text")
     assert caught.value.filename == str(path)
 
 
-def test_two_write_the_same_file_at_once(tmp_path: Path) -> None:
+def test_concurrent_writes(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
     def slowly(beside: Path) -> None:
@@ -134,7 +134,7 @@ def test_two_write_the_same_file_at_once(tmp_path: Path) -> None:
 
     write(path, slowly)
     assert path.read_text() == "the slower"
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("letter", ["n", "字"])
@@ -144,7 +144,7 @@ def test_the_longest_name(letter: str, tmp_path: Path) -> None:
     assert (tmp_path / name).read_text() == "text"
 
 
-def test_what_a_dead_process_leaves_is_hidden_and_can_be_cleaned_away(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_hidden_and_removable(tmp_path: Path) -> None:
     left: list[Path] = []
 
     def die(beside: Path) -> None:
@@ -160,4 +160,4 @@ def test_what_a_dead_process_leaves_is_hidden_and_can_be_cleaned_away(tmp_path: 
     assert left[0].name.startswith(".file.")
     assert left[0].name.endswith(".partial")
     clean(tmp_path)
-    assert sorted(each.name for each in tmp_path.iterdir()) == [".mine", "mine.partial"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", "mine.partial"]

@@ -1,4 +1,4 @@
-"""Classes that become dataclasses at their first use behave as those that are dataclasses from the start."""
+"""Classes that become dataclasses on first use behave like other dataclasses."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_fields_before_the_first_instance() -> None:
         z: int = 3
 
     assert not is_dataclass(Unused) or "__dataclass_fields__" not in vars(Unused)
-    assert [each.name for each in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
+    assert [field.name for field in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
 
 
-def test_a_decorated_subclass_is_left_as_it_is() -> None:
-    """An op of a plugin may say that it is a dataclass."""
+def test_decorated_subclass_is_unchanged() -> None:
+    """An op of a plugin may have the dataclass decorator."""
 
     @dataclass(frozen=True)
     class Decorated(Op):
@@ -93,8 +93,8 @@ def test_threads_that_use_a_class_first() -> None:
             assert list(pool.map(make, range(threads))) == list(range(threads))
 
 
-def test_checking_makes_what_it_needs_alone() -> None:
-    """What makes `check` start quickly: ops that a spec does not use are no dataclasses yet, and much is not loaded."""
+def test_check_creates_only_the_classes_it_needs() -> None:
+    """`check` starts quickly: unused ops are not dataclasses yet, and few modules are loaded."""
     code = (
         "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
         "from cnngraph.ops.registry import builtin_ops\n"

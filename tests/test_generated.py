@@ -1,4 +1,4 @@
-"""The files that are made from the definitions are fresh."""
+"""The generated files are up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnngraph import generate
 from cnngraph.catalogue import sections
 from cnngraph.library import catalogue, network_files
 
-LISTS = ("cnngraph/library.json", "specs/README.md")  # they take some seconds, once in a process
+LISTS = ("cnngraph/library.json", "specs/README.md")  # these take some seconds, once per process
 
 
 def check_fresh(name: str) -> None:
@@ -29,10 +29,10 @@ def test_a_generated_file_is_fresh(name: str) -> None:
 def test_the_library_is_listed_fresh_and_whole() -> None:
     for name in LISTS:
         check_fresh(name)
-    families = {each.name for section in sections() for each in section.families}
-    listed = [each for section in sections() for each in section.networks]
-    assert catalogue() == [replace(each, input_shapes=_plain(each.input_shapes)) for each in listed]
-    assert {each.name for each in listed} | families == set(network_files())
+    families = {family.name for section in sections() for family in section.families}
+    listed = [network for section in sections() for network in section.networks]
+    assert catalogue() == [replace(network, input_shapes=_plain(network.input_shapes)) for network in listed]
+    assert {network.name for network in listed} | families == set(network_files())
 
 
 def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:

@@ -1,4 +1,4 @@
-"""Messages are for people: no code looks into one, or into a help, to find out what it is about."""
+"""Messages and help texts are for people: no code parses them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ INSPECTING = {
     *("startswith", "endswith", "find", "index", "split", "rsplit", "splitlines", "count", "replace"),
     *("partition", "rpartition", "removeprefix", "removesuffix", "strip", "lstrip", "rstrip", "translate"),
 }
-OWNERS = {"command", "option", "param", "each"}  # of click: their help is a text for the page of help
+OWNERS = {"command", "option", "param", "each"}  # of click: their help is the help text
 
 
 def is_sentence(node: ast.expr) -> bool:
-    """Whether an expression is the message or the help of an error."""
+    """Whether an expression is the message or help of an error."""
     if isinstance(node, ast.BoolOp):
         return any(map(is_sentence, node.values))
     if isinstance(node, ast.Name):
@@ -30,7 +30,7 @@ def is_sentence(node: ast.expr) -> bool:
 
 
 def inspections(tree: ast.AST) -> Iterator[int]:
-    """The lines on which a sentence is looked into."""
+    """The lines that inspect a message or help."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             sentences = [node.func.value] if node.func.attr in INSPECTING else []

@@ -1,4 +1,4 @@
-"""A package that is missing or broken is one line to paste, for every command that needs it and in Python."""
+"""Missing and broken packages: every command, and the Python API, print the command that installs them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_every_command(
         if words in works:
             assert (code, errors) == (0, ""), words
             continue
-        first, second = errors.splitlines()[-2:]  # without numpy, torch has a warning first
+        first, second = errors.splitlines()[-2:]  # without numpy, torch prints a warning first
         assert (code, first.startswith(f"error: {message}")) == (1, True), (words, errors)
         assert second.startswith(f"help: pip install {line}"), words
     if BUILD in commands:
@@ -137,7 +137,7 @@ for call in calls:
 
 
 def test_every_function_without_the_extras(tmp_path: Path) -> None:
-    """With the core alone the language works, and every other function names the extra that it needs."""
+    """Without extras, the language works, and every other function names the extra that it needs."""
     (tmp_path / "net.yaml").write_text(SPEC)
     blocked = [module for modules in EXTRAS.values() for module in modules]
     ran = subprocess.run(
@@ -159,8 +159,8 @@ def test_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (1, "error: click is not installed\nhelp: pip install click\n")
 
 
-def test_what_we_need_is_what_we_declare() -> None:
-    """The modules of the extras are those of the packages that pyproject.toml names, which are all installed here."""
+def test_required_modules_match_pyproject() -> None:
+    """The modules of the extras belong to the packages in pyproject.toml, all of which are installed here."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {"core": project["dependencies"], **project["optional-dependencies"]}
     named = {"ignite": "pytorch-ignite", "PIL": "pillow", "yaml": "pyyaml"}
@@ -173,7 +173,7 @@ def test_what_we_need_is_what_we_declare() -> None:
         require("nix")
 
 
-def test_other_errors_are_left_alone() -> None:
+def test_other_errors_are_not_converted() -> None:
     with pytest.raises(ZeroDivisionError), explained():
         raise ZeroDivisionError
     assert explain(ImportError("cannot import name 'x' from 'cnngraph.api'", name="cnngraph.api")) is None

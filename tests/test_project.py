@@ -1,4 +1,4 @@
-"""What the project says of itself agrees: one version, metadata that build, a hook that names a command."""
+"""Project metadata: version, build metadata, and the pre-commit hook."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_citation_is_that_of_the_package() -> None:
 
 
 def test_the_hook_checks_specs(tmp_path: Path) -> None:
-    """As pre-commit runs it: the entry, then the names of changed files."""
+    """Run the hook like pre-commit: the entry, followed by the names of changed files."""
     (hook,) = read(".pre-commit-hooks.yaml")
     program, command, *options = shlex.split(hook["entry"])
     assert (program, command in COMMANDS, hook["language"]) == ("cnngraph", True, "python")

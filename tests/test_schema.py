@@ -1,4 +1,4 @@
-"""The schema for editors takes every good spec, and refuses what is wrong by its form."""
+"""The schema for editors accepts valid specs and rejects errors of form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
 
 
 def complaint(schema: dict[str, Any], text: str) -> str | None:
-    """What a validator says of a spec."""
+    """The errors that a validator reports for a spec."""
     value, mistakes = parse(Source("spec.yaml", text))
     assert value is not None
     assert not mistakes
@@ -37,11 +37,11 @@ def complaint(schema: dict[str, Any], text: str) -> str | None:
     return str(error.message) if error else None
 
 
-def test_it_is_a_schema(schema: dict[str, Any]) -> None:
+def test_spec_schema_is_valid(schema: dict[str, Any]) -> None:
     Draft7Validator.check_schema(schema)
 
 
-def test_it_knows_every_word(schema: dict[str, Any]) -> None:
+def test_schema_has_every_key(schema: dict[str, Any]) -> None:
     assert list(schema["properties"]) == list(FILE_KEYS)
     assert list(node_keys()) == list(NODE_KEYS)
     assert tuple(block_keys()) == ("params", "inputs")
@@ -85,7 +85,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_good_forms(schema: dict[str, Any], text: str) -> None:
+def test_valid_specs(schema: dict[str, Any], text: str) -> None:
     assert complaint(schema, text) is None
 
 
@@ -118,7 +118,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_forms(schema: dict[str, Any], name: str, tmp_path: Path) -> None:
+def test_invalid_specs(schema: dict[str, Any], name: str, tmp_path: Path) -> None:
     assert complaint(schema, WRONG[name])
-    (tmp_path / "wrong.yaml").write_text(WRONG[name])  # nor does the validator take what the schema refuses
+    (tmp_path / "wrong.yaml").write_text(WRONG[name])  # cnngraph rejects it, too
     assert cnngraph.check(tmp_path / "wrong.yaml")

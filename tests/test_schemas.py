@@ -1,4 +1,4 @@
-"""The published schemas of what cnngraph prints and stores; `tests/cli/conftest.py` compares all output with them."""
+"""The schemas of printed and stored documents; `tests/cli/conftest.py` validates all JSON output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRINTED = [kind for kind, document in DOCUMENTS.items() if document.origin.start
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all schemas in it."""
+    """A schema and all its subschemas."""
     if isinstance(schema, dict):
         yield schema
         for inner in schema.values():
@@ -30,7 +30,7 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_it_is_a_schema(kind: str) -> None:
+def test_documents_have_valid_schemas(kind: str) -> None:
     Draft202012Validator.check_schema(document_schema(kind))
 
 
@@ -39,20 +39,20 @@ def test_every_file_is_listed() -> None:
 
 
 @pytest.mark.parametrize("kind", PRINTED)
-def test_what_is_printed_has_no_other_fields(kind: str) -> None:
+def test_printed_documents_have_no_additional_fields(kind: str) -> None:
     objects = [part for part in parts(document_schema(kind)) if part.get("type") == "object" and "properties" in part]
     assert objects
     assert all(part.get("additionalProperties") is False for part in objects)
 
 
-def test_what_several_documents_have_is_the_same_in_all() -> None:
+def test_shared_definitions_are_equal() -> None:
     known: dict[str, Any] = {}
     for kind in PRINTED:
         for name, schema in document_schema(kind).get("$defs", {}).items():
             assert known.setdefault(name, schema) == schema
 
 
-def test_every_command_with_a_format_has_one() -> None:
+def test_every_command_with_json_output_has_a_schema() -> None:
     context = click.Context(app)
     commands = {name: app.get_command(context, name) for name in app.list_commands(context)}
     formats = [name for name, made in commands.items() if made and any(p.name == "format" for p in made.params)]
@@ -60,12 +60,12 @@ def test_every_command_with_a_format_has_one() -> None:
 
 
 @pytest.mark.parametrize("kind", [*FILES, *DOCUMENTS])
-def test_the_command_prints_it(cli: Cli, kind: str) -> None:  # noqa: F811
+def test_schema_is_printed(cli: Cli, kind: str) -> None:  # noqa: F811
     assert kind in cli("schema", "--list").out
     assert json.loads(cli("schema", kind).out)["$schema"]
 
 
-def test_one_that_there_is_not(cli: Cli) -> None:  # noqa: F811
+def test_unknown_schema(cli: Cli) -> None:  # noqa: F811
     ran = cli("schema", "chekc")
     assert ran.code == 2
-    assert ran.err.startswith("error: invalid value for KIND: there is no schema of chekc: did you mean `check`?\n")
+    assert ran.err.startswith("error: invalid value for KIND: unknown kind chekc: did you mean `check`?\n")

@@ -1,4 +1,4 @@
-"""Names of strangers as they are printed: whatever is invisible or steers a terminal is an escape that is seen."""
+"""Untrusted text: invisible and control characters are escaped."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ def test_escapes(text: str, seen: str) -> None:
 
 
 @given(st.text(st.characters(categories=None)))
-def test_no_text_steers_a_terminal(text: str) -> None:
+def test_control_characters_are_escaped(text: str) -> None:
     shown = visible(text)
-    assert all(unicodedata.category(each) not in STEERING for each in shown.replace("\n", "").replace("\t", ""))
-    assert not {ord(each) for each in shown} & {*DIRECTIONS, *ZERO_WIDTH}
+    assert all(
+        unicodedata.category(character) not in STEERING for character in shown.replace("\n", "").replace("\t", "")
+    )
+    assert not {ord(character) for character in shown} & {*DIRECTIONS, *ZERO_WIDTH}
     assert visible(shown) == shown
     assert len(one_line(text).splitlines()) <= 1
     assert json.loads(json_safe(json.dumps(text, ensure_ascii=False))) == json.loads(json.dumps(text))
@@ -47,7 +49,7 @@ def test_no_text_steers_a_terminal(text: str) -> None:
 
 
 @pytest.mark.parametrize("code", [*DIRECTIONS, *ZERO_WIDTH, *range(0x20), *range(0x7F, 0xA0)])
-def test_each_of_them_is_escaped(code: int) -> None:
+def test_every_hidden_character_is_escaped(code: int) -> None:
     assert one_line(f"a{chr(code)}b").isprintable()
 
 
@@ -58,7 +60,7 @@ def test_markdown() -> None:
     assert markdown("# title") == r"\# title"
 
 
-def test_the_place_of_a_mistake_is_underlined_behind_escapes() -> None:
+def test_underline_accounts_for_escapes() -> None:
     source = Source("a\nb.yaml", "x: \x1b[1m\u202ebad end")
     text = str(Diagnostic("E101", "no\x07", Span(source, 1, 9, 1, 12), notes=("n\nerror: forged",)))
     assert text.splitlines() == [

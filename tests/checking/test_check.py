@@ -1,4 +1,4 @@
-"""Files of every kind, folders and names, from paths to reports."""
+"""Checks of files of every kind, folders and names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def all_codes(report: CheckReport) -> list[str]:
     return [diagnostic.code for found in report.files for diagnostic in found.diagnostics]
 
 
-def test_each_file_is_checked_as_what_it_is(folder: Path) -> None:
+def test_files_are_checked_by_kind(folder: Path) -> None:
     report = check_paths(["net.yaml", "blocks.yaml", "mine.yaml", "both.yaml"])
     assert report.ok
     assert list(kinds(report).values()) == [Kind.SPEC, Kind.BLOCKS, Kind.RECIPE, Kind.EXPERIMENT]
@@ -48,7 +48,7 @@ def test_each_file_is_checked_as_what_it_is(folder: Path) -> None:
     ]
 
 
-def test_names_of_the_library(folder: Path) -> None:
+def test_names_of_bundled_files(folder: Path) -> None:
     report = check_paths(["googlenet_mnist", "shortcuts_digits", "cifar"])
     assert kinds(report) == {
         "googlenet_mnist": Kind.SPEC,
@@ -56,12 +56,14 @@ def test_names_of_the_library(folder: Path) -> None:
         "cifar": Kind.RECIPE,
     }
     (found,) = check_paths(["shortcut_digits"]).files
-    assert [(each.code, each.help) for each in found.diagnostics] == [("E311", "did you mean `shortcuts_digits`?")]
+    assert [(diagnostic.code, diagnostic.help) for diagnostic in found.diagnostics] == [
+        ("E311", "did you mean `shortcuts_digits`?")
+    ]
     (found,) = check_paths(["nothing_like_this"]).files
-    assert [each.code for each in found.diagnostics] == ["E311"]
+    assert [diagnostic.code for diagnostic in found.diagnostics] == ["E311"]
 
 
-def test_a_folder_and_those_below(folder: Path) -> None:
+def test_folder_and_subfolders(folder: Path) -> None:
     inner = folder / "deep" / "er"
     inner.mkdir(parents=True)
     (inner / "odd.YML").write_text(NET.replace("linear", "linaer"))
@@ -92,7 +94,7 @@ def test_a_folder_and_those_below(folder: Path) -> None:
         "\tbroken: [",
     ],
 )
-def test_files_of_other_tools_are_skipped_in_a_folder_only(folder: Path, text: str) -> None:
+def test_files_of_other_tools_are_only_skipped_in_folders(folder: Path, text: str) -> None:
     (folder / "other.yaml").write_text(text)
     report = check_paths(["."])
     assert report.ok
@@ -109,20 +111,22 @@ def test_files_of_other_tools_are_skipped_in_a_folder_only(folder: Path, text: s
         ("specs: [net.yaml]\nseed: 3\nrecipes: [mine.yaml]\n", "E602"),
     ],
 )
-def test_wrong_files_of_ours_are_not_skipped(folder: Path, text: str, code: str) -> None:
+def test_invalid_specs_are_not_skipped(folder: Path, text: str, code: str) -> None:
     (folder / "wrong.yaml").write_text(text)
     report = check_paths(["."])
     assert report.skipped == ()
     assert code in all_codes(report)
 
 
-def test_a_folder_with_nothing_to_check(folder: Path) -> None:
+def test_folder_with_nothing_to_check(folder: Path) -> None:
     (folder / "empty").mkdir()
     (found,) = check_paths(["empty"]).files
-    assert [each.message for each in found.diagnostics] == ["there is no spec, recipe or experiment in empty"]
+    assert [diagnostic.message for diagnostic in found.diagnostics] == [
+        "there is no spec, recipe or experiment in empty"
+    ]
 
 
-def test_a_folder_of_very_many_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_with_too_many_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnngraph.checking.finding.MAX_FILES", 3)
     assert all_codes(check_paths(["."])) == ["E501"]
 
@@ -131,7 +135,7 @@ def test_a_file_is_checked_once(folder: Path) -> None:
     assert len(check_paths(["net.yaml", "./net.yaml", str(folder / "net.yaml")]).files) == 1
 
 
-def test_standard_input_imports_from_the_folder_of_its_name(folder: Path) -> None:
+def test_standard_input_imports_relative_to_its_name(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "parts.yaml").write_text(BLOCKS)
     text = "cnngraph: 1\nimport: parts.yaml\ninput: [1, 2, 2]\nnodes: [twice]\n"
@@ -147,7 +151,7 @@ def test_standard_input_of_other_kinds(folder: Path, text: str, kind: Kind) -> N
     assert (found.kind, found.diagnostics) == (kind, ())
 
 
-def test_a_recipe_that_is_asked_for_must_fit(folder: Path) -> None:
+def test_recipe_option_must_fit(folder: Path) -> None:
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digits"))) == []
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="cifar"))) == ["E610"]
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digitss"))) == ["E606"]
@@ -187,13 +191,13 @@ def test_an_error_of_some_combinations_lists_them(folder: Path) -> None:
 def test_an_error_of_all_combinations_lists_none(folder: Path) -> None:
     (folder / "net.yaml").write_text(NET.replace("linear", "linaer"))
     (found,) = check_paths(["both.yaml"]).files
-    assert [(each.code, each.notes) for each in found.diagnostics] == [("E313", ())]
+    assert [(diagnostic.code, diagnostic.notes) for diagnostic in found.diagnostics] == [("E313", ())]
 
 
-def test_warnings_of_an_experiments_networks_are_no_errors(folder: Path) -> None:
+def test_warnings_in_experiments_are_not_errors(folder: Path) -> None:
     (folder / "net.yaml").write_text(NET.replace("{classes: 10}", "{classes: 10, left: 3}"))
     (found,) = check_paths(["both.yaml"]).files
-    assert (found.ok, [each.code for each in found.diagnostics]) == (True, ["W320"])
+    assert (found.ok, [diagnostic.code for diagnostic in found.diagnostics]) == (True, ["W320"])
     assert found.facts == {"variants": 2, "runs": 4}
 
 

@@ -1,4 +1,4 @@
-"""Reports for GitHub, as SARIF and as JSON."""
+"""Reports as GitHub commands, SARIF and JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STRANGE = Source("a b,c:d/50%é.yaml", "nodes: [x]\nmore: y\n")
 
 @pytest.fixture(scope="module")
 def report() -> CheckReport:
-    """Of all golden mistakes."""
+    """The report of all golden mistakes."""
     return check_paths(map(str, MISTAKES))
 
 
@@ -34,14 +34,14 @@ def strange(**more: Any) -> CheckReport:
     return CheckReport((FileReport("a b,c:d/50%é.yaml", Kind.SPEC, (diagnostic,)),))
 
 
-def test_github_escapes_what_would_end_a_command() -> None:
+def test_github_escapes_special_characters() -> None:
     assert to_github(strange()) == (
         "::error file=a b%2Cc%3Ad/50%25é.yaml,line=1,endLine=1,col=9,endColumn=10,title=cnngraph E313::"
         "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: mend: it\n"
     )
 
 
-def test_github_has_one_line_for_each(report: CheckReport) -> None:
+def test_github_has_one_line_per_diagnostic(report: CheckReport) -> None:
     lines = to_github(report).splitlines()
     assert len(lines) == len(list(report.each_once()))
     place = r"file=[^,:]+,line=\d+,endLine=\d+(,col=\d+,endColumn=\d+)?"
@@ -49,20 +49,20 @@ def test_github_has_one_line_for_each(report: CheckReport) -> None:
     assert all(form.fullmatch(line) for line in lines)
 
 
-def test_what_is_no_place_in_a_file_is_one_of_the_checked_file() -> None:
+def test_places_outside_files_refer_to_the_checked_file() -> None:
     option = Span(Source("command line", "--set a=1"), 1, 7, 1, 8)
     found = FileReport("net.yaml", Kind.SPEC, (Diagnostic("E303", "no a", option), Diagnostic("E101", "cannot read")))
     assert to_github(CheckReport((found,))) == (
         "::error file=net.yaml,title=cnngraph E303::no a\n::error file=net.yaml,title=cnngraph E101::cannot read\n"
     )
     results = to_sarif(CheckReport((found,)))["runs"][0]["results"]
-    assert [each["locations"] for each in results] == 2 * [
+    assert [result["locations"] for result in results] == 2 * [
         [{"physicalLocation": {"artifactLocation": {"uri": "net.yaml"}}}]
     ]
 
 
 def obj(required: str, optional: str = "", **properties: Any) -> dict[str, Any]:
-    """The schema of an object with these properties and no other."""
+    """The schema of an object with exactly these properties."""
     names = required.split() + optional.split()
     assert set(names) == set(properties)
     return {
@@ -141,29 +141,31 @@ LOG = {
     "additionalProperties": False,
     "properties": {"$schema": TEXT, "version": {"const": "2.1.0"}, "runs": RUNS},
 }
-"""The parts of SARIF 2.1.0 that are used, as strict as the specification (sections 3.13 to 3.58)."""
+"""The used parts of SARIF 2.1.0, as strict as the specification (sections 3.13 to 3.58)."""
 
 
-def test_sarif_is_as_the_specification_says(report: CheckReport) -> None:
+def test_sarif_is_valid(report: CheckReport) -> None:
     Draft202012Validator.check_schema(LOG)
     empty = CheckReport((FileReport("net.yaml", Kind.SPEC),))
     warning = CheckReport((FileReport("x", None, (Diagnostic("W320", "x", severity=Severity.WARNING),)),))
-    for each in (report, strange(), empty, warning):
-        Draft202012Validator(LOG).validate(to_sarif(each))
+    for checked in (report, strange(), empty, warning):
+        Draft202012Validator(LOG).validate(to_sarif(checked))
 
 
 def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
     (run,) = to_sarif(report)["runs"]
     rules = run["tool"]["driver"]["rules"]
     found = [diagnostic for _, diagnostic in report.each_once()]
-    assert [result["ruleId"] for result in run["results"]] == [each.code for each in found]
+    assert [result["ruleId"] for result in run["results"]] == [diagnostic.code for diagnostic in found]
     assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
     assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in rules)
-    assert [len(result.get("fixes", ())) for result in run["results"]] == [len(each.fixes) for each in found]
+    assert [len(result.get("fixes", ())) for result in run["results"]] == [
+        len(diagnostic.fixes) for diagnostic in found
+    ]
 
 
 def test_sarif_fixes_are_the_edits(report: CheckReport) -> None:
-    """Applied as the specification says they give the same text as ours."""
+    """Applied as specified, they result in the same text as our edits."""
     (run,) = to_sarif(report)["runs"]
     found = [diagnostic for _, diagnostic in report.each_once()]
     tried = 0
@@ -185,11 +187,11 @@ def replaced(text: str, replacements: list[dict[str, Any]]) -> str:
 
     places = [
         (
-            offset(each["deletedRegion"]["startLine"], each["deletedRegion"]["startColumn"]),
-            offset(each["deletedRegion"]["endLine"], each["deletedRegion"]["endColumn"]),
-            each["insertedContent"]["text"],
+            offset(replacement["deletedRegion"]["startLine"], replacement["deletedRegion"]["startColumn"]),
+            offset(replacement["deletedRegion"]["endLine"], replacement["deletedRegion"]["endColumn"]),
+            replacement["insertedContent"]["text"],
         )
-        for each in replacements
+        for replacement in replacements
     ]
     for start, end, new in sorted(places, reverse=True):
         text = text[:start] + new + text[end:]
@@ -225,7 +227,7 @@ def test_an_error_in_a_file_that_two_import_is_reported_once(tmp_path: Path) -> 
     assert len(to_sarif(report)["runs"][0]["results"]) == 1
 
 
-def test_json_has_what_the_text_says(report: CheckReport) -> None:
+def test_json_matches_the_text(report: CheckReport) -> None:
     plain = json.loads(json.dumps(to_json(report)))
     for file, found in zip(plain["files"], report.files, strict=True):
         for fact, diagnostic in zip(file["diagnostics"], found.diagnostics, strict=True):

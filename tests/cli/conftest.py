@@ -1,4 +1,4 @@
-"""The command line in this process: arguments in, exit code and texts out."""
+"""Runs the command line in this process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ nodes:
 
 
 class Ran(NamedTuple):
-    """How a run of the command line ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -38,7 +38,7 @@ Cli: TypeAlias = Callable[..., Ran]
 
 
 def check_document(kind: str, text: str) -> None:
-    """Compare what a command printed with the published schema."""
+    """Validate the JSON output of a command with its schema."""
     schema = document_schema(kind)
     (error, *_) = [*Draft202012Validator(schema).iter_errors(json.loads(text)), None]
     assert error is None, f"{error.json_path}: {error.message}"
@@ -46,7 +46,7 @@ def check_document(kind: str, text: str) -> None:
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`cli("check", path)`: runs a command. What it prints as JSON must fit its schema."""
+    """`cli("check", path)`: runs a command. JSON output must match its schema."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("CNNGRAPH_DEBUG", raising=False)
 
@@ -64,13 +64,13 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
+    """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def one(folder: Path) -> str:
-    """A small spec, by its name in the working folder."""
+    """The name of a small spec in the working directory."""
     (folder / "one.yaml").write_text(ONE)
     return "one.yaml"

@@ -22,11 +22,11 @@ def two(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_specs_without_a_file(cli: Cli) -> None:
+def test_comparing_specs(cli: Cli) -> None:
     ran = cli("experiment", "one.yaml", "two.yaml", "--seeds", "1")
     assert (ran.code, ran.err) == (0, "")
     *data, first, second, blank, header, one, two, _, page = ran.out.splitlines()
-    assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
+    assert [line.partition(":")[0] for line in data] == ["train", "validation", "test"]
     assert first.startswith("1/2   one   seed 0   ")
     assert second.startswith("2/2   two   seed 0   ")
     assert (blank, header.split()[:2], one.split()[0], two.split()[0]) == ("", ["network", "accuracy"], "one", "two")
@@ -37,13 +37,13 @@ def test_specs_without_a_file(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_a_file(cli: Cli) -> None:
+def test_experiment_file(cli: Cli) -> None:
     Path("both.yaml").write_text("{specs: [one.yaml, two.yaml], seeds: 1}")
     ran = cli("experiment", "both.yaml", "--out", "there", "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
     assert Path("there/report.md").is_file()
     ran = cli("experiment", "both.yaml", "--recipe", "digits")
-    assert (ran.code, "an experiment names its own recipes" in ran.err) == (2, True)
+    assert (ran.code, "an experiment has its own recipes" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,26 @@ def test_a_file(cli: Cli) -> None:
         ("word.yaml", "error[E602]: an experiment has no key `spec`\n --> word.yaml:1:2"),
     ],
 )
-def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:
-    for each, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
-        (folder / f"{each}.yaml").write_text(text)
+def test_errors(cli: Cli, folder: Path, name: str, message: str) -> None:
+    for stem, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
+        (folder / f"{stem}.yaml").write_text(text)
     ran = cli("experiment", name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)
 
 
-def test_torchrun_trains_one_network(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchrun_is_rejected(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "LOCAL_RANK"):
         monkeypatch.setenv(name, "0")
     for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "2")
     assert cli("experiment", "shortcuts_digits").err.startswith(
-        "error: invalid value for experiment: torchrun trains one"
+        "error: invalid value for experiment: torchrun can only run"
     )
 
 
 @pytest.mark.usefixtures("two")
-def test_a_dry_run(cli: Cli, folder: Path) -> None:
+def test_dry_run(cli: Cli, folder: Path) -> None:
     words = ("experiment", "one.yaml", "two.yaml", "--seeds", "2")
     before = sorted(folder.rglob("*"))
     ran = cli(*words, "--dry-run")
@@ -110,7 +110,7 @@ def test_a_dry_run(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_a_dry_run_finds_what_keeps_an_experiment_from_running(cli: Cli, folder: Path) -> None:
+def test_dry_run_finds_errors(cli: Cli, folder: Path) -> None:
     text = (folder / "two.yaml").read_text().replace("data: digits", "data: folder")
     (folder / "two.yaml").write_text(text)
     ran = cli("experiment", "one.yaml", "two.yaml", "--dry-run", "--data-dir", "nowhere")

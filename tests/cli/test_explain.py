@@ -1,4 +1,4 @@
-"""`cnngraph explain`: the entries of the table of codes, printed."""
+"""`cnngraph explain`."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_all_codes_are_listed(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("code", "help"), [("E2O3", "did you mean `E203`?"), ("kernel", "cnngraph explain lists all codes")]
 )
-def test_an_unknown_code(cli: Cli, code: str, help: str) -> None:
+def test_unknown_code(cli: Cli, code: str, help: str) -> None:
     ran = cli("explain", code)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"error: there is no code {code}: {help}\n")
+    assert ran.err.startswith(f"error: unknown code {code}: {help}\n")
 
 
-def test_for_a_program(cli: Cli) -> None:
+def test_json(cli: Cli) -> None:
     found = json.loads(cli("explain", "E101", "E633", "--format", "json").out)
     assert [entry["code"] for entry in found] == ["E101", "E633"]
     assert list(found[0]) == ["code", "severity", "title", "explanation", "wrong", "right"]

@@ -22,30 +22,30 @@ def zoo(folder: Path) -> str:
     return "zoo.yaml"
 
 
-def test_everything_that_a_table_can_show(cli: Cli, zoo: str, golden: Golden) -> None:
+def test_golden_tables(cli: Cli, zoo: str, golden: Golden) -> None:
     ran = cli("show", zoo)
     assert (ran.code, ran.err) == (0, "")
     golden("show/zoo.txt", ran.out)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_deeper_levels_are_summed_up(cli: Cli, zoo: str, golden: Golden, depth: int) -> None:
+def test_deeper_levels_are_aggregated(cli: Cli, zoo: str, golden: Golden, depth: int) -> None:
     golden(f"show/zoo_depth_{depth}.txt", cli("show", zoo, "--depth", depth).out)
 
 
-def test_a_network_of_the_library(cli: Cli, golden: Golden) -> None:
+def test_bundled_network(cli: Cli, golden: Golden) -> None:
     golden("show/googlenet_mnist.txt", cli("show", network("googlenet_mnist")).out)
 
 
 @pytest.mark.parametrize("path", networks())
-def test_the_top_level_adds_up_to_the_totals(cli: Cli, path: Path) -> None:
+def test_top_level_rows_add_up_to_the_totals(cli: Cli, path: Path) -> None:
     graph = cnngraph.load(path)
     lines = cli("show", path, "--depth", 1).out.splitlines()
     header = next(line for line in lines if line.startswith("node "))
     end = header.index("parameters") + len("parameters")
-    cells = [line[:end] for line in lines[lines.index(header) + 1 : -2]]
-    counts = [each.split()[-1] for each in cells if len(each) == end and each[-1] != " "]
-    assert sum(int(each.replace(",", "")) for each in counts) == graph.num_params
+    rows = [line[:end] for line in lines[lines.index(header) + 1 : -2]]
+    counts = [row.split()[-1] for row in rows if len(row) == end and row[-1] != " "]
+    assert sum(int(count.replace(",", "")) for count in counts) == graph.num_params
     assert lines[-1].startswith(f"{graph.num_params:,} parameters · ")
 
 
@@ -55,7 +55,7 @@ def test_set_and_input_change_the_table(cli: Cli) -> None:
     assert "1×32×32" in ran.out
 
 
-def test_json_says_what_the_graph_says(cli: Cli) -> None:
+def test_json_matches_the_graph(cli: Cli) -> None:
     path = network("googlenet_mnist")
     graph = cnngraph.load(path)
     said = json.loads(cli("show", path, "--format", "json").out)
@@ -66,12 +66,12 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     assert said["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
     assert said["output_shapes"] == {name: list(shape) for name, shape in graph.output_shapes.items()}
     words = ["path", "op", "inputs", "shape", "num_params", "macs", "file", "line"]
-    assert [list(each) for each in said["nodes"]] == [words] * len(graph.nodes)
+    assert [list(node) for node in said["nodes"]] == [words] * len(graph.nodes)
     expected = [{word: getattr(node, word) for word in words} for node in graph.nodes]
     assert said["nodes"] == json.loads(json.dumps(expected))
 
 
-def test_paper_and_published_errors_stand_below_what_it_is(cli: Cli, folder: Path) -> None:
+def test_paper_and_published_errors_follow_the_description(cli: Cli, folder: Path) -> None:
     published = "about: Small.\npaper: Somebody 1990, A Title\npublished: {mnist: 4.7, cifar10+: 30}\n"
     (folder / "small.yaml").write_text(f"cnngraph: 1\n{published}input: [4]\nnodes: [relu]\n")
     lines = cli("show", "small.yaml").out.splitlines()
@@ -82,12 +82,12 @@ def test_paper_and_published_errors_stand_below_what_it_is(cli: Cli, folder: Pat
 
 
 def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:
-    nodes = {each["path"]: each for each in json.loads(cli("show", zoo, "--format", "json").out)["nodes"]}
+    nodes = {node["path"]: node for node in json.loads(cli("show", zoo, "--format", "json").out)["nodes"]}
     assert nodes["halves"]["shape"] == [[4, 16, 16], [4, 16, 16]]
     assert nodes["twin"]["num_params"] == 0
 
 
-def test_the_table_up_to_the_mistake_and_then_the_mistake(cli: Cli, folder: Path, golden: Golden) -> None:
+def test_invalid_spec_prints_the_valid_part_and_the_error(cli: Cli, folder: Path, golden: Golden) -> None:
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("show", "wrong.yaml")
     assert ran.code == 1
@@ -95,10 +95,10 @@ def test_the_table_up_to_the_mistake_and_then_the_mistake(cli: Cli, folder: Path
     golden("show/wrong.txt", f"{ran.out}{ran.err}")
     ran = cli("show", "wrong.yaml", "--format", "json")
     assert ran.code == 1
-    assert [each["path"] for each in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
+    assert [node["path"] for node in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
 
 
-def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
+def test_text_that_is_not_a_spec(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text("[")
     ran = cli("show", "wrong.yaml")
     assert (ran.code, ran.out) == (1, "")
@@ -106,7 +106,7 @@ def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["build"], ["render", "-o", "x.svg"], ["train"]])
-def test_a_library_of_blocks_is_no_network(cli: Cli, folder: Path, command: list[str]) -> None:
+def test_block_library(cli: Cli, folder: Path, command: list[str]) -> None:
     ran = cli(*command, BLOCKS[0])
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
@@ -124,13 +124,13 @@ def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
     golden("show/dense.txt", cli("show", "dense.yaml").out)
 
 
-def test_depth_is_for_the_table(cli: Cli) -> None:
+def test_depth_is_only_for_text_output(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--format", "json", "--depth", 1)
     assert (ran.code, ran.out) == (2, "")
-    assert "--depth goes with text" in ran.err
+    assert "--depth is only for text output" in ran.err
 
 
-def test_no_table_of_what_was_not_asked_for(cli: Cli) -> None:
+def test_no_table_if_an_option_is_invalid(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
     assert (ran.code, ran.out) == (1, "")
     assert "the spec has a single input" in ran.err

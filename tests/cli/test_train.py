@@ -42,7 +42,7 @@ def tiny(folder: Path) -> str:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the command asks of the trainer, which does nothing here."""
+    """The request that the command passes to a trainer that does nothing."""
     asked: dict[str, Any] = {}
 
     def run_training(request: Request, reporter: Reporter) -> SimpleNamespace:
@@ -54,7 +54,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return asked
 
 
-def test_by_the_specs_own_recipe(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+def test_recipe_of_the_spec(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
     assert cli("train", tiny, "--out", "run", "--data", "data", "--device", "cpu", "--quiet").code == 0
     assert told["graph"].name == "tiny"
     assert (told["recipe"].epochs, told["recipe"].optimizer.lr) == (2, 0.1)
@@ -62,18 +62,18 @@ def test_by_the_specs_own_recipe(cli: Cli, tiny: str, told: dict[str, Any]) -> N
     assert (told["quiet"], told["resume"]) == (True, False)
 
 
-def test_single_fields_change(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+def test_set_changes_recipe_keys(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
     assert cli("train", tiny, "--set", "train.epochs=3", "--set", "train.optimizer.lr=0.5").code == 0
     assert (told["recipe"].epochs, told["recipe"].optimizer.lr, told["recipe"].batch_size) == (3, 0.5, 200)
 
 
-def test_a_short_optimizer_takes_fields_too(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
+def test_set_expands_an_optimizer_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
     (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     assert cli("train", "tiny.yaml", "--set", "train.optimizer.lr=0.5").code == 0
     assert (told["recipe"].optimizer.name, told["recipe"].optimizer.lr) == ("adam", 0.5)
 
 
-def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
+def test_recipe_option_replaces_the_specs_recipe(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
     assert cli("train", tiny, "--recipe", "digits", "--set", "train.seed=7").code == 0
     assert (told["recipe"].name, told["recipe"].epochs, told["recipe"].seed) == ("digits", 8, 7)
     (folder / "mine.yaml").write_text("{data: mnist, epochs: 1, optimizer: adam}")
@@ -81,27 +81,27 @@ def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, tol
     assert (told["recipe"].name, told["recipe"].data.name) == ("mine", "mnist")
 
 
-def test_a_network_of_the_library_by_its_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
+def test_bundled_network_by_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
     assert cli("train", "googlenet_mnist", "--recipe", "digits").code == 0
     assert (told["graph"].name, told["recipe"].name) == ("googlenet_mnist", "digits")
     assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean `googlenet_mnist`?\n")
 
 
 @pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
-def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, told: dict[str, Any], name: str) -> None:
+def test_resolved_spec_is_self_contained(cli: Cli, folder: Path, told: dict[str, Any], name: str) -> None:
     assert cli("train", network(name), "--set", "train.epochs=3", "--set", "classes=10").code == 0
     (folder / "resolved.yaml").write_text(told["spec_text"])
     again = cnngraph.load("resolved.yaml")
     assert again.state == told["graph"].state
-    assert [(each.path, each.op, each.inputs) for each in again.nodes] == [
-        (each.path, each.op, each.inputs) for each in told["graph"].nodes
+    assert [(node.path, node.op, node.inputs) for node in again.nodes] == [
+        (node.path, node.op, node.inputs) for node in told["graph"].nodes
     ]
     recipe = told["recipe"]
     assert cli("train", "resolved.yaml").code == 0
     assert told["recipe"] == recipe
 
 
-def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+def test_initial_weights(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
     assert cli("train", tiny).code == 0
     assert told["weights"] is None
     assert cli("build", tiny, "-o", "tiny.safetensors").code == 0
@@ -127,7 +127,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
         ),
     ],
 )
-def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
+def test_invalid_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
     Path("under.yaml").write_text("about: x\ntrain: {data: digits, epochs: 1, optimizer: adam}\n")
     ran = cli("train", tiny, *words)
     assert (ran.code, ran.out, ran.err.count("error[")) == (1, "", 1)
@@ -135,7 +135,7 @@ def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> 
 
 
 @pytest.mark.parametrize("name", ["epochs", "optimizer.lr", "lr"])
-def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> None:
+def test_recipe_key_without_train_prefix(cli: Cli, tiny: str, name: str) -> None:
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
     assert ran.err.startswith(f"error[E303]: the spec has no param `{name}`\n")
@@ -143,7 +143,7 @@ def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> N
 
 
 @pytest.mark.parametrize("command", ["train", "experiment"])
-def test_a_recipe_is_no_network(cli: Cli, folder: Path, command: str) -> None:
+def test_recipe_instead_of_a_network(cli: Cli, folder: Path, command: str) -> None:
     (folder / "quick.yaml").write_text("about: x\ndata: digits\nepochs: 1\noptimizer: adam\n")
     ran = cli(command, "quick.yaml")
     assert (ran.code, ran.err.count("error[")) == (1, 1)
@@ -152,7 +152,7 @@ def test_a_recipe_is_no_network(cli: Cli, folder: Path, command: str) -> None:
     assert ran.err.endswith("  help: to train a network with it, run `cnngraph train SPEC --recipe quick.yaml`\n")
 
 
-def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Path) -> None:
+def test_run_folder_instead_of_a_weights_file(cli: Cli, tiny: str, folder: Path) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "last.safetensors").write_text("")
     ran = cli("train", tiny, "--weights", "run")
@@ -166,7 +166,7 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err.startswith("error[E650]: run is a folder, but torchvision weights need the name of a network")
 
 
-def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
+def test_recipe_errors_point_to_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
     text = (
         "data: digits\nepochs: 1\noptimizer: {name: sgd, lr: 0.1, groups: [{match: nothing}]}\n"
         "loss: {auxiliary: {aux: 1}}\ncheckpoint: nothing\n"
@@ -179,7 +179,7 @@ def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: 
     ]  # fmt: skip
 
 
-def test_no_recipe_at_all(cli: Cli, one: str) -> None:
+def test_missing_recipe(cli: Cli, one: str) -> None:
     ran = cli("train", one)
     assert ran.code == 1
     assert ran.err.startswith(
@@ -187,7 +187,7 @@ def test_no_recipe_at_all(cli: Cli, one: str) -> None:
     )
 
 
-def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, folder: Path) -> None:
+def test_run_and_resume_with_more_epochs(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--out", "run", "--set", "train.epochs=1")
     assert (ran.code, ran.err) == (0, "")
     assert "epoch 1/1" in ran.out
@@ -204,7 +204,7 @@ def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, fo
     assert load_recipe("run/recipe.yaml").epochs == 2
 
 
-def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
+def test_resuming_a_folder_without_a_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
     assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
     (folder / "run").mkdir()
@@ -219,7 +219,7 @@ def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[s
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2
 
 
-def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(cli: Cli, tiny: str, folder: Path) -> None:
+def test_ctrl_c_leaves_a_checkpoint_to_resume_from(cli: Cli, tiny: str, folder: Path) -> None:
     words = ["train", tiny, "--out", "run", "--set", "train.epochs=100000"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -257,7 +257,7 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     *data, opening = done.stdout.splitlines()[:4]
     closing = done.stdout.splitlines()[-1]
-    assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
+    assert [line.partition(":")[0] for line in data] == ["train", "validation", "test"]
     assert opening.endswith("2 processes, each on cpu, 1 thread")
     assert closing.startswith("best epoch 2")
     assert done.stdout.count("epoch 1/2") == 1
@@ -265,7 +265,7 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mistake", ["nodes", "batch_size"])
-def test_of_two_processes_one_tells_what_is_wrong(tiny: str, folder: Path, mistake: str) -> None:
+def test_one_of_two_processes_prints_the_error(tiny: str, folder: Path, mistake: str) -> None:
     arguments = ["--set", "train.batch_size=3"] if mistake == "batch_size" else ["--set", "clases=3"]
     done = torchrun(folder, tiny, "--out", "run", *arguments)
     assert done.returncode == 1
@@ -274,7 +274,7 @@ def test_of_two_processes_one_tells_what_is_wrong(tiny: str, folder: Path, mista
     assert not (folder / "run").exists()
 
 
-def test_a_dry_run_does_all_but_train(cli: Cli, tiny: str, folder: Path) -> None:
+def test_dry_run_does_everything_but_train(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--dry-run", "--device", "cpu", "--set", "train.batch_size=500")
     assert (ran.code, ran.err) == (0, "")
     *images, network, run, steps, end = ran.out.splitlines()
@@ -288,7 +288,7 @@ def test_a_dry_run_does_all_but_train(cli: Cli, tiny: str, folder: Path) -> None
     assert list(folder.iterdir()) == [folder / tiny]
 
 
-def test_a_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
+def test_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--dry-run", "--set", "train.data=mnist", "--data-dir", "sets")
     assert ran.code == 0
     assert ran.out.startswith("MNIST is not in sets: the run downloads it\ntiny · 7,850 parameters · MNIST · ")
@@ -308,7 +308,7 @@ def test_a_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
         (["--recipe", "digitss"], "error[E606]"),
     ],
 )
-def test_a_dry_run_finds_what_a_run_would(cli: Cli, tiny: str, folder: Path, options: list[str], message: str) -> None:
+def test_dry_run_finds_the_errors_of_a_run(cli: Cli, tiny: str, folder: Path, options: list[str], message: str) -> None:
     (folder / "full").mkdir()
     (folder / "full" / "something").touch()
     ran = cli("train", tiny, "--dry-run", *options)
@@ -318,7 +318,7 @@ def test_a_dry_run_finds_what_a_run_would(cli: Cli, tiny: str, folder: Path, opt
     assert (real.code, message in real.err) == (1, True)
 
 
-def test_a_dry_run_has_the_steps_and_the_folder_of_the_run(cli: Cli, tiny: str, folder: Path) -> None:
+def test_dry_run_prints_steps_and_folder(cli: Cli, tiny: str, folder: Path) -> None:
     words = ("train", tiny, "--device", "cpu", "--set", "train.epochs=1")
     dry = cli(*words, "--dry-run").out.splitlines()
     real = cli(*words).out.splitlines()
@@ -329,10 +329,10 @@ def test_a_dry_run_has_the_steps_and_the_folder_of_the_run(cli: Cli, tiny: str, 
     assert dry[5] == f"1 epoch of {state['steps']} steps, batch size 200"
 
 
-def test_a_dry_run_is_of_a_new_run(cli: Cli) -> None:
+def test_dry_run_needs_a_new_run(cli: Cli) -> None:
     ran = cli("train", "--resume", "runs/x", "--dry-run")
     assert ran.code == 2
-    assert "a dry run is of a new run" in ran.err
+    assert "a dry run needs a new run" in ran.err
 
 
 HANDLERS = """
@@ -352,13 +352,13 @@ failing = (Events.ITERATION_COMPLETED, fail)
 """
 
 
-def test_a_handler_of_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+def test_handler_in_the_working_directory(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
     assert cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:count").code == 0
     assert (folder / "run" / "epochs.txt").read_text() == "1 27\n2 54\n"
 
 
-def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+def test_failing_handler(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
     ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
     assert ran.code == 1
@@ -411,7 +411,7 @@ def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeyp
 
 @pytest.fixture
 def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Modules of the working folder are imported anew, and forgotten."""
+    """Import modules in the working directory anew, and unload them afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
     sys.modules.pop("train_handlers", None)

@@ -1,4 +1,4 @@
-"""A warning is printed once by every command that reads the spec, and stops none of them."""
+"""Every command that reads a spec prints its warnings once and continues."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ def test_weights_are_compared(cli: Cli, net: str) -> None:
     assert (ran.code, printed(ran.err)) == (0, ["W320"])
 
 
-def test_check_reports_it_and_is_fine(cli: Cli, net: str) -> None:
+def test_check_reports_warnings_and_succeeds(cli: Cli, net: str) -> None:
     ran = cli("check", net)
     assert (ran.code, printed(ran.out), ran.err) == (0, ["W320"], "")
     (found,) = json.loads(cli("check", net, "--format", "json").out)["files"]
     assert found["ok"]
-    assert [each["severity"] for each in found["diagnostics"]] == ["warning"]
-    assert [each.code for each in cnngraph.check(net)] == ["W320"]
+    assert [diagnostic["severity"] for diagnostic in found["diagnostics"]] == ["warning"]
+    assert [diagnostic.code for diagnostic in cnngraph.check(net)] == ["W320"]
 
 
 def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
-    assert cli("check", net, "--ignore", "W320").out.startswith("net.yaml: fine, ")
-    assert cli("check", net, "--select", "W4,W6").out.startswith("net.yaml: fine, ")
+    assert cli("check", net, "--ignore", "W320").out.startswith("net.yaml: ok, ")
+    assert cli("check", net, "--select", "W4,W6").out.startswith("net.yaml: ok, ")
     assert printed(cli("check", net, "--select", "W3", "--select", "W4").out) == ["W320"]
     ran = cli("check", net, "--ignore", "W32,W41O")
     assert ran.code == 2
@@ -82,8 +82,8 @@ def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
     assert cli("check", net, "--select", "E203").code == 2
 
 
-def test_training_and_what_follows_continue(cli: Cli, net: str, folder: Path) -> None:
-    """`train` knows the recipe, so it also reports what matters in training alone."""
+def test_training_and_evaluation_continue(cli: Cli, net: str, folder: Path) -> None:
+    """`train` knows the recipe, so it also reports warnings about training."""
     ran = cli("train", net, "--recipe", "digits.yaml", "--out", "run")
     assert ran.code == 0, ran.err
     assert sorted(printed(ran.err)) == sorted(CODES)
@@ -106,10 +106,8 @@ def test_an_experiment_prints_each_warning_once_and_records_it(cli: Cli, net: st
         assert all(text.count(code) == 1 for code in CODES)
 
 
-def test_a_warning_about_training_stops_no_run(
-    cli: Cli, net: str, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    """What compares network and data goes by severity, too."""
+def test_training_warnings_do_not_stop_a_run(cli: Cli, net: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Warnings about network and data do not stop a run either."""
     warning = Diagnostic("W605", "the images are many", severity=Severity.WARNING)
     tools = replace(running.TOOLS, misfits=lambda *arguments, **images: [warning])
     training = import_module("cnngraph.train")

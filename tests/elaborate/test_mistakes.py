@@ -74,7 +74,6 @@ WITHOUT_FIX = {  # no change of the text is clearly what the author meant
     "share_of_rounds_with_own_inputs",
     "share_with_other_width",
     "shortcut_without_projection",
-    "unknown_param_of_block",
     "when_is_a_number",
 }
 
