@@ -106,9 +106,12 @@ def told(text: str, name: str) -> list[tuple[str, str]]:
     return sorted((error.code, error.message) for error in found)
 
 
+HIDDEN = {"unknown_param_of_block": ["E203"]}  # the block with its stride lacks a projection of the shortcut
+
+
 @pytest.mark.parametrize("name", sorted(PLANTED.keys() - WITHOUT_FIX))
 def test_every_fix_removes_the_error_and_brings_no_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a fix applied, the file is fine, or has only other errors that it had before."""
+    """With a fix applied, the file is fine, or has only other errors that it had before, or that the error had hidden."""
     monkeypatch.chdir(MISTAKES)
     text = Path(f"{name}.yaml").read_text(encoding="utf-8")
     before = told(text, name)
@@ -117,8 +120,7 @@ def test_every_fix_removes_the_error_and_brings_no_other(name: str, monkeypatch:
     for fix in error.fixes:
         assert {edit.span.file for edit in fix.edits} == {f"{name}.yaml"}
         after = told(apply_edits(text, fix.edits), name)
-        assert len(after) < len(before)
-        assert all(key in before for key in after)
+        assert [code for code, _ in after if (code, _) not in before] == HIDDEN.get(name, [])
         assert (error.code, error.message) not in after
 
 
