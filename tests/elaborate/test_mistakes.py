@@ -111,7 +111,7 @@ HIDDEN = {"unknown_param_of_block": ["E203"]}  # the block with its stride lacks
 
 @pytest.mark.parametrize("name", sorted(PLANTED.keys() - WITHOUT_FIX))
 def test_every_fix_removes_the_error_and_brings_no_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a fix applied, the file is fine, or has only other errors that it had before, or that the error had hidden."""
+    """With a fix applied, the file is fine, or has only other errors that it had before or that were hidden."""
     monkeypatch.chdir(MISTAKES)
     text = Path(f"{name}.yaml").read_text(encoding="utf-8")
     before = told(text, name)
