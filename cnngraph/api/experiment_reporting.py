@@ -9,7 +9,7 @@ from cnngraph.api.reporting import Callback
 from cnngraph.experiment.running import run_line
 from cnngraph.text import one_line
 from cnngraph.train.record.progress import Reporter, duration
-from cnngraph.train.record.records import Facts, Result
+from cnngraph.train.record.records import Result, RunSummary
 
 
 class Reported:
@@ -42,7 +42,7 @@ class _RunOf(Callback):
             self.experiment.told.add(text)
             self.experiment.say(text)
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: RunSummary) -> None:
         """Report what is trained on what."""
         self.network = facts.network
         super().begin(facts)

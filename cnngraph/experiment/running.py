@@ -19,7 +19,7 @@ from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
 from cnngraph.train import Request, Result, run_training
 from cnngraph.train.record.progress import Bar, Reporter, Silent, duration
-from cnngraph.train.record.records import Facts, Progress
+from cnngraph.train.record.records import Progress, RunSummary
 from cnngraph.train.record.run_folder import RunFolder
 
 GO_ON_AFTER = {"E630", "E633"}  # the loss of one run is no number any more, or it does not fit: others may fare better
@@ -77,7 +77,7 @@ class Lines(Silent):
             self.told.add(text)
             self.say(text)
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: RunSummary) -> None:
         """Remember for the bar how many epochs there are."""
         if self.bar:
             self.bar.epochs = facts.epochs
@@ -87,10 +87,10 @@ class Lines(Silent):
         if self.bar:
             self.bar.step(progress)
 
-    def evaluating(self, part: str) -> None:
+    def evaluating(self, split: str) -> None:
         """Say so at the end of the bar."""
         if self.bar:
-            self.bar.evaluating(part)
+            self.bar.evaluating(split)
 
     def end(self, result: Result) -> None:
         """Show what came out."""
@@ -161,7 +161,7 @@ def _train(
         trial.spec_text,
         out=folder.path,
         data_dir=data_dir,
-        resume=folder.begun,
+        resume=folder.started,
         device=device,
         cores=cores() if cores else None,
     )

@@ -24,9 +24,9 @@ from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.augment.resampling import shorter_side
-from cnngraph.train.data.decoding import upright
-from cnngraph.train.data.images import Cuts, decode
+from cnngraph.train.augment.resampling import size_with_shorter_side
+from cnngraph.train.data.decoding import load_upright
+from cnngraph.train.data.images import Crops, decode
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.precision import precision_of
 
@@ -58,19 +58,19 @@ class RunReader(Reader):
 
     image: tuple[int, int, int]
     preparation: Preparation
-    cuts: Cuts | None = None
+    crops: Crops | None = None
 
     def tensor(self, file: Path | Image.Image) -> Tensor:
         """The file as C×H×W numbers."""
-        return self.preparation.evaluated(decode(file, self.image, self.cuts)[None], bool(self.cuts))[0]
+        return self.preparation.for_evaluation(decode(file, self.image, self.crops)[None], bool(self.crops))[0]
 
     def seen(self, width: int, height: int) -> Box:
         """The middle, where the recipe cuts it out; else all of it."""
-        full = (height, width) if self.cuts else self.image[1:]
-        look = self.preparation.look
-        if look and look.resize:
-            full = shorter_side(full, look.resize)
-        return _middle(look.crop if look else full, full, width, height)
+        full = (height, width) if self.crops else self.image[1:]
+        evaluation = self.preparation.evaluation
+        if evaluation and evaluation.resize:
+            full = size_with_shorter_side(full, evaluation.resize)
+        return _middle(evaluation.crop if evaluation else full, full, width, height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class PublishedReader(Reader):
 
     def tensor(self, file: Path | Image.Image) -> Tensor:
         """The file as C×H×W numbers."""
-        prepared: Tensor = self.transforms(upright(file, "RGB"))
+        prepared: Tensor = self.transforms(load_upright(file, "RGB"))
         return prepared
 
     def seen(self, width: int, height: int) -> Box:
@@ -141,7 +141,7 @@ def of_run(run: FinishedRun, weights: str | None, device: str) -> Classifier:
     """The classifier that a run trained. Raises SpecError (E650) where its folder lacks something."""
     data, chosen, where = run.need_data(), run.chosen(weights), choose_device(device)
     preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
-    reader = RunReader(data.image, preparation, Cuts.asked(run.recipe))
+    reader = RunReader(data.image, preparation, Crops.of(run.recipe))
     model = run.model(chosen, where)
     return Classifier(
         run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision, run.warnings

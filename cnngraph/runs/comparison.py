@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.overview import RunRow
-from cnngraph.train.record.plots import dress, plain
+from cnngraph.train.record.plots import plot_text, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,10 @@ def comparison_figure(rows: Sequence[RunRow]) -> Figure:
                 points = [(each["epoch"], factor * each[f"{part}_{name}"]) for each in row.epochs]
                 marker = "o" if len(points) < 2 else None
                 label = f"{row.path.name}, {part}" if part != "train" else None
-                axes.plot(*zip(*points, strict=True), color=colour, marker=marker, label=plain(label or ""), **style)
-        dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} (dotted: training)")
+                axes.plot(
+                    *zip(*points, strict=True), color=colour, marker=marker, label=plot_text(label or ""), **style
+                )
+        style_axes(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} (dotted: training)")
         axes.get_legend().remove()
     handles, labels = axes.get_legend_handles_labels()
     named = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label]

@@ -15,9 +15,9 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.runs.evaluated import ALL, TEST, TRAIN, VALIDATION, find_images
 from cnngraph.runs.finished import FinishedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.images import Part
+from cnngraph.train.data.images import Split
 from cnngraph.train.data.loading import Note
-from cnngraph.train.data.named import EMBEDDED
+from cnngraph.train.data.named_sets import BUNDLED
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
@@ -82,7 +82,7 @@ def evaluate_run(
     warnings. The part `all` is every image that there is. Raises SpecError where images or weights are missing, and
     (E653) where the run's images are bundled, so that they have no other place.
     """
-    if data_dir and run.recipe.data.name == EMBEDDED:
+    if data_dir and run.recipe.data.name == BUNDLED:
         message = "the data of this run come along with cnngraph: --data-dir does not apply"
         help = "cnngraph predict RUN FOLDER says what other images show"
         raise SpecError.of("E653", message, help=help)
@@ -103,6 +103,6 @@ def evaluate_run(
     return Evaluation(run, chosen, data, part, scores.read(), seconds, found.warnings)
 
 
-def _batches(parts: list[Part], preparation: Preparation, device: torch.device) -> Iterable[Any]:
+def _batches(parts: list[Split], preparation: Preparation, device: torch.device) -> Iterable[Any]:
     for each in parts:
         yield from EvaluationLoader(each, preparation, device)

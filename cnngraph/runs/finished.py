@@ -109,8 +109,8 @@ class FinishedRun:
         Raises SpecError: E650 where they are not its own, E645 where spec, recipe or data are not those of the weights.
         """
         file = self.weights_file(which)
-        weights = files.read_weights(file, sealed=not self.old)
-        check_documents(files.read_facts(file), self.folder.path, self.recipe, RESTORE)
+        weights = files.read_weights(file, require_checksum=not self.old)
+        check_documents(files.read_metadata(file), self.folder.path, self.recipe, RESTORE)
         model = lower(replace(self.graph, init=()))  # what a rule would fill in is read from the file
         try:
             model.load_state_dict(weights)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.localization import Place, enlarged
-from cnngraph.train.data.decoding import upright
-from cnngraph.train.record.plots import INK, plain
+from cnngraph.train.data.decoding import load_upright
+from cnngraph.train.record.plots import INK, plot_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def heat_figure(place: Place) -> Figure:
     from matplotlib.patches import Rectangle
 
     assert place.scores is not None
-    image = upright(place.file, "RGB")
+    image = load_upright(place.file, "RGB")
     image.thumbnail((LARGEST, LARGEST))
     width, height = place.size
     factor = SIDE / max(width, height)
@@ -35,8 +35,8 @@ def heat_figure(place: Place) -> Figure:
         axes.imshow(image, extent=(0, width, height, 0), interpolation="nearest" if width < 100 else "antialiased")
         axes.set_xticks([])
         axes.set_yticks([])
-    left.set_title(plain(place.file.name), loc="left", fontsize=8, color=INK)
-    right.set_title(plain(f"{place.name}, {100 * place.probability:.1f} %"), loc="left", fontsize=8, color=INK)
+    left.set_title(plot_text(place.file.name), loc="left", fontsize=8, color=INK)
+    right.set_title(plot_text(f"{place.name}, {100 * place.probability:.1f} %"), loc="left", fontsize=8, color=INK)
     seen = place.seen
     scores = enlarged(place.scores, max(1, round(seen.bottom - seen.top)), max(1, round(seen.right - seen.left)))
     largest = float(scores.abs().max()) or 1.0

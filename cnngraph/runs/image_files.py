@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cnngraph.runs.classifier import Reader
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.data.walking import Passed, check_place, image_files
+from cnngraph.train.data.walking import Ignored, image_files, refuse_system_folder
 
 Given = TypeVar("Given", bound=Path | Image.Image)
 
@@ -25,7 +25,7 @@ class Picture(NamedTuple, Generic[Given]):
     problem: str = ""
 
 
-def find_pictures(given: Sequence[Path], passed: Passed | None = None) -> Iterator[Path]:
+def find_pictures(given: Sequence[Path], ignored: Ignored | None = None) -> Iterator[Path]:
     """The files as they are given, and of each folder the images in it and below, in order of their names.
 
     What else lies there is counted in `passed`.
@@ -35,8 +35,8 @@ def find_pictures(given: Sequence[Path], passed: Passed | None = None) -> Iterat
         if not path.is_dir():
             yield path
             continue
-        check_place(path)
-        (files,) = image_files([path], Passed() if passed is None else passed)
+        refuse_system_folder(path)
+        (files,) = image_files([path], Ignored() if ignored is None else ignored)
         yield from map(Path, files)
 
 

@@ -21,7 +21,7 @@ from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.image_files import read_pictures
-from cnngraph.train.data.decoding import upright
+from cnngraph.train.data.decoding import load_upright
 
 SHARE = 0.2  # of the largest score, by which Zhou et al. cut
 NOWHERE = Box(0, 0, 0, 0)
@@ -87,7 +87,7 @@ class Localizer:
         logits = logits.flatten().float()
         label = int(logits.argmax()) if self.label is None else self.label
         scores = scores_over_places(self.head, self.model, features.float())[0, label].cpu()
-        size = upright(file, "RGB").size
+        size = load_upright(file, "RGB").size
         seen = self.classifier.reader.seen(*size)
         return Place(
             file=file,

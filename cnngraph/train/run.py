@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,24 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data.changes import same_images
+from cnngraph.train.data.changes import images_to_resume
 from cnngraph.train.data.identity import identity_of
-from cnngraph.train.data.images import Parts
-from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, facts_of, load_parts
+from cnngraph.train.data.images import Splits
+from cnngraph.train.data.loading import Note
+from cnngraph.train.data.normalization import with_normalization
+from cnngraph.train.data.splits import announce, data_dir_of, data_root, facts_of, load_splits
 from cnngraph.train.loop.device import check_machine, choose_device, reproducible, settle_threads
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
 from cnngraph.train.loop.loggers import Logging, check_loggers
-from cnngraph.train.record.progress import Reporter, Showing, Silent
-from cnngraph.train.record.records import Facts, Result
+from cnngraph.train.record.failures import reporting_failures
+from cnngraph.train.record.progress import Reporter, Silent
+from cnngraph.train.record.records import Result, RunSummary
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.record.state import documents_of
-from cnngraph.train.record.trouble import troubles_told
+from cnngraph.train.record.state import document_digests
 from cnngraph.train.resuming import Begun, begun_in, first_weights, origin_of
-from cnngraph.train.world import FEWEST, World, joined
+from cnngraph.train.world import MIN_IMAGES_PER_PROCESS, World, process_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Request:
 class Tools:
     """What a run is made with; whoever tests it may bring other ones."""
 
-    load_images: Callable[[Recipe, TensorType, Path | None, Note], Parts] = load_parts
+    load_images: Callable[[Recipe, TensorType, Path | None, Note], Splits] = load_splits
     build: Callable[[Graph], nn.Module] = lower
     misfits: Callable[..., list[Diagnostic]] = misfits
 
@@ -90,26 +91,26 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
     check_loggers(request.log)
     device = choose_device(request.recipe.device if request.device is None else request.device)
     with (
-        joined(device) as world,
-        Showing(reporter if reporter and world.leads else Silent()) as shown,
+        process_group(device) as world,
+        closing(reporter if reporter and world.leads else Silent()) as shown,
         ExitStack() as locked,  # the folder: no other process writes into it from before it is read
     ):
         start = Start(request, device, world, shown, tools)
         start.check()
         resumed = start.resumed(locked)
         weights, report = start.initial_weights(resumed)
-        parts, root = start.images(resumed)
-        recipe = with_figures(request.recipe, parts.train, shown.note)
+        splits, root = start.images(resumed)
+        recipe = with_normalization(request.recipe, splits.train, shown.note)
         with reproducible(device, recipe.seed, recipe.deterministic):
             model = start.model(weights, report)
             folder = start.folder(resumed, locked)
             state = resumed.state if resumed else None
             threads = settle_threads(request.cores, state.get("threads") if state else None)
-            with troubles_told(folder):
-                sha256 = start.write(resumed, folder, recipe, parts, root, origin_of(weights, report))
-                shown.begin(start.facts(recipe, parts, threads, folder, state["done"] if state else 0))
-                result = train(start.job(model, recipe, parts, folder, sha256), state)
-                start.save_broken(parts, folder)
+            with reporting_failures(folder):
+                sha256 = start.write(resumed, folder, recipe, splits, root, origin_of(weights, report))
+                shown.begin(start.facts(recipe, splits, threads, folder, state["done"] if state else 0))
+                result = train(start.job(model, recipe, splits, folder, sha256), state)
+                start.save_broken(splits, folder)
                 return result
 
 
@@ -140,7 +141,7 @@ class Start:
         found = None
         if request.resume and self.world.leads:
             found = begun_in(request.out, request.graph.name, request.recipe, locked)
-        return self.world.from_leader(found)
+        return self.world.broadcast(found)
 
     def initial_weights(self, resumed: Begun | None) -> tuple[WeightsFile | None, WeightsReport | None]:
         """The weights to begin with, if not random ones, and what becomes of them.
@@ -155,7 +156,7 @@ class Start:
         refuse_misfit(report, self.request.graph.name)
         return weights, report
 
-    def images(self, resumed: Begun | None) -> tuple[Parts, Path]:
+    def images(self, resumed: Begun | None) -> tuple[Splits, Path]:
         """The images, and the folder that they are in. Raises SpecError where they are not what they have to be.
 
         On each machine one process looks for them first, since it may have to download them.
@@ -163,18 +164,18 @@ class Start:
         graph, recipe, note = self.request.graph, self.request.recipe, self.reporter.note
         data_dir = self.data_dir(resumed)
         if local_rank():
-            self.world.wait()
-        parts = self.tools.load_images(recipe, next(iter(graph.inputs.values())), data_dir, note)
+            self.world.barrier()
+        splits = self.tools.load_images(recipe, next(iter(graph.inputs.values())), data_dir, note)
         if not local_rank():
-            self.world.wait()
+            self.world.barrier()
         root = data_root(recipe, data_dir)
         if resumed and resumed.identity:
-            parts = same_images(resumed.folder.path, resumed.identity, parts, root, bool(resumed.state), note)
-        announce(parts, note)
+            splits = images_to_resume(resumed.folder.path, resumed.identity, splits, root, bool(resumed.state), note)
+        announce(splits, note)
         known = self.tools.misfits(recipe, graph)
-        found = self.tools.misfits(recipe, graph, images=facts_of(parts))
+        found = self.tools.misfits(recipe, graph, images=facts_of(splits))
         self.refuse(each for each in found if each not in known)
-        return parts, root
+        return splits, root
 
     def data_dir(self, resumed: Begun | None) -> Path | None:
         """The data folder that was given now, or when the run began."""
@@ -194,8 +195,8 @@ class Start:
         if resumed:
             return replace(resumed.folder, writes=self.world.leads)
         made = RunFolder.new(self.request.out, self.request.graph.name) if self.world.leads else None
-        folder = replace(self.world.from_leader(made), writes=self.world.leads)
-        locked.enter_context(folder.held())
+        folder = replace(self.world.broadcast(made), writes=self.world.leads)
+        locked.enter_context(folder.locked())
         return folder
 
     def write(
@@ -203,56 +204,56 @@ class Start:
         resumed: Begun | None,
         folder: RunFolder,
         recipe: Recipe,
-        parts: Parts,
+        splits: Splits,
         root: Path,
         origin: dict[str, Any] | None,
     ) -> str | None:
         """Write what the run is about, unless it has a state. Returns the digest of the images, if it is known here."""
         identity = resumed.identity if resumed else None
         if not resumed or not resumed.state:
-            identity = identity_of(parts, root) if self.world.leads else None
-            folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
+            identity = identity_of(splits, root) if self.world.leads else None
+            folder.save_data(title_of(recipe), splits, recipe.figures(splits.shape[0]), identity)
             device, data_dir = str(self.device), self.data_dir(resumed)
             folder.begin(self.request.spec_text, recipe, device, data_dir, origin, self.world.size)
-        folder.save_broken(parts.broken)
+        folder.save_broken(splits.broken)
         return identity.sha256 if identity else None
 
-    def job(self, model: nn.Module, recipe: Recipe, parts: Parts, folder: RunFolder, images: str | None) -> Job:
+    def job(self, model: nn.Module, recipe: Recipe, splits: Splits, folder: RunFolder, images: str | None) -> Job:
         """What the loop is given."""
         request = self.request
         return Job(
             model,
             recipe,
-            parts,
+            splits,
             folder,
             network=request.graph.name,
             device=self.device,
             reporter=self.reporter,
             world=self.world,
             images=images,
-            documents=documents_of(folder.path, recipe) if self.world.leads else {},
+            documents=document_digests(folder.path, recipe) if self.world.leads else {},
             handlers=(*(Logging(name, request.log_every) for name in request.log), *request.handlers),
         )
 
-    def facts(self, recipe: Recipe, parts: Parts, threads: str, folder: RunFolder, resumed_at: int) -> Facts:
+    def facts(self, recipe: Recipe, splits: Splits, threads: str, folder: RunFolder, resumed_at: int) -> RunSummary:
         """What a person is told at the beginning."""
         graph, processes = self.request.graph, self.world.size
-        named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+        named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else threads
-        return Facts(
+        return RunSummary(
             network=graph.name,
             parameters=graph.num_params,
             data=title_of(recipe),
-            parts={name: len(part) for name, part in named.items() if part},
+            splits={name: len(part) for name, part in named.items() if part},
             device=where if processes == 1 else f"{processes} processes, each on {where}",
             epochs=recipe.epochs,
             folder=folder.path,
             resumed_at=resumed_at,
         )
 
-    def save_broken(self, parts: Parts, folder: RunFolder) -> None:
+    def save_broken(self, splits: Splits, folder: RunFolder) -> None:
         """Write which images were skipped, by any of the processes."""
-        broken = {name for names in self.world.all(parts.broken) for name in names}
+        broken = {name for names in self.world.gather(splits.broken) for name in names}
         folder.save_broken(sorted(broken))
         if broken:
             self.reporter.note(f"images that cannot be read and were skipped: {len(broken):,}, see skipped.txt")
@@ -260,7 +261,7 @@ class Start:
 
 def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
     """Batches of which not every process gets its part (E636)."""
-    least = FEWEST * world.size
+    least = MIN_IMAGES_PER_PROCESS * world.size
     if world.size == 1 or recipe.batch_size >= least:
         return []
     message = f"batch_size {recipe.batch_size} is not enough for {world.size} processes, of which each takes its share"

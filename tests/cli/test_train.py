@@ -255,11 +255,11 @@ def torchrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
     done = torchrun(folder, tiny, "--out", "run")
     assert done.returncode == 0, done.stderr
-    *data, opening = done.stdout.splitlines()[:4]
-    closing = done.stdout.splitlines()[-1]
+    *data, opening_lines = done.stdout.splitlines()[:4]
+    closing_lines = done.stdout.splitlines()[-1]
     assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
-    assert opening.endswith("2 processes, each on cpu, 1 thread")
-    assert closing.startswith("best epoch 2")
+    assert opening_lines.endswith("2 processes, each on cpu, 1 thread")
+    assert closing_lines.startswith("best epoch 2")
     assert done.stdout.count("epoch 1/2") == 1
     assert json.loads((folder / "run" / "environment.json").read_text())["processes"] == 2
 

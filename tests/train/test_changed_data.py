@@ -15,11 +15,11 @@ from PIL import Image
 
 import cnngraph
 from cnngraph import SpecError
-from cnngraph.train.data.images import InMemory, Parts
+from cnngraph.train.data.images import InMemory, Splits
 from cnngraph.train.record.files import read_weights
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
-from tests.train.support import RECIPE, stripe_parts, train_graph
+from tests.train.support import RECIPE, stripe_splits, train_graph
 
 SPEC = """\
 cnngraph: 1
@@ -306,28 +306,28 @@ def test_another_recipe(cli: Cli, base: dict[str, Path], tmp_path: Path, setting
     assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe has another {word}\n")
 
 
-def relabelled(parts: Parts) -> Parts:
-    images = parts.train.images
+def relabelled(splits: Splits) -> Splits:
+    images = splits.train.images
     assert isinstance(images, InMemory)
-    return replace(parts, train=replace(parts.train, images=replace(images, labels=images.labels.flip(0))))
+    return replace(splits, train=replace(splits.train, images=replace(images, labels=images.labels.flip(0))))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (relabelled, "the train images have other labels"),
-        (lambda parts: stripe_parts(train=40), "there are 40 train images, there were 36"),
-        (lambda parts: replace(parts, validation=parts.test), "the validation images have other pixels"),
-        (lambda parts: replace(parts, test=None), "there are no longer any test images"),
-        (lambda parts: replace(parts, classes=tuple("abdc")), "the classes are in another order: a, b, c, d became"),
+        (lambda splits: stripe_splits(train=40), "there are 40 train images, there were 36"),
+        (lambda splits: replace(splits, validation=splits.test), "the validation images have other pixels"),
+        (lambda splits: replace(splits, test=None), "there are no longer any test images"),
+        (lambda splits: replace(splits, classes=tuple("abdc")), "the classes are in another order: a, b, c, d became"),
     ],
 )
-def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Parts], Parts], said: str) -> None:
+def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Splits], Splits], said: str) -> None:
     (tmp_path / "net.yaml").write_text(SPEC.replace("out: 3", "out: 4").partition("train:")[0])
     graph = cnngraph.load(tmp_path / "net.yaml")
     before, after = (
         Tools(load_images=load, misfits=lambda *arguments, **images: [])
-        for load in (lambda *arguments: stripe_parts(), lambda *arguments: change(stripe_parts()))
+        for load in (lambda *arguments: stripe_splits(), lambda *arguments: change(stripe_splits()))
     )
     train_graph(graph, replace(RECIPE, epochs=1), spec_text=SPEC, out=tmp_path / "run", tools=before)
     with pytest.raises(SpecError) as caught:

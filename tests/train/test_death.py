@@ -24,7 +24,7 @@ from cnngraph.backend.weights.load import save_tensors
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
-from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
+from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Split, Splits
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import Begun, first_weights
@@ -182,7 +182,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
     paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))
     images = OnDisk(paths, torch.arange(40) % 4, (1, 8, 8), workers=2)
-    part = Part.whole(images)
+    split = Split.whole(images)
 
     def kill_one() -> None:
         os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
@@ -191,7 +191,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
     graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
     assert graph
     tools = Tools(
-        load_images=lambda *arguments: Parts(tuple("abcd"), part, part, None),
+        load_images=lambda *arguments: Splits(tuple("abcd"), split, split, None),
         build=lambda graph: at_batch(5, kill_one, lower(graph)),
     )
     with pytest.raises(SpecError) as caught:

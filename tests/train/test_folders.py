@@ -15,10 +15,10 @@ from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import walking
-from cnngraph.train.data.formats import ENDINGS
-from cnngraph.train.data.images import Parts
+from cnngraph.train.data.formats import EXTENSIONS
+from cnngraph.train.data.images import Splits
 from cnngraph.train.data.layout import split_of
-from cnngraph.train.data.open import announce, load_parts
+from cnngraph.train.data.splits import announce, load_splits
 from tests.train.support import RECIPE
 
 COLOUR = TensorType.map(3, 8, 8)
@@ -35,10 +35,10 @@ def lay(root: Path, *folders: str, count: int = 4, ending: str = "png") -> None:
             Image.fromarray(pixels).save(folder / f"{number}.{ending}")
 
 
-def load(root: Path, notes: list[str] | None = None, **data: Any) -> Parts:
+def load(root: Path, notes: list[str] | None = None, **data: Any) -> Splits:
     recipe = replace(RECIPE, data=ImageFolder(**data), validation=0.25)
     told = [] if notes is None else notes
-    return load_parts(recipe, COLOUR, root, told.append)
+    return load_splits(recipe, COLOUR, root, told.append)
 
 
 def refused(root: Path, **data: Any) -> tuple[str, str, str]:
@@ -48,8 +48,8 @@ def refused(root: Path, **data: Any) -> tuple[str, str, str]:
     return found.code, found.message, found.help or ""
 
 
-def names_of(parts: Parts) -> list[str]:
-    return sorted(parts.train.images.names)
+def names_of(splits: Splits) -> list[str]:
+    return sorted(splits.train.images.names)
 
 
 # Splits.
@@ -78,10 +78,10 @@ def test_splits_have_many_names(tmp_path: Path, train: str, validation: str, tes
     lay(tmp_path / validation, "ant", "bee", count=1)
     lay(tmp_path / test, "ant", "bee", count=2)
     (tmp_path / "readme.txt").write_text("")
-    parts = load(tmp_path)
-    assert parts.classes == ("ant", "bee")
-    assert [len(each or ()) for each in (parts.train, parts.validation, parts.test)] == [8, 2, 4]
-    assert parts.train.images.names[0] == f"{train}/ant/0.png"
+    splits = load(tmp_path)
+    assert splits.classes == ("ant", "bee")
+    assert [len(each or ()) for each in (splits.train, splits.validation, splits.test)] == [8, 2, 4]
+    assert splits.train.images.names[0] == f"{train}/ant/0.png"
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_split_may_be_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
     lay(tmp_path / "seg_test" / "seg_test", "ant", "bee")
     lay(tmp_path, "seg_pred/seg_pred")
     notes: list[str] = []
-    parts = load(tmp_path, notes)
-    assert parts.classes == ("ant", "bee")
-    assert len(parts.test or ()) == 8
+    splits = load(tmp_path, notes)
+    assert splits.classes == ("ant", "bee")
+    assert len(splits.test or ()) == 8
     assert notes == [f"{tmp_path}: passed over folders beside the splits: 1 (seg_pred)"]
 
 
@@ -152,16 +152,16 @@ def test_a_few_images_beside_the_classes_do_not_make_their_parent_a_class(tmp_pa
 
 def test_named_classes_are_not_unclear(tmp_path: Path) -> None:
     lay(tmp_path, "bus", "train", "car/red", "car/blue", "test")
-    parts = load(tmp_path, classes=("bus", "train", "car", "test"))
-    assert [len(parts.train) + len(parts.validation or ()), parts.test] == [20, None]
-    assert parts.classes == ("bus", "train", "car", "test")
+    splits = load(tmp_path, classes=("bus", "train", "car", "test"))
+    assert [len(splits.train) + len(splits.validation or ()), splits.test] == [20, None]
+    assert splits.classes == ("bus", "train", "car", "test")
 
 
 def test_images_of_each_class_may_lie_in_one_folder_of_a_name(tmp_path: Path) -> None:
     lay(tmp_path, "train/n01/images", "train/n02/images")
-    parts = load(tmp_path)
-    assert parts.classes == ("n01", "n02")
-    assert parts.train.images.names[0] == "train/n01/images/0.png"
+    splits = load(tmp_path)
+    assert splits.classes == ("n01", "n02")
+    assert splits.train.images.names[0] == "train/n01/images/0.png"
 
 
 def test_the_folder_inside_an_archive_is_suggested(tmp_path: Path) -> None:
@@ -184,10 +184,10 @@ def test_what_is_never_data_is_passed_over_at_any_depth(tmp_path: Path, name: st
     for place in (".", "train", "test", "train/ant", "train/bee/more"):
         lay(tmp_path / place, f"{name}/ant", name)
     notes: list[str] = []
-    parts = load(tmp_path, notes)
-    assert parts.classes == ("ant", "bee")
-    assert names_of(parts) == expected
-    assert len(parts.test or ()) == 8
+    splits = load(tmp_path, notes)
+    assert splits.classes == ("ant", "bee")
+    assert names_of(splits) == expected
+    assert len(splits.test or ()) == 8
     assert notes == [f"{tmp_path}: passed over hidden or system entries: 5 ({name})"]
 
 
@@ -228,7 +228,7 @@ def test_every_format_is_read_that_pillow_decodes(tmp_path: Path, ending: str) -
 
 
 def test_formats_that_start_programs_or_are_no_images_are_not_read(tmp_path: Path) -> None:
-    assert not {".eps", ".ps", ".pdf", ".wmf", ".h5", ".mpg"} & {*ENDINGS}
+    assert not {".eps", ".ps", ".pdf", ".wmf", ".h5", ".mpg"} & {*EXTENSIONS}
     lay(tmp_path, "ant", "bee")
     Image.new("RGB", (8, 8)).save(tmp_path / "ant" / "0.png", format="EPS")
     code, message, _ = refused(tmp_path)
@@ -262,9 +262,9 @@ def test_links_add_no_image_that_is_there_already(tmp_path: Path, link: str, tar
     before = names_of(load(root))
     (root / link).symlink_to(target)
     notes: list[str] = []
-    parts = load(root, notes)
-    assert parts.classes == ("ant", "bee")
-    assert names_of(parts) == before
+    splits = load(root, notes)
+    assert splits.classes == ("ant", "bee")
+    assert names_of(splits) == before
     (note,) = notes
     assert f"1 ({Path(link).name})" in note
 
@@ -326,7 +326,7 @@ def test_places_of_the_system_are_refused(place: str) -> None:
 
 
 def test_a_search_among_other_files_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "MOST_OTHERS", 50)
+    monkeypatch.setattr(walking, "MAX_OTHERS", 50)
     lay(tmp_path, "ant", "bee")
     for number in range(60):
         (tmp_path / "ant" / f"{number}.c").write_text("")

@@ -21,8 +21,8 @@ from cnngraph.diagnostics import Diagnostic
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data.open import load_parts
 from cnngraph.train.data.set_files import files_of_set
+from cnngraph.train.data.splits import load_splits
 from tests.train.support import RECIPE
 from tests.train.test_sets import COUNT, LAYERS, idx, images_of, lay_idx
 
@@ -43,7 +43,7 @@ def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(name: str, root: Path) -> Any:
     recipe = replace(RECIPE, data=NamedSet(name=name), validation=None)
-    return load_parts(recipe, TensorType.map(*SETS[name].shape), root, lambda note: None)
+    return load_splits(recipe, TensorType.map(*SETS[name].shape), root, lambda note: None)
 
 
 def refused(name: str, root: Path) -> Diagnostic:

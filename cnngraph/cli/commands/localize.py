@@ -84,14 +84,14 @@ def localize(
     from cnngraph.runs.heatmap import heat_figure
     from cnngraph.runs.image_files import find_pictures, picture_names
     from cnngraph.runs.localization import Localizer
-    from cnngraph.train.data.walking import Passed
+    from cnngraph.train.data.walking import Ignored
     from cnngraph.train.record.files import write_figure
 
-    passed = Passed()
+    ignored = Ignored()
     localizer = Localizer(classifier, name, threshold)
-    files = list(find_pictures(images, passed))
-    if passed.counts:
-        complain(f"passed over {passed}", "note")
+    files = list(find_pictures(images, ignored))
+    if ignored.counts:
+        complain(f"passed over {ignored}", "note")
     names = picture_names(files)
     output.mkdir(parents=True, exist_ok=True)
     found: list[tuple[Place, Path]] = []

@@ -64,12 +64,12 @@ def predict(
 
     from cnngraph.runs.image_files import find_pictures
     from cnngraph.runs.prediction import predict
-    from cnngraph.train.data.walking import Passed
+    from cnngraph.train.data.walking import Ignored
 
-    passed = Passed()
-    found = list(predict(classifier, find_pictures(images, passed), top))
-    if passed.counts:
-        complain(f"passed over {passed}", "note")
+    ignored = Ignored()
+    found = list(predict(classifier, find_pictures(images, ignored), top))
+    if ignored.counts:
+        complain(f"passed over {ignored}", "note")
     if format == "json":
         print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in found) + "\n]" if found else "[]")
     elif any(each.guesses for each in found):

@@ -29,7 +29,7 @@ from cnngraph.train.loop.step_schedule import Steps
 from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.record import files
 from cnngraph.train.record.counters import Clock, Counters
-from cnngraph.train.record.records import Epoch, Figures, Progress, Result, best_of, settled
+from cnngraph.train.record.records import Epoch, Progress, Result, SplitMetrics, best_of, stopped_early
 from cnngraph.train.record.scores import Scores
 
 SHOWN_EVERY = 0.2  # seconds between two reads of the counters, which on a GPU wait for it
@@ -65,13 +65,13 @@ class Run:
 
     def __init__(self, job: Job) -> None:
         self.job, self.recipe, self.world, self.device = job, job.recipe, job.world, job.device
-        self.parts = parts = job.parts.to(job.device)
-        weights = class_weights(job.recipe.loss, job.parts.train, len(parts.classes))
+        self.splits = splits = job.splits.to(job.device)
+        weights = class_weights(job.recipe.loss, job.splits.train, len(splits.classes))
         self.learner = Learner(job.model, job.recipe, job.device, weights, job.world)
         self.model = self.learner.model
-        self.preparation = Preparation.of(job.recipe, parts.shape[0], job.device)
+        self.preparation = Preparation.of(job.recipe, splits.shape[0], job.device)
         self.loader = TrainingLoader(
-            parts.train, self.preparation, job.recipe.batch_size, job.recipe.seed, job.device, len(parts.classes),
+            splits.train, self.preparation, job.recipe.batch_size, job.recipe.seed, job.device, len(splits.classes),
             job.world,
         )  # fmt: skip
         self.position = Position(self.loader.steps, Counters(job.device, job.world))
@@ -79,11 +79,11 @@ class Run:
         self.saver = Saver(job, self.learner, self.position)
         self.batches = Batches(self.loader, self.position)
         self.trainer = Trainer(self.iterate)
-        splits = {"validation": parts.validation, "test": parts.test}
+        evaluated = {"validation": splits.validation, "test": splits.test}
         self.evaluators = {
             split: Evaluator(self.learner.judged, job.device, job.world, self.learner.precision)
-            for split, part in splits.items()
-            if part
+            for split, images in evaluated.items()
+            if images
         }
         self.scores: dict[str, Scores] = {}  # of the latest evaluation of each split
         self.evaluation = 0.0  # seconds that the last one took
@@ -104,7 +104,9 @@ class Run:
         )
         with ExitStack() as opened:
             self.attach(opened)
-            if position.done < position.steps * epochs and not settled(position.epochs, self.recipe.early_stopping):
+            if position.done < position.steps * epochs and not stopped_early(
+                position.epochs, self.recipe.early_stopping
+            ):
                 self.trainer.run(self.batches)
             else:  # all that is left is the end
                 self.trainer.fire_event(Events.COMPLETED)
@@ -170,7 +172,7 @@ class Run:
         self.trainer.state.iteration = self.position.done
         now = time.monotonic()
         ends = step + 1 == self.position.steps
-        asked, due, shown = self.world.agree(self.asked(), now > self.saver.due_at, ends or now > self.show_at)
+        asked, due, shown = self.world.max(self.asked(), now > self.saver.due_at, ends or now > self.show_at)
         if not (asked or due or shown):
             return True
         if shown:
@@ -197,17 +199,17 @@ class Run:
         position = self.position
         self.trainer.state.epoch_length = position.steps
         trained = position.clock.seconds()
-        split = "test" if self.parts.validation is None else "validation"
-        held = self.evaluate(split)
-        if not held.finite:
+        split = "test" if self.splits.validation is None else "validation"
+        evaluation = self.evaluate(split)
+        if not evaluation.finite:
             raise self.diverged(f"on the {split} images")
         train, images = position.counters.read()
         epoch = Epoch(
             number=len(position.epochs) + 1,
             learning_rate=self.learner.rate,
             train=train,
-            held=held,
-            held_part=split,
+            evaluation=evaluation,
+            evaluation_split=split,
             seconds=position.clock.seconds(),
             rate=images / trained,
         )
@@ -220,10 +222,10 @@ class Run:
         epochs = self.position.epochs
         self.saver.save()
         self.job.reporter.epoch(epochs[-1], best_of(epochs) is epochs[-1])
-        (agreed,) = self.world.agree(self.asked())
+        (agreed,) = self.world.max(self.asked())
         ending = Ending(agreed)
         if ending < Ending.RUN:
-            ending = Ending.RUN if settled(epochs, self.recipe.early_stopping) else Ending.NOTHING
+            ending = Ending.RUN if stopped_early(epochs, self.recipe.early_stopping) else Ending.NOTHING
         self.obey(ending)
 
     def finish(self) -> Result:
@@ -233,7 +235,7 @@ class Run:
         kept = files.read_weights(job.folder.best) if best and self.world.leads else None
         if best:
             self.trainer.state.metrics["best_epoch"] = best.number
-        self.learner.keep(self.world.from_leader(kept) or self.learner.weights())
+        self.learner.keep(self.world.broadcast(kept) or self.learner.weights())
         test = self.tested(best)
         job.folder.save_curves(job.network, epochs, test)
         self.save_scores("test" if test else "validation")
@@ -279,12 +281,12 @@ class Run:
             self.trainer.fire_event(Events.INTERRUPT)
         self.trainer.obey(ending)
 
-    def evaluate(self, split: str) -> Figures:
+    def evaluate(self, split: str) -> SplitMetrics:
         """The metrics of a split, in eval mode."""
         self.job.reporter.evaluating(split)
-        images = self.parts.test if split == "test" else self.parts.validation
+        images = self.splits.test if split == "test" else self.splits.validation
         assert images is not None
-        scores = self.scores[split] = Scores(self.parts.classes, self.device)
+        scores = self.scores[split] = Scores(self.splits.classes, self.device)
         batches = EvaluationLoader(images, self.preparation, self.device, self.world)
         training = self.model.training
         self.learner.settle()
@@ -294,11 +296,11 @@ class Run:
         self.trainer.state.metrics.update({f"{split}_{name}": value for name, value in evaluator.state.metrics.items()})
         return found
 
-    def tested(self, best: Epoch | None) -> Figures | None:
+    def tested(self, best: Epoch | None) -> SplitMetrics | None:
         """The metrics of the kept weights on the test images."""
         if best is None and self.position.epochs and not self.position.step:
-            return self.position.epochs[-1].held  # these are the weights that were evaluated
-        return self.evaluate("test") if self.parts.test else None
+            return self.position.epochs[-1].evaluation  # these are the weights that were evaluated
+        return self.evaluate("test") if self.splits.test else None
 
     def save_scores(self, split: str) -> None:
         """Write the scores of each class with the weights that are kept."""
@@ -309,18 +311,18 @@ class Run:
     def show(self, step: int) -> None:
         """Report how far the epoch is. Raises SpecError where the loss is NaN or infinite."""
         position, epochs = self.position, len(self.position.epochs)
-        figures, images = position.counters.read()
-        if not figures.finite:
+        metrics, images = position.counters.read()
+        if not metrics.finite:
             raise self.diverged(f"after step {position.done:,}, in epoch {epochs + 1}")
         seconds = position.clock.seconds()
         left = position.steps * self.recipe.epochs - position.done
         seconds_left = left * seconds / step + (self.recipe.epochs - epochs) * self.evaluation
-        self.job.reporter.step(Progress(epochs + 1, step, position.steps, figures, images / seconds, seconds_left))
+        self.job.reporter.step(Progress(epochs + 1, step, position.steps, metrics, images / seconds, seconds_left))
 
     def diverged(self, where: str) -> SpecError:
         """The loss is NaN or infinite. All processes call it."""
         first = self.learner.first
-        problems = self.world.all(first.problem(self.recipe) if first else None)
+        problems = self.world.gather(first.problem(self.recipe) if first else None)
         return diverged(where, self.recipe, self.job.folder.path, self.position.epochs, problems)
 
 

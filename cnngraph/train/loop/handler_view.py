@@ -13,7 +13,7 @@ from ignite.engine import Engine
 from torch import nn
 
 from cnngraph.recipe import Recipe
-from cnngraph.train.record.records import Figures
+from cnngraph.train.record.records import SplitMetrics
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Training:
     folder: Path
     device: torch.device
     leads: bool
-    evaluate: Callable[[str], Figures]  # runs the evaluator of a split, on the network as it is
+    evaluate: Callable[[str], SplitMetrics]  # runs the evaluator of a split, on the network as it is
     opened: ExitStack
 
     def enter(self, manager: AbstractContextManager[T]) -> T:

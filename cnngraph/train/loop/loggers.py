@@ -121,7 +121,7 @@ def _flat(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str
 def _id(training: Training) -> str:
     """The name by which a logger knows a run, before and after it is resumed."""
     folder = RunFolder(training.folder)
-    return hashlib.sha256(f"{folder.path.resolve()} {folder.began}".encode(errors="replace")).hexdigest()[:16]
+    return hashlib.sha256(f"{folder.path.resolve()} {folder.started_at}".encode(errors="replace")).hexdigest()[:16]
 
 
 def _tensorboard(training: Training, every: int | None) -> BaseLogger:

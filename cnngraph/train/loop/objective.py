@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.model import Loss
-from cnngraph.train.data.images import Part
+from cnngraph.train.data.images import Split
 
 
 def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:
@@ -67,7 +67,7 @@ class Objective:
         return total
 
 
-def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
+def class_weights(loss: Loss, split: Split, classes: int) -> Tensor | None:
     """The weights of the classes: as given, or `balanced`, which is the same sum for each class of a part.
 
     Raises SpecError (E605) where no image of the part would count.
@@ -76,11 +76,11 @@ def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
         case None:
             return None
         case "balanced":
-            counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=classes).float()
+            counts = torch.bincount(split.images.labels[split.indices].cpu(), minlength=classes).float()
             weights = torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
         case given:
             weights = torch.tensor(given, dtype=torch.float32)
-    if not weights[part.images.labels[part.indices].cpu()].any():
+    if not weights[split.images.labels[split.indices].cpu()].any():
         message = "loss.class_weights gives every training image the weight 0: nothing would be learned"
         raise SpecError.of("E605", message)
     return weights

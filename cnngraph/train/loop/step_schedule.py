@@ -14,7 +14,7 @@ class Steps:
 
     def __init__(self, job: Job, learner: Learner, loader: TrainingLoader, position: Position) -> None:
         self.learner, self.loader, self.position = learner, loader, position
-        self.accumulate, self.batch_size, self.images = job.recipe.accumulate, job.recipe.batch_size, len(loader.part)
+        self.accumulate, self.batch_size, self.images = job.recipe.accumulate, job.recipe.batch_size, len(loader.split)
         self.is_simple = job.world.size == 1 and self.accumulate == 1  # each batch is a step of the optimizer
 
     def learn(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,4 +55,4 @@ class Steps:
         epochs = self.position.epochs
         turns = -(-self.position.steps // self.accumulate)  # of the optimizer in an epoch
         done = len(epochs) + step // self.accumulate / turns
-        self.learner.set_rate(done, turns, [epoch.held.loss for epoch in epochs])
+        self.learner.set_rate(done, turns, [epoch.evaluation.loss for epoch in epochs])

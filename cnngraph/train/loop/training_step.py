@@ -18,7 +18,7 @@ from cnngraph.train.loop.objective import Objective, logits_of
 from cnngraph.train.loop.optimizers import make_optimizer
 from cnngraph.train.loop.parallel import load_optimizer, load_weights, replicate, shard, whole, without_exchange
 from cnngraph.train.loop.precision import precision_of
-from cnngraph.train.world import ALONE, World
+from cnngraph.train.world import SINGLE_PROCESS, World
 
 
 class Learner:
@@ -34,7 +34,7 @@ class Learner:
         recipe: Recipe,
         device: torch.device,
         weights: Tensor | None = None,
-        world: World = ALONE,
+        world: World = SINGLE_PROCESS,
     ) -> None:
         self.recipe, self.device, self.world = recipe, device, world
         shared, sharded = world.size > 1, world.size > 1 and recipe.strategy == "fsdp"
@@ -117,7 +117,9 @@ class Learner:
 
     def settle(self) -> None:
         """Let the running statistics of all processes be the leader's; each has seen other images."""
-        self.world.settle(each for owner in (self.model, self.average) if owner is not None for each in owner.buffers())
+        self.world.broadcast_tensors(
+            each for owner in (self.model, self.average) if owner is not None for each in owner.buffers()
+        )
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that are evaluated and kept."""
