@@ -231,7 +231,7 @@ def test_a_document_that_is_valid_and_not_the_run_s_own_is_refused(
         assert f"error[E645]: {trained / name} is damaged: it " in ran.err
     ran = cli("train", "--resume", trained, "--set", "train.epochs=9")
     assert ran.code == 1
-    assert "error[E645]" in ran.err or "error[E631]: the run cannot be resumed: its recipe has another" in ran.err
+    assert "error[E645]" in ran.err or "error[E631]: the run cannot be resumed: its recipe differs in" in ran.err
 
 
 def test_weights_of_another_run_are_refused(cli: Cli, trained: Path, tmp_path: Path) -> None:

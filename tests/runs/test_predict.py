@@ -109,8 +109,8 @@ def test_images_beside_a_torn_one_and_a_pipe_are_answered(
     told = {Path(each["image"]).name: "predictions" in each for each in json.loads(ran.out)}
     assert told == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
     passed = "hidden or system entries: 1 (.hidden.png); pipes, sockets or devices: 1 (pipe.png)"
-    linked = "links to what is read already or lies above: 1 (up)"
-    assert ran.err.splitlines()[0] == f"note: passed over {passed}; {linked}"
+    linked = "links to files or folders already read, or to a folder above: 1 (up)"
+    assert ran.err.splitlines()[0] == f"note: ignored {passed}; {linked}"
     assert (ran.code, len(ran.err.splitlines())) == (1, 4)
     assert "pipe.png: it is not a regular file but a pipe or device" in ran.err
     ran = cli("predict", finished, "/proc")

@@ -106,7 +106,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "two classes change names": (
         lambda data: swap(data / "ant", data / "bee"),
         "plain",
-        ["12 images have other content", "ant/0.png (now what bee/0.png was)"],
+        ["12 images have changed content", "ant/0.png (now the content of bee/0.png)"],
     ),
     "a class is added": (
         lambda data: draw(data / "dog" / "0.png", 99),
@@ -132,17 +132,17 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "an image has other content": (
         lambda data: draw(data / "cat/2.png", 77),
         "plain",
-        ["1 image has other content", "cat/2.png"],
+        ["1 image has changed content", "cat/2.png"],
     ),
     "all images are others of the same names": (
         lambda data: lay(data, seed=5),
         "plain",
-        ["18 images have other content", "ant/0.png, ant/1.png"],
+        ["18 images have changed content", "ant/0.png, ant/1.png"],
     ),
     "training and validation are exchanged": (
         lambda data: swap(data / "train", data / "val"),
         "splits",
-        ["36 images have other content", "train/ant/0.png (now what val/ant/0.png was)"],
+        ["36 images have changed content", "train/ant/0.png (now the content of val/ant/0.png)"],
     ),
     "an image moves from validation to training": (
         lambda data: (data / "val/ant/0.png").rename(data / "train/ant/v.png"),
@@ -230,7 +230,7 @@ def test_another_folder_of_images(cli: Cli, base: dict[str, Path], tmp_path: Pat
     lay(place / "others", seed=3)
     code, text = resume(cli, place, "--data-dir", place / "others")
     assert code == 1
-    assert "18 images have other content" in text
+    assert "18 images have changed content" in text
     shutil.copy(place / "data/ant/0.png", place / "others/bee/copy.png")
     ran = cli("evaluate", place / "run", "--data-dir", place / "others", "--part", "all", "-o", place / "x.png")
     record = (place / "run/images.csv").read_text()
@@ -303,7 +303,7 @@ def test_evaluate_needs_one_class_of_the_run(cli: Cli, base: dict[str, Path], tm
 def test_another_recipe(cli: Cli, base: dict[str, Path], tmp_path: Path, setting: str, word: str) -> None:
     code, text = resume(cli, copied(base["plain"], tmp_path / "here"), "--set", setting)
     assert code == 1
-    assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe has another {word}\n")
+    assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe differs in {word}\n")
 
 
 def relabelled(splits: Splits) -> Splits:
@@ -315,11 +315,14 @@ def relabelled(splits: Splits) -> Splits:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (relabelled, "the train images have other labels"),
+        (relabelled, "the labels of the train images have changed"),
         (lambda splits: stripe_splits(train=40), "there are 40 train images, there were 36"),
-        (lambda splits: replace(splits, validation=splits.test), "the validation images have other pixels"),
+        (lambda splits: replace(splits, validation=splits.test), "the pixels of the validation images have changed"),
         (lambda splits: replace(splits, test=None), "there are no longer any test images"),
-        (lambda splits: replace(splits, classes=tuple("abdc")), "the classes are in another order: a, b, c, d became"),
+        (
+            lambda splits: replace(splits, classes=tuple("abdc")),
+            "the order of the classes has changed: a, b, c, d became",
+        ),
     ],
 )
 def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Splits], Splits], said: str) -> None:

@@ -59,7 +59,7 @@ def test_a_folder_that_the_digits_are_not_in_is_told(tmp_path: Path) -> None:
     notes: list[str] = []
     load_splits(RECIPE, DIGIT, tmp_path, notes.append)
     load_splits(RECIPE, DIGIT, None, notes.append)
-    assert notes == [f"the digits come along: nothing is read from {tmp_path}"]
+    assert notes == [f"the digits are bundled; {tmp_path} is not used"]
 
 
 def test_some_classes_of_it() -> None:
@@ -277,7 +277,7 @@ def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None
     (tmp_path / "test" / ".cache").mkdir()
     with pytest.raises(SpecError) as caught:
         load(PHOTOS, tmp_path, COLOUR)
-    no_class = f"is no class of {tmp_path / 'train'}: circle, square, triangle"
+    no_class = f"is not a class of {tmp_path / 'train'}: circle, square, triangle"
     assert [(each.code, each.message) for each in caught.value.diagnostics] == [
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
@@ -300,10 +300,10 @@ def test_a_class_that_other_parts_lack_is_noted(tmp_path: Path) -> None:
     ("lay", "message"),
     [
         (lambda root: None, "there is no folder"),
-        (lambda root: root.mkdir(), "at least two classes, it has 0"),
+        (lambda root: root.mkdir(), "at least two classes, but has 0"),
         (lambda root: lay_images(root, {"a": 1, "b": 0}), "no images of the class b"),
         (lambda root: lay_images(root, {"a": 0, "b": 0}), "has no images in folders of the classes a, b"),
-        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image is left for validation: 2 in 2 classes"),
+        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image can be held out for validation: 2 in 2 classes"),
         (lambda root: lay_images(root, {"a": 3, "b": 3}, broken="x.jpg"), "cannot read the image .*x.jpg"),
     ],
 )
@@ -324,10 +324,10 @@ def refused(data_dir: Path) -> tuple[str, str | None]:
 def test_images_without_folders_of_classes(tmp_path: Path) -> None:
     lay_images(tmp_path, {"flat": 3, "photos/ant": 2, "photos/bee": 1})
     message, help = refused(tmp_path / "flat")
-    assert message.endswith("it has 0; 3 images lie directly in it")
+    assert message.endswith("but has 0; 3 images are directly in it")
     assert help == "put the images into a folder for each class"
     message, help = refused(tmp_path / "photos" / "bee")
-    assert message.endswith("it has 0; 1 image lies directly in it")
+    assert message.endswith("but has 0; 1 image is directly in it")
     assert help == f"did you mean {tmp_path / 'photos'}, which has 2 folders of images?"
     lay_images(tmp_path / "set", {"train": 2, "test": 2})
     assert refused(tmp_path / "set")[1] == refused(tmp_path / "flat")[1]
@@ -335,7 +335,7 @@ def test_images_without_folders_of_classes(tmp_path: Path) -> None:
 
 def test_one_image_of_each_class(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"a": 1, "b": 1})
-    assert refused(tmp_path)[1] == "it takes a second image of a class"
+    assert refused(tmp_path)[1] == "add a second image of a class"
     lay_images(tmp_path / "test", {"a": 1, "b": 1})
     assert (refused(tmp_path)[1] or "").startswith("--set train.validation=none ")
 
@@ -350,7 +350,7 @@ def test_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_folder_must_be_named() -> None:
-    with pytest.raises(SpecError, match="names none"):
+    with pytest.raises(SpecError, match="but names none"):
         load(PHOTOS, None, COLOUR)
 
 

@@ -124,10 +124,10 @@ def test_a_disk_that_is_full_at_any_write(
         assert diagnostic.message.startswith(f"cannot write {folder}/")
         assert diagnostic.message.endswith(": No space left on device")
         begun = (folder / "spec.yaml").exists()
-        goes_on = f"cnngraph train --resume {folder} then goes on" if begun else "then begin again"
-        assert diagnostic.help == f"make room; {goes_on}"
+        next_step = f"then resume with cnngraph train --resume {folder}" if begun else "then start again"
+        assert diagnostic.help == f"free disk space; {next_step}"
         best = folder / "best.safetensors"
-        assert diagnostic.notes == (("best.safetensors is as it was",) if best.exists() else ())
+        assert diagnostic.notes == (("best.safetensors is unchanged",) if best.exists() else ())
         assert not list(folder.glob("*.partial"))
         same_process(folder)
         assert outcome(folder) == whole, f"full at {number}"
@@ -197,7 +197,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", tools=tools)
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
+    assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is unchanged",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
-    goes_on = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
-    assert diagnostic.help == f"{FEWER_WORKERS}; {goes_on}"
+    next_step = f"then resume with cnngraph train --resume {tmp_path / 'run'}"
+    assert diagnostic.help == f"{FEWER_WORKERS}; {next_step}"

@@ -219,7 +219,7 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"none\.png: No such file or directory$"):
         load_upright(tmp_path / "none.png", "RGB")
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ImageError, match="it is empty or in no known image format"):
+    with pytest.raises(ImageError, match="it is empty or not in a known image format"):
         load_upright(tmp_path / "empty.png", "RGB")
 
 
@@ -252,8 +252,8 @@ def test_nothing_of_the_library_is_printed(tmp_path: Path, capfd: pytest.Capture
         (np.uint16, "tif", [0, 16, 2048, 4095], [0, 1, 128, 255]),
         (np.uint16, "png", [0, 256, 4096, 65535], [0, 1, 16, 255]),
         (np.uint16, "pgm", [0, 256, 4096, 65535], [0, 1, 16, 255]),
-        (np.int32, "tif", [0, 0, 0, 65536], "its values do not fit into 16 bits, they go from 0 to 65,536"),
-        (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit into 16 bits, they go from -1 to 255"),
+        (np.int32, "tif", [0, 0, 0, 65536], "its values do not fit into 16 bits: from 0 to 65,536"),
+        (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit into 16 bits: from -1 to 255"),
     ],
 )
 def test_whole_numbers_of_many_bits_keep_what_they_hold(
@@ -292,5 +292,5 @@ def test_images_of_sixteen_bits_that_are_not_scaled_alike_are_told(tmp_path: Pat
     Image.fromarray(values * 16).save(tmp_path / "bee" / "3.png")
     load_splits(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
     (note,) = notes
-    assert note.startswith("warning[W620]: grey images of whole numbers are read by the range of each one: ")
+    assert note.startswith("warning[W620]: the bit depth of grey integer images differs: ")
     assert "7 as 12 bits, 1 as 16 bits" in note

@@ -244,8 +244,8 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 4, "batch_size": 9}, "its recipe has another batch_size and seed"),
-        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network is another one: 1.weight differs"),
+        ({"seed": 4, "batch_size": 9}, "its recipe differs in batch_size and seed"),
+        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network differs in 1.weight"),
         ({"parts": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
     ],
 )

@@ -168,9 +168,9 @@ def test_sixteen_bits_of_grey_are_not_all_white(tmp_path: Path) -> None:
     [
         ([[0.0, 0.2], [0.5, 1.0]], [0, 51, 128, 255]),
         ([[0.0, 1.5], [99.0, 255.0]], [0, 2, 99, 255]),
-        ([[-0.1, 0.0], [0.0, 1.0]], "they go from -0.1 to 1"),
-        ([[0.0, 0.0], [1.0, 256.0]], "they go from 0 to 256"),
-        ([[0.0, float("nan")], [1.0, 1.0]], "they go from nan to nan"),
+        ([[-0.1, 0.0], [0.0, 1.0]], "from -0.1 to 1"),
+        ([[0.0, 0.0], [1.0, 256.0]], "from 0 to 256"),
+        ([[0.0, float("nan")], [1.0, 1.0]], "from nan to nan"),
     ],
 )
 def test_fractions_are_bytes_or_go_to_one(tmp_path: Path, values: list[list[float]], read: list[int] | str) -> None:

@@ -108,38 +108,38 @@ def test_images_that_show_something_are_fine() -> None:
 @pytest.mark.parametrize("value", [0, 77, 255])
 def test_flat_images_are_warned_of(value: int) -> None:
     every = torch.full((40, 6, 5, 3), value, dtype=torch.uint8)
-    assert warned(every) == ["32 of 32 training images that were checked are a single value at every pixel"]
+    assert warned(every) == ["32 of 32 checked training images have the same value at every pixel"]
     half = colours(40).pixels
     half[::2] = value
     (told,) = warned(half)
-    assert told.endswith(" of 32 training images that were checked are a single value at every pixel")
+    assert told.endswith(" of 32 checked training images have the same value at every pixel")
 
 
 def test_images_of_few_grey_levels_are_warned_of() -> None:
     dark = colours(40).pixels // 16
-    assert warned(dark) == ["32 of 32 training images that were checked have fewer than 24 grey levels"]
+    assert warned(dark) == ["32 of 32 checked training images span fewer than 24 grey levels"]
 
 
 def test_equal_images_are_warned_of() -> None:
-    assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 training images that were checked are equal"]
+    assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 checked training images are equal"]
 
 
 def test_images_that_normalisation_makes_equal_are_warned_of() -> None:
     (told,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e3,) * 3))
     assert told.startswith("after normalisation the values hardly differ: mean ")
     (told,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e-42,) * 3))
-    assert told == "after normalisation some values are not finite numbers"
+    assert told == "after normalisation some values are not finite"
 
 
 def test_files_on_disk_are_checked_as_well(tmp_path: Path) -> None:
     black = InMemory(torch.zeros(6, 4, 4, 3, dtype=torch.uint8), torch.zeros(6, dtype=torch.long))
     notes: list[str] = []
     with_normalization(replace(RECIPE, normalize="data"), Split.whole(files_of(black, tmp_path)), notes.append)
-    assert notes[-1].startswith("warning[W620]: 6 of 6 training images that were checked are a single value")
+    assert notes[-1].startswith("warning[W620]: 6 of 6 checked training images have the same value")
 
 
 def test_a_set_of_which_nothing_can_be_read_is_not_measured(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     images = OnDisk((str(tmp_path / "a.png"),), torch.zeros(1, dtype=torch.long), (3, 4, 4), 0, skip_broken=True)
-    with pytest.raises(SpecError, match="none of the 1 training images that were to be measured can be read"):
+    with pytest.raises(SpecError, match="none of the 1 training images can be read"):
         measure(Split.whole(images))

@@ -46,17 +46,17 @@ def test_a_bar_shows_loss_accuracy_rate_and_time_left() -> None:
     text = stream.getvalue()
     assert "epoch  1/10 " in text
     assert "loss 0.7500  50.00 %  1,000 images/s  1:00:01 left" in text
-    assert "looking at the validation images" in text
+    assert "evaluating the validation images" in text
     assert "best epoch 1: validation 95.00 %" in text
 
 
 def test_an_interrupted_run(tmp_path: Path) -> None:
     stream = io.StringIO()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} begins again"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} restarts it"
     (tmp_path / "state.pt").touch()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} goes on"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} resumes it"
 
 
 def test_a_loss_that_has_run_away_is_short() -> None:

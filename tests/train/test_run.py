@@ -166,7 +166,7 @@ def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC).folder
     before = {each: each.read_bytes() for each in folder.iterdir()}
     other = replace(RECIPE, epochs=3, seed=1)
-    with pytest.raises(SpecError, match="its recipe has another seed"):
+    with pytest.raises(SpecError, match="its recipe differs in seed"):
         train_few(graph, other, spec_text="another", resume=True)
     assert before == {each: each.read_bytes() for each in folder.iterdir()}
     (folder / "state.pt").write_bytes(b"broken")
@@ -212,7 +212,7 @@ def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no run of tiny in runs"):
         train_graph(graph, RECIPE, spec_text=SPEC, resume=True)
-    with pytest.raises(SpecError, match="no run has begun in"):
+    with pytest.raises(SpecError, match="contains no run to resume"):
         train_graph(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path)
 
 
@@ -262,7 +262,7 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with folder.locked():
         (tmp_path / ".state.pt.partial").touch()
-        with pytest.raises(SpecError, match="another process trains in") as caught, RunFolder(tmp_path).locked():
+        with pytest.raises(SpecError, match="another process is training in") as caught, RunFolder(tmp_path).locked():
             pytest.fail("two are at work")
         assert caught.value.diagnostics[0].code == "E637"
         assert (tmp_path / ".state.pt.partial").exists()
@@ -275,6 +275,6 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
 def test_a_run_at_work_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu").folder
     tools = Tools(load_images=lambda *arguments: pytest.fail("the images are read before"))
-    with RunFolder(folder).locked(), pytest.raises(SpecError, match="another process trains in"):
+    with RunFolder(folder).locked(), pytest.raises(SpecError, match="another process is training in"):
         train_graph(graph, replace(RECIPE, epochs=9), spec_text=SPEC, out=folder, resume=True, tools=tools)
     assert not (folder / ".lock").exists()

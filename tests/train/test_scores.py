@@ -78,7 +78,7 @@ def test_a_font_that_is_installed_helps_out(tmp_path: Path, monkeypatch: pytest.
     report = Report(("\N{SCRIPT SMALL G}", "b"), ((1, 0), (0, 1)), 0.0, None)  # matplotlib's own font has no such g
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
-        monkeypatch.setattr(plots, "WIDE", names)
+        monkeypatch.setattr(plots, "FALLBACK_FONTS", names)
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]

@@ -181,7 +181,7 @@ def test_an_evaluation_batch_of_broken_files_has_its_turn_and_counts_nothing(
 def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
     for file in (photos / "train").glob("*/*.png"):
         file.write_text("no image")
-    with pytest.raises(SpecError, match="cannot read any of the images of a batch"):
+    with pytest.raises(SpecError, match="cannot read any image of a batch"):
         batches(training(replace(CUT, data=ImageFolder(broken="skip")), photos), 1)
 
 
@@ -278,9 +278,9 @@ def test_folders_and_no_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lay_it", "message"),
     [
-        (lambda root: None, "has no folder train, so it is not ImageNet"),
-        (lambda root: (root / "train").mkdir(), "one folder for each of at least two classes, here it has 0"),
-        (lambda root: lay_imagenet(root, root, flat=True), "nothing says of which classes they are"),
+        (lambda root: None, "has no folder `train`, so it is not ImageNet"),
+        (lambda root: (root / "train").mkdir(), "a folder for each of at least two classes, but has 0"),
+        (lambda root: lay_imagenet(root, root, flat=True), "the labels of the images in"),
         (lambda root: lay_broken_names(root), "cannot be read"),
     ],
 )

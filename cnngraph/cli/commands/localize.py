@@ -91,7 +91,7 @@ def localize(
     localizer = Localizer(classifier, name, threshold)
     files = list(find_pictures(images, ignored))
     if ignored.counts:
-        complain(f"passed over {ignored}", "note")
+        complain(f"ignored {ignored}", "note")
     names = picture_names(files)
     output.mkdir(parents=True, exist_ok=True)
     found: list[tuple[Place, Path]] = []

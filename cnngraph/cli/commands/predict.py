@@ -69,7 +69,7 @@ def predict(
     ignored = Ignored()
     found = list(predict(classifier, find_pictures(images, ignored), top))
     if ignored.counts:
-        complain(f"passed over {ignored}", "note")
+        complain(f"ignored {ignored}", "note")
     if format == "json":
         print("[\n" + ",\n".join(f"  {json_text(each.to_dict())}" for each in found) + "\n]" if found else "[]")
     elif any(each.guesses for each in found):

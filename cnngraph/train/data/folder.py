@@ -52,7 +52,7 @@ def read_folder(
         message = "the recipe trains on a folder of images but names none"
         raise SpecError.of("E621", message, help="use --data-dir FOLDER, or set `path: FOLDER` in the recipe's data")
     if not root.is_dir():
-        raise SpecError.of("E621", f"folder {root} not found")
+        raise SpecError.of("E621", f"there is no folder {root}")
     refuse_system_folder(root)
     ignored = Ignored()
     folders = find_splits(root, data.classes)

@@ -1,4 +1,4 @@
-"""Reads an unpacked ImageNet: folders named by WordNet IDs, with class names and labels of flat `val` images in files."""
+"""Reads an unpacked ImageNet: folders named by WordNet ID, and files with class names and labels of `val` images."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def find_damage(root: Path, name: str) -> tuple[str, str] | None:
 
 
 def _idx_damage(path: Path) -> str:
-    """What is wrong with an idx file, MNIST's format of a header with type and sizes, then the values; or an empty string."""
+    """What is wrong with an idx file (a header with type and sizes, then the values), or an empty string."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4)
