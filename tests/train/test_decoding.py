@@ -231,7 +231,7 @@ def test_nothing_of_the_library_is_printed(tmp_path: Path, capfd: pytest.Capture
     (tmp_path / "tags.tif").write_bytes(encoded("TIFF").replace(b"\x15\x01\x03\x00", b"\x15\x01\x04\x00"))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        decoding.quiet_library()
+        decoding.silence_pillow()
         for file in tmp_path.iterdir():
             with suppress(ImageError):
                 load_upright(file, "RGB")

@@ -246,7 +246,7 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
     [
         ({"seed": 4, "batch_size": 9}, "its recipe differs in batch_size and seed"),
         ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network differs in 1.weight"),
-        ({"parts": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
+        ({"splits": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
     ],
 )
 def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

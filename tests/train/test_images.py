@@ -181,4 +181,4 @@ def test_fractions_are_bytes_or_go_to_one(tmp_path: Path, values: list[list[floa
         return
     with pytest.raises(ImageError) as caught:
         decode(file, (1, 2, 2))
-    assert str(caught.value) == f"cannot read the image {file}: its values are no bytes, {read}"
+    assert str(caught.value) == f"cannot read the image {file}: its values are not between 0 and 255, but {read}"

@@ -111,7 +111,7 @@ def test_runs_are_counted_and_never_overwritten(graph: Graph) -> None:
         assert train_few(graph, once, spec_text=SPEC).folder == Path(f"runs/tiny-{number}")
     assert train_few(graph, once, spec_text=SPEC, out=Path("a/b")).folder == Path("a/b")
     before = {each: each.read_bytes() for each in Path("a/b").iterdir()}
-    with pytest.raises(SpecError, match="no run is overwritten") as caught:
+    with pytest.raises(SpecError, match="runs are never overwritten") as caught:
         train_few(graph, once, spec_text=SPEC, out=Path("a/b"))
     assert caught.value.diagnostics[0].code == "E632"
     assert before == {each: each.read_bytes() for each in Path("a/b").iterdir()}

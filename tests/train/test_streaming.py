@@ -261,7 +261,7 @@ def test_flat_validation_images_have_their_labels(tmp_path: Path, beside: Callab
     assert some.classes == ("crane (n03126707)", "tench")
     assert some.test
     assert some.test.images.labels.tolist() == [0, 1, 0]
-    with pytest.raises(SpecError, match="no class tenhc here") as caught:
+    with pytest.raises(SpecError, match="this copy of ImageNet has no class tenhc") as caught:
         load(replace(IMAGENET, data=ImageNet(classes=("tenhc", "n03126707"))), tmp_path)
     assert caught.value.diagnostics[0].help == "did you mean `tench`?"
 

@@ -42,7 +42,7 @@ def find_changes(record: Identity, splits: Splits, root: Path, files: Sequence[I
 
     `files` are their fingerprints, if already known.
     """
-    classes = _classes(record.classes, splits.classes)
+    classes = _changed_classes(record.classes, splits.classes)
     if record.files:
         found = changed_files(record.files, fingerprint_files(splits, root) if files is None else files)
         return Changes([*classes, *found.conflicting], found.added)
@@ -65,27 +65,24 @@ def images_to_resume(run: Path, record: Identity, splits: Splits, root: Path, ha
             note(f"warning: {run} restarts, and its images have changed: {line}")
         return splits
     for line in found.added:
-        note(f"warning: {line} since {run} started; the run continues without {_them(line)}")
+        pronoun = "it" if line.startswith("1 ") else "them"
+        note(f"warning: {line} since {run} started; the run continues without {pronoun}")
     if record.root and record.root != str(root.resolve()):
         note(f"warning: the images are read from {root.resolve()}, not from {record.root}; they are the same")
     return restore_splits(splits, record) if record.files else splits
 
 
-def _them(line: str) -> str:
-    return "it" if line.startswith("1 ") else "them"
-
-
-def _classes(recorded: Sequence[str], current: Sequence[str]) -> list[str]:
+def _changed_classes(recorded: Sequence[str], current: Sequence[str]) -> list[str]:
     if tuple(recorded) == tuple(current):
         return []
     gone, new = [name for name in recorded if name not in current], [name for name in current if name not in recorded]
     if not gone and not new:
-        return [f"the order of the classes has changed: {_some(recorded)} became {_some(current)}"]
+        return [f"the order of the classes has changed: {_first_classes(recorded)} became {_first_classes(current)}"]
     lines = []
     if gone:
-        lines.append(f"{_plural(len(gone), 'class', 'classes')} of the run not found: {_some(gone)}")
+        lines.append(f"{_plural(len(gone), 'class', 'classes')} of the run not found: {_first_classes(gone)}")
     if new:
-        lines.append(f"{_plural(len(new), 'class', 'classes')} the run does not have: {_some(new)}")
+        lines.append(f"{_plural(len(new), 'class', 'classes')} the run does not have: {_first_classes(new)}")
     return lines
 
 
@@ -166,6 +163,6 @@ def _plural(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def _some(names: Iterable[str]) -> str:
+def _first_classes(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:MAX_CLASSES]) + (", …" if len(names) > MAX_CLASSES else "")

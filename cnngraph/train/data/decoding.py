@@ -20,7 +20,7 @@ from cnngraph.train.data.formats import FORMATS
 
 MAX_PIXELS = 2**26  # per image; decoding and converting that many takes 0.7 GB
 LARGE = 2**24  # pixels; larger images are decoded one at a time, and JPEGs at half their size or less
-HELP = "replace or delete it, or set `broken: skip` in the recipe's data to skip such files"
+BROKEN_FILE_HELP = "replace or delete it, or set `broken: skip` in the recipe's data to skip such files"
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,20 +36,20 @@ _DEPTHS = (2**8, 2**12, 2**16)  # number of integer values: 8 bits, a camera's 1
 _one_at_a_time = threading.Lock()
 
 
-def quiet_library() -> None:
+def silence_pillow() -> None:
     """Suppress Pillow's warnings about single files: what matters is raised as an ImageError."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-quiet_library()
+silence_pillow()
 
 
 class ImageError(Exception):
     """A file that cannot be decoded as an image."""
 
 
-def failure(file: str | Path | Image.Image, reason: object) -> ImageError:
+def image_error(file: str | Path | Image.Image, reason: object) -> ImageError:
     """The error for a file that cannot be read."""
     text = " ".join(str(reason).split()) or type(reason).__name__
     name = "in memory" if isinstance(file, Image.Image) else file
@@ -72,7 +72,7 @@ def load_upright(file: str | Path | Image.Image, mode: str) -> Image.Image:
                     raise
             return _decoded(stripped, mode)
     except Exception as error:  # damaged files make decoders raise anything
-        raise failure(file, _reason(error)) from None
+        raise image_error(file, _reason(error)) from None
 
 
 class _RefusedError(ValueError):
@@ -125,11 +125,11 @@ def _upright(image: Image.Image, mode: str) -> Image.Image:
 
 def _ignore_damaged_tags(image: TiffImagePlugin.TiffImageFile) -> None:
     """Ignore Pillow's errors in the tags that it reads after the pixels."""
-    reads_tags = image.load_end
+    read_tags = image.load_end
 
     def load_end() -> None:
         with suppress(Exception):
-            reads_tags()
+            read_tags()
 
     image.load_end = load_end  # type: ignore[method-assign]
 

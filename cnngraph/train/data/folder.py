@@ -78,7 +78,7 @@ def _find(
 ) -> dict[str, dict[str, list[str]]]:
     """The image files of each class of each split."""
     found: dict[str, dict[str, list[str]]] = {}
-    seen: dict[str, set[str]] = {}
+    entered: dict[str, set[str]] = {}
     if folders[TRAIN] != root:
         names = [folder.relative_to(root).parts[0] for folder in folders.values()]
         count_ignored(root, names, "folders beside the splits", ignored)
@@ -87,10 +87,10 @@ def _find(
         if split == TEST and not folders_in(folder) and images_in(folder):
             ignored.add("splits without class folders", folder.name)
             continue
-        seen[split] = set()
-        found[split] = find_class_files(folder, classes, ignored, root, seen[split])
+        entered[split] = set()
+        found[split] = find_class_files(folder, classes, ignored, root, entered[split])
         for other in found.keys() - {split}:
-            if both := seen[other] & seen[split]:
+            if both := entered[other] & entered[split]:
                 note(f"warning: {split} and {other} share images through links to {min(both)}")
     return found
 
@@ -191,7 +191,7 @@ def find_class_files(
 
 def files_and_labels(files: dict[str, list[str]]) -> tuple[list[str], torch.Tensor]:
     """The files of all classes, sorted by class name, and their labels: the position of each class in `files`."""
-    number = {name: label for label, name in enumerate(files)}
+    label_of = {name: label for label, name in enumerate(files)}
     counts = torch.tensor([len(files[name]) for name in sorted(files)])
-    labels = torch.repeat_interleave(torch.tensor([number[name] for name in sorted(files)]), counts)
+    labels = torch.repeat_interleave(torch.tensor([label_of[name] for name in sorted(files)]), counts)
     return [file for name in sorted(files) for file in files[name]], labels

@@ -39,7 +39,7 @@ def read_imagenet(data: ImageNet, recipe: Recipe, input_type: TensorType, data_d
     loader = ImageLoader.of(data, recipe, input_type, root, note)
     files, labels = _files_and_labels(images / "train", chosen, ignored)
     present = set(labels.tolist())
-    if empty := [number for label, number in enumerate(chosen) if label not in present]:
+    if empty := [wnid for label, wnid in enumerate(chosen) if label not in present]:
         raise SpecError.of("E621", f"{images / 'train'} has no images of the class {empty[0]}", help=EXTENSIONS_HELP)
     train = Split.whole(loader.images(images / "train", files, labels))
     test = None
@@ -64,12 +64,12 @@ def _names(root: Path) -> tuple[dict[str, str], list[str]]:
     try:
         if (root / META).is_file():
             synsets, val_labels = torch.load(root / META, weights_only=True)
-            names = {str(number): str(words[0]) for number, words in synsets.items()}
-            val_labels = [str(number) for number in val_labels]
+            names = {str(wnid): str(words[0]) for wnid, words in synsets.items()}
+            val_labels = [str(wnid) for wnid in val_labels]
         if (root / NAMES).is_file():
             lines = (root / NAMES).read_text(encoding="utf-8").splitlines()
             pairs = (line.partition(" ") for line in lines if line.strip())
-            names = {number: words.split(",")[0].strip() for number, _, words in pairs}
+            names = {wnid: words.split(",")[0].strip() for wnid, _, words in pairs}
     except Exception as error:  # damaged archives and pickles raise anything
         raise _unreadable(f"{META} or {NAMES}", root, error) from None
     return names, val_labels
@@ -82,51 +82,51 @@ def _unreadable(name: str, root: Path, error: Exception) -> SpecError:
     )
 
 
-def _unique(numbers: Sequence[str], names: dict[str, str]) -> list[str]:
+def _unique(wnids: Sequence[str], names: dict[str, str]) -> list[str]:
     """The names of classes; names that occur twice, such as `crane`, get their WordNet ID appended."""
-    found = [names.get(number, number) for number in numbers]
+    found = [names.get(wnid, wnid) for wnid in wnids]
     count = Counter(names.values())
-    return [f"{name} ({number})" if count[name] > 1 else name for name, number in zip(found, numbers, strict=True)]
+    return [f"{name} ({wnid})" if count[name] > 1 else name for name, wnid in zip(found, wnids, strict=True)]
 
 
-def _chosen(data: ImageNet, numbers: list[str], names: dict[str, str]) -> Sequence[str]:
+def _chosen(data: ImageNet, wnids: list[str], names: dict[str, str]) -> Sequence[str]:
     """The classes to train on, by WordNet ID."""
-    if len(numbers) < 2:
+    if len(wnids) < 2:
         raise SpecError.of(
-            "E621", f"ImageNet's `train` needs a folder for each of at least two classes, but has {len(numbers)}"
+            "E621", f"ImageNet's `train` needs a folder for each of at least two classes, but has {len(wnids)}"
         )
-    by_name = dict(zip(_unique(numbers, names), numbers, strict=True)) | {number: number for number in numbers}
+    by_name = dict(zip(_unique(wnids, names), wnids, strict=True)) | {wnid: wnid for wnid in wnids}
     for name in data.classes or ():
         if name not in by_name:
             raise SpecError.of("E621", f"this copy of ImageNet has no class {name}", help=did_you_mean(name, by_name))
-    return [by_name[name] for name in data.classes] if data.classes else numbers
+    return [by_name[name] for name in data.classes] if data.classes else wnids
 
 
 def _validation(
     folder: Path, root: Path, chosen: Sequence[str], val_labels: list[str], ignored: Ignored
 ) -> tuple[list[str], torch.Tensor]:
     """The files of `val` and their labels."""
-    if any((folder / number).is_dir() for number in chosen):
+    if any((folder / wnid).is_dir() for wnid in chosen):
         return _files_and_labels(folder, chosen, ignored)
     files = [folder / name for name in sorted(images_in(folder))]
     if (root / SOLUTION).is_file():
         known = _solution(root)
-        numbers = [known.get(file.stem, "") for file in files]
+        wnids = [known.get(file.stem, "") for file in files]
     elif len(val_labels) == len(files):
-        numbers = val_labels
+        wnids = val_labels
     elif val_labels:
         message = f"{META} in {root} has labels of {len(val_labels):,} images, but {folder} has {len(files):,}"
         raise SpecError.of("E621", message, help=f"unpack the images again, or replace {META} by {SOLUTION}")
     else:
         help = f"put {SOLUTION} or torchvision's {META} beside it, or the images into a folder for each class"
         raise SpecError.of("E621", f"the labels of the images in {folder} are not known", help=help)
-    label = {number: index for index, number in enumerate(chosen)}
-    kept = [(str(file), label[number]) for file, number in zip(files, numbers, strict=True) if number in label]
+    label_of = {wnid: label for label, wnid in enumerate(chosen)}
+    kept = [(str(file), label_of[wnid]) for file, wnid in zip(files, wnids, strict=True) if wnid in label_of]
     if not kept:
         raise SpecError.of("E621", f"{folder} has no images of the classes to train on")
     if others := len(files) - len(kept):
         ignored.add_many("images of other classes", others, folder.name)
-    return [file for file, _ in kept], torch.tensor([number for _, number in kept])
+    return [file for file, _ in kept], torch.tensor([label for _, label in kept])
 
 
 def _solution(root: Path) -> dict[str, str]:

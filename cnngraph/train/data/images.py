@@ -24,7 +24,7 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.model import Recipe
 from cnngraph.train.augment.resampling import center_crop_box, random_box, size_with_shorter_side
 from cnngraph.train.augment.seeds import mix_seeds
-from cnngraph.train.data.decoding import HELP, ImageError, failure, load_upright
+from cnngraph.train.data.decoding import BROKEN_FILE_HELP, ImageError, image_error, load_upright
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
 BatchIndices: TypeAlias = tuple[
@@ -209,7 +209,7 @@ class OnDisk:
                 yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         except ImageError as error:  # a worker's message follows its traceback
             message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
-            raise SpecError([Diagnostic("E621", message, help=HELP)]) from None
+            raise SpecError([Diagnostic("E621", message, help=BROKEN_FILE_HELP)]) from None
         except RuntimeError as error:
             death = worker_death(error)
             if death is None:
@@ -293,7 +293,7 @@ def decode(
         image = crops.apply(image, seed) if crops else _resized(image, (height, width))
         return torch.from_numpy(np.array(image).reshape(height, width, channels))
     except Exception as error:  # an extreme aspect ratio may make the resized image too large
-        raise failure(file, error) from None
+        raise image_error(file, error) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from torch import Tensor
 from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.data.decoding import HELP, ImageError, bit_depth
+from cnngraph.train.data.decoding import BROKEN_FILE_HELP, ImageError, bit_depth
 from cnngraph.train.data.images import Crops, Images, InMemory, OnDisk, decode
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ImageLoader:
         channels, height, width = self.shape
         self._warn_about_mixed_depths(files)
         names = tuple(_relative(file, os.path.join(self.root, "")) for file in files)
-        if self.crops or len(files) * channels * height * width > _memory():
+        if self.crops or len(files) * channels * height * width > _memory_limit():
             workers = f"{self.workers} worker{'s' if self.workers != 1 else ''}"
             self.note(f"{folder}: {len(files):,} images, decoded batch by batch by {workers}")
             return OnDisk(
@@ -96,7 +96,7 @@ class ImageLoader:
                 list(pool.map(read, range(len(files))))
             except ImageError as error:
                 pool.shutdown(cancel_futures=True)
-                raise SpecError.of("E621", str(error), help=HELP) from None
+                raise SpecError.of("E621", str(error), help=BROKEN_FILE_HELP) from None
         self.broken.extend(files[index] for index in torch.nonzero(~good).flatten().tolist())
         return InMemory(pixels, labels, names).select(good, labels)
 
@@ -112,7 +112,7 @@ def _relative(file: str, root: str) -> str:
     return name.replace(os.sep, "/")
 
 
-def _memory() -> int:
+def _memory_limit() -> int:
     """The memory limit for decoded images, in bytes: 2 GiB, and at most a quarter of the machine's memory."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -108,23 +108,23 @@ def _damaged(name: str, root: Path, error: Exception) -> SpecError:
     if legacy := legacy_files(name, root):
         folder = legacy[0].parent
         help = f"delete {folder}, where old versions of torchvision kept the set"
-        return SpecError([Diagnostic("E620", f"{message}: {folder.relative_to(root)}: {_line(error)}", help=help)])
+        return SpecError([Diagnostic("E620", f"{message}: {folder.relative_to(root)}: {_last_line(error)}", help=help)])
     if found := find_damage(root, name):
         file, reason = found
         help = f"delete {root / file}; {REDOWNLOAD}"
         return SpecError([Diagnostic("E620", f"{message}: {file}: {reason}", help=help)])
-    help = f"delete {_places(name, root)}; {REDOWNLOAD}"
-    return SpecError([Diagnostic("E620", f"{message}: {_line(error)}", help=help)])
+    help = f"delete {_locations(name, root)}; {REDOWNLOAD}"
+    return SpecError([Diagnostic("E620", f"{message}: {_last_line(error)}", help=help)])
 
 
-def _places(name: str, root: Path) -> str:
+def _locations(name: str, root: Path) -> str:
     """The files and folders of a set below `root`."""
     return " and ".join(
         sorted({str((root / file).parent if "/" in file else root / file) for file in files_of_set(name)})
     )
 
 
-def _line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
 
 
@@ -189,7 +189,7 @@ def download(name: str, root: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
     except Exception as error:  # no connection, a full disk, a damaged archive
-        message = f"cannot download {title} to {root}: {_line(error)}"
+        message = f"cannot download {title} to {root}: {_last_line(error)}"
         raise SpecError([Diagnostic("E620", message, notes=_archives(name, root), help=help)]) from None
     finally:
         if temporary:
@@ -198,9 +198,7 @@ def download(name: str, root: Path) -> None:
 
 def _copy_archives(name: str, root: Path, target: Path) -> None:
     """Copy archives that are already in `root` to where torchvision looks for them; it verifies and unpacks them."""
-    folder = (
-        f"{MNIST_FOLDERS[name]}/raw" if name in MNIST_FOLDERS else "."
-    )  # torchvision's folder for the archives of a set
+    folder = f"{MNIST_FOLDERS[name]}/raw" if name in MNIST_FOLDERS else "."
     for file in (root / folder).glob("*"):
         if file.suffix in ARCHIVES:
             (target / folder).mkdir(parents=True, exist_ok=True)

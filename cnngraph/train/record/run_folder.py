@@ -47,7 +47,7 @@ PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safe
 P = ParamSpec("P")
 
 
-def _by_one(method: Callable[P, None]) -> Callable[P, None]:
+def _writer_only(method: Callable[P, None]) -> Callable[P, None]:
     """Make a method do nothing in processes that do not write."""
 
     @wraps(method)
@@ -209,7 +209,7 @@ class RunFolder:
             raise SpecError([Diagnostic("E645", f"{both} was changed after the run wrote it", help=RESTORE)])
         return found
 
-    @_by_one
+    @_writer_only
     def begin(
         self,
         spec: str,
@@ -229,12 +229,12 @@ class RunFolder:
         self.save_recipe(recipe)
         files.write_text(self.path / run_files.SPEC, spec)
 
-    @_by_one
+    @_writer_only
     def save_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with all its keys, defaults included."""
         files.write_text(self.path / run_files.RECIPE, to_yaml(recipe))
 
-    @_by_one
+    @_writer_only
     def save_data(
         self,
         title: str,
@@ -262,25 +262,25 @@ class RunFolder:
             files.write(self.path / run_files.IMAGES, lambda beside: beside.write_bytes(table))
         files.write_json(self.path / run_files.DATA, facts)
 
-    @_by_one
+    @_writer_only
     def save_broken(self, names: Sequence[str]) -> None:
         """Write the files that were skipped as unreadable, one per line; nothing if there are none."""
         if names:
             files.write_text(self.path / "skipped.txt", "".join(f"{name}\n" for name in sorted(names)))
 
-    @_by_one
+    @_writer_only
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Write the state from which the run can be resumed."""
         files.write_state(self.state, state)
 
-    @_by_one
+    @_writer_only
     def save_scores(self, network: str, split: str, report: Report) -> None:
         """Write the scores of each class and the confusion matrix."""
         files.write_text(run_files.classes_file(self.path, split), class_table(report))
         picture = confusion_figure(f"{network}, {split} images", report)
         files.write_figure(run_files.confusion_file(self.path, split), picture)
 
-    @_by_one
+    @_writer_only
     def save_weights(
         self,
         path: Path,
@@ -293,7 +293,7 @@ class RunFolder:
         facts = {"network": network, **documents} | (epoch.row() if epoch else {})
         save_tensors(weights, path, facts)
 
-    @_by_one
+    @_writer_only
     def save_metrics(
         self,
         epochs: tuple[Epoch, ...],
@@ -318,7 +318,7 @@ class RunFolder:
             metrics["test"] = test._asdict()
         files.write_json(self.path / run_files.METRICS, metrics)
 
-    @_by_one
+    @_writer_only
     def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: SplitMetrics | None) -> None:
         """Draw the learning curves."""
         if epochs:
