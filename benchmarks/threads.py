@@ -107,7 +107,7 @@ def steps(network: str, count: int) -> Cost:
     model = cnngraph.build(spec).train()
     learner = Learner(model, recipe, device)
     preparation = Preparation.of(recipe, shape[2], device)
-    batches = TrainingLoader(Split.whole(images), preparation, recipe.batch_size, 0, device, 10).batches()
+    batches = TrainingLoader(Split.all_of(images), preparation, recipe.batch_size, 0, device, 10).batches()
     for _ in range(WARM_UP):
         learner.learn(*next(batches))
     began, cpu = time.perf_counter(), time.process_time()

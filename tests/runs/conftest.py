@@ -55,7 +55,7 @@ def some(recipe: Recipe, *arguments: Any) -> Splits:
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a tenth of the embedded digits."""
-    monkeypatch.setattr("cnngraph.runs.evaluated.load_parts", some)
+    monkeypatch.setattr("cnngraph.runs.evaluated.load_splits", some)
 
 
 def recipe() -> Recipe:

@@ -369,7 +369,7 @@ def test_what_to_do_about_a_damaged_state(cli: Cli, trained: Path) -> None:
 def test_a_state_without_a_checksum_is_refused(trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
     (trained / "state.pt").write_bytes(content[:-TRAILER_LENGTH])
-    with pytest.raises(SpecError, match="it ends without a checksum"):
+    with pytest.raises(SpecError, match="it has no checksum at its end"):
         read_state(trained / "state.pt")
 
 

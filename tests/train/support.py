@@ -43,8 +43,8 @@ def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMem
 
 def stripe_splits(train: int = 36, held: int = 12, validation: bool = True) -> Splits:
     """Parts of striped images; without validation only train and test."""
-    split = Split.whole(stripes(held, 1)) if validation else None
-    return Splits(tuple("abcd"), Split.whole(stripes(train)), split, Split.whole(stripes(held, 2)))
+    split = Split.all_of(stripes(held, 1)) if validation else None
+    return Splits(tuple("abcd"), Split.all_of(stripes(train)), split, Split.all_of(stripes(held, 2)))
 
 
 def small_network(seed: int = 0) -> nn.Sequential:

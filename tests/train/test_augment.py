@@ -186,7 +186,7 @@ def pictures(count: int = 10, channels: int = 3) -> InMemory:
 
 def loader(augment: Augment, channels: int = 3) -> TrainingLoader:
     recipe = replace(RECIPE, augment=augment)
-    part = Split.whole(pictures(channels=channels))
+    part = Split.all_of(pictures(channels=channels))
     return TrainingLoader(part, Preparation.of(recipe, channels, CPU), 4, 0, CPU, CLASSES)
 
 

@@ -182,7 +182,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
     paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))
     images = OnDisk(paths, torch.arange(40) % 4, (1, 8, 8), workers=2)
-    split = Split.whole(images)
+    split = Split.all_of(images)
 
     def kill_one() -> None:
         os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)

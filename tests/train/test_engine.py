@@ -368,7 +368,7 @@ def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:
     grey = stripes(24)
     colour = InMemory(grey.pixels.repeat(1, 1, 1, 3), grey.labels)
     splits = stripe_splits()
-    split = type(splits.train).whole(colour)
+    split = type(splits.train).all_of(colour)
     run(tmp_path, network=network, splits=type(splits)(splits.classes, split, split, None), epochs=1)
     assert seen
     assert all(seen)

@@ -30,7 +30,7 @@ def colourful(count: int, height: int = 6, width: int = 5) -> InMemory:
 
 
 def loader(count: int, batch_size: int, recipe: Recipe = RECIPE, seed: int = 0) -> TrainingLoader:
-    return TrainingLoader(Split.whole(colourful(count)), Preparation.of(recipe, 3, CPU), batch_size, seed, CPU)
+    return TrainingLoader(Split.all_of(colourful(count)), Preparation.of(recipe, 3, CPU), batch_size, seed, CPU)
 
 
 def epochs(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor, Tensor]]:
@@ -44,17 +44,17 @@ def labels_of(batches: list[tuple[Tensor, Tensor]]) -> list[int]:
 
 def test_a_split_is_stratified_and_follows_the_seed() -> None:
     images = InMemory(torch.zeros(120, 2, 2, 1, dtype=torch.uint8), torch.tensor([0] * 80 + [1] * 30 + [2] * 10))
-    rest, aside = Split.whole(images).hold_out(0.1, seed=3)
+    rest, aside = Split.all_of(images).hold_out(0.1, seed=3)
     assert [int((images.labels[aside.indices] == each).sum()) for each in range(3)] == [8, 3, 1]
     assert sorted([*rest.indices.tolist(), *aside.indices.tolist()]) == list(range(120))
-    again, other = Split.whole(images).hold_out(0.1, seed=3)[1], Split.whole(images).hold_out(0.1, seed=4)[1]
+    again, other = Split.all_of(images).hold_out(0.1, seed=3)[1], Split.all_of(images).hold_out(0.1, seed=4)[1]
     assert torch.equal(aside.indices, again.indices)
     assert not torch.equal(aside.indices, other.indices)
 
 
 def test_a_split_leaves_something_of_every_class() -> None:
     images = InMemory(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), torch.tensor([0, 1, 1, 2, 2]))
-    rest, aside = Split.whole(images).hold_out(0.9, seed=0)
+    rest, aside = Split.all_of(images).hold_out(0.9, seed=0)
     assert set(images.labels[rest.indices].tolist()) == {0, 1, 2}
     assert set(images.labels[aside.indices].tolist()) == {1, 2}
 

@@ -48,13 +48,13 @@ def test_images_in_memory_are_measured_whole() -> None:
 
 def test_a_channel_that_never_changes() -> None:
     images = InMemory(torch.full((4, 2, 2, 1), 255, dtype=torch.uint8), torch.zeros(4))
-    assert measure(Split.whole(images)) == Normalize(mean=(1.0,), std=(1.0,))
+    assert measure(Split.all_of(images)) == Normalize(mean=(1.0,), std=(1.0,))
 
 
 def test_a_large_set_on_disk_is_measured_on_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = colours(20)
-    split = Split.whole(files_of(images, tmp_path))
-    assert measure(split) == measure(Split.whole(images))
+    split = Split.all_of(files_of(images, tmp_path))
+    assert measure(split) == measure(Split.all_of(images))
     monkeypatch.setattr(normalization, "SAMPLE_SIZE", 5)
     chosen = torch.randperm(20, generator=torch.Generator().manual_seed(3))[:5]
     assert measure(split, seed=3) == measure(Split(images, chosen))
@@ -74,13 +74,13 @@ def test_a_large_set_on_disk_is_measured_on_a_sample(tmp_path: Path, monkeypatch
 )
 def test_what_is_known_is_not_measured(recipe: Recipe, measured: bool) -> None:
     notes: list[str] = []
-    found = with_normalization(recipe, Split.whole(colours(8)), notes.append)
+    found = with_normalization(recipe, Split.all_of(colours(8)), notes.append)
     assert (found != recipe) == measured == bool(notes)
     if measured:
         assert isinstance(found.normalize, Normalize)
         assert found.figures(3) == (found.normalize.mean, found.normalize.std)
         assert f"mean {found.normalize.mean[0]}" in notes[0]
-        assert with_normalization(found, Split.whole(colours(4)), notes.append) is found
+        assert with_normalization(found, Split.all_of(colours(4)), notes.append) is found
 
 
 def test_published_figures_have_a_number_for_each_channel() -> None:
@@ -92,7 +92,7 @@ def test_published_figures_have_a_number_for_each_channel() -> None:
 
 def warned(pixels: torch.Tensor, figures: Normalize | None = None) -> list[str]:
     notes: list[str] = []
-    split = Split.whole(InMemory(pixels, torch.zeros(len(pixels), dtype=torch.long)))
+    split = Split.all_of(InMemory(pixels, torch.zeros(len(pixels), dtype=torch.long)))
     with_normalization(replace(RECIPE, normalize=figures), split, notes.append)
     return [note.removeprefix("warning[W620]: ").partition("\n")[0] for note in notes]
 
@@ -134,7 +134,7 @@ def test_images_that_normalisation_makes_equal_are_warned_of() -> None:
 def test_files_on_disk_are_checked_as_well(tmp_path: Path) -> None:
     black = InMemory(torch.zeros(6, 4, 4, 3, dtype=torch.uint8), torch.zeros(6, dtype=torch.long))
     notes: list[str] = []
-    with_normalization(replace(RECIPE, normalize="data"), Split.whole(files_of(black, tmp_path)), notes.append)
+    with_normalization(replace(RECIPE, normalize="data"), Split.all_of(files_of(black, tmp_path)), notes.append)
     assert notes[-1].startswith("warning[W620]: 6 of 6 checked training images have the same value")
 
 
@@ -142,4 +142,4 @@ def test_a_set_of_which_nothing_can_be_read_is_not_measured(tmp_path: Path) -> N
     (tmp_path / "a.png").write_bytes(b"")
     images = OnDisk((str(tmp_path / "a.png"),), torch.zeros(1, dtype=torch.long), (3, 4, 4), 0, skip_broken=True)
     with pytest.raises(SpecError, match="none of the 1 training images can be read"):
-        measure(Split.whole(images))
+        measure(Split.all_of(images))

@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
 
 
 def test_a_folder_of_other_classes(graph: Graph) -> None:
-    split = Split.whole(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
+    split = Split.all_of(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
     tools = Tools(load_images=lambda *arguments: Splits(("a", "b", "c"), split, split, None))
     photos = replace(load_recipe("photos"), validation=0.5)
     with pytest.raises(SpecError, match="the folder has 3 classes"):

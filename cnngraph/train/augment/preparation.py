@@ -1,4 +1,4 @@
-"""From bytes to network inputs: cropping, augmentation and normalisation of whole batches, on the training device."""
+"""Converts batches of bytes to network inputs on the training device: cropping, augmentation and normalisation."""
 
 from __future__ import annotations
 

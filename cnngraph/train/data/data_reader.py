@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, SpecError
@@ -13,6 +12,7 @@ from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data.images import Splits
+from cnngraph.train.data.loading import Note
 from cnngraph.train.data.named_sets import is_available
 from cnngraph.train.data.splits import data_dir_of, default_data_dir, facts_of, load_splits
 
@@ -20,7 +20,7 @@ from cnngraph.train.data.splits import data_dir_of, default_data_dir, facts_of, 
 class DataReader:
     """Reads the data of recipes, each data set once, without downloading anything. `note` reports slow operations."""
 
-    def __init__(self, data_dir: Path | None, note: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, data_dir: Path | None, note: Note = lambda text: None) -> None:
         self.data_dir, self.note = data_dir_of(data_dir), note
         self.known: dict[str, Splits] = {}
 

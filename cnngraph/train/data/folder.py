@@ -68,7 +68,7 @@ def read_folder(
     splits = {}
     for split, files in found.items():
         _report_empty(folders[split], files, note, refuse=split == TRAIN and not for_evaluation)
-        splits[split] = Split.whole(loader.images(folders[split], *files_and_labels(files)))
+        splits[split] = Split.all_of(loader.images(folders[split], *files_and_labels(files)))
         _refuse_unreadable(folders[split], splits[split], files)
     return Splits(tuple(classes), splits[TRAIN], splits.get(VALIDATION), splits.get(TEST), loader.broken)
 

@@ -41,11 +41,11 @@ def read_imagenet(data: ImageNet, recipe: Recipe, input_type: TensorType, data_d
     present = set(labels.tolist())
     if empty := [wnid for label, wnid in enumerate(chosen) if label not in present]:
         raise SpecError.of("E621", f"{images / 'train'} has no images of the class {empty[0]}", help=EXTENSIONS_HELP)
-    train = Split.whole(loader.images(images / "train", files, labels))
+    train = Split.all_of(loader.images(images / "train", files, labels))
     test = None
     if (images / "val").is_dir():
         files, labels = _validation(images / "val", root, chosen, val_labels, ignored)
-        test = Split.whole(loader.images(images / "val", files, labels))
+        test = Split.all_of(loader.images(images / "val", files, labels))
     if ignored.counts:
         note(f"{root}: ignored {ignored}")
     return Splits(tuple(_unique(chosen, names)), train, None, test, loader.broken)

@@ -304,7 +304,7 @@ class Split:
     indices: Tensor
 
     @classmethod
-    def whole(cls, images: Images) -> Split:
+    def all_of(cls, images: Images) -> Split:
         """All images of a set."""
         return cls(images, torch.arange(len(images.labels)))
 

@@ -70,7 +70,7 @@ def read_named_set(data: NamedSet, data_dir: Path, note: Note) -> Splits:
         train, test = train.with_classes(indices), test.with_classes(indices)
     if data.resize:
         train, test = train.resized(*data.resize), test.resized(*data.resize)
-    return Splits(classes, Split.whole(train), None, Split.whole(test))
+    return Splits(classes, Split.all_of(train), None, Split.all_of(test))
 
 
 def is_available(name: str, root: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -13,6 +12,7 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.images import InMemory, OnDisk, Split
+from cnngraph.train.data.loading import Note
 
 SAMPLE_SIZE = 2000  # images on disk that are decoded for the measurement
 BATCH = 500
@@ -22,7 +22,7 @@ MIN_STD = 0.02  # of normalised values, for which about 1 is expected
 DECIMALS = 4  # as in published values
 
 
-def with_normalization(recipe: Recipe, train: Split, note: Callable[[str], None]) -> Recipe:
+def with_normalization(recipe: Recipe, train: Split, note: Note) -> Recipe:
     """The recipe with measured values in place of `normalize: data`. Also warns about suspicious training images."""
     if recipe.measures:
         recipe = replace(recipe, normalize=_measured(recipe, train, note))
@@ -30,14 +30,14 @@ def with_normalization(recipe: Recipe, train: Split, note: Callable[[str], None]
     return recipe
 
 
-def _measured(recipe: Recipe, train: Split, note: Callable[[str], None]) -> Normalize:
+def _measured(recipe: Recipe, train: Split, note: Note) -> Normalize:
     found = measure(train, recipe.seed)
     values = f"mean {', '.join(map(str, found.mean))}, standard deviation {', '.join(map(str, found.std))}"
     note(f"normalize: data, measured on the training images: {values}")
     return found
 
 
-def check_images(recipe: Recipe, train: Split, note: Callable[[str], None]) -> None:
+def check_images(recipe: Recipe, train: Split, note: Note) -> None:
     """Warn (W620) about suspicious training images: uniform or equal images, or values that are not finite."""
     images = train.images
     if isinstance(images, OnDisk):

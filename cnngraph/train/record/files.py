@@ -59,7 +59,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a matplotlib figure as PNG, SVG or PDF, by the extension of the path."""
-    write(path, lambda beside: save_figure(figure, beside, format=path.suffix[1:].lower()))
+    write(path, lambda temporary: save_figure(figure, temporary, format=path.suffix[1:].lower()))
 
 
 def read_weights(path: Path, *, require_checksum: bool = True) -> dict[str, Tensor]:
@@ -130,8 +130,8 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     The file is a PyTorch archive followed by a line with the state's version and the archive's SHA-256.
     """
 
-    def save_into(beside: Path) -> None:
-        with beside.open("wb") as file:  # for a path, torch would not report why writing failed
+    def save_to(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # for a path, torch would not report why writing failed
             hashing = _Hashing(file)
             try:
                 torch.save(dict(state), hashing)  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
                 raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
             file.write(MAGIC + f"{STATE_VERSION:04} sha256 {hashing.digest.hexdigest()}\n".encode())
 
-    write(path, save_into)
+    write(path, save_to)
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -259,7 +259,7 @@ class RunFolder:
         }
         if identity.files:
             table = identity.to_csv().encode(errors="surrogateescape")
-            files.write(self.path / run_files.IMAGES, lambda beside: beside.write_bytes(table))
+            files.write(self.path / run_files.IMAGES, lambda temporary: temporary.write_bytes(table))
         files.write_json(self.path / run_files.DATA, facts)
 
     @_writer_only
@@ -323,7 +323,8 @@ class RunFolder:
         """Draw the learning curves."""
         if epochs:
             files.write(
-                self.path / run_files.CURVES, lambda beside: draw_curves(beside, network, epochs, best_of(epochs), test)
+                self.path / run_files.CURVES,
+                lambda temporary: draw_curves(temporary, network, epochs, best_of(epochs), test),
             )
 
 
