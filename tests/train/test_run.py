@@ -210,7 +210,7 @@ def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path
 
 
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="there is no run of tiny in runs"):
+    with pytest.raises(SpecError, match="runs contains no run of tiny to resume"):
         train_graph(graph, RECIPE, spec_text=SPEC, resume=True)
     with pytest.raises(SpecError, match="contains no run to resume"):
         train_graph(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path)

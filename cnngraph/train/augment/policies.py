@@ -68,51 +68,53 @@ def transforms_of(policy: Policy, height: int, width: int) -> list[Transform]:
 
     blends = (colors.brightness, colors.saturation, colors.contrast, colors.sharpness)
     return [
-        Transform(lambda images, numbers: images, none),
+        Transform(lambda images, magnitudes: images, none),
         Transform(_sheared_along_rows, up_to(0.3 if mild else 0.99), True),
         Transform(_sheared_along_columns, up_to(0.3 if mild else 0.99), True),
         Transform(_shifted_along_rows, up_to(shift * width if mild else 32), True),
         Transform(_shifted_along_columns, up_to(shift * height if mild else 32), True),
         Transform(
-            lambda images, numbers: affine(images, rotations(numbers), "nearest"), up_to(30 if mild else 135), True
+            lambda images, magnitudes: affine(images, rotations(magnitudes), "nearest"),
+            up_to(30 if mild else 135),
+            True,
         ),
         *(Transform(_by_factor(blend), up_to(factors), True) for blend in blends),
-        Transform(lambda images, numbers: colors.posterize(images.round(), numbers), bits),
+        Transform(lambda images, magnitudes: colors.posterize(images.round(), magnitudes), bits),
         Transform(colors.solarize, torch.linspace(255, 0, STRENGTHS)),
-        Transform(lambda images, numbers: _as_bytes(vision.autocontrast, images), none),
-        Transform(lambda images, numbers: _as_bytes(vision.equalize, images), none),
+        Transform(lambda images, magnitudes: _as_bytes(vision.autocontrast, images), none),
+        Transform(lambda images, magnitudes: _as_bytes(vision.equalize, images), none),
     ]
 
 
 def _by_factor(blend: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda images, numbers: blend(images, 1 + numbers)
+    return lambda images, magnitudes: blend(images, 1 + magnitudes)
 
 
 def _as_bytes(transform: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     return transform(images.round().byte()).float()
 
 
-def _sheared_along_rows(images: Tensor, numbers: Tensor) -> Tensor:
+def _sheared_along_rows(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shear around the top edge."""
-    return affine(images, _matrices(len(numbers), (0, 1), numbers, numbers * images.shape[2] / 2), "nearest")
+    return affine(images, _matrices(len(magnitudes), (0, 1), magnitudes, magnitudes * images.shape[2] / 2), "nearest")
 
 
-def _sheared_along_columns(images: Tensor, numbers: Tensor) -> Tensor:
+def _sheared_along_columns(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shear around the left edge."""
-    return affine(images, _matrices(len(numbers), (1, 0), numbers, numbers * images.shape[3] / 2), "nearest")
+    return affine(images, _matrices(len(magnitudes), (1, 0), magnitudes, magnitudes * images.shape[3] / 2), "nearest")
 
 
-def _shifted_along_rows(images: Tensor, numbers: Tensor) -> Tensor:
-    return affine(images, _matrices(len(numbers), (0, 2), -numbers.trunc()), "nearest")
+def _shifted_along_rows(images: Tensor, magnitudes: Tensor) -> Tensor:
+    return affine(images, _matrices(len(magnitudes), (0, 2), -magnitudes.trunc()), "nearest")
 
 
-def _shifted_along_columns(images: Tensor, numbers: Tensor) -> Tensor:
-    return affine(images, _matrices(len(numbers), (1, 2), -numbers.trunc()), "nearest")
+def _shifted_along_columns(images: Tensor, magnitudes: Tensor) -> Tensor:
+    return affine(images, _matrices(len(magnitudes), (1, 2), -magnitudes.trunc()), "nearest")
 
 
-def _matrices(count: int, entry: tuple[int, int], numbers: Tensor, shift: Tensor | float = 0.0) -> Tensor:
-    """Identity matrices (N×2×3) with one entry set to `numbers`, and `shift` added to the offset of its row."""
+def _matrices(count: int, entry: tuple[int, int], magnitudes: Tensor, shift: Tensor | float = 0.0) -> Tensor:
+    """Identity matrices (N×2×3) with one entry set to `magnitudes`, and `shift` added to the offset of its row."""
     matrices = torch.eye(2, 3).repeat(count, 1, 1)
     matrices[:, entry[0], 2] += shift
-    matrices[:, entry[0], entry[1]] = numbers
+    matrices[:, entry[0], entry[1]] = magnitudes
     return matrices

@@ -92,13 +92,13 @@ def image_files(
 
 @dataclass(slots=True)
 class _Walk:
-    """The state of a walk through several folders."""
+    """The state of a walk through several folders. An `owner` is the position of one of these folders."""
 
     ignored: Ignored
     tops: list[str]  # real folders; folders above them are not entered
     entered: set[str]  # real folders
-    found: list[list[tuple[str, str]]] = field(default_factory=list)
-    links: list[tuple[int, str, str, str, int]] = field(default_factory=list)
+    found: list[list[tuple[str, str]]] = field(default_factory=list)  # for each owner, the folder and name of images
+    links: list[tuple[int, str, str, str, int]] = field(default_factory=list)  # the arguments of `follow`
     targets: set[str] = field(default_factory=set)  # files read through links
     parents: dict[str, str] = field(default_factory=dict)
     images: int = 0
