@@ -20,8 +20,8 @@ from cnngraph.experiment_plan.plan import Plan, make_plan
 from cnngraph.experiment_plan.reading import load_experiment
 from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
-from cnngraph.train.data.images import Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import Splits
+from cnngraph.train.data.splits import load_splits
 
 NET = """
 cnngraph: 1
@@ -44,15 +44,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("net", NET), ("widths", EXPERIMENT), ("mine", RECIPE)):
         Path(f"{name}.yaml").write_text(text)
 
-    def some(*arguments: object) -> Parts:
-        parts = load_parts(*arguments)  # type: ignore[arg-type]
+    def some(*arguments: object) -> Splits:
+        splits = load_splits(*arguments)  # type: ignore[arg-type]
         few = [
-            replace(each, indices=each.indices[::10]) for each in (parts.train, parts.validation, parts.test) if each
+            replace(each, indices=each.indices[::10]) for each in (splits.train, splits.validation, splits.test) if each
         ]
         train, *rest = few
-        return Parts(parts.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
+        return Splits(splits.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
 
-    monkeypatch.setattr(training, "load_parts", some)
+    monkeypatch.setattr(training, "load_splits", some)
     return tmp_path
 
 
@@ -112,7 +112,7 @@ def test_what_is_finished_is_kept_and_what_is_not_goes_on(
         nonlocal count
         count += 1
         if count == 2:
-            reporter.evaluating = lambda part: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
+            reporter.evaluating = lambda split: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
         return train(request, reporter)
 
     monkeypatch.setattr(running, "run_training", stopping)

@@ -19,9 +19,9 @@ from cnngraph.runs.classifier import Box, RunImageReader, classifier_from_torchv
 from cnngraph.runs.evaluation import evaluate_run
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.folder import files_of
-from cnngraph.train.data.formats import ENDINGS
-from cnngraph.train.data.named import _embedded
+from cnngraph.train.data.folder import find_class_files
+from cnngraph.train.data.formats import EXTENSIONS
+from cnngraph.train.data.named_sets import _bundled
 from tests.cli.conftest import Cli
 from tests.runs.conftest import without_facts
 
@@ -31,7 +31,7 @@ SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
     """The run's test images as files, in folders by their class."""
-    _, test = _embedded()
+    _, test = _bundled()
     for number in range(0, len(test.labels), 10):
         place = tmp_path / "digits" / str(int(test.labels[number]))
         place.mkdir(parents=True, exist_ok=True)
@@ -109,8 +109,8 @@ def test_images_beside_a_torn_one_and_a_pipe_are_answered(
     told = {Path(each["image"]).name: "predictions" in each for each in json.loads(ran.out)}
     assert told == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
     passed = "hidden or system entries: 1 (.hidden.png); pipes, sockets or devices: 1 (pipe.png)"
-    linked = "links to what is read already or lies above: 1 (up)"
-    assert ran.err.splitlines()[0] == f"note: passed over {passed}; {linked}"
+    linked = "links to files or folders already read, or to a folder above: 1 (up)"
+    assert ran.err.splitlines()[0] == f"note: ignored {passed}; {linked}"
     assert (ran.code, len(ran.err.splitlines())) == (1, 4)
     assert "pipe.png: it is not a regular file but a pipe or device" in ran.err
     ran = cli("predict", finished, "/proc")
@@ -124,7 +124,7 @@ def test_a_folder_is_looked_through_for_all_that_training_reads(
 ) -> None:
     (tmp_path / "kinds").mkdir()
     modes = {".xbm": "1", ".ico": "RGBA", ".icns": "RGBA", ".mpo": "RGB", ".qoi": "RGB", ".msp": "1"}
-    written = [each for each in ENDINGS if Image.registered_extensions()[each] in Image.SAVE]
+    written = [each for each in EXTENSIONS if Image.registered_extensions()[each] in Image.SAVE]
     for ending in written:
         image = Image.open(next(digits.rglob("*.png"))).convert(modes.get(ending, "L"))
         image.save(tmp_path / "kinds" / f"a{ending.upper()}")
@@ -133,7 +133,7 @@ def test_a_folder_is_looked_through_for_all_that_training_reads(
     assert {Path(each["image"]).suffix.lower() for each in told} == set(written) >= {".gif", ".tif", ".jfif", ".avif"}
     assert all("predictions" in each for each in told)
     (tmp_path / "kinds").rename(tmp_path / "of_a_class")
-    assert len(files_of(tmp_path, ["of_a_class"])["of_a_class"]) == len(told)
+    assert len(find_class_files(tmp_path, ["of_a_class"])["of_a_class"]) == len(told)
 
 
 def test_a_run_that_does_not_know_its_classes_says_so(cli: Cli, trained: Path, digits: Path) -> None:

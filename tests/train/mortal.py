@@ -26,7 +26,7 @@ from cnngraph.train import Handler, Request, run_training
 from cnngraph.train.record import files
 from cnngraph.train.record import run_folder as run_folders
 from cnngraph.train.run import Tools
-from tests.train.support import stripe_parts
+from tests.train.support import stripe_splits
 
 SPEC = """\
 cnngraph: 1
@@ -108,7 +108,7 @@ def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tupl
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
     files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
     begun = (folder / "spec.yaml").is_file()
-    tools = Tools(load_images=lambda *arguments: stripe_parts())
+    tools = Tools(load_images=lambda *arguments: stripe_splits())
     run_training(Request(graph, recipe, spec, out=folder, resume=begun, handlers=handlers), tools=tools)
 
 

@@ -36,7 +36,7 @@ from tests.train.support import (
     exploding,
     run,
     small_network,
-    stripe_parts,
+    stripe_splits,
     stripes,
 )
 
@@ -75,9 +75,9 @@ def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
     told = Remembering()
     result = run(tmp_path, epochs=3, reporter=told)
     assert told.looked_at == ["validation", "validation", "validation", "test"]
-    assert {each.held_part for each in result.epochs} == {"validation"}
+    assert {each.evaluation_split for each in result.epochs} == {"validation"}
     assert result.best
-    assert result.best.held.accuracy == max(each.held.accuracy for each in result.epochs)
+    assert result.best.evaluation.accuracy == max(each.evaluation.accuracy for each in result.epochs)
     assert told.ended == [result]
 
 
@@ -94,11 +94,11 @@ def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
     assert result.best
     assert result.best.number <= 2
     assert result.test
-    parts = stripe_parts()
-    assert parts.test
+    splits = stripe_splits()
+    assert splits.test
     again = small_network(1)
     again.load_state_dict(load_file(tmp_path / "best.safetensors"))
-    loader = EvaluationLoader(parts.test, Preparation.of(RECIPE, 1, CPU), CPU)
+    loader = EvaluationLoader(splits.test, Preparation.of(RECIPE, 1, CPU), CPU)
     assert evaluate(again, loader, CPU) == result.test
     assert all(torch.equal(each, again.state_dict()[key]) for key, each in network.state_dict().items())
     assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
@@ -106,21 +106,21 @@ def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
 
 def test_without_validation_nothing_is_chosen(tmp_path: Path) -> None:
     told = Remembering()
-    result = run(tmp_path, epochs=3, parts=stripe_parts(validation=False), validation=None, reporter=told)
+    result = run(tmp_path, epochs=3, splits=stripe_splits(validation=False), validation=None, reporter=told)
     assert told.looked_at == ["test"] * 3
     assert result.best is None
-    assert result.test == result.epochs[-1].held
+    assert result.test == result.epochs[-1].evaluation
     assert not any(best for _, best in told.epochs)
     assert not (tmp_path / "best.safetensors").exists()
     assert "test_accuracy" in (tmp_path / "metrics.csv").read_text()
 
 
 def test_a_set_without_test_images(tmp_path: Path) -> None:
-    parts = stripe_parts()
-    result = run(tmp_path, parts=type(parts)(parts.classes, parts.train, parts.validation, None))
+    splits = stripe_splits()
+    result = run(tmp_path, splits=type(splits)(splits.classes, splits.train, splits.validation, None))
     assert result.test is None
     assert result.best
-    assert result.accuracy == result.best.held.accuracy
+    assert result.accuracy == result.best.evaluation.accuracy
 
 
 def test_what_the_folder_holds(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert [float(row["validation_accuracy"]) for row in rows] == [each.held.accuracy for each in result.epochs]
+    assert [float(row["validation_accuracy"]) for row in rows] == [each.evaluation.accuracy for each in result.epochs]
     assert list(rows[0]) == list(metrics["epochs"][0])
     assert result.best
     assert result.test
@@ -149,9 +149,9 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
 def test_counters_are_exact(tmp_path: Path) -> None:
     """With no learning to speak of, what was counted in training is what an evaluation finds."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
-    parts = stripe_parts(train=35)
-    result = run(tmp_path, network=network, parts=parts, epochs=1, optimizer=Sgd(lr=1e-30))
-    exact = evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    splits = stripe_splits(train=35)
+    result = run(tmp_path, network=network, splits=splits, epochs=1, optimizer=Sgd(lr=1e-30))
+    exact = evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
     assert result.epochs[0].train.accuracy == exact.accuracy
     assert result.epochs[0].train.loss == pytest.approx(exact.loss, rel=1e-5)
 
@@ -166,8 +166,8 @@ def test_a_seed_is_a_run(tmp_path: Path) -> None:
 def test_evaluation_leaves_batch_norm_alone(tmp_path: Path) -> None:
     network = small_network()
     before = {key: each.clone() for key, each in network.state_dict().items()}
-    parts = stripe_parts()
-    evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    splits = stripe_splits()
+    evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
     assert all(torch.equal(each, network.state_dict()[key]) for key, each in before.items())
 
 
@@ -244,9 +244,9 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 4, "batch_size": 9}, "its recipe has another batch_size and seed"),
-        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network is another one: 1.weight differs"),
-        ({"parts": stripe_parts(train=60)}, "its epochs had 5 steps, now they would have 8"),
+        ({"seed": 4, "batch_size": 9}, "its recipe differs in batch_size and seed"),
+        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network differs in 1.weight"),
+        ({"splits": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
     ],
 )
 def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -367,9 +367,9 @@ def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:
     )
     grey = stripes(24)
     colour = InMemory(grey.pixels.repeat(1, 1, 1, 3), grey.labels)
-    parts = stripe_parts()
-    part = type(parts.train).whole(colour)
-    run(tmp_path, network=network, parts=type(parts)(parts.classes, part, part, None), epochs=1)
+    splits = stripe_splits()
+    split = type(splits.train).all_of(colour)
+    run(tmp_path, network=network, splits=type(splits)(splits.classes, split, split, None), epochs=1)
     assert seen
     assert all(seen)
     assert next(network.parameters()).is_contiguous(memory_format=torch.channels_last)

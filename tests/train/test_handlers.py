@@ -27,7 +27,7 @@ from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.recipe.schedules import Cosine
 from cnngraph.train import Handler, HandlerView, Result
 from cnngraph.train.loop.handlers import load_handlers
-from tests.train.support import Remembering, at_batch, exploding, run, small_network, stripe_parts
+from tests.train.support import Remembering, at_batch, exploding, run, small_network, stripe_splits
 
 STEPS = 5  # of an epoch: 36 images in batches of 8
 ALL = [event for event in Events if event is not Events.EXCEPTION_RAISED]
@@ -62,7 +62,7 @@ class Diary:
 
 
 def figures(result: Result) -> list[Any]:
-    return [(epoch.train, epoch.held, epoch.learning_rate) for epoch in result.epochs]
+    return [(epoch.train, epoch.evaluation, epoch.learning_rate) for epoch in result.epochs]
 
 
 def same_run(first: Path, second: Path) -> bool:
@@ -177,7 +177,7 @@ def test_metrics_of_ignite(tmp_path: Path) -> None:
 
     result = run(tmp_path, handlers=(attach,), epochs=1)
     (epoch,) = result.epochs
-    assert found[0] == epoch.held.accuracy
+    assert found[0] == epoch.evaluation.accuracy
     assert found[1] == pytest.approx(epoch.train.accuracy)
     assert 0 < found[2] < 10
 
@@ -434,7 +434,7 @@ def test_handlers_of_a_run_that_has_nothing_left_to_do(tmp_path: Path) -> None:
 def test_a_run_that_ends_in_its_first_epoch(tmp_path: Path) -> None:
     end = (Events.ITERATION_COMPLETED(once=2), lambda engine: engine.terminate(skip_completed=True))
     diary = Diary(Events.TERMINATE, Events.COMPLETED)
-    result = run(tmp_path, handlers=(end, diary), parts=stripe_parts(validation=False), validation=None)
+    result = run(tmp_path, handlers=(end, diary), splits=stripe_splits(validation=False), validation=None)
     assert diary.names == ["TERMINATE"]
     assert (result.epochs, result.best) == ((), None)
     assert result.test

@@ -47,7 +47,7 @@ def expected(result: Result, scale: int = 1) -> dict[tuple[str, int], float]:
     """Every scalar of a run, at its epoch; `scale` is the number of steps in one where steps are counted."""
     scalars = {}
     for epoch in result.epochs:
-        for split, metrics in (("train", epoch.train), (epoch.held_part, epoch.held)):
+        for split, metrics in (("train", epoch.train), (epoch.evaluation_split, epoch.evaluation)):
             scalars.update(
                 {(f"{name}/{split}", epoch.number * scale): value for name, value in metrics._asdict().items()}
             )
@@ -134,7 +134,7 @@ def test_wandb_keeps_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     result = run(tmp_path, handlers=(LogHandler("wandb"), look))
     summary, config = found  # W&B holds the scalars of the last epoch back until it is closed
-    assert summary["loss/validation"] == result.epochs[-2].held.loss
+    assert summary["loss/validation"] == result.epochs[-2].evaluation.loss
     assert summary["accuracy/train"] == result.epochs[-2].train.accuracy
     assert (config["network"], config["optimizer.name"]) == ("small", "sgd")
     assert list((tmp_path / "wandb").glob("offline-run-*"))

@@ -13,7 +13,7 @@ from cnngraph.train.record import plots
 from cnngraph.train.record.files import write_figure
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
-from tests.train.support import CPU, RECIPE, run, stripe_parts
+from tests.train.support import CPU, RECIPE, run, stripe_splits
 
 
 def scores(answers: list[int], labels: list[int], classes: str = "abc") -> Report:
@@ -46,7 +46,7 @@ def test_the_five_likeliest() -> None:
 @pytest.mark.parametrize("validation", [True, False])
 def test_a_run_writes_the_figures_of_the_kept_weights(tmp_path: Path, validation: bool) -> None:
     part = RECIPE.validation if validation else None
-    result = run(tmp_path, parts=stripe_parts(validation=validation), validation=part)
+    result = run(tmp_path, splits=stripe_splits(validation=validation), validation=part)
     with (tmp_path / "classes_test.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [each["class"] for each in rows] == list("abcd")
@@ -78,7 +78,7 @@ def test_a_font_that_is_installed_helps_out(tmp_path: Path, monkeypatch: pytest.
     report = Report(("\N{SCRIPT SMALL G}", "b"), ((1, 0), (0, 1)), 0.0, None)  # matplotlib's own font has no such g
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
-        monkeypatch.setattr(plots, "WIDE", names)
+        monkeypatch.setattr(plots, "FALLBACK_FONTS", names)
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]
