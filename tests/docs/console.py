@@ -13,8 +13,8 @@ from cnngraph.cli.process import run
 ELIDED = "…"
 VARIES = (  # what differs from run to run and from machine to machine, where a network has learned
     r"\d+:\d\d|\d+\.\d+( s| ?%)?",
-    r"\d[\d,]* images/s",
-    r"(?<=test\) · ).*",
+    r"(?<=#) +\d[\d,]*",  # images/s, behind the time
+    r"(?<=digits · ).*",
     r"(?<=best epoch )\d+",
     r" \*$",
 )

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from cnngraph.train.record.progress import Bar, Lines, Reporter, duration
@@ -33,9 +34,10 @@ def test_lines() -> None:
     tell(Lines(stream))
     assert stream.getvalue().splitlines() == [
         "downloading MNIST",
-        "net · 1,234 parameters · MNIST (54,000 train, 6,000 validation) · cpu, 2 threads",
+        "net · 1,234 parameters · MNIST · cpu, 2 threads",
         "runs/net-1",
-        "epoch  1/10   train loss 0.5000  90.00 %   validation loss 0.2500  95.00 %   12.3 s   4,567 images/s *",
+        "epoch   train loss  accuracy   validation loss  accuracy     time  images/s",
+        " 1/10       0.5000   90.00 %            0.2500   95.00 %   12.3 s     4,567 *",
         "best epoch 1: validation 95.00 % · test 94.01 %, loss 0.3000 · 1:15 · runs/net-1",
     ]
 
@@ -59,10 +61,19 @@ def test_an_interrupted_run(tmp_path: Path) -> None:
     assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} resumes it"
 
 
-def test_a_loss_that_has_run_away_is_short() -> None:
+@pytest.mark.parametrize("train_loss", [0.5, 1.23e16, 5e-324])
+@pytest.mark.parametrize(("epochs", "rate"), [(2, 3.0), (300, 123_456.0)])
+def test_the_epochs_of_a_run_are_a_table_of_80_columns(train_loss: float, epochs: int, rate: float) -> None:
     stream = io.StringIO()
-    Lines(stream).epoch(replace(EPOCH, train=SplitMetrics(1.23e16, 0.1)), False)
-    assert stream.getvalue().startswith("epoch 1/0   train loss 1.23e+16  10.00 %   validation loss 0.2500  95.00 %")
+    lines = Lines(stream)
+    lines.epochs = epochs
+    for number in (1, epochs):
+        epoch = replace(EPOCH, number=number, train=SplitMetrics(train_loss, 1.0), rate=rate, seconds=3729.0)
+        lines.epoch(epoch, True)
+    header, *rows = stream.getvalue().splitlines()
+    assert len(rows) == 2
+    assert {len(row.removesuffix(" *")) for row in rows} == {len(header)}
+    assert len(header) < 79
 
 
 def test_durations() -> None:

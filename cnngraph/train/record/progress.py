@@ -72,6 +72,7 @@ class Lines(Silent):
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
         self.epochs = 0
+        self.has_header = False
 
     def print(self, text: str) -> None:
         """Write a line and flush the stream."""
@@ -89,7 +90,10 @@ class Lines(Silent):
             self.print(line)
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Write the metrics of an epoch."""
+        """Write the metrics of an epoch, below a header if it is the first of the run."""
+        if not self.has_header:
+            self.print(epoch_header(epoch, self.epochs))
+            self.has_header = True
         self.print(epoch_line(epoch, self.epochs, best))
 
     def end(self, result: Result) -> None:
@@ -104,6 +108,7 @@ class Bar(Silent):
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or terminal.console()
         self.epochs = 0
+        self.has_header = False
         self.task: TaskID | None = None
         self.bars = Bars(
             TextColumn("{task.description}", markup=False),
@@ -152,7 +157,10 @@ class Bar(Silent):
             self.bars.update(self.task, completed=total, status=f"evaluating the {split} images")
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Write the metrics of an epoch above the bar."""
+        """Write the metrics of an epoch above the bar, below a header if it is the first of the run."""
+        if not self.has_header:
+            self.print(epoch_header(epoch, self.epochs), "dim")
+            self.has_header = True
         self.print(epoch_line(epoch, self.epochs, best))
 
     def end(self, result: Result) -> None:
@@ -176,10 +184,8 @@ def reporter_for(quiet: bool) -> Reporter:
 
 def opening_lines(facts: RunSummary) -> list[str]:
     """The lines printed before a run: network, data, device and folder."""
-    splits = ", ".join(f"{count:,} {split}" for split, count in facts.splits.items())
-    data = f"{facts.data} ({splits})" if splits else facts.data
     lines = [
-        f"{facts.network} · {facts.parameters:,} parameters · {data} · {facts.device}",
+        f"{facts.network} · {facts.parameters:,} parameters · {facts.data} · {facts.device}",
         str(facts.folder),
     ]
     if facts.resumed_at:
@@ -187,14 +193,26 @@ def opening_lines(facts: RunSummary) -> list[str]:
     return lines
 
 
+def epoch_header(epoch: Epoch, epochs: int) -> str:
+    """The titles of the columns of `epoch_line`."""
+    return _epoch_columns(epoch, epochs)
+
+
 def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
-    """The metrics of an epoch on one line."""
-    number = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
-    train, evaluation = (
-        f"loss {loss(metrics.loss)} {100 * metrics.accuracy:6.2f} %" for metrics in (epoch.train, epoch.evaluation)
-    )
-    speed = f"{duration(epoch.seconds)}   {epoch.rate:,.0f} images/s"
-    return f"epoch {number}   train {train}   {epoch.evaluation_split} {evaluation}   {speed}{' *' if best else ''}"
+    """The metrics of an epoch in columns, within 80 characters; `*` marks the best epoch so far."""
+    cells = [f"{epoch.number}/{epochs}"]
+    for metrics in (epoch.train, epoch.evaluation):
+        cells += [loss(metrics.loss), f"{100 * metrics.accuracy:.2f} %"]
+    line = _epoch_columns(epoch, epochs, *cells, duration(epoch.seconds), f"{epoch.rate:,.0f}")
+    return f"{line} *" if best else line
+
+
+def _epoch_columns(epoch: Epoch, epochs: int, *cells: str) -> str:
+    """Cells under the titles of the columns, aligned to the right."""
+    losses = (" train loss", f" {epoch.evaluation_split} loss")
+    titles = ("epoch", losses[0], "accuracy", losses[1], "accuracy", "   time", "images/s")
+    widths = [max(5, len(f"{epochs}/{epochs}")), *map(len, titles[1:])]
+    return "  ".join(cell.rjust(width) for cell, width in zip(cells or titles, widths, strict=True))
 
 
 def closing_lines(result: Result) -> list[str]:
