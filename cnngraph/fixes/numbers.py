@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 from cnngraph.diagnostics import Cause, Diagnostic, Edit, Question
@@ -148,54 +149,110 @@ def _other_value(written: Written, entry: Entry, cause: Cause, error: Diagnostic
         return
     if cause.key not in _relevant(error) and entry.key not in _relevant(error):
         return
-    span = entry.value.span
-    raw = written.slice(span)
-    node = written.around(span)
-    base = 0.7 if entry.key == "kernel" else 0.0  # a wrong kernel is less likely than missing padding
-    if entry.key == "kernel" and error.code == "E204" and far < 2 * FAR:
-        number = core_scalar(raw) if raw else None
-        base = -0.3 if _is_odd(written, raw, number) else 0.3
-    elif entry.key == "kernel" and node and not node.get("padding") and raw and _is_odd(written, raw, core_scalar(raw)):
-        base = -0.4
-    proposals: list[tuple[float, str]] = []
-    for value in cause.values:
-        natural = error.code != "E209" or value in written.values.get(entry.key, {}) or _roundness(raw) < 3
-        proposals.append((0.9 if natural else 1.7, value))
-    proposals += [
-        (0.9 + 0.1 * rank, from_param) for rank, from_param in enumerate(from_params(written, node, entry.key))
-    ]
-    around = written.slice(entry_.value.span) if node and (entry_ := node.get("padding")) else ""
-    if entry.key == "kernel" and around.isdecimal() and int(around):
-        proposals.append((1.3 if raw in ("1", "3") else 0.8, str(2 * int(around) + 1)))
-    exact = error.code == "E209" and bool(cause.values) and raw.isdecimal()  # only this value is right
-    siblings = usual(written, node.op if node else "", entry.key, raw) if not exact else []
-    pools = node is not None and node.op.endswith("pool")
-    if node and pools and not any(other.op == node.op and other is not node for other in written.nodes):
-        siblings = []  # kernels of convolutions say nothing about poolings
-    proposals += [(base + 1.1 + 0.15 * rank, sibling) for rank, sibling in enumerate(siblings)]
-    number = core_scalar(raw) if raw else None
-    if type(number) is int and not exact:
-        proposals += [(base + 1.3, text) for text in map(str, _near(number, entry.key, node.op if node else ""))]
-    elif raw and not exact:
-        proposals += [(1.4, variant) for variant in _variants(raw)]
-    if entry.key == "padding":
-        proposals += [(1.0, "half"), (1.6, "0"), (1.6, "1")]
-        proposals += [(0.0, "same")] if _keeps_size(written, node, raw, error) else []
-    own = {other.key: written.slice(other.value.span) for other in node.entries} if node else {}
-    usually = likeness(written, node, own) if node else 0.0
-    for cost, text in proposals:
-        if text != raw and raw:
-            if node and own.get(entry.key) == raw:
-                cost -= likeness(written, node, {**own, entry.key: text}) - usually
-            gain = _roundness(text) - _roundness(raw)
-            cost += 0.25 if gain < 0 else -0.4 if gain > 2 and entry.key == "out" else 0.0
-            cost += 0.5 if entry.key == "groups" and _roundness(raw) > 3 else 0.0
-            cost += _kernel_cost(cause, text, pools) if entry.key == "kernel" else 0.0
-            cost += 0.5 if error.code == "E204" and entry.key == "output" else 0.0
-            cost -= 0.05 * (not pools) * min(written.values.get(entry.key, Counter())[text], 4)
+    parameter = _Parameter(written, entry, cause, error)
+    for cost, text in parameter.proposals(far):
+        if text != parameter.raw and parameter.raw:
             title = Question(f"`{entry.key}: {text}` at {entry.key_span}")
             weak = entry.key == "kernel" and written.values.get("kernel", Counter())[text] < 2
-            yield Candidate(cost + far, title, (Edit(span, text),), weak=weak)
+            edit = Edit(entry.value.span, text)
+            yield Candidate(cost + parameter.surcharge(text) + far, title, (edit,), weak=weak)
+
+
+@dataclass
+class _Parameter:
+    """A parameter as written that may be the cause of an error, and the costs of its other values."""
+
+    written: Written
+    entry: Entry
+    cause: Cause
+    error: Diagnostic
+
+    @cached_property
+    def raw(self) -> str:
+        """The text of the value."""
+        return self.written.slice(self.entry.value.span)
+
+    @cached_property
+    def node(self) -> WrittenNode | None:
+        """The node that has the parameter."""
+        return self.written.around(self.entry.value.span)
+
+    @cached_property
+    def number(self) -> object:
+        """The value, if it is a scalar."""
+        return core_scalar(self.raw) if self.raw else None
+
+    @property
+    def op(self) -> str:
+        """The op of the node."""
+        return self.node.op if self.node else ""
+
+    @property
+    def pools(self) -> bool:
+        """Whether the node is a pooling."""
+        return self.op.endswith("pool")
+
+    def proposals(self, far: float) -> Iterator[tuple[float, str]]:
+        """Other values and their costs: those that fix the shapes, params, values of similar nodes, near numbers."""
+        key, error, node = self.entry.key, self.error, self.node
+        for value in self.cause.values:
+            natural = error.code != "E209" or value in self.written.values.get(key, {}) or _roundness(self.raw) < 3
+            yield (0.9 if natural else 1.7), value
+        for rank, param in enumerate(from_params(self.written, node, key)):
+            yield 0.9 + 0.1 * rank, param
+        padding = self.written.slice(entry.value.span) if node and (entry := node.get("padding")) else ""
+        if key == "kernel" and padding.isdecimal() and int(padding):
+            yield (1.3 if self.raw in ("1", "3") else 0.8), str(2 * int(padding) + 1)
+        if not (error.code == "E209" and self.cause.values and self.raw.isdecimal()):  # else only one value is right
+            yield from self._similar(self._base(far))
+        if key == "padding":
+            yield from ((1.0, "half"), (1.6, "0"), (1.6, "1"))
+            if _keeps_size(self.written, node, self.raw, error):
+                yield 0.0, "same"
+
+    def _base(self, far: float) -> float:
+        """The cost of another kernel: a wrong one is less likely than missing padding, unless it is an odd one out."""
+        if self.entry.key != "kernel":
+            return 0.0
+        is_odd = bool(self.raw) and _is_odd(self.written, self.raw, self.number)
+        if self.error.code == "E204" and far < 2 * FAR:
+            return -0.3 if is_odd else 0.3
+        return -0.4 if self.node and not self.node.get("padding") and is_odd else 0.7
+
+    def _similar(self, base: float) -> Iterator[tuple[float, str]]:
+        """Values of the same parameter elsewhere, and numbers nearby."""
+        nodes = self.written.nodes
+        if not self.pools or any(other.op == self.op and other is not self.node for other in nodes):
+            # kernels of convolutions say nothing about poolings
+            for rank, sibling in enumerate(usual(self.written, self.op, self.entry.key, self.raw)):
+                yield base + 1.1 + 0.15 * rank, sibling
+        if type(self.number) is int:
+            yield from ((base + 1.3, str(number)) for number in _near(self.number, self.entry.key, self.op))
+        elif self.raw:
+            yield from ((1.4, variant) for variant in _variants(self.raw))
+
+    def surcharge(self, text: str) -> float:
+        """What makes a value less likely, or, if below 0, likelier."""
+        key, cost = self.entry.key, 0.0
+        own = self._arguments
+        if self.node and own.get(key) == self.raw:
+            cost -= likeness(self.written, self.node, {**own, key: text}) - self._likeness
+        gain = _roundness(text) - _roundness(self.raw)
+        cost += 0.25 if gain < 0 else -0.4 if gain > 2 and key == "out" else 0.0
+        cost += 0.5 if key == "groups" and _roundness(self.raw) > 3 else 0.0
+        cost += _kernel_cost(self.cause, text, self.pools) if key == "kernel" else 0.0
+        cost += 0.5 if self.error.code == "E204" and key == "output" else 0.0
+        return cost - 0.05 * (not self.pools) * min(self.written.values.get(key, Counter())[text], 4)
+
+    @cached_property
+    def _arguments(self) -> dict[str, str]:
+        """The node's parameters as written."""
+        entries = self.node.entries if self.node else ()
+        return {entry.key: self.written.slice(entry.value.span) for entry in entries}
+
+    @cached_property
+    def _likeness(self) -> float:
+        return likeness(self.written, self.node, self._arguments) if self.node else 0.0
 
 
 def _keeps_size(written: Written, node: WrittenNode | None, padding: str, error: Diagnostic) -> bool:
