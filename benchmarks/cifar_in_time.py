@@ -37,7 +37,7 @@ def main() -> None:
     runs = take_turns(sides, arguments.rounds)
     ratios = [fast.seconds / slow.seconds for slow, fast in zip(runs[PUBLISHED], runs[FAST], strict=True)]
     epochs = load_recipe(FAST).epochs
-    low, middle, high = (epochs * each / EPOCHS for each in (min(ratios), statistics.median(ratios), max(ratios)))
+    low, middle, high = (epochs * ratio / EPOCHS for ratio in (min(ratios), statistics.median(ratios), max(ratios)))
     print(f"{epochs} epochs by {FAST}: {middle:.2f} of the time of {EPOCHS} by {PUBLISHED} ({low:.2f} to {high:.2f})")
 
 

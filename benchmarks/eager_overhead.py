@@ -48,10 +48,10 @@ def subjects() -> list[Subject]:
         Subject("googlenet_mnist, 64×1×28×28", googlenet, GoogLeNet(), torch.randn(64, 1, 28, 28)),
         Subject("resnet18, 4×3×64×64", resnet, torchvision.models.resnet18(), torch.randn(4, 3, 64, 64)),
     ]
-    for each in pairs:
-        values = each.built.state_dict().values()
-        each.by_hand.load_state_dict(dict(zip(each.by_hand.state_dict(), values, strict=True)))
-        torch.testing.assert_close(each.built.eval()(each.batch), each.by_hand.eval()(each.batch))
+    for subject in pairs:
+        values = subject.built.state_dict().values()
+        subject.by_hand.load_state_dict(dict(zip(subject.by_hand.state_dict(), values, strict=True)))
+        torch.testing.assert_close(subject.built.eval()(subject.batch), subject.by_hand.eval()(subject.batch))
     return pairs
 
 

@@ -53,11 +53,10 @@ def main() -> None:
                 costs[name].append(cost)
     base = median(costs[f'python -c "{BASE}"'])
     print(f"{'program':46} {'CPU s':>6} {'least':>6} {'ratio':>6} {'MB':>5}")
-    for name, each in costs.items():
-        seconds, least = median(each), min(cost.seconds for cost in each)
-        print(
-            f"{name:46} {seconds:6.3f} {least:6.3f} {seconds / base:6.1f} {max(cost.megabytes for cost in each):5.1f}"
-        )
+    for name, results in costs.items():
+        seconds, least = median(results), min(cost.seconds for cost in results)
+        megabytes = max(cost.megabytes for cost in results)
+        print(f"{name:46} {seconds:6.3f} {least:6.3f} {seconds / base:6.1f} {megabytes:5.1f}")
 
 
 def median(costs: list[Cost]) -> float:

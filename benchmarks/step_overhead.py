@@ -153,7 +153,9 @@ def listening() -> tuple[Handler, ...]:
 
 def report(turns: Turns, engine_loss: float, bare_loss: float) -> None:
     """Print what a step took and what was learned, and the ratio."""
-    ours, theirs = (statistics.quantiles(each[WARM_UP:], n=4) for each in (turns.engine_seconds, turns.bare_seconds))
+    ours, theirs = (
+        statistics.quantiles(seconds[WARM_UP:], n=4) for seconds in (turns.engine_seconds, turns.bare_seconds)
+    )
     low, middle, high = (one / other for one, other in zip(ours, theirs, strict=True))
     print(f"torch {torch.__version__}, threads: {torch.get_num_threads()}, {len(turns.bare_seconds):,} steps of each")
     print(

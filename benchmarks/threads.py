@@ -78,7 +78,7 @@ def take_turns(network: str, options: argparse.Namespace) -> Costs:
 
 def in_a_process(network: str, options: argparse.Namespace, way: Mapping[str, str]) -> Cost:
     """Some steps in a new process, since OpenMP reads its variables once."""
-    inherited = {key: each for key, each in os.environ.items() if key not in OPENMP}
+    inherited = {key: tensor for key, tensor in os.environ.items() if key not in OPENMP}
     variables = {**inherited, "OMP_NUM_THREADS": str(options.threads), **way}
     command = [sys.executable, "-m", "benchmarks.threads", "--child", network, "--steps", str(options.steps)]
     done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
@@ -123,18 +123,18 @@ def programs(count: int) -> Iterator[None]:
     try:
         yield
     finally:
-        for each in started:
-            each.kill()
-            each.wait()
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def report(title: str, costs: Costs) -> None:
     """A line for each way."""
     print(title)
-    own = [each.seconds for each in next(iter(costs.values()))]
+    own = [cost.seconds for cost in next(iter(costs.values()))]
     for name, found in costs.items():
-        ratios = [each.seconds / other for each, other in zip(found, own, strict=True)]
-        seconds, cpu = (statistics.median(each) for each in zip(*found, strict=True))
+        ratios = [cost.seconds / other for cost, other in zip(found, own, strict=True)]
+        seconds, cpu = (statistics.median(values) for values in zip(*found, strict=True))
         print(f"  {name:14} {seconds:7.2f} s   {cpu:7.2f} CPU s   × {statistics.median(ratios):.2f}", flush=True)
 
 

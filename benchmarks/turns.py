@@ -107,7 +107,7 @@ def compare_with_usual(
     }
     runs = take_turns({**usual, **ours}, arguments.rounds)
     for name in runs:
-        print(f"{name}: accuracy {100 * statistics.mean(each.accuracy for each in runs[name]):.2f} %")
+        print(f"{name}: accuracy {100 * statistics.mean(run.accuracy for run in runs[name]):.2f} %")
     for name, other in itertools.product(usual, ours):
         ratios = [theirs.seconds / its.seconds for theirs, its in zip(runs[name], runs[other], strict=True)]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"

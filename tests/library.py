@@ -22,13 +22,15 @@ BLOCKS = sorted([*LIBRARY.glob("blocks/*.yaml"), *LIBRARY.rglob("blocks.yaml")])
 
 def _chosen() -> Iterator[Network]:
     """Of each family the smallest member, and the next one where it is not large; all that stand alone."""
-    for family, members in groupby(sorted(catalogue(), key=lambda each: each.family), lambda each: each.family):
-        first, *others = sorted(members, key=lambda each: each.macs)
+    for family, members in groupby(
+        sorted(catalogue(), key=lambda network: network.family), lambda network: network.family
+    ):
+        first, *others = sorted(members, key=lambda network: network.macs)
         yield first
-        yield from (each for each in others[: None if not family else 1] if each.macs < LARGE)
+        yield from (member for member in others[: None if not family else 1] if member.macs < LARGE)
 
 
-CHOSEN = [LIBRARY / each.file for each in _chosen()]
+CHOSEN = [LIBRARY / member.file for member in _chosen()]
 
 
 def networks() -> list[Any]:

@@ -25,6 +25,9 @@ from tests.library import ROOT
 
 ADDRESS_SPACE = 2_000_000_000  # bytes; more than a case may take, so that it is measured and not killed
 PROCESSOR = 30  # seconds, for the same reason
+SECONDS = 2  # the bounds that every spec must keep
+MEGABYTES = 500
+PRINTED = 60_000  # characters of all messages
 YARDSTICK = 0.018  # seconds that the yardstick takes on a machine of 2024
 
 
@@ -41,7 +44,14 @@ class Measured:
     @property
     def codes(self) -> list[str]:
         """The codes of the diagnostics, each once."""
-        return list(dict.fromkeys(each["code"] for each in self.diagnostics))
+        return list(dict.fromkeys(diagnostic["code"] for diagnostic in self.diagnostics))
+
+
+def within_bounds(measured: Measured) -> None:
+    """Assert that a check was quick, took little memory and printed a readable amount."""
+    assert measured.seconds < SECONDS
+    assert measured.megabytes < MEGABYTES
+    assert measured.printed < PRINTED
 
 
 class Validator:
@@ -77,8 +87,8 @@ def _compile(request: dict[str, Any]) -> dict[str, Any]:
     overrides = [Override(name, value_of(value, span)) for name, value in request["params"].items()]
     given: Value | None = None if request["input"] is None else value_of(request["input"], span)
     compilation = Lint(own=True).run(compile_spec(request["spec"], overrides, given, **request["options"]))
-    printed = sum(len(str(each)) for each in compilation.diagnostics)
-    diagnostics = [each.to_dict() for each in compilation.diagnostics]
+    printed = sum(len(str(diagnostic)) for diagnostic in compilation.diagnostics)
+    diagnostics = [diagnostic.to_dict() for diagnostic in compilation.diagnostics]
     return {"ok": compilation.ok, "diagnostics": diagnostics, "printed": printed}
 
 

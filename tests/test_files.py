@@ -57,7 +57,7 @@ def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         assert found.st_mode & 0o777 == 0o660
         assert found.st_size
         assert (found.st_ino, found.st_size) in safe
-        assert [each.name for each in folder.iterdir()] == [name]
+        assert [path.name for path in folder.iterdir()] == [name]
         path.chmod(mode)
 
 
@@ -68,7 +68,7 @@ def test_every_writer_tells_of_the_file_that_was_asked_for(name: str, tmp_path: 
     with pytest.raises(WriteError) as caught:
         WRITERS[name](path)
     assert (caught.value.errno, caught.value.filename) == (errno.EISDIR, str(path))
-    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_text_is_utf8(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside(failure: BaseExceptio
         assert str(caught.value) == f"[Errno {errno.EIO}] Input/output error: '{path}'"
     else:
         assert caught.value is failure
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"
 
 
@@ -134,7 +134,7 @@ def test_two_write_the_same_file_at_once(tmp_path: Path) -> None:
 
     write(path, slowly)
     assert path.read_text() == "the slower"
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("letter", ["n", "字"])
@@ -160,4 +160,4 @@ def test_what_a_dead_process_leaves_is_hidden_and_can_be_cleaned_away(tmp_path: 
     assert left[0].name.startswith(".file.")
     assert left[0].name.endswith(".partial")
     clean(tmp_path)
-    assert sorted(each.name for each in tmp_path.iterdir()) == [".mine", "mine.partial"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", "mine.partial"]

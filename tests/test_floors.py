@@ -43,11 +43,11 @@ def loaded(code: str, *arguments: str) -> set[str]:
 
 
 def commands(folder: Path) -> dict[str, list[list[str]]]:
-    specs = [str(each) for each in NETWORKS[::8]]
+    specs = [str(path) for path in NETWORKS[::8]]
     return {
         "check": [["check", *specs, *map(str, BLOCKS)], ["check", "--format", "json", *specs]],
-        "show": [["show", each] for each in specs],
-        "render": [["render", each, "-o", str(folder / f"{Path(each).stem}.mmd"), "--depth", "1"] for each in specs],
+        "show": [["show", spec] for spec in specs],
+        "render": [["render", spec, "-o", str(folder / f"{Path(spec).stem}.mmd"), "--depth", "1"] for spec in specs],
         "render svg": [["render", specs[0], "-o", str(folder / "one.svg")]],
         "schema": [["schema"]],
         "help": [["--help"]],
@@ -82,7 +82,9 @@ def imported_by(path: Path) -> set[str]:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = networkx.DiGraph((module, other) for module, path in MODULES.items() for other in imported_by(path))
-    assert [sorted(each) for each in networkx.strongly_connected_components(graph) if len(each) > 1] == []
+    assert [
+        sorted(component) for component in networkx.strongly_connected_components(graph) if len(component) > 1
+    ] == []
 
 
 MAX_FILE, MAX_FUNCTION = 400, 60  # lines

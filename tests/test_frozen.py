@@ -58,7 +58,7 @@ def test_fields_before_the_first_instance() -> None:
         z: int = 3
 
     assert not is_dataclass(Unused) or "__dataclass_fields__" not in vars(Unused)
-    assert [each.name for each in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
+    assert [field.name for field in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
 
 
 def test_a_decorated_subclass_is_left_as_it_is() -> None:

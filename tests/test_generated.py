@@ -29,10 +29,10 @@ def test_a_generated_file_is_fresh(name: str) -> None:
 def test_the_library_is_listed_fresh_and_whole() -> None:
     for name in LISTS:
         check_fresh(name)
-    families = {each.name for section in sections() for each in section.families}
-    listed = [each for section in sections() for each in section.networks]
-    assert catalogue() == [replace(each, input_shapes=_plain(each.input_shapes)) for each in listed]
-    assert {each.name for each in listed} | families == set(network_files())
+    families = {family.name for section in sections() for family in section.families}
+    listed = [network for section in sections() for network in section.networks]
+    assert catalogue() == [replace(name, input_shapes=_plain(name.input_shapes)) for name in listed]
+    assert {name.name for name in listed} | families == set(network_files())
 
 
 def _plain(shapes: Mapping[str, Sequence[int]]) -> Any:

@@ -15,7 +15,7 @@ INSPECTING = {
     *("startswith", "endswith", "find", "index", "split", "rsplit", "splitlines", "count", "replace"),
     *("partition", "rpartition", "removeprefix", "removesuffix", "strip", "lstrip", "rstrip", "translate"),
 }
-OWNERS = {"command", "option", "param", "each"}  # of click: their help is a text for the page of help
+OWNERS = {"command", "option", "param"}  # of click: their help is a text for the page of help
 
 
 def is_sentence(node: ast.expr) -> bool:

@@ -95,7 +95,7 @@ def test_load_check_and_build(folder: Path) -> None:
     assert graph.output_shapes == {"output": (4,)}
     assert cnngraph.load(Path(NAME)).num_params == 97_298
     assert cnngraph.check(NAME).diagnostics == ()
-    assert sum(each.numel() for each in cnngraph.build(NAME).parameters()) == 97_298
+    assert sum(parameter.numel() for parameter in cnngraph.build(NAME).parameters()) == 97_298
 
 
 def test_a_name_that_is_not_known(folder: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_name_that_is_not_known(folder: Path) -> None:
     assert mistake.message == "there is no network `googlenet_mnits` in the library"
     assert mistake.help == f"did you mean `{NAME}`?"
     assert refused(lambda: cnngraph.load("frobnicate")).help == POINTER
-    assert [each.code for each in cnngraph.check("frobnicate")] == ["E311"]
+    assert [diagnostic.code for diagnostic in cnngraph.check("frobnicate")] == ["E311"]
 
 
 @pytest.mark.parametrize("file", ["net.yaml", "net.yml", "net"])
@@ -177,7 +177,7 @@ def test_files_of_the_library_are_called_by_their_place_in_it(folder: Path) -> N
     assert compile_text(Source("mine.yaml", extending(NAME)), folder).graph
     graph = compile_spec(NAME).graph
     assert graph
-    assert {each.file for each in graph.nodes} == {"cnngraph/specs/googlenet_mnist.yaml"}
+    assert {node.file for node in graph.nodes} == {"cnngraph/specs/googlenet_mnist.yaml"}
 
 
 def test_in_a_checkout_they_are_called_by_their_path(monkeypatch: pytest.MonkeyPatch) -> None:

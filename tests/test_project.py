@@ -29,7 +29,7 @@ def test_the_citation_is_that_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     citation = read("CITATION.cff")
     assert citation["license"] == project["license"]
-    assert [each["name"] for each in citation["authors"]] == [each["name"] for each in project["authors"]]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in project["authors"]]
 
 
 def test_the_hook_checks_specs(tmp_path: Path) -> None:

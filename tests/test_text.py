@@ -38,8 +38,10 @@ def test_escapes(text: str, seen: str) -> None:
 @given(st.text(st.characters(categories=None)))
 def test_no_text_steers_a_terminal(text: str) -> None:
     shown = visible(text)
-    assert all(unicodedata.category(each) not in STEERING for each in shown.replace("\n", "").replace("\t", ""))
-    assert not {ord(each) for each in shown} & {*DIRECTIONS, *ZERO_WIDTH}
+    assert all(
+        unicodedata.category(character) not in STEERING for character in shown.replace("\n", "").replace("\t", "")
+    )
+    assert not {ord(character) for character in shown} & {*DIRECTIONS, *ZERO_WIDTH}
     assert visible(shown) == shown
     assert len(one_line(text).splitlines()) <= 1
     assert json.loads(json_safe(json.dumps(text, ensure_ascii=False))) == json.loads(json.dumps(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from textwrap import dedent
 from typing import Any
 
@@ -60,12 +61,22 @@ def evaluated(graph: Graph, model: nn.Module, node: Node, reads: list[Tensor]) -
 
 def interpret(graph: Graph, model: nn.Module, inputs: list[Tensor]) -> dict[str, Tensor]:
     """Run every operation of the graph in its order, with the model's modules: what its outputs must be."""
-    tensors = {Ref(-1 - index): each for index, each in enumerate(inputs)}
+    tensors = {Ref(-1 - index): tensor for index, tensor in enumerate(inputs)}
     for index, node in enumerate(graph.nodes):
         if node.unused or (node.training_only and not model.training):
             continue
         result = evaluated(graph, model, node, [tensors[ref] for ref in node.reads])
-        for part, each in enumerate(result if node.is_list else [result]):
-            tensors[Ref(index, part)] = each
+        for part, tensor in enumerate(result if node.is_list else [result]):
+            tensors[Ref(index, part)] = tensor
     names = [name for name in graph.outputs if model.training or name not in graph.training_only]
     return {name: tensors[graph.outputs[name]] for name in names}
+
+
+def body(module: nn.Module) -> str:
+    """The forward's statements."""
+    _, *lines = inspect.getsource(type(module).forward).splitlines()
+    return dedent("\n".join(lines))
+
+
+def check_forward(module: nn.Module, wanted: str) -> None:
+    assert body(module) == dedent(wanted).strip()

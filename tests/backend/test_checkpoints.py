@@ -52,7 +52,7 @@ def code_of(*arguments: str) -> int:
 def counted(state: State) -> dict[str, Any]:
     """The weights with the counters that thop adds."""
     layers = dict.fromkeys(key.rpartition(".")[0] for key in state)
-    extra = {f"{each}.{name}": torch.zeros(1) for each in layers for name in ("total_ops", "total_params")}
+    extra = {f"{layer}.{name}": torch.zeros(1) for layer in layers for name in ("total_ops", "total_params")}
     return {**state, **extra, "total_ops": torch.zeros(1), "total_params": torch.zeros(1)}
 
 
@@ -76,10 +76,10 @@ WRITTEN: dict[str, Callable[[nn.Module, State], object]] = {
     },
     "parallel": lambda model, state: {
         "epoch": 90,
-        "state_dict": {f"module.{key}": each for key, each in state.items()},
+        "state_dict": {f"module.{key}": tensor for key, tensor in state.items()},
     },
     "parameters": lambda model, state: {
-        key: nn.Parameter(each) if each.is_floating_point() else each for key, each in state.items()
+        key: nn.Parameter(tensor) if tensor.is_floating_point() else tensor for key, tensor in state.items()
     },
     **{
         f"under_{name}": lambda model, state, name=name: {name: state, "epoch": 1}  # type: ignore[misc]
@@ -99,7 +99,7 @@ def test_a_checkpoint_fits_whatever_else_it_contains(name: str, ending: str, spe
     torch.save(WRITTEN[name](model, state), path, _use_new_zipfile_serialization=ending != ".pkl")
     other = cnngraph.build(spec)
     assert cnngraph.load_weights(other, path).ok
-    assert all(torch.equal(each, state[key]) for key, each in other.state_dict().items())
+    assert all(torch.equal(tensor, state[key]) for key, tensor in other.state_dict().items())
     assert code_of("weights", str(spec), str(path)) == 0
 
 
@@ -116,8 +116,8 @@ def test_no_code_of_a_checkpoint_is_executed(spec: Path, tmp_path: Path) -> None
             return eval, (f"open({str(marker)!r}, 'w')",)
 
     state = cnngraph.build(spec).state_dict()
-    for each in (Hostile(), Builtin()):
-        torch.save({"state_dict": state, "extra": each}, "hostile.pth")
+    for content in (Hostile(), Builtin()):
+        torch.save({"state_dict": state, "extra": content}, "hostile.pth")
         with contextlib.suppress(SpecError):
             read_weights("hostile.pth")
         assert not marker.exists()
@@ -195,7 +195,7 @@ def mangled(state: State, how: str) -> State:
         "one_layer": lambda key: key.replace("conv.", "stem.convolution."),
         "all_layers": lambda key: key.replace("conv.", "all.0.").replace("bn.", "all.1.").replace("fc.", "head."),
     }[how]  # fmt: skip
-    return {change(key): each for key, each in state.items()}
+    return {change(key): tensor for key, tensor in state.items()}
 
 
 @pytest.mark.parametrize("extra", [{}, {"head_of_another.weight": torch.zeros(7, 7)}], ids=["", "and more"])

@@ -126,7 +126,7 @@ def test_source_and_module_agree_for_confusing_names(seed: int) -> None:
     scope: dict[str, Any] = {"__name__": "generated"}
     exec(compile(model_source(graph), "model.py", "exec"), scope)
     torch.manual_seed(1)
-    theirs = [each for each in scope.values() if isinstance(each, type) and issubclass(each, nn.Module)][
+    theirs = [value for value in scope.values() if isinstance(value, type) and issubclass(value, nn.Module)][
         -1
     ]().state_dict()
     torch.manual_seed(1)

@@ -61,7 +61,7 @@ def assert_same(one: object, other: object) -> None:
 
 
 def test_keys_are_paths_in_the_order_that_the_graph_says(graph: cnngraph.Graph, model: Any) -> None:
-    assert list(graph.state.items()) == [(key, tuple(each.shape)) for key, each in model.state_dict().items()]
+    assert list(graph.state.items()) == [(key, tuple(tensor.shape)) for key, tensor in model.state_dict().items()]
     assert "stage.gamma" in graph.state
     assert not any(key.startswith("again") for key in graph.state)
 
@@ -147,7 +147,7 @@ def test_it_moves(model: Any, graph: cnngraph.Graph) -> None:
 def test_it_can_be_built_without_memory() -> None:
     with torch.device("meta"):
         model = cnngraph.build(network("cifar2_deep_10"))
-    assert all(each.is_meta for each in model.state_dict().values())
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
     assert model(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 2)
 
 
@@ -184,7 +184,7 @@ def test_activations_overwrite_what_nobody_else_reads() -> None:
           end: {op: add, from: [act, act2, conv3, tapped]}
           last: relu
         """)
-    flags = {name: each.inplace for name, each in model.named_modules() if isinstance(each, nn.ReLU)}
+    flags = {name: module.inplace for name, module in model.named_modules() if isinstance(module, nn.ReLU)}
     assert [name for name, inplace in flags.items() if inplace] == ["fine", "last"]
 
 
@@ -198,7 +198,7 @@ def test_an_activation_of_a_scopes_input_does_not_overwrite() -> None:
           end: {op: add, from: [scope, first]}
         """
     )
-    assert not any(each.inplace for each in model.modules() if isinstance(each, nn.ReLU))
+    assert not any(module.inplace for module in model.modules() if isinstance(module, nn.ReLU))
 
 
 def test_thousands_of_layers_are_no_matter() -> None:
@@ -212,7 +212,7 @@ def test_thousands_of_layers_are_no_matter() -> None:
     with torch.device("meta"):
         model: Any = lower(graph)
         assert model(torch.empty(1, 4, 6, 6)).shape == (1, 4, 6, 6)
-    assert len({type(each) for each in model.units}) == 1
+    assert len({type(unit) for unit in model.units}) == 1
     assert len(str(model)) > 10_000
 
 

@@ -121,8 +121,8 @@ def test_weights_that_are_not_published(given: str, name: str, message: str) -> 
 def test_densenet_is_published_with_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = cnngraph.load(network("densenet121"))
     old = {
-        key.replace(".norm1.", ".norm.1.").replace(".conv1.", ".conv.1.").replace(".norm2.", ".norm.2."): each
-        for key, each in zeros(graph).items()
+        key.replace(".norm1.", ".norm.1.").replace(".conv1.", ".conv.1.").replace(".norm2.", ".norm.2."): tensor
+        for key, tensor in zeros(graph).items()
         if not key.endswith("num_batches_tracked")
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
@@ -144,7 +144,7 @@ def test_weights_of_auxiliary_heads(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     without = cnngraph.load(network(name), classes=10, aux_logits=False)
     report = check_weights(opened, without)
     assert (report.ok, report.fresh_layers) == (True, ["fc"])
-    assert {each.partition(".")[0] for each in report.left_out} == {"aux1", "aux2"}
+    assert {key.partition(".")[0] for key in report.left_out} == {"aux1", "aux2"}
 
 
 def test_expected_params_exist(squeezenet: Graph) -> None:

@@ -88,7 +88,7 @@ def runs_alike(op: Op, first: Sequence[TensorType], second: Sequence[TensorType]
             one, other = there(*inputs), here(*inputs)
     except REFUSED:
         return False
-    one, other = ([each] if isinstance(each, torch.Tensor) else each for each in (one, other))
+    one, other = ([outputs] if isinstance(outputs, torch.Tensor) else outputs for outputs in (one, other))
     return all(a.shape == b.shape and torch.allclose(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
 
@@ -136,7 +136,7 @@ def test_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: 
             continue  # the op itself refuses it
         text = spec(op, example.words, first, second, in_scope)
         result = compile_text(Source("shared.yaml", text), Path())
-        codes = [each.code for each in result.diagnostics]
+        codes = [diagnostic.code for diagnostic in result.diagnostics]
         if codes:
             assert codes == ["E307"], text
             assert not runs_alike(op, first, second), text
@@ -186,14 +186,14 @@ SCOPES = {
 
 def one_by_one(graph: Graph, model: nn.Module, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
     """The outputs, each operation run by itself with the module that the graph names."""
-    known: dict[Ref, torch.Tensor] = {Ref(-1 - number): each for number, each in enumerate(inputs)}
+    known: dict[Ref, torch.Tensor] = {Ref(-1 - number): tensor for number, tensor in enumerate(inputs)}
     for index, node in enumerate(graph.nodes):
         types = [graph.type_of(ref) for ref in node.reads]
         is_module = node.operation.layer(*types) is not None
         run = model.get_submodule(node.shares or node.path) if is_module else make_function(node.operation, types)
         result = run(*(known[ref].clone() for ref in node.reads))
         parts = [result] if isinstance(result, torch.Tensor) else result
-        known.update({Ref(index, part): each for part, each in enumerate(parts)})
+        known.update({Ref(index, part): tensor for part, tensor in enumerate(parts)})
     return [known[ref] for ref in graph.outputs.values()]
 
 

@@ -74,7 +74,7 @@ LINES = (
 
 def spec(lines: list[str], height: int, width: int) -> str:
     """The text of a network of these nodes."""
-    nodes = "".join(f"  - {each}\n" for each in [*lines, "{op: conv, out: 2, kernel: 1}", "global_avg_pool"])
+    nodes = "".join(f"  - {node}\n" for node in [*lines, "{op: conv, out: 2, kernel: 1}", "global_avg_pool"])
     return f"cnngraph: 1\ninput: [2, {height}, {width}]\n{BLOCKS}nodes:\n{nodes}"
 
 
@@ -87,12 +87,12 @@ def elaborated(lines: list[str], height: int, width: int) -> Graph | None:
 def inside(graph: Graph, height: int, width: int) -> bool:
     """Whether the graph's limits take these sizes."""
     sizes = {"height": height, "width": width}
-    return all(sizes[each.axis] in each.sizes for each in graph.size_limits)
+    return all(sizes[limit.axis] in limit.sizes for limit in graph.size_limits)
 
 
 def operations(graph: Graph) -> list[Any]:
     """What is built: every operation, its path, what it reads and the shapes of its weights."""
-    return [(each.path, each.operation, each.reads, each.parameters) for each in graph.nodes]
+    return [(node.path, node.operation, node.reads, node.parameters) for node in graph.nodes]
 
 
 @settings(max_examples=60, deadline=None)
@@ -207,7 +207,7 @@ LIMITS = {
 @pytest.mark.parametrize("case", LIMITS)
 def test_limits(case: str) -> None:
     text, wanted = LIMITS[case]
-    assert {each.axis: each.sizes for each in graph_of(text).size_limits} == wanted
+    assert {limit.axis: limit.sizes for limit in graph_of(text).size_limits} == wanted
 
 
 def test_the_bundled_networks_take_any_size() -> None:
@@ -267,7 +267,9 @@ def from_source(graph: Graph, folder: Path) -> nn.Module:
     path = folder / "stand_alone.py"
     path.write_text(model_source(graph))
     scope = runpy.run_path(str(path), run_name="stand_alone")
-    made: nn.Module = [each for each in scope.values() if isinstance(each, type) and issubclass(each, nn.Module)][-1]()
+    made: nn.Module = [value for value in scope.values() if isinstance(value, type) and issubclass(value, nn.Module)][
+        -1
+    ]()
     return made
 
 

@@ -93,7 +93,7 @@ from safetensors.torch import load_file
 for name in sys.argv[2:]:
     scope = runpy.run_path(f"{sys.argv[1]}/{name}.py")
     torch.manual_seed(7)
-    model = [each for each in scope.values() if isinstance(each, type) and issubclass(each, torch.nn.Module)][-1]()
+    model = [value for value in scope.values() if isinstance(value, type) and issubclass(value, torch.nn.Module)][-1]()
     fresh = load_file(f"{sys.argv[1]}/{name}.safetensors")
     state = model.state_dict()
     assert sorted(state) == sorted(fresh)

@@ -153,7 +153,7 @@ def test_a_part_that_does_not_fit_whole_is_not_renamed(graph: Graph, save: Save)
     found = suggest_renames(read_weights(save(weights)), graph)
     assert found
     assert "model.**" not in found[0]
-    assert not any("model.layer.**" in each for each in found[0])
+    assert not any("model.layer.**" in rename for rename in found[0])
     assert found[1].unexpected == ("model.layer.0.extra.weight",)
 
 

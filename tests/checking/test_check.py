@@ -56,9 +56,11 @@ def test_names_of_the_library(folder: Path) -> None:
         "cifar": Kind.RECIPE,
     }
     (found,) = check_paths(["shortcut_digits"]).files
-    assert [(each.code, each.help) for each in found.diagnostics] == [("E311", "did you mean `shortcuts_digits`?")]
+    assert [(diagnostic.code, diagnostic.help) for diagnostic in found.diagnostics] == [
+        ("E311", "did you mean `shortcuts_digits`?")
+    ]
     (found,) = check_paths(["nothing_like_this"]).files
-    assert [each.code for each in found.diagnostics] == ["E311"]
+    assert [diagnostic.code for diagnostic in found.diagnostics] == ["E311"]
 
 
 def test_a_folder_and_those_below(folder: Path) -> None:
@@ -119,7 +121,9 @@ def test_wrong_files_of_ours_are_not_skipped(folder: Path, text: str, code: str)
 def test_a_folder_with_nothing_to_check(folder: Path) -> None:
     (folder / "empty").mkdir()
     (found,) = check_paths(["empty"]).files
-    assert [each.message for each in found.diagnostics] == ["there is no spec, recipe or experiment in empty"]
+    assert [diagnostic.message for diagnostic in found.diagnostics] == [
+        "there is no spec, recipe or experiment in empty"
+    ]
 
 
 def test_a_folder_of_very_many_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,13 +191,13 @@ def test_an_error_of_some_combinations_lists_them(folder: Path) -> None:
 def test_an_error_of_all_combinations_lists_none(folder: Path) -> None:
     (folder / "net.yaml").write_text(NET.replace("linear", "linaer"))
     (found,) = check_paths(["both.yaml"]).files
-    assert [(each.code, each.notes) for each in found.diagnostics] == [("E313", ())]
+    assert [(diagnostic.code, diagnostic.notes) for diagnostic in found.diagnostics] == [("E313", ())]
 
 
 def test_warnings_of_an_experiments_networks_are_no_errors(folder: Path) -> None:
     (folder / "net.yaml").write_text(NET.replace("{classes: 10}", "{classes: 10, left: 3}"))
     (found,) = check_paths(["both.yaml"]).files
-    assert (found.ok, [each.code for each in found.diagnostics]) == (True, ["W320"])
+    assert (found.ok, [diagnostic.code for diagnostic in found.diagnostics]) == (True, ["W320"])
     assert found.facts == {"variants": 2, "runs": 4}
 
 

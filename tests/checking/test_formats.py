@@ -56,7 +56,7 @@ def test_what_is_no_place_in_a_file_is_one_of_the_checked_file() -> None:
         "::error file=net.yaml,title=cnngraph E303::no a\n::error file=net.yaml,title=cnngraph E101::cannot read\n"
     )
     results = to_sarif(CheckReport((found,)))["runs"][0]["results"]
-    assert [each["locations"] for each in results] == 2 * [
+    assert [result["locations"] for result in results] == 2 * [
         [{"physicalLocation": {"artifactLocation": {"uri": "net.yaml"}}}]
     ]
 
@@ -148,18 +148,20 @@ def test_sarif_is_as_the_specification_says(report: CheckReport) -> None:
     Draft202012Validator.check_schema(LOG)
     empty = CheckReport((FileReport("net.yaml", Kind.SPEC),))
     warning = CheckReport((FileReport("x", None, (Diagnostic("W320", "x", severity=Severity.WARNING),)),))
-    for each in (report, strange(), empty, warning):
-        Draft202012Validator(LOG).validate(to_sarif(each))
+    for checked in (report, strange(), empty, warning):
+        Draft202012Validator(LOG).validate(to_sarif(checked))
 
 
 def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
     (run,) = to_sarif(report)["runs"]
     rules = run["tool"]["driver"]["rules"]
     found = [diagnostic for _, diagnostic in report.each_once()]
-    assert [result["ruleId"] for result in run["results"]] == [each.code for each in found]
+    assert [result["ruleId"] for result in run["results"]] == [diagnostic.code for diagnostic in found]
     assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
     assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in rules)
-    assert [len(result.get("fixes", ())) for result in run["results"]] == [len(each.fixes) for each in found]
+    assert [len(result.get("fixes", ())) for result in run["results"]] == [
+        len(diagnostic.fixes) for diagnostic in found
+    ]
 
 
 def test_sarif_fixes_are_the_edits(report: CheckReport) -> None:
@@ -185,11 +187,11 @@ def replaced(text: str, replacements: list[dict[str, Any]]) -> str:
 
     places = [
         (
-            offset(each["deletedRegion"]["startLine"], each["deletedRegion"]["startColumn"]),
-            offset(each["deletedRegion"]["endLine"], each["deletedRegion"]["endColumn"]),
-            each["insertedContent"]["text"],
+            offset(replacement["deletedRegion"]["startLine"], replacement["deletedRegion"]["startColumn"]),
+            offset(replacement["deletedRegion"]["endLine"], replacement["deletedRegion"]["endColumn"]),
+            replacement["insertedContent"]["text"],
         )
-        for each in replacements
+        for replacement in replacements
     ]
     for start, end, new in sorted(places, reverse=True):
         text = text[:start] + new + text[end:]

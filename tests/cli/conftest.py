@@ -25,6 +25,15 @@ nodes:
   head: [flatten, {op: linear, out: 10}]
 """
 
+TINY = """\
+cnngraph: 1
+name: tiny
+input: [1, 28, 28]
+params: {classes: 10}
+nodes: [flatten, {op: linear, out: $classes}]
+train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
+"""
+
 
 class Ran(NamedTuple):
     """How a run of the command line ended."""
@@ -74,3 +83,9 @@ def one(folder: Path) -> str:
     """A small spec, by its name in the working folder."""
     (folder / "one.yaml").write_text(ONE)
     return "one.yaml"
+
+
+@pytest.fixture
+def tiny(folder: Path) -> str:
+    (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: {name: sgd, lr: 0.1}"))
+    return "tiny.yaml"

@@ -37,7 +37,7 @@ def test_outputs_that_training_alone_has(cli: Cli, folder: Path) -> None:
 def test_python_source_that_stands_alone(cli: Cli, one: str, folder: Path) -> None:
     ran = cli("build", one, "-o", "one.py")
     assert ran.out.endswith("wrote one.py\n")
-    assert sorted(each.name for each in folder.iterdir()) == ["one.py", "one.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == ["one.py", "one.yaml"]
     ran_alone = subprocess.run([sys.executable, "-I", "one.py"], capture_output=True, text=True, timeout=120)
     assert ran_alone.stdout.endswith("2,682 parameters\n")
 
@@ -97,14 +97,14 @@ def test_the_proof_leaves_the_network_as_it_was(folder: Path) -> None:
     (folder / "one.yaml").write_text(NORMED)
     graph = cnngraph.load("one.yaml")
     model = cnngraph.build(graph).eval()
-    before = {key: each.clone() for key, each in model.state_dict().items()}
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     generator = torch.get_rng_state()
     proof = prove(model, graph)
     assert proof.inputs == {"in": (2, 3, 8, 8)}
     assert proof.eval == proof.training == {"output": (2, 10)}
     assert not model.training
     assert torch.equal(generator, torch.get_rng_state())
-    assert all(torch.equal(each, before[key]) for key, each in model.state_dict().items())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 
 
 def test_a_network_whose_output_has_another_shape(folder: Path, one: str) -> None:

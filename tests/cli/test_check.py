@@ -22,7 +22,7 @@ def test_files_of_the_library_are_fine(cli: Cli) -> None:
     files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # a network with mistakes is not in library.json
     ran = cli("check", *files)
     assert ran.code == 0
-    assert [line.rpartition(": fine, ")[0] for line in ran.out.splitlines()] == [str(each) for each in files]
+    assert [line.rpartition(": fine, ")[0] for line in ran.out.splitlines()] == [str(path) for path in files]
 
 
 def test_what_is_wrong_goes_to_stdout(cli: Cli, folder: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: 
     assert ran.out.endswith("odd.yaml: fine but for 2 warnings, 14 parameters, 7 MACs\n")
     mended = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
     assert mended.out == "odd.yaml: fine, 20 parameters, 10 MACs\n"
-    assert [each.code for each in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
+    assert [diagnostic.code for diagnostic in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
 
 
 def test_set_reaches_into_the_recipe(cli: Cli, folder: Path) -> None:
@@ -221,7 +221,7 @@ class Halve(Op):
 
 
 def test_a_plugin_in_the_working_folder_brings_ops(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.path", [each for each in __import__("sys").path if each])
+    monkeypatch.setattr("sys.path", [entry for entry in __import__("sys").path if entry])
     (folder / "one.yaml").write_text(ONE.replace("act: relu", "act: halve"))
     (folder / "halving_ops.py").write_text(PLUGIN)
     assert cli("check", "one.yaml").code == 1

@@ -26,7 +26,7 @@ def test_specs_without_a_file(cli: Cli) -> None:
     ran = cli("experiment", "one.yaml", "two.yaml", "--seeds", "1")
     assert (ran.code, ran.err) == (0, "")
     *data, first, second, blank, header, one, two, _, page = ran.out.splitlines()
-    assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
+    assert [line.partition(":")[0] for line in data] == ["train", "validation", "test"]
     assert first.startswith("1/2   one   seed 0   ")
     assert second.startswith("2/2   two   seed 0   ")
     assert (blank, header.split()[:2], one.split()[0], two.split()[0]) == ("", ["network", "accuracy"], "one", "two")
@@ -60,8 +60,8 @@ def test_a_file(cli: Cli) -> None:
     ],
 )
 def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:
-    for each, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
-        (folder / f"{each}.yaml").write_text(text)
+    for stem, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
+        (folder / f"{stem}.yaml").write_text(text)
     ran = cli("experiment", name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)

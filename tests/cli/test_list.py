@@ -15,7 +15,7 @@ from tests.cli.conftest import Cli
 from tests.cli.test_usage import on_a_terminal, variables
 from tests.library import ROOT
 
-NAMES = [each.name for each in catalogue()]
+NAMES = [network.name for network in catalogue()]
 
 
 def listed(out: str) -> list[str]:
@@ -23,7 +23,7 @@ def listed(out: str) -> list[str]:
     header, *rows = out.splitlines()
     assert header.split() == ["network", "family", "parameters", "MACs", "input", "published", "error", "paper"]
     assert rows[-2] == ""
-    return [each.split()[0] for each in rows[:-2]]
+    return [row.split()[0] for row in rows[:-2]]
 
 
 def test_all_networks_with_their_facts(cli: Cli) -> None:
@@ -31,9 +31,9 @@ def test_all_networks_with_their_facts(cli: Cli) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert listed(ran.out) == NAMES
     assert ran.out.endswith(f"\n\n{len(NAMES)} networks\n")
-    (line,) = (each for each in ran.out.splitlines() if each.startswith("googlenet_mnist "))
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("googlenet_mnist "))
     assert line.split() == ["googlenet_mnist", "97,298", "6.02", "M", "1×28×28"]
-    (line,) = (each for each in ran.out.splitlines() if each.startswith("densenet_40_12 "))
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("densenet_40_12 "))
     assert "cifar10 7 %, cifar10+ 5.24 %" in line
     assert line.endswith("Huang et al. 2017, Densely Connected Convolutional Networks")
 
@@ -68,7 +68,7 @@ def test_nothing_is_called_so(cli: Cli) -> None:
 
 def test_json_says_what_the_graph_says(cli: Cli) -> None:
     found = json.loads(cli("list", "--format", "json").out)
-    assert [each["name"] for each in found] == NAMES
+    assert [network["name"] for network in found] == NAMES
     (ours,) = json.loads(cli("list", "densenet_40_12", "--format", "json").out)
     graph = cnngraph.load("densenet_40_12")
     assert ours == {
@@ -87,7 +87,7 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
 def test_a_narrow_terminal_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = on_a_terminal("list", "densenet", NO_COLOR="1").splitlines()
     assert max(map(len, lines)) == 80
-    assert any(each.endswith("…") for each in lines)
+    assert any(line.endswith("…") for line in lines)
 
 
 def test_it_elaborates_nothing(tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_every_name_listed_is_one_that_show_takes(
 
 def test_the_page_for_readers_has_every_network_with_a_link() -> None:
     page = (ROOT / "specs" / "README.md").read_text(encoding="utf-8")
-    for each in catalogue():
-        assert f"| [{each.name}]({each.file}) | {each.num_params:,} |" in page
-        assert os.path.isfile(ROOT / "specs" / each.file)
+    for network in catalogue():
+        assert f"| [{network.name}]({network.file}) | {network.num_params:,} |" in page
+        assert os.path.isfile(ROOT / "specs" / network.file)

@@ -38,7 +38,7 @@ def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subproce
 @pytest.mark.parametrize("words", [["list"], ["check", "{one}"], ["build", "{one}"], ["train", "resnet18"], ["runs"]])
 def test_a_working_folder_that_is_gone(one: str, folder: Path, words: list[str]) -> None:
     path = str(folder / one)
-    ran = process(*(each.format(one=path) for each in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
+    ran = process(*(word.format(one=path) for word in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr == "error: the working folder does not exist any more\nhelp: cd to another folder\n"
 
@@ -49,7 +49,7 @@ def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str
     for words in (["show", "猫×.yaml"], ["check", "猫×.yaml", "nix×猫.yaml"], ["show", "--help"], ["list"]):
         ran = process(*words, cwd=folder, PYTHONIOENCODING=encoding)
         assert ran.returncode == (1 if len(words) == 3 else 0)
-        assert not any(each in ran.stdout + ran.stderr for each in TROUBLE)
+        assert not any(sign in ran.stdout + ran.stderr for sign in TROUBLE)
     ran = process("check", "猫×.yaml", "--format", "json", cwd=folder, PYTHONIOENCODING=encoding)
     assert json.loads(ran.stdout)["files"][0]["file"] == "猫×.yaml"
 
@@ -67,7 +67,7 @@ def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str
 )
 def test_an_output_that_takes_nothing(one: str, folder: Path, words: list[str], line: str) -> None:
     ran = process(*words, cwd=folder, start=line)
-    assert not any(each in ran.stdout + ran.stderr for each in TROUBLE)
+    assert not any(sign in ran.stdout + ran.stderr for sign in TROUBLE)
     assert ran.returncode == (1 if "full" in line else 0)
     if line.endswith('"$@" >/dev/full'):
         assert ran.stderr == "error: cannot write: No space left on device\n"
@@ -95,7 +95,7 @@ def test_a_limit_on_the_size_of_files(one: str, folder: Path, words: list[str], 
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
-    assert [each.name for each in folder.iterdir()] == [one]
+    assert [path.name for path in folder.iterdir()] == [one]
 
 
 def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
@@ -168,8 +168,8 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float
             time.sleep(chance.choice([0, 0.001, 0.01]))
     out, errors = run.communicate(timeout=120)
     assert run.returncode in (0, 130)
-    assert not any(each in out + errors for each in TROUBLE)
-    assert {each.name for each in folder.iterdir()} <= {one, "x.svg"}
+    assert not any(sign in out + errors for sign in TROUBLE)
+    assert {path.name for path in folder.iterdir()} <= {one, "x.svg"}
 
 
 def test_an_interrupt_that_becomes_another_exception(folder: Path) -> None:

@@ -124,7 +124,7 @@ def test_blocks_are_listed(cli: Cli) -> None:
         "conv_shortcut",
     ]
     told = json.loads(cli("list", "--blocks", "squeeze", "--format", "json").out)
-    assert [(each["name"], [block["name"] for block in each["blocks"]]) for each in told] == [
+    assert [(library["name"], [block["name"] for block in library["blocks"]]) for library in told] == [
         ("blocks/squeeze_excite.yaml", ["squeeze_excite"])
     ]
     ran = cli("list", "--blocks", "squeze_excite")

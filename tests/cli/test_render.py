@@ -14,7 +14,7 @@ from tests.library import network
 def test_the_ending_names_the_format(cli: Cli, one: str, folder: Path, name: str, start: bytes) -> None:
     assert cli("render", one, "-o", name) == (0, f"wrote {name}\n", "")
     assert start in (folder / name).read_bytes()[:200]
-    assert sorted(each.name for each in folder.iterdir()) == sorted(["one.yaml", name])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["one.yaml", name])
 
 
 def test_depth_and_values_reach_the_drawing(cli: Cli, folder: Path) -> None:

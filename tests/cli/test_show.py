@@ -44,8 +44,8 @@ def test_the_top_level_adds_up_to_the_totals(cli: Cli, path: Path) -> None:
     header = next(line for line in lines if line.startswith("node "))
     end = header.index("parameters") + len("parameters")
     cells = [line[:end] for line in lines[lines.index(header) + 1 : -2]]
-    counts = [each.split()[-1] for each in cells if len(each) == end and each[-1] != " "]
-    assert sum(int(each.replace(",", "")) for each in counts) == graph.num_params
+    counts = [cell.split()[-1] for cell in cells if len(cell) == end and cell[-1] != " "]
+    assert sum(int(count.replace(",", "")) for count in counts) == graph.num_params
     assert lines[-1].startswith(f"{graph.num_params:,} parameters · ")
 
 
@@ -66,7 +66,7 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     assert said["input_shapes"] == {name: list(shape) for name, shape in graph.input_shapes.items()}
     assert said["output_shapes"] == {name: list(shape) for name, shape in graph.output_shapes.items()}
     words = ["path", "op", "inputs", "shape", "num_params", "macs", "file", "line"]
-    assert [list(each) for each in said["nodes"]] == [words] * len(graph.nodes)
+    assert [list(node) for node in said["nodes"]] == [words] * len(graph.nodes)
     expected = [{word: getattr(node, word) for word in words} for node in graph.nodes]
     assert said["nodes"] == json.loads(json.dumps(expected))
 
@@ -82,7 +82,7 @@ def test_paper_and_published_errors_stand_below_what_it_is(cli: Cli, folder: Pat
 
 
 def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:
-    nodes = {each["path"]: each for each in json.loads(cli("show", zoo, "--format", "json").out)["nodes"]}
+    nodes = {node["path"]: node for node in json.loads(cli("show", zoo, "--format", "json").out)["nodes"]}
     assert nodes["halves"]["shape"] == [[4, 16, 16], [4, 16, 16]]
     assert nodes["twin"]["num_params"] == 0
 
@@ -95,7 +95,7 @@ def test_the_table_up_to_the_mistake_and_then_the_mistake(cli: Cli, folder: Path
     golden("show/wrong.txt", f"{ran.out}{ran.err}")
     ran = cli("show", "wrong.yaml", "--format", "json")
     assert ran.code == 1
-    assert [each["path"] for each in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
+    assert [node["path"] for node in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
 
 
 def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:

@@ -1,3 +1,5 @@
+"""`cnngraph train`: recipes and settings, resuming, Ctrl-C, several processes."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -7,37 +9,19 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 
 import cnngraph
-from cnngraph import packages
 from cnngraph.recipe import load_recipe
 from cnngraph.train import Reporter, Request
 from cnngraph.train.record.progress import Silent
-from tests.cli.conftest import Cli
+from tests.cli.conftest import TINY, Cli
 from tests.library import ROOT, network
-
-TINY = """\
-cnngraph: 1
-name: tiny
-input: [1, 28, 28]
-params: {classes: 10}
-nodes: [flatten, {op: linear, out: $classes}]
-train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
-"""
-
-
-@pytest.fixture
-def tiny(folder: Path) -> str:
-    (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: {name: sgd, lr: 0.1}"))
-    return "tiny.yaml"
 
 
 @pytest.fixture
@@ -93,8 +77,8 @@ def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, told: dic
     (folder / "resolved.yaml").write_text(told["spec_text"])
     again = cnngraph.load("resolved.yaml")
     assert again.state == told["graph"].state
-    assert [(each.path, each.op, each.inputs) for each in again.nodes] == [
-        (each.path, each.op, each.inputs) for each in told["graph"].nodes
+    assert [(node.path, node.op, node.inputs) for node in again.nodes] == [
+        (node.path, node.op, node.inputs) for node in told["graph"].nodes
     ]
     recipe = told["recipe"]
     assert cli("train", "resolved.yaml").code == 0
@@ -257,7 +241,7 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     *data, opening = done.stdout.splitlines()[:4]
     closing = done.stdout.splitlines()[-1]
-    assert [each.partition(":")[0] for each in data] == ["train", "validation", "test"]
+    assert [line.partition(":")[0] for line in data] == ["train", "validation", "test"]
     assert opening.endswith("2 processes, each on cpu, 1 thread")
     assert closing.startswith("best epoch 2")
     assert done.stdout.count("epoch 1/2") == 1
@@ -265,153 +249,10 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mistake", ["nodes", "batch_size"])
-def test_of_two_processes_one_tells_what_is_wrong(tiny: str, folder: Path, mistake: str) -> None:
+def test_only_one_of_two_processes_reports_an_error(tiny: str, folder: Path, mistake: str) -> None:
     arguments = ["--set", "train.batch_size=3"] if mistake == "batch_size" else ["--set", "clases=3"]
     done = torchrun(folder, tiny, "--out", "run", *arguments)
     assert done.returncode == 1
     assert done.stderr.count("error[") == 1
     assert ("E636" in done.stderr) == (mistake == "batch_size")
     assert not (folder / "run").exists()
-
-
-def test_a_dry_run_does_all_but_train(cli: Cli, tiny: str, folder: Path) -> None:
-    ran = cli("train", tiny, "--dry-run", "--device", "cpu", "--set", "train.batch_size=500")
-    assert (ran.code, ran.err) == (0, "")
-    *images, network, run, steps, end = ran.out.splitlines()
-    assert [line.partition(":")[0] for line in images] == ["train", "validation", "test"]
-    assert network.startswith(
-        "tiny · 7,850 parameters · embedded digits (5,400 train, 600 validation, 2,000 test) · cpu"
-    )
-    assert (run, steps) == ("runs/tiny-1", "2 epochs of 11 steps, batch size 500")
-    assert end == "dry run: nothing was trained or written"
-    assert cli("train", tiny, "--dry-run", "--quiet") == (0, "", "")
-    assert list(folder.iterdir()) == [folder / tiny]
-
-
-def test_a_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
-    ran = cli("train", tiny, "--dry-run", "--set", "train.data=mnist", "--data-dir", "sets")
-    assert ran.code == 0
-    assert ran.out.startswith("MNIST is not in sets: the run downloads it\ntiny · 7,850 parameters · MNIST · ")
-    assert "\n2 epochs, batch size 200\n" in ran.out
-    assert list(folder.iterdir()) == [folder / tiny]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--set", "classes=7"], "error[E611]: embedded digits has 10 classes, but the network's output is 7\n"),
-        (["--set", "train.data.classes=['3', '8']"], "error[E611]: embedded digits has 2 classes"),
-        (["--set", "train.data=folder", "--data-dir", "nowhere"], "error[E621]"),
-        (["--device", "nonsense"], "error[E640]"),
-        (["--out", "full"], "error[E632]: full has something in it"),
-        (["--out", "tiny.yaml/run"], "error[E632]: cannot write to tiny.yaml/run: "),
-        (["--recipe", "digitss"], "error[E606]"),
-    ],
-)
-def test_a_dry_run_finds_what_a_run_would(cli: Cli, tiny: str, folder: Path, options: list[str], message: str) -> None:
-    (folder / "full").mkdir()
-    (folder / "full" / "something").touch()
-    ran = cli("train", tiny, "--dry-run", *options)
-    assert (ran.code, ran.out) == (1, "")
-    assert message in ran.err
-    real = cli("train", tiny, *options)
-    assert (real.code, message in real.err) == (1, True)
-
-
-def test_a_dry_run_has_the_steps_and_the_folder_of_the_run(cli: Cli, tiny: str, folder: Path) -> None:
-    words = ("train", tiny, "--device", "cpu", "--set", "train.epochs=1")
-    dry = cli(*words, "--dry-run").out.splitlines()
-    real = cli(*words).out.splitlines()
-    assert dry[:5] == real[:5]
-    assert Path(dry[4], "metrics.json").is_file()
-    assert cli(*words, "--dry-run").out.splitlines()[4] == "runs/tiny-2"
-    state = torch.load(Path(dry[4], "state.pt"), weights_only=True)
-    assert dry[5] == f"1 epoch of {state['steps']} steps, batch size 200"
-
-
-def test_a_dry_run_is_of_a_new_run(cli: Cli) -> None:
-    ran = cli("train", "--resume", "runs/x", "--dry-run")
-    assert ran.code == 2
-    assert "a dry run is of a new run" in ran.err
-
-
-HANDLERS = """
-from ignite.engine import Events
-
-def count(training):
-    training.trainer.add_event_handler(Events.EPOCH_COMPLETED, write, training.folder / "epochs.txt")
-
-def write(engine, path):
-    with path.open("a") as file:
-        file.write(f"{engine.state.epoch} {engine.state.iteration}\\n")
-
-def fail(engine):
-    raise ValueError("no more")
-
-failing = (Events.ITERATION_COMPLETED, fail)
-"""
-
-
-def test_a_handler_of_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
-    (folder / "train_handlers.py").write_text(HANDLERS)
-    assert cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:count").code == 0
-    assert (folder / "run" / "epochs.txt").read_text() == "1 27\n2 54\n"
-
-
-def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
-    (folder / "train_handlers.py").write_text(HANDLERS)
-    ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
-    assert ran.code == 1
-    assert ran.err == (
-        "error[E649]: the handler fail failed: ValueError: no more\n"
-        f"  = raised at {folder / 'train_handlers.py'}:12\n"
-        "  help: correct the handler\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("options", "code", "message"),
-    [
-        (
-            ["--handler", "train_handlers:cuont"],
-            1,
-            "error[E649]: train_handlers has no cuont\n  help: did you mean `count`?",
-        ),
-        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
-        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),
-        (
-            ["--handler", "train_handlers:__name__"],
-            1,
-            "error[E649]: 'train_handlers' is not a handler: it is of type str",
-        ),
-        (["--handler", "count"], 2, "error: --handler must be MODULE:NAME, as in my_handlers:log_rate, got count"),
-        (["--log", "tensorbord"], 2, "error: "),
-        (["--log-every", "10"], 2, "error: --log-every needs a logger: --log tensorboard"),
-    ],
-)
-def test_wrong_handlers_and_loggers(
-    cli: Cli, tiny: str, folder: Path, fresh_modules: None, options: list[str], code: int, message: str
-) -> None:
-    (folder / "train_handlers.py").write_text(HANDLERS)
-    ran = cli("train", tiny, "--out", "run", *options)
-    assert ran.code == code
-    assert ran.err.startswith(message)
-    assert not (folder / "run").exists()
-
-
-def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = packages._is_there
-    monkeypatch.setattr(packages, "_is_there", lambda module: module != "wandb" and there(module))
-    ran = cli("train", tiny, "--out", "run", "--log", "wandb")
-    assert ran.code == 1
-    assert ran.err.startswith("error: W&B is not installed\n")
-    assert "pip install wandb" in ran.err
-    assert not (folder / "run").exists()
-
-
-@pytest.fixture
-def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Modules of the working folder are imported anew, and forgotten."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    sys.modules.pop("train_handlers", None)

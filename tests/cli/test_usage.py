@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeyp
     monkeypatch.setattr(Path, "write_text", refuse)
     ran = cli("schema", "-o", "schema.json")
     assert (ran.code, ran.err) == (1, "error: schema.json: No space left on device\n")
-    assert [each.name for each in folder.iterdir()] == ["one.yaml"]
+    assert [path.name for path in folder.iterdir()] == ["one.yaml"]
 
 
 def variables(**changed: str) -> dict[str, str]:

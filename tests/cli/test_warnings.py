@@ -68,8 +68,8 @@ def test_check_reports_it_and_is_fine(cli: Cli, net: str) -> None:
     assert (ran.code, printed(ran.out), ran.err) == (0, ["W320"], "")
     (found,) = json.loads(cli("check", net, "--format", "json").out)["files"]
     assert found["ok"]
-    assert [each["severity"] for each in found["diagnostics"]] == ["warning"]
-    assert [each.code for each in cnngraph.check(net)] == ["W320"]
+    assert [diagnostic["severity"] for diagnostic in found["diagnostics"]] == ["warning"]
+    assert [diagnostic.code for diagnostic in cnngraph.check(net)] == ["W320"]
 
 
 def test_check_selects_and_ignores(cli: Cli, net: str) -> None:

@@ -70,7 +70,7 @@ def test_no_module_is_built(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> None:
-    save_file({f"backbone.{key}": each for key, each in weights().items()}, "theirs.safetensors")
+    save_file({f"backbone.{key}": tensor for key, tensor in weights().items()}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert ran.code == 1
     paste = 'weights:\n  renames:\n    "backbone.**": "**"\n'
@@ -113,7 +113,7 @@ def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None
 
 
 def test_for_a_program(cli: Cli, one: str, folder: Path) -> None:
-    theirs = {f"net.{key}": each for key, each in weights(out=6).items()}
+    theirs = {f"net.{key}": tensor for key, tensor in weights(out=6).items()}
     save_file(theirs, "theirs.safetensors")
     (folder / "extended.yaml").write_text(EXTENDED)
     ran = cli("weights", "extended.yaml", "theirs.safetensors", "--format", "json")
@@ -154,14 +154,14 @@ def test_a_large_block_is_shown_by_its_own(cli: Cli, folder: Path) -> None:
 
 
 def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
-    theirs = {f"module.{key}": each for key, each in weights().items()}
+    theirs = {f"module.{key}": tensor for key, tensor in weights().items()}
     torch.save({"model": theirs, "epoch": 3}, "theirs.pth")
     ran = cli("weights", one, "theirs.pth", "--save", "ours.safetensors")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.endswith("\ntheirs.pth fits one: 4 of 4 weights\nwrote ours.safetensors\n")
     ours = load_file("ours.safetensors")
-    assert all(torch.equal(ours[key], each) for key, each in weights().items())
-    assert sorted(each.name for each in folder.iterdir()) == ["one.yaml", "ours.safetensors", "theirs.pth"]
+    assert all(torch.equal(ours[key], tensor) for key, tensor in weights().items())
+    assert sorted(path.name for path in folder.iterdir()) == ["one.yaml", "ours.safetensors", "theirs.pth"]
     assert cli("build", one, "--weights", "ours.safetensors").code == 0
 
 

@@ -55,6 +55,6 @@ def learned(text: str) -> bool:
 
 def steady(text: str) -> str:
     """What stays the same of such a block from machine to machine."""
-    for each in VARIES:
-        text = re.sub(each, "#", text, flags=re.MULTILINE)
+    for pattern in VARIES:
+        text = re.sub(pattern, "#", text, flags=re.MULTILINE)
     return re.sub(" +", " ", text)

@@ -71,7 +71,7 @@ class Page:
         yield title, "".join(lines)
 
     def section(self, title: str) -> str:
-        (text,) = [body for each, body in self.sections() if each == title]
+        (text,) = [body for heading, body in self.sections() if heading == title]
         return text
 
     def anchors(self) -> set[str]:
@@ -116,7 +116,7 @@ class Book:
 
     def section(self, title: str) -> str:
         """The section of that title, which only one page has."""
-        (text,) = [body for page in self.pages for each, body in page.sections() if each == title]
+        (text,) = [body for page in self.pages for heading, body in page.sections() if heading == title]
         return text
 
     def refresh(self, old: str, new: str) -> None:
@@ -150,7 +150,7 @@ def whole(text: str) -> str:
 
 def outcome(compilation: Compilation) -> str:
     """What the page shows below an example: messages without their places, or the graph's nodes."""
-    lines = [line for each in compilation.diagnostics for line in message(each)]
+    lines = [line for diagnostic in compilation.diagnostics for line in message(diagnostic)]
     if compilation.ok and compilation.graph:
         lines += table(compilation.graph)
     return "".join(f"{line}\n" for line in lines)

@@ -71,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("corner", corners(), ids=lambda each: each["says"])
+@pytest.mark.parametrize("corner", corners(), ids=lambda case: case["says"])
 def test_what_the_page_says(corner: dict[str, str], page: str, folder: Path) -> None:
     assert without_targets(corner["says"]) in page
     found = outcome(compile_text(Source("corner.yaml", whole(corner["spec"])), folder)).splitlines()

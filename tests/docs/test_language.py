@@ -27,19 +27,19 @@ from tests.docs.console import session
 from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, outcome, whole
 from tests.library import ROOT
 
-SPECS = [each for each in LANGUAGE.examples() if each.language == "yaml"]
-CONSOLES = [each for each in LANGUAGE.examples() if each.language == "console"]
+SPECS = [example for example in LANGUAGE.examples() if example.language == "yaml"]
+CONSOLES = [example for example in LANGUAGE.examples() if example.language == "console"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the page names."""
     root = tmp_path_factory.mktemp("language")
-    for each in SPECS:
-        if each.file:
-            path = root / each.file
+    for spec in SPECS:
+        if spec.file:
+            path = root / spec.file
             path.parent.mkdir(exist_ok=True)
-            path.write_text(each.text, encoding="utf-8")
+            path.write_text(spec.text, encoding="utf-8")
     return root
 
 
@@ -61,7 +61,7 @@ def refresh(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--refresh-golden"))
 
 
-@pytest.mark.parametrize("example", SPECS, ids=lambda each: each.name)
+@pytest.mark.parametrize("example", SPECS, ids=lambda value: value.name)
 def test_example(example: Example, folder: Path, refresh: bool) -> None:
     source = Source(example.file or "example.yaml", whole(example.text))
     compilation = Lint().run(compile_text(source, folder, fixes=False))
@@ -70,7 +70,7 @@ def test_example(example: Example, folder: Path, refresh: bool) -> None:
         assert compilation.ok
 
 
-@pytest.mark.parametrize("example", CONSOLES, ids=lambda each: each.name)
+@pytest.mark.parametrize("example", CONSOLES, ids=lambda value: value.name)
 def test_command(
     example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refresh: bool
 ) -> None:
@@ -108,19 +108,19 @@ def test_every_key_leads_to_its_section() -> None:
 
 
 def test_every_function_is_explained() -> None:
-    assert {each.partition("(")[0] for each in words("Functions", "function")} == set(FUNCTIONS)
+    assert {word.partition("(")[0] for word in words("Functions", "function")} == set(FUNCTIONS)
 
 
 def test_scalars_are_read_as_the_table_says() -> None:
     for written, read, *_ in rows("How YAML is read", "written"):
-        for each in re.findall(r"`([^`]+)`", written):
-            value = core_scalar(each)
+        for name in re.findall(r"`([^`]+)`", written):
+            value = core_scalar(name)
             shown = f'the text "{value}"' if isinstance(value, str) else show_value(value)
-            assert shown == read.replace("`", ""), each
+            assert shown == read.replace("`", ""), name
 
 
 def test_expressions_give_what_the_table_says() -> None:
-    (example,) = [each for each in SPECS if each.name == "Operators 1"]
+    (example,) = [spec for spec in SPECS if spec.name == "Operators 1"]
     compilation = compile_text(Source("example.yaml", whole(example.text)), LANGUAGE.path.parent)
     assert compilation.graph is not None
     params = compilation.graph.params

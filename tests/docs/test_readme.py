@@ -43,4 +43,4 @@ def test_the_list_is_what_list_prints(capsys: pytest.CaptureFixture[str]) -> Non
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert links
-    assert [each for each in links if not (ROOT / each).exists()] == []
+    assert [link for link in links if not (ROOT / link).exists()] == []

@@ -59,13 +59,15 @@ def test_every_combination(folder: Path) -> None:
         """,
         folder,
     )
-    assert len(made.trials) == 3 * 2 * 2 * 2 == len({each.folder for each in made.trials})
-    assert [each.seed for each in made.trials] == [3] * 12 + [5] * 12
+    assert len(made.trials) == 3 * 2 * 2 * 2 == len({trial.folder for trial in made.trials})
+    assert [trial.seed for trial in made.trials] == [3] * 12 + [5] * 12
     assert made.variants[:4] == [
         "net · mine · optimizer.lr 0.1", "net · mine · optimizer.lr 0.01",
         "other, width 8 · mine · optimizer.lr 0.1", "other, width 8 · mine · optimizer.lr 0.01",
     ]  # fmt: skip
-    trial = next(each for each in made.trials if each.variant == "wide · digits · optimizer.lr 0.01" and each.seed == 5)
+    trial = next(
+        trial for trial in made.trials if trial.variant == "wide · digits · optimizer.lr 0.01" and trial.seed == 5
+    )
     assert trial.folder == "wide-digits-optimizer.lr=0.01-epochs=4-seed5"
     assert (trial.recipe.optimizer.lr, trial.recipe.epochs, trial.recipe.seed) == (0.01, 4, 5)
     assert trial.recipe.batch_size == 32
@@ -75,7 +77,7 @@ def test_every_combination(folder: Path) -> None:
 
 def test_a_setting_may_be_a_param_of_the_network(folder: Path) -> None:
     made = planned("{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {width: [2, 3]}}", folder)
-    assert [each.graph.num_params for each in made.trials] == [(784 + 1) * w + (w + 1) * 10 for w in (2, 3)]
+    assert [trial.graph.num_params for trial in made.trials] == [(784 + 1) * w + (w + 1) * 10 for w in (2, 3)]
 
 
 def test_a_network_of_its_own_recipe(folder: Path) -> None:
@@ -125,7 +127,7 @@ def test_mistakes(folder: Path, text: str, code: str, line: int, message: str, h
 
 def test_all_mistakes_at_once(folder: Path) -> None:
     found = refused("{specs: [googlenet_mnits, nowhere.yaml, net.yaml], recipes: [digit, mine.yaml]}", folder)
-    assert sorted(each.code for each in found) == ["E101", "E311", "E606"]
+    assert sorted(diagnostic.code for diagnostic in found) == ["E101", "E311", "E606"]
 
 
 def test_a_folder_of_another_run(folder: Path) -> None:
@@ -143,7 +145,7 @@ def test_a_folder_of_another_run(folder: Path) -> None:
     assert (mistake.code, str(run) in mistake.message) == ("E662", True)
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
     (folder / "net.yaml").write_text(NET % f"relu, {HEAD}")
-    assert [each.code for each in other_runs(planned(text, folder), folder / "runs")] == ["E662"]
+    assert [run.code for run in other_runs(planned(text, folder), folder / "runs")] == ["E662"]
 
 
 @pytest.mark.parametrize("name", experiment_names())
@@ -215,15 +217,15 @@ def test_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, messag
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError
 
-    for each in ("product", "compile_spec", "find_recipe", "find_table"):
-        monkeypatch.setattr(import_module("cnngraph.experiment_plan.plan"), each, fail)
+    for function in ("product", "compile_spec", "find_recipe", "find_table"):
+        monkeypatch.setattr(import_module("cnngraph.experiment_plan.plan"), function, fail)
     (mistake,) = refused(text, folder)
     assert (mistake.code, mistake.message) == ("E505", message)
 
 
 def test_many_mistakes_are_a_hundred(folder: Path) -> None:
     found = refused(f"{{specs: [net.yaml], recipes: {[f'missing{number}' for number in range(900)]}}}", folder)
-    assert [each.code for each in found] == ["E606"] * 100 + ["E504"]
+    assert [diagnostic.code for diagnostic in found] == ["E606"] * 100 + ["E504"]
 
 
 def test_one_mistake_in_all_combinations_is_one(folder: Path) -> None:
@@ -239,10 +241,10 @@ def test_long_labels_make_folders_that_a_file_system_takes(folder: Path) -> None
         f"{{specs: [{{spec: net.yaml, label: {long}}}, {{spec: net.yaml, label: {long}b}}], recipes: [mine.yaml]}}",
         folder,
     )
-    names = {each.folder for each in made.trials}
+    names = {trial.folder for trial in made.trials}
     assert len(names) == 6
-    for each in names:
-        (folder / each).mkdir()
+    for name in names:
+        (folder / name).mkdir()
 
 
 STRANGE = 'a|b `c` <script>alert(1)</script> \x1b[31m\u202e\n# forged \udcff [d](e) "q"'
@@ -254,7 +256,7 @@ def test_reports_take_no_markup_from_names(folder: Path) -> None:
     row = Variant(STRANGE, (), 1, 10, 20)
     text = markdown(strange, [row], curves=False)
     assert not {"\x1b", "\u202e", "\udcff"} & set(text)
-    (line,) = [each for each in text.splitlines() if each.startswith("| a")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| a")]
     assert line.startswith(
         r"| a\|b \`c\` \<script\>alert(1)\</script\> \\x1b[31m\\u202e\\n# forged \\xff \[d\](e)".replace(
             r"b[31m", r"b\[31m"

@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def some(*arguments: object) -> Parts:
         parts = load_parts(*arguments)  # type: ignore[arg-type]
         few = [
-            replace(each, indices=each.indices[::10]) for each in (parts.train, parts.validation, parts.test) if each
+            replace(part, indices=part.indices[::10]) for part in (parts.train, parts.validation, parts.test) if part
         ]
         train, *rest = few
         return Parts(parts.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
@@ -67,10 +67,10 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     outcome = run_experiment(planned(), ROOT)
     assert (outcome.interrupted, outcome.failed) == (False, {})
     told = capsys.readouterr().out.splitlines()
-    assert [each.partition(":")[0] for each in told[:3]] == ["train", "validation", "test"]
+    assert [line.partition(":")[0] for line in told[:3]] == ["train", "validation", "test"]
     assert len(told) == len(set(told))  # of data that several runs have, once
-    lines = [each for each in told if each[0].isdigit()]
-    assert [re.sub(r"\d+\.\d+", "x", each) for each in lines] == [
+    lines = [line for line in told if line[0].isdigit()]
+    assert [re.sub(r"\d+\.\d+", "x", line) for line in lines] == [
         "1/4   net, width 2   seed 0   x %   x s",
         "2/4   8|wide         seed 0   x %   x s",
         "3/4   net, width 2   seed 1   x %   x s",
@@ -79,7 +79,7 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     narrow, wide = results(planned(), ROOT)
     assert (narrow.name, len(narrow.runs), narrow.parameters) == ("net, width 2", 2, 49 * 2 + 2 + 2 * 10 + 10)
     metrics = [json.loads((ROOT / f"8_wide-mine-seed{seed}/metrics.json").read_text()) for seed in (0, 1)]
-    accuracies = [each["test"]["accuracy"] for each in metrics]
+    accuracies = [run_metrics["test"]["accuracy"] for run_metrics in metrics]
     assert wide.accuracies == accuracies
     assert accuracies[0] != accuracies[1]
     page = write_report(planned(), [narrow, wide], ROOT)
@@ -117,14 +117,16 @@ def test_what_is_finished_is_kept_and_what_is_not_goes_on(
 
     monkeypatch.setattr(running, "run_training", stopping)
     assert run_experiment(planned(), ROOT).interrupted
-    assert [len(each.runs) for each in results(planned(), ROOT)] == [1, 0]
+    assert [len(variant.runs) for variant in results(planned(), ROOT)] == [1, 0]
     before = (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns
     capsys.readouterr()
     assert not run_experiment(planned(), ROOT).interrupted
     assert "kept" in capsys.readouterr().out.splitlines()[0]
     assert (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns == before
-    assert [each.accuracies for each in results(planned(), ROOT)] == [each.accuracies for each in whole]
-    assert [each.curve("loss") for each in results(planned(), ROOT)] == [each.curve("loss") for each in whole]
+    assert [variant.accuracies for variant in results(planned(), ROOT)] == [variant.accuracies for variant in whole]
+    assert [variant.curve("loss") for variant in results(planned(), ROOT)] == [
+        variant.curve("loss") for variant in whole
+    ]
 
 
 def test_a_run_that_fails_leaves_the_others(folder: Path) -> None:
@@ -145,8 +147,8 @@ def test_nothing_is_chosen_without_validation(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("{", "{validation: none, ", 1))
     run_experiment(planned(), ROOT)
     variants = results(planned(), ROOT)
-    for each in variants:
-        assert each.highest == [max(curve) for curve in (run.curve("accuracy") for run in each.runs)]
+    for variant in variants:
+        assert variant.highest == [max(curve) for curve in (run.curve("accuracy") for run in variant.runs)]
     text = write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     assert "| highest epoch |" in text
     assert f"| {spread(variants[0].accuracies)} | {spread(variants[0].highest)} |" in text
@@ -159,7 +161,7 @@ def test_one_epoch_is_told_and_drawn_as_one(folder: Path) -> None:
     assert " · 1 epoch · " in write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     for axes in curves_figure(variants).axes:
         low, high = axes.get_xlim()
-        assert [each for each in axes.get_xticks() if low <= each <= high] == [1]
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_spread() -> None:

@@ -19,7 +19,8 @@ BATCH = 2
 def make_inputs(types: Sequence[TensorType], device: str = "cpu", **options: Any) -> list[torch.Tensor]:
     """Random tensors of these types, batches of two."""
     return [
-        torch.randn((BATCH, *each.sizes) if each.batched else each.sizes, device=device, **options) for each in types
+        torch.randn((BATCH, *tensor_type.sizes) if tensor_type.batched else tensor_type.sizes, device=device, **options)
+        for tensor_type in types
     ]
 
 
@@ -35,11 +36,11 @@ def make_function(op: Op, types: Sequence[TensorType]) -> Any:
 
 def sizes_of(result: Any) -> Any:
     """The sizes of a tensor or of each tensor of a list, with the batch."""
-    return tuple(result.shape) if isinstance(result, torch.Tensor) else [tuple(each.shape) for each in result]
+    return tuple(result.shape) if isinstance(result, torch.Tensor) else [tuple(item.shape) for item in result]
 
 
 def expected(result: TensorType | tuple[TensorType, ...]) -> Any:
     """The sizes that PyTorch's tensors should have."""
     if isinstance(result, tuple):
-        return [expected(each) for each in result]
+        return [expected(item) for item in result]
     return (BATCH, *result.sizes) if result.batched else result.sizes

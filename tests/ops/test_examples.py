@@ -33,7 +33,7 @@ def examples(wanted: Callable[[type[Op]], bool] = lambda cls: True) -> pytest.Ma
 def test_shapes_agree(cls: type[Op], example: Example) -> None:
     op, types = make_op(cls, example.words), example.types()
     result = infer_types(op, types)
-    sizes = [each.sizes for each in result] if isinstance(result, tuple) else result.sizes
+    sizes = [item.sizes for item in result] if isinstance(result, tuple) else result.sizes
     assert sizes == example.output
     assert sizes_of(make_function(op, types)(*make_inputs(types))) == expected(result)
     with torch.device("meta"):
@@ -50,9 +50,9 @@ def test_state_agrees(cls: type[Op], example: Example) -> None:
     if not isinstance(module, nn.Module):
         assert op.parameters() == {"": tuple(module().shape)}
         return
-    parameters = {name: tuple(each.shape) for name, each in module.named_parameters()}
+    parameters = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
     assert list(op.parameters(*types).items()) == list(parameters.items())
-    state = {name: tuple(each.shape) for name, each in module.state_dict().items()}
+    state = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     assert list({**op.parameters(*types), **op.buffers(*types)}.items()) == list(state.items())
 
 
@@ -73,7 +73,7 @@ def test_inplace_is_the_same(cls: type[Op], example: Example) -> None:
     inplace.inplace = True
     (x,) = make_inputs(types, requires_grad=True)
     results = [plain(x), inplace(x * 1)]
-    gradients = [torch.autograd.grad(each.square().sum(), x)[0] for each in results]
+    gradients = [torch.autograd.grad(output.square().sum(), x)[0] for output in results]
     torch.testing.assert_close(*results)
     torch.testing.assert_close(*gradients)
 
@@ -87,17 +87,17 @@ def test_a_free_output_may_be_overwritten(cls: type[Op], example: Example, train
     if isinstance(function, nn.Module):
         function.train(training)
     inputs = make_inputs(types, requires_grad=True)
-    before = [each.detach().clone() for each in inputs]
+    before = [tensor.detach().clone() for tensor in inputs]
     gradients = []
     for finish in (torch.relu, torch.relu_):
         # PyTorch guards views itself: a leaf that is viewed and overwritten would be an error here.
-        copies = [each * 1 for each in inputs]
+        copies = [tensor * 1 for tensor in inputs]
         result = function(*copies)
-        assert all(result.data_ptr() != each.data_ptr() for each in copies)
+        assert all(result.data_ptr() != tensor.data_ptr() for tensor in copies)
         loss = finish(result).square().sum()
         gradients.append(torch.autograd.grad(loss, inputs, allow_unused=True))
-        for each, kept in zip(copies, before, strict=True):
-            assert torch.equal(each.detach(), kept)
+        for tensor, kept in zip(copies, before, strict=True):
+            assert torch.equal(tensor.detach(), kept)
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -106,11 +106,11 @@ def test_a_free_output_may_be_overwritten(cls: type[Op], example: Example, train
 def test_definition(cls: type[Op]) -> None:
     assert cls.examples
     assert inspect.getdoc(cls)
-    for name, each in fields_of(cls).items():
-        assert each.doc, name
-        if not each.required:
-            plain: Any = list(each.default) if isinstance(each.default, tuple) else each.default
-            assert each.kind.convert(plain) == each.default, name
+    for name, field in fields_of(cls).items():
+        assert field.doc, name
+        if not field.required:
+            plain: Any = list(field.default) if isinstance(field.default, tuple) else field.default
+            assert field.kind.convert(plain) == field.default, name
 
 
 @examples(lambda cls: any(len(example.inputs) > 0 for example in cls.examples))
@@ -121,10 +121,14 @@ def test_channels_follow_from_height_and_width_only_where_the_op_says_so(cls: ty
         for type_ in types
     )
     try:
-        results = [infer_types(op, each) for each in (types, larger)]
+        results = [infer_types(op, input_types) for input_types in (types, larger)]
     except OpError:
         return
     first, second = (
-        [type_.size(CHANNELS) for type_ in (each if isinstance(each, tuple) else (each,))] for each in results
+        [
+            type_.size(CHANNELS)
+            for type_ in (types_of_output if isinstance(types_of_output, tuple) else (types_of_output,))
+        ]
+        for types_of_output in results
     )
     assert cls.mixes_sizes or first == second

@@ -32,7 +32,7 @@ MODULES: list[tuple[str, Callable[[], nn.Module], int]] = [
     ("Gate exclusive", lambda: Gate(4, "exclusive", -1.0), 2),
     ("Gate shortcut", lambda: Gate(4, "shortcut"), 2),
 ]
-modules = pytest.mark.parametrize(("make", "count"), [each[1:] for each in MODULES], ids=[each[0] for each in MODULES])
+modules = pytest.mark.parametrize(("make", "count"), [case[1:] for case in MODULES], ids=[case[0] for case in MODULES])
 
 
 def images(count: int = 1, **options: Any) -> list[torch.Tensor]:
@@ -41,9 +41,9 @@ def images(count: int = 1, **options: Any) -> list[torch.Tensor]:
 
 def same_draws(one: Call, other: Call, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     results = []
-    for each in (one, other):
+    for call in (one, other):
         torch.manual_seed(7)
-        results.append(each(x))
+        results.append(call(x))
     return results[0], results[1]
 
 
@@ -124,7 +124,7 @@ def test_other_precisions(make: Callable[[], nn.Module], count: int, dtype: torc
 
 @modules
 def test_channels_last_stays(make: Callable[[], nn.Module], count: int) -> None:
-    inputs = [each.to(memory_format=torch.channels_last) for each in images(count)]
+    inputs = [tensor.to(memory_format=torch.channels_last) for tensor in images(count)]
     result = make().to(memory_format=torch.channels_last)(*inputs)
     assert result.is_contiguous(memory_format=torch.channels_last)
 
@@ -136,7 +136,7 @@ def test_exports_with_any_batch(make: Callable[[], nn.Module], count: int) -> No
     for module in (make().train(), make().eval()):
         shapes = tuple({0: batch} for _ in inputs)
         program = torch.export.export(module, tuple(inputs), dynamic_shapes=shapes)
-        longer = [torch.cat([each, each]) for each in inputs]
+        longer = [torch.cat([tensor, tensor]) for tensor in inputs]
         result = program.module()(*longer)
         assert result.shape == longer[0].shape
         if not module.training:
@@ -153,7 +153,7 @@ def test_compiles_whole(make: Callable[[], nn.Module], count: int) -> None:
     assert compiled(*inputs).shape == inputs[0].shape
 
 
-@pytest.mark.parametrize("place", range(len(MODULES)), ids=[each[0] for each in MODULES])
+@pytest.mark.parametrize("place", range(len(MODULES)), ids=[case[0] for case in MODULES])
 def test_each_source_stands_alone(place: int) -> None:
     """Their text is copied into generated models, which import no more than torch, nn and F."""
     name, make, count = MODULES[place]
@@ -195,7 +195,7 @@ def test_channel_shuffle_is_pytorchs() -> None:
 @pytest.mark.parametrize("axes", ["CHW", "HWC"])
 def test_scale_by_channels(axes: str) -> None:
     factors, shifts = [0.458, -2.0, 1.0], [-0.03, 0.0, 7.0]
-    shape = tuple({"C": 3, "H": 4, "W": 5}[each] for each in axes)
+    shape = tuple({"C": 3, "H": 4, "W": 5}[axis] for axis in axes)
     x = torch.randn(2, *shape)
     moved = x.movedim(1 + axes.index("C"), 0)
     for factor in (factors, 2.5):

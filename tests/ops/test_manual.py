@@ -44,8 +44,8 @@ def test_schema_takes_the_examples(cls: type[Op]) -> None:
     for example in cls.examples:
         jsonschema.validate(dict(example.words), schema)
         jsonschema.validate(dict.fromkeys(example.words, "$x + 1"), schema)
-    for each in schema["properties"].values():
-        assert each["description"]
+    for item in schema["properties"].values():
+        assert item["description"]
 
 
 @pytest.mark.parametrize(

@@ -122,11 +122,11 @@ def runs(name: str, given_words: Words, *types: TensorType) -> Any:
             function, inputs = make_function(op, types), make_inputs(types)
             result = sizes_of(function(*inputs))
             if isinstance(function, nn.Module) and all(type_.batched for type_ in types):
-                function.eval()(*(each[:1] for each in inputs))
+                function.eval()(*(tensor[:1] for tensor in inputs))
     except (RuntimeError, ValueError, IndexError, OpError):
         return None
     sizes = result if isinstance(result, list) else [result]
-    return result if all(math.prod(each) for each in sizes) else None  # an empty tensor is no result
+    return result if all(math.prod(size) for size in sizes) else None  # an empty tensor is no result
 
 
 def foretold(name: str, given_words: Words, *types: TensorType) -> Any:
@@ -153,7 +153,7 @@ def test_accepted_if_and_only_if_it_runs(name: str) -> None:
     st.lists(st.lists(st.integers(1, 2), min_size=3, max_size=3), min_size=2, max_size=3),
 )
 def test_joins(name: str, sizes: list[list[int]]) -> None:
-    types = [TensorType.map(*each) for each in sizes]
+    types = [TensorType.map(*size) for size in sizes]
     told, ran = foretold(name, {}, *types[:2]), runs(name, {}, *types[:2])
     # PyTorch would broadcast where the language refuses to, except for mul.
     assert told == ran or (told is None and name in ("add", "sub", "maximum") and len(set(types[:2])) > 1)
@@ -175,7 +175,7 @@ def test_slice(image: TensorType, start: int, stop: int | None, step: int, dim: 
 @seeded
 @given(MAPS, st.permutations([0, 1, 2, 3]), st.sets(AXES, min_size=1, max_size=3), st.booleans())
 def test_axes_keep_their_names(image: TensorType, order: list[int], dims: set[str | int], keep: bool) -> None:
-    dims_first = {"dims": [0, *[each for each in order if each]]}
+    dims_first = {"dims": [0, *[axis for axis in order if axis]]}
     turned = infer_types(make_op(builtin_ops()["permute"], dims_first), (image,))
     assert isinstance(turned, TensorType)
     assert runs("permute", dims_first, image) == expected(turned)
@@ -191,8 +191,8 @@ def test_the_batch_is_free() -> None:
             types = example.types()
             function = make_function(make_op(cls, example.words), types)
             inputs = make_inputs(types)
-            batched = [each.batched for each in types]
+            batched = [tensor_type.batched for tensor_type in types]
             longer = [torch.cat([x, x[:1]]) if free else x for x, free in zip(inputs, batched, strict=True)]
             result = function(*longer)
-            for each in result if isinstance(result, tuple) else [result]:
-                assert name == "parameter" or each.shape[0] == 3
+            for tensor in result if isinstance(result, tuple) else [result]:
+                assert name == "parameter" or tensor.shape[0] == 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tests.planted.fix_log import fix_log
-from tests.planted.kinds import KINDS
 from tests.planted.measure import Result, sample, table
+from tests.planted.slips import KINDS
 
 
 def main() -> None:

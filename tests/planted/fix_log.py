@@ -12,8 +12,9 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from tests.planted.corpus import corpus
-from tests.planted.kinds import KINDS, Plant, plant
+from tests.planted.kinds import Plant, plant
 from tests.planted.measure import compiled, same
+from tests.planted.slips import KINDS
 
 MOST_TRIES = 200  # for a plant that is an error
 

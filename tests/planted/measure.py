@@ -12,8 +12,9 @@ from cnngraph.diagnostics import Diagnostic, Severity, Source, apply_edits
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from tests.planted.corpus import corpus
-from tests.planted.kinds import KINDS, Plant, plant
+from tests.planted.kinds import Plant, plant
 from tests.planted.places import Good
+from tests.planted.slips import KINDS
 
 NAMELESS = ("node_named_twice",)  # kinds that leave no trace of a name that the author had in mind
 COMMUTATIVE = ("add", "mul", "maximum")

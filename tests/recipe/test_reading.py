@@ -282,14 +282,14 @@ def test_a_recipe_knows_the_places_of_its_values() -> None:
 
 def test_all_errors_are_reported_at_once() -> None:
     _, diagnostics = read("dtaa: mnist\nepochs: 0\noptimizer: {name: sgd, rate: 1}\nseed: x\n")
-    said = [(each.code, each.line) for each in diagnostics]
+    said = [(diagnostic.code, diagnostic.line) for diagnostic in diagnostics]
     assert said == [("E602", 1), ("E603", 2), ("E602", 3), ("E604", 3), ("E603", 4)]
 
 
 def test_missing_keys() -> None:
     _, diagnostics = read("about: nothing yet\n")
-    assert [each.code for each in diagnostics] == ["E604"] * 3
-    assert [each.message.partition(":")[0] for each in diagnostics] == [
+    assert [diagnostic.code for diagnostic in diagnostics] == ["E604"] * 3
+    assert [diagnostic.message.partition(":")[0] for diagnostic in diagnostics] == [
         "a recipe needs `data`", "a recipe needs `epochs`", "a recipe needs `optimizer`",
     ]  # fmt: skip
 
@@ -359,7 +359,7 @@ def test_groups() -> None:
     groups = (Group(match=("norm", "bias"), weight_decay=0.0), Group(match="head.*", lr=1.0))
     optimizer = good(LEAST.replace("adam", text)).optimizer
     assert optimizer == RmsProp(centered=True, groups=groups)
-    assert [each.matches for each in optimizer.groups] == [("norm", "bias"), ("head.*",)]
+    assert [group.matches for group in optimizer.groups] == [("norm", "bias"), ("head.*",)]
 
 
 def test_adamw_has_a_default_weight_decay() -> None:

@@ -22,13 +22,13 @@ def test_formats_of_graphviz(ending: str, start: bytes, tmp_path: Path) -> None:
     file = tmp_path / f"net{ending}"
     render(graph_of(DENSE), file, fold=True)
     assert file.read_bytes().startswith(start)
-    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_svg_is_well_formed_and_has_its_words(tmp_path: Path) -> None:
     file = tmp_path / "net.SVG"
     render(graph_of(PARTS), file, direction="LR")
-    words = {(each.text or "").strip() for each in ElementTree.parse(file).iter(f"{SVG}text")}
+    words = {(element.text or "").strip() for element in ElementTree.parse(file).iter(f"{SVG}text")}
     assert {"depthwise conv 3×3, 12", "24×16×16", "logits", "training only"} <= words
 
 
@@ -57,7 +57,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(tmp_path: Path, monkey
     with pytest.raises(OSError, match="No space"):
         render(graph_of(INCEPTION), file)
     assert file.read_text(encoding="utf-8") == "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["net.mmd"]
+    assert [path.name for path in tmp_path.iterdir()] == ["net.mmd"]
 
 
 def test_every_format_leaves_torch_alone_and_says_nothing(tmp_path: Path) -> None:

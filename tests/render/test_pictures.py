@@ -22,12 +22,14 @@ def rows(picture: Picture) -> list[list[str]]:
 
 def titles(picture: Picture) -> list[str]:
     """Name, block and count of each frame."""
-    return [" ".join(filter(None, (each.title.name, each.title.block, each.title.count))) for each in picture.frames()]
+    return [
+        " ".join(filter(None, (frame.title.name, frame.title.block, frame.title.count))) for frame in picture.frames()
+    ]
 
 
 def box(picture: Picture, text: str) -> Box:
     """The first box with a row that says this."""
-    return next(each for each in picture.boxes() if text in [row.text for row in each.rows])
+    return next(box for box in picture.boxes() if text in [row.text for row in box.rows])
 
 
 def test_chains_share_a_box_and_arrows_say_new_shapes_once() -> None:
@@ -78,14 +80,14 @@ def test_drop_rates_may_grow_within_a_fold() -> None:
 
 def test_parallel_rounds_fold_side_by_side() -> None:
     picture = compose(graph_of(PARTS), depth=9)
-    (branches,) = (each for each in picture.boxes() if each.title.times == 4)
+    (branches,) = (box for box in picture.boxes() if box.title.times == 4)
     assert branches.title.count == "×4 in parallel"
     assert [row.text for row in branches.rows] == ["conv 1×1, 8", "batch norm"]
 
 
 def test_a_dense_block_is_a_ladder() -> None:
     picture = compose(graph_of(DENSE))
-    joins = [each.key for each in picture.boxes() if each.shape is Shape.JOIN]
+    joins = [box.key for box in picture.boxes() if box.shape is Shape.JOIN]
     assert len(joins) == 6
     for join in joins:
         assert len([arrow for arrow in picture.arrows if arrow.head == join]) == 2
@@ -99,25 +101,25 @@ def test_a_dense_block_is_a_ladder() -> None:
 def test_a_folded_dense_block_says_what_comes_out_of_the_last_round() -> None:
     picture = compose(graph_of(DENSE), fold=True)
     assert titles(picture)[0] == "block1 dense_layer ×6"
-    (join,) = (each.key for each in picture.boxes() if each.shape is Shape.JOIN)
+    (join,) = (box.key for box in picture.boxes() if box.shape is Shape.JOIN)
     assert [arrow.label for arrow in picture.arrows if arrow.tail == join] == ["96×32×32"]
 
 
 def test_depth_closes_blocks_into_boxes_with_parameters_and_shape() -> None:
     picture = compose(graph_of(RESIDUAL), depth=1)
     assert not list(picture.frames())
-    closed = {each.title.name: each for each in picture.boxes() if each.shape is Shape.SCOPE}
+    closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed.keys() == {"layer1", "layer2"}
     assert closed["layer1"].title.block == "basic ×4"
     assert closed["layer1"].rows[0].text == "18.7 k params · 16×32×32"
-    two = [each for each in compose(graph_of(RESIDUAL), depth=2).boxes() if each.shape is Shape.SCOPE]
-    assert [each.title.count for each in two] == ["×4", "", "×3"]
+    two = [box for box in compose(graph_of(RESIDUAL), depth=2).boxes() if box.shape is Shape.SCOPE]
+    assert [box.title.count for box in two] == ["×4", "", "×3"]
     assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
 
 
 def test_what_has_several_shapes_says_them_all() -> None:
     picture = compose(graph_of(SKIPS), depth=1)
-    closed = {each.title.name: each for each in picture.boxes() if each.shape is Shape.SCOPE}
+    closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
     assert {
         arrow.label for arrow in picture.arrows if (arrow.tail, arrow.head) == (closed["down"].key, closed["up"].key)
@@ -134,7 +136,7 @@ nodes:
   pyramid: {repeat: 5, op: conv, out: 2 + $i, kernel: 1, carry: none}
   sum: {op: concat, from: pyramid}
 """
-    (pyramid,) = (each for each in compose(graph_of(text), depth=1).boxes() if each.shape is Shape.SCOPE)
+    (pyramid,) = (box for box in compose(graph_of(text), depth=1).boxes() if box.shape is Shape.SCOPE)
     assert pyramid.rows[0].text == "40 params · 2×32×32, …, 6×32×32"
 
 
@@ -144,8 +146,8 @@ def test_a_transposed_convolution_enlarges() -> None:
 
 def test_a_tensor_that_leaves_a_frame_says_its_shape_on_the_way_within() -> None:
     skips = with_forks(compose(graph_of(SKIPS), depth=2))
-    (down,) = (each for each in skips.frames() if each.title.name == "down")
-    inside = [each.rows[0].text for each in down.members if isinstance(each, Box) and each.shape is Shape.LABEL]
+    (down,) = (frame for frame in skips.frames() if frame.title.name == "down")
+    inside = [member.rows[0].text for member in down.members if isinstance(member, Box) and member.shape is Shape.LABEL]
     assert inside == ["4×32×32", "8×16×16"]
 
 
@@ -156,17 +158,17 @@ def test_depth_must_be_at_least_1() -> None:
 
 def test_parts_of_training_and_unused_nodes_look_so() -> None:
     picture = compose(graph_of(PARTS))
-    frame = next(each for each in picture.frames() if each.title.name == "aux")
+    frame = next(frame for frame in picture.frames() if frame.title.name == "aux")
     assert (frame.look, frame.title.note) == (Look.TRAINING, "training only")
     old = box(picture, "linear 5")
     assert (old.look, old.rows[0].note) == (Look.UNUSED, "old, unused")
     assert not [arrow for arrow in picture.arrows if old.key in (arrow.tail, arrow.head)]
-    outputs = {each.title.name: each.look for each in picture.boxes() if each.shape is Shape.OUTPUT}
+    outputs = {box.title.name: box.look for box in picture.boxes() if box.shape is Shape.OUTPUT}
     assert outputs == {"logits": Look.PLAIN, "aux": Look.TRAINING}
 
 
 def test_shared_blocks_say_whose_they_are() -> None:
-    (shared,) = (each for each in compose(graph_of(PARTS)).boxes() if each.title.name == "b")
+    (shared,) = (box for box in compose(graph_of(PARTS)).boxes() if box.title.name == "b")
     assert shared.title.note == "shares a"
 
 

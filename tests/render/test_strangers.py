@@ -34,9 +34,9 @@ NASTY = [
 def renamed(graph: Graph, name: str) -> Graph:
     """The graph with every name of an author replaced."""
 
-    def scope(each: Scope) -> Scope:
-        children = tuple(scope(child) if isinstance(child, Scope) else child for child in each.children)
-        return replace(each, path=each.path and name, block=each.block and name, children=children)
+    def scope(scope_name: Scope) -> Scope:
+        children = tuple(scope(child) if isinstance(child, Scope) else child for child in scope_name.children)
+        return replace(scope_name, path=scope_name.path and name, block=scope_name.block and name, children=children)
 
     return replace(
         graph,
@@ -53,7 +53,7 @@ def renamed(graph: Graph, name: str) -> Graph:
 def test_names_are_text_in_an_svg(name: str, tmp_path: Path) -> None:
     render(renamed(graph_of(INCEPTION), name), tmp_path / "net.svg")
     drawing = ElementTree.parse(tmp_path / "net.svg")
-    tags = {re.sub("{.*}", "", each.tag) for each in drawing.iter()}
+    tags = {re.sub("{.*}", "", element.tag) for element in drawing.iter()}
     assert tags <= {"svg", "g", "title", "path", "polygon", "ellipse", "polyline", "text", "a"}
     plain = ElementTree.tostring(drawing.getroot(), encoding="unicode")
     assert "evil" not in re.findall("<title>(.*?)</title>", plain)

@@ -1,4 +1,4 @@
-"""A run's folder may come from anywhere: whatever its files hold, they are used or refused with a message."""
+"""A run's folder may come from anywhere: its documents are either used, or refused with a message."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
@@ -26,46 +24,14 @@ from cnngraph.runs.prediction import predict
 from cnngraph.schemas import document_schema
 from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
-from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
+from cnngraph.train.record.files import read_state
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.record.state import TENSORS
-from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
-from tests.runs.conftest import some, without_facts
+from tests.runs.conftest import without_facts
+from tests.runs.documents import VALUES, dumped, parsed, places, put
 
 DOCUMENTS = ("metrics.json", "data.json", "environment.json", "recipe.yaml", "spec.yaml")
-DEEP: list[Any] = []
-for _ in range(200):
-    DEEP = [DEEP]
-VALUES: tuple[Any, ...] = (
-    None, [], {}, [None], {"a": 1}, "", "text", "1", "\0", "x" * 5000, True, 0, -1, 3.5, 2**70, -(10**300), 1e308,
-    float("nan"), float("inf"), DEEP, [[1, 2], [3]], {"": {"": None}},
-)  # fmt: skip
-
-
-def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of each value in a document, inner ones and leaves."""
-    yield above
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in inner:
-        yield from places(each, (*above, key))
-
-
-def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """The document with another value at a path."""
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = put(copy[path[0]], path[1:], new)
-    return copy
-
-
-def parsed(name: str, text: str) -> Any:
-    return json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
-
-
-def dumped(name: str, value: Any) -> str:
-    return json.dumps(value) if name.endswith(".json") else yaml.safe_dump(value, sort_keys=False)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +84,7 @@ def test_every_value_of_every_document(trained: Path, picture: Path, name: str, 
             (trained / name).write_text(dumped(name, put(document, path, value)))
             said.append(refusal(use, trained, picture) or refusal(resume, trained))
     assert any(said)
-    assert max(len(each or "") for each in said) < 20_000
+    assert max(len(text_part or "") for text_part in said) < 20_000
     (trained / name).write_text(text)
     assert refusal(use, trained, picture) is None
 
@@ -157,7 +123,7 @@ def test_checking_a_spec_does_not_wait_for_jsonschema(trained: Path) -> None:
 def test_a_folder_in_place_of_a_document(trained: Path) -> None:
     (trained / "metrics.json").unlink()
     (trained / "metrics.json").mkdir()
-    assert [each.message for each in read_run(trained).problems] == [
+    assert [diagnostic.message for diagnostic in read_run(trained).problems] == [
         f"{trained / 'metrics.json'} is damaged: it is a folder"
     ]
 
@@ -304,126 +270,6 @@ def test_data_that_do_not_fit_the_network(trained: Path, change: Any, code: str)
     with pytest.raises(SpecError) as caught:
         FinishedRun.open(trained)
     assert caught.value.diagnostics[0].code == code
-
-
-# Binary files.
-
-
-def flipped(content: bytes, at: int, bit: int) -> bytes:
-    return content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]
-
-
-def offsets(size: int, count: int) -> list[int]:
-    """Some offsets in a file, more of them at its two ends, where the formats have their tables."""
-    chance = random.Random(size)
-    ends = [*range(0, min(200, size), 7), *range(max(0, size - 400), size, 7)]
-    return ends + [chance.randrange(size) for _ in range(count)]
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
-@pytest.mark.parametrize("name", ["state.pt", "best.safetensors", "last.safetensors"])
-def test_no_flipped_byte_goes_unnoticed(trained: Path, name: str) -> None:
-    read = read_state if name == "state.pt" else read_weights
-    file = trained / name
-    content = file.read_bytes()
-    assert same(read(file), read(file))
-    for at in offsets(len(content), 100):
-        for bit in (0, 7):
-            file.write_bytes(flipped(content, at, bit))
-            with pytest.raises(SpecError) as caught:
-                read(file)
-            assert caught.value.diagnostics[0].code in {"E646", "E647"}
-
-
-@pytest.mark.parametrize("name", ["state.pt", "best.safetensors"])
-def test_a_file_that_is_cut_short_or_has_more(trained: Path, name: str) -> None:
-    read = read_state if name == "state.pt" else read_weights
-    content = (trained / name).read_bytes()
-    for other in (b"", content[:1], content[: len(content) // 2], content[:-1], content + b"\0", b"\0" + content):
-        (trained / name).write_bytes(other)
-        with pytest.raises(SpecError, match="is damaged: "):
-            read(trained / name)
-
-
-def test_what_to_do_about_a_damaged_state(cli: Cli, trained: Path) -> None:
-    content = (trained / "state.pt").read_bytes()
-    (trained / "state.pt").write_bytes(flipped(content, len(content) // 2, 3))
-    ran = cli("train", "--resume", trained, "--set", "train.epochs=3")
-    command = f"cnngraph train {trained / 'spec.yaml'} --weights {trained / 'last.safetensors'}"
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err == (
-        f"error[E647]: {trained / 'state.pt'} is damaged: its content does not match its checksum\n"
-        f"  help: restore it from a copy, or start a new run from the run's last weights: {command}\n"
-    )
-
-
-def test_a_state_without_a_checksum_is_refused(trained: Path) -> None:
-    content = (trained / "state.pt").read_bytes()
-    (trained / "state.pt").write_bytes(content[:-TRAILER_LENGTH])
-    with pytest.raises(SpecError, match="it ends without a checksum"):
-        read_state(trained / "state.pt")
-
-
-def test_a_run_that_lost_its_state_does_not_start_again(cli: Cli, trained: Path) -> None:
-    (trained / "state.pt").unlink()
-    before = {each: each.read_bytes() for each in trained.iterdir()}
-    ran = cli("train", "--resume", trained, "--set", "train.epochs=3")
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith(f"error[E647]: {trained / 'state.pt'} is damaged: it is missing\n")
-    assert before == {each: each.read_bytes() for each in trained.iterdir()}
-
-
-def test_a_state_of_the_future_is_refused(trained: Path) -> None:
-    content = (trained / "state.pt").read_bytes()
-    (trained / "state.pt").write_bytes(content.replace(b"cnngraph-state 0004", b"cnngraph-state 0012"))
-    with pytest.raises(
-        SpecError, match="written by a newer cnngraph: its format version is 12, this one reads up to 4"
-    ):
-        read_state(trained / "state.pt")
-
-
-@pytest.mark.parametrize("value", VALUES[:12], ids=lambda value: repr(value)[:20])
-def test_a_state_that_somebody_made(trained: Path, value: Any) -> None:
-    """Its checksum is right, and its values are anything."""
-    tools = Tools(load_images=some)
-    state = read_state(trained / "state.pt")
-    recipe = replace(FinishedRun.open(trained).recipe, epochs=3)
-    spec, graph = (trained / "spec.yaml").read_text(), load(trained / "spec.yaml")
-    for key in state.keys() - {"scaler", "seconds", "clock"}:  # of which a CPU needs no values, or any number will do
-        write_state(trained / "state.pt", {**state, key: value})
-        before = (trained / "state.pt").read_bytes()
-        with pytest.raises(SpecError):
-            run_training(Request(graph, recipe, spec, out=trained, resume=True, device="cpu"), tools=tools)
-        assert (trained / "state.pt").read_bytes() == before
-
-
-def test_damaged_weights_are_not_begun_with(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    content = (trained / "last.safetensors").read_bytes()
-    (trained / "last.safetensors").write_bytes(flipped(content, len(content) - 9, 4))
-    weights = trained / "last.safetensors"
-    ran = cli("train", trained / "spec.yaml", "--recipe", "digits", "--weights", weights, "--out", tmp_path / "new")
-    assert ran.code == 1
-    assert f"error[E704]: {weights} is damaged: its content does not match its checksum" in ran.err
-
-
-def test_weights_of_another_file_are_noticed(trained: Path) -> None:
-    """Weights that are whole, but for their checksum: another tool wrote them."""
-    from safetensors.torch import load_file, save_file
-
-    weights = load_file(trained / "best.safetensors")
-    save_file(weights, trained / "best.safetensors")
-    with pytest.raises(SpecError, match="it has no checksum"):
-        read_weights(trained / "best.safetensors")
-    assert same(read_weights(trained / "best.safetensors", sealed=False), weights)
 
 
 def test_runs_of_an_experiment_that_are_damaged(cli: Cli, trained: Path, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def test_the_figures_are_those_of_the_run(cli: Cli, trained: Path) -> None:
     assert (told["weights"], told["part"], told["images"], told["network"]) == ("best", "test", 200, "spots")
     with (trained / "classes_test.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [each["recall"] or None for each in rows] == [
-        each["recall"] if each["recall"] is None else str(each["recall"]) for each in told["classes"]
+    assert [row["recall"] or None for row in rows] == [
+        row["recall"] if row["recall"] is None else str(row["recall"]) for row in told["classes"]
     ]
     assert sum(map(sum, told["confusion"])) == 200
     assert told["top1"] < told["top5"] <= 1
@@ -124,7 +124,7 @@ def test_another_folder_of_the_runs_classes(cli: Cli, trained: Path, tmp_path: P
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
     assert told["picture"].endswith("confusion_all_photos.png")
-    assert [each["class"] for each in told["classes"]] == list(order)
+    assert [row["class"] for row in told["classes"]] == list(order)
     (place / "a" / "broken.png").write_bytes(b"")
     assert "broken.png" in cli("evaluate", trained, "--data-dir", place, "--part", "all").err
     (trained / "recipe.yaml").write_text(

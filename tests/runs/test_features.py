@@ -47,7 +47,7 @@ def test_a_picture(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> Non
         cli("features", finished, image, "--node", "relu2", "-o", tmp_path / "g.svg", "--format", "json").out
     )
     assert (told["shape"], len(told["channels"]), told["picture"]) == ([24, 7, 7], 24, str(tmp_path / "g.svg"))
-    assert all(each["min"] >= 0 for each in told["channels"])
+    assert all(channel["min"] >= 0 for channel in told["channels"])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -55,7 +55,7 @@ def test_outputs_are_numbered_by_whole_numbers(count: int) -> None:
     found = Features("net", "fc", Path("image.png"), torch.arange(count + 1.0)[1:, None, None], (count,))
     (axes,) = features_figure(found, 64).axes
     low, high = axes.get_xlim()
-    assert [each for each in axes.get_xticks() if low <= each <= high] == list(range(count))
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == list(range(count))
 
 
 def test_what_is_not_there(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Pat
     assert ran.code == 1
     assert ran.err.startswith(f"error: cannot read the image {broken}")
     first, second, third = json.loads(ran.out)
-    assert [Path(each["picture"]).name for each in (first, second)] == ["bar.png", "bar_2.png"]
-    assert sorted(each.name for each in (tmp_path / "maps").iterdir()) == ["bar.png", "bar_2.png"]
+    assert [Path(prediction["picture"]).name for prediction in (first, second)] == ["bar.png", "bar_2.png"]
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["bar.png", "bar_2.png"]
     assert (first["width"], first["height"]) == (112, 56)
     assert first["box"] == second["box"]
     assert "error" in third

@@ -46,11 +46,11 @@ def test_files_are_answered_as_the_runs_images_were(
     ran = cli("predict", finished, digits, "--top", 1, "--format", "json")
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
-    assert [each["image"] for each in told] == sorted(each["image"] for each in told)
+    assert [answer["image"] for answer in told] == sorted(answer["image"] for answer in told)
     confusion = evaluate_run(FinishedRun.open(finished), device="cpu").report.confusion
     counted = [[0] * 10 for _ in range(10)]
-    for each in told:
-        counted[int(Path(each["image"]).parent.name)][int(each["predictions"][0]["class"])] += 1
+    for answer in told:
+        counted[int(Path(answer["image"]).parent.name)][int(answer["predictions"][0]["class"])] += 1
     assert tuple(map(tuple, counted)) == confusion
 
 
@@ -60,20 +60,20 @@ def test_a_table(cli: Cli, finished: Path, digits: Path) -> None:
     assert ran.code == 0, ran.err
     lines = [line.split() for line in ran.out.splitlines()]
     assert lines[0] == ["image", "class", "probability"]
-    assert [len(each) for each in lines[1:]] == [4, 3, 3, 4, 3, 3]
+    assert [len(line) for line in lines[1:]] == [4, 3, 3, 4, 3, 3]
     assert lines[1][0] == str(images[0])
     told = json.loads(cli("predict", finished, images[0], "--format", "json").out)[0]["predictions"]
-    assert [each["class"] for each in told[:3]] == [lines[1][1], lines[2][0], lines[3][0]]
+    assert [prediction["class"] for prediction in told[:3]] == [lines[1][1], lines[2][0], lines[3][0]]
     assert len(told) == 5
-    assert 0 < sum(each["probability"] for each in told) <= 1.000001
+    assert 0 < sum(prediction["probability"] for prediction in told) <= 1.000001
 
 
 def test_colour_and_size_become_what_the_network_reads(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
     file = next(digits.rglob("*.png"))
     large = Image.open(file).resize((84, 84), Image.Resampling.NEAREST).convert("RGB")
     large.save(tmp_path / "large.png")
-    small, colour = (json.loads(cli("predict", finished, each, "--format", "json").out)[0]["predictions"][0]
-                     for each in (file, tmp_path / "large.png"))  # fmt: skip
+    small, colour = (json.loads(cli("predict", finished, image, "--format", "json").out)[0]["predictions"][0]
+                     for image in (file, tmp_path / "large.png"))  # fmt: skip
     assert small["class"] == colour["class"]
 
 
@@ -88,7 +88,7 @@ def test_a_broken_image_is_named_and_the_rest_goes_on(cli: Cli, finished: Path, 
     assert first.startswith(f"error: cannot read the image {broken}: ")
     assert second == f"error: there is no file {tmp_path / 'gone.png'}"
     told = json.loads(cli("predict", finished, broken, good, "--format", "json").out)
-    assert [sorted(each) for each in told] == [["error", "image"], ["image", "predictions"]]
+    assert [sorted(answer) for answer in told] == [["error", "image"], ["image", "predictions"]]
     (tmp_path / "empty").mkdir()
     ran = cli("predict", finished, tmp_path / "empty")
     assert (ran.code, ran.err) == (1, f"error: there are no images in {tmp_path / 'empty'}\n")
@@ -106,7 +106,7 @@ def test_images_beside_a_torn_one_and_a_pipe_are_answered(
     (place / "more" / "z.jfif").write_bytes(good.read_bytes())
     os.mkfifo(place / "pipe.png")
     ran = cli("predict", finished, place, place / "pipe.png", "/dev/zero", "--format", "json")
-    told = {Path(each["image"]).name: "predictions" in each for each in json.loads(ran.out)}
+    told = {Path(answer["image"]).name: "predictions" in answer for answer in json.loads(ran.out)}
     assert told == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
     passed = "hidden or system entries: 1 (.hidden.png); pipes, sockets or devices: 1 (pipe.png)"
     linked = "links to what is read already or lies above: 1 (up)"
@@ -124,14 +124,16 @@ def test_a_folder_is_looked_through_for_all_that_training_reads(
 ) -> None:
     (tmp_path / "kinds").mkdir()
     modes = {".xbm": "1", ".ico": "RGBA", ".icns": "RGBA", ".mpo": "RGB", ".qoi": "RGB", ".msp": "1"}
-    written = [each for each in ENDINGS if Image.registered_extensions()[each] in Image.SAVE]
+    written = [ending for ending in ENDINGS if Image.registered_extensions()[ending] in Image.SAVE]
     for ending in written:
         image = Image.open(next(digits.rglob("*.png"))).convert(modes.get(ending, "L"))
         image.save(tmp_path / "kinds" / f"a{ending.upper()}")
     (tmp_path / "kinds" / "read.me").write_text("no image")
     told = json.loads(cli("predict", finished, tmp_path / "kinds", "--format", "json").out)
-    assert {Path(each["image"]).suffix.lower() for each in told} == set(written) >= {".gif", ".tif", ".jfif", ".avif"}
-    assert all("predictions" in each for each in told)
+    assert (
+        {Path(answer["image"]).suffix.lower() for answer in told} == set(written) >= {".gif", ".tif", ".jfif", ".avif"}
+    )
+    assert all("predictions" in answer for answer in told)
     (tmp_path / "kinds").rename(tmp_path / "of_a_class")
     assert len(files_of(tmp_path, ["of_a_class"])["of_a_class"]) == len(told)
 
@@ -184,7 +186,9 @@ def test_published_weights_answer_as_torchvision_does(cli: Cli, published: Any, 
     told = json.loads(ran.out)[0]["predictions"]
     with torch.inference_mode():
         expected = published(SQUEEZENET.transforms()(picture)[None]).softmax(1)[0].topk(5)
-    assert [each["class"] for each in told] == [SQUEEZENET.meta["categories"][each] for each in expected.indices]
-    assert [each["probability"] for each in told] == pytest.approx(expected.values.tolist(), abs=1e-5)
+    assert [prediction["class"] for prediction in told] == [
+        SQUEEZENET.meta["categories"][index] for index in expected.indices
+    ]
+    assert [prediction["probability"] for prediction in told] == pytest.approx(expected.values.tolist(), abs=1e-5)
     reader = of_torchvision("squeezenet1_1", "torchvision:IMAGENET1K_V1", "cpu").reader
     assert reader.seen(400, 300) == pytest.approx((200 - 131.25, 150 - 131.25, 200 + 131.25, 150 + 131.25))

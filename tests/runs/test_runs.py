@@ -57,7 +57,7 @@ def test_listing_leaves_pytorch_alone(finished: Path) -> None:
 )
 def test_sorted_as_json(cli: Cli, sort: str, order: list[int]) -> None:
     rows = json.loads(cli("runs", "--sort", sort, "--format", "json").out)
-    assert [each["run"] for each in rows] == [f"runs/net-{number}" for number in order]
+    assert [row["run"] for row in rows] == [f"runs/net-{number}" for number in order]
 
 
 def test_the_figures(cli: Cli, three: Path) -> None:
@@ -103,7 +103,7 @@ def test_only_choices_are_told_of_recipes(cli: Cli, three: Path) -> None:
 def test_a_run_of_one_epoch_has_one_tick(three: Path) -> None:
     for axes in comparison_figure([read_run(three / "runs/net-3")]).axes:
         low, high = axes.get_xlim()
-        assert [each for each in axes.get_xticks() if low <= each <= high] == [1]
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
@@ -114,7 +114,7 @@ def test_broken_files_leave_their_figures_out(cli: Cli, three: Path) -> None:
     ran = cli("runs", place, "--format", "json")
     (row,) = json.loads(ran.out)
     assert (row["state"], row["parameters"], row["test"], row["data"]) == ("damaged", None, None, "embedded digits")
-    assert [each.partition(" is damaged")[0] for each in row["problems"][:1]] == [str(place / "metrics.json")]
+    assert [problem.partition(" is damaged")[0] for problem in row["problems"][:1]] == [str(place / "metrics.json")]
     assert ran.code == 1
     assert f"error[E645]: {place / 'metrics.json'} is damaged: not valid JSON" in ran.err
     assert "recipe.yaml:2" in ran.err

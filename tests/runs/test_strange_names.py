@@ -29,7 +29,9 @@ RECIPE = "{data: folder, validation: 0.2, epochs: 1, batch_size: 26, optimizer: 
 
 def steering(text: str) -> set[str]:
     """Characters that no terminal should get."""
-    return {each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
+    return {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {
+        "\n"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "recipe.yaml").write_text(RECIPE)
     for number, name in enumerate(STRANGE):
         (place / "data" / name).mkdir(parents=True)
-        for each in range(5):
-            image = Image.new("RGB", (8, 8), (15 * number, 40 * each, 99))
-            image.save(os.fsencode(place / "data" / name / f"{each}.png").decode(errors="surrogateescape"))
+        for index in range(5):
+            image = Image.new("RGB", (8, 8), (15 * number, 40 * index, 99))
+            image.save(os.fsencode(place / "data" / name / f"{index}.png").decode(errors="surrogateescape"))
         image.save(place / f"{name}.png")
     return place
 
@@ -91,19 +93,19 @@ def test_evaluate(here: Path, cli: Cli) -> None:
     ElementTree.parse("confusion.svg")
     ran = cli("evaluate", "run", "--part", "validation", "--format", "json")
     assert not steering(ran.out)
-    assert {each["class"] for each in json.loads(ran.out)["classes"]} == set(STRANGE)
+    assert {row["class"] for row in json.loads(ran.out)["classes"]} == set(STRANGE)
 
 
 @pytest.mark.parametrize("command", ["predict", "localize"])
 def test_pictures(here: Path, cli: Cli, command: str) -> None:
-    files = [f"{each}.png" for each in STRANGE]
+    files = [f"{name}.png" for name in STRANGE]
     ran = cli(command, "run", *files)
     assert (ran.code, steering(ran.out + ran.err)) == (0, set())
     assert "\na\\nerror: forged.png " in ran.out
     ran = cli(command, "run", *files, "--format", "json")
     assert not steering(ran.out)
-    assert [each["image"] for each in json.loads(ran.out)] == files
-    ran = cli(command, "run", *(f"{each}.jpg" for each in STRANGE))
+    assert [answer["image"] for answer in json.loads(ran.out)] == files
+    ran = cli(command, "run", *(f"{name}.jpg" for name in STRANGE))
     assert (ran.code, len(ran.err.splitlines()), steering(ran.err)) == (1, len(STRANGE), set())
 
 

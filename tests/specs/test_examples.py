@@ -78,12 +78,12 @@ class Exchange(nn.Module):
         return nn.Sequential(*steps, conv_bn(into, out, stride=2, relu=False))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        maps = [branch(each) for branch, each in zip(self.branches, maps, strict=True)]
+        maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
         sums = []
         for paths in self.paths:
             assert isinstance(paths, nn.ModuleList)
-            sums.append(torch.stack([path(each) for path, each in zip(paths, maps, strict=True)]).sum(0))
-        return [F.relu(each) for each in sums]
+            sums.append(torch.stack([path(x) for path, x in zip(paths, maps, strict=True)]).sum(0))
+        return [F.relu(x) for x in sums]
 
 
 class Stage(nn.Module):
@@ -97,7 +97,7 @@ class Stage(nn.Module):
         self.exchanges = nn.Sequential(*(Exchange(widths, units) for _ in range(modules)))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        old = [keep(each) for keep, each in zip(self.old, maps, strict=True)]
+        old = [keep(x) for keep, x in zip(self.old, maps, strict=True)]
         new: list[Tensor] = self.exchanges([*old, self.new(maps[-1])])
         return new
 
@@ -134,10 +134,10 @@ class HRNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps: list[Tensor] = self.stages([self.units(self.stem(x))])
-        maps = [widen(each) for widen, each in zip(self.widen, maps, strict=True)]
+        maps = [widen(x) for widen, x in zip(self.widen, maps, strict=True)]
         y = maps[0]
-        for shrink, each in zip(self.shrink, maps[1:], strict=True):
-            y = each + shrink(y)
+        for shrink, feature_map in zip(self.shrink, maps[1:], strict=True):
+            y = feature_map + shrink(y)
         logits: Tensor = self.fc(self.conv(y).mean((2, 3)))
         return logits
 
@@ -220,9 +220,9 @@ CASES: list[tuple[str, Callable[..., nn.Module], dict[str, Any], tuple[int, int,
 def filled(model: nn.Module) -> nn.Module:
     """The same in double precision, with batch norms that do something."""
     torch.manual_seed(0)
-    for name, each in model.double().state_dict().items():
-        if each.is_floating_point() and each.dim() == 1:
-            nn.init.uniform_(each, 0.5 if name.endswith("var") else -1, 1)
+    for name, tensor in model.double().state_dict().items():
+        if tensor.is_floating_point() and tensor.dim() == 1:
+            nn.init.uniform_(tensor, 0.5 if name.endswith("var") else -1, 1)
     return model
 
 
@@ -246,10 +246,10 @@ def test_an_example_is_the_network_written_by_hand(
         with torch.no_grad():
             torch.testing.assert_close(model.eval()(images), theirs.eval()(images))
         outputs, gradients = [], []
-        for each in (model, theirs):
+        for module in (model, theirs):
             torch.manual_seed(1)
-            outputs.append(each.train()(images))
-            gradients.append(torch.autograd.grad(outputs[-1].square().mean(), list(each.parameters())))
+            outputs.append(module.train()(images))
+            gradients.append(torch.autograd.grad(outputs[-1].square().mean(), list(module.parameters())))
         torch.testing.assert_close(*outputs)
         for one, other in zip(*gradients, strict=True):
             torch.testing.assert_close(one, other.view(one.shape))
@@ -342,8 +342,8 @@ def test_the_printed_source_of_an_example_is_the_same_network(name: str, tmp_pat
     other = printed[type(model).__name__]()
     assert list(model.state_dict()) == list(other.state_dict())
     images = torch.randn(2, *graph.input_shapes["in"])
-    for each in (model, other):
-        each.train()
+    for module in (model, other):
+        module.train()
     torch.manual_seed(1)
     mine = model(images)
     torch.manual_seed(1)

@@ -39,12 +39,12 @@ def eventful(**params: Any) -> nn.Module:
     torch.manual_seed(0)
     depth = 20 if params.get("bottleneck") else 14
     model = cnngraph.build(FAMILY, depth=depth, gate_bias=0, **params)
-    for each in model.modules():
-        if isinstance(each, nn.BatchNorm2d):
-            assert each.running_mean is not None
-            each.running_mean.normal_()
-            nn.init.normal_(each.weight)
-            nn.init.normal_(each.bias)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            module.running_mean.normal_()
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
     return model.eval()
 
 
@@ -141,12 +141,16 @@ def test_the_network_follows_its_formulas(order: str, shortcut: str, bottleneck:
 MEMBERS: dict[str, dict[str, Any]] = {
     **{f"resnet_cifar_{depth}": {"depth": depth} for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"resnet_cifar_{depth}": {"depth": depth, "bottleneck": True} for depth in (164, 1001)},
-    **{f"resnet_cifar_110_{each}": {"depth": 110, **SHORTCUTS[each]} for each in SHORTCUTS if each != "original"},
-    **{f"resnet_cifar_110_{each}": {"depth": 110, **ORDERS[each]} for each in ORDERS if each != "original"},
     **{
-        f"resnet_cifar_164_{each}": {"depth": 164, "bottleneck": True, **ORDERS[each]}
-        for each in ORDERS
-        if each != "original"
+        f"resnet_cifar_110_{shortcut}": {"depth": 110, **SHORTCUTS[shortcut]}
+        for shortcut in SHORTCUTS
+        if shortcut != "original"
+    },
+    **{f"resnet_cifar_110_{order}": {"depth": 110, **ORDERS[order]} for order in ORDERS if order != "original"},
+    **{
+        f"resnet_cifar_164_{order}": {"depth": 164, "bottleneck": True, **ORDERS[order]}
+        for order in ORDERS
+        if order != "original"
     },
     "resnet_cifar_1001_full_preactivation": {"depth": 1001, "bottleneck": True, **ORDERS["full_preactivation"]},
 }

@@ -25,18 +25,18 @@ from tests.library import network
 )
 def test_dropout(name: str, kind: type[nn.Dropout | nn.Dropout2d], rates: list[float]) -> None:
     model = cnngraph.build(network(name))
-    assert [each.p for each in model.modules() if isinstance(each, kind)] == rates
+    assert [module.p for module in model.modules() if isinstance(module, kind)] == rates
 
 
 def test_initial_weights_of_cifar2_deep() -> None:
     torch.manual_seed(0)
     model = cnngraph.build(network("cifar2_deep_10"))
-    for name, each in model.named_modules():
-        if isinstance(each, nn.BatchNorm2d):
-            assert (each.weight == 0.5).all()
-            assert (each.bias == 0).all()
-        elif isinstance(each, nn.Conv2d) and name.startswith("units."):
-            assert each.weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 32)), rel=0.1)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 0.5).all()
+            assert (module.bias == 0).all()
+        elif isinstance(module, nn.Conv2d) and name.startswith("units."):
+            assert module.weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 32)), rel=0.1)
 
 
 def test_conv_shortcut_follows_its_formula() -> None:

@@ -52,7 +52,7 @@ TABLES: dict[str, dict[str, tuple[int, int]]] = {
 
 def left_by(graph: Graph, path: str) -> tuple[int, int]:
     """Channels and height of what a node, or the last node of a block, leaves."""
-    last = [each for each in graph.nodes if each.path == path or each.path.startswith(f"{path}.")][-1]
+    last = [node for node in graph.nodes if node.path == path or node.path.startswith(f"{path}.")][-1]
     return last.types[0].channels, last.types[0].sizes[1]
 
 

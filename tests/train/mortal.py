@@ -153,8 +153,8 @@ def start_together(
 ) -> list[Any]:
     """Processes that train one network; the first is the one that dies."""
     return [
-        start(folder, recipe, None if number else death, spec, each, handlers)
-        for number, each in enumerate(surroundings(size))
+        start(folder, recipe, None if number else death, spec, environment, handlers)
+        for number, environment in enumerate(surroundings(size))
     ]
 
 
@@ -164,7 +164,7 @@ def surroundings(size: int) -> list[dict[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return [shared | {"RANK": each, "LOCAL_RANK": each} for each in map(str, range(size))]
+    return [shared | {"RANK": rank, "LOCAL_RANK": rank} for rank in map(str, range(size))]
 
 
 def finished(folder: Path) -> bool:
@@ -175,10 +175,10 @@ def finished(folder: Path) -> bool:
 def outcome(folder: Path) -> dict[str, Any]:
     """All that a run leaves but times, and the lock of one that died: metrics, weights, and what is said of them."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    metrics["epochs"] = [_timeless(each) for each in metrics["epochs"]]
+    metrics["epochs"] = [_timeless(epoch) for epoch in metrics["epochs"]]
     found = {
         "metrics": _timeless(metrics),
-        "files": sorted(each.name for each in folder.iterdir() if each.name != LOCK),
+        "files": sorted(path.name for path in folder.iterdir() if path.name != LOCK),
     }
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as file:
@@ -188,4 +188,4 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 
 def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: each for key, each in facts.items() if key not in TIMES}
+    return {key: fact for key, fact in facts.items() if key not in TIMES}

@@ -94,7 +94,7 @@ def test_a_flip_mirrors_half_of_the_images() -> None:
         pixels, Draws(1, len(pixels))
     )
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
-    same, mirrored = ((back == each).flatten(1).all(1) for each in (pixels, pixels.flip(2)))
+    same, mirrored = ((back == original).flatten(1).all(1) for original in (pixels, pixels.flip(2)))
     assert (same | mirrored).all()
     assert same.double().mean() == pytest.approx(0.5, abs=0.1)
 
@@ -150,7 +150,7 @@ def test_policies_are_torchvisions(policy: Policy, usual: Any) -> None:
 def test_policies_change_each_image_by_itself() -> None:
     images = smooth(1).float().expand(200, -1, -1, -1)
     made = changed(images, TrivialAugment(), Draws(0, len(images)))
-    assert len({each.numpy().tobytes() for each in made}) > 100
+    assert len({image.numpy().tobytes() for image in made}) > 100
     still = (made == images).flatten(1).all(1).sum()  # one change in fourteen is none
     assert 5 < still < 60
     weak = changed(images, RandAugment(ops=1, magnitude=0), Draws(0, len(images)))
@@ -229,9 +229,9 @@ def test_erasing_makes_rectangles_the_mean() -> None:
     area = erased.flatten(1).double().mean(1)[some]
     assert 0.01 < area.min() < 0.04
     assert 0.25 < area.max() < 0.36
-    for each in erased[some][:, 0]:
-        rows, columns = each.any(1), each.any(0)
-        assert torch.equal(each, rows[:, None] & columns[None, :])
+    for image in erased[some][:, 0]:
+        rows, columns = image.any(1), image.any(0)
+        assert torch.equal(image, rows[:, None] & columns[None, :])
 
 
 def test_evaluation_is_resized_by_the_shorter_side_and_cut() -> None:

@@ -60,15 +60,15 @@ def tables(kind: Kind) -> Iterator[type[Any]]:
 
 def walk(cls: type[Any] = Recipe, base: dict[str, Any] = LEAST, path: str = "") -> Iterator[tuple[str, Any]]:
     """Each plain field by its path, and a function that makes a recipe's plain values with the field's value."""
-    for name, each in fields_of(cls).items():
-        inner = list(tables(each.kind))
-        if not inner or getattr(tables_in(each.kind), "short", None):
+    for name, field in fields_of(cls).items():
+        inner = list(tables(field.kind))
+        if not inner or getattr(tables_in(field.kind), "short", None):
             yield f"{path}{name}", lambda value, name=name, base=base: {**base, name: value}
         for table in inner:
             own = {"name": names_of(table)[0]} if "name" in fields_of(table) else {}
             own |= ALSO.get(table, {})
             for deeper, make in walk(table, own, f"{path}{name}({table.__name__})."):
-                wraps = isinstance(each.kind, ListOf)
+                wraps = isinstance(field.kind, ListOf)
 
                 def made(value: Any, name: str = name, base: Any = base, make: Any = make, wraps: bool = wraps) -> Any:
                     return {**base, name: [make(value)] if wraps else make(value)}
@@ -77,7 +77,9 @@ def walk(cls: type[Any] = Recipe, base: dict[str, Any] = LEAST, path: str = "") 
 
 
 FIELDS = dict(walk())
-SHORT = {path for path in FIELDS if any(each.startswith(f"{path}(") for each in FIELDS)}  # a number stands for a table
+SHORT = {
+    path for path in FIELDS if any(field.startswith(f"{path}(") for field in FIELDS)
+}  # a number stands for a table
 
 
 def read(values: dict[str, Any]) -> tuple[Recipe | None, list[Diagnostic]]:
@@ -103,7 +105,7 @@ def test_a_number_is_refused_or_trains(path: str, tmp_path: Path) -> None:
     for number in NUMBERS:
         for value in (number, [number, number], *([] if path in SHORT else [{"output": number}])):
             recipe, found = read(completed(path, FIELDS[path](value)))
-            assert not {each.code for each in found} - {"E603", "E605"}, (value, found)
+            assert not {diagnostic.code for diagnostic in found} - {"E603", "E605"}, (value, found)
             if recipe is not None and not misfits(recipe):
                 trained(recipe, tmp_path / f"{number}-{type(value).__name__}")
 

@@ -170,18 +170,18 @@ def test_a_change_is_told_by_resume_and_by_evaluate(
 ) -> None:
     act, kind, said = CHANGES[change]
     place = copied(base[kind], tmp_path / "here")
-    before = {each: each.read_bytes() for each in (place / "run").iterdir()}
+    before = {path: path.read_bytes() for path in (place / "run").iterdir()}
     act(place / "data")
     code, text = resume(cli, place)
     assert code == 1
     assert text.startswith("error[E644]: ")
-    for each in said:
-        assert each in text
-    assert before == {each: each.read_bytes() for each in (place / "run").iterdir()}
+    for text_part in said:
+        assert text_part in text
+    assert before == {path: path.read_bytes() for path in (place / "run").iterdir()}
     ran = cli("evaluate", place / "run", "--part", "train", "-o", place / "x.png")
     assert ran.code == 0, ran.err
-    for each in EVALUATED.get(change, ["warning[W644]: ", *said]):
-        assert each in ran.err
+    for text_part in EVALUATED.get(change, ["warning[W644]: ", *said]):
+        assert text_part in ran.err
 
 
 @pytest.mark.parametrize("kind", ["plain", "splits"])
@@ -198,7 +198,7 @@ def test_images_that_are_added_do_not_move_the_others(
     assert "warning: 10 images were added: " in text
     assert "the run continues without them" in text
     for name in ("last", "best"):
-        first, second = (read_weights(each / "run" / f"{name}.safetensors") for each in (one, other))
+        first, second = (read_weights(folder / "run" / f"{name}.safetensors") for folder in (one, other))
         assert all(torch.equal(first[key], second[key]) for key in first)
     assert (one / "run/images.csv").read_text() == (other / "run/images.csv").read_text()
     ran = cli("evaluate", other / "run", "--part", "validation", "--format", "json", "-o", tmp_path / "x.png")
@@ -209,8 +209,8 @@ def test_images_that_are_added_do_not_move_the_others(
 
 def test_what_is_no_change_is_not_told(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
     place = copied(base["plain"], tmp_path / "here")
-    for each in (place / "data").rglob("*.png"):
-        os.utime(each, (1, 1))
+    for path in (place / "data").rglob("*.png"):
+        os.utime(path, (1, 1))
     code, text = resume(cli, place)
     assert (code, "warning" in text) == (0, False)
     ran = cli("evaluate", place / "run", "--part", "validation", "-o", place / "x.png")
@@ -268,12 +268,12 @@ def test_evaluate_takes_the_classes_that_are_there(
         "evaluate", run, "--data-dir", tmp_path / "new", "--part", part, "--format", "json", "-o", tmp_path / "x.png"
     )
     assert ran.code == 0, ran.err
-    counts = {each["class"]: each["images"] for each in json.loads(ran.out)["classes"]}
+    counts = {row["class"]: row["images"] for row in json.loads(ran.out)["classes"]}
     images = {"all": 4, "train": 3, "validation": 1}[part]
     assert counts == {name: images if name in present else 0 for name in CLASSES}
     strangers, absent = (
-        [each for each in present if each not in CLASSES],
-        [each for each in CLASSES if each not in present],
+        [name for name in present if name not in CLASSES],
+        [name for name in CLASSES if name not in present],
     )
     assert all(name in ran.err for name in strangers)
     assert (f"has no images of the class{'es' if len(absent) > 1 else ''} {', '.join(absent)}" in ran.err) == bool(
@@ -334,4 +334,4 @@ def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Parts]
         train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", resume=True, tools=after)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E644"
-    assert any(each.startswith(said) for each in diagnostic.notes)
+    assert any(note.startswith(said) for note in diagnostic.notes)

@@ -50,7 +50,7 @@ def test_any_other_batch_is_as_in_pytorch(labels: list[int] | str, smoothing: fl
     made, _ = Objective(Loss(label_smoothing=smoothing), WEIGHTS)(logits, target)
     expected = F.cross_entropy(logits, target, WEIGHTS, label_smoothing=smoothing)
     assert torch.equal(made, expected)
-    assert torch.equal(*(torch.autograd.grad(each, logits, retain_graph=True)[0] for each in (made, expected)))
+    assert torch.equal(*(torch.autograd.grad(loss, logits, retain_graph=True)[0] for loss in (made, expected)))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_run_with_batches_of_no_weight(tmp_path: Path, changes: dict[str, Any]
     """In batches of two some have the first class alone."""
     weighed: dict[str, Any] = {"batch_size": 2, "loss": Loss(class_weights=(0, 1, 1, 1))}
     result = run(tmp_path, **weighed | changes)
-    assert all(math.isfinite(each.train.loss) and math.isfinite(each.held.loss) for each in result.epochs)
+    assert all(math.isfinite(epoch.train.loss) and math.isfinite(epoch.held.loss) for epoch in result.epochs)
     assert result.test is not None
     assert math.isfinite(result.test.loss)
 

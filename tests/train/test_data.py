@@ -151,10 +151,10 @@ def test_a_download_arrives_without_its_archives(tmp_path: Path, monkeypatch: py
     notes: list[str] = []
     load_parts(MNIST, DIGIT, tmp_path, notes.append)
     assert notes == [f"downloading MNIST to {tmp_path}"]
-    assert sorted(each.name for each in (tmp_path / "MNIST" / "raw").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == [
         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
     ]  # fmt: skip
-    assert [each.name for each in tmp_path.iterdir()] == ["MNIST"]
+    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
 
 
 @pytest.mark.usefixtures("no_network")
@@ -278,7 +278,7 @@ def test_a_class_that_only_other_parts_have_is_a_mistake(tmp_path: Path) -> None
     with pytest.raises(SpecError) as caught:
         load(PHOTOS, tmp_path, COLOUR)
     no_class = f"is no class of {tmp_path / 'train'}: circle, square, triangle"
-    assert [(each.code, each.message) for each in caught.value.diagnostics] == [
+    assert [(diagnostic.code, diagnostic.message) for diagnostic in caught.value.diagnostics] == [
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
     ]
@@ -364,7 +364,7 @@ def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytes
     assert isinstance(parts.train.images, OnDisk)
     preparation = Preparation.of(replace(PHOTOS, normalize="imagenet"), 3, CPU)
     state = torch.get_rng_state()
-    streamed, kept = (TrainingLoader(each.train, preparation, 4, 0, CPU) for each in (parts, there))
+    streamed, kept = (TrainingLoader(data.train, preparation, 4, 0, CPU) for data in (parts, there))
     for _, one, other in zip(range(streamed.steps), streamed.batches(1), kept.batches(1), strict=False):
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])

@@ -62,9 +62,11 @@ def every_one(some: set[Death]) -> list[Any]:
     """Every death there is; all but some of them are slow."""
     deaths = [Death(write, within) for write in range(1, WRITES + 1) for within in (True, False)]
     return [
-        pytest.param(each, marks=() if each in some else pytest.mark.slow, id=f"{'in' if each.within else 'after'}{n}")
-        for each in deaths
-        for n in (each.write,)
+        pytest.param(
+            death, marks=() if death in some else pytest.mark.slow, id=f"{'in' if death.within else 'after'}{n}"
+        )
+        for death in deaths
+        for n in (death.write,)
     ]
 
 
@@ -153,7 +155,7 @@ def test_a_full_disk_is_told_by_every_writer(
     with pytest.raises(WriteError, match="No space left") as caught:
         write(path, {"weights": torch.zeros(100_000)})
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"
 
 

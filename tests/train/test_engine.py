@@ -44,7 +44,7 @@ from tests.train.support import (
 def figures(result: Result) -> list[dict[str, float]]:
     """A run's figures without its times."""
     times = {"seconds", "images_per_second"}
-    return [{key: each for key, each in epoch.row().items() if key not in times} for epoch in result.epochs]
+    return [{key: value for key, value in epoch.row().items() if key not in times} for epoch in result.epochs]
 
 
 def same_weights(first: Path, second: Path) -> bool:
@@ -68,16 +68,19 @@ def test_it_learns_in_bf16(tmp_path: Path) -> None:
     assert set(seen) == {torch.bfloat16}
     assert result.test
     assert result.test.accuracy > 0.9
-    assert {each.dtype for each in load_file(tmp_path / "best.safetensors").values()} == {torch.float32, torch.int64}
+    assert {tensor.dtype for tensor in load_file(tmp_path / "best.safetensors").values()} == {
+        torch.float32,
+        torch.int64,
+    }
 
 
 def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
     told = Remembering()
     result = run(tmp_path, epochs=3, reporter=told)
     assert told.looked_at == ["validation", "validation", "validation", "test"]
-    assert {each.held_part for each in result.epochs} == {"validation"}
+    assert {epoch.held_part for epoch in result.epochs} == {"validation"}
     assert result.best
-    assert result.best.held.accuracy == max(each.held.accuracy for each in result.epochs)
+    assert result.best.held.accuracy == max(epoch.held.accuracy for epoch in result.epochs)
     assert told.ended == [result]
 
 
@@ -100,7 +103,7 @@ def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
     again.load_state_dict(load_file(tmp_path / "best.safetensors"))
     loader = EvaluationLoader(parts.test, Preparation.of(RECIPE, 1, CPU), CPU)
     assert evaluate(again, loader, CPU) == result.test
-    assert all(torch.equal(each, again.state_dict()[key]) for key, each in network.state_dict().items())
+    assert all(torch.equal(tensor, again.state_dict()[key]) for key, tensor in network.state_dict().items())
     assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
 
 
@@ -129,11 +132,11 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
         "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "last.safetensors", "metrics.csv",
         "metrics.json", "state.pt",
     }  # fmt: skip
-    assert {each.name for each in tmp_path.iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} == names
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert [float(row["validation_accuracy"]) for row in rows] == [each.held.accuracy for each in result.epochs]
+    assert [float(row["validation_accuracy"]) for row in rows] == [epoch.held.accuracy for epoch in result.epochs]
     assert list(rows[0]) == list(metrics["epochs"][0])
     assert result.best
     assert result.test
@@ -165,10 +168,10 @@ def test_a_seed_is_a_run(tmp_path: Path) -> None:
 
 def test_evaluation_leaves_batch_norm_alone(tmp_path: Path) -> None:
     network = small_network()
-    before = {key: each.clone() for key, each in network.state_dict().items()}
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     parts = stripe_parts()
     evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
-    assert all(torch.equal(each, network.state_dict()[key]) for key, each in before.items())
+    assert all(torch.equal(tensor, network.state_dict()[key]) for key, tensor in before.items())
 
 
 def press_ctrl_c() -> None:
@@ -297,7 +300,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
     last = told.steps[-1]
     assert (last.epoch, last.step, last.steps) == (2, 5, 5)
     assert last.rate > 0
-    assert [each.number for each, _ in told.epochs] == [1, 2]
+    assert [epoch.number for epoch, _ in told.epochs] == [1, 2]
     assert told.epochs[0][1]
 
 
@@ -322,7 +325,7 @@ class Branching(nn.Module):
 
 def test_auxiliary_heads_learn_too(tmp_path: Path) -> None:
     network = Branching()
-    before = [each.detach().clone() for each in network.parameters()][::2]
+    before = [parameter.detach().clone() for parameter in network.parameters()][::2]
     result = run(tmp_path, network=network, loss=Loss(auxiliary={"aux1": 0.5}))
     moved = [not torch.equal(old, new) for old, new in zip(before, list(network.parameters())[::2], strict=True)]
     assert moved == [True, True, False]
@@ -332,7 +335,7 @@ def test_auxiliary_heads_learn_too(tmp_path: Path) -> None:
 def test_auxiliary_weights() -> None:
     logits = [torch.randn(3, 4) for _ in range(3)]
     labels = torch.tensor([0, 1, 2])
-    one, two = (F.cross_entropy(each, labels) for each in logits[1:])
+    one, two = (F.cross_entropy(tensor, labels) for tensor in logits[1:])
     assert Objective(Loss()).auxiliary(logits[0], labels) is None
     both = Objective(Loss()).auxiliary(Outputs(*logits), labels)
     assert torch.equal(torch.as_tensor(both), 0.3 * one + 0.3 * two)

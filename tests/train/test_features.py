@@ -144,7 +144,7 @@ def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
     networks = plain_network(), plain_network()
     some = run(tmp_path / "some", network=networks[0], accumulate=3, warmup=Warmup(steps=3), schedule=Polynomial())
     large = run(tmp_path / "large", network=networks[1], batch_size=24, warmup=Warmup(steps=3), schedule=Polynomial())
-    assert [each.learning_rate for each in some.epochs] == [each.learning_rate for each in large.epochs]
+    assert [epoch.learning_rate for epoch in some.epochs] == [epoch.learning_rate for epoch in large.epochs]
     for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
 
@@ -153,7 +153,7 @@ def test_clipping() -> None:
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 1, 0])
     for clip in (None, Clip(norm=0.1), Clip(value=0.01)):
         network = plain_network()
-        before = [each.detach().clone() for each in network.parameters()]
+        before = [parameter.detach().clone() for parameter in network.parameters()]
         stepped(network, (images, labels, 1.0, True), optimizer=Sgd(lr=1), clip=clip)
         moves = torch.cat(
             [(new.detach() - old).flatten() for new, old in zip(network.parameters(), before, strict=True)]
@@ -172,7 +172,7 @@ def test_the_average_is_evaluated_and_kept(tmp_path: Path) -> None:
     assert result.best
     assert all(learned)  # the network itself was never evaluated
     kept = load_file(tmp_path / "best.safetensors")
-    assert all(torch.equal(each, kept[key]) for key, each in network.state_dict().items())
+    assert all(torch.equal(tensor, kept[key]) for key, tensor in network.state_dict().items())
 
 
 def test_the_average_follows_the_weights() -> None:
@@ -191,7 +191,7 @@ def test_a_run_stops_when_nothing_better_comes(tmp_path: Path) -> None:
     changes: dict[str, Any] = {"optimizer": Sgd(lr=1e-30), "network": plain_network(), "early_stopping": 2}
     result = run(tmp_path, epochs=9, **changes)
     assert not result.interrupted
-    assert [each.number for each in result.epochs] == [1, 2, 3]
+    assert [epoch.number for epoch in result.epochs] == [1, 2, 3]
     assert result.test
     again = run(tmp_path, epochs=9, resume=True, **changes)
     assert len(again.epochs) == 3
@@ -240,8 +240,8 @@ def test_what_the_machine_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("torch.nn.functional.conv2d", refuse)
     monkeypatch.setattr(torch, "compile", refuse)
     found = check_machine(replace(RECIPE, precision="fp16", compile=True), CPU)
-    assert [each.code for each in found] == ["E641", "E642"]
-    assert [each.notes for each in found] == [("nothing of the kind here",)] * 2
+    assert [diagnostic.code for diagnostic in found] == ["E641", "E642"]
+    assert [diagnostic.notes for diagnostic in found] == [("nothing of the kind here",)] * 2
     assert not check_machine(replace(RECIPE, precision="bf16"), CPU)
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(RECIPE, precision="fp16", device="cpu")

@@ -80,7 +80,7 @@ def test_splits_have_many_names(tmp_path: Path, train: str, validation: str, tes
     (tmp_path / "readme.txt").write_text("")
     parts = load(tmp_path)
     assert parts.classes == ("ant", "bee")
-    assert [len(each or ()) for each in (parts.train, parts.validation, parts.test)] == [8, 2, 4]
+    assert [len(part or ()) for part in (parts.train, parts.validation, parts.test)] == [8, 2, 4]
     assert parts.train.images.names[0] == f"{train}/ant/0.png"
 
 

@@ -64,7 +64,7 @@ OPTIMIZERS_OF_PYTORCH: list[tuple[Optimizer, Callable[[Any], torch.optim.Optimiz
 
 def _at_epochs(own: torch.optim.Optimizer, warm: int, gamma: float, *epochs: int) -> Any:
     """Epochs of the run, of which a scheduler that follows the warm-up does not see the first steps."""
-    return lr_scheduler.LambdaLR(own, lambda step: gamma ** sum(step + warm >= STEPS * each for each in epochs))
+    return lr_scheduler.LambdaLR(own, lambda step: gamma ** sum(step + warm >= STEPS * epoch for epoch in epochs))
 
 
 def network() -> nn.Sequential:
@@ -92,7 +92,7 @@ def in_pytorch(
         optimizer.zero_grad()
         torch.autograd.backward(F.cross_entropy(model(images), labels))
         optimizer.step()
-    return {name: each.detach() for name, each in model.state_dict().items()}
+    return {name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
 def stepping(schedule: Scheduler, warmup: Warmup | None) -> Callable[[torch.optim.Optimizer, int], None]:
@@ -122,8 +122,8 @@ def rising(optimizer: torch.optim.Optimizer, warmup: Warmup) -> Any:
 
 def assert_same(model: nn.Module, expected: dict[str, Tensor]) -> None:
     found = model.state_dict()
-    for name, each in expected.items():
-        torch.testing.assert_close(found[name], each, rtol=1e-4, atol=1e-6, msg=name)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
     assert torch.equal(found["0.weight"], network().state_dict()["0.weight"])  # its rate is 0
     assert not torch.equal(found["3.bias"], network().state_dict()["3.bias"])
 
@@ -137,7 +137,7 @@ WARMUPS = [
 
 
 @pytest.mark.parametrize("warmup", WARMUPS, ids=["plain", "from_0", "linear", "constant"])
-@pytest.mark.parametrize(("schedule", "same"), SAME, ids=lambda each: getattr(each, "name", ""))
+@pytest.mark.parametrize(("schedule", "same"), SAME, ids=lambda value: getattr(value, "name", ""))
 def test_groups_under_every_schedule(
     tmp_path: Path, schedule: Schedule, same: Scheduler, warmup: Warmup | None
 ) -> None:
@@ -147,12 +147,12 @@ def test_groups_under_every_schedule(
     assert_same(model, in_pytorch(make, stepping(same, warmup)))
 
 
-@pytest.mark.parametrize(("wanted", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda each: getattr(each, "name", ""))
-@pytest.mark.parametrize("schedule", [Constant(), Cosine()], ids=lambda each: each.name)
+@pytest.mark.parametrize(("wanted", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize("schedule", [Constant(), Cosine()], ids=lambda value: value.name)
 def test_groups_of_every_optimizer(
     tmp_path: Path, schedule: Schedule, wanted: Optimizer, make: Callable[[Any], torch.optim.Optimizer]
 ) -> None:
-    same = next(each for known, each in SAME if type(known) is type(schedule))
+    same = next(scheduler for known, scheduler in SAME if type(known) is type(schedule))
     model = network()
     run(tmp_path, network=model, optimizer=wanted, schedule=schedule, epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, None)))
@@ -165,7 +165,7 @@ def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
     schedule = Plateau(patience=0, threshold=1.0, divide=4)
     model = network()
     result = run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
-    losses = [each.held.loss for each in result.epochs]
+    losses = [epoch.held.loss for epoch in result.epochs]
 
     def rates(optimizer: torch.optim.Optimizer, number: int) -> None:
         if not number:
@@ -199,7 +199,7 @@ def test_groups_in_one_cycle(tmp_path: Path) -> None:
     assert_same(model, in_pytorch(make, stepping(same, None)))
 
 
-@pytest.mark.parametrize("schedule", [Constant(), Cosine(), Plateau(patience=0)], ids=lambda each: each.name)
+@pytest.mark.parametrize("schedule", [Constant(), Cosine(), Plateau(patience=0)], ids=lambda value: value.name)
 def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
     changes: dict[str, Any] = {"optimizer": OPTIMIZERS_OF_PYTORCH[2][0], "schedule": schedule, "epochs": EPOCHS}
     whole, half = network(), network()
@@ -209,16 +209,16 @@ def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
     )
     assert stopped.interrupted
     run(tmp_path / "half", network=half, resume=True, **changes)
-    assert all(torch.equal(each, half.state_dict()[key]) for key, each in whole.state_dict().items())
+    assert all(torch.equal(tensor, half.state_dict()[key]) for key, tensor in whole.state_dict().items())
     assert torch.equal(half.state_dict()["0.weight"], network().state_dict()["0.weight"])
 
 
 def test_every_key_and_every_schedule_is_here() -> None:
     """A new key of a group, optimizer or schedule needs a case above."""
     assert set(fields_of(Group)) == {"match", "lr", "weight_decay"}
-    tested: Sequence[type[Any]] = [*(type(each) for each, _ in SAME), Plateau, OneCycle]
+    tested: Sequence[type[Any]] = [*(type(schedule) for schedule, _ in SAME), Plateau, OneCycle]
     assert set(tested) == set(SCHEDULES)
-    assert {type(each) for each, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)
+    assert {type(optimizer) for optimizer, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,7 @@
-"""Handlers of ignite's: which events they are called at, what they find, and what they may do to a run."""
+"""Handlers: the events they are called at, what they find, and what they may change in a run."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,58 +9,22 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import (
-    BasicTimeProfiler,
-    EarlyStopping,
-    FastaiLRFinder,
-    HandlersTimeProfiler,
-    LinearCyclicalScheduler,
-    ModelCheckpoint,
     TerminateOnNan,
 )
-from ignite.metrics import Accuracy, RunningAverage
+from ignite.metrics import Accuracy
 from safetensors.torch import load_file
 
 from cnngraph import SpecError
-from cnngraph.recipe.optimizers import Adam, Sgd
+from cnngraph.recipe.optimizers import Adam
 from cnngraph.recipe.schedules import Cosine
-from cnngraph.train import Handler, Result, Training
+from cnngraph.train import Handler, Training
 from cnngraph.train.loop.handlers import load_handlers
+from tests.train.event_diary import ALL, STEPS, Diary, figures
 from tests.train.support import Remembering, at_batch, exploding, run, small_network, stripe_parts
 
-STEPS = 5  # of an epoch: 36 images in batches of 8
-ALL = [event for event in Events if event is not Events.EXCEPTION_RAISED]
 OF_STEPS = (
     Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED,
 )  # fmt: skip
-
-
-class Diary:
-    """Writes down which events are fired, with the number of iteration and epoch."""
-
-    def __init__(self, *events: Events) -> None:
-        self.events = events or tuple(ALL)
-        self.entries: list[tuple[str, int, int]] = []
-
-    def attach(self, engine: Engine) -> None:
-        for event in self.events:
-            if event is Events.TERMINATE_SINGLE_EPOCH:
-                engine.add_event_handler(event, self.write_ending, event.name)
-            else:
-                engine.add_event_handler(event, self.write, event.name)
-
-    def write(self, engine: Engine, name: str) -> None:
-        self.entries.append((name, engine.state.iteration, engine.state.epoch))
-
-    def write_ending(self, engine: Engine, name: str, iter_counter: int) -> None:
-        self.write(engine, name)
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, *_ in self.entries]
-
-
-def figures(result: Result) -> list[Any]:
-    return [(epoch.train, epoch.held, epoch.learning_rate) for epoch in result.epochs]
 
 
 def same_run(first: Path, second: Path) -> bool:
@@ -157,45 +119,6 @@ def test_what_handlers_find(tmp_path: Path) -> None:
     assert result.test
     assert training.trainer.state.metrics["test_accuracy"] == result.test.accuracy
     assert training.evaluators["test"].state.metrics["loss"] == result.test.loss
-
-
-def test_metrics_of_ignite(tmp_path: Path) -> None:
-    found: list[float] = []
-
-    def attach(training: Training) -> None:
-        trainer, evaluator = training.trainer, training.evaluators["validation"]
-        Accuracy().attach(evaluator, "top1")
-        RunningAverage(output_transform=lambda output: output["loss"]).attach(trainer, "smooth_loss")
-        Accuracy(output_transform=lambda output: (output["logits"], output["labels"])).attach(trainer, "learned")
-        trainer.add_event_handler(
-            Events.EPOCH_COMPLETED,
-            lambda engine: found.extend(engine.state.metrics[name] for name in ("validation_top1", "learned")),
-        )
-        trainer.add_event_handler(
-            Events.EPOCH_COMPLETED, lambda engine: found.append(engine.state.metrics["smooth_loss"])
-        )
-
-    result = run(tmp_path, handlers=(attach,), epochs=1)
-    (epoch,) = result.epochs
-    assert found[0] == epoch.held.accuracy
-    assert found[1] == pytest.approx(epoch.train.accuracy)
-    assert 0 < found[2] < 10
-
-
-def test_early_stopping_of_ignite(tmp_path: Path) -> None:
-    def attach(training: Training) -> None:
-        stopping = EarlyStopping(2, lambda engine: engine.state.metrics["accuracy"], training.trainer)
-        training.evaluators["validation"].add_event_handler(Events.COMPLETED, stopping)
-
-    diary = Diary()
-    result = run(tmp_path, handlers=(attach, diary), epochs=9, optimizer=Sgd(lr=1e-30))
-    assert not result.interrupted
-    assert len(result.epochs) == 3
-    assert result.test
-    assert diary.names[-3:] == ["EPOCH_COMPLETED", "TERMINATE", "COMPLETED"]
-    assert json.loads((tmp_path / "metrics.json").read_text())["finished"]
-    longer = run(tmp_path, resume=True, epochs=5, optimizer=Sgd(lr=1e-30))
-    assert [epoch.number for epoch in longer.epochs] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("changes", [{}, {"accumulate": 3}])
@@ -322,64 +245,6 @@ def test_what_is_not_a_handler(tmp_path: Path, handler: Handler, message: str) -
         run(tmp_path, handlers=(handler,))
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, bool(diagnostic.help)) == ("E649", True)
-
-
-@pytest.mark.parametrize("make", [BasicTimeProfiler, HandlersTimeProfiler])
-def test_profilers_of_ignite(tmp_path: Path, make: Callable[[], Any]) -> None:
-    profiler = make()
-    run(tmp_path, handlers=(profiler, Diary()))
-    results = profiler.get_results()
-    assert results
-    if make is BasicTimeProfiler:
-        assert results["processing_stats"]["total"] > 0
-        assert (profiler.max_epochs, profiler.total_num_iters) == (2, 2 * STEPS)
-        assert (profiler.processing_times > 0).all()
-    else:
-        assert sum(row[1] == "ITERATION_COMPLETED" and row[2] != "not triggered" for row in results) >= 1
-
-
-def test_a_schedule_of_ignite(tmp_path: Path) -> None:
-    rates: list[float] = []
-
-    def attach(training: Training) -> None:
-        scheduler = LinearCyclicalScheduler(training.optimizer, "lr", 0.1, 0.01, cycle_size=4 * STEPS)
-        training.trainer.add_event_handler(Events.ITERATION_STARTED, scheduler)
-        optimizer = training.optimizer
-        training.trainer.add_event_handler(
-            Events.ITERATION_COMPLETED, lambda: rates.append(optimizer.param_groups[0]["lr"])
-        )
-
-    result = run(tmp_path, handlers=(attach,))
-    assert rates[0] == pytest.approx(0.1)
-    assert rates == sorted(rates, reverse=True)
-    assert [epoch.learning_rate for epoch in result.epochs] == pytest.approx([rates[STEPS - 1], rates[-1]])
-
-
-def test_checkpoints_of_ignite(tmp_path: Path) -> None:
-    def attach(training: Training) -> None:
-        saving = ModelCheckpoint(str(training.folder / "ignite"), n_saved=None, require_empty=False)
-        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, saving, {"model": training.model})
-
-    run(tmp_path, handlers=(attach,))
-    assert [path.name for path in sorted((tmp_path / "ignite").iterdir())] == ["model_10.pt", "model_5.pt"]
-
-
-def test_a_search_for_the_learning_rate(tmp_path: Path) -> None:
-    finder = FastaiLRFinder()
-
-    def attach(training: Training) -> None:
-        kept = {"model": training.model, "optimizer": training.optimizer}
-        options: dict[str, Any] = {"num_iter": 12, "end_lr": 10.0, "start_lr": 1e-4}
-        training.enter(
-            finder.attach(training.trainer, kept, output_transform=lambda output: output["loss"].item(), **options)
-        )
-
-    with pytest.warns(UserWarning, match="without loss diverging"):
-        run(tmp_path, handlers=(attach,), epochs=20)
-    rates = finder.get_results()["lr"]
-    assert len(rates) == 13
-    assert rates == sorted(rates)
-    assert 1e-4 < finder.lr_suggestion() < 10
 
 
 def test_a_handler_may_evaluate_within_an_epoch(tmp_path: Path) -> None:

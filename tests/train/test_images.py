@@ -39,13 +39,13 @@ def epochs(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor
 
 
 def labels_of(batches: list[tuple[Tensor, Tensor]]) -> list[int]:
-    return [each for _, labels in batches for each in labels.tolist()]
+    return [label for _, labels in batches for label in labels.tolist()]
 
 
 def test_a_split_is_stratified_and_follows_the_seed() -> None:
     images = InMemory(torch.zeros(120, 2, 2, 1, dtype=torch.uint8), torch.tensor([0] * 80 + [1] * 30 + [2] * 10))
     rest, aside = Part.whole(images).split(0.1, seed=3)
-    assert [int((images.labels[aside.indices] == each).sum()) for each in range(3)] == [8, 3, 1]
+    assert [int((images.labels[aside.indices] == index).sum()) for index in range(3)] == [8, 3, 1]
     assert sorted([*rest.indices.tolist(), *aside.indices.tolist()]) == list(range(120))
     again, other = Part.whole(images).split(0.1, seed=3)[1], Part.whole(images).split(0.1, seed=4)[1]
     assert torch.equal(aside.indices, again.indices)

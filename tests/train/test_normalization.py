@@ -29,8 +29,8 @@ def colours(count: int) -> InMemory:
 
 
 def files_of(images: InMemory, root: Path) -> OnDisk:
-    for index, each in enumerate(images.pixels):
-        Image.fromarray(np.asarray(each)).save(root / f"{index:02}.png")
+    for index, pixels in enumerate(images.pixels):
+        Image.fromarray(np.asarray(pixels)).save(root / f"{index:02}.png")
     return OnDisk(tuple(map(str, sorted(root.iterdir()))), images.labels, images.shape, 0)
 
 

@@ -35,9 +35,9 @@ def network(tmp_path: Path) -> torch.nn.Module:
 
 def grouped(network: torch.nn.Module, *groups: Group) -> list[list[str]]:
     """The names of the parameters in each of an optimizer's groups."""
-    names = {id(each): name for name, each in network.named_parameters()}
+    names = {id(tensor): name for name, tensor in network.named_parameters()}
     made = make_optimizer(Sgd(lr=0.1, groups=groups), network)
-    return [[names[id(each)] for each in group["params"]] for group in made.param_groups]
+    return [[names[id(parameter)] for parameter in group["params"]] for group in made.param_groups]
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_a_group_of_everything(network: torch.nn.Module) -> None:
 def test_groups_learn_at_their_own_rates(tmp_path: Path) -> None:
     """Plain steps of gradients: those of rate 0 stay, the others move, and the schedule falls on all of them."""
     network = small_network()
-    before = {name: each.detach().clone() for name, each in network.named_parameters()}
+    before = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
     optimizer = Sgd(lr=0.1, groups=(Group(match="0", lr=0.0), Group(match="1", lr=0.2)))
     result = run(tmp_path, network=network, optimizer=optimizer, schedule=Step(every=1, divide=10))
-    moved = {name for name, each in network.named_parameters() if not torch.equal(each, before[name])}
+    moved = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
     assert moved == {"1.weight", "1.bias", "5.weight", "5.bias"}
-    assert [each.learning_rate for each in result.epochs] == [0.1, pytest.approx(0.01)]
+    assert [epoch.learning_rate for epoch in result.epochs] == [0.1, pytest.approx(0.01)]
 
 
 def test_decay_of_a_group(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_decay_of_a_group(tmp_path: Path) -> None:
     network = small_network()
     optimizer = Sgd(lr=1e-3, weight_decay=1e3, groups=(Group(match="1", weight_decay=0),))
     run(tmp_path, network=network, optimizer=optimizer, epochs=1)
-    sizes = {name: float(each.detach().abs().mean()) for name, each in network.named_parameters()}
+    sizes = {name: float(tensor.detach().abs().mean()) for name, tensor in network.named_parameters()}
     assert sizes["0.weight"] < 0.01
     assert sizes["1.weight"] > 0.9
 

@@ -72,9 +72,9 @@ def train(size: int, folder: Path, recipe: Recipe = LEARNING, spec: str = PLAIN)
 def figures(folder: Path) -> dict[str, Any]:
     """Every figure of a run but times."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    rows = {f"{row['epoch']} {key}": each for row in metrics["epochs"] for key, each in row.items()}
-    test = {f"test {key}": each for key, each in metrics["test"].items()}
-    return {key: each for key, each in (rows | test).items() if "second" not in key}
+    rows = {f"{row['epoch']} {key}": value for row in metrics["epochs"] for key, value in row.items()}
+    test = {f"test {key}": tensor for key, tensor in metrics["test"].items()}
+    return {key: value for key, value in (rows | test).items() if "second" not in key}
 
 
 @pytest.fixture(scope="module")
@@ -173,13 +173,13 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
     assert graph
     with joined(CPU) as world:
         learner = Learner(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
-        parameters = {name: cast(DTensor, each) for name, each in learner.model.named_parameters()}
-        held = {name: each.to_local().shape[0] for name, each in parameters.items()}
+        parameters = {name: cast(DTensor, tensor) for name, tensor in learner.model.named_parameters()}
+        held = {name: tensor.to_local().shape[0] for name, tensor in parameters.items()}
     (folder / f"{world.rank}.json").write_text(json.dumps(held))
 
 
 def test_each_process_holds_a_part_of_every_weight(tmp_path: Path) -> None:
-    processes = [PROCESSES.Process(target=hold, args=(tmp_path, each)) for each in surroundings(2)]
+    processes = [PROCESSES.Process(target=hold, args=(tmp_path, environment)) for environment in surroundings(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -196,4 +196,4 @@ def test_each_process_holds_a_part_of_every_weight(tmp_path: Path) -> None:
 def test_the_blocks_of_a_network() -> None:
     network = build("resnet18")
     names = {module: name for name, module in network.named_modules()}
-    assert [names[each] for each in blocks_of(network)] == [f"layer{n}.{m}" for n in range(1, 5) for m in range(2)]
+    assert [names[block] for block in blocks_of(network)] == [f"layer{n}.{m}" for n in range(1, 5) for m in range(2)]

@@ -64,4 +64,10 @@ def test_a_loss_that_has_run_away_is_short() -> None:
 
 
 def test_durations() -> None:
-    assert [duration(each) for each in (0.04, 8.24, 59.94, 60, 3725)] == ["0.0 s", "8.2 s", "59.9 s", "1:00", "1:02:05"]
+    assert [duration(seconds) for seconds in (0.04, 8.24, 59.94, 60, 3725)] == [
+        "0.0 s",
+        "8.2 s",
+        "59.9 s",
+        "1:00",
+        "1:02:05",
+    ]

@@ -73,7 +73,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     assert result.folder == folder
     assert result.test
     assert result.test.accuracy > 0.6
-    assert {each.name for each in folder.iterdir()} == {
+    assert {path.name for path in folder.iterdir()} == {
         "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "data.json", "environment.json",
         "last.safetensors", "metrics.csv", "metrics.json", "recipe.yaml", "spec.yaml", "state.pt",
     }  # fmt: skip
@@ -83,7 +83,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     assert read_recipe(value, name="again")[0] == RECIPE
     data = json.loads((folder / "data.json").read_text())
     images = data.pop("images")
-    assert {name: each["images"] for name, each in images["splits"].items()} == data["parts"]
+    assert {name: split["images"] for name, split in images["splits"].items()} == data["parts"]
     assert data == {
         "version": 1,
         "title": "embedded digits",
@@ -110,11 +110,11 @@ def test_runs_are_counted_and_never_overwritten(graph: Graph) -> None:
     for number in (8, 9):
         assert train_few(graph, once, spec_text=SPEC).folder == Path(f"runs/tiny-{number}")
     assert train_few(graph, once, spec_text=SPEC, out=Path("a/b")).folder == Path("a/b")
-    before = {each: each.read_bytes() for each in Path("a/b").iterdir()}
+    before = {path: path.read_bytes() for path in Path("a/b").iterdir()}
     with pytest.raises(SpecError, match="no run is overwritten") as caught:
         train_few(graph, once, spec_text=SPEC, out=Path("a/b"))
     assert caught.value.diagnostics[0].code == "E632"
-    assert before == {each: each.read_bytes() for each in Path("a/b").iterdir()}
+    assert before == {path: path.read_bytes() for path in Path("a/b").iterdir()}
 
 
 def test_ctrl_c_and_resume(graph: Graph) -> None:
@@ -130,7 +130,7 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
     done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=told)
     assert done.folder == half.folder == Path("runs/tiny-2")
     assert told.began[0].resumed_at > 0
-    assert [each.held for each in done.epochs] == [each.held for each in whole.epochs]
+    assert [epoch.held for epoch in done.epochs] == [epoch.held for epoch in whole.epochs]
     assert done.test == whole.test
     with pytest.raises(SpecError, match="is finished") as caught:
         train_few(graph, recipe, spec_text=SPEC, resume=True)
@@ -164,11 +164,11 @@ def test_a_run_remembers_its_data_folder(graph: Graph) -> None:
 
 def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC).folder
-    before = {each: each.read_bytes() for each in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.iterdir()}
     other = replace(RECIPE, epochs=3, seed=1)
     with pytest.raises(SpecError, match="its recipe has another seed"):
         train_few(graph, other, spec_text="another", resume=True)
-    assert before == {each: each.read_bytes() for each in folder.iterdir()}
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
     (folder / "state.pt").write_bytes(b"broken")
     with pytest.raises(SpecError, match=r"state\.pt is damaged"):
         train_few(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True)
@@ -184,7 +184,7 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     assert [note.split(":")[0] for note in told.notes[:-1]] == ["train", "validation", "test"]
     assert told.notes[-1] == f"{weights.name}: 4 of 4 weights"
     ended = read_file_weights(folder / "last.safetensors")
-    assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
+    assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
     facts = json.loads((folder / "environment.json").read_text())["weights"]
     digest = hashlib.sha256((tmp_path / "begin.safetensors").read_bytes()).hexdigest()
     path = str(tmp_path / "begin.safetensors")
@@ -192,7 +192,7 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     (tmp_path / "begin.safetensors").unlink()
     further = train_few(graph, replace(still, epochs=2), spec_text=SPEC, resume=True)
     ended = read_file_weights(further.folder / "last.safetensors")
-    assert all(torch.equal(ended[key], each) for key, each in model.state_dict().items())
+    assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
 
 
 def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_devices() -> None:
         (mistake,) = caught.value.diagnostics
         assert mistake.code == "E640"
         assert mistake.help
-        assert all(each in mistake.help for each in ("auto", *devices_here()))
+        assert all(device in mistake.help for device in ("auto", *devices_here()))
     if not torch.cuda.is_available():
         with pytest.raises(SpecError, match="no CUDA device"):
             choose_device("cuda")

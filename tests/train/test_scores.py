@@ -49,9 +49,9 @@ def test_a_run_writes_the_figures_of_the_kept_weights(tmp_path: Path, validation
     result = run(tmp_path, parts=stripe_parts(validation=validation), validation=part)
     with (tmp_path / "classes_test.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [each["class"] for each in rows] == list("abcd")
+    assert [row["class"] for row in rows] == list("abcd")
     assert result.test
-    right = sum(float(each["recall"]) * int(each["images"]) for each in rows)
+    right = sum(float(row["recall"]) * int(row["images"]) for row in rows)
     assert right == pytest.approx(result.test.accuracy * 12)
     assert (tmp_path / "confusion_test.png").read_bytes().startswith(b"\x89PNG")
 
@@ -59,7 +59,7 @@ def test_a_run_writes_the_figures_of_the_kept_weights(tmp_path: Path, validation
 @pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
 def test_a_picture_of_any_number_of_classes(tmp_path: Path, ending: str) -> None:
     for count in (2, 30, 100):
-        names = tuple(f"${each}_{'x' * each}" for each in range(count))  # dollars are no mathematics
+        names = tuple(f"${epoch}_{'x' * epoch}" for epoch in range(count))  # dollars are no mathematics
         report = Report(names, tuple(tuple(range(count)) for _ in range(count)), 0.0, None)
         file = tmp_path / f"confusion{ending}"
         write_figure(file, confusion_figure("of $ a test", report))

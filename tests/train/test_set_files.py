@@ -104,7 +104,7 @@ def test_damaged_files_are_told(tmp_path: Path, name: str, damage: str) -> None:
 
 
 def lay_mnist(root: Path, pixels: np.ndarray[Any, Any] | None, labels: np.ndarray[Any, Any]) -> None:
-    change = (lambda each: each) if pixels is None else (lambda each: pixels)
+    change = (lambda images: images) if pixels is None else (lambda _: pixels)
     lay_idx(root / "MNIST" / "raw", {"train": "idx1-ubyte", "t10k": "idx1-ubyte"}, labels.astype(np.uint8), change)
 
 

@@ -42,7 +42,7 @@ def idx(array: Array, kind: int = 8) -> bytes:
 
 
 def lay_idx(
-    raw: Path, parts: dict[str, str], labels: Array, change: Callable[[Array], Array] = lambda each: each
+    raw: Path, parts: dict[str, str], labels: Array, change: Callable[[Array], Array] = lambda images: images
 ) -> None:
     """The images of MNIST's relatives: files by part, `images` and `labels` in their names."""
     raw.mkdir(parents=True)
@@ -60,11 +60,11 @@ def lay_emnist(root: Path, split: str) -> None:
     parts = {f"emnist-{split}-train": "idx1-ubyte", f"emnist-{split}-test": "idx1-ubyte"}
     first = split == "letters"
     labels = (np.arange(COUNT) % len(EMNIST[split]) + first).astype(np.uint8)
-    lay_idx(root / "EMNIST" / "raw", parts, labels, lambda each: each.transpose(0, 2, 1).copy())
+    lay_idx(root / "EMNIST" / "raw", parts, labels, lambda pixels: pixels.transpose(0, 2, 1).copy())
 
 
 def lay_qmnist(root: Path) -> None:
-    labels = np.stack([np.arange(COUNT) % 10, *[np.full(COUNT, each) for each in range(90, 97)]], 1)
+    labels = np.stack([np.arange(COUNT) % 10, *[np.full(COUNT, value) for value in range(90, 97)]], 1)
     lay_idx(root / "QMNIST" / "raw", {"qmnist-train": "idx2-int", "qmnist-test": "idx2-int"}, labels.astype(">i4"))
 
 
@@ -92,7 +92,7 @@ def lay_cifar(root: Path, folder: str, parts: dict[str, int], key: str, classes:
 
 
 def lay_cifar10(root: Path) -> None:
-    batches = {"data_batch_1": 0, "test_batch": 1} | {f"data_batch_{each}": each for each in range(2, 6)}
+    batches = {"data_batch_1": 0, "test_batch": 1} | {f"data_batch_{number}": number for number in range(2, 6)}
     lay_cifar(root, "cifar-10-batches-py", batches, "labels", 10)
     (root / "cifar-10-batches-py" / "batches.meta").write_bytes(pickle.dumps({"label_names": ["a"]}))
 
@@ -140,7 +140,7 @@ def test_images_stand_upright_beside_their_labels(tmp_path: Path, name: str) -> 
         expected = torch.from_numpy(images_of(shape, seed)).reshape(COUNT, height, width, channels)
         assert torch.equal(images.pixels[:COUNT], expected)
         assert images.pixels.is_contiguous()
-        assert images.labels[:COUNT].tolist() == [each % len(parts.classes) for each in range(COUNT)]
+        assert images.labels[:COUNT].tolist() == [index % len(parts.classes) for index in range(COUNT)]
 
 
 def test_some_classes_of_a_set(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_the_splits_of_emnist_have_their_classes() -> None:
     """The order of the labels is that of torchvision, but for the class that no letter has."""
     for split, classes in EMNIST.items():
         usual = datasets.EMNIST.classes_split_dict[split]
-        assert list(classes) == [each for each in usual if each != "N/A"]
+        assert list(classes) == [name for name in usual if name != "N/A"]
     assert len(SETS["emnist_balanced"].classes) == 47
 
 

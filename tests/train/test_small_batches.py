@@ -41,8 +41,8 @@ def written(folder: Path, name: str) -> str:
 
 def images(folder: Path, count: int) -> Path:
     """Training images of two classes, and one of each for validation."""
-    for part, each in (("train", count), ("val", 2)):
-        for number in range(each):
+    for part, images in (("train", count), ("val", 2)):
+        for number in range(images):
             place = folder / part / "ab"[number % 2]
             place.mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(number).integers(0, 255, (6, 6), dtype=np.uint8)

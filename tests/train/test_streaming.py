@@ -85,7 +85,7 @@ def test_cuts_follow_from_seed_epoch_and_image_alone(photos: Path, workers: int)
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])
     assert whole[0][0].shape == (4, 3, *SIZE)
-    first, second = (torch.cat([each for each, _ in whole[start : start + 3]]) for start in (0, 3))
+    first, second = (torch.cat([images for images, _ in whole[start : start + 3]]) for start in (0, 3))
     assert not torch.equal(first.sort(0).values, second.sort(0).values)
 
 
@@ -138,7 +138,7 @@ def test_a_broken_file_ends_a_run_or_is_skipped(photos: Path, recipe: Recipe) ->
 
     parts = load(replace(recipe, data=ImageFolder(broken="skip")), photos)
     made = TrainingLoader(parts.train, Preparation.of(recipe, 3, CPU), 5, 0, CPU)
-    labels = torch.cat([each for _, each in batches(made, 2)])
+    labels = torch.cat([labels for _, labels in batches(made, 2)])
     assert parts.broken == [str(broken)]
     assert len(labels) == (10 if isinstance(parts.train.images, OnDisk) else 9)
 
@@ -224,8 +224,8 @@ def lay_solution(root: Path) -> None:
     with (root / "LOC_val_solution.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["ImageId", "PredictionString"])
-        for number, each in enumerate(["n03126707", "n01440764", "n02012849", "n03126707"]):
-            rows.writerow([f"ILSVRC2012_val_{number + 1:08}", f"{each} 1 2 3 4 "])
+        for number, wnid in enumerate(["n03126707", "n01440764", "n02012849", "n03126707"]):
+            rows.writerow([f"ILSVRC2012_val_{number + 1:08}", f"{wnid} 1 2 3 4 "])
 
 
 def lay_imagenet(root: Path, images: Path, flat: bool) -> None:

@@ -62,8 +62,8 @@ def test_a_resumed_run_keeps_its_threads_and_its_bits(tmp_path: Path) -> None:
     run_with(graph, data, tmp_path / "half", Cores(2, 1), told)
     assert stopping.began[0].device == "cpu, 2 threads"
     assert told.began[0].device == "cpu, 2 threads, as before"
-    whole, half = (load_file(tmp_path / each / "last.safetensors") for each in ("whole", "half"))
-    assert all(torch.equal(each, half[key]) for key, each in whole.items())
+    whole, half = (load_file(tmp_path / folder_name / "last.safetensors") for folder_name in ("whole", "half"))
+    assert all(torch.equal(tensor, half[key]) for key, tensor in whole.items())
 
 
 def run_with(graph: Graph, data: Path, out: Path, cores: Cores, reporter: Remembering | None = None) -> Result:

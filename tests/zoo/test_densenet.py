@@ -19,8 +19,8 @@ def test_published_files_fit(tmp_path: Path) -> None:
     theirs = densenet121(weights=None).eval()
     disturb(theirs)
     published = {
-        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): each
-        for key, each in theirs.state_dict().items()
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): tensor
+        for key, tensor in theirs.state_dict().items()
         if not key.endswith("num_batches_tracked")  # the files are older than it
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in published

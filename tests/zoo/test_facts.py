@@ -73,7 +73,7 @@ def test_dilations(name: str) -> None:
 @each_built_network
 def test_built_module(name: str) -> None:
     model, facts = cnngraph.build(network(name)), FACTS[name]
-    assert sum(each.numel() for each in model.parameters()) == facts["params"]
+    assert sum(parameter.numel() for parameter in model.parameters()) == facts["params"]
     state = [(key, tuple(entry.shape)) for key, entry in model.state_dict().items()]
     assert state == [(key, shape) for key, _, shape in entries(facts["state"])]
     if "probe" in facts:

@@ -161,11 +161,11 @@ class Paper:
 def test_the_papers_googlenet_computes_what_the_paper_says() -> None:
     torch.manual_seed(0)
     model = cnngraph.build(SPECS["googlenet_lrn"]).train()
-    rates = [each.p for each in model.modules() if isinstance(each, nn.Dropout)]
+    rates = [module.p for module in model.modules() if isinstance(module, nn.Dropout)]
     assert sorted(rates) == [0.4, 0.7, 0.7]
-    for each in model.modules():
-        if isinstance(each, nn.Dropout):
-            each.p = 0.0
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     model = model.double()
     images = torch.randn(2, 3, 224, 224, dtype=torch.float64)
     with torch.no_grad():

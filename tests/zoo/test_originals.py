@@ -38,8 +38,8 @@ def test_keys_shapes_and_counts(name: str) -> None:
         theirs = original(name)
     shape = (3, published_size(name), published_size(name))
     assert list(graph.input_shapes.values()) == [shape]
-    assert list(graph.state.items()) == [(key, tuple(each.shape)) for key, each in theirs.state_dict().items()]
-    assert graph.num_params == sum(each.numel() for each in theirs.parameters())
+    assert list(graph.state.items()) == [(key, tuple(tensor.shape)) for key, tensor in theirs.state_dict().items()]
+    assert graph.num_params == sum(parameter.numel() for parameter in theirs.parameters())
     assert graph.macs == multiply_accumulates(theirs, shape)
 
 
@@ -63,15 +63,15 @@ def settings(module: nn.Module) -> dict[str, Any]:
 def with_weights(model: nn.Module) -> dict[str, nn.Module]:
     """The modules that have parameters of their own, but for those that hold others."""
     return {
-        path: each
-        for path, each in model.named_modules()
-        if not list(each.children()) and list(each.parameters(recurse=False))
+        path: module
+        for path, module in model.named_modules()
+        if not list(module.children()) and list(module.parameters(recurse=False))
     }
 
 
 def kind(module: nn.Module) -> type:
     """PyTorch's class, of which the module's own may be a variant."""
-    return next(each for each in type(module).__mro__ if each.__module__.startswith("torch.nn."))
+    return next(base for base in type(module).__mro__ if base.__module__.startswith("torch.nn."))
 
 
 @pytest.mark.parametrize("name", members())
@@ -90,8 +90,8 @@ def test_settings(name: str) -> None:
 
 def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
     """The operations that run on one side only, the first few."""
-    signed = [*((f"+ {each}", count) for each, count in (ran - expected).items())]
-    signed += [(f"- {each}", count) for each, count in (expected - ran).items()]
+    signed = [*((f"+ {call}", count) for call, count in (ran - expected).items())]
+    signed += [(f"- {call}", count) for call, count in (expected - ran).items()]
     return "\n".join(f"{text} ({count} times)" for text, count in signed[:12])
 
 
@@ -116,17 +116,17 @@ def test_numbers(name: str) -> None:
 def unequal(ours: nn.Module, theirs: nn.Module) -> list[str]:
     """The keys whose entries differ."""
     others = theirs.state_dict()
-    return [key for key, each in ours.state_dict().items() if not torch.equal(each, others[key])]
+    return [key for key, tensor in ours.state_dict().items() if not torch.equal(tensor, others[key])]
 
 
 def disturb(model: nn.Module) -> None:
     """Make numbers out of the zeros and ones that networks begin with, so that each of them counts."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
-        for key, each in model.state_dict().items():
-            if each.is_floating_point() and each.ndim > 0 and each.numel() == len(each):
-                noise = 0.1 * torch.randn(each.shape, generator=generator).clamp(-3, 3)
-                each.copy_(noise if key.endswith(("bias", "mean")) else 1 + noise)
+        for key, tensor in model.state_dict().items():
+            if tensor.is_floating_point() and tensor.ndim > 0 and tensor.numel() == len(tensor):
+                noise = 0.1 * torch.randn(tensor.shape, generator=generator).clamp(-3, 3)
+                tensor.copy_(noise if key.endswith(("bias", "mean")) else 1 + noise)
 
 
 def evaluate(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
@@ -151,6 +151,8 @@ def step(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     torch.manual_seed(3)
     outputs = model.train()(images)
     logits: dict[str, Tensor] = {"logits": outputs} if isinstance(outputs, Tensor) else outputs._asdict()
-    torch.stack([each.square().sum() for each in logits.values()]).sum().backward()
-    gradients = {f"gradient of {key}": each.grad for key, each in model.named_parameters() if each.grad is not None}
+    torch.stack([tensor.square().sum() for tensor in logits.values()]).sum().backward()
+    gradients = {
+        f"gradient of {key}": tensor.grad for key, tensor in model.named_parameters() if tensor.grad is not None
+    }
     return {**logits, **gradients}

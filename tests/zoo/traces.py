@@ -81,7 +81,9 @@ def multiply_accumulates(model: nn.Module, shape: tuple[int, ...]) -> int:
         assert isinstance(weight, Tensor)
         counts.append(output.numel() // len(weight) * weight.numel())  # at each position, all of the weight
 
-    hooks = [each.register_forward_hook(count) for each in model.modules() if isinstance(each, (nn.Conv2d, nn.Linear))]
+    hooks = [
+        module.register_forward_hook(count) for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))
+    ]
     with torch.no_grad():
         model.eval()(torch.empty((1, *shape), device="meta"))
     for hook in hooks:
