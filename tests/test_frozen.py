@@ -34,7 +34,7 @@ class Named(Point):
     name: str = field(default="", kw_only=True, compare=False)
 
 
-def test_values() -> None:
+def test_read_init() -> None:
     point = Named(1, name="a")
     assert repr(point) == "Named(x=1, y=2, notes={}, name='a')"
     assert point == Named(1, name="b") != Named(2)

@@ -18,14 +18,14 @@ from cnngraph.checking.formats.sarif import to_sarif
 from cnngraph.diagnostics import Cause, Diagnostic, Edit, Fix, Severity, Source, Span, apply_edits
 from tests.library import ROOT
 
-MISTAKES = sorted((ROOT / "tests/golden/mistakes").glob("*.yaml"))
+ERRORS = sorted((ROOT / "tests/golden/errors").glob("*.yaml"))
 STRANGE = Source("a b,c:d/50%é.yaml", "nodes: [x]\nmore: y\n")
 
 
 @pytest.fixture(scope="module")
 def report() -> CheckReport:
     """Of all golden mistakes."""
-    return check_paths(map(str, MISTAKES))
+    return check_paths(map(str, ERRORS))
 
 
 def strange(**more: Any) -> CheckReport:

@@ -12,7 +12,7 @@ SECONDS = 2
 
 
 @pytest.mark.parametrize("match", ["*a" * 12 + "b", "**a" * 12 + "b", "*" * 200 + "b", "**.*a*.**.*a*.**b"])
-def test_many_stars_are_matched_at_once(match: str) -> None:
+def test_matching_many_stars_is_fast(match: str) -> None:
     path = ".".join(["a" * 60] * 8)
     start = time.process_time()
     for _ in range(20):
@@ -40,5 +40,5 @@ def test_many_stars_are_matched_at_once(match: str) -> None:
         ("a.b", "axb", False),
     ],
 )
-def test_what_stars_stand_for(match: str, path: str, fits: bool) -> None:
+def test_what_stars_match(match: str, path: str, fits: bool) -> None:
     assert InitRule(match, {}).fits("conv", path) is fits

@@ -35,8 +35,8 @@ from tests.language.expression_names import lookup, refusal, run, same
         "'" + "a" * 3000 + "'",
     ],
 )
-def test_texts_are_bounded(text: str) -> None:
-    """Long before Python's own stack is, of which the caller needs its part."""
+def test_nesting_and_length_are_bounded(text: str) -> None:
+    """The nesting limit applies long before Python's recursion limit, so callers keep stack space."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 450)
     try:
@@ -47,16 +47,16 @@ def test_texts_are_bounded(text: str) -> None:
     assert error.code == "E503"
 
 
-def test_long_chains_are_no_nesting() -> None:
+def test_a_long_chain_is_not_nesting() -> None:
     assert run("1" + "+1" * 900) == 901
     assert run("true" + " and true" * 200) is True
 
 
-def test_fifty_brackets_are_enough_for_anybody() -> None:
+def test_49_nested_brackets_are_allowed() -> None:
     assert run("(" * 49 + "1" + ")" * 49) == 1
 
 
-def again_and_again(text: str, value: object, times: int) -> None:
+def evaluate_repeatedly(text: str, value: object, times: int) -> None:
     """Params that each use the one before: `a1: [$a0, $a0]`, `a2: [$a1, $a1]` …"""
     parsed = parse_expression(text)
     for _ in range(times):
@@ -74,10 +74,10 @@ def again_and_again(text: str, value: object, times: int) -> None:
         ("$a * $a", 3.0, "infinite or NaN"),
     ],
 )
-def test_growth_over_params_is_bounded(text: str, value: object, message: str) -> None:
+def test_growth_across_params_is_bounded(text: str, value: object, message: str) -> None:
     before = time.perf_counter()
     with pytest.raises(ExpressionError, match=message):
-        again_and_again(text, value, 5000)
+        evaluate_repeatedly(text, value, 5000)
     assert time.perf_counter() - before < 1
 
 
@@ -96,7 +96,7 @@ _OPERATORS = "+ - * / // % ** == != < <= > >= and or"
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.sampled_from(_SOUP.split()), max_size=20).map("".join) | st.text(max_size=60))
-def test_no_text_raises_anything_else(text: str) -> None:
+def test_random_texts_raise_only_expression_errors(text: str) -> None:
     for use in (run, lambda text: substitute(text, lookup)):
         error = refusal(text, use)
         assert error is None or (error.message and 0 <= error.start <= error.end <= len(text))
@@ -106,14 +106,14 @@ def test_no_text_raises_anything_else(text: str) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(_VALUES.split()), st.sampled_from(_OPERATORS.split())), min_size=1, max_size=8)
 )
-def test_no_values_raise_anything_else(pairs: list[tuple[str, str]]) -> None:
+def test_random_values_raise_only_expression_errors(pairs: list[tuple[str, str]]) -> None:
     text = " ".join(f"{value} {symbol}" for value, symbol in pairs) + " $x"
     error = refusal(text)
     assert error is None or (error.code != "E401" and 0 <= error.start < error.end <= len(text))
 
 
 def _numbers() -> st.SearchStrategy[str]:
-    """Texts that mean a number here and in Python, given x and y; brackets are rare, so that ranks matter."""
+    """Numeric expressions in x and y, valid here and in Python; brackets are rare, so that precedence matters."""
     leaves = st.sampled_from(["$x", "$y", "0", "1", "2", "7", "0.5", "1e2", "[3, 1, 2][1]", "len([4, 5][1:])"])
 
     def grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -144,5 +144,5 @@ def test_agrees_with_python(text: str, x: int, y: float) -> None:
     if error is None:
         value = evaluate(parse_expression(text), lambda reference: (values[reference.name], 0))
         assert same(value, eval(text.replace("$", ""), values))
-    else:  # what Python refuses as well or answers with a complex number, and what is too large
+    else:  # Python raises too or returns a complex number, or the result is too large
         assert error.code in ("E404", "E503")

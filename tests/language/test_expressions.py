@@ -104,11 +104,11 @@ def test_value(text: str, expected: object) -> None:
     assert same(run(text), expected)
 
 
-# The place is between « and ».
+# « and » mark the place of the error.
 @pytest.mark.parametrize(
     ("marked", "code", "message", "help"),
     [
-        # what cannot be read
+        # syntax errors
         ("«»", "E401", "the expression is empty", None),
         ("1 «+»", "E401", "incomplete: expected a value", None),
         ("1 + «*» 2", "E401", "expected a value, found `*`", None),
@@ -143,10 +143,10 @@ def test_value(text: str, expected: object) -> None:
         ("«{»a: 1}", "E401", "cannot contain a mapping", "make the mapping a param"),
         ("$widths«[]»", "E401", "`[]` has no index", "write `[0]` for the first"),
         ("$widths[1:2:3«:»4]", "E401", "expected `]`, found `:`", None),
-        # names that are no functions
+        # unknown functions
         ("1 + «ciel»(3)", "E402", "there is no function `ciel`", "did you mean `ceil`?"),
         ("«__import__»('os')", "E402", "there is no function `__import__`", "the functions are `min`, `max`"),
-        # values of the wrong kind
+        # type errors
         ("«$in»", "E403", "`$in` is a tensor of 64×56×28, not a number", "write `$in.channels`"),
         ("2 * «$in»", "E403", "`$in` is a tensor of 64×56×28, not a number", "write `$in.channels`"),
         ("[1, «$in»]", "E403", "`$in` is a tensor", "write `$in.channels`"),
@@ -180,7 +180,7 @@ def test_value(text: str, expected: object) -> None:
         ("$off or «$widths»", "E403", "not true or false", "compare it: `len($widths) > 0`"),
         ("«sum($x)»", "E403", "`sum` needs a list, got `3`", None),
         ("«max($x)»", "E403", "`max` of one argument needs a list, got `3`", "`max(…, …)`"),
-        # values that will not do
+        # invalid values
         ("$x + «1 / $zero»", "E404", "division by zero: `1 / 0`", None),
         ("«5 % 0»", "E404", "division by zero", None),
         ("«(-8) ** $half»", "E404", "cannot be raised to a fractional power", None),
@@ -191,7 +191,7 @@ def test_value(text: str, expected: object) -> None:
         ("«$item.widht»", "E404", "`$item` has no key `widht`: it is `{width, kernel}`", "did you mean `width`?"),
         ("«$widths[::$zero]»", "E404", "must not be 0", None),
         ("«min([])»", "E404", "`min` of an empty list", None),
-        # bounds
+        # limits
         ("«9**9**9»", "E503", "`9 ** 387420489` is too large", None),
         ("«1e308 * 10»", "E503", "infinite or NaN", None),
         ("«$endless - 1»", "E503", "infinite or NaN", None),
@@ -200,7 +200,7 @@ def test_value(text: str, expected: object) -> None:
         ("«range(10000) + [1]»", "E503", "the maximum is 10,000 elements in total", None),
     ],
 )
-def test_refusal(marked: str, code: str, message: str, help: str | None) -> None:
+def test_error(marked: str, code: str, message: str, help: str | None) -> None:
     start, end = marked.index("«"), marked.index("»") - 1
     with pytest.raises(ExpressionError) as caught:
         run(marked.replace("«", "").replace("»", ""))
@@ -210,7 +210,7 @@ def test_refusal(marked: str, code: str, message: str, help: str | None) -> None
     assert (help in error.help) if help and error.help else (error.help or None) == help
 
 
-def test_references_in_the_order_of_the_text() -> None:
+def test_references_are_in_text_order() -> None:
     text = "$widths[$i] if $layer1.0.conv.channels > 2 else '$no'"
     first, second, third = parse_expression(text).references
     assert (first.name, text[first.start : first.end], first.trail) == ("widths", "$widths", ())
@@ -226,7 +226,7 @@ def test_bare_reference() -> None:
     assert parse_expression("'text'").bare_reference is None
 
 
-def test_errors_of_the_lookup_pass_through() -> None:
+def test_an_exception_of_the_lookup_propagates() -> None:
     def unknown(reference: Reference) -> tuple[object, int]:
         raise LookupError(reference.name)
 
@@ -234,18 +234,18 @@ def test_errors_of_the_lookup_pass_through() -> None:
         evaluate(parse_expression("max(1, -$nobody[0])"), unknown)
 
 
-def test_only_what_is_chosen_is_looked_up() -> None:
-    seen: list[str] = []
+def test_only_the_chosen_branch_is_looked_up() -> None:
+    looked_up: list[str] = []
 
     def watch(reference: Reference) -> tuple[object, int]:
-        seen.append(reference.name)
+        looked_up.append(reference.name)
         return lookup(reference)
 
     assert evaluate(parse_expression("$x if $flag or $off else $gone"), watch) == 3
-    assert seen == ["flag", "x"]
+    assert looked_up == ["flag", "x"]
 
 
-def test_expressions_are_values() -> None:
+def test_expressions_compare_by_value_and_can_be_pickled() -> None:
     parsed = parse_expression("$x + 1")
     assert parsed == parse_expression("$x + 1") != parse_expression("$x+1")
     again = pickle.loads(pickle.dumps(parsed))
@@ -254,7 +254,7 @@ def test_expressions_are_values() -> None:
     assert evaluate(again, lookup) == 4
 
 
-def test_errors_survive_pickling() -> None:
+def test_errors_can_be_pickled() -> None:
     with pytest.raises(ExpressionError) as caught:
         run("1 / 0")
     again = pickle.loads(pickle.dumps(caught.value))
@@ -297,7 +297,7 @@ def test_substitute(text: str, expected: str) -> None:
         ("a.${1 + «$in»}", "E403", "write `$in.channels` (or `.height`, `.width`, `.features`)"),
     ],
 )
-def test_substitute_refuses(marked: str, code: str, help: str | None) -> None:
+def test_errors_of_substitute(marked: str, code: str, help: str | None) -> None:
     with pytest.raises(ExpressionError) as caught:
         substitute(marked.replace("«", "").replace("»", ""), lookup)
     error = caught.value

@@ -1,4 +1,4 @@
-"""What is generated from the ops: the manual and the words' JSON schema."""
+"""Generated from the ops: the manual and the JSON schema of their parameters."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ PAGE = Path(__file__).parents[2] / "docs" / "ops.md"
 OPS = [pytest.param(cls, id=name) for name, cls in builtin_ops().items()]
 
 
-def test_the_page_is_fresh() -> None:
+def test_the_ops_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == manual(), "run: python -m cnngraph.generate"
 
 
 @pytest.mark.parametrize("cls", OPS)
-def test_each_op_has_its_page(cls: type[Op]) -> None:
+def test_the_manual_lists_every_parameter(cls: type[Op]) -> None:
     text = page(cls)
     assert f"\n{text}" in manual()
     assert cls.kind in CHAPTERS
-    for word in fields_of(cls):
-        assert f"| `{word}` |" in text
+    for parameter in fields_of(cls):
+        assert f"| `{parameter}` |" in text
     assert text.count("{op: ") >= len(cls.examples)
 
 
-def test_a_plugins_ops_have_a_manual_too() -> None:
+def test_the_manual_of_plugin_ops() -> None:
     relu = builtin_ops()["relu"]
     assert manual({"relu": relu}).startswith("# Ops\n\n- **Activations**: [relu](#relu)\n")
 
 
 @pytest.mark.parametrize("cls", OPS)
-def test_schema_takes_the_examples(cls: type[Op]) -> None:
+def test_the_schema_accepts_every_example(cls: type[Op]) -> None:
     schema = op_schema(cls)
     jsonschema.Draft202012Validator.check_schema(schema)
     for example in cls.examples:
@@ -66,5 +66,5 @@ def test_schema_takes_the_examples(cls: type[Op]) -> None:
         ("parameter", {"init": {"normal": {"sdt": 1}}}, False),
     ],
 )
-def test_schema_tells_right_from_wrong(name: str, words: dict[str, Any], fits: bool) -> None:
+def test_what_the_schema_accepts(name: str, words: dict[str, Any], fits: bool) -> None:
     assert jsonschema.Draft202012Validator(op_schema(builtin_ops()[name])).is_valid(words) == fits

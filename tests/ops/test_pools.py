@@ -1,4 +1,4 @@
-"""Windows on every small side, compared with PyTorch: each sees a part of the map, or the pooling is refused."""
+"""Pooling windows of all small sizes, compared with PyTorch: every window overlaps the map, or it is an error."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def pair(value: int, axis: int, other: int) -> list[int]:
     return [value, other] if axis == 0 else [other, value]
 
 
-def compare(name: str, size: int, axis: int, **words: Any) -> bool:
-    """Whether the pooling is accepted: then PyTorch gives that shape, and finite numbers none of which are made up."""
+def compare(name: str, size: int, axis: int, **parameters: Any) -> bool:
+    """Whether a pooling is accepted: then PyTorch must return the inferred shape and finite, nonzero values."""
     height, width = pair(size, axis, 1)
-    op, type_ = make_op(builtin_ops()[name], words), TensorType.map(2, height, width)
+    op, type_ = make_op(builtin_ops()[name], parameters), TensorType.map(2, height, width)
     image = torch.rand(2, 2, height, width).requires_grad_()
     try:
-        found = infer_types(op, (type_,))
+        output_type = infer_types(op, (type_,))
     except OpError:
         try:
             result = make_function(op, (type_,))(image)
         except RuntimeError:
             return False
-        assert not torch.isfinite(result).all(), (name, size, words)
+        assert not torch.isfinite(result).all(), (name, size, parameters)
         return False
-    assert isinstance(found, TensorType)
+    assert isinstance(output_type, TensorType)
     result = make_function(op, (type_,))(image + 1)
-    assert tuple(result.shape[1:]) == found.sizes
-    assert torch.isfinite(result).all(), (name, size, words)
-    assert (result != 0).all(), (name, size, words)
+    assert tuple(result.shape[1:]) == output_type.sizes
+    assert torch.isfinite(result).all(), (name, size, parameters)
+    assert (result != 0).all(), (name, size, parameters)
     result.sum().backward()
     assert image.grad is not None
     assert torch.isfinite(image.grad).all()
@@ -100,13 +100,15 @@ def test_adaptive_pools(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sizes"),
+    ("parameters", "sizes"),
     [
         ({"kernel": 2, "padding": [1, 0], "dilation": 2, "ceil_mode": True}, (12, 1, 4)),
         ({"kernel": 2, "padding": [0, 1], "dilation": 2}, (1, 4, 1)),
     ],
 )
-def test_a_window_that_steps_over_the_map_is_refused(words: dict[str, Any], sizes: tuple[int, int, int]) -> None:
+def test_a_dilated_window_that_skips_the_map_is_an_error(
+    parameters: dict[str, Any], sizes: tuple[int, int, int]
+) -> None:
     with pytest.raises(OpError) as error:
-        infer_types(make_op(builtin_ops()["max_pool"], words), (TensorType.map(*sizes),))
+        infer_types(make_op(builtin_ops()["max_pool"], parameters), (TensorType.map(*sizes),))
     assert (error.value.code, error.value.parameter) == ("E205", "padding")

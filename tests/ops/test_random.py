@@ -1,4 +1,4 @@
-"""Random words on small maps: what is accepted runs with exactly the shape foretold, what is refused does not run."""
+"""Random parameters on small maps: PyTorch runs what is accepted with the inferred shape, and rejects what is not."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ seeded = settings(
 )
 
 
-def pair(least: int, most: int) -> st.SearchStrategy[Any]:
+def pair(minimum: int, maximum: int) -> st.SearchStrategy[Any]:
     """An integer, or a list of two."""
-    one = st.integers(least, most)
+    one = st.integers(minimum, maximum)
     return one | st.lists(one, min_size=2, max_size=2)
 
 
-def words(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Words]:
-    """Words of an op, some of them left out."""
+def parameters_of(
+    required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Words]:
+    """Parameters of an op; optional ones may be left out."""
     return st.fixed_dictionaries(required, optional=optional)
 
 
 MAPS = st.builds(TensorType.map, st.integers(1, 8), st.integers(1, 9), st.integers(1, 9))
 
-CONV = words(
+CONV = parameters_of(
     {"out": st.integers(1, 8), "kernel": pair(1, 5)},
     stride=pair(1, 4),
     padding=pair(0, 4) | st.sampled_from(["half", "same", "valid"]),
@@ -46,7 +48,7 @@ CONV = words(
     bias=st.booleans(),
     padding_mode=st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
 )
-CONV_TRANSPOSE = words(
+CONV_TRANSPOSE = parameters_of(
     {"out": st.integers(1, 8), "kernel": pair(1, 4)},
     stride=pair(1, 3),
     padding=pair(0, 3) | st.just("half"),
@@ -54,14 +56,14 @@ CONV_TRANSPOSE = words(
     groups=st.integers(1, 3),
     dilation=pair(1, 3),
 )
-MAX_POOL = words(
+MAX_POOL = parameters_of(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
     padding=pair(0, 3) | st.just("half"),
     dilation=pair(1, 3),
     ceil_mode=st.booleans(),
 )
-AVG_POOL = words(
+AVG_POOL = parameters_of(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
     padding=pair(0, 3) | st.just("half"),
@@ -69,21 +71,21 @@ AVG_POOL = words(
     count_include_pad=st.booleans(),
     divisor_override=st.integers(1, 4),
 )
-LP_POOL = words(
+LP_POOL = parameters_of(
     {"norm_type": st.sampled_from([1, 2, 3.5]), "kernel": pair(1, 5)}, stride=pair(1, 6), ceil_mode=st.booleans()
 )
-ADAPTIVE = words({"output": pair(1, 12) | st.lists(st.none() | st.integers(1, 9), min_size=2, max_size=2)})
-UPSAMPLE = words(
+ADAPTIVE = parameters_of({"output": pair(1, 12) | st.lists(st.none() | st.integers(1, 9), min_size=2, max_size=2)})
+UPSAMPLE = parameters_of(
     {},
     size=pair(1, 12),
     scale_factor=st.floats(0.05, 4) | st.sampled_from([[0.7, 3], [1.1, 1 / 3]]),
     mode=st.sampled_from(["nearest", "nearest-exact", "bilinear", "bicubic", "area"]),
     align_corners=st.booleans(),
 )
-PAD = words(
+PAD = parameters_of(
     {"padding": pair(0, 9) | st.lists(st.integers(0, 9), min_size=4, max_size=4)},
     mode=st.sampled_from(["constant", "reflect", "replicate", "circular"]),
-) | words(
+) | parameters_of(
     {"padding": pair(-4, 4) | st.lists(st.integers(-4, 9), min_size=4, max_size=4)},
     value=st.just(1.5),
     channels=st.integers(0, 5),
@@ -100,22 +102,24 @@ CASES: dict[str, st.SearchStrategy[Words]] = {
     "adaptive_max_pool": ADAPTIVE,
     "upsample": UPSAMPLE,
     "pad": PAD,
-    "group_norm": words({"num_groups": st.integers(1, 8)}),
-    "instance_norm": words({}, affine=st.booleans()),
-    "local_response_norm": words({"size": st.integers(1, 12)}),
-    "drop_block": words({"p": st.just(0.5), "block": st.sampled_from([1, 3, 5, 7])}),
-    "channel_shuffle": words({"groups": st.integers(1, 8)}),
-    "pixel_shuffle": words({"upscale_factor": st.integers(1, 3)}),
-    "pixel_unshuffle": words({"downscale_factor": st.integers(1, 4)}),
-    "split": words({"sizes": st.integers(1, 10) | st.lists(st.integers(1, 5), min_size=1, max_size=3)}, dim=AXES),
-    "flatten": words({}, start_dim=st.sampled_from([1, 2, 3, -1]), end_dim=st.sampled_from([1, 2, 3, -1, -2])),
-    "softmax": words({}, dim=AXES),
+    "group_norm": parameters_of({"num_groups": st.integers(1, 8)}),
+    "instance_norm": parameters_of({}, affine=st.booleans()),
+    "local_response_norm": parameters_of({"size": st.integers(1, 12)}),
+    "drop_block": parameters_of({"p": st.just(0.5), "block": st.sampled_from([1, 3, 5, 7])}),
+    "channel_shuffle": parameters_of({"groups": st.integers(1, 8)}),
+    "pixel_shuffle": parameters_of({"upscale_factor": st.integers(1, 3)}),
+    "pixel_unshuffle": parameters_of({"downscale_factor": st.integers(1, 4)}),
+    "split": parameters_of(
+        {"sizes": st.integers(1, 10) | st.lists(st.integers(1, 5), min_size=1, max_size=3)}, dim=AXES
+    ),
+    "flatten": parameters_of({}, start_dim=st.sampled_from([1, 2, 3, -1]), end_dim=st.sampled_from([1, 2, 3, -1, -2])),
+    "softmax": parameters_of({}, dim=AXES),
 }
 
 
-def runs(name: str, given_words: Words, *types: TensorType) -> Any:
-    """The sizes that PyTorch gives, or None where it refuses, be it one image alone."""
-    op = make_op(builtin_ops()[name], given_words)
+def runs(name: str, parameters: Words, *types: TensorType) -> Any:
+    """The shapes that PyTorch returns, or None where it raises, even for a single image."""
+    op = make_op(builtin_ops()[name], parameters)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -126,13 +130,13 @@ def runs(name: str, given_words: Words, *types: TensorType) -> Any:
     except (RuntimeError, ValueError, IndexError, OpError):
         return None
     sizes = result if isinstance(result, list) else [result]
-    return result if all(math.prod(size) for size in sizes) else None  # an empty tensor is no result
+    return result if all(math.prod(size) for size in sizes) else None  # an empty tensor does not count
 
 
-def foretold(name: str, given_words: Words, *types: TensorType) -> Any:
-    """The sizes that the op infers, or None where it refuses."""
+def inferred(name: str, parameters: Words, *types: TensorType) -> Any:
+    """The shapes that the op infers, or None where it raises."""
     try:
-        return expected(infer_types(make_op(builtin_ops()[name], given_words), types))
+        return expected(infer_types(make_op(builtin_ops()[name], parameters), types))
     except OpError:
         return None
 
@@ -141,8 +145,8 @@ def foretold(name: str, given_words: Words, *types: TensorType) -> Any:
 def test_accepted_if_and_only_if_it_runs(name: str) -> None:
     @seeded
     @given(CASES[name], MAPS)
-    def check(given_words: Words, image: TensorType) -> None:
-        assert foretold(name, given_words, image) == runs(name, given_words, image)
+    def check(parameters: Words, image: TensorType) -> None:
+        assert inferred(name, parameters, image) == runs(name, parameters, image)
 
     check()
 
@@ -152,40 +156,42 @@ def test_accepted_if_and_only_if_it_runs(name: str) -> None:
     st.sampled_from(["concat", "add", "sub", "mul", "maximum"]),
     st.lists(st.lists(st.integers(1, 2), min_size=3, max_size=3), min_size=2, max_size=3),
 )
-def test_joins(name: str, sizes: list[list[int]]) -> None:
+def test_joins_of_random_sizes(name: str, sizes: list[list[int]]) -> None:
     types = [TensorType.map(*size) for size in sizes]
-    told, ran = foretold(name, {}, *types[:2]), runs(name, {}, *types[:2])
-    # PyTorch would broadcast where the language refuses to, except for mul.
-    assert told == ran or (told is None and name in ("add", "sub", "maximum") and len(set(types[:2])) > 1)
+    predicted, ran = inferred(name, {}, *types[:2]), runs(name, {}, *types[:2])
+    # PyTorch broadcasts where the language does not, except for mul.
+    assert predicted == ran or (predicted is None and name in ("add", "sub", "maximum") and len(set(types[:2])) > 1)
 
 
 @seeded
 @given(MAPS, st.lists(st.integers(-1, 9), min_size=1, max_size=4))
-def test_reshape(image: TensorType, shape: list[int]) -> None:
-    assert foretold("reshape", {"shape": shape}, image) == runs("reshape", {"shape": shape}, image)
+def test_reshape_of_random_sizes(image: TensorType, shape: list[int]) -> None:
+    assert inferred("reshape", {"shape": shape}, image) == runs("reshape", {"shape": shape}, image)
 
 
 @seeded
 @given(MAPS, st.integers(-10, 10), st.none() | st.integers(-10, 10), st.integers(1, 4), AXES)
-def test_slice(image: TensorType, start: int, stop: int | None, step: int, dim: str | int) -> None:
-    given_words = {"start": start, "stop": stop, "step": step, "dim": dim}
-    assert foretold("slice", given_words, image) == runs("slice", given_words, image)
+def test_slice_of_random_ranges(image: TensorType, start: int, stop: int | None, step: int, dim: str | int) -> None:
+    parameters = {"start": start, "stop": stop, "step": step, "dim": dim}
+    assert inferred("slice", parameters, image) == runs("slice", parameters, image)
 
 
 @seeded
 @given(MAPS, st.permutations([0, 1, 2, 3]), st.sets(AXES, min_size=1, max_size=3), st.booleans())
-def test_axes_keep_their_names(image: TensorType, order: list[int], dims: set[str | int], keep: bool) -> None:
+def test_axes_keep_their_names_when_permuted(
+    image: TensorType, order: list[int], dims: set[str | int], keep: bool
+) -> None:
     dims_first = {"dims": [0, *[axis for axis in order if axis]]}
     turned = infer_types(make_op(builtin_ops()["permute"], dims_first), (image,))
     assert isinstance(turned, TensorType)
     assert runs("permute", dims_first, image) == expected(turned)
     assert (turned.channels, turned.height, turned.width) == (image.channels, image.height, image.width)
     mean = {"dim": list(dims), "keepdim": keep}
-    assert foretold("mean", mean, turned) == runs("mean", mean, turned)
+    assert inferred("mean", mean, turned) == runs("mean", mean, turned)
 
 
-def test_the_batch_is_free() -> None:
-    """No op bakes the batch's size in."""
+def test_any_batch_size() -> None:
+    """No op depends on the batch size."""
     for name, cls in builtin_ops().items():
         for example in cls.examples:
             types = example.types()

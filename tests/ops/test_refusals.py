@@ -118,28 +118,28 @@ STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str
 ]
 
 
-@pytest.mark.parametrize(("name", "words", "shapes", "code", "word"), BOTH_REJECT)
+@pytest.mark.parametrize(("name", "parameters", "shapes", "code", "parameter_name"), BOTH_REJECT)
 def test_pytorch_rejects_it_too(
-    name: str, words: dict[str, Any], shapes: tuple[tuple[int, ...], ...], code: str, word: str | None
+    name: str, parameters: dict[str, Any], shapes: tuple[tuple[int, ...], ...], code: str, parameter_name: str | None
 ) -> None:
-    op = make_op(builtin_ops()[name], words)
+    op = make_op(builtin_ops()[name], parameters)
     types = Example({}, shapes, ()).types()
     with pytest.raises(OpError) as caught:
         infer_types(op, types)
-    assert (caught.value.code, caught.value.parameter) == (code, word)
+    assert (caught.value.code, caught.value.parameter) == (code, parameter_name)
     try:
         function = make_function(op, types)
-    except (RuntimeError, ValueError, OpError):  # rejected when it is built, or cannot be described at all
+    except (RuntimeError, ValueError, OpError):  # rejected on construction, or no such type exists
         return
     with pytest.raises((RuntimeError, ValueError, IndexError)):
         function(*make_inputs(types))
 
 
-@pytest.mark.parametrize(("name", "words", "shapes", "axes", "code"), STRICTER)
+@pytest.mark.parametrize(("name", "parameters", "shapes", "axes", "code"), STRICTER)
 def test_stricter_than_pytorch(
-    name: str, words: dict[str, Any], shapes: tuple[tuple[int, ...], ...], axes: tuple[str, ...], code: str
+    name: str, parameters: dict[str, Any], shapes: tuple[tuple[int, ...], ...], axes: tuple[str, ...], code: str
 ) -> None:
-    op = make_op(builtin_ops()[name], words)
+    op = make_op(builtin_ops()[name], parameters)
     with pytest.raises(OpError) as caught:
         infer_types(op, Example({}, shapes, (), axes).types())
     assert caught.value.code == code
@@ -147,16 +147,16 @@ def test_stricter_than_pytorch(
 
 def test_most_ops_reject_a_free_parameter() -> None:
     (parameter,) = Example({}, (MAP,), (), free=(0,)).types()
-    for name, words in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
+    for name, parameters in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
         with pytest.raises(OpError) as caught:
-            infer_types(make_op(builtin_ops()[name], words), (parameter,))
+            infer_types(make_op(builtin_ops()[name], parameters), (parameter,))
         assert caught.value.code == "E212"
-    with pytest.raises(OpError):  # one more axis than the image: it would align with the batch
+    with pytest.raises(OpError):  # one axis more than the image: PyTorch would align it with the batch
         infer_types(make_op(builtin_ops()["mul"], {}), Example({}, ((4,), (2, 4)), (), free=(1,)).types())
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "message"),
+    ("name", "parameters", "message"),
     [
         ("conv", {"kernel": 3}, "`conv` needs `out`"),
         ("conv", {"out": 8, "kernel": 3, "kernal": 3}, "`conv` has no parameter `kernal`"),
@@ -182,13 +182,13 @@ def test_most_ops_reject_a_free_parameter() -> None:
         ("reshape", {"shape": [4, 4], "axes": "CX"}, "`axes` must be"),
     ],
 )
-def test_invalid_parameters(name: str, words: dict[str, Any], message: str) -> None:
+def test_invalid_parameters(name: str, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(FieldError) as caught:
-        make_op(builtin_ops()[name], words)
+        make_op(builtin_ops()[name], parameters)
     assert caught.value.message.startswith(message)
 
 
-def test_messages_and_fixes() -> None:
+def test_messages_and_helps() -> None:
     with pytest.raises(OpError) as caught:
         infer_types(make_op(builtin_ops()["linear"], {"out": 10}), Example({}, (MAP,), ()).types())
     assert caught.value.message == ("`linear` needs the channels as the last axis, got channels×height×width 4×8×6")

@@ -58,7 +58,7 @@ def test_outputs_are_numbered_by_whole_numbers(count: int) -> None:
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == list(range(count))
 
 
-def test_what_is_not_there(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:
+def test_an_unknown_path_is_an_error(cli: Cli, finished: Path, image: Path, tmp_path: Path) -> None:
     ran = cli("features", finished, image, "--node", "conv3", "-o", tmp_path / "grid.png")
     message = "error[E652]: `spots` has no node `conv3` that runs in eval mode\n  help: did you mean `conv1`?\n"
     assert (ran.code, ran.err) == (1, message)

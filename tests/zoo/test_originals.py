@@ -96,7 +96,7 @@ def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
 
 
 @pytest.mark.parametrize("name", members(computed=True))
-def test_numbers(name: str) -> None:
+def test_numbers_in_paths(name: str) -> None:
     torch.manual_seed(0)
     theirs = original(name)
     torch.manual_seed(0)
