@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-FULL = {"repeat", "doubling"}  # at the default bound on nodes; the others at a tenth of it
+FULL = {"repeat", "doubling"}  # checked with the default limit on nodes; all others with a tenth of it
 HEAD = "cnngraph: 1\ninput: [3, 8, 8]\n"
 ABSENT = "{op: relu, when: 1 == 2}"
 
@@ -17,7 +17,7 @@ def spec(body: str) -> str:
 
 
 def lines(count: int, line: str, first: int = 0) -> str:
-    """A line for each number, which stands where it says %d."""
+    """One line per number, with every %d replaced by the number."""
     return "".join(line.replace("%d", str(number)) + "\n" for number in range(first, first + count))
 
 
@@ -58,7 +58,7 @@ DEEP = 45
 DEEP_NODES = "{a: {nodes: " * DEEP + "{a: {repeat: 1000, op: relu}}" + "}}" * DEEP
 
 
-# name: text, and the codes of the answer (none: it is a fine spec)
+# name: a function that returns the text, and the allowed codes (none: the spec is valid)
 TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     # YAML
     "yaml_bomb": (bomb, ("E104",)),
@@ -83,9 +83,9 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "megabytes_of_list": (lambda: spec("nodes: [" + "relu," * 600_000 + "]"), ("E501",)),
     "duplicate_keys": (lambda: spec("nodes: {a: relu}\n" + "name: x\n" * 100_000), ("E103", "E504")),
     "commas": (lambda: spec("nodes: {a: {op: f(" + "".join(f",b{n}" for n in range(10_000)) + "}}"), ("E105", "E313")),
-    "one_long_text": (lambda: spec("nodes: {a: " + "x" * 3_000_000 + "}"), ("E501",)),
+    "one_long_string": (lambda: spec("nodes: {a: " + "x" * 3_000_000 + "}"), ("E501",)),
     "spaces": (lambda: spec("nodes: " + " " * 3_000_000 + "{a: rellu}"), ("E313",)),
-    "mistakes_far_down": (
+    "errors_far_down": (
         lambda: spec("#\n" * 1_000_000 + "nodes: {" + ",".join(f"a{n}: {{op: conv}}" for n in range(4_000)) + "}"),
         ("E206",),
     ),
@@ -100,7 +100,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "doubling_absent": (lambda: doubling(ABSENT), ("E502",)),
     "doubling_scopes": (lambda: doubling(f"{{nodes: [{ABSENT}]}}", "{nodes: {x: b%d, y: b%d}}"), ("E502",)),
     "doubling_nothing": (lambda: doubling("{op: relu, repeat: 0}"), ("E502",)),
-    "doubling_mistakes": (lambda: doubling("{op: conv, out: 3, kernel: 99}"), ("E204",)),
+    "doubling_errors": (lambda: doubling("{op: conv, out: 3, kernel: 99}"), ("E204",)),
     "doubling_repeats": (lambda: doubling(ABSENT, "{repeat: 2, op: b%d}"), ("E503",)),
     "doubling_shares": (lambda: doubling("relu", "{nodes: {x: b%d, y: {share: x}}}"), ("E307", "E502")),
     "block_uses_itself": (lambda: spec("blocks: {a: {op: a}}\nnodes: {x: a}"), ("E306",)),
@@ -229,8 +229,11 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         ),
         ("E313", "E504"),
     ),
-    "near_words": (lambda: spec("nodes:\n  a:\n    op: relu\n" + lines(100_000, "    word%d: 1")), ("E207", "E504")),
-    "near_nothing": (lambda: spec("nodes:\n  a:\n" + lines(100_000, "    oop%d: 1")), ("E109",)),
+    "near_parameters": (
+        lambda: spec("nodes:\n  a:\n    op: relu\n" + lines(100_000, "    word%d: 1")),
+        ("E207", "E504"),
+    ),
+    "near_keys": (lambda: spec("nodes:\n  a:\n" + lines(100_000, "    oop%d: 1")), ("E109",)),
     "near_outputs": (
         lambda: (
             spec("nodes: {a: relu}\noutputs: {" + ",".join(f"output_{n}: a" for n in range(10_000)) + "}\n")
@@ -240,7 +243,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         ),
         ("E314", "E504"),
     ),
-    # what lint goes through
+    # lint
     "many_merges": (
         lambda: spec("nodes:\n" + lines(4_000, "  - {op: add, ignore: {W401: n%d}}")),
         ("E501",),
@@ -254,7 +257,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         ("W400",),
     ),
     "many_unused_params": (lambda: spec("nodes: [relu]\nparams:\n" + lines(100_000, "  p%d: 1")), ("W320",)),
-    # initial weights, published weights
+    # init rules and renames
     "stars": (
         lambda: spec(
             f"nodes: {DEEP_NODES}\ninit:\n" + lines(9, "  - {match: '*a*a*a*a*a*a*a*a*a*a*b', weight: 1} # %d")
@@ -281,12 +284,12 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
 
 
 def write(folder: Path, **files: str) -> Path:
-    """Files of a folder by name; the first is the spec."""
+    """Write YAML files by name; returns the path of the first, the spec."""
     for name, text in files.items():
         (folder / f"{name}.yaml").write_text(text)
     return folder / f"{next(iter(files))}.yaml"
 
 
 def importing(*names: str) -> str:
-    """A spec that imports."""
+    """A spec that imports the named files."""
     return spec(f"import: {json.dumps(names)}\nnodes: [relu]")

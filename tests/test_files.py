@@ -1,4 +1,4 @@
-"""Files are whole or not there, whoever writes them; what dies or fails while one is written harms nothing."""
+"""Files are written atomically: a failure or a killed process leaves the old file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnngraph.render import render
 from cnngraph.train.record.files import write_json, write_state
 
 
-def drawn(path: Path) -> None:
+def render_graph(path: Path) -> None:
     graph = compile_text(Source("net.yaml", "cnngraph: 1\ninput: [4]\nnodes: [relu]\n"), path.parent).graph
     assert graph
     render(graph, path)
@@ -26,7 +26,7 @@ def drawn(path: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "text.py": lambda path: write_text(path, "×\n"),
-    "net.dot": drawn,
+    "net.dot": render_graph,
     "net.safetensors": lambda path: save_weights(torch.nn.Linear(2, 2), path),
     "state.pt": lambda path: write_state(path, {"weight": torch.zeros(2)}),
     "metrics.json": lambda path: write_json(path, {"epochs": []}),
@@ -35,15 +35,15 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder where new files are open to the group."""
+    """A folder with a umask that lets the group read and write."""
     before = os.umask(0o007)
     yield tmp_path
     os.umask(before)
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is safe on the disk before it takes its place, with the mode of any new file, and nothing stays beside."""
+def test_every_writer_is_atomic(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is synced before it replaces the old one, gets the mode of a new file, and leaves no temporary file."""
     path, safe = folder / name, set()
 
     def sync(file: int, call: Callable[[int], None] = os.fsync) -> None:
@@ -62,7 +62,7 @@ def test_every_writer(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_writer_tells_of_the_file_that_was_asked_for(name: str, tmp_path: Path) -> None:
+def test_errors_of_every_writer_name_the_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.mkdir()
     with pytest.raises(WriteError) as caught:
@@ -71,7 +71,7 @@ def test_every_writer_tells_of_the_file_that_was_asked_for(name: str, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_text_is_utf8(tmp_path: Path) -> None:
+def test_text_is_written_as_utf8(tmp_path: Path) -> None:
     write_text(tmp_path / "text", "×\n")
     assert (tmp_path / "text").read_bytes() == b"\xc3\x97\n"
 
@@ -79,7 +79,7 @@ def test_text_is_utf8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "failure", [OSError(errno.EIO, "Input/output error", "elsewhere"), ValueError("no"), KeyboardInterrupt()]
 )
-def test_what_fails_leaves_the_old_file_and_nothing_beside(failure: BaseException, tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file(failure: BaseException, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before")
 
@@ -97,7 +97,7 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside(failure: BaseExceptio
     assert path.read_text() == "before"
 
 
-def test_a_disk_that_is_full_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_at_the_last_moment(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.iterdir())
 
 
-def test_a_reason_without_a_number(tmp_path: Path) -> None:
+def test_an_error_without_errno(tmp_path: Path) -> None:
     def fail(beside: Path) -> None:
         raise OSError("the encoder broke")
 
@@ -117,14 +117,14 @@ def test_a_reason_without_a_number(tmp_path: Path) -> None:
     assert (caught.value.strerror, caught.value.filename) == ("the encoder broke", str(tmp_path / "file"))
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "none" / "file"
     with pytest.raises(WriteError, match="No such file") as caught:
         write_text(path, "text")
     assert caught.value.filename == str(path)
 
 
-def test_two_write_the_same_file_at_once(tmp_path: Path) -> None:
+def test_two_writers_of_one_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
     def slowly(beside: Path) -> None:
@@ -138,13 +138,13 @@ def test_two_write_the_same_file_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("letter", ["n", "字"])
-def test_the_longest_name(letter: str, tmp_path: Path) -> None:
+def test_a_name_of_the_maximum_length(letter: str, tmp_path: Path) -> None:
     name = letter * (255 // len(letter.encode()))
     write_text(tmp_path / name, "text")
     assert (tmp_path / name).read_text() == "text"
 
 
-def test_what_a_dead_process_leaves_is_hidden_and_can_be_cleaned_away(tmp_path: Path) -> None:
+def test_files_of_a_killed_process_are_hidden_and_can_be_cleaned(tmp_path: Path) -> None:
     left: list[Path] = []
 
     def die(beside: Path) -> None:

@@ -1,4 +1,4 @@
-"""Classes that become dataclasses at their first use behave as those that are dataclasses from the start."""
+"""`Frozen` classes, which become dataclasses on first use, behave like ordinary dataclasses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Named(Point):
     name: str = field(default="", kw_only=True, compare=False)
 
 
-def test_read_init() -> None:
+def test_a_frozen_class_behaves_like_a_dataclass() -> None:
     point = Named(1, name="a")
     assert repr(point) == "Named(x=1, y=2, notes={}, name='a')"
     assert point == Named(1, name="b") != Named(2)
@@ -53,7 +53,7 @@ def test_read_init() -> None:
 
 def test_fields_before_the_first_instance() -> None:
     class Unused(Point):
-        """Has no instance."""
+        """A class that is never instantiated."""
 
         z: int = 3
 
@@ -61,24 +61,24 @@ def test_fields_before_the_first_instance() -> None:
     assert [field.name for field in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
 
 
-def test_a_decorated_subclass_is_left_as_it_is() -> None:
-    """An op of a plugin may say that it is a dataclass."""
+def test_a_subclass_may_be_decorated() -> None:
+    """An op of a plugin may be decorated with @dataclass."""
 
     @dataclass(frozen=True)
     class Decorated(Op):
         """An op."""
 
-        times: int = parameter(Int(1), "how often", 3)
+        times: int = parameter(Int(1), "number of times", 3)
 
     assert list(fields_of(Decorated)) == ["times"]
     assert Decorated(times=2) == Decorated(times=2)
 
 
-def test_threads_that_use_a_class_first() -> None:
+def test_several_threads_use_a_class_first() -> None:
     for _ in range(50):
 
         class Fresh(Frozen):
-            """A class that has no instance yet."""
+            """A class that is instantiated by several threads at once."""
 
             value: int = field(default=1, kw_only=True)
 
@@ -93,8 +93,8 @@ def test_threads_that_use_a_class_first() -> None:
             assert list(pool.map(make, range(threads))) == list(range(threads))
 
 
-def test_checking_makes_what_it_needs_alone() -> None:
-    """What makes `check` start quickly: ops that a spec does not use are no dataclasses yet, and much is not loaded."""
+def test_check_makes_only_the_classes_it_needs() -> None:
+    """`check` starts quickly because unused ops stay unprocessed and many modules are not imported."""
     code = (
         "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
         "from cnngraph.ops.registry import builtin_ops\n"
@@ -104,11 +104,11 @@ def test_checking_makes_what_it_needs_alone() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=True
     )
-    _, made, modules = ran.stdout.splitlines()
-    assert made == "0 avg_pool concat conv flatten linear max_pool relu"
+    _, processed, modules = ran.stdout.splitlines()
+    assert processed == "0 avg_pool concat conv flatten linear max_pool relu"
     unwanted = {"rich", "importlib.metadata", "cnngraph.fixes", "pydantic", "networkx", "jsonschema", "filelock"}
     assert unwanted.isdisjoint(modules.split())
 
 
-def test_a_recipe_without_an_instance_has_fields() -> None:
+def test_recipe_classes_have_fields_before_the_first_instance() -> None:
     assert "momentum" in fields_of(Sgd)

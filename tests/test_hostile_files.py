@@ -26,25 +26,25 @@ from tests.measured import Validator, within_bounds
         "outside/secret.yaml",
     ],
 )
-@pytest.mark.parametrize("word", ["import", "extends", "train"])
-def test_nothing_outside_is_opened(word: str, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["import", "extends", "train"])
+def test_no_file_outside_the_folder_is_opened(key: str, name: str, tmp_path: Path) -> None:
     (tmp_path / "away").mkdir()
     (tmp_path / "away" / "secret.yaml").write_text("secret: [")
     folder = tmp_path / "inside"
     folder.mkdir()
     (folder / "outside.yaml").symlink_to(tmp_path / "away" / "secret.yaml")
     (folder / "outside").symlink_to(tmp_path / "away")
-    given = f"[{name}]" if word == "import" else name
-    nodes = "" if word == "extends" else "nodes: [relu]"
-    file = write(folder, spec=f"{HEAD}{word}: {given}\n{nodes}")
+    value = f"[{name}]" if key == "import" else name
+    nodes = "" if key == "extends" else "nodes: [relu]"
+    file = write(folder, spec=f"{HEAD}{key}: {value}\n{nodes}")
     found = compile_spec(file)
-    codes = {"E310", "E311"} | ({"E606"} if word == "train" and not name.endswith(".yaml") else set())
+    codes = {"E310", "E311"} | ({"E606"} if key == "train" and not name.endswith(".yaml") else set())
     assert {diagnostic.code for diagnostic in found.diagnostics} <= codes
     assert not found.ok
     assert "secret: [" not in "".join(map(str, found.diagnostics))
 
 
-def test_circles_of_files(validator: Validator, tmp_path: Path) -> None:
+def test_cycles_of_files(validator: Validator, tmp_path: Path) -> None:
     blocks = "cnngraph: 1\nimport: [%s.yaml]\nblocks: {%s: relu}\n"
     file = write(tmp_path, spec=importing("a.yaml"), a=blocks % ("b", "x"), b=blocks % ("a", "y"))
     assert validator.check(file).codes == ["E309"]
@@ -81,14 +81,14 @@ def test_large_files(validator: Validator, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["x" * 300 + ".yaml", "x/" * 900 + "x.yaml", ".", "blocks", "nothing.yaml", "pipe.yaml"]
 )
-def test_names_that_no_file_has(name: str, tmp_path: Path) -> None:
+def test_imports_that_are_no_files(name: str, tmp_path: Path) -> None:
     (tmp_path / "blocks").mkdir()
     os.mkfifo(tmp_path / "pipe.yaml")
     found = compile_spec(write(tmp_path, spec=importing(name)))
     assert [diagnostic.code for diagnostic in found.diagnostics] == ["E311"]
 
 
-def test_what_is_no_ordinary_file(validator: Validator, tmp_path: Path) -> None:
+def test_a_spec_that_is_not_a_regular_file(validator: Validator, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for path in (
@@ -104,7 +104,7 @@ def test_what_is_no_ordinary_file(validator: Validator, tmp_path: Path) -> None:
         within_bounds(measured)
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_a_spec_that_is_not_utf8(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     for content in (b"\xff\xfe\x00", b"name: \xe9", b"\x80" * 1000, bytes(range(256))):
         file.write_bytes(content)
@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r", "\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_newlines_and_byte_order_marks_of_other_systems(newline: str, mark: str, tmp_path: Path) -> None:
+def test_newlines_and_byte_order_marks(newline: str, mark: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     text = mark + spec("nodes:\n  a: relu\n  b: rellu\n").replace("\n", newline)
     file.write_bytes(text.encode())

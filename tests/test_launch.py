@@ -1,4 +1,4 @@
-"""How many cores a process may use, and how OpenMP's threads wait: from files and variables, without PyTorch."""
+"""The number of cores a process may use, and how OpenMP threads wait, read without importing PyTorch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of eight cores whose files are in a folder."""
+    """A fake machine with eight cores, whose system files are in a folder."""
     monkeypatch.setattr(launch, "PROC", tmp_path / "proc")
     monkeypatch.setattr(launch, "CGROUPS", tmp_path / "groups")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
@@ -27,7 +27,7 @@ def write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def test_without_a_quota(machine: Path) -> None:
+def test_all_cores_are_allowed_without_a_quota(machine: Path) -> None:
     assert allowed_cores() == 8
 
 
@@ -53,26 +53,26 @@ def test_the_quota_of_a_control_group(machine: Path, files: dict[str, str], core
 
 
 @pytest.mark.parametrize(
-    ("idle", "own", "free"),
+    ("idle", "used", "free"),
     [
-        (70.0, 10.0, 8),  # of 10 seconds on 8 cores: all idle but for this process
-        (50.0, 10.0, 8),  # two are busy: nearly all are free
+        (70.0, 10.0, 8),  # within 10 seconds on 8 cores only this process used CPU time
+        (50.0, 10.0, 8),  # two cores are busy
         (40.0, 10.0, 5),
         (0.0, 10.0, 1),
         (0.0, 3.0, 1),
         (None, 10.0, 8),
     ],
 )
-def test_what_others_use_is_not_free(idle: float | None, own: float, free: int) -> None:
+def test_cores_used_by_other_processes_are_not_free(idle: float | None, used: float, free: int) -> None:
     before = Use(100.0, None if idle is None else 0.0, 0.0)
-    assert Use(110.0, idle, own).free_since(before, 8) == free
+    assert Use(110.0, idle, used).free_since(before, 8) == free
 
 
-def test_a_moment_is_not_enough_to_know() -> None:
+def test_a_very_short_interval_is_ignored() -> None:
     assert Use(0.1, 0.0, 0.0).free_since(Use(0.0, 0.0, 0.0), 8) == 8
 
 
-def test_idle_time_is_that_of_the_allowed_cores(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_time_counts_the_allowed_cores(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = os.sysconf("SC_CLK_TCK")
     rows = [f"cpu{core} 1 2 3 {10 * ticks * core} {ticks} 0 0" for core in range(8)]
     write(machine / "proc" / "stat", "\n".join(["cpu  9 9 9 9 9 9 9", *rows, "intr 5"]))
@@ -83,23 +83,23 @@ def test_idle_time_is_that_of_the_allowed_cores(machine: Path, monkeypatch: pyte
     assert Use.now().idle is None
 
 
-def test_a_person_or_torchrun_chooses_first(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_omp_num_threads_takes_precedence(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert free_cores() is None
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert free_cores() == Cores(8, 8)  # idle time is not told here
+    assert free_cores() == Cores(8, 8)  # this machine has no idle times
 
 
-@pytest.mark.parametrize("given", WAITING)
-def test_threads_wait_as_the_environment_says(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+@pytest.mark.parametrize("variable", WAITING)
+def test_wait_settings_of_the_environment_are_kept(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     for name in WAITING:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(given, "7")
+    monkeypatch.setenv(variable, "7")
     prepare_threads()
-    assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {given: "7"}
+    assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {variable: "7"}
 
 
-def test_threads_sleep_soon_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_sleep_soon_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in WAITING:
         monkeypatch.setenv(name, "")
     prepare_threads()

@@ -1,4 +1,4 @@
-"""Messages are for people: no code looks into one, or into a help, to find out what it is about."""
+"""No code parses the message or the help of an error; codes and data are for programs, texts for people."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import cnngraph
 
 ROOT = Path(cnngraph.__file__).parent
 SENTENCES = {"message", "help"}
-RENDERING = {"diagnostics/edits.py"}  # whether a fix says what the help already says
+RENDERING = {"diagnostics/edits.py"}  # leaves out a fix that repeats the help
 INSPECTING = {
     *("startswith", "endswith", "find", "index", "split", "rsplit", "splitlines", "count", "replace"),
     *("partition", "rpartition", "removeprefix", "removesuffix", "strip", "lstrip", "rstrip", "translate"),
 }
-OWNERS = {"command", "option", "param"}  # of click: their help is a text for the page of help
+OWNERS = {"command", "option", "param"}  # objects of click, whose help is not that of an error
 
 
 def is_sentence(node: ast.expr) -> bool:
@@ -30,7 +30,7 @@ def is_sentence(node: ast.expr) -> bool:
 
 
 def inspections(tree: ast.AST) -> Iterator[int]:
-    """The lines on which a sentence is looked into."""
+    """The lines on which a message or a help is inspected."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             sentences = [node.func.value] if node.func.attr in INSPECTING else []
@@ -47,7 +47,7 @@ def inspections(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
-def test_no_code_reads_a_message_back() -> None:
+def test_no_code_parses_messages() -> None:
     found = [
         f"{name}:{line}"
         for path in sorted(ROOT.rglob("*.py"))
@@ -57,7 +57,7 @@ def test_no_code_reads_a_message_back() -> None:
     assert found == []
 
 
-def test_reading_one_would_be_noticed() -> None:
+def test_parsing_a_message_is_detected() -> None:
     for line in (
         "error.message.startswith('x')",
         "help.removeprefix('did you mean ')",

@@ -1,4 +1,4 @@
-"""The published schemas of what cnngraph prints and stores; `tests/cli/conftest.py` compares all output with them."""
+"""The schemas of documents that cnngraph prints and stores; `tests/cli/conftest.py` validates all printed JSON."""
 
 from __future__ import annotations
 
@@ -18,54 +18,58 @@ from tests.library import ROOT
 PRINTED = [kind for kind, document in DOCUMENTS.items() if document.origin.startswith("cnngraph ")]
 
 
-def parts(schema: Any) -> Iterator[dict[str, Any]]:
+def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
     """A schema and all schemas in it."""
     if isinstance(schema, dict):
         yield schema
         for inner in schema.values():
-            yield from parts(inner)
+            yield from subschemas(inner)
     elif isinstance(schema, list):
         for inner in schema:
-            yield from parts(inner)
+            yield from subschemas(inner)
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_it_is_a_schema(kind: str) -> None:
+def test_the_schema_is_valid(kind: str) -> None:
     Draft202012Validator.check_schema(document_schema(kind))
 
 
-def test_every_file_is_listed() -> None:
+def test_every_schema_file_is_listed() -> None:
     assert {path.name.partition(".")[0] for path in (ROOT / "cnngraph/schemas").glob("*.json")} == set(DOCUMENTS)
 
 
 @pytest.mark.parametrize("kind", PRINTED)
-def test_what_is_printed_has_no_other_fields(kind: str) -> None:
-    objects = [part for part in parts(document_schema(kind)) if part.get("type") == "object" and "properties" in part]
+def test_printed_documents_forbid_other_fields(kind: str) -> None:
+    objects = [
+        part for part in subschemas(document_schema(kind)) if part.get("type") == "object" and "properties" in part
+    ]
     assert objects
     assert all(part.get("additionalProperties") is False for part in objects)
 
 
-def test_what_several_documents_have_is_the_same_in_all() -> None:
+def test_shared_definitions_are_equal() -> None:
     known: dict[str, Any] = {}
     for kind in PRINTED:
         for name, schema in document_schema(kind).get("$defs", {}).items():
             assert known.setdefault(name, schema) == schema
 
 
-def test_every_command_with_a_format_has_one() -> None:
+def test_every_command_with_json_output_has_a_schema() -> None:
     context = click.Context(app)
     commands = {name: app.get_command(context, name) for name in app.list_commands(context)}
-    formats = [name for name, made in commands.items() if made and any(p.name == "format" for p in made.params)]
+    formats = [
+        name for name, command in commands.items() if command and any(p.name == "format" for p in command.params)
+    ]
     assert set(formats) == {DOCUMENTS[kind].origin.split()[1] for kind in PRINTED}
 
 
 @pytest.mark.parametrize("kind", [*FILES, *DOCUMENTS])
-def test_the_command_prints_it(cli: Cli, kind: str) -> None:  # noqa: F811
+def test_the_schema_command_prints_a_schema(cli: Cli, kind: str) -> None:  # noqa: F811
     assert kind in cli("schema", "--list").out
     assert json.loads(cli("schema", kind).out)["$schema"]
 
 
-def test_one_that_there_is_not(cli: Cli) -> None:  # noqa: F811
+def test_an_unknown_schema(cli: Cli) -> None:  # noqa: F811
     ran = cli("schema", "chekc")
     assert ran.code == 2
     assert ran.err.startswith("error: invalid value for KIND: there is no schema of chekc: did you mean `check`?\n")

@@ -15,7 +15,7 @@ from tests.backend.support import body, built, check_forward
 from tests.library import network
 
 
-def test_a_chain_is_x() -> None:
+def test_a_chain_reuses_x() -> None:
     model = built("nodes: {conv: {op: conv, out: 8, kernel: 1}, act: relu, pool: global_avg_pool}")
     check_forward(
         model,
@@ -27,7 +27,7 @@ def test_a_chain_is_x() -> None:
     )
 
 
-def test_a_name_that_python_cannot_say_goes_by_getattr() -> None:
+def test_a_name_that_is_no_identifier_is_read_with_getattr() -> None:
     model = built(
         """
         nodes:
@@ -57,7 +57,7 @@ def test_a_name_that_python_cannot_say_goes_by_getattr() -> None:
     assert list(model.state_dict())[:2] == ["block1.block1-0.scale-to", "block1.block1-0.conv-by.weight"]
 
 
-def test_a_residual_body_is_y() -> None:
+def test_a_residual_branch_uses_y() -> None:
     model = cnngraph.build(network("resnet_cifar_222"))
     with_projection = model.get_submodule("layer2.0")
     check_forward(
@@ -75,7 +75,7 @@ def test_a_residual_body_is_y() -> None:
     )
 
 
-def test_branches_have_their_names() -> None:
+def test_branches_are_variables_with_their_names() -> None:
     model = cnngraph.build(network("googlenet_mnist"))
     check_forward(
         model.get_submodule("inception1"),
@@ -89,7 +89,7 @@ def test_branches_have_their_names() -> None:
     )
 
 
-def test_branches_of_several_statements_end_in_their_names() -> None:
+def test_the_last_statement_of_a_branch_assigns_its_name() -> None:
     model = built("""
         nodes:
           a1: {op: conv, out: 4, kernel: 1}
@@ -159,7 +159,7 @@ def test_a_free_parameter_is_an_attribute() -> None:
     assert list(model.state_dict()) == ["gamma"]
 
 
-def test_dotted_keys_make_containers() -> None:
+def test_dotted_keys_create_containers() -> None:
     model = built("""
         nodes:
           convs.0: {op: conv, out: 4, kernel: 1}
@@ -204,25 +204,25 @@ def test_several_inputs_keep_their_names() -> None:
     assert torch.equal(model(left=left, right=right), model(left, right))
 
 
-def test_tensors_that_nobody_needs_are_let_go() -> None:
-    rounds = "\n".join(f"          c{number}: {{op: conv, out: 4, kernel: 1}}" for number in range(15))
+def test_unneeded_tensors_are_deleted() -> None:
+    nodes = "\n".join(f"          c{number}: {{op: conv, out: 4, kernel: 1}}" for number in range(15))
     text = f"""
         nodes:
           left: {{op: conv, from: in, out: 4, kernel: 1}}
           right: {{op: conv, from: in, out: 4, kernel: 1}}
           cat: {{op: add, from: [left, right]}}
-{rounds}
+{nodes}
         """
     assert "del left, right" in body(built(text))
 
 
-def test_a_pure_chain_of_numbers_is_sequential() -> None:
+def test_a_numbered_chain_is_sequential() -> None:
     model: Any = cnngraph.build(network("googlenet_mnist"))
     assert type(model.classifier) is nn.Sequential
     assert [type(module).__name__ for module in model.classifier] == ["Flatten", "Linear"]
 
 
-def test_other_numbered_scopes_go_by_number_too() -> None:
+def test_numbered_scopes_can_be_indexed() -> None:
     model = built("nodes: {s: [{op: conv, out: 4, kernel: 1}, global_avg_pool, {op: linear, out: 3}]}")
     assert type(model.s) is not nn.Sequential
     assert model.s[2] is model.get_submodule("s.2")
@@ -237,7 +237,7 @@ def test_identical_blocks_share_a_class() -> None:
     assert type(model).__name__ == "GooglenetMnist"
 
 
-def test_a_traceback_shows_the_line() -> None:
+def test_a_traceback_shows_the_source_line() -> None:
     model = cnngraph.build(network("googlenet_mnist"))
     with pytest.raises(RuntimeError) as caught:
         model(torch.randn(2, 7, 28, 28))

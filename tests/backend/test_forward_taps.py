@@ -8,7 +8,7 @@ from cnngraph.backend import lower
 from tests.backend.support import built, check_forward, graph_of, inputs_of, interpret
 
 
-def test_a_tap_is_returned_beside_the_value() -> None:
+def test_a_tap_is_an_additional_return_value() -> None:
     graph = graph_of("""
         nodes:
           stage: {nodes: {left: [{op: conv, out: 2, kernel: 1}, relu, batch_norm], last: relu}}
@@ -56,7 +56,7 @@ AUXILIARY = """
     """
 
 
-def test_what_only_training_needs_runs_in_training_mode_only() -> None:
+def test_auxiliary_heads_run_in_training_mode_only() -> None:
     model = built(AUXILIARY)
     check_forward(
         model,
@@ -78,7 +78,7 @@ def test_what_only_training_needs_runs_in_training_mode_only() -> None:
     assert isinstance(model.eval()(x), torch.Tensor)
 
 
-def test_a_head_for_training_runs_where_its_tensor_is_made() -> None:
+def test_an_auxiliary_head_runs_right_after_its_input() -> None:
     model = built("""
         nodes:
           stem: {op: conv, out: 4, kernel: 1}
@@ -109,7 +109,7 @@ def test_a_head_for_training_runs_where_its_tensor_is_made() -> None:
     assert [name for name, _ in model.named_children()] == ["stem", "body", "end", "aux2", "aux1", "last"]
 
 
-def test_the_value_of_a_round_goes_by_the_rounds_name() -> None:
+def test_the_value_of_an_iteration_has_its_name() -> None:
     check_forward(
         built("""
         nodes:
@@ -125,7 +125,7 @@ def test_the_value_of_a_round_goes_by_the_rounds_name() -> None:
     )
 
 
-def test_a_tap_for_training_is_none_in_eval_mode() -> None:
+def test_a_training_only_tap_is_none_in_eval_mode() -> None:
     model = built("""
         nodes:
           stage: {nodes: {a: {op: conv, out: 4, kernel: 1}, side: relu, b: {op: conv, from: a, out: 4, kernel: 1}}}
@@ -175,7 +175,7 @@ def test_a_shared_module_is_called_again() -> None:
     assert [name for name, _ in model.named_children()] == ["tower", "side"]
 
 
-def test_taps_are_handed_out_once_each() -> None:
+def test_taps_of_iterations_are_returned_once_each() -> None:
     graph = graph_of("""
     nodes:
       a: {repeat: 40, nodes: {c: {op: conv, out: 1, kernel: 1}, r: relu}}
@@ -187,7 +187,7 @@ def test_taps_are_handed_out_once_each() -> None:
     assert torch.equal(model(*images), interpret(graph, model, images)["output"])
 
 
-def test_an_input_that_a_block_does_not_read_may_come_from_inside_another_scope() -> None:
+def test_an_unread_block_input_may_be_a_tap() -> None:
     model = built(
         """
         blocks:
@@ -204,8 +204,8 @@ def test_an_input_that_a_block_does_not_read_may_come_from_inside_another_scope(
     assert torch.equal(model(x), 2 * model.one(dense, first))
 
 
-def test_a_tensor_that_only_a_list_holds_is_handed_out() -> None:
-    """An `else` that reaches inside two levels: of the list only the second tensor is read outside."""
+def test_a_tensor_that_is_only_in_a_list_is_returned() -> None:
+    """An `else` with a path two levels deep: only the second tensor of its list is read outside."""
     model = built(
         """
         blocks:

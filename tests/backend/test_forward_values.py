@@ -20,7 +20,7 @@ SMALL = [
 ]
 
 
-def test_names_shadow_nothing() -> None:
+def test_node_names_shadow_nothing() -> None:
     graph = graph_of("""
         nodes:
           torch: {op: conv, out: 4, kernel: 1}
@@ -42,36 +42,36 @@ def compare_with_interpreter(graph: cnngraph.Graph) -> None:
         model.train(training)
         inputs = inputs_of(graph)
         torch.manual_seed(1)
-        wanted = interpret(graph, copy.deepcopy(model), [tensor.clone() for tensor in inputs])
+        expected = interpret(graph, copy.deepcopy(model), [tensor.clone() for tensor in inputs])
         torch.manual_seed(1)
         found = [tensor for tensor in as_list(copy.deepcopy(model)(*inputs)) if tensor is not None]
-        assert len(found) == len(wanted)
-        for one, other in zip(found, wanted.values(), strict=True):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected.values(), strict=True):
             assert torch.equal(one, other)
     loss = sum(
         output.sum()
         for output in as_list(model(*[tensor.requires_grad_() * 1 for tensor in inputs]))
         if output is not None
     )
-    loss.backward()  # fails where an activation overwrote what the backward pass needs
+    loss.backward()  # fails if an activation overwrote a tensor that the backward pass needs
 
 
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
-def test_library_computes_what_its_graphs_say(path: object) -> None:
+def test_small_networks_compute_what_the_interpreter_does(path: object) -> None:
     compare_with_interpreter(cnngraph.load(str(path)))
 
 
-def test_large_networks_compute_what_their_graphs_say() -> None:
+def test_a_large_network_computes_what_the_interpreter_does() -> None:
     compare_with_interpreter(cnngraph.load(network("resnet_cifar"), depth=26, bn="before", relu="before"))
 
 
-def test_a_long_dense_block_goes_on_from_the_concatenation_before() -> None:
+def test_a_long_dense_block_extends_the_previous_concatenation() -> None:
     graph = graph_of("nodes: {dense: {repeat: 300, op: conv, out: 1, kernel: 1, carry: concat}, pool: global_avg_pool}")
     model, images = lower(graph).eval(), inputs_of(graph)
-    wanted = interpret(graph, model, images)["output"]
-    assert torch.equal(model(*images), wanted)
+    expected = interpret(graph, model, images)["output"]
+    assert torch.equal(model(*images), expected)
     last = model_source(graph).rpartition("torch.cat((")[2].partition(")")[0]
-    assert last.count(",") == 1, "it names the concatenation before and one tensor more"
+    assert last.count(",") == 1, "it must extend the previous concatenation by one tensor"
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,16 @@ def test_a_long_dense_block_goes_on_from_the_concatenation_before() -> None:
         "[{op: batch_norm, unused: true}, {op: relu, when: false, from: in}]",
     ],
 )
-def test_a_network_in_which_nothing_runs_runs_nothing(nodes: str) -> None:
-    """What is built for its keys alone is not run, also where no other node is left."""
+def test_a_network_of_unused_nodes_runs_nothing(nodes: str) -> None:
+    """Unused nodes are built for their keys and not run, even if no other node is left."""
     model = built(f"nodes: {nodes}")
     images = torch.rand(1, 3, 1, 1)
-    assert torch.equal(model.train()(images), images)  # batch norm would refuse a single value
+    assert torch.equal(model.train()(images), images)  # batch norm would reject a single value
     assert all(not tensor for key, tensor in model.state_dict().items() if key.endswith("num_batches_tracked"))
 
 
 def test_the_maximum_of_hundreds_of_tensors() -> None:
-    """As a tree of calls: Python's parser refuses 200 parentheses within each other."""
+    """As a tree of calls, because Python's parser rejects 200 nested parentheses."""
     model = built("nodes: [{op: conv, out: 600, kernel: 1}, {op: chunk, chunks: 600}, maximum]")
     images = torch.rand(2, *model.graph.input_shapes["in"])
     assert torch.equal(model(images), model[0](images).amax(1, keepdim=True))

@@ -111,7 +111,7 @@ def test_checkpoints_are_unwrapped(model: Any, tmp_path: Path, wrapper: str, pre
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_shapes_are_known_before_weights_are_loaded(model: Any, tmp_path: Path, zipped: bool) -> None:
+def test_shapes_are_read_without_loading_weights(model: Any, tmp_path: Path, zipped: bool) -> None:
     weights = filled(model)
     torch.save(weights, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     save_file(weights, tmp_path / "a.safetensors")
@@ -146,7 +146,7 @@ def test_unreadable_files_are_rejected(model: Any, tmp_path: Path, name: str, co
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
 def test_folders_and_pipes_are_not_opened(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"folder.{ending}").mkdir()
-    os.mkfifo(tmp_path / f"pipe.{ending}")  # opening it would block until there is a writer
+    os.mkfifo(tmp_path / f"pipe.{ending}")  # opening it would block until something writes
     for name, what in (("folder", "a folder"), ("pipe", "not a regular file")):
         with pytest.raises(SpecError, match=f"E704.*: it is {what}"):
             read_weights(tmp_path / f"{name}.{ending}")
@@ -223,7 +223,7 @@ def test_tensors_that_share_memory_are_saved_separately(tmp_path: Path) -> None:
     assert torch.equal(found["0.weight"], found["1.weight"])
 
 
-# -- a network with another classifier
+# -- networks with another classifier
 
 CLASSIFIER = """\
 cnngraph: 1
@@ -264,7 +264,7 @@ def test_with_another_number_of_classes_the_classifiers_are_not_loaded(published
     assert "4 initialised, because the number of outputs differs:" in str(report)
 
 
-def test_a_spec_that_extends_the_published_one(published: Path) -> None:
+def test_a_spec_that_extends_the_published_network(published: Path) -> None:
     (published / "mine.yaml").write_text("cnngraph: 1\nextends: net.yaml\nparams: {classes: 3}\n")
     report = check_weights(read_weights(published / "net.safetensors"), cnngraph.load(published / "mine.yaml"))
     assert (report.ok, report.fresh_layers) == (True, ["aux.3", "fc"])

@@ -7,7 +7,7 @@ from cnngraph.schema import spec_schema
 from tests.cli.conftest import Cli
 
 
-def test_the_command_prints_it(cli: Cli, folder: Path) -> None:
+def test_the_schema_command_prints_a_schema(cli: Cli, folder: Path) -> None:
     assert json.loads(cli("schema").out) == spec_schema()
     assert cli("schema", "-o", "s.json").code == 0
     assert json.loads((folder / "s.json").read_text()) == spec_schema()

@@ -1,4 +1,4 @@
-"""Every published classifier is the original: names, shapes, settings, first weights and numbers, bit for bit."""
+"""Every published classifier equals torchvision's bit for bit: keys, shapes, settings, initial weights, logits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.zoo.originals import (
 from tests.zoo.traces import Operation, multiply_accumulates, operations
 
 
-def test_there_is_a_spec_for_every_original() -> None:
+def test_every_original_has_a_spec() -> None:
     assert len(BUILDERS) >= 68
     assert [name for name in NAMES if name not in SPECS] == []
 
@@ -51,7 +51,7 @@ def test_paper_and_published_error(name: str) -> None:
 
 
 def settings(module: nn.Module) -> dict[str, Any]:
-    """The attributes of a module that say what it does: not that it works in place, or how it was initialised."""
+    """The attributes of a module that determine what it computes, without `inplace` and initialisation."""
     plain = (bool, int, float, str, tuple, type(None))
     return {
         key: value
@@ -61,7 +61,7 @@ def settings(module: nn.Module) -> dict[str, Any]:
 
 
 def with_weights(model: nn.Module) -> dict[str, nn.Module]:
-    """The modules that have parameters of their own, but for those that hold others."""
+    """The modules with parameters of their own and without submodules."""
     return {
         path: module
         for path, module in model.named_modules()
@@ -70,7 +70,7 @@ def with_weights(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def kind(module: nn.Module) -> type:
-    """PyTorch's class, of which the module's own may be a variant."""
+    """The class of torch.nn that the module's class is, or derives from."""
     return next(base for base in type(module).__mro__ if base.__module__.startswith("torch.nn."))
 
 
@@ -83,20 +83,20 @@ def test_settings(name: str) -> None:
     for path, other in others.items():
         assert kind(mine[path]) == kind(other), path
         assert settings(mine[path]) == settings(other), path
-    # Poolings, dropouts and activations, which may have other paths or be functions there.
+    # Pooling, dropout and activations may have other paths in torchvision, or be functions.
     shape = (2, 3, *TRAINED_AT.get(name, TRAINED_AT_ELSE))
     assert difference(operations(ours.train(), shape), operations(theirs.train(), shape)) == ""
 
 
 def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
-    """The operations that run on one side only, the first few."""
+    """The first few operations that only one of the two networks runs."""
     signed = [*((f"+ {call}", count) for call, count in (ran - expected).items())]
     signed += [(f"- {call}", count) for call, count in (expected - ran).items()]
     return "\n".join(f"{text} ({count} times)" for text, count in signed[:12])
 
 
 @pytest.mark.parametrize("name", members(computed=True))
-def test_numbers_in_paths(name: str) -> None:
+def test_numbered_modules_are_in_order(name: str) -> None:
     torch.manual_seed(0)
     theirs = original(name)
     torch.manual_seed(0)
@@ -120,7 +120,7 @@ def unequal(ours: nn.Module, theirs: nn.Module) -> list[str]:
 
 
 def disturb(model: nn.Module) -> None:
-    """Make numbers out of the zeros and ones that networks begin with, so that each of them counts."""
+    """Replace initial zeros and ones by random values, so that every parameter matters."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for key, tensor in model.state_dict().items():
@@ -130,7 +130,7 @@ def disturb(model: nn.Module) -> None:
 
 
 def evaluate(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
-    """The logits are the same, and they hang on the images."""
+    """Assert that the logits are equal and depend on the images."""
     with torch.no_grad():
         logits, expected = ours.eval()(images), theirs.eval()(images)
     assert expected.isfinite().all()
@@ -139,7 +139,7 @@ def evaluate(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
 
 
 def train(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
-    """A training step gives the same outputs, gradients and running values."""
+    """Assert that a training step gives the same outputs, gradients and running statistics."""
     values, expected = step(ours, images), step(theirs, images)
     assert list(values) == list(expected)
     assert [key for key, value in values.items() if not torch.equal(value, expected[key])] == []
@@ -147,7 +147,7 @@ def train(ours: nn.Module, theirs: nn.Module, images: Tensor) -> None:
 
 
 def step(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """The outputs by name, and the gradient of each parameter that has one."""
+    """The outputs by name and the gradients of the parameters."""
     torch.manual_seed(3)
     outputs = model.train()(images)
     logits: dict[str, Tensor] = {"logits": outputs} if isinstance(outputs, Tensor) else outputs._asdict()
