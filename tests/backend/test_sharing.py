@@ -78,14 +78,14 @@ def spec(
 def computes_the_same(op: Op, first: Sequence[TensorType], second: Sequence[TensorType]) -> bool:
     """Whether PyTorch's module for the first tensors computes on the second what a module made for them computes."""
     try:
-        there, here = make_function(op, first), make_function(op, second)
-        if isinstance(there, nn.Module):
-            there.load_state_dict(here.state_dict())
-            there.eval(), here.eval()
+        first_function, second_function = make_function(op, first), make_function(op, second)
+        if isinstance(first_function, nn.Module):
+            first_function.load_state_dict(second_function.state_dict())
+            first_function.eval(), second_function.eval()
         inputs = make_inputs(second)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            one, other = there(*inputs), here(*inputs)
+            one, other = first_function(*inputs), second_function(*inputs)
     except REFUSED:
         return False
     one, other = ([outputs] if isinstance(outputs, torch.Tensor) else outputs for outputs in (one, other))
@@ -104,11 +104,11 @@ def run(graph: Graph, second: Sequence[TensorType]) -> None:
         result = dict(zip(graph.outputs, model(*inputs), strict=True))
     for name, ref in graph.outputs.items():
         assert tuple(result[name].shape) == expected(graph.type_of(ref))
-    own_types = model._modules.get("x")
-    if isinstance(own_types, nn.Module):
+    module = model._modules.get("x")
+    if isinstance(module, nn.Module):
         tensors = [x.reshape(len(x), *type_.sizes) for x, type_ in zip(inputs[len(inputs) // 2 :], second, strict=True)]
         with torch.no_grad():
-            assert torch.equal(own_types(*tensors), result["y0"])
+            assert torch.equal(module(*tensors), result["y0"])
 
 
 EXAMPLES = [

@@ -1,4 +1,4 @@
-"""Random nodes, each drawn for the shapes that reach it."""
+"""Random nodes, each drawn for the shapes of its inputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cnngraph.ops.op import Op, OpError, infer_types, make_op
 from cnngraph.tensor_type import TensorType
 from tests.fuzz.disguises import Disguises
 from tests.fuzz.names import Env, InvalidError, Level, Names, Value, joined, paths
+from tests.fuzz.op_parameters import draw_parameters
 from tests.fuzz.reading import OPS
 from tests.fuzz.spec_tree import NodeTree, ScopeTree
-from tests.fuzz.words import draw_words
 
 COMMON = [
     "conv",
@@ -36,7 +36,7 @@ REFUSED_KEPT = 4
 
 @dataclass(frozen=True)
 class Refused:
-    """Words and tensors that an op refused while a spec was drawn."""
+    """An op with the input types that it rejected while a spec was drawn."""
 
     op: Op
     types: tuple[TensorType, ...]
@@ -44,7 +44,7 @@ class Refused:
 
 
 class NodeDrawer(Disguises):
-    """Draws nodes for the scope at hand."""
+    """Draws nodes for the current scope."""
 
     def __init__(self, seed: str) -> None:
         super().__init__(seed)
@@ -54,23 +54,23 @@ class NodeDrawer(Disguises):
 
     @abstractmethod
     def draw_scope(self, env: Env, level: Level, depth: int, *, top: bool = False) -> ScopeTree:
-        """Nodes that read each other, and all of which are read."""
+        """Nodes that read each other, all of which are read."""
 
     @abstractmethod
     def use_block(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A use of a block, old or new."""
+        """A use of an existing or a new block."""
 
     @abstractmethod
     def name(self, scope: ScopeTree) -> str:
         """A name for one more node of the scope."""
 
     def source(self, env: Env, above: Value | None, must: bool, share: float = 0.25) -> tuple[list[str] | None, Value]:
-        """What a node reads: its `from` (None: the node above) and the value."""
+        """The input of a node: its `from` (None: the previous node) and its value."""
         if above is None and len(env.inputs) == 1:
             (above,) = env.inputs.values()
-        if must or above is None or above.absent or self.chance(share):
+        if must or above is None or above.absent or self.happens(share):
             known = self.reachable(env)
             path, value = self.rng.choice(known)
             return [path], value
@@ -78,11 +78,11 @@ class NodeDrawer(Disguises):
 
     def reachable(self, env: Env) -> list[tuple[str, Value]]:
         known = [*env.inputs.items(), *paths(env.names)]
-        known += [(f"{name}.0", value[0]) for name, value in env.inputs.items() if len(value) and self.chance(0.2)]
+        known += [(f"{name}.0", value[0]) for name, value in env.inputs.items() if len(value) and self.happens(0.2)]
         return [(path, found) for path, _ in known if (found := self.found(env, path)) is not None and found.tensors]
 
     def found(self, env: Env, path: str) -> Value | None:
-        """What a path means, if it means one thing."""
+        """The value of a path, if it is unambiguous."""
         try:
             return env.find(path)
         except InvalidError:
@@ -99,13 +99,13 @@ class NodeDrawer(Disguises):
         raise InvalidError("no path")
 
     def fitting(self, ops: list[str], *values: Value) -> tuple[str, dict[str, Any]]:
-        """An op with words that it takes for these tensors."""
+        """An op with parameters that it takes for these tensors."""
         types = tuple(tensor.type for value in values for tensor in value.tensors)
         for _ in range(TRIES):
             name = self.rng.choice(ops)
-            words = draw_words(self.rng, OPS[name], types)
+            parameters = draw_parameters(self.rng, OPS[name], types)
             try:
-                op = make_op(OPS[name], words)
+                op = make_op(OPS[name], parameters)
             except FieldError:
                 continue
             try:
@@ -114,7 +114,7 @@ class NodeDrawer(Disguises):
                 if len(self.refused) < REFUSED_KEPT:
                     self.refused.append(Refused(op, types, error))
                 continue
-            return name, words
+            return name, parameters
         raise InvalidError("no op fits")
 
     def draw_nodes(
@@ -124,7 +124,7 @@ class NodeDrawer(Disguises):
         kinds: list[Callable[..., list[NodeTree]]] = [self.single] * 8 + [self.join] * 3 + [self.factor]
         kinds += [self.shared] * 2
         if depth < 3 and self.budget > 0:
-            kinds += [self.inner] * 3 + [self.use_block] * 3 + [self.rounds] * 3
+            kinds += [self.inner] * 3 + [self.use_block] * 3 + [self.iterations] * 3
         tree = self.rng.choice(kinds)(scope, env, above, level, depth, must)
         return tree
 
@@ -135,9 +135,9 @@ class NodeDrawer(Disguises):
         reads, value = self.source(env, above, must)
         if len(value) != 1:
             reads, value = self.part(reads, value, env, above)
-        op, words = self.fitting(self.rng.choice([COMMON, SINGLE]), value)
+        op, parameters = self.fitting(self.rng.choice([COMMON, SINGLE]), value)
         local = replace(env, reads=value)
-        tree = NodeTree(self.name(scope), op, self.written(words, local), reads=reads)
+        tree = NodeTree(self.name(scope), op, self.written(parameters, local), reads=reads)
         self.decorate(tree, local, value)
         return [tree]
 
@@ -152,24 +152,24 @@ class NodeDrawer(Disguises):
         """An op that reads several tensors."""
         known = self.reachable(env)
         chosen = [self.rng.choice(known) for _ in range(self.rng.choice([1, 2, 2, 2, 3]))]
-        if self.chance(0.5):  # of one shape with the first
+        if self.happens(0.5):  # of the same shape as the first
             like = [pair for pair in known if types_of(pair[1]) == types_of(chosen[0][1])]
             chosen = [chosen[0], *(self.rng.choice(like) for _ in chosen[1:])]
-        op, words = self.fitting(JOINS, *(value for _, value in chosen))
+        op, parameters = self.fitting(JOINS, *(value for _, value in chosen))
         local = replace(env, reads=joined([value for _, value in chosen]))
-        tree = NodeTree(self.name(scope), op, self.written(words, local), reads=[path for path, _ in chosen])
+        tree = NodeTree(self.name(scope), op, self.written(parameters, local), reads=[path for path, _ in chosen])
         self.decorate(tree, local, chosen[0][1])
         return [tree]
 
     def factor(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A free parameter and what takes it."""
+        """A free parameter and the node that reads it."""
         reads, value = self.source(env, above, True)
         if len(value) != 1 or not value.tensors[0].type.batched:
             raise InvalidError("no image")
-        words = draw_words(self.rng, OPS["parameter"], (value.tensors[0].type,))
-        parameter = NodeTree(self.name(scope), "parameter", words)
+        parameters = draw_parameters(self.rng, OPS["parameter"], (value.tensors[0].type,))
+        parameter = NodeTree(self.name(scope), "parameter", parameters)
         path = parameter.name or str(level.count)
         pair = [*(reads or []), path]
         self.rng.shuffle(pair)
@@ -181,20 +181,20 @@ class NodeDrawer(Disguises):
     def shared(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
-        """A module that runs again."""
+        """A node that shares the module of another."""
         owners = [(path, value) for path, value in paths(env.names) if value.again is not None and value.made]
         if not owners:
             raise InvalidError("nothing to share")
         path, owner = self.rng.choice(owners)
         reads, _ = self.source(env, above, must, 0.5)
-        if self.chance(0.6) and len(owner.made) and owner.made[0].reads:
+        if self.happens(0.6) and len(owner.made) and owner.made[0].reads:
             first = owner.made[0].reads
             alike = [path for path, value in self.reachable(env) if self.same_input(owner, value)]
             if alike and len(first) == 1:
                 chosen = self.rng.choice(alike)
                 reads = [chosen]
         tree = NodeTree(self.name(scope), share=path, reads=reads)
-        if self.chance(0.25):
+        if self.happens(0.25):
             tree.repeat = self.rng.choice([1, 2])
             tree.carry = self.rng.choice(["last", "last", "none"])
         return [tree]
@@ -209,7 +209,7 @@ class NodeDrawer(Disguises):
     ) -> list[NodeTree]:
         """Inline nodes."""
         reads, value = self.source(env, above, must)
-        if self.chance(0.15):
+        if self.happens(0.15):
             known = self.reachable(env)
             more = self.rng.choice(known)
             reads = [*(reads or [self.path_of(value, env)]), more[0]]
@@ -217,16 +217,16 @@ class NodeDrawer(Disguises):
         inside = replace(env, inputs={"in": Value(value.tensors, value.is_list)}, names=Names(), reads=None)
         with self.scratch():
             nodes = self.draw_scope(inside, Level("inside"), depth + 1)
-        tree = NodeTree(self.name(scope), nodes=nodes, reads=reads, flat=self.chance(0.15))
+        tree = NodeTree(self.name(scope), nodes=nodes, reads=reads, flat=self.happens(0.15))
         self.decorate(tree, replace(env, reads=value), value)
         return [tree]
 
-    def rounds(
+    def iterations(
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
         """A repeat of an op or of inline nodes."""
         reads, value = self.source(env, above, must)
-        tree = NodeTree(self.name(scope), reads=reads, flat=self.chance(0.2))
+        tree = NodeTree(self.name(scope), reads=reads, flat=self.happens(0.2))
         tree.carry = self.rng.choice(["last", "last", "concat", "none"])
         count = self.rng.choice([1, 2, 2, 3])
         item: Any = None
@@ -235,82 +235,82 @@ class NodeDrawer(Disguises):
             item = [self.rng.choice([1, 2, 3, 4]) for _ in range(count)]
             tree.repeat = self.listed(item, env)
         elif kind == "number":
-            tree.repeat = self.whole(count, env)
+            tree.repeat = self.integer(count, env)
         first = item[0] if item else None
         local = replace(env, reads=value, round=(0, first))
-        if kind == "rows" or self.chance(0.5):
+        if kind == "rows" or self.happens(0.5):
             if len(value) != 1:
                 raise InvalidError("several")
             pool = ["conv", "conv", "conv", "linear", "relu", "batch_norm", "max_pool", "avg_pool", "dropout"]
-            tree.op, words = self.fitting(pool, value)
-            tree.words = self.written(words, local)
+            tree.op, parameters = self.fitting(pool, value)
+            tree.parameters = self.written(parameters, local)
             if kind == "rows":
-                self.draw_rows(tree, words, count)
+                self.draw_rows(tree, parameters, count)
         else:
             inside = replace(local, inputs={"in": Value(value.tensors, value.is_list)}, names=Names(), reads=None)
             with self.scratch():
                 tree.nodes = self.draw_scope(inside, Level("inside"), depth + 1)
-        if tree.flat or self.chance(0.2):
+        if tree.flat or self.happens(0.2):
             self.named += 1
             tree.round_name = (
-                f"r{self.named}x{self.rng.choice([0, 1, 9])}" if not scope.numbered or self.chance(0.3) else ""
+                f"r{self.named}x{self.rng.choice([0, 1, 9])}" if not scope.numbered or self.happens(0.3) else ""
             )
         self.draw_ends(tree)
         self.vary(tree, env)
         return [tree]
 
     def vary(self, tree: NodeTree, env: Env) -> None:
-        """Let each round read one part of a list."""
+        """Let each iteration read another tensor of a list."""
         lists = [(path, value) for path, value in self.reachable(env) if value.is_list and len(value) > 1]
-        if tree.carry != "none" or not lists or not self.chance(0.5):
+        if tree.carry != "none" or not lists or not self.happens(0.5):
             return
         path, value = self.rng.choice(lists)
-        tree.reads = [f"{path}.$i" if self.chance(0.6) else f"{path}.${{{len(value) - 1} - $i}}"]
+        tree.reads = [f"{path}.$i" if self.happens(0.6) else f"{path}.${{{len(value) - 1} - $i}}"]
         tree.repeat = self.rng.randint(1, len(value))
 
-    def draw_rows(self, tree: NodeTree, words: dict[str, Any], count: int) -> None:
-        rows = [dict(words) for _ in range(count)]
+    def draw_rows(self, tree: NodeTree, parameters: dict[str, Any], count: int) -> None:
+        rows = [dict(parameters) for _ in range(count)]
         for row in rows:
             if "out" in row:
                 row["out"] = self.rng.choice([2, 3, 4, row["out"]])
-            if self.chance(0.1):
+            if self.happens(0.1):
                 row["when"] = False
-        tree.words = {} if self.chance(0.5) else tree.words
+        tree.parameters = {} if self.happens(0.5) else tree.parameters
         tree.repeat = rows
 
     def draw_ends(self, tree: NodeTree) -> None:
-        for words in (tree.first, tree.last):
-            if not self.chance(0.2):
+        for parameters in (tree.first, tree.last):
+            if not self.happens(0.2):
                 continue
-            if tree.op == "conv" and self.chance(0.6):
-                words["stride"] = self.rng.choice([1, 2])
-            elif tree.op in ("conv", "linear") and self.chance(0.5):
-                words["bias"] = False
-            elif self.chance(0.5):
-                words["when"] = False
+            if tree.op == "conv" and self.happens(0.6):
+                parameters["stride"] = self.rng.choice([1, 2])
+            elif tree.op in ("conv", "linear") and self.happens(0.5):
+                parameters["bias"] = False
+            elif self.happens(0.5):
+                parameters["when"] = False
 
     def decorate(self, tree: NodeTree, env: Env, value: Value) -> None:
-        """Conditions, checks and marks."""
-        if self.chance(0.12):
+        """Add `when`, `expect` and `unused`."""
+        if self.happens(0.12):
             tree.when = self.condition(env)
-            if self.chance(0.4):
+            if self.happens(0.4):
                 choices = [path for path, _ in self.reachable(env)]
                 tree.otherwise = self.rng.choice(
                     [[self.rng.choice(choices)], self.rng.sample(choices, min(2, len(choices)))]
                 )
-        elif self.chance(0.05) and tree.op != "parameter":
+        elif self.happens(0.05) and tree.op != "parameter":
             tree.unused = True
-        elif self.chance(0.1):
+        elif self.happens(0.1):
             tree.expect = self.expected(tree, env)
 
     def expected(self, tree: NodeTree, env: Env) -> list[Any] | None:
-        """What comes out of an op, with some sizes left open."""
+        """The `expect` of an op, with some sizes left open."""
         if tree.op is None or tree.op not in OPS or env.reads is None:
             return None
         types = tuple(tensor.type for tensor in env.reads.tensors)
-        result = infer_types(make_op(OPS[tree.op], env.value(tree.words)), types)
+        result = infer_types(make_op(OPS[tree.op], env.value(tree.parameters)), types)
         first = result[0] if isinstance(result, tuple) else result
-        return [self.rng.choice(["_", size, size, self.whole(size, env)]) for size in first.sizes]
+        return [self.rng.choice(["_", size, size, self.integer(size, env)]) for size in first.sizes]
 
 
 def types_of(value: Value) -> list[TensorType]:

@@ -1,7 +1,7 @@
-"""A second, small reading of the language: which operations a spec's tree stands for, written from docs/guide.
+"""A second, small implementation of the language, written from docs/guide: from a spec's tree to its operations.
 
-It knows only what the drawn specs use, and takes the shapes of single operations from the ops themselves, which are
-compared with PyTorch elsewhere. What it gives is compared with the compiler's graph: paths, operations, wiring.
+It supports only what drawn specs use, and takes the shapes of single operations from the ops, which are compared with
+PyTorch elsewhere. Its paths, operations and wiring are compared with the compiler's graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cnngraph.ops.op import Layer, Op, OpError, infer_types, make_op
 from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
 from tests.fuzz.expressions import elements
-from tests.fuzz.names import Env, InvalidError, Level, Made, Names, Tensor, Value, joined
+from tests.fuzz.names import Env, InvalidError, Level, Names, Operation, Tensor, Value, joined
 from tests.fuzz.spec_tree import BlockTree, Expr, NodeTree, ScopeTree, SpecTree
 
 OPS = builtin_ops()
@@ -23,17 +23,17 @@ LARGEST_TENSOR = 3000
 
 
 class Reading:
-    """Runs trees, and keeps the operations that they make."""
+    """Expands trees and records their operations."""
 
     def __init__(self) -> None:
-        self.made: list[Made] = []
+        self.made: list[Operation] = []
         self.blocks: dict[str, BlockTree] = {}
         self.file_params: dict[str, Any] = {}
         self.sharing: tuple[str, str] | None = None
         self.using: list[str] = []
 
     def spec(self, spec: SpecTree) -> dict[str, Tensor]:
-        """The whole network's outputs; raises InvalidError where something is left unread."""
+        """The outputs of the network; raises InvalidError if a node or input is unread."""
         self.made.clear()
         types = {name: TensorType.of(tuple(sizes)) for name, sizes in spec.inputs.items()}
         self.blocks, self.file_params = spec.blocks, {}
@@ -51,16 +51,16 @@ class Reading:
             raise InvalidError("something is unread")
         return outputs
 
-    def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Made | str]:
-        """The operations since `start`, and the inputs, that nothing reads."""
+    def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Operation | str]:
+        """The inputs, and the operations since `start`, that nothing reads."""
         read = final.union(*(made.reads for made in self.made if not made.unused))
-        left: list[Made | str] = [
+        left: list[Operation | str] = [
             node for node in self.made[start:] if not node.unused and not any(t.name in read for t in node.outputs)
         ]
         return left + [name for name, item in inputs.items() if not any(t.name in read for t in item.tensors)]
 
     def scope(self, scope: ScopeTree, env: Env, level: Level) -> Value:
-        """The value of a scope's last node; `env` gets its names."""
+        """The value of a scope's last node; its names are added to `env`."""
         last: Value | None = None
         for node in scope.children:
             last = self.child(node, env, last, level)
@@ -69,7 +69,7 @@ class Reading:
         return last
 
     def child(self, node: NodeTree, env: Env, above: Value | None, level: Level) -> Value:
-        """One node of a scope, whose name is then known."""
+        """Read one node of a scope and define its name."""
         if above is None and len(env.inputs) == 1:
             (above,) = env.inputs.values()
         name = env.text(node.name)
@@ -151,8 +151,8 @@ class Reading:
             elif number and node.carry == "last":
                 assert value is not None
                 carried = [Value(value.tensors, value.is_list), *values[1:]]
-            value = self.round(node, env, number, item, len(items), carried, own, inner)
-            whole.rounds.append(value)
+            value = self.iteration(node, env, number, item, len(items), carried, own, inner)
+            whole.iterations.append(value)
             if value.flat:
                 whole.names.join(value.names)
             elif value.path:
@@ -169,7 +169,7 @@ class Reading:
             )
         return whole
 
-    def round(
+    def iteration(
         self,
         node: NodeTree,
         env: Env,
@@ -185,8 +185,8 @@ class Reading:
             values = [*values, *(env.find(path) for path in own)]
             env = replace(env, reads=joined(values))
         overlay = dict(item) if isinstance(item, Mapping) else {}
-        for words, holds in ((node.first, number == 0), (node.last, number == count - 1)):
-            overlay |= {key: env.value(word) for key, word in words.items()} if holds else {}
+        for parameters, holds in ((node.first, number == 0), (node.last, number == count - 1)):
+            overlay |= {key: env.value(word) for key, word in parameters.items()} if holds else {}
         otherwise = overlay.pop("else", None)
         if not overlay.pop("when", True):
             paths = [otherwise] if isinstance(otherwise, str) else otherwise
@@ -203,7 +203,7 @@ class Reading:
         return not {"when": True, **rows[0], **rows[1], **rows[2]}["when"]
 
     def concat(self, tensors: list[Tensor]) -> Value:
-        """What `carry: concat` implies, without a path."""
+        """The concatenation of `carry: concat`, without a path."""
         if len(tensors) == 1:
             return Value((tensors[0],))
         op = make_op(OPS["concat"], {})
@@ -213,7 +213,7 @@ class Reading:
         result = Tensor(f"concat({', '.join(reads)})", type_)
         if any(tensor.name == result.name for made in self.made for tensor in made.outputs):
             raise InvalidError("two implied concatenations of the same tensors: which one is read is not known here")
-        self.made.append(Made(result.name, op, reads, (result,), _call(op, types), None, implied=True))
+        self.made.append(Operation(result.name, op, reads, (result,), _call(op, types), None, implied=True))
         return Value((result,))
 
     # -- bodies
@@ -232,9 +232,9 @@ class Reading:
             return self.inline(node.nodes, env, values, level, name, flat)
         if node.share is not None:
             return self.share(node.share, env, values, level, name)
-        words = {**{key: env.value(item) for key, item in node.words.items()}, **overlay}
-        op = words.pop("op", None) or (env.value(node.op) if isinstance(node.op, Expr) else node.op)
-        return self.use(op, words, values, level, name, flat)
+        parameters = {**{key: env.value(item) for key, item in node.parameters.items()}, **overlay}
+        op = parameters.pop("op", None) or (env.value(node.op) if isinstance(node.op, Expr) else node.op)
+        return self.use(op, parameters, values, level, name, flat)
 
     def inline(self, scope: ScopeTree, env: Env, values: list[Value], level: Level, name: str, flat: bool) -> Value:
         inside = replace(env, inputs={"in": joined(values)}, names=Names(), reads=None)
@@ -250,20 +250,22 @@ class Reading:
         made = self.made[start:]
         return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, made=made)
 
-    def use(self, op: Any, words: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool) -> Value:
+    def use(
+        self, op: Any, parameters: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
+    ) -> Value:
         if op in self.blocks:
-            return self.block(self.blocks[op], words, values, level, name, flat)
+            return self.block(self.blocks[op], parameters, values, level, name, flat)
         if op not in OPS:
             raise InvalidError(f"no op {op}")
-        return self.leaf(op, words, values, level, name)
+        return self.leaf(op, parameters, values, level, name)
 
-    def leaf(self, op_name: str, words: dict[str, Any], values: list[Value], level: Level, name: str) -> Value:
+    def leaf(self, op_name: str, parameters: dict[str, Any], values: list[Value], level: Level, name: str) -> Value:
         if OPS[op_name].inputs == (0, 0):
             values = []
         tensors = joined(values).tensors if values else ()
         types = tuple(tensor.type for tensor in tensors)
         try:
-            op = make_op(OPS[op_name], words)
+            op = make_op(OPS[op_name], parameters)
         except FieldError as error:
             raise InvalidError(error.message) from None
         outputs, is_list = _inferred(op, types)
@@ -271,9 +273,9 @@ class Reading:
         shares = self.sharing[0] + path[len(self.sharing[1]) :] if self.sharing else None
         results = tuple(Tensor(f"{path}.{part}" if is_list else path, output) for part, output in enumerate(outputs))
         reads = tuple(tensor.name for tensor in tensors)
-        made = Made(path, op, reads, results, _call(op, types), shares)
+        made = Operation(path, op, reads, results, _call(op, types), shares)
         self.made.append(made)
-        again = lambda values, level, name: self.leaf(op_name, words, values, level, name)  # noqa: E731
+        again = lambda values, level, name: self.leaf(op_name, parameters, values, level, name)  # noqa: E731
         return Value(results, is_list, path, again=again, made=[made])
 
     def share(self, path: str, env: Env, values: list[Value], level: Level, name: str) -> Value:
@@ -301,19 +303,19 @@ class Reading:
         return replace(value, again=None)
 
     def block(
-        self, block: BlockTree, words: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
+        self, block: BlockTree, parameters: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
     ) -> Value:
         if block.name in self.using:
             raise InvalidError("a circle")
-        env = self.block_env(block, words, values)
-        rest = {key: value for key, value in words.items() if key not in block.params}
+        env = self.block_env(block, parameters, values)
+        rest = {key: value for key, value in parameters.items() if key not in block.params}
         body = block.body
         self.using.append(block.name)
         try:
             if body.when is not None and not env.value(body.when):
                 return self.absent(body.otherwise, env, values)
             flat = flat or body.flat
-            again = lambda values, level, name: self.block(block, words, values, level, name, flat)  # noqa: E731
+            again = lambda values, level, name: self.block(block, parameters, values, level, name, flat)  # noqa: E731
             if body.repeat is not None:
                 value = self.repeat(body, env, values, [], level, name, flat)
             elif body.nodes is not None:
@@ -321,14 +323,19 @@ class Reading:
             else:
                 assert body.op is not None
                 return self.use(
-                    body.op, {**{k: env.value(v) for k, v in body.words.items()}, **rest}, values, level, name, flat
+                    body.op,
+                    {**{k: env.value(v) for k, v in body.parameters.items()}, **rest},
+                    values,
+                    level,
+                    name,
+                    flat,
                 )
         finally:
             self.using.pop()
         value.again = again
         return value
 
-    def block_env(self, block: BlockTree, words: dict[str, Any], values: list[Value]) -> Env:
+    def block_env(self, block: BlockTree, parameters: dict[str, Any], values: list[Value]) -> Env:
         alias = block.inputs is None and block.body.op is not None and block.body.repeat is None
         names = block.inputs or ["in"]
         if alias:
@@ -339,11 +346,11 @@ class Reading:
             raise InvalidError("inputs")
         base = {} if block.file else {k: v for k, v in self.file_params.items() if k not in block.params}
         inputs = {name: joined([value]) for name, value in zip(names, values, strict=True)}
-        env = Env(base, inputs, reads=joined(values), home=not block.file)
+        env = Env(base, inputs, reads=joined(values), in_own_file=not block.file)
         for key, default in block.params.items():
-            if key not in words and default is None:
+            if key not in parameters and default is None:
                 raise InvalidError(f"{key} is missing")
-            env.params[key] = elements(words[key] if key in words else env.value(default))
+            env.params[key] = elements(parameters[key] if key in parameters else env.value(default))
         return env
 
 
@@ -358,7 +365,7 @@ def _mark_unused(value: Value) -> None:
 
 
 def _call(op: Op, types: tuple[TensorType, ...]) -> object:
-    """What a module's forward has for it: it is the same wherever the module runs."""
+    """The call in the module's forward, which is the same wherever the module runs."""
     names = tuple(f"x{number}" for number in range(len(types)))
     return op.layer(*types) or op.code(names, *types)
 

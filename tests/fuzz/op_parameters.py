@@ -1,4 +1,4 @@
-"""Random parameters of an op, for the tensors that it reads: right ones mostly."""
+"""Random parameters of an op for given input types, mostly valid."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ OFTEN_DEFAULT = 0.6
 FLOATS = [0.5, 1, 0.25, 2, 0.1, 1e-3, 0]
 
 
-def draw_words(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
-    """Values as YAML would give them."""
+def draw_parameters(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
+    """Parameters as values read from YAML."""
     special = {"reshape": _reshape, "permute": _permute, "split": _split, "parameter": _parameter}.get(cls.name)
     if special is not None and types:
         return special(rng, types[0])
-    words: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for name, known in fields_of(cls).items():
         if known.required or rng.random() > OFTEN_DEFAULT:
-            words[name] = _value(rng, name, known.kind, types)
+            parameters[name] = _value(rng, name, known.kind, types)
     if cls.name == "upsample":
-        words.pop(rng.choice(["size", "scale_factor"]), None)
-        if not words.keys() & {"size", "scale_factor"}:
-            words["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
-    return words
+        parameters.pop(rng.choice(["size", "scale_factor"]), None)
+        if not parameters.keys() & {"size", "scale_factor"}:
+            parameters["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
+    return parameters
 
 
 def divisors(number: int) -> list[int]:
-    """What divides it."""
+    """The divisors of a number."""
     return [index for index in range(1, number + 1) if number % index == 0]
 
 
@@ -90,10 +90,10 @@ def _reshape(rng: random.Random, tensor: TensorType) -> dict[str, Any]:
         shape.append(rng.choice(divisors(left)))
         left //= shape[-1]
     shape.append(rng.choice([left, left, -1]))
-    words: dict[str, Any] = {"shape": shape}
+    parameters: dict[str, Any] = {"shape": shape}
     if rng.random() < 0.3:
-        words["axes"] = "".join(rng.sample({1: "C", 2: "CW", 3: "CHW"}[len(shape)], len(shape)))
-    return words
+        parameters["axes"] = "".join(rng.sample({1: "C", 2: "CW", 3: "CHW"}[len(shape)], len(shape)))
+    return parameters
 
 
 def _permute(rng: random.Random, tensor: TensorType) -> dict[str, Any]:
