@@ -1,4 +1,4 @@
-"""Files of every kind, folders and names, from paths to reports."""
+"""`check_paths`: files of every kind, folders and names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def all_codes(report: CheckReport) -> list[str]:
     return [diagnostic.code for found in report.files for diagnostic in found.diagnostics]
 
 
-def test_each_file_is_checked_as_what_it_is(folder: Path) -> None:
+def test_the_kind_of_a_file_is_recognised(folder: Path) -> None:
     report = check_paths(["net.yaml", "blocks.yaml", "mine.yaml", "both.yaml"])
     assert report.ok
     assert list(kinds(report).values()) == [Kind.SPEC, Kind.BLOCKS, Kind.RECIPE, Kind.EXPERIMENT]
@@ -48,7 +48,7 @@ def test_each_file_is_checked_as_what_it_is(folder: Path) -> None:
     ]
 
 
-def test_names_of_the_library(folder: Path) -> None:
+def test_bundled_names(folder: Path) -> None:
     report = check_paths(["googlenet_mnist", "shortcuts_digits", "cifar"])
     assert kinds(report) == {
         "googlenet_mnist": Kind.SPEC,
@@ -63,7 +63,7 @@ def test_names_of_the_library(folder: Path) -> None:
     assert [diagnostic.code for diagnostic in found.diagnostics] == ["E311"]
 
 
-def test_a_folder_and_those_below(folder: Path) -> None:
+def test_a_folder_is_checked_recursively(folder: Path) -> None:
     inner = folder / "deep" / "er"
     inner.mkdir(parents=True)
     (inner / "odd.YML").write_text(NET.replace("linear", "linaer"))
@@ -94,7 +94,7 @@ def test_a_folder_and_those_below(folder: Path) -> None:
         "\tbroken: [",
     ],
 )
-def test_files_of_other_tools_are_skipped_in_a_folder_only(folder: Path, text: str) -> None:
+def test_unrelated_files_in_a_folder_are_skipped(folder: Path, text: str) -> None:
     (folder / "other.yaml").write_text(text)
     report = check_paths(["."])
     assert report.ok
@@ -111,7 +111,7 @@ def test_files_of_other_tools_are_skipped_in_a_folder_only(folder: Path, text: s
         ("specs: [net.yaml]\nseed: 3\nrecipes: [mine.yaml]\n", "E602"),
     ],
 )
-def test_wrong_files_of_ours_are_not_skipped(folder: Path, text: str, code: str) -> None:
+def test_files_with_errors_in_a_folder_are_not_skipped(folder: Path, text: str, code: str) -> None:
     (folder / "wrong.yaml").write_text(text)
     report = check_paths(["."])
     assert report.skipped == ()
@@ -126,7 +126,7 @@ def test_a_folder_with_nothing_to_check(folder: Path) -> None:
     ]
 
 
-def test_a_folder_of_very_many_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_files_in_a_folder_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnngraph.checking.finding.MAX_FILES", 3)
     assert all_codes(check_paths(["."])) == ["E501"]
 
@@ -135,7 +135,7 @@ def test_a_file_is_checked_once(folder: Path) -> None:
     assert len(check_paths(["net.yaml", "./net.yaml", str(folder / "net.yaml")]).files) == 1
 
 
-def test_standard_input_imports_from_the_folder_of_its_name(folder: Path) -> None:
+def test_standard_input_imports_relative_to_its_name(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "parts.yaml").write_text(BLOCKS)
     text = "cnngraph: 1\nimport: parts.yaml\ninput: [1, 2, 2]\nnodes: [twice]\n"
@@ -151,29 +151,29 @@ def test_standard_input_of_other_kinds(folder: Path, text: str, kind: Kind) -> N
     assert (found.kind, found.diagnostics) == (kind, ())
 
 
-def test_a_recipe_that_is_asked_for_must_fit(folder: Path) -> None:
+def test_a_given_recipe_must_fit_the_network(folder: Path) -> None:
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digits"))) == []
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="cifar"))) == ["E610"]
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digitss"))) == ["E606"]
     assert all_codes(check_paths(["blocks.yaml"], CheckOptions(recipe="cifar"))) == []
 
 
-def test_the_data_must_fit(folder: Path) -> None:
+def test_the_data_must_fit_the_network(folder: Path) -> None:
     asked: list[tuple[str, TensorType]] = []
 
-    def read(recipe: Recipe, wanted: TensorType) -> ImageFacts:
-        asked.append((recipe.name, wanted))
+    def read(recipe: Recipe, input_type: TensorType) -> ImageFacts:
+        asked.append((recipe.name, input_type))
         return ImageFacts((1, 28, 28), 7, 100)
 
     options = CheckOptions(recipe="digits", images=read)
     assert all_codes(check_paths(["net.yaml"], options)) == ["E611"]
     assert asked == [("digits", TensorType.of((1, 28, 28)))]
 
-    def missing(recipe: Recipe, wanted: TensorType) -> ImageFacts:
+    def missing(recipe: Recipe, input_type: TensorType) -> ImageFacts:
         raise SpecError([Diagnostic("E620", "it is not here")])
 
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digits", images=missing))) == ["E620"]
-    assert all_codes(check_paths(["net.yaml"], CheckOptions(images=read))) == ["E606"]  # which recipe's data?
+    assert all_codes(check_paths(["net.yaml"], CheckOptions(images=read))) == ["E606"]  # no recipe says which data
     assert all_codes(check_paths(["both.yaml"], CheckOptions(images=read))) == ["E611"]
 
 
@@ -194,7 +194,7 @@ def test_an_error_of_all_combinations_lists_none(folder: Path) -> None:
     assert [(diagnostic.code, diagnostic.notes) for diagnostic in found.diagnostics] == [("E313", ())]
 
 
-def test_warnings_of_an_experiments_networks_are_no_errors(folder: Path) -> None:
+def test_warnings_of_an_experiment_are_not_errors(folder: Path) -> None:
     (folder / "net.yaml").write_text(NET.replace("{classes: 10}", "{classes: 10, left: 3}"))
     (found,) = check_paths(["both.yaml"]).files
     assert (found.ok, [diagnostic.code for diagnostic in found.diagnostics]) == (True, ["W320"])
@@ -202,7 +202,7 @@ def test_warnings_of_an_experiments_networks_are_no_errors(folder: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["recipes", "experiments", "blocks"])
-def test_folders_of_the_library(name: str) -> None:
+def test_bundled_folders_have_no_errors(name: str) -> None:
     report = check_paths([str(LIBRARY / name)])
     assert report.ok
     assert len(report.files) == len(list((LIBRARY / name).glob("*.yaml")))

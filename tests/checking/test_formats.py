@@ -1,4 +1,4 @@
-"""Reports for GitHub, as SARIF and as JSON."""
+"""Reports as GitHub commands, SARIF and JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STRANGE = Source("a b,c:d/50%é.yaml", "nodes: [x]\nmore: y\n")
 
 @pytest.fixture(scope="module")
 def report() -> CheckReport:
-    """Of all golden mistakes."""
+    """The report of all golden errors."""
     return check_paths(map(str, ERRORS))
 
 
@@ -34,14 +34,14 @@ def strange(**more: Any) -> CheckReport:
     return CheckReport((FileReport("a b,c:d/50%é.yaml", Kind.SPEC, (diagnostic,)),))
 
 
-def test_github_escapes_what_would_end_a_command() -> None:
+def test_github_commands_are_escaped() -> None:
     assert to_github(strange()) == (
         "::error file=a b%2Cc%3Ad/50%25é.yaml,line=1,endLine=1,col=9,endColumn=10,title=cnngraph E313::"
         "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: mend: it\n"
     )
 
 
-def test_github_has_one_line_for_each(report: CheckReport) -> None:
+def test_github_has_one_line_per_diagnostic(report: CheckReport) -> None:
     lines = to_github(report).splitlines()
     assert len(lines) == len(list(report.each_once()))
     place = r"file=[^,:]+,line=\d+,endLine=\d+(,col=\d+,endColumn=\d+)?"
@@ -49,7 +49,7 @@ def test_github_has_one_line_for_each(report: CheckReport) -> None:
     assert all(form.fullmatch(line) for line in lines)
 
 
-def test_what_is_no_place_in_a_file_is_one_of_the_checked_file() -> None:
+def test_a_place_without_a_file_is_reported_in_the_checked_file() -> None:
     option = Span(Source("command line", "--set a=1"), 1, 7, 1, 8)
     found = FileReport("net.yaml", Kind.SPEC, (Diagnostic("E303", "no a", option), Diagnostic("E101", "cannot read")))
     assert to_github(CheckReport((found,))) == (
@@ -62,7 +62,7 @@ def test_what_is_no_place_in_a_file_is_one_of_the_checked_file() -> None:
 
 
 def obj(required: str, optional: str = "", **properties: Any) -> dict[str, Any]:
-    """The schema of an object with these properties and no other."""
+    """The schema of an object with these properties and no others."""
     names = required.split() + optional.split()
     assert set(names) == set(properties)
     return {
@@ -144,7 +144,7 @@ LOG = {
 """The parts of SARIF 2.1.0 that are used, as strict as the specification (sections 3.13 to 3.58)."""
 
 
-def test_sarif_is_as_the_specification_says(report: CheckReport) -> None:
+def test_sarif_matches_its_schema(report: CheckReport) -> None:
     Draft202012Validator.check_schema(LOG)
     empty = CheckReport((FileReport("net.yaml", Kind.SPEC),))
     warning = CheckReport((FileReport("x", None, (Diagnostic("W320", "x", severity=Severity.WARNING),)),))
@@ -152,7 +152,7 @@ def test_sarif_is_as_the_specification_says(report: CheckReport) -> None:
         Draft202012Validator(LOG).validate(to_sarif(checked))
 
 
-def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
+def test_sarif_has_every_diagnostic_with_its_rule(report: CheckReport) -> None:
     (run,) = to_sarif(report)["runs"]
     rules = run["tool"]["driver"]["rules"]
     found = [diagnostic for _, diagnostic in report.each_once()]
@@ -164,8 +164,8 @@ def test_sarif_has_each_diagnostic_with_its_rule(report: CheckReport) -> None:
     ]
 
 
-def test_sarif_fixes_are_the_edits(report: CheckReport) -> None:
-    """Applied as the specification says they give the same text as ours."""
+def test_sarif_fixes_equal_the_edits(report: CheckReport) -> None:
+    """Applied according to the specification, they give the same text as our fixes."""
     (run,) = to_sarif(report)["runs"]
     found = [diagnostic for _, diagnostic in report.each_once()]
     tried = 0
@@ -216,7 +216,7 @@ def test_sarif_names_files_as_uris() -> None:
     ]
 
 
-def test_an_error_in_a_file_that_two_import_is_reported_once(tmp_path: Path) -> None:
+def test_an_error_in_a_shared_import_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "parts.yaml").write_text("cnngraph: 1\nblocks: {part: {op: conv, kernel: 3, kernal: 3, out: 2}}\n")
     for name in ("one", "two"):
         text = "cnngraph: 1\nimport: parts.yaml\ninput: [1, 4, 4]\nnodes: [part]\n"
@@ -227,10 +227,10 @@ def test_an_error_in_a_file_that_two_import_is_reported_once(tmp_path: Path) -> 
     assert len(to_sarif(report)["runs"][0]["results"]) == 1
 
 
-def test_json_has_what_the_text_says(report: CheckReport) -> None:
+def test_json_has_every_diagnostic(report: CheckReport) -> None:
     plain = json.loads(json.dumps(to_json(report)))
     for file, found in zip(plain["files"], report.files, strict=True):
         for fact, diagnostic in zip(file["diagnostics"], found.diagnostics, strict=True):
-            told = [fact["code"], fact["message"], *fact["notes"], fact["help"] or ""]
-            assert told == [diagnostic.code, diagnostic.message, *diagnostic.notes, diagnostic.help or ""]
+            rendered = [fact["code"], fact["message"], *fact["notes"], fact["help"] or ""]
+            assert rendered == [diagnostic.code, diagnostic.message, *diagnostic.notes, diagnostic.help or ""]
             assert (fact["end_line"], fact["end_column"]) >= (fact["line"], fact["column"])

@@ -1,4 +1,4 @@
-"""DEVELOPERS.md: what it names is there, and its op works as it is written."""
+"""DEVELOPERS.md: the paths and names exist, and its example op works."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.ops.support import expected, make_function, make_inputs, sizes_of
 TEXT = (ROOT / "DEVELOPERS.md").read_text(encoding="utf-8")
 
 
-def test_every_path_is_there() -> None:
+def test_every_path_exists() -> None:
     paths = set(re.findall(r"(?:cnngraph|tests|benchmarks|specs|docs)/[\w./]*[\w/]", TEXT))
     assert len(paths) > 60
     missing = {path for path in paths if not (ROOT / path).exists() and "NAME" not in path}
     assert missing == set()
 
 
-def test_what_is_said_to_be_in_a_file_is_there() -> None:
+def test_names_are_in_the_files_given() -> None:
     found = re.findall(r"`([A-Za-z_.]+)` in `(cnngraph/[\w/.]+\.py)`", TEXT)
     assert len(found) > 15
     for name, path in found:
@@ -30,7 +30,7 @@ def test_what_is_said_to_be_in_a_file_is_there() -> None:
             assert re.search(rf"^\s*(?:def |class |){part}\b", text, re.MULTILINE), (name, path)
 
 
-def test_every_room_is_on_the_map() -> None:
+def test_every_package_is_in_the_table() -> None:
     table = TEXT[TEXT.index("| room of") : TEXT.index("`[tool.importlinter]`")]
     small = {"characters", "file_kinds", "generate", "interrupts", "launch", "packages", "syntax_errors"}
     small |= {"tensor_type", "terminal", "version"}
@@ -41,7 +41,7 @@ def test_every_room_is_on_the_map() -> None:
     assert {room for room in rooms if not room.startswith("_")} - named == small
 
 
-def test_the_op_of_the_page() -> None:
+def test_the_example_op() -> None:
     source = re.search(r"```python\n(class Softsign.*?)```", TEXT, re.DOTALL)
     assert source
     scope: dict[str, Any] = dict(vars(activation))
@@ -50,5 +50,5 @@ def test_the_op_of_the_page() -> None:
     assert fields_of(cls) == {}
     for example in cls.examples:
         op, types = make_op(cls, example.words), example.types()
-        made = sizes_of(make_function(op, types)(*make_inputs(types)))
-        assert made == expected(op.infer(*types)) == (2, *example.output)
+        shapes = sizes_of(make_function(op, types)(*make_inputs(types)))
+        assert shapes == expected(op.infer(*types)) == (2, *example.output)

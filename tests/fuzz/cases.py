@@ -100,7 +100,7 @@ def check_right(spec: SpecTree, folder: Path, counts: Counter[str]) -> None:
     result = check_files(spec_files(spec, MAIN), folder, counts)
     assert result.ok, next(str(diagnostic) for diagnostic in result.diagnostics if diagnostic.code.startswith("E"))
     assert result.graph is not None
-    check_wiring(result.graph, reading.made, {name: item.name for name, item in outputs.items()})
+    check_wiring(result.graph, reading.operations, {name: item.name for name, item in outputs.items()})
 
 
 def wrong(seed: int, rng: random.Random, folder: Path, counts: Counter[str]) -> Failure | None:

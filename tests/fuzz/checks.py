@@ -292,7 +292,7 @@ def check_init(graph: Graph, model: nn.Module) -> None:
 
 
 def check_wiring(graph: Graph, operations: Iterable[Operation], outputs: Mapping[str, str]) -> None:
-    """The graph has the operations of the second reading: paths, parameters, what they read and share."""
+    """The graph has the operations of the second reading: paths, parameters, inputs, sharing."""
     expected = {node.path: node for node in operations if not node.implied}
     names: dict[Ref, str] = {Ref(-1 - number): name for number, name in enumerate(graph.inputs)}
     found = {}

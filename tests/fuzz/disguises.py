@@ -26,12 +26,12 @@ class Disguises(Reading):
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
-        """Discard the operations made inside the context."""
-        start, using = len(self.made), len(self.using)
+        """Discard the operations created inside the context."""
+        start, using = len(self.operations), len(self.using)
         try:
             yield
         finally:
-            del self.made[start:]
+            del self.operations[start:]
             del self.using[using:]
 
     def written(self, parameters: dict[str, Any], env: Env) -> dict[str, Any]:

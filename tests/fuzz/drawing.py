@@ -71,7 +71,7 @@ class Drawer(NodeDrawer):
         outputs = self.spec(spec)
         if len(outputs) > 1 and self.happens(0.5):
             spec.training_only = self.rng.sample(sorted(outputs), self.rng.randint(1, len(outputs) - 1))
-        if self.happens(0.4) and any(not node.implied for node in self.made):
+        if self.happens(0.4) and any(not node.implied for node in self.operations):
             spec.init = [self.draw_rule() for _ in range(self.rng.randint(1, 4))]
         if self.happens(0.15):
             self.draw_variant(spec)
@@ -79,7 +79,7 @@ class Drawer(NodeDrawer):
 
     def draw_rule(self) -> dict[str, Any]:
         """An init rule for an op, a module, or a path with stars."""
-        operation = self.rng.choice([node for node in self.made if not node.implied])
+        operation = self.rng.choice([node for node in self.operations if not node.implied])
         parts = operation.path.split(".")
         pattern = [self.rng.choice([part, part, "*"]) for part in parts]
         patterns = [
@@ -95,7 +95,7 @@ class Drawer(NodeDrawer):
         calls = [0, 1, 0.5, -2, "zeros", "ones", {"normal": {"std": 0.1}}, {"uniform": {"a": -1, "b": 1}}]
         names = self.rng.choice([["weight"], ["weight", "bias"], ["bias"]])
         match = self.rng.choice(patterns)
-        fitting = [node.op.name for node in self.made if fits(match, node.op.name, node.path)]
+        fitting = [node.op.name for node in self.operations if fits(match, node.op.name, node.path)]
         if fitting and set(fitting) == {"parameter"}:
             match = "relu"
         return {"match": match, **{name: self.rng.choice(calls) for name in names}}
@@ -143,7 +143,7 @@ class Drawer(NodeDrawer):
     def draw_scope(self, env: Env, level: Level, depth: int, *, top: bool = False) -> ScopeTree:
         """Nodes that read each other, all of which are read."""
         scope = ScopeTree([], self.happens(0.3))
-        start = len(self.made)
+        start = len(self.operations)
         last: Value | None = None
         size = self.rng.randint(2, 6) if top else self.rng.randint(1, 4)
         for _ in range(size):
@@ -200,7 +200,7 @@ class Drawer(NodeDrawer):
 
     def add(self, scope: ScopeTree, tree: NodeTree, env: Env, above: Value | None, level: Level) -> Value | None:
         """Add a node to the scope if it is valid; otherwise leave the scope unchanged."""
-        start, using, taken, count = len(self.made), len(self.using), set(level.taken), level.count
+        start, using, taken, count = len(self.operations), len(self.using), set(level.taken), level.count
         names = env.names.copy()
         try:
             value = self.child(tree, env, above, level)
@@ -214,7 +214,7 @@ class Drawer(NodeDrawer):
             AttributeError,
             KeyError,
         ):
-            del self.made[start:], self.using[using:]
+            del self.operations[start:], self.using[using:]
             level.taken, level.count = taken, count
             env.names.clear()
             env.names.update(names)
@@ -237,20 +237,20 @@ class Drawer(NodeDrawer):
         sources += [name for name in unread if isinstance(name, str)]
         parts = [part for path in sources for part in self.parts(path, env.find(path))]
         last_paths = [self.path_of(last, env)] if not last.unused else []
-        wanted = list(dict.fromkeys([*(parts if self.happens(0.2) else sources), *last_paths]))
-        if not wanted:
+        needed = list(dict.fromkeys([*(parts if self.happens(0.2) else sources), *last_paths]))
+        if not needed:
             raise InvalidError("nothing comes out")
         if top and self.happens(0.4):
             self.outputs |= {f"o{number}": path for number, path in enumerate(dict.fromkeys([*parts, *last_paths]))}
             if all(len(env.find(path)) == 1 for path in self.outputs.values()):
                 return
             self.outputs.clear()
-        self.rng.shuffle(wanted)
+        self.rng.shuffle(needed)
         for op in self.rng.sample(["add", "concat", "maximum", "mean"], 4):
-            if self.add(scope, NodeTree(self.name(scope), op, reads=wanted), env, last, level):
+            if self.add(scope, NodeTree(self.name(scope), op, reads=needed), env, last, level):
                 return
         flat: list[str] = []
-        for path in wanted:
+        for path in needed:
             value = env.find(path)
             for source in self.parts(path, value) if value.is_list else [path]:
                 name = self.name(scope)
@@ -270,19 +270,19 @@ class Drawer(NodeDrawer):
 
     def sources(self, left: list[Any], env: Env) -> list[str]:
         """The shortest paths whose values contain the tensors of all these operations."""
-        wanted = {tensor.name for operation in left for tensor in operation.outputs}
+        needed = {tensor.name for operation in left for tensor in operation.outputs}
         found: list[str] = []
         for path, value in sorted(paths(env.names), key=lambda pair: pair[0].count(".")):
             names = {tensor.name for tensor in value.tensors}
-            if names & wanted and self.found(env, path) is not None:
+            if names & needed and self.found(env, path) is not None:
                 found.append(path)
-                wanted -= {
+                needed -= {
                     t.name
                     for operation in left
                     for t in operation.outputs
                     if any(o.name in names for o in operation.outputs)
                 }
-        if wanted:
+        if needed:
             raise InvalidError("out of reach")
         return found
 

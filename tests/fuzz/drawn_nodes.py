@@ -99,7 +99,7 @@ class NodeDrawer(Disguises):
         raise InvalidError("no path")
 
     def fitting(self, ops: list[str], *values: Value) -> tuple[str, dict[str, Any]]:
-        """An op with parameters that it takes for these tensors."""
+        """An op and parameters that it accepts for these tensors."""
         types = tuple(tensor.type for value in values for tensor in value.tensors)
         for _ in range(TRIES):
             name = self.rng.choice(ops)
@@ -182,13 +182,13 @@ class NodeDrawer(Disguises):
         self, scope: ScopeTree, env: Env, above: Value | None, level: Level, depth: int, must: bool
     ) -> list[NodeTree]:
         """A node that shares the module of another."""
-        owners = [(path, value) for path, value in paths(env.names) if value.again is not None and value.made]
+        owners = [(path, value) for path, value in paths(env.names) if value.again is not None and value.operations]
         if not owners:
             raise InvalidError("nothing to share")
         path, owner = self.rng.choice(owners)
         reads, _ = self.source(env, above, must, 0.5)
-        if self.happens(0.6) and len(owner.made) and owner.made[0].reads:
-            first = owner.made[0].reads
+        if self.happens(0.6) and len(owner.operations) and owner.operations[0].reads:
+            first = owner.operations[0].reads
             alike = [path for path, value in self.reachable(env) if self.same_input(owner, value)]
             if alike and len(first) == 1:
                 chosen = self.rng.choice(alike)
@@ -200,8 +200,8 @@ class NodeDrawer(Disguises):
         return [tree]
 
     def same_input(self, owner: Value, value: Value) -> bool:
-        wanted = owner.made[0].reads[0]
-        types = [tensor.type for made in self.made for tensor in made.outputs if tensor.name == wanted]
+        needed = owner.operations[0].reads[0]
+        types = [tensor.type for operation in self.operations for tensor in operation.outputs if tensor.name == needed]
         return len(value) == 1 and [value.tensors[0].type] == types[:1]
 
     def inner(

@@ -71,7 +71,7 @@ class Value:
     absent: bool = False
     unused: bool = False
     again: Callable[[list[Value], Level, str], Value] | None = None
-    made: list[Operation] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
 
     def __getattr__(self, part: str) -> Any:
         """Sizes in expressions, or inner nodes."""

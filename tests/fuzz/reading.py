@@ -26,7 +26,7 @@ class Reading:
     """Expands trees and records their operations."""
 
     def __init__(self) -> None:
-        self.made: list[Operation] = []
+        self.operations: list[Operation] = []
         self.blocks: dict[str, BlockTree] = {}
         self.file_params: dict[str, Any] = {}
         self.sharing: tuple[str, str] | None = None
@@ -34,7 +34,7 @@ class Reading:
 
     def spec(self, spec: SpecTree) -> dict[str, Tensor]:
         """The outputs of the network; raises InvalidError if a node or input is unread."""
-        self.made.clear()
+        self.operations.clear()
         types = {name: TensorType.of(tuple(sizes)) for name, sizes in spec.inputs.items()}
         self.blocks, self.file_params = spec.blocks, {}
         inputs = {name: Value((Tensor(name, type_),)) for name, type_ in types.items()}
@@ -53,9 +53,11 @@ class Reading:
 
     def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Operation | str]:
         """The inputs, and the operations since `start`, that nothing reads."""
-        read = final.union(*(made.reads for made in self.made if not made.unused))
+        read = final.union(*(operation.reads for operation in self.operations if not operation.unused))
         left: list[Operation | str] = [
-            node for node in self.made[start:] if not node.unused and not any(t.name in read for t in node.outputs)
+            node
+            for node in self.operations[start:]
+            if not node.unused and not any(t.name in read for t in node.outputs)
         ]
         return left + [name for name, item in inputs.items() if not any(t.name in read for t in item.tensors)]
 
@@ -84,7 +86,7 @@ class Reading:
         return value
 
     def node(self, node: NodeTree, env: Env, above: Value | None, level: Level, name: str) -> Value:
-        start = len(self.made)
+        start = len(self.operations)
         if node.reads is not None:
             own = [read for read in node.reads if node.repeat is not None and _varies(node, read)]
             values = [env.find(read) for read in node.reads if read not in own]
@@ -105,17 +107,17 @@ class Reading:
         if node.expect is not None:
             self.expect(node.expect, env, value)
         if node.unused:
-            for made in self.made[start:]:
-                made.unused = True
+            for operation in self.operations[start:]:
+                operation.unused = True
             _mark_unused(value)
         return value
 
     def expect(self, sizes: list[Any], env: Env, value: Value) -> None:
-        wanted = env.value(sizes)
+        expected = env.value(sizes)
         for tensor in value.tensors:
             found = tensor.type.sizes
-            if len(wanted) != len(found) or any(
-                one not in ("_", other) for one, other in zip(wanted, found, strict=True)
+            if len(expected) != len(found) or any(
+                one not in ("_", other) for one, other in zip(expected, found, strict=True)
             ):
                 raise InvalidError("expect")
 
@@ -138,7 +140,7 @@ class Reading:
         items = list(count) if isinstance(count, list) else [None] * count
         if not items:
             return Value(values[0].tensors, values[0].is_list, absent=True)
-        start = len(self.made)
+        start = len(self.operations)
         inner = level if flat else Level(level.take(name))
         so_far = list(values[0].tensors) if values else []
         results: list[Tensor] = []
@@ -162,7 +164,7 @@ class Reading:
                 so_far += value.tensors
         assert value is not None
         result = {"last": value, "none": Value(tuple(results), True)}.get(node.carry) or self.concat(so_far)
-        whole.tensors, whole.is_list, whole.made = result.tensors, result.is_list, self.made[start:]
+        whole.tensors, whole.is_list, whole.operations = result.tensors, result.is_list, self.operations[start:]
         if not own:
             whole.again = lambda values, level, name: self.repeat(
                 node, replace(env, reads=joined(values)), values, [], level, name, flat
@@ -211,9 +213,9 @@ class Reading:
         (type_,) = _inferred(op, types)[0]
         reads = tuple(read.name for read in tensors)
         result = Tensor(f"concat({', '.join(reads)})", type_)
-        if any(tensor.name == result.name for made in self.made for tensor in made.outputs):
+        if any(tensor.name == result.name for operation in self.operations for tensor in operation.outputs):
             raise InvalidError("two implied concatenations of the same tensors: which one is read is not known here")
-        self.made.append(Operation(result.name, op, reads, (result,), _call(op, types), None, implied=True))
+        self.operations.append(Operation(result.name, op, reads, (result,), _call(op, types), None, implied=True))
         return Value((result,))
 
     # -- bodies
@@ -244,11 +246,11 @@ class Reading:
     def opened(
         self, scope: ScopeTree, env: Env, level: Level, name: str, flat: bool, again: Callable[..., Value]
     ) -> Value:
-        start = len(self.made)
+        start = len(self.operations)
         inner = level if flat else Level(level.take(name))
         last = self.scope(scope, env, inner)
-        made = self.made[start:]
-        return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, made=made)
+        operations = self.operations[start:]
+        return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, operations=operations)
 
     def use(
         self, op: Any, parameters: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
@@ -273,10 +275,10 @@ class Reading:
         shares = self.sharing[0] + path[len(self.sharing[1]) :] if self.sharing else None
         results = tuple(Tensor(f"{path}.{part}" if is_list else path, output) for part, output in enumerate(outputs))
         reads = tuple(tensor.name for tensor in tensors)
-        made = Operation(path, op, reads, results, _call(op, types), shares)
-        self.made.append(made)
+        operation = Operation(path, op, reads, results, _call(op, types), shares)
+        self.operations.append(operation)
         again = lambda values, level, name: self.leaf(op_name, parameters, values, level, name)  # noqa: E731
-        return Value(results, is_list, path, again=again, made=[made])
+        return Value(results, is_list, path, again=again, operations=[operation])
 
     def share(self, path: str, env: Env, values: list[Value], level: Level, name: str) -> Value:
         owner = env.find(path)
@@ -285,10 +287,10 @@ class Reading:
             or owner.flat
             or owner.again is None
             or self.sharing
-            or any(node.shares or node.unused for node in owner.made)
+            or any(node.shares or node.unused for node in owner.operations)
         ):
             raise InvalidError("not to be shared")
-        if owner.made and owner.made[0].op.name == "parameter" and owner.made[0].path == owner.path:
+        if owner.operations and owner.operations[0].op.name == "parameter" and owner.operations[0].path == owner.path:
             raise InvalidError("a parameter is no module")
         self.sharing = (owner.path, f"{level.prefix}.{name}" if level.prefix else name or str(level.count))
         if not name and level.prefix:
@@ -297,8 +299,8 @@ class Reading:
             value = owner.again(values, level, name)
         finally:
             self.sharing = None
-        theirs, mine = ([(node.op, node.call) for node in one.made] for one in (owner, value))
-        if theirs != mine or not any(isinstance(node.call, Layer) for node in owner.made):
+        theirs, mine = ([(node.op, node.call) for node in one.operations] for one in (owner, value))
+        if theirs != mine or not any(isinstance(node.call, Layer) for node in owner.operations):
             raise InvalidError("other weights")
         return replace(value, again=None)
 

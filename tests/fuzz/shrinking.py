@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tests.fuzz.spec_tree import NodeTree, ScopeTree, SpecTree
 
 Case = TypeVar("Case")
-MAX_ATTEMPTS = 300  # trials for one failure
+MAX_ATTEMPTS = 300  # per failure
 
 
 def shrunk(case: Case, candidates: Callable[[Case], Iterator[Case]], fails: Callable[[Case], bool]) -> Case:

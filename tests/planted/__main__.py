@@ -1,4 +1,4 @@
-"""`python -m tests.planted`: plant errors in the specs of the library and the docs, and print what became of them."""
+"""`python -m tests.planted`: plant errors in bundled specs and examples of the docs, and print statistics."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from tests.planted.slips import KINDS
 
 
 def main() -> None:
-    """Print the figures by kind, and with --show the plants that went wrong."""
+    """Print statistics by kind and, with --show, single plants."""
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
-    parser.add_argument("kinds", nargs="*", help="kinds of error; all without")
-    parser.add_argument("--count", type=int, default=10, help="plants of each kind")
-    parser.add_argument("--all", action="store_true", help="100 plants of each kind")
+    parser.add_argument("kinds", nargs="*", help="kinds of error (default: all)")
+    parser.add_argument("--count", type=int, default=10, help="plants per kind")
+    parser.add_argument("--all", action="store_true", help="100 plants per kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--show", choices=("one", "at_line", "offered", "passes", "right", "every", "wrong"), help="plants without it"
+        "--show",
+        choices=("single", "at_line", "offered", "passes", "right", "every", "wrong"),
+        help="print the plants that lack this property",
     )
-    parser.add_argument("--fix-log", type=int, metavar="N", help="instead, what check --fix does to N plants")
+    parser.add_argument("--fix-log", type=int, metavar="N", help="print what check --fix does to N plants instead")
     arguments = parser.parse_args()
     if arguments.fix_log:
         print(fix_log(arguments.seed, arguments.fix_log))
@@ -34,8 +36,8 @@ def main() -> None:
 
 
 def shown(result: Result) -> str:
-    """A plant with its messages."""
-    head = f"== {result.plant.kind} in {result.plant.good.name}:{result.plant.line}: {result.plant.what}"
+    """A plant with its errors and fixes."""
+    head = f"== {result.plant.kind} in {result.plant.spec.name}:{result.plant.line}: {result.plant.what}"
     line = result.plant.text.splitlines()[result.plant.line - 1 : result.plant.line]
     fixes = [f"   fix: {fix.title}: {[edit.to_dict() for edit in fix.edits]}" for fix in result.errors[0].fixes]
     return "\n".join([head, *line, *map(str, result.errors[:4]), *fixes, ""])

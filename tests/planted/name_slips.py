@@ -6,98 +6,100 @@ import re
 from random import Random
 
 from cnngraph.diagnostics import Edit
-from tests.planted.places import Good, Place
+from tests.planted.places import Place, ValidSpec
 from tests.planted.slips import Slip, changed, in_comment, is_op, kind, misspell, misspelt, pick, source_text, span_of
 
 NAME = re.compile(r"\$([A-Za-z_]\w*)")
 
 
 @kind
-def op_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def op_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     return misspelt(pick(found, random, "op", is_op), random)
 
 
 @kind
-def block_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def block_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     return misspelt(pick(found, random, "op", lambda candidate: not is_op(candidate)), random)
 
 
 @kind
-def word_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
-    return misspelt(pick(found, random, "word key"), random)
+def parameter_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    return misspelt(pick(found, random, "parameter name"), random)
 
 
 @kind
-def node_key_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def node_key_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     role = random.choice(["node key", "node key", "op key"])
     return misspelt(pick(found, random, role), random)
 
 
 @kind
-def top_key_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def top_key_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     wanted = ("nodes", "blocks", "params", "input", "import", "init", "cnngraph")
     return misspelt(pick(found, random, "top key", lambda candidate: candidate.value in wanted), random)
 
 
 @kind
-def node_misspelt_in_from(found: list[Place], good: Good, random: Random) -> Slip | None:
+def node_misspelt_in_from(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     role = random.choice(["from", "from item"])
     return misspelt(pick(found, random, role, lambda candidate: candidate.value != "in"), random)
 
 
 @kind
-def node_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def node_name_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     read = {str(place.value).partition(".")[0] for place in found if place.role in ("from", "from item")}
     return misspelt(pick(found, random, "node name", lambda candidate: candidate.value in read), random)
 
 
 @kind
-def param_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def param_name_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     return misspelt(pick(found, random, "param name"), random)
 
 
 @kind
-def block_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def block_name_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     return misspelt(pick(found, random, "block name"), random)
 
 
 @kind
-def expression_name_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def expression_name_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     matches = [
-        place for place in NAME.finditer(good.text) if len(place[1]) > 1 and not in_comment(good.text, place.start())
+        place for place in NAME.finditer(spec.text) if len(place[1]) > 1 and not in_comment(spec.text, place.start())
     ]
     if not matches:
         return None
     match = random.choice(matches)
     new = misspell(match[1], random)
-    return Edit(span_of(found, good.text, match.start(1), match.end(1)), new), f"${match[1]} → ${new}"
+    return Edit(span_of(found, spec.text, match.start(1), match.end(1)), new), f"${match[1]} → ${new}"
 
 
 @kind
-def member_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def member_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     matches = [
         place
-        for place in re.finditer(r"\$\w+\.(channels|height|width|features)\b", good.text)
-        if not in_comment(good.text, place.start())
+        for place in re.finditer(r"\$\w+\.(channels|height|width|features)\b", spec.text)
+        if not in_comment(spec.text, place.start())
     ]
     if not matches:
         return None
     match = random.choice(matches)
     new = misspell(match[1], random)
-    return Edit(span_of(found, good.text, match.start(1), match.end(1)), new), f"{match[0]} → {new}"
+    return Edit(span_of(found, spec.text, match.start(1), match.end(1)), new), f"{match[0]} → {new}"
 
 
 @kind
-def dollar_missing(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: isinstance(candidate.value, str) and "$" in candidate.value)
+def dollar_missing(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(
+        found, random, "parameter value", lambda candidate: isinstance(candidate.value, str) and "$" in candidate.value
+    )
     if place is None:
         return None
-    new = source_text(good.text, place.span).replace("$", "", 1)
+    new = source_text(spec.text, place.span).replace("$", "", 1)
     return Edit(place.span, new), f"{place.value} without $"
 
 
 @kind
-def parameter_of_another_library(found: list[Place], good: Good, random: Random) -> Slip | None:
+def parameter_of_another_library(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     other = {"kernel": "kernel_size", "out": random.choice(["out_channels", "filters"]), "stride": "strides"}
-    place = pick(found, random, "word key", lambda candidate: candidate.value in other)
+    place = pick(found, random, "parameter name", lambda candidate: candidate.value in other)
     return changed(place, other[str(place.value)]) if place else None

@@ -1,4 +1,4 @@
-"""Registering kinds of slip, and helpers to pick a place and to edit it."""
+"""The registry of slips, and helpers that pick a place and edit it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from random import Random
 
 from cnngraph.diagnostics import Edit, Span
 from cnngraph.ops.registry import builtin_ops
-from tests.planted.places import Good, Place
+from tests.planted.places import Place, ValidSpec
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Slip = tuple[Edit, str]
-Kind = Callable[[list[Place], Good, Random], Slip | None]
+Kind = Callable[[list[Place], ValidSpec, Random], Slip | None]
 KINDS: dict[str, Kind] = {}
 
 
@@ -22,7 +22,7 @@ def kind(function: Kind) -> Kind:
 
 
 def misspell(word: str, random: Random) -> str:
-    """A word with one letter too many, too few, another one, or two exchanged."""
+    """A word with one letter added, removed or replaced, or two letters swapped."""
     at = random.randrange(len(word))
     match random.choice(["more", "less", "other", "swap"]):
         case "more":
@@ -58,20 +58,20 @@ def is_op(place: Place) -> bool:
     return place.value in builtin_ops()
 
 
-def removed(place: Place | None, good: Good) -> Slip | None:
-    """An entry of a flow mapping, with one of the commas around it; or a line of its own."""
-    if place is None or place.whole is None or place.whole.line != place.whole.end_line:
+def removed(place: Place | None, spec: ValidSpec) -> Slip | None:
+    """An edit that removes an entry of a flow mapping with one adjacent comma."""
+    if place is None or place.entry_span is None or place.entry_span.line != place.entry_span.end_line:
         return None
-    whole = place.whole
-    line = good.text.splitlines()[whole.line - 1]
-    start, end = whole.column - 1, whole.end_column - 1
+    entry = place.entry_span
+    line = spec.text.splitlines()[entry.line - 1]
+    start, end = entry.column - 1, entry.end_column - 1
     if line[end : end + 2] == ", ":
         end += 2
     elif line[start - 2 : start] == ", ":
         start -= 2
     elif line[start - 1 : start] != "{":
         return None
-    return Edit(Span(whole.source, whole.line, start + 1, whole.line, end + 1), ""), f"{place.value} removed"
+    return Edit(Span(entry.source, entry.line, start + 1, entry.line, end + 1), ""), f"{place.value} removed"
 
 
 def in_comment(text: str, at: int) -> bool:
@@ -86,8 +86,8 @@ def source_text(text: str, span: Span) -> str:
     return text.splitlines()[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-def line_of(good: Good, place: Place) -> str:
-    return good.text.splitlines()[place.span.line - 1]
+def line_of(spec: ValidSpec, place: Place) -> str:
+    return spec.text.splitlines()[place.span.line - 1]
 
 
 def end_of(span: Span) -> Span:

@@ -6,35 +6,35 @@ import re
 from random import Random
 
 from cnngraph.diagnostics import Edit
-from tests.planted.places import Good, Place
+from tests.planted.places import Place, ValidSpec
 from tests.planted.slips import Slip, changed, end_of, is_map, kind, line_of, misspelt, pick, removed, source_text
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @kind
-def word_missing(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word key", lambda candidate: candidate.whole is not None)
-    return removed(place, good)
+def parameter_missing(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(found, random, "parameter name", lambda candidate: candidate.entry_span is not None)
+    return removed(place, spec)
 
 
 @kind
-def number_quoted(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: type(candidate.value) is int)
+def number_quoted(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(found, random, "parameter value", lambda candidate: type(candidate.value) is int)
     return changed(place, f'"{place.value}"') if place else None
 
 
 @kind
-def number_impossible(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: type(candidate.value) is int)
+def number_impossible(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(found, random, "parameter value", lambda candidate: type(candidate.value) is int)
     if place is None or type(place.value) is not int:
         return None
     return changed(place, random.choice([-place.value, place.value + 0.5, f"{place.value}px", 0, "null"]))
 
 
 @kind
-def bool_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    roles = ("word", "flat", "unused")
+def bool_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    roles = ("parameter value", "flat", "unused")
     place = pick(found, random, random.choice(roles), lambda candidate: isinstance(candidate.value, bool))
     if place is None:
         return None
@@ -42,24 +42,24 @@ def bool_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 
 @kind
-def choice_misspelt(found: list[Place], good: Good, random: Random) -> Slip | None:
+def choice_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(
         found,
         random,
-        "word",
+        "parameter value",
         lambda candidate: isinstance(candidate.value, str) and WORD.fullmatch(candidate.value) is not None,
     )
     return misspelt(place, random)
 
 
 @kind
-def carry_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
+def carry_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(found, random, "carry")
     return changed(place, random.choice(["cat", "conat", "lst", "nothing", "true", "1"]))
 
 
 @kind
-def repeat_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
+def repeat_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(found, random, "repeat", lambda candidate: type(candidate.value) is int and 0 < candidate.value < 6)
     if place is None or type(place.value) is not int:
         return None
@@ -69,18 +69,20 @@ def repeat_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 
 @kind
-def when_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
+def when_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(found, random, "when", lambda candidate: isinstance(candidate.value, str) and "=" in candidate.value)
     if place is None:
         return None
-    text = source_text(good.text, place.span)
+    text = source_text(spec.text, place.span)
     new = random.choice([text.replace("==", "=", 1), text.replace("!=", "=!", 1), text.replace(" and ", " && ", 1)])
     return changed(place, new)
 
 
 @kind
-def channels_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: candidate.key == "out" and type(candidate.value) is int)
+def channels_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(
+        found, random, "parameter value", lambda candidate: candidate.key == "out" and type(candidate.value) is int
+    )
     if place is None or type(place.value) is not int:
         return None
     value = place.value
@@ -88,44 +90,52 @@ def channels_wrong(found: list[Place], good: Good, random: Random) -> Slip | Non
 
 
 @kind
-def kernel_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: candidate.key == "kernel" and type(candidate.value) is int)
+def kernel_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(
+        found, random, "parameter value", lambda candidate: candidate.key == "kernel" and type(candidate.value) is int
+    )
     return changed(place, random.choice([2, 4, 5, 7, 1, 3, 33]))
 
 
 @kind
-def stride_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: candidate.key == "stride" and type(candidate.value) is int)
+def stride_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(
+        found, random, "parameter value", lambda candidate: candidate.key == "stride" and type(candidate.value) is int
+    )
     return changed(place, random.choice([1, 2, 3, 4]))
 
 
 @kind
-def padding_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: candidate.key == "padding")
+def padding_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(found, random, "parameter value", lambda candidate: candidate.key == "padding")
     return changed(place, random.choice([0, 1, 2, 3, 5]))
 
 
 @kind
-def groups_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: candidate.key in ("groups", "chunks"))
+def groups_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(found, random, "parameter value", lambda candidate: candidate.key in ("groups", "chunks"))
     return changed(place, random.choice([3, 5, 7, 13]))
 
 
 @kind
-def stride_added(found: list[Place], good: Good, random: Random) -> Slip | None:
-    place = pick(found, random, "word", lambda candidate: candidate.key == "kernel" and candidate.owner == "conv")
+def stride_added(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    place = pick(
+        found, random, "parameter value", lambda candidate: candidate.key == "kernel" and candidate.owner == "conv"
+    )
     return (
-        (Edit(end_of(place.span), ", stride: 2"), "stride: 2 added") if place and "{" in line_of(good, place) else None
+        (Edit(end_of(place.span), ", stride: 2"), "stride: 2 added") if place and "{" in line_of(spec, place) else None
     )
 
 
 @kind
-def stride_or_padding_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
-    return removed(pick(found, random, "word key", lambda candidate: candidate.value in ("stride", "padding")), good)
+def stride_or_padding_removed(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    return removed(
+        pick(found, random, "parameter name", lambda candidate: candidate.value in ("stride", "padding")), spec
+    )
 
 
 @kind
-def input_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
+def input_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(found, random, "input", is_map)
     if place is None or not isinstance(place.value, list):
         return None
@@ -137,6 +147,6 @@ def input_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 
 @kind
-def expect_wrong(found: list[Place], good: Good, random: Random) -> Slip | None:
+def expect_wrong(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(found, random, "expect item", lambda candidate: type(candidate.value) is int)
     return changed(place, place.value * 2 if type(place.value) is int else 1) if place else None

@@ -6,7 +6,7 @@ import re
 from random import Random
 
 from cnngraph.diagnostics import Edit, Span
-from tests.planted.places import Good, Place
+from tests.planted.places import Place, ValidSpec
 from tests.planted.slips import Slip, changed, kind, pick, plain, removed
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -25,7 +25,7 @@ OTHER_OPS = {
 
 
 @kind
-def from_other_node(found: list[Place], good: Good, random: Random) -> Slip | None:
+def from_other_node(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(
         found, random, random.choice(["from", "from item"]), lambda candidate: isinstance(candidate.value, str)
     )
@@ -37,12 +37,12 @@ def from_other_node(found: list[Place], good: Good, random: Random) -> Slip | No
 
 
 @kind
-def from_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
-    return removed(pick(found, random, "node key", lambda candidate: candidate.value == "from"), good)
+def from_removed(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    return removed(pick(found, random, "node key", lambda candidate: candidate.value == "from"), spec)
 
 
 @kind
-def branch_missing(found: list[Place], good: Good, random: Random) -> Slip | None:
+def branch_missing(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(
         found, random, "from", lambda candidate: isinstance(candidate.value, list) and len(candidate.value) > 1
     )
@@ -54,7 +54,7 @@ def branch_missing(found: list[Place], good: Good, random: Random) -> Slip | Non
 
 
 @kind
-def from_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
+def from_swapped(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(
         found, random, "from", lambda candidate: isinstance(candidate.value, list) and len(candidate.value) == 2
     )
@@ -64,27 +64,31 @@ def from_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
 
 
 @kind
-def node_removed(found: list[Place], good: Good, random: Random) -> Slip | None:
-    names = [place for place in found if place.role == "node name" and place.whole and place.whole.column == 3]
+def node_removed(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    names = [
+        place for place in found if place.role == "node name" and place.entry_span and place.entry_span.column == 3
+    ]
     if len(names) < 3:
         return None
     place = random.choice(names)
-    assert place.whole is not None
-    whole = place.whole
+    assert place.entry_span is not None
+    whole = place.entry_span
     return Edit(
         Span(whole.source, whole.line, 1, whole.end_line + (whole.end_column > 1), 1), ""
     ), f"{place.value} removed"
 
 
 @kind
-def op_swapped(found: list[Place], good: Good, random: Random) -> Slip | None:
+def op_swapped(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
     place = pick(found, random, "op", lambda candidate: candidate.value in OTHER_OPS)
     return changed(place, random.choice(OTHER_OPS[str(place.value)])) if place else None
 
 
 @kind
-def node_named_twice(found: list[Place], good: Good, random: Random) -> Slip | None:
-    names = [place for place in found if place.role == "node name" and place.whole and place.whole.column == 3]
+def node_named_twice(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
+    names = [
+        place for place in found if place.role == "node name" and place.entry_span and place.entry_span.column == 3
+    ]
     if len(names) < 2:
         return None
     at = random.randrange(1, len(names))
