@@ -1,4 +1,4 @@
-"""The command line in this process: arguments in, exit code and texts out."""
+"""Running the command line in the test process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
 
 
 class Ran(NamedTuple):
-    """How a run of the command line ended."""
+    """Exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -47,7 +47,7 @@ Cli: TypeAlias = Callable[..., Ran]
 
 
 def check_document(kind: str, text: str) -> None:
-    """Compare what a command printed with the published schema."""
+    """Validate the JSON that a command printed."""
     schema = document_schema(kind)
     (error, *_) = [*Draft202012Validator(schema).iter_errors(json.loads(text)), None]
     assert error is None, f"{error.json_path}: {error.message}"
@@ -55,17 +55,17 @@ def check_document(kind: str, text: str) -> None:
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`cli("check", path)`: runs a command. What it prints as JSON must fit its schema."""
+    """`cli("check", path)` runs a command; printed JSON is validated with its schema."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("CNNGRAPH_DEBUG", raising=False)
 
     def call(*arguments: object) -> Ran:
         capsys.readouterr()
-        words = [str(argument) for argument in arguments]
-        ran = Ran(run(words), *capsys.readouterr())
-        if "json" in words and "--format" in words and ran.out:
-            is_blocks = "--blocks" in words or (words[0] == "show" and ran.out.startswith("["))
-            check_document("blocks" if is_blocks else words[0], ran.out)
+        command_line = [str(argument) for argument in arguments]
+        ran = Ran(run(command_line), *capsys.readouterr())
+        if "json" in command_line and "--format" in command_line and ran.out:
+            is_blocks = "--blocks" in command_line or (command_line[0] == "show" and ran.out.startswith("["))
+            check_document("blocks" if is_blocks else command_line[0], ran.out)
         return ran
 
     return call
@@ -80,7 +80,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def one(folder: Path) -> str:
-    """A small spec, by its name in the working folder."""
+    """The file name of a small spec in the working folder."""
     (folder / "one.yaml").write_text(ONE)
     return "one.yaml"
 

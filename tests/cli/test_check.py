@@ -14,18 +14,18 @@ from tests.library import BLOCKS, CHOSEN, LIBRARY
 WRONG = ONE.replace("kernel: 3", "kernal: 3")
 
 
-def test_a_good_file_is_one_line(cli: Cli, one: str) -> None:
+def test_a_valid_file_is_one_line(cli: Cli, one: str) -> None:
     assert cli("check", one) == (0, "one.yaml: fine, 2,682 parameters, 9.47 k MACs\n", "")
 
 
-def test_files_of_the_library_are_fine(cli: Cli) -> None:
-    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # a network with mistakes is not in library.json
+def test_bundled_files_have_no_errors(cli: Cli) -> None:
+    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # library.json has only networks without errors
     ran = cli("check", *files)
     assert ran.code == 0
     assert [line.rpartition(": fine, ")[0] for line in ran.out.splitlines()] == [str(path) for path in files]
 
 
-def test_what_is_wrong_goes_to_stdout(cli: Cli, folder: Path) -> None:
+def test_errors_are_printed_to_stdout(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("check", "wrong.yaml")
     assert ran.code == 1
@@ -34,7 +34,7 @@ def test_what_is_wrong_goes_to_stdout(cli: Cli, folder: Path) -> None:
     assert ran.err == ""
 
 
-def test_many_files_each_with_its_own_end(cli: Cli, one: str, folder: Path) -> None:
+def test_many_files_each_have_a_summary(cli: Cli, one: str, folder: Path) -> None:
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("check", one, "wrong.yaml", "nowhere.yaml")
     assert ran.code == 1
@@ -43,7 +43,7 @@ def test_many_files_each_with_its_own_end(cli: Cli, one: str, folder: Path) -> N
     assert "cannot read nowhere.yaml: file not found" in ran.out
 
 
-def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path) -> None:
+def test_json_has_the_documented_fields(cli: Cli, one: str, folder: Path) -> None:
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("check", one, "wrong.yaml", "--format", "json")
     assert ran.code == 1
@@ -76,7 +76,7 @@ def test_json_has_the_fields_that_are_promised(cli: Cli, one: str, folder: Path)
     }
 
 
-def test_of_very_many_mistakes_the_first_are_shown(cli: Cli, folder: Path) -> None:
+def test_the_number_of_errors_is_limited(cli: Cli, folder: Path) -> None:
     nodes = "".join(f"  n{number}: {{op: conv, out: 4, kernel: 1, kernal: 1}}\n" for number in range(60))
     (folder / "wrong.yaml").write_text(f"cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n{nodes}")
     ran = cli("check", "wrong.yaml")
@@ -90,7 +90,7 @@ def test_set_and_input_change_the_network(cli: Cli, one: str) -> None:
     assert ran.out == "one.yaml: fine, 350 parameters, 608 MACs\n"
 
 
-def test_a_wrong_set_is_shown_at_its_place(cli: Cli, one: str) -> None:
+def test_an_error_in_set_is_shown_at_its_place(cli: Cli, one: str) -> None:
     ran = cli("check", one, "--set", "outt=2")
     assert ran.code == 1
     assert "error[E303]: the spec has no param `outt`\n --> command line:1:12\n" in ran.out
@@ -98,7 +98,7 @@ def test_a_wrong_set_is_shown_at_its_place(cli: Cli, one: str) -> None:
     assert "help: did you mean `out`?" in ran.out
 
 
-def test_set_lays_down_any_value_of_yaml(cli: Cli, folder: Path) -> None:
+def test_set_accepts_any_yaml_value(cli: Cli, folder: Path) -> None:
     spec = ONE.replace("{out: 4}", "{widths: [4], table: {out: 4}, out: $widths.0 + $table.out}")
     (folder / "one.yaml").write_text(spec)
     ran = cli("check", "one.yaml", "--set", "widths=[1, 2]", "--set", "table={out: 3}")
@@ -113,7 +113,7 @@ nodes: {both: {op: concat, from: [left, right], expect: [3, _, _]}}
 """
 
 
-def test_inputs_go_by_name(cli: Cli, folder: Path) -> None:
+def test_inputs_are_set_by_name(cli: Cli, folder: Path) -> None:
     (folder / "two.yaml").write_text(TWO)
     assert cli("check", "two.yaml", "--input", "left=1x6x6", "--input", "right=2x6x6").code == 0
     assert cli("check", "two.yaml", "--input", "left=1x4x4").code == 0
@@ -127,7 +127,7 @@ def test_inputs_go_by_name(cli: Cli, folder: Path) -> None:
         ("1x4x4", "the spec has the inputs `left`, `right`", "name the input: `--input left=3x224x224`"),
     ],
 )
-def test_an_input_that_the_spec_lacks(cli: Cli, folder: Path, text: str, message: str, mend: str) -> None:
+def test_an_unknown_input(cli: Cli, folder: Path, text: str, message: str, mend: str) -> None:
     (folder / "two.yaml").write_text(TWO)
     ran = cli("check", "two.yaml", "--input", text)
     assert ran.code == 1
@@ -142,25 +142,25 @@ def test_a_name_for_the_only_input(cli: Cli, one: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["3x", "x3", "3,8,8", "0x8x8", "left=", "=3x8x8", "3x8x8 ", "-3x8x8", "", "3x-1x8"])
-def test_an_input_that_is_no_shape_is_wrong_usage(cli: Cli, one: str, text: str) -> None:
+def test_an_invalid_input_shape_is_a_usage_error(cli: Cli, one: str, text: str) -> None:
     ran = cli("check", one, "--input", text)
     assert ran.code == 2
     assert "is not a shape, for example --input 3x224x224" in ran.err
 
 
 @pytest.mark.parametrize("inputs", [["3x8x8", "3x8x8"], ["a=3x8x8", "3x8x8"], ["a=3x8x8", "a=3x8x8"]])
-def test_several_inputs_need_a_name_each(cli: Cli, one: str, inputs: list[str]) -> None:
+def test_several_inputs_need_names(cli: Cli, one: str, inputs: list[str]) -> None:
     assert cli("check", one, *[word for text in inputs for word in ("--input", text)]).code == 2
 
 
 @pytest.mark.parametrize("text", ["out", "out=", "=4", "out=[1", "a b=3", "train=3", "", "out=&a 3", "3=4"])
-def test_a_set_that_sets_nothing_is_wrong_usage(cli: Cli, one: str, text: str) -> None:
+def test_an_invalid_set_is_a_usage_error(cli: Cli, one: str, text: str) -> None:
     ran = cli("check", one, "--set", text)
     assert ran.code == 2
     assert ran.err.startswith("error: invalid value for --set: ")
 
 
-def test_max_nodes_bounds_the_network(cli: Cli, one: str) -> None:
+def test_max_nodes_limits_the_network(cli: Cli, one: str) -> None:
     assert cli("check", one, "--max-nodes", 4).code == 0
     ran = cli("check", one, "--max-nodes", 3)
     assert ran.code == 1
@@ -174,8 +174,8 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
     assert "error[E603]: `epochs` must be an integer from 1 to 1,000,000, got `0`\n  --> one.yaml:10:30\n" in ran.out
 
 
-def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
-    """Another recipe may suit it, and what the warning advises mends it."""
+def test_a_recipe_that_does_not_fit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
+    """Another recipe may fit, and following the help removes the warning."""
     nodes = "nodes: [global_avg_pool, flatten, {op: linear, out: $classes}]"
     (folder / "odd.yaml").write_text(f"cnngraph: 1\nparams: {{classes: 7}}\ninput: [1, 8, 6]\ntrain: mnist\n{nodes}\n")
     ran = cli("check", "odd.yaml")
@@ -189,7 +189,7 @@ def test_a_recipe_that_does_not_suit_its_network_is_a_warning(cli: Cli, folder: 
     assert [diagnostic.code for diagnostic in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
 
 
-def test_set_reaches_into_the_recipe(cli: Cli, folder: Path) -> None:
+def test_set_changes_the_recipe(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(ONE + "train: {data: mnist, epochs: 1, optimizer: adam}\n")
     assert cli("check", "one.yaml", "--set", "train.epochs=3", "--set", "train.optimizer.lr=0.1").code == 0
     ran = cli("check", "one.yaml", "--set", "train.epochs=3.5")
@@ -197,7 +197,7 @@ def test_set_reaches_into_the_recipe(cli: Cli, folder: Path) -> None:
     assert cli("check", "one.yaml", "--set", "train.optimizer.lrr=0.1").code == 1
 
 
-def test_a_recipe_of_its_own_is_checked_as_one(cli: Cli, folder: Path) -> None:
+def test_a_recipe_file_is_checked(cli: Cli, folder: Path) -> None:
     (folder / "mine.yaml").write_text("data: mnist\nepochs: 1\noptimizer: adam\nepoch: 3\n")
     ran = cli("check", "mine.yaml")
     assert ran.code == 1
@@ -220,7 +220,7 @@ class Halve(Op):
 '''
 
 
-def test_a_plugin_in_the_working_folder_brings_ops(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_in_the_working_folder(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [entry for entry in __import__("sys").path if entry])
     (folder / "one.yaml").write_text(ONE.replace("act: relu", "act: halve"))
     (folder / "halving_ops.py").write_text(PLUGIN)
@@ -231,7 +231,7 @@ def test_a_plugin_in_the_working_folder_brings_ops(cli: Cli, folder: Path, monke
     assert "error[E317]: cannot load the plugin `no_such_ops`" in ran.out
 
 
-def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> None:
+def test_control_characters_are_escaped(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text(ONE.replace("act: relu", r'act: "\e[31mrelu"'))
     ran = cli("check", "wrong.yaml")
     assert ran.code == 1
@@ -242,7 +242,7 @@ def test_what_would_steer_a_terminal_is_not_printed(cli: Cli, folder: Path) -> N
     assert json.loads(said)["files"][0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
 
 
-def test_a_number_in_quotes_is_shown_with_them(cli: Cli, one: str) -> None:
+def test_a_quoted_number_is_shown_with_quotes(cli: Cli, one: str) -> None:
     Path(one).write_text(Path(one).read_text().replace("out: 10", 'out: "10"'))
     ran = cli("check", one)
     assert 'must be an integer of at least 1, got `"10"`\n' in ran.out
@@ -279,7 +279,7 @@ def test_standard_input(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"cnngraph: \xe9\n", b" " * 4_000_001])
-def test_standard_input_that_is_no_text(cli: Cli, monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+def test_standard_input_that_is_not_text(cli: Cli, monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
     typed(text, monkeypatch)
     ran = cli("check", "-")
     assert (ran.code, ran.out) == (1, "")
@@ -297,7 +297,7 @@ def test_an_experiment(cli: Cli, folder: Path) -> None:
 
 
 def test_recipe_and_data(cli: Cli, one: str, folder: Path) -> None:
-    """What train would refuse is an error, and what it takes is fine."""
+    """What `train` would reject is an error; what it accepts is not."""
     ran = cli("check", one, "--recipe", "digits")
     assert ran.code == 1
     assert "error[E610]: the network expects 3×8×8 images, but those of embedded digits are 1×28×28\n" in ran.out

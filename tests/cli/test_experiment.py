@@ -59,7 +59,7 @@ def test_a_file(cli: Cli) -> None:
         ("word.yaml", "error[E602]: an experiment has no key `spec`\n --> word.yaml:1:2"),
     ],
 )
-def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:
+def test_errors(cli: Cli, folder: Path, name: str, message: str) -> None:
     for stem, text in (("list", "[a]"), ("broken", "{a: ["), ("word", "{spec: [one]}")):
         (folder / f"{stem}.yaml").write_text(text)
     ran = cli("experiment", name)
@@ -67,7 +67,7 @@ def test_mistakes(cli: Cli, folder: Path, name: str, message: str) -> None:
     assert ran.err.startswith(message)
 
 
-def test_torchrun_trains_one_network(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_experiment_rejects_torchrun(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "LOCAL_RANK"):
         monkeypatch.setenv(name, "0")
     for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
@@ -110,7 +110,7 @@ def test_a_dry_run(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_a_dry_run_finds_what_keeps_an_experiment_from_running(cli: Cli, folder: Path) -> None:
+def test_an_experiment_dry_run_reports_errors(cli: Cli, folder: Path) -> None:
     text = (folder / "two.yaml").read_text().replace("data: digits", "data: folder")
     (folder / "two.yaml").write_text(text)
     ran = cli("experiment", "one.yaml", "two.yaml", "--dry-run", "--data-dir", "nowhere")

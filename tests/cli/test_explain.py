@@ -1,4 +1,4 @@
-"""`cnngraph explain`: the entries of the table of codes, printed."""
+"""`cnngraph explain` prints the entries of the table of codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_one_code(cli: Cli, golden: Callable[[str, str], None]) -> None:
     golden("help/E203.txt", ran.out)
 
 
-def test_several_codes_in_lower_case(cli: Cli) -> None:
+def test_several_codes_in_lowercase(cli: Cli) -> None:
     ran = cli("explain", "e203", "w320")
     assert ran.code == 0
     assert ran.out.startswith("error[E203]: ")
@@ -41,7 +41,7 @@ def test_an_unknown_code(cli: Cli, code: str, help: str) -> None:
     assert ran.err.startswith(f"error: there is no code {code}: {help}\n")
 
 
-def test_for_a_program(cli: Cli) -> None:
+def test_json(cli: Cli) -> None:
     found = json.loads(cli("explain", "E101", "E633", "--format", "json").out)
     assert [entry["code"] for entry in found] == ["E101", "E633"]
     assert list(found[0]) == ["code", "severity", "title", "explanation", "wrong", "right"]

@@ -23,7 +23,7 @@ def test_fixes_are_applied_and_printed(cli: Cli, folder: Path) -> None:
     assert (folder / "net.yaml").read_text() == RIGHT
 
 
-def test_what_no_fix_removes_is_printed_behind_the_fixes(cli: Cli, folder: Path) -> None:
+def test_remaining_errors_are_printed_after_the_fixes(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG + "  other: {op: xyzzyx, from: conv}\n")
     ran = cli("check", "net.yaml", "--fix")
     assert ran.code == 1
@@ -40,11 +40,11 @@ def test_a_diff_is_printed_and_nothing_is_written(cli: Cli, folder: Path) -> Non
     assert (folder / "net.yaml").read_text() == WRONG
 
 
-def test_a_diff_of_what_is_fine_is_empty(cli: Cli, one: str) -> None:
+def test_the_diff_of_a_valid_file_is_empty(cli: Cli, one: str) -> None:
     assert cli("check", one, "--diff") == (0, "", "")
 
 
-def test_the_errors_that_a_diff_leaves_go_to_stderr(cli: Cli, folder: Path) -> None:
+def test_remaining_errors_of_a_diff_are_printed_to_stderr(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG.replace("cnov", "xyzzyx"))
     ran = cli("check", "net.yaml", "--diff")
     assert ran.code == 1
@@ -52,7 +52,7 @@ def test_the_errors_that_a_diff_leaves_go_to_stderr(cli: Cli, folder: Path) -> N
     assert "there is no op or block `xyzzyx`" in ran.err
 
 
-def test_files_that_import_the_same_one_show_its_changes_once(cli: Cli, folder: Path) -> None:
+def test_changes_of_a_shared_import_are_shown_once(cli: Cli, folder: Path) -> None:
     (folder / "blocks.yaml").write_text("cnngraph: 1\nblocks:\n  unit: {op: conv, out: 8, kernal: 3}\n")
     for name in ("a.yaml", "b.yaml"):
         (folder / name).write_text(HEAD + "import: [blocks.yaml]\nnodes: [unit, global_avg_pool]\n")
@@ -63,14 +63,14 @@ def test_files_that_import_the_same_one_show_its_changes_once(cli: Cli, folder: 
     assert ran.out.count("fixed blocks.yaml:3: `kernal` → `kernel`") == 1
 
 
-def test_json_is_all_that_stdout_gets(cli: Cli, folder: Path) -> None:
+def test_stdout_is_only_json(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--fix", "--format", "json")
     assert (ran.code, json.loads(ran.out)["ok"]) == (0, True)
     assert ran.err.startswith("fixed net.yaml:4: ")
 
 
-def test_a_recipe_is_no_spec_to_be_fixed(cli: Cli, folder: Path) -> None:
+def test_recipes_are_not_fixed(cli: Cli, folder: Path) -> None:
     (folder / "recipe.yaml").write_text("data: digits\nepochs: 3\noptimzer: {name: sgd, lr: 0.1}\n")
     before = (folder / "recipe.yaml").read_text()
     assert cli("check", "recipe.yaml", "--fix").code == 1
@@ -78,11 +78,11 @@ def test_a_recipe_is_no_spec_to_be_fixed(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--fix", "--diff"])
-def test_a_network_of_the_library_that_is_fine_is_left_alone(cli: Cli, option: str) -> None:
+def test_a_bundled_network_is_not_changed(cli: Cli, option: str) -> None:
     assert cli("check", "googlenet_mnist", option).code == 0
 
 
-def test_a_file_that_is_read_only_is_named(cli: Cli, folder: Path) -> None:
+def test_a_read_only_file_is_reported(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     (folder / "net.yaml").chmod(0o444)
     ran = cli("check", "net.yaml", "--fix")

@@ -19,14 +19,14 @@ NAMES = [network.name for network in catalogue()]
 
 
 def listed(out: str) -> list[str]:
-    """The names in the table's first column, below its header and above the count."""
+    """The names in the first column of the table."""
     header, *rows = out.splitlines()
     assert header.split() == ["network", "family", "parameters", "MACs", "input", "published", "error", "paper"]
     assert rows[-2] == ""
     return [row.split()[0] for row in rows[:-2]]
 
 
-def test_all_networks_with_their_facts(cli: Cli) -> None:
+def test_all_networks_are_listed(cli: Cli) -> None:
     ran = cli("list")
     assert (ran.code, ran.err) == (0, "")
     assert listed(ran.out) == NAMES
@@ -50,14 +50,14 @@ def test_all_networks_with_their_facts(cli: Cli) -> None:
         (["googlenet_mnist", "no such network"], ["googlenet_mnist"]),
     ],
 )
-def test_patterns_find_by_name(cli: Cli, patterns: list[str], expected: list[str]) -> None:
+def test_patterns_match_names(cli: Cli, patterns: list[str], expected: list[str]) -> None:
     ran = cli("list", *patterns)
     assert ran.code == 0
     assert listed(ran.out) == expected
     assert ran.out.endswith(f"\n{len(expected)} network{'s' if len(expected) > 1 else ''}\n")
 
 
-def test_nothing_is_called_so(cli: Cli) -> None:
+def test_a_pattern_without_matches(cli: Cli) -> None:
     told = "error: no network is called like gogglenet_mnist: did you mean `googlenet_mnist`?\n"
     assert cli("list", "gogglenet_mnist") == (1, "", told)
     told = "error: no network is called like xyzzy or *.*: without a name all are listed\n"
@@ -66,7 +66,7 @@ def test_nothing_is_called_so(cli: Cli) -> None:
     assert (ran.code, ran.out) == (1, "[]\n")
 
 
-def test_json_says_what_the_graph_says(cli: Cli) -> None:
+def test_json_has_the_facts_of_the_graph(cli: Cli) -> None:
     found = json.loads(cli("list", "--format", "json").out)
     assert [network["name"] for network in found] == NAMES
     (ours,) = json.loads(cli("list", "densenet_40_12", "--format", "json").out)
@@ -84,13 +84,13 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     }
 
 
-def test_a_narrow_terminal_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_truncates_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = on_a_terminal("list", "densenet", NO_COLOR="1").splitlines()
     assert max(map(len, lines)) == 80
     assert any(line.endswith("…") for line in lines)
 
 
-def test_it_elaborates_nothing(tmp_path: Path) -> None:
+def test_list_elaborates_nothing(tmp_path: Path) -> None:
     code = "import sys; from cnngraph.cli.process import run; run(['list']); print([*sys.modules], file=sys.stderr)"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=variables(), cwd=tmp_path
@@ -100,7 +100,7 @@ def test_it_elaborates_nothing(tmp_path: Path) -> None:
         assert f"'{module}'" not in ran.stderr
 
 
-def test_every_name_listed_is_one_that_show_takes(
+def test_listed_names_can_be_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -110,7 +110,7 @@ def test_every_name_listed_is_one_that_show_takes(
         assert capsys.readouterr().out.startswith(f"{name}\n")
 
 
-def test_the_page_for_readers_has_every_network_with_a_link() -> None:
+def test_the_readme_of_specs_links_every_network() -> None:
     page = (ROOT / "specs" / "README.md").read_text(encoding="utf-8")
     for network in catalogue():
         assert f"| [{network.name}]({network.file}) | {network.num_params:,} |" in page

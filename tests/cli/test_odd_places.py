@@ -1,4 +1,4 @@
-"""Odd places to be started in or to write to, and Ctrl-C at any moment: a message and an exit code, no traceback."""
+"""Unusual environments, failing output and Ctrl-C at any moment: a message and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if sys.platform == "win32":
     pytest.skip("signals, limits and descriptors are POSIX's", allow_module_level=True)
 
 PROGRAM = [sys.executable, "-m", "cnngraph"]
-TROUBLE = ("Traceback", "internal error", "Exception ignored")
+FORBIDDEN = ("Traceback", "internal error", "Exception ignored")
 
 
 def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program from a shell, after the shell's commands `start`."""
+    """Run the program from a shell, after the shell commands `start`."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **changed}
     line = f'{start} exec "$@"' if "$@" not in start else start
     return subprocess.run(
@@ -36,7 +36,7 @@ def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subproce
 
 
 @pytest.mark.parametrize("words", [["list"], ["check", "{one}"], ["build", "{one}"], ["train", "resnet18"], ["runs"]])
-def test_a_working_folder_that_is_gone(one: str, folder: Path, words: list[str]) -> None:
+def test_a_deleted_working_folder(one: str, folder: Path, words: list[str]) -> None:
     path = str(folder / one)
     ran = process(*(word.format(one=path) for word in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -44,12 +44,12 @@ def test_a_working_folder_that_is_gone(one: str, folder: Path, words: list[str])
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "ascii:strict"])
-def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str) -> None:
+def test_a_limited_output_encoding(one: str, folder: Path, encoding: str) -> None:
     (folder / "猫×.yaml").write_text((folder / one).read_text())
     for words in (["show", "猫×.yaml"], ["check", "猫×.yaml", "nix×猫.yaml"], ["show", "--help"], ["list"]):
         ran = process(*words, cwd=folder, PYTHONIOENCODING=encoding)
         assert ran.returncode == (1 if len(words) == 3 else 0)
-        assert not any(sign in ran.stdout + ran.stderr for sign in TROUBLE)
+        assert not any(sign in ran.stdout + ran.stderr for sign in FORBIDDEN)
     ran = process("check", "猫×.yaml", "--format", "json", cwd=folder, PYTHONIOENCODING=encoding)
     assert json.loads(ran.stdout)["files"][0]["file"] == "猫×.yaml"
 
@@ -65,9 +65,9 @@ def test_an_encoding_that_lacks_characters(one: str, folder: Path, encoding: str
         '"$@" | head -c 1',
     ],
 )
-def test_an_output_that_takes_nothing(one: str, folder: Path, words: list[str], line: str) -> None:
+def test_a_closed_or_full_output(one: str, folder: Path, words: list[str], line: str) -> None:
     ran = process(*words, cwd=folder, start=line)
-    assert not any(sign in ran.stdout + ran.stderr for sign in TROUBLE)
+    assert not any(sign in ran.stdout + ran.stderr for sign in FORBIDDEN)
     assert ran.returncode == (1 if "full" in line else 0)
     if line.endswith('"$@" >/dev/full'):
         assert ran.stderr == "error: cannot write: No space left on device\n"
@@ -85,21 +85,27 @@ def test_an_output_that_takes_nothing(one: str, folder: Path, words: list[str], 
     ],
 )
 @pytest.mark.parametrize("limit", [100, 700])
-def test_a_limit_on_the_size_of_files(one: str, folder: Path, words: list[str], limit: int) -> None:
+def test_a_limit_on_file_size(one: str, folder: Path, words: list[str], limit: int) -> None:
     ran = subprocess.run(
         [*PROGRAM, *words],
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},  # the limit cuts bytecode, too
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },  # the limit would truncate bytecode files as well
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
     assert [path.name for path in folder.iterdir()] == [one]
 
 
-def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
-    """A library that cannot even close its file fails again, in its own way."""
+def test_a_file_size_limit_that_a_library_hides(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str
+) -> None:
+    """A library that cannot close its file raises another exception."""
 
     def refuse(*arguments: object) -> bytes:
         try:
@@ -114,7 +120,7 @@ def test_a_limit_that_a_library_hides(cli: Cli, folder: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     "error", [MemoryError(), OSError(24, "Too many open files"), RuntimeError("CUDA out of memory.")]
 )
-def test_what_the_system_refuses(cli: Cli, one: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operating_system_errors(cli: Cli, one: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
@@ -127,7 +133,7 @@ def test_what_the_system_refuses(cli: Cli, one: str, error: Exception, monkeypat
 
 
 @pytest.mark.parametrize("device", ["meta", "xla", "hpu", "nonsense", "cuda:99", "cpu:3", "", " cpu"])
-def test_a_device_that_is_not_here(cli: Cli, one: str, folder: Path, device: str) -> None:
+def test_an_unavailable_device(cli: Cli, one: str, folder: Path, device: str) -> None:
     ran = cli("train", one, "--recipe", "digits", "--device", device, "--input", "1x28x28")
     assert ran.code == 1
     assert ran.err.startswith("error[E640]: ")
@@ -141,7 +147,7 @@ COMMANDS = [["check", "resnet18"], ["show", "resnet18"], ["build", "one.yaml"], 
 @pytest.mark.parametrize("words", COMMANDS)
 @pytest.mark.parametrize("part", [0.3, 0.9])
 def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float) -> None:
-    """After a part of the time that it takes, from the moment when the program's own code runs."""
+    """Interrupt after a fraction of the run time, measured from the start of our code."""
     begun = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
     code = begun + "print(flush=True); main()"
 
@@ -168,12 +174,12 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float
             time.sleep(chance.choice([0, 0.001, 0.01]))
     out, errors = run.communicate(timeout=120)
     assert run.returncode in (0, 130)
-    assert not any(sign in out + errors for sign in TROUBLE)
+    assert not any(sign in out + errors for sign in FORBIDDEN)
     assert {path.name for path in folder.iterdir()} <= {one, "x.svg"}
 
 
 def test_an_interrupt_that_becomes_another_exception(folder: Path) -> None:
-    """C++ and the callbacks of a garbage collector turn KeyboardInterrupt into something else, or swallow it."""
+    """C++ code and garbage collector callbacks turn KeyboardInterrupt into another exception, or swallow it."""
     code = """
 import os, signal
 import cnngraph.cli.reading as reading

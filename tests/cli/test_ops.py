@@ -21,7 +21,7 @@ BLOCKS = [
 ]
 
 
-def test_every_op_has_a_line(cli: Cli) -> None:
+def test_every_op_is_listed(cli: Cli) -> None:
     ran = cli("ops")
     assert (ran.code, ran.err) == (0, "")
     named = [line.split()[0] for line in ran.out.splitlines() if line.startswith("  ")]
@@ -42,7 +42,7 @@ def test_the_manual_of_an_op(cli: Cli, name: str) -> None:
     assert max(map(len, lines)) <= 110
 
 
-def test_ops_that_are_not_there(cli: Cli) -> None:
+def test_unknown_ops(cli: Cli) -> None:
     for name, meant in (
         ("Conv2d", "it is called conv here"),
         ("max_pol", "did you mean `max_pool`?"),
@@ -80,7 +80,7 @@ def test_a_library_of_blocks(cli: Cli, folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("library", "block"), BLOCKS)
-def test_the_example_of_a_block_is_true(folder: Path, library: str, block: object) -> None:
+def test_the_example_of_a_block_compiles(folder: Path, library: str, block: object) -> None:
     example = block.example  # type: ignore[attr-defined]
     assert example, "no use of the block compiles"
     text = (
@@ -94,7 +94,7 @@ def test_the_example_of_a_block_is_true(folder: Path, library: str, block: objec
     assert made.graph.num_params == example.num_params
 
 
-def test_a_library_of_ones_own(cli: Cli, folder: Path) -> None:
+def test_a_custom_library_of_blocks(cli: Cli, folder: Path) -> None:
     (folder / "mine.yaml").write_text(
         "{cnngraph: 1, about: Mine., blocks: {head: {params: {classes: , act: relu}, "
         "nodes: [$act, global_avg_pool, {op: linear, out: $classes}]}, odd: {params: {x: }, op: scale, factor: $x.a}}}"
@@ -132,7 +132,7 @@ def test_blocks_are_listed(cli: Cli) -> None:
     assert "did you mean `squeeze_excite`?" in ran.err
 
 
-def test_the_name_of_a_library_leads_to_it(cli: Cli) -> None:
+def test_a_library_of_blocks_by_name(cli: Cli) -> None:
     ran = cli("show", "residual")
     assert ran.code == 1
     assert "did you mean blocks/residual, the library of blocks?" in ran.err

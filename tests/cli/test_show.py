@@ -22,14 +22,14 @@ def zoo(folder: Path) -> str:
     return "zoo.yaml"
 
 
-def test_everything_that_a_table_can_show(cli: Cli, zoo: str, golden: Golden) -> None:
+def test_the_table_of_a_network_with_every_feature(cli: Cli, zoo: str, golden: Golden) -> None:
     ran = cli("show", zoo)
     assert (ran.code, ran.err) == (0, "")
     golden("show/zoo.txt", ran.out)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_deeper_levels_are_summed_up(cli: Cli, zoo: str, golden: Golden, depth: int) -> None:
+def test_deeper_levels_are_aggregated(cli: Cli, zoo: str, golden: Golden, depth: int) -> None:
     golden(f"show/zoo_depth_{depth}.txt", cli("show", zoo, "--depth", depth).out)
 
 
@@ -55,7 +55,7 @@ def test_set_and_input_change_the_table(cli: Cli) -> None:
     assert "1×32×32" in ran.out
 
 
-def test_json_says_what_the_graph_says(cli: Cli) -> None:
+def test_json_has_the_facts_of_the_graph(cli: Cli) -> None:
     path = network("googlenet_mnist")
     graph = cnngraph.load(path)
     said = json.loads(cli("show", path, "--format", "json").out)
@@ -71,7 +71,7 @@ def test_json_says_what_the_graph_says(cli: Cli) -> None:
     assert said["nodes"] == json.loads(json.dumps(expected))
 
 
-def test_paper_and_published_errors_stand_below_what_it_is(cli: Cli, folder: Path) -> None:
+def test_paper_and_published_errors_are_below_the_description(cli: Cli, folder: Path) -> None:
     published = "about: Small.\npaper: Somebody 1990, A Title\npublished: {mnist: 4.7, cifar10+: 30}\n"
     (folder / "small.yaml").write_text(f"cnngraph: 1\n{published}input: [4]\nnodes: [relu]\n")
     lines = cli("show", "small.yaml").out.splitlines()
@@ -87,7 +87,7 @@ def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:
     assert nodes["twin"]["num_params"] == 0
 
 
-def test_the_table_up_to_the_mistake_and_then_the_mistake(cli: Cli, folder: Path, golden: Golden) -> None:
+def test_a_spec_with_errors_is_shown_up_to_the_error(cli: Cli, folder: Path, golden: Golden) -> None:
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("show", "wrong.yaml")
     assert ran.code == 1
@@ -98,7 +98,7 @@ def test_the_table_up_to_the_mistake_and_then_the_mistake(cli: Cli, folder: Path
     assert [node["path"] for node in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
 
 
-def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
+def test_a_text_that_is_not_a_spec(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text("[")
     ran = cli("show", "wrong.yaml")
     assert (ran.code, ran.out) == (1, "")
@@ -106,13 +106,13 @@ def test_a_text_that_is_no_spec(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["build"], ["render", "-o", "x.svg"], ["train"]])
-def test_a_library_of_blocks_is_no_network(cli: Cli, folder: Path, command: list[str]) -> None:
+def test_a_library_of_blocks_is_not_a_network(cli: Cli, folder: Path, command: list[str]) -> None:
     ran = cli(*command, BLOCKS[0])
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
 
 
-def test_a_narrow_terminal_cuts_operations_short(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+def test_a_narrow_terminal_truncates_operations(cli: Cli, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr("cnngraph.cli.commands.show.terminal_width", lambda: 64)
     ran = cli("show", network("googlenet_mnist"))
     assert max(map(len, ran.out.splitlines())) == 64
@@ -124,13 +124,13 @@ def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
     golden("show/dense.txt", cli("show", "dense.yaml").out)
 
 
-def test_depth_is_for_the_table(cli: Cli) -> None:
+def test_depth_does_not_affect_json(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--format", "json", "--depth", 1)
     assert (ran.code, ran.out) == (2, "")
     assert "--depth goes with text" in ran.err
 
 
-def test_no_table_of_what_was_not_asked_for(cli: Cli) -> None:
+def test_a_usage_error_prints_no_table(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
     assert (ran.code, ran.out) == (1, "")
     assert "the spec has a single input" in ran.err

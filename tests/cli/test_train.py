@@ -25,8 +25,8 @@ from tests.library import ROOT, network
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the command asks of the trainer, which does nothing here."""
+def requested(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The arguments that the command passes to the trainer, which does nothing here."""
     asked: dict[str, Any] = {}
 
     def run_training(request: Request, reporter: Reporter) -> SimpleNamespace:
@@ -38,59 +38,63 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return asked
 
 
-def test_by_the_specs_own_recipe(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+def test_the_recipe_of_the_spec(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
     assert cli("train", tiny, "--out", "run", "--data", "data", "--device", "cpu", "--quiet").code == 0
-    assert told["graph"].name == "tiny"
-    assert (told["recipe"].epochs, told["recipe"].optimizer.lr) == (2, 0.1)
-    assert (told["out"], told["data_dir"], told["device"]) == (Path("run"), Path("data"), "cpu")
-    assert (told["quiet"], told["resume"]) == (True, False)
+    assert requested["graph"].name == "tiny"
+    assert (requested["recipe"].epochs, requested["recipe"].optimizer.lr) == (2, 0.1)
+    assert (requested["out"], requested["data_dir"], requested["device"]) == (Path("run"), Path("data"), "cpu")
+    assert (requested["quiet"], requested["resume"]) == (True, False)
 
 
-def test_single_fields_change(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+def test_set_changes_single_fields(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
     assert cli("train", tiny, "--set", "train.epochs=3", "--set", "train.optimizer.lr=0.5").code == 0
-    assert (told["recipe"].epochs, told["recipe"].optimizer.lr, told["recipe"].batch_size) == (3, 0.5, 200)
+    assert (requested["recipe"].epochs, requested["recipe"].optimizer.lr, requested["recipe"].batch_size) == (
+        3,
+        0.5,
+        200,
+    )
 
 
-def test_a_short_optimizer_takes_fields_too(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
+def test_set_changes_the_short_form_of_an_optimizer(cli: Cli, folder: Path, requested: dict[str, Any]) -> None:
     (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     assert cli("train", "tiny.yaml", "--set", "train.optimizer.lr=0.5").code == 0
-    assert (told["recipe"].optimizer.name, told["recipe"].optimizer.lr) == ("adam", 0.5)
+    assert (requested["recipe"].optimizer.name, requested["recipe"].optimizer.lr) == ("adam", 0.5)
 
 
-def test_another_recipe_replaces_it_whole(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
+def test_another_recipe_replaces_that_of_the_spec(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
     assert cli("train", tiny, "--recipe", "digits", "--set", "train.seed=7").code == 0
-    assert (told["recipe"].name, told["recipe"].epochs, told["recipe"].seed) == ("digits", 8, 7)
+    assert (requested["recipe"].name, requested["recipe"].epochs, requested["recipe"].seed) == ("digits", 8, 7)
     (folder / "mine.yaml").write_text("{data: mnist, epochs: 1, optimizer: adam}")
     assert cli("train", tiny, "--recipe", "mine.yaml").code == 0
-    assert (told["recipe"].name, told["recipe"].data.name) == ("mine", "mnist")
+    assert (requested["recipe"].name, requested["recipe"].data.name) == ("mine", "mnist")
 
 
-def test_a_network_of_the_library_by_its_name(cli: Cli, folder: Path, told: dict[str, Any]) -> None:
+def test_a_bundled_network_by_name(cli: Cli, folder: Path, requested: dict[str, Any]) -> None:
     assert cli("train", "googlenet_mnist", "--recipe", "digits").code == 0
-    assert (told["graph"].name, told["recipe"].name) == ("googlenet_mnist", "digits")
+    assert (requested["graph"].name, requested["recipe"].name) == ("googlenet_mnist", "digits")
     assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean `googlenet_mnist`?\n")
 
 
 @pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
-def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, told: dict[str, Any], name: str) -> None:
+def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, requested: dict[str, Any], name: str) -> None:
     assert cli("train", network(name), "--set", "train.epochs=3", "--set", "classes=10").code == 0
-    (folder / "resolved.yaml").write_text(told["spec_text"])
+    (folder / "resolved.yaml").write_text(requested["spec_text"])
     again = cnngraph.load("resolved.yaml")
-    assert again.state == told["graph"].state
+    assert again.state == requested["graph"].state
     assert [(node.path, node.op, node.inputs) for node in again.nodes] == [
-        (node.path, node.op, node.inputs) for node in told["graph"].nodes
+        (node.path, node.op, node.inputs) for node in requested["graph"].nodes
     ]
-    recipe = told["recipe"]
+    recipe = requested["recipe"]
     assert cli("train", "resolved.yaml").code == 0
-    assert told["recipe"] == recipe
+    assert requested["recipe"] == recipe
 
 
-def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any]) -> None:
+def test_initial_weights_from_a_file(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
     assert cli("train", tiny).code == 0
-    assert told["weights"] is None
+    assert requested["weights"] is None
     assert cli("build", tiny, "-o", "tiny.safetensors").code == 0
     assert cli("train", tiny, "--weights", "tiny.safetensors").code == 0
-    assert str(getattr(told["weights"], "path", "")) == "tiny.safetensors"
+    assert str(getattr(requested["weights"], "path", "")) == "tiny.safetensors"
     ran = cli("train", tiny, "--weights", "torchvision")
     assert ran.err.startswith("error[E705]: torchvision has no network `tiny`\n")
 
@@ -111,7 +115,7 @@ def test_it_begins_with_given_weights(cli: Cli, tiny: str, told: dict[str, Any])
         ),
     ],
 )
-def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
+def test_an_invalid_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
     Path("under.yaml").write_text("about: x\ntrain: {data: digits, epochs: 1, optimizer: adam}\n")
     ran = cli("train", tiny, *words)
     assert (ran.code, ran.out, ran.err.count("error[")) == (1, "", 1)
@@ -119,7 +123,7 @@ def test_a_wrong_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> 
 
 
 @pytest.mark.parametrize("name", ["epochs", "optimizer.lr", "lr"])
-def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> None:
+def test_a_recipe_key_without_train_gets_a_help(cli: Cli, tiny: str, name: str) -> None:
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
     assert ran.err.startswith(f"error[E303]: the spec has no param `{name}`\n")
@@ -127,7 +131,7 @@ def test_a_word_of_the_recipe_without_train(cli: Cli, tiny: str, name: str) -> N
 
 
 @pytest.mark.parametrize("command", ["train", "experiment"])
-def test_a_recipe_is_no_network(cli: Cli, folder: Path, command: str) -> None:
+def test_a_recipe_is_not_a_network(cli: Cli, folder: Path, command: str) -> None:
     (folder / "quick.yaml").write_text("about: x\ndata: digits\nepochs: 1\noptimizer: adam\n")
     ran = cli(command, "quick.yaml")
     assert (ran.code, ran.err.count("error[")) == (1, 1)
@@ -136,7 +140,7 @@ def test_a_recipe_is_no_network(cli: Cli, folder: Path, command: str) -> None:
     assert ran.err.endswith("  help: to train a network with it, run `cnngraph train SPEC --recipe quick.yaml`\n")
 
 
-def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Path) -> None:
+def test_a_run_folder_is_not_a_weights_file(cli: Cli, tiny: str, folder: Path) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "last.safetensors").write_text("")
     ran = cli("train", tiny, "--weights", "run")
@@ -150,7 +154,7 @@ def test_a_folder_of_a_run_is_no_file_of_weights(cli: Cli, tiny: str, folder: Pa
     assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
 
 
-def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
+def test_errors_of_the_recipe_are_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
     text = (
         "data: digits\nepochs: 1\noptimizer: {name: sgd, lr: 0.1, groups: [{match: nothing}]}\n"
         "loss: {auxiliary: {aux: 1}}\ncheckpoint: nothing\n"
@@ -163,7 +167,7 @@ def test_what_a_recipe_says_is_shown_in_the_recipe(cli: Cli, tiny: str, folder: 
     ]  # fmt: skip
 
 
-def test_no_recipe_at_all(cli: Cli, one: str) -> None:
+def test_a_missing_recipe(cli: Cli, one: str) -> None:
     ran = cli("train", one)
     assert ran.code == 1
     assert ran.err.startswith(
@@ -171,7 +175,7 @@ def test_no_recipe_at_all(cli: Cli, one: str) -> None:
     )
 
 
-def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, folder: Path) -> None:
+def test_a_run_is_trained_and_extended(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--out", "run", "--set", "train.epochs=1")
     assert (ran.code, ran.err) == (0, "")
     assert "epoch 1/1" in ran.out
@@ -188,14 +192,14 @@ def test_a_run_from_its_beginning_to_its_end_and_further(cli: Cli, tiny: str, fo
     assert load_recipe("run/recipe.yaml").epochs == 2
 
 
-def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[str, Any]) -> None:
+def test_resuming_a_folder_that_is_not_a_run(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
     assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
     (folder / "run").mkdir()
     (folder / "run" / "spec.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     (folder / "run" / "recipe.yaml").write_text("{data: digits, epochs: 1, optimizer: adam}")
     assert cli("train", "--resume", "run").code == 0
-    assert (told["resume"], told["out"], told["recipe"].optimizer.name) == (True, Path("run"), "adam")
+    assert (requested["resume"], requested["out"], requested["recipe"].optimizer.name) == (True, Path("run"), "adam")
     ran = cli("train", tiny, "--resume", "run", "--set", "classes=3")
     assert (ran.code, ran.err) == (1, "error[E631]: the run in run trains another network than tiny.yaml\n")
     assert cli("train", "--resume", "run", "--set", "classes=3").code == 2
@@ -203,7 +207,7 @@ def test_resuming_what_is_no_run(cli: Cli, tiny: str, folder: Path, told: dict[s
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2
 
 
-def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(cli: Cli, tiny: str, folder: Path) -> None:
+def test_a_run_is_resumed_after_ctrl_c(cli: Cli, tiny: str, folder: Path) -> None:
     words = ["train", tiny, "--out", "run", "--set", "train.epochs=100000"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -248,11 +252,11 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
     assert json.loads((folder / "run" / "environment.json").read_text())["processes"] == 2
 
 
-@pytest.mark.parametrize("mistake", ["nodes", "batch_size"])
-def test_only_one_of_two_processes_reports_an_error(tiny: str, folder: Path, mistake: str) -> None:
-    arguments = ["--set", "train.batch_size=3"] if mistake == "batch_size" else ["--set", "clases=3"]
+@pytest.mark.parametrize("error", ["nodes", "batch_size"])
+def test_only_one_of_two_processes_reports_an_error(tiny: str, folder: Path, error: str) -> None:
+    arguments = ["--set", "train.batch_size=3"] if error == "batch_size" else ["--set", "clases=3"]
     done = torchrun(folder, tiny, "--out", "run", *arguments)
     assert done.returncode == 1
     assert done.stderr.count("error[") == 1
-    assert ("E636" in done.stderr) == (mistake == "batch_size")
+    assert ("E636" in done.stderr) == (error == "batch_size")
     assert not (folder / "run").exists()

@@ -28,13 +28,13 @@ failing = (Events.ITERATION_COMPLETED, fail)
 """
 
 
-def test_a_handler_of_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+def test_a_handler_from_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
     assert cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:count").code == 0
     assert (folder / "run" / "epochs.txt").read_text() == "1 27\n2 54\n"
 
 
-def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+def test_a_failing_handler_is_an_error(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
     ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
     assert ran.code == 1
@@ -65,7 +65,7 @@ def test_a_handler_that_fails_is_an_error_of_its_own(cli: Cli, tiny: str, folder
         (["--log-every", "10"], 2, "error: --log-every needs a logger: --log tensorboard"),
     ],
 )
-def test_wrong_handlers_and_loggers(
+def test_invalid_handlers_and_loggers(
     cli: Cli, tiny: str, folder: Path, fresh_modules: None, options: list[str], code: int, message: str
 ) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
@@ -87,7 +87,7 @@ def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeyp
 
 @pytest.fixture
 def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Modules of the working folder are imported anew, and forgotten."""
+    """Import modules of the working folder afresh, and forget them afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
     sys.modules.pop("train_handlers", None)

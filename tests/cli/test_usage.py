@@ -1,4 +1,4 @@
-"""Exit codes, help, and what becomes of everything that goes wrong."""
+"""Exit codes, help, usage errors, internal errors and interrupts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def named(command: str) -> Command:
     return found
 
 
-def test_alone_it_explains_itself(cli: Cli, golden: Callable[[str, str], None]) -> None:
+def test_without_arguments_the_help_is_printed(cli: Cli, golden: Callable[[str, str], None]) -> None:
     ran = cli()
     assert (ran.code, ran.err) == (0, "")
     assert cli("--help") == ran
@@ -57,7 +57,7 @@ def test_the_options_of_examples_exist(cli: Cli, command: str) -> None:
             assert re.search(rf"(^|[ ,]){option}\b", known, re.MULTILINE)
 
 
-def test_a_command_imports_itself_alone() -> None:
+def test_a_command_imports_no_other_command() -> None:
     code = "import sys; from cnngraph.cli.process import run; run(['list', 'lenet']); print([*sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables(), check=True)
     assert set(re.findall(r"cnngraph\.cli\.commands\.(\w+)", ran.stdout)) == {"list"}
@@ -114,14 +114,14 @@ def test_version(cli: Cli) -> None:
         (["train", "--resume", "r", "--recipe", "digits"], "error: invalid value for --resume: "),
     ],
 )
-def test_wrong_usage(cli: Cli, folder: Path, words: list[str], message: str) -> None:
+def test_usage_errors(cli: Cli, folder: Path, words: list[str], message: str) -> None:
     ran = cli(*words)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(message)
     assert re.search(r"\n  Try cnngraph( \w+)? --help\n$", ran.err)
 
 
-def test_a_mistake_of_our_own_is_no_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_not_a_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("division by zero\nand more")
 
@@ -150,7 +150,7 @@ def variables(**changed: str) -> dict[str, str]:
 
 
 def process(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program in a process of its own."""
+    """Run the program in its own process."""
     return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=120, env=variables(**changed))
 
 
@@ -166,7 +166,7 @@ def test_a_terminal_without_unicode() -> None:
     assert "conv 5?5, 10" in ran.stdout
 
 
-def test_a_reader_who_goes_away() -> None:
+def test_a_closed_pipe() -> None:
     run = subprocess.Popen(
         [*PROGRAM, "schema"],
         stdout=subprocess.PIPE,
@@ -203,7 +203,7 @@ def test_ctrl_c() -> None:
 
 
 def on_a_terminal(*words: str, **changed: str) -> str:
-    """What a command prints on a terminal."""
+    """The output of a command on a terminal."""
     ours, theirs = pty.openpty()
     environment = variables(TERM="xterm-256color", COLUMNS="80", **changed)
     with subprocess.Popen([*PROGRAM, *words], stdout=theirs, stderr=theirs, env=environment):
@@ -221,7 +221,7 @@ def on_a_terminal(*words: str, **changed: str) -> str:
     return text.decode().replace("\r\n", "\n")
 
 
-def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
+def test_colours_on_a_terminal(one: str, folder: Path) -> None:
     wrong = folder / "wrong.yaml"
     wrong.write_text(Path(one).read_text().replace("act: relu", "act: rellu"))
     text = on_a_terminal("show", str(wrong))
@@ -231,7 +231,7 @@ def test_a_terminal_gets_colours(one: str, folder: Path) -> None:
     assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
 
 
-def test_colours_are_ours_alone(one: str, folder: Path) -> None:
+def test_untrusted_text_is_not_coloured(one: str, folder: Path) -> None:
     name = r'name: "[red]n\e[31m\u202e\r\n"'
     (folder / "strange.yaml").write_text(Path(one).read_text().replace("name: one", name))
     text = on_a_terminal("show", "strange.yaml")

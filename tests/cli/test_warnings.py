@@ -1,4 +1,4 @@
-"""A warning is printed once by every command that reads the spec, and stops none of them."""
+"""Warnings are printed once by every command that reads the spec, and stop none of them."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_commands_print_a_warning_and_continue(cli: Cli, net: str, command: tupl
     assert "warning" not in ran.out
 
 
-def test_weights_are_compared(cli: Cli, net: str) -> None:
+def test_weights_prints_a_warning_and_continues(cli: Cli, net: str) -> None:
     assert cli("build", net, "-o", "net.safetensors").code == 0
     ran = cli("weights", net, "net.safetensors")
     assert (ran.code, printed(ran.err)) == (0, ["W320"])
 
 
-def test_check_reports_it_and_is_fine(cli: Cli, net: str) -> None:
+def test_check_reports_warnings_and_succeeds(cli: Cli, net: str) -> None:
     ran = cli("check", net)
     assert (ran.code, printed(ran.out), ran.err) == (0, ["W320"], "")
     (found,) = json.loads(cli("check", net, "--format", "json").out)["files"]
@@ -72,7 +72,7 @@ def test_check_reports_it_and_is_fine(cli: Cli, net: str) -> None:
     assert [diagnostic.code for diagnostic in cnngraph.check(net)] == ["W320"]
 
 
-def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
+def test_check_selects_and_ignores_warnings(cli: Cli, net: str) -> None:
     assert cli("check", net, "--ignore", "W320").out.startswith("net.yaml: fine, ")
     assert cli("check", net, "--select", "W4,W6").out.startswith("net.yaml: fine, ")
     assert printed(cli("check", net, "--select", "W3", "--select", "W4").out) == ["W320"]
@@ -82,8 +82,8 @@ def test_check_selects_and_ignores(cli: Cli, net: str) -> None:
     assert cli("check", net, "--select", "E203").code == 2
 
 
-def test_training_and_what_follows_continue(cli: Cli, net: str, folder: Path) -> None:
-    """`train` knows the recipe, so it also reports what matters in training alone."""
+def test_train_and_evaluate_continue(cli: Cli, net: str, folder: Path) -> None:
+    """`train` knows the recipe, so it also reports warnings about training."""
     ran = cli("train", net, "--recipe", "digits.yaml", "--out", "run")
     assert ran.code == 0, ran.err
     assert sorted(printed(ran.err)) == sorted(CODES)
@@ -106,10 +106,10 @@ def test_an_experiment_prints_each_warning_once_and_records_it(cli: Cli, net: st
         assert all(text.count(code) == 1 for code in CODES)
 
 
-def test_a_warning_about_training_stops_no_run(
+def test_a_warning_about_training_does_not_stop_a_run(
     cli: Cli, net: str, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    """What compares network and data goes by severity, too."""
+    """Comparing network and data also depends on the severity."""
     warning = Diagnostic("W605", "the images are many", severity=Severity.WARNING)
     tools = replace(running.TOOLS, misfits=lambda *arguments, **images: [warning])
     training = import_module("cnngraph.train")

@@ -19,7 +19,7 @@ EXTENDED = "cnngraph: 1\nextends: one.yaml\nparams: {out: 6}\n"
 
 
 def weights(spec: str = "one.yaml", **params: object) -> dict[str, Tensor]:
-    """Weights of the network."""
+    """Random weights of the network."""
     return {key: torch.full(shape, 1.0) for key, shape in cnngraph.load(spec, params=params).state.items()}
 
 
@@ -36,7 +36,7 @@ def test_weights_that_fit(cli: Cli, one: str) -> None:
     )
 
 
-def test_weights_that_do_not(cli: Cli, one: str) -> None:
+def test_weights_that_do_not_fit(cli: Cli, one: str) -> None:
     theirs = weights()
     del theirs["conv.bias"]
     torch.save({"state_dict": theirs | {"head.1.bias": torch.zeros(7), "old.weight": torch.zeros(3)}}, "theirs.pth")
@@ -82,7 +82,7 @@ def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> Non
     assert cli("weights", one, "theirs.safetensors").code == 0
 
 
-def test_renames_for_a_network_of_the_library_make_a_spec_of_ones_own(cli: Cli, folder: Path) -> None:
+def test_renames_for_a_bundled_network_are_a_new_spec(cli: Cli, folder: Path) -> None:
     state = cnngraph.load("googlenet_mnist").state
     save_file({f"backbone.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
     ran = cli("weights", "googlenet_mnist", "theirs.safetensors")
@@ -92,7 +92,7 @@ def test_renames_for_a_network_of_the_library_make_a_spec_of_ones_own(cli: Cli, 
     assert cli("weights", "own.yaml", "theirs.safetensors").code == 0
 
 
-def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None:
+def test_another_number_of_classes_is_accepted(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(CLASSES)
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3")
@@ -109,10 +109,10 @@ def test_another_number_of_classes_is_no_failure(cli: Cli, folder: Path) -> None
     assert ours["head.1.weight"].shape == (3, 256)
     assert torch.equal(ours["conv.weight"], weights()["conv.weight"])
     ran = cli("build", "one.yaml", "--weights", "ours.safetensors")
-    assert ran.code == 1  # nobody asked for another number of classes
+    assert ran.code == 1  # the number of classes was not changed
 
 
-def test_for_a_program(cli: Cli, one: str, folder: Path) -> None:
+def test_json(cli: Cli, one: str, folder: Path) -> None:
     theirs = {f"net.{key}": tensor for key, tensor in weights(out=6).items()}
     save_file(theirs, "theirs.safetensors")
     (folder / "extended.yaml").write_text(EXTENDED)
@@ -140,7 +140,7 @@ def test_for_a_program(cli: Cli, one: str, folder: Path) -> None:
     assert sorted(facts["unexpected"]) == sorted(theirs)
 
 
-def test_a_large_block_is_shown_by_its_own(cli: Cli, folder: Path) -> None:
+def test_a_large_block_is_shown_by_its_inner_blocks(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(
         "cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n  features:\n    nodes:\n      stem: {op: conv, out: 4, kernel: 1}\n"
         "      stages: {repeat: 3, nodes: [{op: conv, out: 4, kernel: 1}, batch_norm]}\n"
@@ -153,7 +153,7 @@ def test_a_large_block_is_shown_by_its_own(cli: Cli, folder: Path) -> None:
     assert found == [("features.stem", "2"), *stages, ("fc", "2")]
 
 
-def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
+def test_weights_are_converted(cli: Cli, one: str, folder: Path) -> None:
     theirs = {f"module.{key}": tensor for key, tensor in weights().items()}
     torch.save({"model": theirs, "epoch": 3}, "theirs.pth")
     ran = cli("weights", one, "theirs.pth", "--save", "ours.safetensors")
@@ -165,15 +165,15 @@ def test_converted_weights(cli: Cli, one: str, folder: Path) -> None:
     assert cli("build", one, "--weights", "ours.safetensors").code == 0
 
 
-def test_what_the_network_does_not_have_is_not_converted(cli: Cli, one: str) -> None:
+def test_unknown_weights_are_not_converted(cli: Cli, one: str) -> None:
     save_file(weights() | {"old.weight": torch.zeros(3)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors")
-    assert ran.code == 0  # every weight of the network is there
+    assert ran.code == 0  # every weight of the network is in the file
     assert ran.out.endswith("wrote ours.safetensors, without 1 weight that the network does not have\n")
     assert sorted(load_file("ours.safetensors")) == sorted(weights())
 
 
-def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -> None:
+def test_nothing_is_written_if_weights_are_missing(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(CLASSES)
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3", "--save", "ours.safetensors")
@@ -192,7 +192,7 @@ def test_nothing_is_written_where_something_is_missing(cli: Cli, folder: Path) -
         ("./theirs.safetensors", "theirs.safetensors is the file that is read"),
     ],
 )
-def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> None:
+def test_invalid_output_files(cli: Cli, one: str, save: str, message: str) -> None:
     save_file(weights(), "theirs.safetensors")
     before = Path("theirs.safetensors").read_bytes()
     ran = cli("weights", one, "theirs.safetensors", "--save", save)
@@ -209,13 +209,13 @@ def test_what_is_never_written(cli: Cli, one: str, save: str, message: str) -> N
         ("torchvision", "error[E705]: torchvision has no network `one`\n"),
     ],
 )
-def test_what_is_no_file_of_weights(cli: Cli, one: str, name: str, message: str) -> None:
+def test_files_that_are_no_weights(cli: Cli, one: str, name: str, message: str) -> None:
     ran = cli("weights", one, name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)
 
 
-def test_keys_from_a_stranger_steer_no_terminal(cli: Cli, one: str) -> None:
+def test_untrusted_keys_are_escaped(cli: Cli, one: str) -> None:
     save_file(weights() | {"a\x1b[31m.b": torch.zeros(1), "c\nit fits": torch.zeros(1)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert "\x1b" not in ran.out
@@ -229,7 +229,7 @@ def test_keys_from_a_stranger_steer_no_terminal(cli: Cli, one: str) -> None:
 
 @pytest.fixture
 def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
-    """A network whose published weights are a file of the test's."""
+    """A network whose published weights are a local file."""
     spec = str(network("squeezenet1_1"))
     torch.save(weights(spec), tmp_path / "squeezenet.pth")
     chosen: Any = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
@@ -238,9 +238,9 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
     return spec
 
 
-def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
+def test_build_with_published_weights(cli: Cli, squeezenet: str) -> None:
     ran = cli("build", squeezenet, "--weights", "torchvision")
-    assert (ran.code, ran.err) == (0, "")  # no bar but on a terminal
+    assert (ran.code, ran.err) == (0, "")  # no progress bar outside a terminal
     assert ran.out.endswith("\nSqueezeNet1_1_Weights.IMAGENET1K_V1: 52 of 52 weights loaded\n")
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)
@@ -249,7 +249,7 @@ def test_built_with_published_weights(cli: Cli, squeezenet: str) -> None:
     assert load_file("ten.safetensors")["features.0.weight"].unique().tolist() == [1.0]
 
 
-def test_published_weights_block_by_block(cli: Cli, squeezenet: str) -> None:
+def test_published_weights_are_compared_by_block(cli: Cli, squeezenet: str) -> None:
     ran = cli("weights", squeezenet, "torchvision", "--set", "classes=10")
     assert ran.code == 0
     assert ran.out.endswith(
@@ -257,7 +257,7 @@ def test_published_weights_block_by_block(cli: Cli, squeezenet: str) -> None:
     )
 
 
-def test_without_a_network_nothing_is_built(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
+def test_offline_published_weights_are_an_error(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
     (tmp_path / "squeezenet.pth").unlink()
     ran = cli("build", squeezenet, "--weights", "torchvision")
     assert (ran.code, ran.out) == (1, "")
@@ -265,7 +265,7 @@ def test_without_a_network_nothing_is_built(cli: Cli, squeezenet: str, tmp_path:
     assert "\n  help: are you online? otherwise download file:///" in ran.err
 
 
-def test_what_published_weights_expect_is_said(
+def test_expected_params_of_published_weights_are_reported(
     cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = str(network("googlenet"))

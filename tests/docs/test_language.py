@@ -24,7 +24,7 @@ from cnngraph.ops import op as ops
 from cnngraph.ops.reshape import MAX_TENSORS
 from cnngraph.tensor_type import TensorType
 from tests.docs.console import session
-from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, outcome
+from tests.docs.page import LANGUAGE, LANGUAGE_PAGES, Example, Page, completed, outcome
 from tests.library import ROOT
 
 SPECS = [example for example in LANGUAGE.examples() if example.language == "yaml"]

@@ -65,7 +65,7 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("blocks", "node", "path", "expected"), NUMBERS.values(), ids=NUMBERS)
-def test_numbered_modules_are_in_order(blocks: str, node: str, path: str, expected: str) -> None:
+def test_numbers_in_paths(blocks: str, node: str, path: str, expected: str) -> None:
     text = f"{blocks}nodes:\n  {node}\n  t: {{op: relu, from: {path}}}\n  all: {{op: concat, from: [paths, t]}}\n"
     assert reads(text) == expected
 

@@ -1,4 +1,4 @@
-"""An experiment on a small network: its runs, what becomes of them, and the report."""
+"""Running an experiment on a small network: its runs, resuming, failures and the report."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("net", NET), ("widths", EXPERIMENT), ("mine", RECIPE)):
         Path(f"{name}.yaml").write_text(text)
 
-    def some(*arguments: object) -> Parts:
+    def load_tenth(*arguments: object) -> Parts:
         parts = load_parts(*arguments)  # type: ignore[arg-type]
         few = [
             replace(part, indices=part.indices[::10]) for part in (parts.train, parts.validation, parts.test) if part
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         train, *rest = few
         return Parts(parts.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
 
-    monkeypatch.setattr(training, "load_parts", some)
+    monkeypatch.setattr(training, "load_parts", load_tenth)
     return tmp_path
 
 
@@ -66,10 +66,10 @@ ROOT = Path("runs/widths")
 def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = run_experiment(planned(), ROOT)
     assert (outcome.interrupted, outcome.failed) == (False, {})
-    told = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in told[:3]] == ["train", "validation", "test"]
-    assert len(told) == len(set(told))  # of data that several runs have, once
-    lines = [line for line in told if line[0].isdigit()]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in printed[:3]] == ["train", "validation", "test"]
+    assert len(printed) == len(set(printed))  # the data of several runs is printed once
+    lines = [line for line in printed if line[0].isdigit()]
     assert [re.sub(r"\d+\.\d+", "x", line) for line in lines] == [
         "1/4   net, width 2   seed 0   x %   x s",
         "2/4   8|wide         seed 0   x %   x s",
@@ -100,12 +100,12 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert ElementTree.fromstring(svg).tag.endswith("svg")
 
 
-def test_what_is_finished_is_kept_and_what_is_not_goes_on(
+def test_finished_runs_are_kept_and_others_resumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_experiment(planned(), Path("whole"), shown=Printed(quiet=True))
     assert capsys.readouterr().out == ""
-    whole = results(planned(), Path("whole"))
+    uninterrupted = results(planned(), Path("whole"))
     train, count = run_training, 0
 
     def stopping(request: Request, reporter: Reporter) -> Result:
@@ -123,14 +123,16 @@ def test_what_is_finished_is_kept_and_what_is_not_goes_on(
     assert not run_experiment(planned(), ROOT).interrupted
     assert "kept" in capsys.readouterr().out.splitlines()[0]
     assert (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns == before
-    assert [variant.accuracies for variant in results(planned(), ROOT)] == [variant.accuracies for variant in whole]
+    assert [variant.accuracies for variant in results(planned(), ROOT)] == [
+        variant.accuracies for variant in uninterrupted
+    ]
     assert [variant.curve("loss") for variant in results(planned(), ROOT)] == [
-        variant.curve("loss") for variant in whole
+        variant.curve("loss") for variant in uninterrupted
     ]
 
 
-def test_a_run_that_fails_leaves_the_others(folder: Path) -> None:
-    Path("net.yaml").write_text(NET.replace("relu, ", ""))  # which dies of a rate that others survive dead
+def test_a_failing_run_does_not_stop_the_others(folder: Path) -> None:
+    Path("net.yaml").write_text(NET.replace("relu, ", ""))  # without ReLU the loss diverges at the large learning rate
     Path("mine.yaml").write_text(RECIPE.replace("adam", "sgd"))
     Path("widths.yaml").write_text(
         "{specs: [net.yaml], recipes: [mine.yaml], seeds: 1, settings: {train.optimizer.lr: [1.0e+30, 0.01]}}"
@@ -143,7 +145,7 @@ def test_a_run_that_fails_leaves_the_others(folder: Path) -> None:
     assert "| none finished |" in (write_report(planned(), [failed, fine], ROOT).parent / "report.md").read_text()
 
 
-def test_nothing_is_chosen_without_validation(folder: Path) -> None:
+def test_no_epoch_is_chosen_without_validation(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("{", "{validation: none, ", 1))
     run_experiment(planned(), ROOT)
     variants = results(planned(), ROOT)
@@ -154,7 +156,7 @@ def test_nothing_is_chosen_without_validation(folder: Path) -> None:
     assert f"| {spread(variants[0].accuracies)} | {spread(variants[0].highest)} |" in text
 
 
-def test_one_epoch_is_told_and_drawn_as_one(folder: Path) -> None:
+def test_an_experiment_of_one_epoch(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("epochs: 2", "epochs: 1"))
     run_experiment(planned(), ROOT)
     variants = results(planned(), ROOT)

@@ -57,7 +57,7 @@ def test_shapes_are_rejected_where_pytorch_rejects_them(name: str, shape: tuple[
         ({"normal": {"std": 1}}, InitCall("normal", {"std": 1.0})),
     ],
 )
-def test_a_frozen_class_behaves_like_a_dataclass(value: Any, expected: Any) -> None:
+def test_read_init(value: Any, expected: Any) -> None:
     assert read_init(value) == expected
     jsonschema.validate(value, init_schema())
 

@@ -46,7 +46,7 @@ def test_recipes_of_residual_networks() -> None:
     assert imagenet.optimizer == Sgd(lr=0.1, momentum=0.9, weight_decay=1e-4)
     assert (imagenet.epochs, imagenet.batch_size, imagenet.schedule) == (90, 256, Step(every=30))
     assert replace(deep, about=cifar.about, warmup=None) == cifar
-    steps = 391  # in an epoch of CIFAR-10
+    steps = 391  # per epoch of CIFAR-10
     rates = [rate_factor(deep.schedule, deep.warmup, step / steps, deep.epochs, steps) for step in (0, 399, 400)]
     assert rates == [0.1, 0.1, 1.0]
     assert [rate_factor(deep.schedule, deep.warmup, epoch, 164, steps) for epoch in (81.9, 82)] == [1.0, 0.1]

@@ -30,7 +30,7 @@ def good(text: str) -> Recipe:
     return recipe
 
 
-def test_the_least_recipe() -> None:
+def test_the_minimal_recipe() -> None:
     recipe = good(LEAST)
     assert recipe.name == "mine"
     assert recipe.data == NamedSet(name="digits")

@@ -1,4 +1,4 @@
-"""Documents with one value replaced."""
+"""Replacing single values of a run's documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of each value in a document, inner ones and leaves."""
+    """The paths of all values of a document, including mappings and lists."""
     yield above
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in inner:
@@ -28,7 +28,7 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """The document with another value at a path."""
+    """The document with the value at a path replaced."""
     if not path:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)

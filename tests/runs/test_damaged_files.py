@@ -1,4 +1,4 @@
-"""Damaged states and weights of a run are refused with a message."""
+"""Damaged state and weights files of a run are reported as errors."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def flipped(content: bytes, at: int, bit: int) -> bytes:
 
 
 def offsets(size: int, count: int) -> list[int]:
-    """Some offsets in a file, more of them at its two ends, where the formats have their tables."""
-    chance = random.Random(size)
+    """Offsets in a file, denser at both ends, where the formats have their headers and indices."""
+    rng = random.Random(size)
     ends = [*range(0, min(200, size), 7), *range(max(0, size - 400), size, 7)]
-    return ends + [chance.randrange(size) for _ in range(count)]
+    return ends + [rng.randrange(size) for _ in range(count)]
 
 
 def same(one: Any, other: Any) -> bool:
@@ -42,7 +42,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", ["state.pt", "best.safetensors", "last.safetensors"])
-def test_no_flipped_byte_goes_unnoticed(trained: Path, name: str) -> None:
+def test_every_flipped_byte_is_detected(trained: Path, name: str) -> None:
     read = read_state if name == "state.pt" else read_weights
     file = trained / name
     content = file.read_bytes()
@@ -56,7 +56,7 @@ def test_no_flipped_byte_goes_unnoticed(trained: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["state.pt", "best.safetensors"])
-def test_a_file_that_is_cut_short_or_has_more(trained: Path, name: str) -> None:
+def test_truncated_and_extended_files_are_detected(trained: Path, name: str) -> None:
     read = read_state if name == "state.pt" else read_weights
     content = (trained / name).read_bytes()
     for other in (b"", content[:1], content[: len(content) // 2], content[:-1], content + b"\0", b"\0" + content):
@@ -65,7 +65,7 @@ def test_a_file_that_is_cut_short_or_has_more(trained: Path, name: str) -> None:
             read(trained / name)
 
 
-def test_what_to_do_about_a_damaged_state(cli: Cli, trained: Path) -> None:
+def test_the_error_of_a_damaged_state(cli: Cli, trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
     (trained / "state.pt").write_bytes(flipped(content, len(content) // 2, 3))
     ran = cli("train", "--resume", trained, "--set", "train.epochs=3")
@@ -77,14 +77,14 @@ def test_what_to_do_about_a_damaged_state(cli: Cli, trained: Path) -> None:
     )
 
 
-def test_a_state_without_a_checksum_is_refused(trained: Path) -> None:
+def test_a_state_without_a_checksum_is_an_error(trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
     (trained / "state.pt").write_bytes(content[:-TRAILER_LENGTH])
     with pytest.raises(SpecError, match="it ends without a checksum"):
         read_state(trained / "state.pt")
 
 
-def test_a_run_that_lost_its_state_does_not_start_again(cli: Cli, trained: Path) -> None:
+def test_a_run_without_its_state_is_not_restarted(cli: Cli, trained: Path) -> None:
     (trained / "state.pt").unlink()
     before = {path: path.read_bytes() for path in trained.iterdir()}
     ran = cli("train", "--resume", trained, "--set", "train.epochs=3")
@@ -93,7 +93,7 @@ def test_a_run_that_lost_its_state_does_not_start_again(cli: Cli, trained: Path)
     assert before == {path: path.read_bytes() for path in trained.iterdir()}
 
 
-def test_a_state_of_the_future_is_refused(trained: Path) -> None:
+def test_a_state_of_a_newer_version_is_an_error(trained: Path) -> None:
     content = (trained / "state.pt").read_bytes()
     (trained / "state.pt").write_bytes(content.replace(b"cnngraph-state 0004", b"cnngraph-state 0012"))
     with pytest.raises(
@@ -103,13 +103,13 @@ def test_a_state_of_the_future_is_refused(trained: Path) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES[:12], ids=lambda value: repr(value)[:20])
-def test_a_state_that_somebody_made(trained: Path, value: Any) -> None:
-    """Its checksum is right, and its values are anything."""
+def test_a_forged_state_is_an_error(trained: Path, value: Any) -> None:
+    """Its checksum is right, but its values are arbitrary."""
     tools = Tools(load_images=some)
     state = read_state(trained / "state.pt")
     recipe = replace(FinishedRun.open(trained).recipe, epochs=3)
     spec, graph = (trained / "spec.yaml").read_text(), load(trained / "spec.yaml")
-    for key in state.keys() - {"scaler", "seconds", "clock"}:  # of which a CPU needs no values, or any number will do
+    for key in state.keys() - {"scaler", "seconds", "clock"}:  # a CPU does not use these, or accepts any number
         write_state(trained / "state.pt", {**state, key: value})
         before = (trained / "state.pt").read_bytes()
         with pytest.raises(SpecError):
@@ -117,7 +117,7 @@ def test_a_state_that_somebody_made(trained: Path, value: Any) -> None:
         assert (trained / "state.pt").read_bytes() == before
 
 
-def test_damaged_weights_are_not_begun_with(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_damaged_initial_weights_are_an_error(cli: Cli, trained: Path, tmp_path: Path) -> None:
     content = (trained / "last.safetensors").read_bytes()
     (trained / "last.safetensors").write_bytes(flipped(content, len(content) - 9, 4))
     weights = trained / "last.safetensors"
@@ -126,8 +126,8 @@ def test_damaged_weights_are_not_begun_with(cli: Cli, trained: Path, tmp_path: P
     assert f"error[E704]: {weights} is damaged: its content does not match its checksum" in ran.err
 
 
-def test_weights_of_another_file_are_noticed(trained: Path) -> None:
-    """Weights that are whole, but for their checksum: another tool wrote them."""
+def test_replaced_weights_are_detected(trained: Path) -> None:
+    """Intact weights without a checksum, as another tool would write them."""
     from safetensors.torch import load_file, save_file
 
     weights = load_file(trained / "best.safetensors")

@@ -1,4 +1,4 @@
-"""A run's folder may come from anywhere: its documents are either used, or refused with a message."""
+"""Run folders may come from anywhere: their documents are either used or reported as errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def use(run: Path, picture: Path) -> None:
-    """Everything that reads a run's folder. Raises SpecError."""
+    """Call everything that reads a run folder. Raises SpecError."""
     row = read_run(run)
     json.dumps(row.to_dict())
     differences([row, row])
@@ -58,14 +58,14 @@ def use(run: Path, picture: Path) -> None:
 
 
 def resume(run: Path) -> None:
-    """Resume a finished run, which is refused at the end. Raises SpecError."""
+    """Resume a finished run, which is an error. Raises SpecError."""
     opened = FinishedRun.open(run)
     spec = (run / "spec.yaml").read_text()
     run_training(Request(load(run / "spec.yaml"), opened.recipe, spec, out=run, resume=True))
 
 
-def refusal(act: Callable[..., None], *arguments: Path) -> str | None:
-    """What is said where something is refused; any other exception goes through."""
+def error_message(act: Callable[..., None], *arguments: Path) -> str | None:
+    """The message of a SpecError, if one is raised; other exceptions propagate."""
     try:
         act(*arguments)
     except SpecError as error:
@@ -75,18 +75,18 @@ def refusal(act: Callable[..., None], *arguments: Path) -> str | None:
 
 @pytest.mark.parametrize("count", [1, pytest.param(len(VALUES), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_value_of_every_document(trained: Path, picture: Path, name: str, count: int) -> None:
+def test_any_value_in_any_document_is_used_or_an_error(trained: Path, picture: Path, name: str, count: int) -> None:
     text = (trained / name).read_text()
-    document, chance = parsed(name, text), random.Random(name)
-    said = []
+    document, rng = parsed(name, text), random.Random(name)
+    messages = []
     for path in places(document):
-        for value in chance.sample(VALUES, count):
+        for value in rng.sample(VALUES, count):
             (trained / name).write_text(dumped(name, put(document, path, value)))
-            said.append(refusal(use, trained, picture) or refusal(resume, trained))
-    assert any(said)
-    assert max(len(text_part or "") for text_part in said) < 20_000
+            messages.append(error_message(use, trained, picture) or error_message(resume, trained))
+    assert any(messages)
+    assert max(len(text_part or "") for text_part in messages) < 20_000
     (trained / name).write_text(text)
-    assert refusal(use, trained, picture) is None
+    assert error_message(use, trained, picture) is None
 
 
 STRANGE = {
@@ -104,7 +104,7 @@ STRANGE = {
 
 @pytest.mark.parametrize("content", STRANGE.values(), ids=STRANGE)
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])
-def test_what_is_no_document(trained: Path, name: str, content: bytes) -> None:
+def test_invalid_documents(trained: Path, name: str, content: bytes) -> None:
     (trained / name).write_bytes(content)
     with pytest.raises(SpecError, match=f"{name} is damaged: ") as caught:
         read_document(trained / name, name.removesuffix(".json"))
@@ -113,7 +113,7 @@ def test_what_is_no_document(trained: Path, name: str, content: bytes) -> None:
     assert (row.state, len(row.problems)) == ("damaged", 1)
 
 
-def test_checking_a_spec_does_not_wait_for_jsonschema(trained: Path) -> None:
+def test_check_does_not_import_jsonschema(trained: Path) -> None:
     code = "import sys; from cnngraph.cli.process import run; run(sys.argv[1:]); sys.exit('jsonschema' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code, "check", str(trained / "spec.yaml")], check=False).returncode == 0
@@ -129,8 +129,8 @@ def test_a_folder_in_place_of_a_document(trained: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])
-def test_the_schemas_are_those_of_what_a_run_writes(cli: Cli, trained: Path, name: str) -> None:
-    """Each says of which version it is, and has a property for whatever a run writes."""
+def test_documents_of_a_run_match_their_schemas(cli: Cli, trained: Path, name: str) -> None:
+    """Each schema has its version and a property for everything that a run writes."""
     schema, kind = document_schema(name.removesuffix(".json")), name.removesuffix(".json")
     assert json.loads(cli("schema", kind).out) == schema
     Draft202012Validator.check_schema(schema)
@@ -140,7 +140,7 @@ def test_the_schemas_are_those_of_what_a_run_writes(cli: Cli, trained: Path, nam
     Draft202012Validator(strict(schema)).validate(written)
 
 
-def test_the_schema_of_a_state_has_all_that_is_in_one(trained: Path) -> None:
+def test_a_state_matches_its_schema(trained: Path) -> None:
     state = read_state(trained / "state.pt")
     plain = {name: value for name, value in state.items() if name not in TENSORS}
     plain["images"] = state["counters"]["images"]
@@ -148,7 +148,7 @@ def test_the_schema_of_a_state_has_all_that_is_in_one(trained: Path) -> None:
 
 
 def strict(schema: Any) -> Any:
-    """The schema without what readers tolerate: fields that it does not have."""
+    """The schema without the tolerance for unknown fields."""
     if isinstance(schema, list):
         return [strict(part) for part in schema]
     if not isinstance(schema, dict):
@@ -160,7 +160,7 @@ def strict(schema: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "data.json", "environment.json"])
-def test_a_document_of_the_future_is_refused(cli: Cli, trained: Path, name: str) -> None:
+def test_a_document_of_a_newer_version_is_an_error(cli: Cli, trained: Path, name: str) -> None:
     document = json.loads((trained / name).read_text())
     (trained / name).write_text(json.dumps({**document, "version": 2, "epochs": "of another form"}))
     ran = cli("runs", trained)
@@ -169,7 +169,7 @@ def test_a_document_of_the_future_is_refused(cli: Cli, trained: Path, name: str)
     assert ran.err.startswith(f"error[E646]: {trained / name} {message}\n  help: upgrade cnngraph")
 
 
-OTHERS: dict[str, tuple[str, Callable[[str], str]]] = {  # a change of a document that leaves it valid
+OTHERS: dict[str, tuple[str, Callable[[str], str]]] = {  # changes after which a document is still valid
     "another activation": ("spec.yaml", lambda text: text.replace("relu1: relu", "relu1: tanh")),
     "another pooling": ("spec.yaml", lambda text: text.replace("global_avg_pool", "global_max_pool")),
     "another seed": ("recipe.yaml", lambda text: text.replace("seed: 0", "seed: 1")),
@@ -180,9 +180,7 @@ OTHERS: dict[str, tuple[str, Callable[[str], str]]] = {  # a change of a documen
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_a_document_that_is_valid_and_not_the_run_s_own_is_refused(
-    cli: Cli, trained: Path, picture: Path, other: str
-) -> None:
+def test_a_valid_document_of_another_run_is_an_error(cli: Cli, trained: Path, picture: Path, other: str) -> None:
     name, change = OTHERS[other]
     before = (trained / name).read_text()
     after = change(before)
@@ -200,8 +198,8 @@ def test_a_document_that_is_valid_and_not_the_run_s_own_is_refused(
     assert "error[E645]" in ran.err or "error[E631]: the run cannot be resumed: its recipe has another" in ran.err
 
 
-def test_weights_of_another_run_are_refused(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    """They fit the network, and are of another one."""
+def test_weights_of_another_run_are_an_error(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    """They fit the network, but belong to another one."""
     (tmp_path / "net.yaml").write_text((trained / "spec.yaml").read_text().replace("relu1: relu", "relu1: tanh"))
     graph, other = load(tmp_path / "net.yaml"), tmp_path / "other"
     run_training(Request(graph, FinishedRun.open(trained).recipe, (tmp_path / "net.yaml").read_text(), out=other))
@@ -243,7 +241,7 @@ def test_documents_of_an_older_version_are_read(cli: Cli, trained: Path, picture
         ("environment.json", lambda it: it.update(data_dir="x" * 300), "$.data_dir: "),
     ],
 )
-def test_the_place_of_what_is_wrong(trained: Path, name: str, change: Any, where: str) -> None:
+def test_the_error_names_the_place_in_the_document(trained: Path, name: str, change: Any, where: str) -> None:
     document = json.loads((trained / name).read_text())
     change(document)
     (trained / name).write_text(json.dumps(document))
@@ -251,7 +249,7 @@ def test_the_place_of_what_is_wrong(trained: Path, name: str, change: Any, where
     assert problem.message.startswith(f"{trained / name} is damaged: {where}")
 
 
-def test_a_name_that_no_folder_can_have(trained: Path) -> None:
+def test_an_invalid_folder_name(trained: Path) -> None:
     document = json.loads((trained / "environment.json").read_text())
     (trained / "environment.json").write_text(json.dumps({**document, "data_dir": "ß" * 200}))
     with pytest.raises(SpecError, match=r"environment.json is damaged: \$.data_dir: .*File name too long"):
@@ -262,7 +260,7 @@ def test_a_name_that_no_folder_can_have(trained: Path) -> None:
     ("change", "code"),
     [(lambda it: it.update(image=[3, 28, 28], mean=None, std=None), "E610"), (lambda it: it["classes"].pop(), "E611")],
 )
-def test_data_that_do_not_fit_the_network(trained: Path, change: Any, code: str) -> None:
+def test_data_that_does_not_fit_the_network(trained: Path, change: Any, code: str) -> None:
     document = json.loads((trained / "data.json").read_text())
     del document["version"], document["images"]
     change(document)
@@ -272,8 +270,8 @@ def test_data_that_do_not_fit_the_network(trained: Path, change: Any, code: str)
     assert caught.value.diagnostics[0].code == code
 
 
-def test_runs_of_an_experiment_that_are_damaged(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    """The experiment ends before it counts a run whose metrics are no longer what it wrote."""
+def test_an_experiment_with_a_damaged_run(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    """The experiment stops before it uses a run with changed metrics."""
     (tmp_path / "net.yaml").write_text((trained / "spec.yaml").read_text())
     recipe = yaml.safe_load((trained / "recipe.yaml").read_text())
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump({**recipe, "seed": 0}, sort_keys=False))

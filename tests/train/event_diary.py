@@ -8,12 +8,12 @@ from ignite.engine import Engine, Events
 
 from cnngraph.train import Result
 
-STEPS = 5  # of an epoch: 36 images in batches of 8
+STEPS = 5  # per epoch: 36 images in batches of 8
 ALL = [event for event in Events if event is not Events.EXCEPTION_RAISED]
 
 
 class Diary:
-    """Writes down which events are fired, with the number of iteration and epoch."""
+    """Records the fired events with the iteration and epoch numbers."""
 
     def __init__(self, *events: Events) -> None:
         self.events = events or tuple(ALL)
@@ -37,5 +37,5 @@ class Diary:
         return [name for name, *_ in self.entries]
 
 
-def figures(result: Result) -> list[Any]:
+def metrics_of(result: Result) -> list[Any]:
     return [(epoch.train, epoch.held, epoch.learning_rate) for epoch in result.epochs]

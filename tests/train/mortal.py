@@ -1,4 +1,4 @@
-"""A small run in a process of its own that is killed at any moment, and then goes on."""
+"""A small run in its own process that is killed at any moment and then resumed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ save_every: 1e-9 # seconds: after every step
 keep_every: 2
 device: cpu
 """
-TIMES = {"seconds", "images_per_second", "sha256"}  # the checksum covers the times
+TIMES = {"seconds", "images_per_second", "sha256"}  # the checksum depends on the times
 
 
 def _recipe() -> Recipe:
@@ -64,19 +64,19 @@ def _recipe() -> Recipe:
 
 
 RECIPE = _recipe()
-PROCESSES = multiprocessing.get_context("forkserver")  # where each begins with PyTorch loaded, and with no thread
+PROCESSES = multiprocessing.get_context("forkserver")  # processes start with PyTorch imported and without threads
 PROCESSES.set_forkserver_preload(["tests.train.mortal"])
 
 
 @dataclass(frozen=True)
 class Death:
-    """A process kills itself at a write of that number: within it, or right after it."""
+    """Kill the process at the n-th write: during or right after it."""
 
     write: int
     within: bool
 
     def prepare(self) -> None:
-        """Make this process mortal."""
+        """Install the death in this process."""
         count = 0
 
         def dies(call: Callable[..., None], here: bool) -> Callable[..., None]:
@@ -84,7 +84,7 @@ class Death:
                 nonlocal count
                 count += not here or not self.within
                 if here and count == self.write - self.within:
-                    if self.within:  # half of the file was written
+                    if self.within:  # with half of the file written
                         os.truncate(path, path.stat().st_size // 2)
                     else:
                         call(path, *rest)
@@ -101,12 +101,12 @@ class Death:
 
 
 def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tuple[Handler, ...] = ()) -> None:
-    """Train into a folder, from where the last process there died."""
+    """Train into a folder, resuming where the last process died."""
     torch.set_num_threads(1)
     graph = compile_text(Source("mortal.yaml", spec), folder).graph
     assert graph
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
-    files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # to draw takes longer than all else
+    files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # drawing would dominate the run time
     begun = (folder / "spec.yaml").is_file()
     tools = Tools(load_images=lambda *arguments: stripe_parts())
     run_training(Request(graph, recipe, spec, out=folder, resume=begun, handlers=handlers), tools=tools)
@@ -137,7 +137,7 @@ def start(
     variables: dict[str, str] | None = None,
     handlers: tuple[Handler, ...] = (),
 ) -> Any:
-    """A process that trains."""
+    """Start a process that trains."""
     process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, variables or {}, handlers))
     process.start()
     return process
@@ -151,7 +151,7 @@ def start_together(
     spec: str = SPEC,
     handlers: tuple[Handler, ...] = (),
 ) -> list[Any]:
-    """Processes that train one network; the first is the one that dies."""
+    """Start processes that train one network; the first one dies."""
     return [
         start(folder, recipe, None if number else death, spec, environment, handlers)
         for number, environment in enumerate(surroundings(size))
@@ -159,7 +159,7 @@ def start_together(
 
 
 def surroundings(size: int) -> list[dict[str, str]]:
-    """What torchrun puts into the environment of each process."""
+    """The environment variables that torchrun sets for each process."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -168,12 +168,12 @@ def surroundings(size: int) -> list[dict[str, str]]:
 
 
 def finished(folder: Path) -> bool:
-    """Whether nothing is left to do."""
+    """Whether the run is finished."""
     return run_folders.RunFolder(folder).finished
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """All that a run leaves but times, and the lock of one that died: metrics, weights, and what is said of them."""
+    """Everything a run writes except times and locks: metrics, files, weights and their metadata."""
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["epochs"] = [_timeless(epoch) for epoch in metrics["epochs"]]
     found = {

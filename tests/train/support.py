@@ -1,4 +1,4 @@
-"""Small things to train, and reporters that remember."""
+"""Small networks and data to train, and a reporter that records its calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RECIPE = Recipe(
 
 
 def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMemory:
-    """Grey noise with one bright row: which row it is, is the class."""
+    """Grey noise with one bright row, whose index is the class."""
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 100, (count, size, size, 1), generator=generator, dtype=torch.uint8)
     labels = torch.arange(count) % classes
@@ -42,13 +42,13 @@ def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMem
 
 
 def stripe_parts(train: int = 36, held: int = 12, validation: bool = True) -> Parts:
-    """Parts of striped images; without validation only train and test."""
+    """Splits of striped images, optionally without validation."""
     part = Part.whole(stripes(held, 1)) if validation else None
     return Parts(tuple("abcd"), Part.whole(stripes(train)), part, Part.whole(stripes(held, 2)))
 
 
 def small_network(seed: int = 0) -> nn.Sequential:
-    """Convolution, batch norm, dropout, linear: everything that has a state or draws random numbers."""
+    """Convolution, batch norm, dropout, linear: layers with state and random numbers."""
     torch.manual_seed(seed)
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1),
@@ -62,7 +62,7 @@ def small_network(seed: int = 0) -> nn.Sequential:
 
 @dataclass
 class Remembering(Silent):
-    """A reporter that remembers what it was told, and may do something at a step."""
+    """A reporter that records its calls."""
 
     notes: list[str] = field(default_factory=list)
     began: list[Facts] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Remembering(Silent):
 
 
 def at_batch(number: int, act: Callable[[], object], network: nn.Module | None = None) -> nn.Module:
-    """A network that does something when it reads the training batch of that number."""
+    """A network that calls `act` at the n-th training batch."""
     network = network or small_network()
     count = 0
 
@@ -106,7 +106,7 @@ def at_batch(number: int, act: Callable[[], object], network: nn.Module | None =
 
 
 def exploding(number: int) -> nn.Module:
-    """A network whose output is infinite from the training batch of that number on."""
+    """A network whose output is infinite from the n-th training batch on."""
     network = small_network()
     broken = False
 
@@ -156,5 +156,5 @@ def train_graph(
     tools: Tools = TOOLS,
     **options: Any,
 ) -> Result:
-    """Train a network by a recipe, as the command does."""
+    """Train a network with a recipe, as `cnngraph train` does."""
     return run_training(Request(graph, recipe, spec_text, **options), reporter, tools)

@@ -1,4 +1,4 @@
-"""Whenever a run dies, it goes on to the very same end."""
+"""Whenever a run is killed, resuming it gives exactly the same result."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from cnngraph.train.run import Tools
 from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
 from tests.train.support import at_batch, train_graph
 
-WRITES = 23  # in the whole run, which a test below counts
+WRITES = 23  # of the uninterrupted run; counted by a test below
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What an undisturbed run leaves."""
+    """The outcome of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     process = start(folder)
     process.join()
@@ -46,7 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def die_and_live(folder: Path, death: Death) -> bool:
-    """Whether the process died so; in the end the run is finished."""
+    """Whether the process died as planned; afterwards, the run is finished."""
     process = start(folder, death=death)
     process.join()
     died = bool(process.exitcode == -signal.SIGKILL)
@@ -59,7 +59,7 @@ def die_and_live(folder: Path, death: Death) -> bool:
 
 
 def every_one(some: set[Death]) -> list[Any]:
-    """Every death there is; all but some of them are slow."""
+    """Every possible death; only `some` run in the default suite."""
     deaths = [Death(write, within) for write in range(1, WRITES + 1) for within in (True, False)]
     return [
         pytest.param(
@@ -97,7 +97,7 @@ def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
 
 
 class Disk:
-    """A disk that is full at the write of a number."""
+    """A disk that is full at the n-th write."""
 
     def __init__(self, full_at: int) -> None:
         self.full_at, self.count = full_at, 0
@@ -109,7 +109,7 @@ class Disk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-def test_a_disk_that_is_full_at_any_write(
+def test_a_full_disk_at_any_write(
     tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch, same_process: Callable[[Path], None]
 ) -> None:
     for number in range(1, WRITES + 2):
@@ -137,7 +137,7 @@ def test_a_disk_that_is_full_at_any_write(
 
 @pytest.fixture
 def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """Training in this process, which is put in order again afterwards."""
+    """Train in this process, and restore its state afterwards."""
     for module, name in ((run_folder, "draw_curves"), (files, "write_figure")):
         monkeypatch.setattr(module, name, getattr(module, name))
     return live
@@ -145,7 +145,7 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 @pytest.mark.parametrize("write", [files.write_state, lambda path, state: save_tensors(state, path)])
-def test_a_full_disk_is_told_by_every_writer(
+def test_every_writer_reports_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]
 ) -> None:
     path, full = tmp_path / "file", tmp_path / ".file.partial"
@@ -159,8 +159,8 @@ def test_a_full_disk_is_told_by_every_writer(
     assert path.read_text() == "before"
 
 
-def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
-    """A run that died before its first checkpoint begins again with the same weights, or says that they are gone."""
+def test_initial_weights_of_a_killed_run(tmp_path: Path) -> None:
+    """A run killed before its first checkpoint restarts with its initial weights, or reports that they are gone."""
     graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
     assert graph
     given = tmp_path / "given.safetensors"
@@ -179,7 +179,7 @@ def test_weights_that_a_dead_run_began_with(tmp_path: Path) -> None:
     assert caught.value.diagnostics[0].code == "E631"
 
 
-def test_a_worker_that_dies(tmp_path: Path) -> None:
+def test_a_killed_worker(tmp_path: Path) -> None:
     for number in range(40):
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
     paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))

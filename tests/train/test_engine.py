@@ -1,4 +1,4 @@
-"""The loop: what is learned, measured, chosen, saved and taken up again."""
+"""The training loop: learning, metrics, the best epoch, saving and resuming."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.train.support import (
 
 
 def figures(result: Result) -> list[dict[str, float]]:
-    """A run's figures without its times."""
+    """The metrics of a run without times."""
     times = {"seconds", "images_per_second"}
     return [{key: value for key, value in epoch.row().items() if key not in times} for epoch in result.epochs]
 
@@ -74,7 +74,7 @@ def test_it_learns_in_bf16(tmp_path: Path) -> None:
     }
 
 
-def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
+def test_the_test_images_are_evaluated_once(tmp_path: Path) -> None:
     told = Remembering()
     result = run(tmp_path, epochs=3, reporter=told)
     assert told.looked_at == ["validation", "validation", "validation", "test"]
@@ -84,10 +84,10 @@ def test_the_test_images_are_looked_at_once(tmp_path: Path) -> None:
     assert told.ended == [result]
 
 
-def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
+def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
     network = small_network()
 
-    def forget() -> None:  # at the beginning of the third epoch; the rate is then too small to learn again
+    def forget() -> None:  # at the start of epoch 3, when the rate is too small to relearn
         with torch.no_grad():
             list(network.parameters())[-2].zero_()
 
@@ -107,7 +107,7 @@ def test_the_best_weights_are_kept_and_tested(tmp_path: Path) -> None:
     assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
 
 
-def test_without_validation_nothing_is_chosen(tmp_path: Path) -> None:
+def test_without_validation_no_epoch_is_chosen(tmp_path: Path) -> None:
     told = Remembering()
     result = run(tmp_path, epochs=3, parts=stripe_parts(validation=False), validation=None, reporter=told)
     assert told.looked_at == ["test"] * 3
@@ -126,7 +126,7 @@ def test_a_set_without_test_images(tmp_path: Path) -> None:
     assert result.accuracy == result.best.held.accuracy
 
 
-def test_what_the_folder_holds(tmp_path: Path) -> None:
+def test_the_files_of_a_run_folder(tmp_path: Path) -> None:
     result = run(tmp_path)
     names = {
         "best.safetensors", "classes_test.csv", "confusion_test.png", "curves.png", "last.safetensors", "metrics.csv",
@@ -150,7 +150,7 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
 
 
 def test_counters_are_exact(tmp_path: Path) -> None:
-    """With no learning to speak of, what was counted in training is what an evaluation finds."""
+    """With a negligible learning rate, training metrics equal an evaluation."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     parts = stripe_parts(train=35)
     result = run(tmp_path, network=network, parts=parts, epochs=1, optimizer=Sgd(lr=1e-30))
@@ -159,14 +159,14 @@ def test_counters_are_exact(tmp_path: Path) -> None:
     assert result.epochs[0].train.loss == pytest.approx(exact.loss, rel=1e-5)
 
 
-def test_a_seed_is_a_run(tmp_path: Path) -> None:
+def test_the_seed_determines_a_run(tmp_path: Path) -> None:
     first, second, other = run(tmp_path / "a"), run(tmp_path / "b"), run(tmp_path / "c", seed=1)
     assert figures(first) == figures(second)
     assert same_weights(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
     assert figures(first) != figures(other)
 
 
-def test_evaluation_leaves_batch_norm_alone(tmp_path: Path) -> None:
+def test_evaluation_does_not_change_batch_norm(tmp_path: Path) -> None:
     network = small_network()
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     parts = stripe_parts()
@@ -178,8 +178,8 @@ def press_ctrl_c() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 12, 15])  # 36 images in batches of 8 are 5 steps an epoch
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Path, step: int) -> None:
+@pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 12, 15])  # 36 images in batches of 8: 5 steps per epoch
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, step: int) -> None:
     changes: dict[str, Any] = {"epochs": 3, "optimizer": Adam(lr=0.01), "schedule": Cosine()}
     whole = run(tmp_path / "whole", **changes)
     told = Remembering()
@@ -196,7 +196,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Path, step:
         assert same_weights(tmp_path / "half" / name, tmp_path / "whole" / name)
 
 
-def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_stops_immediately(tmp_path: Path) -> None:
     def twice() -> None:
         press_ctrl_c()
         press_ctrl_c()
@@ -204,14 +204,12 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=3)
     half = run(tmp_path / "half", network=at_batch(7, twice), epochs=3)
     assert half.interrupted
-    assert len(half.epochs) == 1  # what was saved at the end of the first epoch still stands
+    assert len(half.epochs) == 1  # the checkpoint of the first epoch is kept
     done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
     assert figures(done) == figures(whole)
 
 
-def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_ctrl_c_stops_the_drawing_of_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Path] = []
 
     def draw(path: Path, *facts: object) -> None:
@@ -227,7 +225,7 @@ def test_a_second_ctrl_c_while_curves_are_drawn_draws_no_others(
     assert len(drawn) == 1
 
 
-def test_stopped_before_a_checkpoint(tmp_path: Path) -> None:
+def test_a_run_stopped_before_its_first_checkpoint(tmp_path: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
@@ -236,7 +234,7 @@ def test_stopped_before_a_checkpoint(tmp_path: Path) -> None:
     assert not (tmp_path / "state.pt").exists()
 
 
-def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
+def test_a_run_can_be_extended(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=4)
     run(tmp_path / "half", epochs=2)
     done = run(tmp_path / "half", epochs=4, network=small_network(5), resume=True)
@@ -252,7 +250,7 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
         ({"parts": stripe_parts(train=60)}, "its epochs had 5 steps, now they would have 8"),
     ],
 )
-def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_a_run_with_other_settings_is_not_resumed(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     run(tmp_path)
     with pytest.raises(SpecError, match=message) as caught:
         run(tmp_path, resume=True, **changes)
@@ -260,7 +258,7 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, changes: dict[str, Any]
 
 
 @pytest.mark.parametrize(("step", "kept"), [(2, "no epoch was finished"), (7, "keeps the weights of epoch 1")])
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: str) -> None:
+def test_a_non_finite_loss_ends_the_run(tmp_path: Path, step: int, kept: str) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, network=exploding(step))
     (diagnostic,) = caught.value.diagnostics
@@ -271,7 +269,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, step: int, kept: 
     assert (tmp_path / "best.safetensors").exists() == (step > 5)
 
 
-def test_a_loss_that_never_was_a_number(tmp_path: Path) -> None:
+def test_a_loss_that_is_non_finite_from_the_start(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, network=exploding(1))
     (diagnostic,) = caught.value.diagnostics
@@ -294,7 +292,7 @@ def test_a_gpu_without_memory_ends_the_run(tmp_path: Path) -> None:
     assert (tmp_path / "best.safetensors").exists()
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     told = Remembering()
     run(tmp_path, reporter=told)
     last = told.steps[-1]
@@ -311,7 +309,7 @@ class Outputs(NamedTuple):
 
 
 class Branching(nn.Module):
-    """Logits in eval mode; logits and two auxiliary ones in training."""
+    """Logits in eval mode; logits and two auxiliary outputs in training mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -323,7 +321,7 @@ class Branching(nn.Module):
         return Outputs(*outputs) if self.training else outputs[0]
 
 
-def test_auxiliary_heads_learn_too(tmp_path: Path) -> None:
+def test_auxiliary_heads_are_trained(tmp_path: Path) -> None:
     network = Branching()
     before = [parameter.detach().clone() for parameter in network.parameters()][::2]
     result = run(tmp_path, network=network, loss=Loss(auxiliary={"aux1": 0.5}))
@@ -356,13 +354,13 @@ def test_auxiliary_weights() -> None:
          lambda own: torch.optim.RMSprop(own, 0.1, 0.9, 0.01, 0.1, 0.5, True)),
     ],
 )  # fmt: skip
-def test_optimizers_are_those_of_pytorch(wanted: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
+def test_optimizers_equal_pytorch(wanted: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
     made, expected = make_optimizer(wanted, small_network()), same(small_network().parameters())
     assert type(made) is type(expected)
     assert made.defaults == expected.defaults | ({} if isinstance(wanted, RmsProp) else {"fused": True})
 
 
-def test_images_are_channels_last_from_the_start(tmp_path: Path) -> None:
+def test_images_are_channels_last(tmp_path: Path) -> None:
     seen: list[bool] = []
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 4))
     network.register_forward_pre_hook(

@@ -19,7 +19,7 @@ from cnngraph.recipe.optimizers import Adam
 from cnngraph.recipe.schedules import Cosine
 from cnngraph.train import Handler, Training
 from cnngraph.train.loop.handlers import load_handlers
-from tests.train.event_diary import ALL, STEPS, Diary, figures
+from tests.train.event_diary import ALL, STEPS, Diary, metrics_of
 from tests.train.support import Remembering, at_batch, exploding, run, small_network, stripe_parts
 
 OF_STEPS = (
@@ -32,7 +32,7 @@ def same_run(first: Path, second: Path) -> bool:
     return all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_events_of_a_run(tmp_path: Path) -> None:
+def test_all_events_of_a_run(tmp_path: Path) -> None:
     diary = Diary()
     run(tmp_path, handlers=(diary,), epochs=2)
     expected = [("STARTED", 0, 0)]
@@ -46,7 +46,7 @@ def test_events_of_a_run(tmp_path: Path) -> None:
     assert diary.entries == [*expected, ("COMPLETED", 2 * STEPS, 2)]
 
 
-def test_events_where_no_handler_listens_to_steps(tmp_path: Path) -> None:
+def test_events_without_step_handlers(tmp_path: Path) -> None:
     diary = Diary(*(event for event in ALL if event not in OF_STEPS))
     run(tmp_path, handlers=(diary,), epochs=2)
     assert diary.entries == [
@@ -61,7 +61,7 @@ def test_events_where_no_handler_listens_to_steps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", [*OF_STEPS, Events.ITERATION_COMPLETED(every=2), Events.ITERATION_STARTED(once=3)])
 @pytest.mark.parametrize("changes", [{}, {"accumulate": 2, "schedule": Cosine(), "optimizer": Adam(lr=0.01)}])
-def test_listening_changes_nothing(tmp_path: Path, event: Any, changes: dict[str, Any]) -> None:
+def test_handlers_do_not_change_the_result(tmp_path: Path, event: Any, changes: dict[str, Any]) -> None:
     called: list[int] = []
 
     def listen(engine: Engine) -> None:
@@ -70,7 +70,7 @@ def test_listening_changes_nothing(tmp_path: Path, event: Any, changes: dict[str
     alone = run(tmp_path / "alone", epochs=3, **changes)
     heard = run(tmp_path / "heard", handlers=((event, listen),), epochs=3, **changes)
     assert called
-    assert figures(heard) == figures(alone)
+    assert metrics_of(heard) == metrics_of(alone)
     assert heard.test == alone.test
     assert same_run(tmp_path / "heard", tmp_path / "alone")
 
@@ -85,7 +85,7 @@ def test_a_handler_may_be_attached_during_a_run(tmp_path: Path) -> None:
     assert diary.entries == [("ITERATION_COMPLETED", step, 2 if step <= 10 else 3) for step in range(6, 16)]
 
 
-def test_what_handlers_find(tmp_path: Path) -> None:
+def test_the_state_that_handlers_see(tmp_path: Path) -> None:
     seen: list[Training] = []
     metrics: list[dict[str, float]] = []
 
@@ -124,7 +124,7 @@ def test_what_handlers_find(tmp_path: Path) -> None:
 @pytest.mark.parametrize("changes", [{}, {"accumulate": 3}])
 @pytest.mark.parametrize("event", [Events.ITERATION_COMPLETED, Events.ITERATION_STARTED, Events.GET_BATCH_COMPLETED])
 @pytest.mark.parametrize("step", [1, 3, 5, 7, 10, 11])
-def test_a_run_that_a_handler_ends_may_be_resumed(
+def test_a_run_terminated_by_a_handler_can_be_resumed(
     tmp_path: Path, event: Events, step: int, changes: dict[str, Any]
 ) -> None:
     options: dict[str, Any] = {"epochs": 3, "optimizer": Adam(lr=0.01), "schedule": Cosine(), **changes}
@@ -139,7 +139,7 @@ def test_a_run_that_a_handler_ends_may_be_resumed(
     assert (tmp_path / "half" / "state.pt").exists()
     again = Diary(Events.ITERATION_STARTED, Events.EPOCH_STARTED)
     done = run(tmp_path / "half", network=small_network(5), resume=True, handlers=(again,), **options)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
     assert done.test == whole.test
     assert same_run(tmp_path / "half", tmp_path / "whole")
     assert again.entries[-1] == ("ITERATION_STARTED", 3 * STEPS, 3)
@@ -147,7 +147,7 @@ def test_a_run_that_a_handler_ends_may_be_resumed(
     assert iterations == list(range(iterations[0], 3 * STEPS + 1))
 
 
-def test_a_run_that_a_handler_interrupts(tmp_path: Path) -> None:
+def test_a_run_interrupted_by_a_handler(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=3)
     diary = Diary(Events.INTERRUPT, Events.TERMINATE, Events.COMPLETED)
     stop = (Events.ITERATION_COMPLETED(once=7), lambda engine: engine.interrupt())
@@ -155,11 +155,11 @@ def test_a_run_that_a_handler_interrupts(tmp_path: Path) -> None:
     assert half.interrupted
     assert diary.entries == [("INTERRUPT", 7, 2), ("TERMINATE", 7, 2)]
     done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
 
 
 @pytest.mark.parametrize("silently", [False, True])
-def test_an_epoch_that_a_handler_ends(tmp_path: Path, silently: bool) -> None:
+def test_an_epoch_terminated_by_a_handler(tmp_path: Path, silently: bool) -> None:
     diary = Diary(Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.TERMINATE_SINGLE_EPOCH)
     end = (Events.ITERATION_COMPLETED(once=2), lambda engine: engine.terminate_epoch(skip_epoch_completed=silently))
     result = run(tmp_path, handlers=(end, diary), epochs=2)
@@ -172,7 +172,7 @@ def test_an_epoch_that_a_handler_ends(tmp_path: Path, silently: bool) -> None:
     assert [epoch.number for epoch in longer.epochs] == [1, 2, 3]
 
 
-def test_an_exception_is_seen_once_and_not_swallowed(tmp_path: Path) -> None:
+def test_exception_handlers_are_called_once(tmp_path: Path) -> None:
     seen: list[BaseException] = []
 
     def look(error: BaseException) -> None:
@@ -190,7 +190,7 @@ def fails(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "event", [Events.STARTED, Events.ITERATION_COMPLETED, Events.ITERATION_STARTED(every=2), Events.EPOCH_COMPLETED]
 )
-def test_a_handler_that_fails_is_named(tmp_path: Path, event: Any) -> None:
+def test_a_failing_handler_is_named(tmp_path: Path, event: Any) -> None:
     with pytest.raises(SpecError) as caught:
         run(tmp_path, handlers=((event, fails),))
     (diagnostic,) = caught.value.diagnostics
@@ -200,7 +200,7 @@ def test_a_handler_that_fails_is_named(tmp_path: Path, event: Any) -> None:
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_a_handler_of_an_evaluator_that_fails_is_named(tmp_path: Path) -> None:
+def test_a_failing_handler_of_an_evaluator_is_named(tmp_path: Path) -> None:
     def attach(training: Training) -> None:
         training.evaluators["validation"].add_event_handler(Events.COMPLETED, fails)
 
@@ -208,7 +208,7 @@ def test_a_handler_of_an_evaluator_that_fails_is_named(tmp_path: Path) -> None:
         run(tmp_path, handlers=(attach,))
 
 
-def test_what_fails_in_the_network_is_not_a_handlers_fault(tmp_path: Path) -> None:
+def test_an_exception_of_the_network_is_not_attributed_to_a_handler(tmp_path: Path) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -258,10 +258,10 @@ def test_a_handler_may_evaluate_within_an_epoch(tmp_path: Path) -> None:
     alone = run(tmp_path / "alone")
     result = run(tmp_path / "run", handlers=(attach,))
     assert len(found) == 5
-    assert figures(result) == figures(alone)
+    assert metrics_of(result) == metrics_of(alone)
 
 
-def test_what_is_entered_is_left_at_the_end(tmp_path: Path) -> None:
+def test_context_managers_are_closed_at_the_end(tmp_path: Path) -> None:
     class Door:
         is_open = False
 
@@ -286,7 +286,7 @@ def test_what_is_entered_is_left_at_the_end(tmp_path: Path) -> None:
     assert not door.is_open
 
 
-def test_handlers_of_a_run_that_has_nothing_left_to_do(tmp_path: Path) -> None:
+def test_handlers_of_a_finished_run(tmp_path: Path) -> None:
     told = Remembering()
     run(tmp_path, epochs=2)
     diary = Diary(*(event for event in ALL if event not in OF_STEPS))
@@ -296,7 +296,7 @@ def test_handlers_of_a_run_that_has_nothing_left_to_do(tmp_path: Path) -> None:
     assert told.looked_at == ["test"]
 
 
-def test_a_run_that_ends_in_its_first_epoch(tmp_path: Path) -> None:
+def test_a_run_terminated_in_its_first_epoch(tmp_path: Path) -> None:
     end = (Events.ITERATION_COMPLETED(once=2), lambda engine: engine.terminate(skip_completed=True))
     diary = Diary(Events.TERMINATE, Events.COMPLETED)
     result = run(tmp_path, handlers=(end, diary), parts=stripe_parts(validation=False), validation=None)

@@ -1,4 +1,4 @@
-"""Groups of parameters: which they are, and that they learn as their group says."""
+"""Parameter groups: which parameters they match, and that their settings are applied."""
 
 from __future__ import annotations
 
@@ -53,13 +53,15 @@ def grouped(network: torch.nn.Module, *groups: Group) -> list[list[str]]:
         ("**.conv.bias", ["layer.0.conv.bias", "layer.1.conv.bias"]),
     ],
 )  # fmt: skip
-def test_what_a_group_fits(network: torch.nn.Module, match: str | tuple[str, ...], names: list[str]) -> None:
+def test_which_parameters_a_group_matches(
+    network: torch.nn.Module, match: str | tuple[str, ...], names: list[str]
+) -> None:
     others, found = grouped(network, Group(match=match))
     assert found == names
     assert sorted(others + found) == sorted(name for name, _ in network.named_parameters())
 
 
-def test_the_last_group_that_fits_counts_alone(network: torch.nn.Module) -> None:
+def test_only_the_last_matching_group_applies(network: torch.nn.Module) -> None:
     made = make_optimizer(
         Sgd(
             lr=0.1,
@@ -72,12 +74,12 @@ def test_the_last_group_that_fits_counts_alone(network: torch.nn.Module) -> None
     assert said == [(0.1, 0.5, 5), (0.1, 0.0, 5), (0.3, 0.5, 2)]
 
 
-def test_a_group_of_everything(network: torch.nn.Module) -> None:
+def test_a_group_of_all_parameters(network: torch.nn.Module) -> None:
     assert len(grouped(network, Group(match=("**",)))) == 1
 
 
-def test_groups_learn_at_their_own_rates(tmp_path: Path) -> None:
-    """Plain steps of gradients: those of rate 0 stay, the others move, and the schedule falls on all of them."""
+def test_groups_have_their_own_learning_rates(tmp_path: Path) -> None:
+    """Plain gradient steps: rate 0 keeps parameters unchanged, and the schedule applies to all groups."""
     network = small_network()
     before = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
     optimizer = Sgd(lr=0.1, groups=(Group(match="0", lr=0.0), Group(match="1", lr=0.2)))
@@ -87,8 +89,8 @@ def test_groups_learn_at_their_own_rates(tmp_path: Path) -> None:
     assert [epoch.learning_rate for epoch in result.epochs] == [0.1, pytest.approx(0.01)]
 
 
-def test_decay_of_a_group(tmp_path: Path) -> None:
-    """With a decay of 1 / rate a step takes all of a weight away, so what keeps its size has no decay."""
+def test_groups_have_their_own_weight_decay(tmp_path: Path) -> None:
+    """With a decay of 1 / rate a step removes a weight entirely, so parameters that keep their size have no decay."""
     network = small_network()
     optimizer = Sgd(lr=1e-3, weight_decay=1e3, groups=(Group(match="1", weight_decay=0),))
     run(tmp_path, network=network, optimizer=optimizer, epochs=1)
@@ -97,7 +99,7 @@ def test_decay_of_a_group(tmp_path: Path) -> None:
     assert sizes["1.weight"] > 0.9
 
 
-def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
+def test_groups_that_match_nothing(network: torch.nn.Module) -> None:
 
     groups = (Group(match=("norm", "layer3.*")), Group(match="batchnorm"))
     graph = network.graph
@@ -110,7 +112,7 @@ def test_groups_that_fit_nothing(network: torch.nn.Module) -> None:
     assert (first.span, second.span) == (place, None)
 
 
-def test_it_is_said_before_a_folder_is_made(tmp_path: Path, network: torch.nn.Module) -> None:
+def test_group_errors_are_raised_before_a_folder_is_created(tmp_path: Path, network: torch.nn.Module) -> None:
     recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(Group(match="conv2"),)))
     with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match fits no parameter"):
         train_graph(network.graph, recipe, spec_text="", out=tmp_path / "run")  # type: ignore[arg-type]

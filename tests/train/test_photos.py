@@ -1,4 +1,4 @@
-"""A run on a folder of photographs, from the files to the run's folder and on from there."""
+"""A run on a folder of photographs, and resuming it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(path: Path) -> Recipe:
 
 
 @pytest.mark.parametrize("augment", [Augment(), CROP])
-def test_broken_files_and_measured_figures_are_written_down(tmp_path: Path, augment: Augment) -> None:
+def test_broken_files_and_measured_values_are_recorded(tmp_path: Path, augment: Augment) -> None:
     lay(tmp_path / "photos")
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(

@@ -1,4 +1,4 @@
-"""What a person sees."""
+"""The printed progress of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tell(reporter: Reporter, result: Result = RESULT) -> None:
     reporter.close()
 
 
-def test_lines() -> None:
+def test_lines_of_a_run() -> None:
     stream = io.StringIO()
     tell(Lines(stream))
     assert stream.getvalue().splitlines() == [
@@ -57,7 +57,7 @@ def test_an_interrupted_run(tmp_path: Path) -> None:
     assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} goes on"
 
 
-def test_a_loss_that_has_run_away_is_short() -> None:
+def test_a_huge_loss_is_short() -> None:
     stream = io.StringIO()
     Lines(stream).epoch(replace(EPOCH, train=Figures(1.23e16, 0.1)), False)
     assert stream.getvalue().startswith("epoch 1/0   train loss 1.23e+16  10.00 %   validation loss 0.2500  95.00 %")

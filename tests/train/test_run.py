@@ -1,4 +1,4 @@
-"""The one entry to training: a graph and a recipe to a folder."""
+"""`run_training`: from a graph and a recipe to a run folder."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     model.load_state_dict(read_file_weights(folder / "best.safetensors"))
 
 
-def test_runs_are_counted_and_never_overwritten(graph: Graph) -> None:
+def test_runs_are_numbered_and_never_overwritten(graph: Graph) -> None:
     Path("runs/tiny-7").mkdir(parents=True)
     Path("runs/tiny-x").mkdir()
     once = replace(RECIPE, epochs=1)
@@ -162,7 +162,7 @@ def test_a_run_remembers_its_data_folder(graph: Graph) -> None:
     assert given == [Path("data"), Path("data").resolve()]
 
 
-def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
+def test_a_run_that_cannot_be_resumed_is_not_changed(graph: Graph) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC).folder
     before = {path: path.read_bytes() for path in folder.iterdir()}
     other = replace(RECIPE, epochs=3, seed=1)
@@ -174,7 +174,7 @@ def test_a_run_that_cannot_go_on_stays_as_it_is(graph: Graph) -> None:
         train_few(graph, replace(RECIPE, epochs=3), spec_text=SPEC, resume=True)
 
 
-def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
+def test_initial_weights_of_a_run(graph: Graph, tmp_path: Path) -> None:
     model = cnngraph.build(graph)
     save_weights(model, tmp_path / "begin.safetensors")
     weights = read_weights(tmp_path / "begin.safetensors")
@@ -195,7 +195,7 @@ def test_a_run_begins_with_given_weights(graph: Graph, tmp_path: Path) -> None:
     assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
 
 
-def test_a_run_begins_with_weights_of_other_classes(graph: Graph, tmp_path: Path) -> None:
+def test_initial_weights_with_other_classes(graph: Graph, tmp_path: Path) -> None:
     five = cnngraph.load("tiny.yaml", classes=5)
     save_weights(cnngraph.build("tiny.yaml"), tmp_path / "ten.safetensors")
     weights = read_weights(tmp_path / "ten.safetensors")
@@ -217,7 +217,7 @@ def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("graph")
-def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
+def test_misfits_are_errors_before_anything_is_created() -> None:
     wrong = cnngraph.load("tiny.yaml", classes=7)
     with pytest.raises(SpecError) as caught:
         train_graph(wrong, RECIPE, spec_text=SPEC)
@@ -226,7 +226,7 @@ def test_what_does_not_fit_is_said_before_anything_is_made() -> None:
     assert not Path("runs").exists()
 
 
-def test_a_folder_of_other_classes(graph: Graph) -> None:
+def test_a_data_folder_with_other_classes(graph: Graph) -> None:
     part = Part.whole(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
     tools = Tools(load_images=lambda *arguments: Parts(("a", "b", "c"), part, part, None))
     photos = replace(load_recipe("photos"), validation=0.5)
@@ -250,7 +250,7 @@ def test_devices() -> None:
 
 
 @pytest.mark.parametrize("name", ["googlenet_mnist", "residual_mnist_original"])
-def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
+def test_bundled_networks_can_be_trained(name: str, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1, augment=Augment(pad=2, crop=(28, 28)), data=NamedSet(name="digits"))
     graph = cnngraph.load(network(name))
     result = train_few(graph, recipe, spec_text="", out=tmp_path / "run")
@@ -258,7 +258,7 @@ def test_specs_of_the_library_train(name: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"0\.\d+|1\.0", str(result.test.accuracy))
 
 
-def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
+def test_a_run_folder_is_locked(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with folder.held():
         (tmp_path / ".state.pt.partial").touch()
@@ -272,7 +272,7 @@ def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
         assert not (tmp_path / ".state.pt.partial").exists()
 
 
-def test_a_run_at_work_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
+def test_a_running_run_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu").folder
     tools = Tools(load_images=lambda *arguments: pytest.fail("the images are read before"))
     with RunFolder(folder).held(), pytest.raises(SpecError, match="another process trains in"):

@@ -1,4 +1,4 @@
-"""The named sets, each read from small files in its own format."""
+"""The named data sets, each read from small files in its original format."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def idx(array: Array, kind: int = 8) -> bytes:
 def lay_idx(
     raw: Path, parts: dict[str, str], labels: Array, change: Callable[[Array], Array] = lambda images: images
 ) -> None:
-    """The images of MNIST's relatives: files by part, `images` and `labels` in their names."""
+    """Files of MNIST-like data sets, with `images` and `labels` in their names."""
     raw.mkdir(parents=True)
     for seed, (part, ending) in enumerate(parts.items()):
         (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(change(images_of((28, 28), seed))))
@@ -117,16 +117,16 @@ LAYERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture(autouse=True)
 def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small files have other checksums than the real ones."""
+    """Skip checksums, because the small files differ from the real ones."""
     monkeypatch.setattr("torchvision.datasets.utils.check_md5", lambda *args, **kwargs: True)
 
 
-def test_every_set_has_a_test() -> None:
+def test_every_set_is_tested() -> None:
     assert set(LAYERS) == set(named.READERS) == set(SETS) - {"digits"}
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_images_stand_upright_beside_their_labels(tmp_path: Path, name: str) -> None:
+def test_images_and_labels_are_read(tmp_path: Path, name: str) -> None:
     LAYERS[name](tmp_path)
     parts = load(name, tmp_path)
     channels, height, width = SETS[name].shape
@@ -148,11 +148,11 @@ def test_some_classes_of_a_set(tmp_path: Path) -> None:
     parts = load("stl10", tmp_path, classes=("monkey", "bird"), resize=(8, 8))
     assert parts.classes == ("monkey", "bird")
     assert parts.shape == (3, 8, 8)
-    assert parts.train.images.labels.tolist() == [1, 0] * 2  # a bird is the second of each ten, a monkey the eighth
+    assert parts.train.images.labels.tolist() == [1, 0] * 2  # bird is the second of the ten classes, monkey the eighth
 
 
-def test_the_splits_of_emnist_have_their_classes() -> None:
-    """The order of the labels is that of torchvision, but for the class that no letter has."""
+def test_the_classes_of_emnist_splits() -> None:
+    """Labels are in torchvision's order, without the unused class."""
     for split, classes in EMNIST.items():
         usual = datasets.EMNIST.classes_split_dict[split]
         assert list(classes) == [name for name in usual if name != "N/A"]
@@ -160,8 +160,8 @@ def test_the_splits_of_emnist_have_their_classes() -> None:
 
 
 @pytest.mark.parametrize("name", ["svhn", "stl10", "qmnist"])
-def test_a_download_has_both_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Some of torchvision's sets fetch only the part that is asked for."""
+def test_a_download_has_both_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Some of torchvision's data sets download only the requested split."""
     reader = named.READERS[name]
     asked: list[bool] = []
 

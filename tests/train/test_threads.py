@@ -1,4 +1,4 @@
-"""The number of PyTorch's threads: chosen by what is free, told in the header, and kept when a run is resumed."""
+"""The number of PyTorch threads: chosen from the free cores, printed in the header, kept when a run is resumed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.train.test_small_batches import images, written
 
 
 @pytest.fixture(autouse=True)
-def as_many_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def restore_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("OMP_NUM_THREADS")
     count = torch.get_num_threads()
     yield
@@ -40,7 +40,7 @@ def as_many_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (None, 2, "cpu, 1 thread"),
     ],
 )
-def test_the_choice_and_the_reason(cores: Cores | None, before: int | None, told: str) -> None:
+def test_the_number_of_threads_and_the_reason(cores: Cores | None, before: int | None, told: str) -> None:
     torch.set_num_threads(1)
     assert settle_threads(cores, before) == told
 
@@ -53,7 +53,7 @@ class Stopping(Remembering):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_a_resumed_run_keeps_its_threads_and_its_bits(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path) -> None:
     graph, data = cnngraph.load(written(tmp_path, "map")), images(tmp_path / "data", 40)
     run_with(graph, data, tmp_path / "whole", Cores(2, 2))
     stopping = Stopping()

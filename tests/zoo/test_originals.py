@@ -96,12 +96,12 @@ def difference(ran: Counter[Operation], expected: Counter[Operation]) -> str:
 
 
 @pytest.mark.parametrize("name", members(computed=True))
-def test_numbered_modules_are_in_order(name: str) -> None:
+def test_weights_logits_and_gradients(name: str) -> None:
     torch.manual_seed(0)
     theirs = original(name)
     torch.manual_seed(0)
     ours = cnngraph.build(SPECS[name])
-    assert unequal(ours, theirs) == [], "first weights"
+    assert unequal(ours, theirs) == [], "initial weights"
 
     disturb(theirs)
     ours.load_state_dict(theirs.state_dict())
