@@ -121,18 +121,18 @@ def test_inputs_are_set_by_name(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "mend"),
+    ("text", "message", "help"),
     [
         ("lefd=1x4x4", "the spec has no input `lefd`", "did you mean `left`?"),
         ("1x4x4", "the spec has the inputs `left`, `right`", "name the input: `--input left=3x224x224`"),
     ],
 )
-def test_an_unknown_input(cli: Cli, folder: Path, text: str, message: str, mend: str) -> None:
+def test_an_unknown_input(cli: Cli, folder: Path, text: str, message: str, help: str) -> None:
     (folder / "two.yaml").write_text(TWO)
     ran = cli("check", "two.yaml", "--input", text)
     assert ran.code == 1
     assert message in ran.out
-    assert mend in ran.out
+    assert help in ran.out
 
 
 def test_a_name_for_the_only_input(cli: Cli, one: str) -> None:
@@ -184,8 +184,8 @@ def test_a_recipe_that_does_not_fit_its_network_is_a_warning(cli: Cli, folder: P
     assert "warning[W611]: MNIST has 10 classes, but the network's output is 7\n" in ran.out
     assert ran.out.count("= the spec's own recipe cannot train this network\n") == 2
     assert ran.out.endswith("odd.yaml: fine but for 2 warnings, 14 parameters, 7 MACs\n")
-    mended = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
-    assert mended.out == "odd.yaml: fine, 20 parameters, 10 MACs\n"
+    fixed = cli("check", "odd.yaml", "--set", "train.data.resize=[8, 6]", "--set", "classes=10")
+    assert fixed.out == "odd.yaml: fine, 20 parameters, 10 MACs\n"
     assert [diagnostic.code for diagnostic in cnngraph.check(folder / "odd.yaml", classes=10)] == ["W610"]
 
 
@@ -237,9 +237,9 @@ def test_control_characters_are_escaped(cli: Cli, folder: Path) -> None:
     assert ran.code == 1
     assert "\x1b" not in ran.out
     assert "there is no op or block `\\x1b[31mrelu`" in ran.out
-    said = cli("check", "wrong.yaml", "--format", "json").out
-    assert "\x1b" not in said
-    assert json.loads(said)["files"][0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
+    printed = cli("check", "wrong.yaml", "--format", "json").out
+    assert "\x1b" not in printed
+    assert json.loads(printed)["files"][0]["diagnostics"][0]["message"] == "there is no op or block `\x1b[31mrelu`"
 
 
 def test_a_quoted_number_is_shown_with_quotes(cli: Cli, one: str) -> None:

@@ -58,10 +58,10 @@ def test_patterns_match_names(cli: Cli, patterns: list[str], expected: list[str]
 
 
 def test_a_pattern_without_matches(cli: Cli) -> None:
-    told = "error: no network is called like gogglenet_mnist: did you mean `googlenet_mnist`?\n"
-    assert cli("list", "gogglenet_mnist") == (1, "", told)
-    told = "error: no network is called like xyzzy or *.*: without a name all are listed\n"
-    assert cli("list", "xyzzy", "*.*") == (1, "", told)
+    message = "error: no network is called like gogglenet_mnist: did you mean `googlenet_mnist`?\n"
+    assert cli("list", "gogglenet_mnist") == (1, "", message)
+    message = "error: no network is called like xyzzy or *.*: without a name all are listed\n"
+    assert cli("list", "xyzzy", "*.*") == (1, "", message)
     ran = cli("list", "xyzzy", "--format", "json")
     assert (ran.code, ran.out) == (1, "[]\n")
 

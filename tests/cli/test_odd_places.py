@@ -145,11 +145,11 @@ COMMANDS = [["check", "resnet18"], ["show", "resnet18"], ["build", "one.yaml"], 
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-@pytest.mark.parametrize("part", [0.3, 0.9])
-def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float) -> None:
+@pytest.mark.parametrize("fraction", [0.3, 0.9])
+def test_thirty_interrupts(one: str, folder: Path, words: list[str], fraction: float) -> None:
     """Interrupt after a fraction of the run time, measured from the start of our code."""
-    begun = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
-    code = begun + "print(flush=True); main()"
+    prologue = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
+    code = prologue + "print(flush=True); main()"
 
     def start() -> subprocess.Popen[str]:
         run = subprocess.Popen(
@@ -165,13 +165,13 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], part: float
 
     since = time.monotonic()
     start().communicate(timeout=120)
-    whole = time.monotonic() - since
-    run, chance = start(), random.Random(part)
-    time.sleep(part * whole * chance.uniform(0.7, 1))
+    duration = time.monotonic() - since
+    run, rng = start(), random.Random(fraction)
+    time.sleep(fraction * duration * rng.uniform(0.7, 1))
     for _ in range(30):
         if run.poll() is None:
             run.send_signal(signal.SIGINT)
-            time.sleep(chance.choice([0, 0.001, 0.01]))
+            time.sleep(rng.choice([0, 0.001, 0.01]))
     out, errors = run.communicate(timeout=120)
     assert run.returncode in (0, 130)
     assert not any(sign in out + errors for sign in FORBIDDEN)

@@ -135,8 +135,8 @@ def test_a_recipe_is_not_a_network(cli: Cli, folder: Path, command: str) -> None
     (folder / "quick.yaml").write_text("about: x\ndata: digits\nepochs: 1\noptimizer: adam\n")
     ran = cli(command, "quick.yaml")
     assert (ran.code, ran.err.count("error[")) == (1, 1)
-    wanted = "an experiment" if command == "experiment" else "a spec"
-    assert f": quick.yaml is a recipe, not {wanted}\n --> quick.yaml:2:1\n" in ran.err
+    expected = "an experiment" if command == "experiment" else "a spec"
+    assert f": quick.yaml is a recipe, not {expected}\n --> quick.yaml:2:1\n" in ran.err
     assert ran.err.endswith("  help: to train a network with it, run `cnngraph train SPEC --recipe quick.yaml`\n")
 
 

@@ -273,6 +273,6 @@ def test_expected_params_of_published_weights_are_reported(
     chosen: Any = models.GoogLeNet_Weights.IMAGENET1K_V1
     monkeypatch.setattr(chosen.value, "url", (tmp_path / "googlenet.pth").as_uri())
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    said = "\nGoogLeNet_Weights.IMAGENET1K_V1 expects --set transform_input=true\n"
-    assert said in cli("weights", spec, "torchvision").out
-    assert said not in cli("weights", spec, "torchvision", "--set", "transform_input=true").out
+    expectation = "\nGoogLeNet_Weights.IMAGENET1K_V1 expects --set transform_input=true\n"
+    assert expectation in cli("weights", spec, "torchvision").out
+    assert expectation not in cli("weights", spec, "torchvision", "--set", "transform_input=true").out

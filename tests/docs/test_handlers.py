@@ -50,13 +50,13 @@ def test_the_commands_run(command: str, folder: Path, capsys: pytest.CaptureFixt
     for what, package in PACKAGES.items():
         if what in shown:
             pytest.importorskip(package)
-    said = session(command, capsys)
-    assert (folder / "runs" / "net-1" / "best.safetensors").exists(), said
-    assert "error" not in said
+    output = session(command, capsys)
+    assert (folder / "runs" / "net-1" / "best.safetensors").exists(), output
+    assert "error" not in output
     if "print_rate" in command:
-        assert said.count(": learning rate ") == said.count(" images/s")
+        assert output.count(": learning rate ") == output.count(" images/s")
     if "python" in command:
-        assert re.search(r"^\d+\.\d+$", said, re.MULTILINE)
+        assert re.search(r"^\d+\.\d+$", output, re.MULTILINE)
 
 
 def test_the_page_names_existing_things() -> None:

@@ -31,7 +31,7 @@ def reads(text: str, node: str = "t") -> str:
     if errors:
         return " ".join(errors)
     assert result.graph is not None
-    return " ".join(next(made.inputs for made in result.graph.nodes if made.path == node))
+    return " ".join(next(candidate.inputs for candidate in result.graph.nodes if candidate.path == node))
 
 
 # -- numbers
@@ -72,12 +72,12 @@ def test_numbers_in_paths(blocks: str, node: str, path: str, expected: str) -> N
 
 def test_an_ambiguous_path_lists_both_meanings() -> None:
     text = f"{MAYBE}nodes:\n  {PATHS}}}\n  t: {{op: relu, from: paths.1}}\n"
-    (told,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
-    assert told.message == "`paths.1` is ambiguous"
-    assert told.notes == ("it refers to the node `paths.1` at t.yaml:5", "and to tensor 1 of the list `paths`")
-    assert told.help is not None
-    assert "name: path1" in told.help
-    assert "{op: identity, from: paths}" in told.help
+    (error,) = compile_text(Source("t.yaml", HEAD + text), Path()).diagnostics
+    assert error.message == "`paths.1` is ambiguous"
+    assert error.notes == ("it refers to the node `paths.1` at t.yaml:5", "and to tensor 1 of the list `paths`")
+    assert error.help is not None
+    assert "name: path1" in error.help
+    assert "{op: identity, from: paths}" in error.help
 
 
 def test_the_suggested_paths_are_unambiguous() -> None:

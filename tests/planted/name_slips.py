@@ -35,8 +35,8 @@ def node_key_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Sl
 
 @kind
 def top_key_misspelt(found: list[Place], spec: ValidSpec, random: Random) -> Slip | None:
-    wanted = ("nodes", "blocks", "params", "input", "import", "init", "cnngraph")
-    return misspelt(pick(found, random, "top key", lambda candidate: candidate.value in wanted), random)
+    keys = ("nodes", "blocks", "params", "input", "import", "init", "cnngraph")
+    return misspelt(pick(found, random, "top key", lambda candidate: candidate.value in keys), random)
 
 
 @kind

@@ -87,9 +87,9 @@ def test_all_wrong_outputs_are_in_one_message() -> None:
 
 
 def test_the_default_name_of_an_output_is_not_shown() -> None:
-    for name, said in (("output", "the network's output is 7"), ("logits", "the network's output `logits` is 7")):
+    for name, fact in (("output", "the network's output is 7"), ("logits", "the network's output `logits` is 7")):
         (found,) = check_fit(DIGITS, {"in": MAP(1, 28, 28)}, {name: VECTOR(7)})
-        assert found.message == f"MNIST has 10 classes, but {said}"
+        assert found.message == f"MNIST has 10 classes, but {fact}"
 
 
 POOL = "to classify images, add `global_avg_pool` after it"

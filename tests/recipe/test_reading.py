@@ -282,8 +282,8 @@ def test_a_recipe_knows_the_places_of_its_values() -> None:
 
 def test_all_errors_are_reported_at_once() -> None:
     _, diagnostics = read("dtaa: mnist\nepochs: 0\noptimizer: {name: sgd, rate: 1}\nseed: x\n")
-    said = [(diagnostic.code, diagnostic.line) for diagnostic in diagnostics]
-    assert said == [("E602", 1), ("E603", 2), ("E602", 3), ("E604", 3), ("E603", 4)]
+    reported = [(diagnostic.code, diagnostic.line) for diagnostic in diagnostics]
+    assert reported == [("E602", 1), ("E603", 2), ("E602", 3), ("E604", 3), ("E603", 4)]
 
 
 def test_missing_keys() -> None:

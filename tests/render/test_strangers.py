@@ -81,9 +81,9 @@ def shape_of(text: str) -> list[str]:
 
 def test_a_flat_network_of_thousands_of_nodes_is_an_error(tmp_path: Path) -> None:
     graph = graph_of(f"{HEAD}  body: {{repeat: 2000, flat: true, op: conv, out: $i + 1, kernel: 1}}\n")
-    with pytest.raises(SpecError) as refused:
+    with pytest.raises(SpecError) as caught:
         render(graph, tmp_path / "net.svg")
-    (found,) = refused.value.diagnostics
+    (found,) = caught.value.diagnostics
     assert found.code == "E501"
     assert "1,500 boxes" in found.message
     assert not list(tmp_path.iterdir())

@@ -24,10 +24,8 @@ def test_metrics_equal_those_of_the_run(cli: Cli, trained: Path) -> None:
     ran = cli("evaluate", trained, "--device", "cpu", "--format", "json")
     assert ran.code == 0, ran.err
     printed = json.loads(ran.out)
-    assert (printed["loss"], printed["top1"]) == (
-        metrics(trained)["test"]["loss"],
-        metrics(trained)["test"]["accuracy"],
-    )  # type: ignore[index]
+    test = metrics(trained)["test"]
+    assert (printed["loss"], printed["top1"]) == (test["loss"], test["accuracy"])  # type: ignore[index]
     assert (printed["weights"], printed["part"], printed["images"], printed["network"]) == (
         "best",
         "test",

@@ -58,8 +58,8 @@ TIMES = {"seconds", "images_per_second", "sha256"}  # the checksum depends on th
 def _recipe() -> Recipe:
     table, _ = parse(Source("recipe.yaml", LEARNING))
     assert isinstance(table, Table)
-    recipe, mistakes = read_recipe(table, name="mortal")
-    assert recipe, mistakes
+    recipe, errors = read_recipe(table, name="mortal")
+    assert recipe, errors
     return recipe
 
 
@@ -79,11 +79,11 @@ class Death:
         """Install the death in this process."""
         count = 0
 
-        def dies(call: Callable[..., None], here: bool) -> Callable[..., None]:
+        def dies(call: Callable[..., None], is_dying_call: bool) -> Callable[..., None]:
             def counting(path: Path, *rest: Path) -> None:
                 nonlocal count
-                count += not here or not self.within
-                if here and count == self.write - self.within:
+                count += not is_dying_call or not self.within
+                if is_dying_call and count == self.write - self.within:
                     if self.within:  # with half of the file written
                         os.truncate(path, path.stat().st_size // 2)
                     else:
@@ -107,9 +107,9 @@ def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tupl
     assert graph
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
     files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # drawing would dominate the run time
-    begun = (folder / "spec.yaml").is_file()
+    started = (folder / "spec.yaml").is_file()
     tools = Tools(load_images=lambda *arguments: stripe_parts())
-    run_training(Request(graph, recipe, spec, out=folder, resume=begun, handlers=handlers), tools=tools)
+    run_training(Request(graph, recipe, spec, out=folder, resume=started, handlers=handlers), tools=tools)
 
 
 def _live_and_die(

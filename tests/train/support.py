@@ -61,13 +61,13 @@ def small_network(seed: int = 0) -> nn.Sequential:
 
 
 @dataclass
-class Remembering(Silent):
+class RecordingReporter(Silent):
     """A reporter that records its calls."""
 
     notes: list[str] = field(default_factory=list)
-    began: list[Facts] = field(default_factory=list)
+    started: list[Facts] = field(default_factory=list)
     steps: list[Progress] = field(default_factory=list)
-    looked_at: list[str] = field(default_factory=list)
+    evaluated: list[str] = field(default_factory=list)
     epochs: list[tuple[Epoch, bool]] = field(default_factory=list)
     ended: list[Result] = field(default_factory=list)
 
@@ -75,13 +75,13 @@ class Remembering(Silent):
         self.notes.append(text)
 
     def begin(self, facts: Facts) -> None:
-        self.began.append(facts)
+        self.started.append(facts)
 
     def step(self, progress: Progress) -> None:
         self.steps.append(progress)
 
     def evaluating(self, part: str) -> None:
-        self.looked_at.append(part)
+        self.evaluated.append(part)
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
         self.epochs.append((epoch, best))

@@ -81,8 +81,8 @@ def test_several_processes_with_batches_of_weight_zero(tmp_path: Path) -> None:
         process.join(60)
         assert process.exitcode == 0
     assert finished(tmp_path / "run")
-    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert all(math.isfinite(row["train_loss"]) for row in figures["epochs"])
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert all(math.isfinite(row["train_loss"]) for row in metrics["epochs"])
 
 
 def test_all_images_of_weight_zero(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from tests.train.support import CPU, RECIPE
 DIGIT, COLOUR = TensorType.map(1, 28, 28), TensorType.map(3, 8, 8)
 
 
-def load(recipe: Recipe, data_dir: Path | None, wanted: TensorType = DIGIT) -> Parts:
-    return load_parts(recipe, wanted, data_dir, lambda note: None)
+def load(recipe: Recipe, data_dir: Path | None, input_type: TensorType = DIGIT) -> Parts:
+    return load_parts(recipe, input_type, data_dir, lambda note: None)
 
 
 def lengths(parts: Parts) -> tuple[int, int, int]:

@@ -78,7 +78,7 @@ def test_killed_at_a_write(tmp_path: Path, whole: dict[str, Any], death: Death) 
 
 @pytest.mark.parametrize("deaths", [5, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
-    longer, chance = replace(RECIPE, epochs=6), random.Random(deaths)
+    longer, rng = replace(RECIPE, epochs=6), random.Random(deaths)
     began = time.monotonic()
     start(tmp_path / "whole", longer).join()
     seconds = time.monotonic() - began
@@ -87,7 +87,7 @@ def test_killed_at_random(tmp_path: Path, deaths: int) -> None:
         folder = tmp_path / str(runs)
         while not (folder.is_dir() and finished(folder)):
             process = start(folder, longer)
-            process.join(chance.uniform(0, seconds))
+            process.join(rng.uniform(0, seconds))
             process.kill()
             process.join()
             assert process.exitcode in (0, -signal.SIGKILL)
@@ -125,9 +125,9 @@ def test_a_full_disk_at_any_write(
         assert diagnostic.code == "E632"
         assert diagnostic.message.startswith(f"cannot write {folder}/")
         assert diagnostic.message.endswith(": No space left on device")
-        begun = (folder / "spec.yaml").exists()
-        goes_on = f"cnngraph train --resume {folder} then goes on" if begun else "then begin again"
-        assert diagnostic.help == f"make room; {goes_on}"
+        has_started = (folder / "spec.yaml").exists()
+        resuming = f"cnngraph train --resume {folder} then goes on" if has_started else "then begin again"
+        assert diagnostic.help == f"make room; {resuming}"
         best = folder / "best.safetensors"
         assert diagnostic.notes == (("best.safetensors is as it was",) if best.exists() else ())
         assert not list(folder.glob("*.partial"))
@@ -169,13 +169,13 @@ def test_initial_weights_of_a_killed_run(tmp_path: Path) -> None:
     folder.path.mkdir()
     facts = {"file": "given", "path": str(given), "sha256": sha256(given.read_bytes()).hexdigest()}
     folder.begin(SPEC, RECIPE, "cpu", None, facts)
-    begun = Begun(folder, None, folder.weights, None)
-    weights = first_weights(begun)
+    has_started = Begun(folder, None, folder.weights, None)
+    weights = first_weights(has_started)
     assert weights
     assert weights.shapes["conv.weight"] == (4, 1, 3, 3)
     given.write_bytes(given.read_bytes()[:-1])
     with pytest.raises(SpecError, match="the weights it began with are gone") as caught:
-        first_weights(begun)
+        first_weights(has_started)
     assert caught.value.diagnostics[0].code == "E631"
 
 
@@ -201,5 +201,5 @@ def test_a_killed_worker(tmp_path: Path) -> None:
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
-    goes_on = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
-    assert diagnostic.help == f"{FEWER_WORKERS}; {goes_on}"
+    resuming = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
+    assert diagnostic.help == f"{FEWER_WORKERS}; {resuming}"

@@ -58,13 +58,13 @@ def png(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_damaged_file_is_decoded_or_a_broken_image(tmp_path: Path, kind: str) -> None:
-    whole, chance, file = encoded(kind), random.Random(kind), tmp_path / "file.png"
+    whole, rng, file = encoded(kind), random.Random(kind), tmp_path / "file.png"
     torn = [whole[: len(whole) * part // 10] for part in range(10)]
     flipped = []
     for _ in range(40):
         changed = bytearray(whole)
-        for _ in range(chance.choice((1, 3, 10))):
-            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        for _ in range(rng.choice((1, 3, 10))):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
         flipped.append(bytes(changed))
     read = 0
     for content in [whole, *torn, *flipped]:
@@ -134,14 +134,14 @@ def exif_of(orientation: object = 6) -> Image.Exif:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_damaged_exif_data_is_ignored(tmp_path: Path, kind: str) -> None:
-    file, chance, good = tmp_path / "a.jpg", random.Random(0), exif_of().tobytes()
+    file, rng, good = tmp_path / "a.jpg", random.Random(0), exif_of().tobytes()
     file.write_bytes(encoded(kind, exif=good))
     assert upright(file, "RGB").size == (10, 12)
     for _ in range(60):
         damaged = bytearray(good)
-        for _ in range(chance.choice((1, 4, 20))):
-            damaged[chance.randrange(6, len(damaged))] = chance.randrange(256)
-        del damaged[chance.choice((len(damaged), chance.randrange(7, len(damaged)))) :]
+        for _ in range(rng.choice((1, 4, 20))):
+            damaged[rng.randrange(6, len(damaged))] = rng.randrange(256)
+        del damaged[rng.choice((len(damaged), rng.randrange(7, len(damaged)))) :]
         file.write_bytes(encoded(kind, exif=bytes(damaged)))
         assert upright(file, "RGB").size in {(10, 12), (12, 10)}
 
@@ -227,13 +227,13 @@ def test_output_of_pillow_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFix
     (tmp_path / "large.png").write_bytes(png(10_000, 10_000))
     (tmp_path / "exif.jpg").write_bytes(encoded("JPEG", exif=exif_of().tobytes()[:40]))
     (tmp_path / "tags.tif").write_bytes(encoded("TIFF").replace(b"\x15\x01\x03\x00", b"\x15\x01\x04\x00"))
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught_warnings:
         warnings.simplefilter("always")
         decoding.quiet_library()
         for file in tmp_path.iterdir():
             with suppress(ImageError):
                 upright(file, "RGB")
-    assert (told, capfd.readouterr()) == ([], ("", ""))
+    assert (caught_warnings, capfd.readouterr()) == ([], ("", ""))
 
 
 # Pixels.

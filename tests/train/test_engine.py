@@ -31,7 +31,7 @@ from cnngraph.train.loop.optimizers import make_optimizer
 from tests.train.support import (
     CPU,
     RECIPE,
-    Remembering,
+    RecordingReporter,
     at_batch,
     exploding,
     run,
@@ -41,7 +41,7 @@ from tests.train.support import (
 )
 
 
-def figures(result: Result) -> list[dict[str, float]]:
+def metrics_of(result: Result) -> list[dict[str, float]]:
     """The metrics of a run without times."""
     times = {"seconds", "images_per_second"}
     return [{key: value for key, value in epoch.row().items() if key not in times} for epoch in result.epochs]
@@ -75,13 +75,13 @@ def test_it_learns_in_bf16(tmp_path: Path) -> None:
 
 
 def test_the_test_images_are_evaluated_once(tmp_path: Path) -> None:
-    told = Remembering()
-    result = run(tmp_path, epochs=3, reporter=told)
-    assert told.looked_at == ["validation", "validation", "validation", "test"]
+    reporter = RecordingReporter()
+    result = run(tmp_path, epochs=3, reporter=reporter)
+    assert reporter.evaluated == ["validation", "validation", "validation", "test"]
     assert {epoch.held_part for epoch in result.epochs} == {"validation"}
     assert result.best
     assert result.best.held.accuracy == max(epoch.held.accuracy for epoch in result.epochs)
-    assert told.ended == [result]
+    assert reporter.ended == [result]
 
 
 def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
@@ -108,12 +108,12 @@ def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
 
 
 def test_without_validation_no_epoch_is_chosen(tmp_path: Path) -> None:
-    told = Remembering()
-    result = run(tmp_path, epochs=3, parts=stripe_parts(validation=False), validation=None, reporter=told)
-    assert told.looked_at == ["test"] * 3
+    reporter = RecordingReporter()
+    result = run(tmp_path, epochs=3, parts=stripe_parts(validation=False), validation=None, reporter=reporter)
+    assert reporter.evaluated == ["test"] * 3
     assert result.best is None
     assert result.test == result.epochs[-1].held
-    assert not any(best for _, best in told.epochs)
+    assert not any(best for _, best in reporter.epochs)
     assert not (tmp_path / "best.safetensors").exists()
     assert "test_accuracy" in (tmp_path / "metrics.csv").read_text()
 
@@ -161,9 +161,9 @@ def test_counters_are_exact(tmp_path: Path) -> None:
 
 def test_the_seed_determines_a_run(tmp_path: Path) -> None:
     first, second, other = run(tmp_path / "a"), run(tmp_path / "b"), run(tmp_path / "c", seed=1)
-    assert figures(first) == figures(second)
+    assert metrics_of(first) == metrics_of(second)
     assert same_weights(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
-    assert figures(first) != figures(other)
+    assert metrics_of(first) != metrics_of(other)
 
 
 def test_evaluation_does_not_change_batch_norm(tmp_path: Path) -> None:
@@ -182,15 +182,15 @@ def press_ctrl_c() -> None:
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, step: int) -> None:
     changes: dict[str, Any] = {"epochs": 3, "optimizer": Adam(lr=0.01), "schedule": Cosine()}
     whole = run(tmp_path / "whole", **changes)
-    told = Remembering()
-    half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), reporter=told, **changes)
+    reporter = RecordingReporter()
+    half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), reporter=reporter, **changes)
     assert half.interrupted
     assert half.test is None
-    assert "a checkpoint is written first" in told.notes[0]
+    assert "a checkpoint is written first" in reporter.notes[0]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     done = run(tmp_path / "half", network=small_network(5), resume=True, **changes)
     assert not done.interrupted
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
     assert done.test == whole.test
     for name in ("best.safetensors", "last.safetensors"):
         assert same_weights(tmp_path / "half" / name, tmp_path / "whole" / name)
@@ -206,7 +206,7 @@ def test_a_second_ctrl_c_stops_immediately(tmp_path: Path) -> None:
     assert half.interrupted
     assert len(half.epochs) == 1  # the checkpoint of the first epoch is kept
     done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
 
 
 def test_a_second_ctrl_c_stops_the_drawing_of_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,10 +218,10 @@ def test_a_second_ctrl_c_stops_the_drawing_of_curves(tmp_path: Path, monkeypatch
             press_ctrl_c()
 
     monkeypatch.setattr(import_module("cnngraph.train.record.run_folder"), "draw_curves", draw)
-    told = Remembering()
-    half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=told, epochs=3)
+    reporter = RecordingReporter()
+    half = run(tmp_path, network=at_batch(7, press_ctrl_c), reporter=reporter, epochs=3)
     assert half.interrupted
-    assert told.ended == [half]
+    assert reporter.ended == [half]
     assert len(drawn) == 1
 
 
@@ -238,7 +238,7 @@ def test_a_run_can_be_extended(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=4)
     run(tmp_path / "half", epochs=2)
     done = run(tmp_path / "half", epochs=4, network=small_network(5), resume=True)
-    assert figures(done) == figures(whole)
+    assert metrics_of(done) == metrics_of(whole)
     assert "epochs: 4\n" in (tmp_path / "half" / "recipe.yaml").read_text()
 
 
@@ -293,13 +293,13 @@ def test_a_gpu_without_memory_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_progress_is_reported(tmp_path: Path) -> None:
-    told = Remembering()
-    run(tmp_path, reporter=told)
-    last = told.steps[-1]
+    reporter = RecordingReporter()
+    run(tmp_path, reporter=reporter)
+    last = reporter.steps[-1]
     assert (last.epoch, last.step, last.steps) == (2, 5, 5)
     assert last.rate > 0
-    assert [epoch.number for epoch, _ in told.epochs] == [1, 2]
-    assert told.epochs[0][1]
+    assert [epoch.number for epoch, _ in reporter.epochs] == [1, 2]
+    assert reporter.epochs[0][1]
 
 
 class Outputs(NamedTuple):
@@ -342,7 +342,7 @@ def test_auxiliary_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "same"),
+    ("optimizer", "same"),
     [
         (Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
          lambda own: torch.optim.SGD(own, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
@@ -354,10 +354,10 @@ def test_auxiliary_weights() -> None:
          lambda own: torch.optim.RMSprop(own, 0.1, 0.9, 0.01, 0.1, 0.5, True)),
     ],
 )  # fmt: skip
-def test_optimizers_equal_pytorch(wanted: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
-    made, expected = make_optimizer(wanted, small_network()), same(small_network().parameters())
+def test_optimizers_equal_pytorch(optimizer: Optimizer, same: Callable[[Any], torch.optim.Optimizer]) -> None:
+    made, expected = make_optimizer(optimizer, small_network()), same(small_network().parameters())
     assert type(made) is type(expected)
-    assert made.defaults == expected.defaults | ({} if isinstance(wanted, RmsProp) else {"fused": True})
+    assert made.defaults == expected.defaults | ({} if isinstance(optimizer, RmsProp) else {"fused": True})
 
 
 def test_images_are_channels_last(tmp_path: Path) -> None:

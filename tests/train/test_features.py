@@ -27,7 +27,7 @@ from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes, train_graph
-from tests.train.test_engine import figures, press_ctrl_c, same_weights
+from tests.train.test_engine import metrics_of, press_ctrl_c, same_weights
 
 SPEC = """
 cnngraph: 1
@@ -78,7 +78,7 @@ def test_a_run_with_any_option_is_resumed_exactly(tmp_path: Path, feature: str) 
     half = run(tmp_path / "half", network=at_batch(step, press_ctrl_c), **changes)
     assert half.interrupted, step
     done = run(tmp_path / "half", network=small_network(5), resume=True, **changes)
-    assert figures(done) == figures(whole), step
+    assert metrics_of(done) == metrics_of(whole), step
     assert done.test == whole.test, step
     for name in ("best.safetensors", "last.safetensors"):
         assert same_weights(tmp_path / "half" / name, tmp_path / "whole" / name), step

@@ -37,8 +37,8 @@ def lay(root: Path, *folders: str, count: int = 4, ending: str = "png") -> None:
 
 def load(root: Path, notes: list[str] | None = None, **data: Any) -> Parts:
     recipe = replace(RECIPE, data=ImageFolder(**data), validation=0.25)
-    told = [] if notes is None else notes
-    return load_parts(recipe, COLOUR, root, told.append)
+    note_list = [] if notes is None else notes
+    return load_parts(recipe, COLOUR, root, note_list.append)
 
 
 def refused(root: Path, **data: Any) -> tuple[str, str, str]:
@@ -136,17 +136,17 @@ def test_test_images_without_classes_are_skipped(tmp_path: Path) -> None:
 )
 def test_ambiguous_folders_are_an_error(tmp_path: Path, folders: tuple[str, ...], message: str) -> None:
     lay(tmp_path, *folders)
-    code, told, help = refused(tmp_path)
+    code, note_list, help = refused(tmp_path)
     assert code == "E624"
-    assert message.replace("{}", str(tmp_path)) in told
+    assert message.replace("{}", str(tmp_path)) in note_list
     assert help
 
 
 def test_stray_images_next_to_class_folders(tmp_path: Path) -> None:
     lay(tmp_path, "photos/ant", "photos/bee", "cam")
     lay(tmp_path, "photos", count=1)
-    code, told, help = refused(tmp_path)
-    assert (code, f"{tmp_path}/photos has most images in folders ant, bee" in told) == ("E624", True)
+    code, note_list, help = refused(tmp_path)
+    assert (code, f"{tmp_path}/photos has most images in folders ant, bee" in note_list) == ("E624", True)
     assert help.startswith(f"did you mean {tmp_path}/photos?")
 
 

@@ -141,30 +141,30 @@ WARMUPS = [
 def test_groups_under_every_schedule(
     tmp_path: Path, schedule: Schedule, same: Scheduler, warmup: Warmup | None
 ) -> None:
-    wanted, make = OPTIMIZERS_OF_PYTORCH[0]
+    settings, make = OPTIMIZERS_OF_PYTORCH[0]
     model = network()
-    run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, warmup)))
 
 
-@pytest.mark.parametrize(("wanted", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("settings", "make"), OPTIMIZERS_OF_PYTORCH, ids=lambda value: getattr(value, "name", ""))
 @pytest.mark.parametrize("schedule", [Constant(), Cosine()], ids=lambda value: value.name)
 def test_groups_of_every_optimizer(
-    tmp_path: Path, schedule: Schedule, wanted: Optimizer, make: Callable[[Any], torch.optim.Optimizer]
+    tmp_path: Path, schedule: Schedule, settings: Optimizer, make: Callable[[Any], torch.optim.Optimizer]
 ) -> None:
     same = next(scheduler for known, scheduler in SAME if type(known) is type(schedule))
     model = network()
-    run(tmp_path, network=model, optimizer=wanted, schedule=schedule, epochs=EPOCHS)
+    run(tmp_path, network=model, optimizer=settings, schedule=schedule, epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, None)))
 
 
 @pytest.mark.parametrize("warmup", [None, Warmup(steps=WARM, start=0.5)], ids=["plain", "warmup"])
 def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
     """Almost no epoch counts as an improvement, so the rate falls after every second epoch."""
-    wanted, make = OPTIMIZERS_OF_PYTORCH[0]
+    settings, make = OPTIMIZERS_OF_PYTORCH[0]
     schedule = Plateau(patience=0, threshold=1.0, divide=4)
     model = network()
-    result = run(tmp_path, network=model, optimizer=wanted, schedule=schedule, warmup=warmup, epochs=EPOCHS)
+    result = run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
     losses = [epoch.held.loss for epoch in result.epochs]
 
     def rates(optimizer: torch.optim.Optimizer, number: int) -> None:
@@ -181,12 +181,12 @@ def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
     plateau: list[lr_scheduler.ReduceLROnPlateau] = []
     dummy = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     assert_same(model, in_pytorch(make, rates))
-    assert result.epochs[-1].learning_rate < wanted.lr / 4
+    assert result.epochs[-1].learning_rate < settings.lr / 4
 
 
 def test_groups_in_one_cycle(tmp_path: Path) -> None:
     """PyTorch's cycle is one step shorter, because its last step reaches the end."""
-    wanted, make = OPTIMIZERS_OF_PYTORCH[3]  # without a momentum that OneCycleLR would change
+    settings, make = OPTIMIZERS_OF_PYTORCH[3]  # without a momentum that OneCycleLR would change
     count = EPOCHS * STEPS
 
     def same(own: torch.optim.Optimizer, warm: int) -> Any:
@@ -195,7 +195,7 @@ def test_groups_in_one_cycle(tmp_path: Path) -> None:
         return lr_scheduler.OneCycleLR(own, rates, total_steps=count + 1, pct_start=start, cycle_momentum=False)
 
     model = network()
-    run(tmp_path, network=model, optimizer=wanted, schedule=OneCycle(), epochs=EPOCHS)
+    run(tmp_path, network=model, optimizer=settings, schedule=OneCycle(), epochs=EPOCHS)
     assert_same(model, in_pytorch(make, stepping(same, None)))
 
 

@@ -20,7 +20,7 @@ from cnngraph.recipe.schedules import Cosine
 from cnngraph.train import Handler, Training
 from cnngraph.train.loop.handlers import load_handlers
 from tests.train.event_diary import ALL, STEPS, Diary, metrics_of
-from tests.train.support import Remembering, at_batch, exploding, run, small_network, stripe_parts
+from tests.train.support import RecordingReporter, at_batch, exploding, run, small_network, stripe_parts
 
 OF_STEPS = (
     Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED,
@@ -68,10 +68,10 @@ def test_handlers_do_not_change_the_result(tmp_path: Path, event: Any, changes: 
         called.append(engine.state.iteration)
 
     alone = run(tmp_path / "alone", epochs=3, **changes)
-    heard = run(tmp_path / "heard", handlers=((event, listen),), epochs=3, **changes)
+    with_handler = run(tmp_path / "heard", handlers=((event, listen),), epochs=3, **changes)
     assert called
-    assert metrics_of(heard) == metrics_of(alone)
-    assert heard.test == alone.test
+    assert metrics_of(with_handler) == metrics_of(alone)
+    assert with_handler.test == alone.test
     assert same_run(tmp_path / "heard", tmp_path / "alone")
 
 
@@ -131,10 +131,10 @@ def test_a_run_terminated_by_a_handler_can_be_resumed(
     whole = run(tmp_path / "whole", **options)
     diary = Diary(Events.TERMINATE, Events.COMPLETED)
     end = (event(once=step), lambda engine: engine.terminate())
-    half = run(tmp_path / "half", handlers=(end, diary), **options)
-    assert not half.interrupted
-    assert half.test
-    assert len(half.epochs) <= step // STEPS + 1 < 4
+    stopped = run(tmp_path / "half", handlers=(end, diary), **options)
+    assert not stopped.interrupted
+    assert stopped.test
+    assert len(stopped.epochs) <= step // STEPS + 1 < 4
     assert diary.names == ["TERMINATE", "COMPLETED"]
     assert (tmp_path / "half" / "state.pt").exists()
     again = Diary(Events.ITERATION_STARTED, Events.EPOCH_STARTED)
@@ -151,8 +151,8 @@ def test_a_run_interrupted_by_a_handler(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", epochs=3)
     diary = Diary(Events.INTERRUPT, Events.TERMINATE, Events.COMPLETED)
     stop = (Events.ITERATION_COMPLETED(once=7), lambda engine: engine.interrupt())
-    half = run(tmp_path / "half", handlers=(stop, diary), epochs=3)
-    assert half.interrupted
+    stopped = run(tmp_path / "half", handlers=(stop, diary), epochs=3)
+    assert stopped.interrupted
     assert diary.entries == [("INTERRUPT", 7, 2), ("TERMINATE", 7, 2)]
     done = run(tmp_path / "half", network=small_network(5), resume=True, epochs=3)
     assert metrics_of(done) == metrics_of(whole)
@@ -287,13 +287,13 @@ def test_context_managers_are_closed_at_the_end(tmp_path: Path) -> None:
 
 
 def test_handlers_of_a_finished_run(tmp_path: Path) -> None:
-    told = Remembering()
+    reporter = RecordingReporter()
     run(tmp_path, epochs=2)
     diary = Diary(*(event for event in ALL if event not in OF_STEPS))
-    result = run(tmp_path, epochs=2, resume=True, handlers=(diary,), reporter=told)
+    result = run(tmp_path, epochs=2, resume=True, handlers=(diary,), reporter=reporter)
     assert diary.entries == [("COMPLETED", 2 * STEPS, 2)]
     assert result.test
-    assert told.looked_at == ["test"]
+    assert reporter.evaluated == ["test"]
 
 
 def test_a_run_terminated_in_its_first_epoch(tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ def test_constant_images_get_a_warning(value: int) -> None:
     assert warned(every) == ["32 of 32 training images that were checked are a single value at every pixel"]
     half = colours(40).pixels
     half[::2] = value
-    (told,) = warned(half)
-    assert told.endswith(" of 32 training images that were checked are a single value at every pixel")
+    (warning,) = warned(half)
+    assert warning.endswith(" of 32 training images that were checked are a single value at every pixel")
 
 
 def test_images_of_few_grey_levels_get_a_warning() -> None:
@@ -125,10 +125,10 @@ def test_equal_images_get_a_warning() -> None:
 
 
 def test_images_that_normalisation_makes_equal_get_a_warning() -> None:
-    (told,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e3,) * 3))
-    assert told.startswith("after normalisation the values hardly differ: mean ")
-    (told,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e-42,) * 3))
-    assert told == "after normalisation some values are not finite numbers"
+    (warning,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e3,) * 3))
+    assert warning.startswith("after normalisation the values hardly differ: mean ")
+    (warning,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e-42,) * 3))
+    assert warning == "after normalisation some values are not finite numbers"
 
 
 def test_files_on_disk_are_checked(tmp_path: Path) -> None:

@@ -66,10 +66,10 @@ def train(size: int, folder: Path, recipe: Recipe = LEARNING, spec: str = PLAIN)
     for process in start_together(size, folder, recipe, spec=spec) if size > 1 else [start(folder, recipe, spec=spec)]:
         process.join(60)
         assert process.exitcode == 0
-    return figures(folder)
+    return metrics_of(folder)
 
 
-def figures(folder: Path) -> dict[str, Any]:
+def metrics_of(folder: Path) -> dict[str, Any]:
     """The metrics of a run without times."""
     metrics = json.loads((folder / "metrics.json").read_text())
     rows = {f"{row['epoch']} {key}": value for row in metrics["epochs"] for key, value in row.items()}
@@ -176,8 +176,8 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
     with joined(CPU) as world:
         learner = Learner(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
         parameters = {name: cast(DTensor, tensor) for name, tensor in learner.model.named_parameters()}
-        held = {name: tensor.to_local().shape[0] for name, tensor in parameters.items()}
-    (folder / f"{world.rank}.json").write_text(json.dumps(held))
+        shard_sizes = {name: tensor.to_local().shape[0] for name, tensor in parameters.items()}
+    (folder / f"{world.rank}.json").write_text(json.dumps(shard_sizes))
 
 
 def test_fsdp_shards_every_weight(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from cnngraph.train.record.files import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Tools
 from tests.library import network
-from tests.train.support import RECIPE, Remembering, train_graph
+from tests.train.support import RECIPE, RecordingReporter, train_graph
 
 SPEC = """
 cnngraph: 1
@@ -67,8 +67,8 @@ train_few = partial(train_graph, tools=Tools(load_images=some_digits))
 
 
 def test_a_run_and_its_folder(graph: Graph) -> None:
-    told = Remembering()
-    result = train_few(graph, RECIPE, spec_text=SPEC, reporter=told, device="cpu")
+    reporter = RecordingReporter()
+    result = train_few(graph, RECIPE, spec_text=SPEC, reporter=reporter, device="cpu")
     folder = Path("runs/tiny-1")
     assert result.folder == folder
     assert result.test
@@ -96,7 +96,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
     assert environment["device"] == "cpu"
-    (facts,) = told.began
+    (facts,) = reporter.started
     assert (facts.network, facts.parameters, facts.data) == ("tiny", graph.num_params, "embedded digits")
     assert facts.parts == {"train": 540, "validation": 60, "test": 200}
     model = cnngraph.build(graph)
@@ -118,7 +118,7 @@ def test_runs_are_numbered_and_never_overwritten(graph: Graph) -> None:
 
 
 def test_ctrl_c_and_resume(graph: Graph) -> None:
-    class Stopping(Remembering):
+    class Stopping(RecordingReporter):
         def epoch(self, *facts: object) -> None:
             signal.raise_signal(signal.SIGINT)
 
@@ -126,10 +126,10 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
     whole = train_few(graph, recipe, spec_text=SPEC)
     half = train_few(graph, recipe, spec_text=SPEC, reporter=Stopping())
     assert half.interrupted
-    told = Remembering()
-    done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=told)
+    reporter = RecordingReporter()
+    done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=reporter)
     assert done.folder == half.folder == Path("runs/tiny-2")
-    assert told.began[0].resumed_at > 0
+    assert reporter.started[0].resumed_at > 0
     assert [epoch.held for epoch in done.epochs] == [epoch.held for epoch in whole.epochs]
     assert done.test == whole.test
     with pytest.raises(SpecError, match="is finished") as caught:
@@ -179,10 +179,10 @@ def test_initial_weights_of_a_run(graph: Graph, tmp_path: Path) -> None:
     save_weights(model, tmp_path / "begin.safetensors")
     weights = read_weights(tmp_path / "begin.safetensors")
     still = replace(RECIPE, epochs=1, optimizer=Sgd(lr=1e-30))
-    told = Remembering()
-    folder = train_few(graph, still, spec_text=SPEC, weights=weights, reporter=told).folder
-    assert [note.split(":")[0] for note in told.notes[:-1]] == ["train", "validation", "test"]
-    assert told.notes[-1] == f"{weights.name}: 4 of 4 weights"
+    reporter = RecordingReporter()
+    folder = train_few(graph, still, spec_text=SPEC, weights=weights, reporter=reporter).folder
+    assert [note.split(":")[0] for note in reporter.notes[:-1]] == ["train", "validation", "test"]
+    assert reporter.notes[-1] == f"{weights.name}: 4 of 4 weights"
     ended = read_file_weights(folder / "last.safetensors")
     assert all(torch.equal(ended[key], tensor) for key, tensor in model.state_dict().items())
     facts = json.loads((folder / "environment.json").read_text())["weights"]
@@ -237,13 +237,20 @@ def test_a_data_folder_with_other_classes(graph: Graph) -> None:
 def test_devices() -> None:
     assert choose_device("cpu").type == "cpu"
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    for wanted in ("tpu", "meta", "cpu:3", "cuda:99", "mps" if not torch.backends.mps.is_available() else "hpu", ""):
+    for device in (
+        "tpu",
+        "meta",
+        "cpu:3",
+        "cuda:99",
+        "mps" if not torch.backends.mps.is_available() else "hpu",
+        "",
+    ):
         with pytest.raises(SpecError) as caught:
-            choose_device(wanted)
-        (mistake,) = caught.value.diagnostics
-        assert mistake.code == "E640"
-        assert mistake.help
-        assert all(device in mistake.help for device in ("auto", *devices_here()))
+            choose_device(device)
+        (error,) = caught.value.diagnostics
+        assert error.code == "E640"
+        assert error.help
+        assert all(device in error.help for device in ("auto", *devices_here()))
     if not torch.cuda.is_available():
         with pytest.raises(SpecError, match="no CUDA device"):
             choose_device("cuda")

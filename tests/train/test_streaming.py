@@ -171,8 +171,8 @@ def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkey
         ((3, 3, *SIZE), [1, 1, 1]),
         ((2, 3, *SIZE), [1, 1]),
     ]
-    figures = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
-    assert 0 < figures.loss < 10
+    metrics = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
+    assert 0 < metrics.loss < 10
     assert len(parts.broken) == 5
 
 

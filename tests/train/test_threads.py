@@ -18,7 +18,7 @@ from cnngraph.recipe.data import ImageFolder
 from cnngraph.train import Result
 from cnngraph.train.loop.device import settle_threads
 from cnngraph.train.record.records import Progress
-from tests.train.support import RECIPE, Remembering, train_graph
+from tests.train.support import RECIPE, RecordingReporter, train_graph
 from tests.train.test_small_batches import images, written
 
 
@@ -31,7 +31,7 @@ def restore_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("cores", "before", "told"),
+    ("cores", "before", "recorder"),
     [
         (Cores(2, 2), None, "cpu, 2 threads"),
         (Cores(2, 1), None, "cpu, 1 thread (of 2 cores, others are busy)"),
@@ -40,12 +40,12 @@ def restore_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (None, 2, "cpu, 1 thread"),
     ],
 )
-def test_the_number_of_threads_and_the_reason(cores: Cores | None, before: int | None, told: str) -> None:
+def test_the_number_of_threads_and_the_reason(cores: Cores | None, before: int | None, recorder: str) -> None:
     torch.set_num_threads(1)
-    assert settle_threads(cores, before) == told
+    assert settle_threads(cores, before) == recorder
 
 
-class Stopping(Remembering):
+class Stopping(RecordingReporter):
     """Ctrl-C after the first epoch."""
 
     def step(self, progress: Progress) -> None:
@@ -58,15 +58,15 @@ def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path) -> None:
     run_with(graph, data, tmp_path / "whole", Cores(2, 2))
     stopping = Stopping()
     assert run_with(graph, data, tmp_path / "half", Cores(2, 2), stopping).interrupted
-    told = Remembering()
-    run_with(graph, data, tmp_path / "half", Cores(2, 1), told)
-    assert stopping.began[0].device == "cpu, 2 threads"
-    assert told.began[0].device == "cpu, 2 threads, as before"
+    recorder = RecordingReporter()
+    run_with(graph, data, tmp_path / "half", Cores(2, 1), recorder)
+    assert stopping.started[0].device == "cpu, 2 threads"
+    assert recorder.started[0].device == "cpu, 2 threads, as before"
     whole, half = (load_file(tmp_path / folder_name / "last.safetensors") for folder_name in ("whole", "half"))
     assert all(torch.equal(tensor, half[key]) for key, tensor in whole.items())
 
 
-def run_with(graph: Graph, data: Path, out: Path, cores: Cores, reporter: Remembering | None = None) -> Result:
+def run_with(graph: Graph, data: Path, out: Path, cores: Cores, reporter: RecordingReporter | None = None) -> Result:
     recipe = replace(RECIPE, data=ImageFolder(), epochs=4)
     return train_graph(
         graph,
@@ -76,6 +76,6 @@ def run_with(graph: Graph, data: Path, out: Path, cores: Cores, reporter: Rememb
         data_dir=data,
         device="cpu",
         resume=(out / "state.pt").exists(),
-        reporter=reporter or Remembering(),
+        reporter=reporter or RecordingReporter(),
         cores=cores,
     )
