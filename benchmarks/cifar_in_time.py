@@ -38,10 +38,8 @@ def main() -> None:
     ratios = [fast.seconds / slow.seconds for slow, fast in zip(runs[PUBLISHED], runs[FAST], strict=True)]
     epochs = load_recipe(FAST).epochs
     low, middle, high = (epochs * ratio / EPOCHS for ratio in (min(ratios), statistics.median(ratios), max(ratios)))
-    print(
     times = f"{middle:.2f} of the time of {EPOCHS} of {PUBLISHED} ({low:.2f} to {high:.2f})"
     print(f"{epochs} epochs of {FAST}: {times}")
-    )
 
 
 if __name__ == "__main__":
