@@ -11,7 +11,6 @@ import pytest
 from cnngraph.diagnostics.codes import Code
 from cnngraph.errors_page import outcome
 from cnngraph.lint.codes import all_codes, all_groups
-from tests.docs.page import Page
 from tests.library import ROOT
 
 CODES = all_codes()
@@ -73,7 +72,3 @@ def test_the_form_of_titles_and_explanations(entry: Code) -> None:
     assert len(entry.title) <= 70
     assert len(re.findall(r"\.(?: |$)", "\n".join(entry.explanation), re.MULTILINE)) >= 2
     assert all(paragraph.endswith((".", ":")) for paragraph in entry.explanation)
-
-
-def test_links_are_valid() -> None:
-    assert Page(ROOT / "docs" / "errors.md").dead_links() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -38,9 +37,3 @@ def test_the_table_of_show_is_current(monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_the_list_of_networks_is_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "convnext*"]) == 0
     assert f"$ cnngraph list 'convnext*'\n```\n```\n{capsys.readouterr().out}```\n" in README
-
-
-def test_links_are_valid() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
