@@ -64,7 +64,7 @@ def run(folder: Path) -> str:
         (["features", "runs/net-1", "a.png", "--node", "head."], ["plain,head.0", "plain,head.1"]),
     ],
 )
-def test_completion_of_names_files_and_nodes(
+def test_completion_of_names_settings_runs_and_nodes(
     one: str, run: str, folder: Path, words: list[str], expected: list[str]
 ) -> None:
     (folder / "wrong.yaml").write_text("nodes: [")

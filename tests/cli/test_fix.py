@@ -78,7 +78,7 @@ def test_recipes_are_not_fixed(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--fix", "--diff"])
-def test_a_bundled_network_is_not_changed(cli: Cli, option: str) -> None:
+def test_a_bundled_network_without_errors_needs_no_fix(cli: Cli, option: str) -> None:
     assert cli("check", "googlenet_mnist", option).code == 0
 
 

@@ -130,7 +130,7 @@ def test_depth_does_not_affect_json(cli: Cli) -> None:
     assert "--depth goes with text" in ran.err
 
 
-def test_a_usage_error_prints_no_table(cli: Cli) -> None:
+def test_an_invalid_input_prints_no_table(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
     assert (ran.code, ran.out) == (1, "")
     assert "the spec has a single input" in ran.err

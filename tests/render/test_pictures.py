@@ -117,7 +117,7 @@ def test_with_depth_blocks_are_boxes_with_parameters_and_shape() -> None:
     assert two[2].rows[0].text == "18.6 k params each · 32×16×16"
 
 
-def test_a_folded_block_lists_all_its_shapes() -> None:
+def test_a_closed_block_lists_all_its_shapes() -> None:
     picture = compose(graph_of(SKIPS), depth=1)
     closed = {box.title.name: box for box in picture.boxes() if box.shape is Shape.SCOPE}
     assert closed["sizes"].rows[0].text == "113 params · 4×16×16, 5×32×32"
@@ -172,7 +172,7 @@ def test_shared_blocks_name_their_owner() -> None:
     assert shared.title.note == "shares a"
 
 
-def test_arrows_are_labelled_where_the_order_of_inputs_matters() -> None:
+def test_arrows_into_a_gate_have_roles() -> None:
     assert {arrow.role for arrow in compose(graph_of(PARTS)).arrows} == {"", "transform", "carry"}
 
 

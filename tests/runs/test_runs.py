@@ -78,7 +78,8 @@ def test_all_curves_in_one_picture(cli: Cli, three: Path) -> None:
         assert f"<!-- net-{number}, validation -->" in text
 
 
-def differences_after(run: Path, old: str, new: str) -> None:
+def replace_in_recipe(run: Path, old: str, new: str) -> None:
+    """Replace a text in the recipe of a run."""
     text = (run / "recipe.yaml").read_text()
     assert old in text
     (run / "recipe.yaml").write_text(text.replace(old, new))
@@ -90,11 +91,11 @@ def test_only_choices_of_recipes_are_listed(cli: Cli, three: Path) -> None:
     for run, mean in ((one, 0.1), (two, 0.2)):
         spec = (run / "spec.yaml").read_text()
         (run / "spec.yaml").write_text(f"{spec}train: {{data: folder, epochs: 2, optimizer: adam, normalize: data}}\n")
-        differences_after(run, "normalize: data", f"normalize: {{mean: [{mean}], std: [0.3]}}")
-    differences_after(two, "save_every: 300", "save_every: 7")
+        replace_in_recipe(run, "normalize: data", f"normalize: {{mean: [{mean}], std: [0.3]}}")
+    replace_in_recipe(two, "save_every: 300", "save_every: 7")
     lines = cli("runs", one, two).out.splitlines()
     assert [line.split()[-1] for line in lines[1:3]] == ["finished", "unfinished"]
-    differences_after(other, "normalize: data", "normalize: {mean: [0.1], std: [0.3]}")
+    replace_in_recipe(other, "normalize: data", "normalize: {mean: [0.1], std: [0.3]}")
     lines = cli("runs", one, other).out.splitlines()
     assert "   normalize data, " in lines[1]
     assert "normalize.mean [0.1]" in lines[2]

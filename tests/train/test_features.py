@@ -234,7 +234,7 @@ def test_which_blocks_are_checkpointed(tmp_path: Path) -> None:
 
 
 def test_unsupported_precision_and_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object, **words: object) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise RuntimeError("\nnothing of the kind here\nmore of it")
 
     monkeypatch.setattr("torch.nn.functional.conv2d", refuse)

@@ -116,14 +116,14 @@ def test_batches_can_be_resumed_at_any_step(done: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "torchs"), [("zeros", "constant"), ("reflect", "reflect"), ("replicate", "replicate")]
+    ("mode", "torch_mode"), [("zeros", "constant"), ("reflect", "reflect"), ("replicate", "replicate")]
 )
-def test_images_are_shifted_and_mirrored_independently(words: str, torchs: str) -> None:
+def test_images_are_shifted_and_mirrored_independently(mode: str, torch_mode: str) -> None:
     """Every augmented image equals some shift of the padded image or of its mirror image."""
     images = colourful(40)
     channels_first = images.pixels.permute(0, 3, 1, 2).float()
-    padded = torch.nn.functional.pad(channels_first, [2] * 4, mode=torchs).byte().permute(0, 2, 3, 1)
-    recipe = replace(AUGMENTED, augment=replace(AUGMENTED.augment, padding_mode=words))
+    padded = torch.nn.functional.pad(channels_first, [2] * 4, mode=torch_mode).byte().permute(0, 2, 3, 1)
+    recipe = replace(AUGMENTED, augment=replace(AUGMENTED.augment, padding_mode=mode))
     made = Preparation.of(recipe, 3, CPU).trained(images.pixels, Draws(5, len(images.pixels)))
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
     found = set()

@@ -217,7 +217,7 @@ def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("graph")
-def test_misfits_are_errors_before_anything_is_created() -> None:
+def test_a_misfit_is_an_error_before_anything_is_created() -> None:
     wrong = cnngraph.load("tiny.yaml", classes=7)
     with pytest.raises(SpecError) as caught:
         train_graph(wrong, RECIPE, spec_text=SPEC)

@@ -57,7 +57,7 @@ def refused(name: str, root: Path) -> Diagnostic:
 
 @pytest.mark.usefixtures("any_content")
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_missing_files_of_a_set_are_reported(tmp_path: Path, name: str) -> None:
+def test_the_files_of_every_set_are_listed(tmp_path: Path, name: str) -> None:
     LAYERS[name](tmp_path)
     assert all((tmp_path / file).is_file() for file in files_of_set(name))
     assert len(load(name, tmp_path).train) in {COUNT, 5 * COUNT}
