@@ -23,10 +23,10 @@ from cnngraph.fixes import (
     values,
     written,
 )
-from cnngraph.nearest import near_words
-from cnngraph.ops.registry import builtin_ops
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
+
+
 UNIT = """\
 blocks:
   unit:
@@ -36,6 +36,8 @@ blocks:
       short: {op: conv, from: in, out: $out, kernel: 1, stride: $stride}
       add: {op: add, from: [conv, short]}
 """
+
+
 USES = "nodes: [{op: unit, out: 8}, {op: unit, out: 16, stride: 2}, global_avg_pool]\n"
 
 
@@ -49,6 +51,8 @@ def fixed(text: str) -> str:
 
 
 GOOD = HEAD + UNIT + USES
+
+
 SLIPS = [  # (right, wrong)
     ("kernel: 3", "kernal: 3"),
     ("op: conv, out: $out, kernel: 3", "op: cnov, out: $out, kernel: 3"),
@@ -142,35 +146,6 @@ BROKEN_HEADS = [
 def test_an_invalid_block_is_one_error_for_all_uses(text: str, code: str) -> None:
     (found,) = checked(text, fixes=False)
     assert found.code == code
-
-
-UNRELATED = ["attention", "route", "max", "se", "matmul", "embedding", "lstm", "shortcut", "yolo", "crop", "tile"]
-
-
-@pytest.mark.parametrize("word", UNRELATED)
-def test_unrelated_ops_are_not_near_names(word: str) -> None:
-    assert near_words(word, builtin_ops()) == []
-
-
-@pytest.mark.parametrize(
-    ("word", "op"),
-    [
-        ("convv", "conv"),
-        ("cnov", "conv"),
-        ("Conv2d", "conv"),
-        ("ConvTranspose2d", "conv_transpose"),
-        ("conv2d_transpose", "conv_transpose"),
-        ("maxpool", "max_pool"),
-        ("pool_max", "max_pool"),
-        ("global_pool", "global_avg_pool"),
-        ("BatchNorm2d", "batch_norm"),
-        ("LeakyReLU", "leaky_relu"),
-        ("sofmax", "softmax"),
-        ("lineer", "linear"),
-    ],
-)
-def test_a_misspelt_op_is_recognised(word: str, op: str) -> None:
-    assert near_words(word, builtin_ops())[0] == op
 
 
 @pytest.mark.parametrize(("kernel", "padding"), [(2, "1"), (4, "2"), (6, "3"), (2, "half"), (4, "half")])
@@ -323,46 +298,6 @@ def test_two_unrelated_changes_are_not_offered() -> None:
     nodes = "a: {op: conv, from: in, out: 3, kernel: 7, stride: 3}\nadd: {op: add, from: [a, in]}\n"
     (error,) = checked(f"{HEAD}nodes:\n" + "".join(f"  {line}\n" for line in nodes.splitlines()))
     assert all(len(fix.edits) < 3 for fix in error.fixes)
-
-
-ALIKE = [
-    ("kernal", "kernel"),
-    ("kernl", "kernel"),
-    ("stirde", "stride"),
-    ("paddng", "padding"),
-    ("dilaton", "dilation"),
-    ("repaet", "repeat"),
-    ("form", "from"),
-    ("wehn", "when"),
-    ("gruops", "groups"),
-    ("optimiser", "optimizer"),
-    ("negative_slop", "negative_slope"),
-    ("shar", "share"),
-]
-UNLIKE = [
-    ("rate", "repeat"),
-    ("scale", "share"),
-    ("recipe", "clip"),
-    ("recipe", "repeat"),
-    ("hidden", "when"),
-    ("units", "inputs"),
-    ("bias", "dims"),
-    ("scale", "stride"),
-    ("width", "when"),
-    ("depth", "repeat"),
-    ("filters", "flatten"),
-    ("input_size", "output_size"),
-]
-
-
-@pytest.mark.parametrize(("word", "known"), ALIKE)
-def test_a_misspelt_name_is_recognised(word: str, known: str) -> None:
-    assert near_words(word, [known]) == [known]
-
-
-@pytest.mark.parametrize(("word", "known"), UNLIKE)
-def test_an_unrelated_name_is_not_suggested(word: str, known: str) -> None:
-    assert near_words(word, [known]) == []
 
 
 def test_suggestions_can_be_pickled() -> None:

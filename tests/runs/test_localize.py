@@ -68,9 +68,9 @@ def test_networks_that_cannot_localize(name: str, note: str) -> None:
     message = f"`{name}` does not end with global average pooling and linear layers"
     with pytest.raises(SpecError, match=message) as caught:
         find_head(cnngraph.load(network(name)))
-    (printed,) = caught.value.diagnostics
-    assert printed.code == "E654"
-    assert f", a `{note}`, is neither" in printed.notes[0]
+    (error,) = caught.value.diagnostics
+    assert error.code == "E654"
+    assert f", a `{note}`, is neither" in error.notes[0]
 
 
 def test_a_box() -> None:
