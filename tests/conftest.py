@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """`golden("errors/circle.txt", text)`: the text must equal the golden file."""
+    """`golden("errors/cycle.txt", text)`: the text must equal the golden file."""
 
     def compare(name: str, text: str) -> None:
         path = GOLDEN / name

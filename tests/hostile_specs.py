@@ -104,7 +104,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "doubling_repeats": (lambda: doubling(ABSENT, "{repeat: 2, op: b%d}"), ("E503",)),
     "doubling_shares": (lambda: doubling("relu", "{nodes: {x: b%d, y: {share: x}}}"), ("E307", "E502")),
     "block_uses_itself": (lambda: spec("blocks: {a: {op: a}}\nnodes: {x: a}"), ("E306",)),
-    "circle_of_blocks": (lambda: spec("blocks: {a: {op: b}, b: {op: c}, c: {nodes: [a]}}\nnodes: {x: a}"), ("E306",)),
+    "cycle_of_blocks": (lambda: spec("blocks: {a: {op: b}, b: {op: c}, c: {nodes: [a]}}\nnodes: {x: a}"), ("E306",)),
     "block_uses_its_param": (
         lambda: spec("blocks: {a: {params: {u: }, op: $u, u: a}}\nnodes: {x: {op: a, u: a}}"),
         ("E306",),
@@ -196,11 +196,11 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     ),
     "names_that_are_numbers": (lambda: spec('nodes: {"²": relu, a: {op: relu, from: in.²}}'), ("E301", "E302")),
     "part_that_is_no_number": (lambda: spec("nodes: {a: {op: chunk, chunks: 3}, c: {op: relu, from: a.²}}"), ("E301",)),
-    "circle": (
+    "cycle": (
         lambda: spec("nodes:\n" + "".join(f"  n{n}: {{op: relu, from: n{(n + 1) % 4000}}}\n" for n in range(4000))),
         ("E315",),
     ),
-    "circles": (
+    "cycles": (
         lambda: spec("nodes:\n" + lines(2_000, "  n%d: {op: relu, from: m%d}\n  m%d: {op: relu, from: n%d}")),
         ("E315",),
     ),

@@ -308,7 +308,7 @@ class Reading:
         self, block: BlockTree, parameters: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
     ) -> Value:
         if block.name in self.using:
-            raise InvalidError("a circle")
+            raise InvalidError("a cycle")
         env = self.block_env(block, parameters, values)
         rest = {key: value for key, value in parameters.items() if key not in block.params}
         body = block.body
