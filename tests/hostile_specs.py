@@ -95,11 +95,11 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "repeat_beyond_integers": (lambda: spec("nodes: {a: {repeat: 100000000000000, op: relu}}"), ("E205",)),
     "nested_repeats": (lambda: nested("relu", 1000, 1000, 1000), ("E502",)),
     "nested_repeats_of_absent_nodes": (lambda: nested(ABSENT, 1000, 1000, 1000), ("E502",)),
-    "nested_repeats_of_nothing": (lambda: nested("{repeat: 0, op: relu}", 40_000, 40_000), ("E502",)),
+    "nested_repeats_of_zero": (lambda: nested("{repeat: 0, op: relu}", 40_000, 40_000), ("E502",)),
     "doubling": (lambda: doubling("relu"), ("E502",)),
     "doubling_absent": (lambda: doubling(ABSENT), ("E502",)),
     "doubling_scopes": (lambda: doubling(f"{{nodes: [{ABSENT}]}}", "{nodes: {x: b%d, y: b%d}}"), ("E502",)),
-    "doubling_nothing": (lambda: doubling("{op: relu, repeat: 0}"), ("E502",)),
+    "doubling_zero_repeats": (lambda: doubling("{op: relu, repeat: 0}"), ("E502",)),
     "doubling_errors": (lambda: doubling("{op: conv, out: 3, kernel: 99}"), ("E204",)),
     "doubling_repeats": (lambda: doubling(ABSENT, "{repeat: 2, op: b%d}"), ("E503",)),
     "doubling_shares": (lambda: doubling("relu", "{nodes: {x: b%d, y: {share: x}}}"), ("E307", "E502")),
@@ -139,7 +139,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     ),
     "huge_input": (lambda: "cnngraph: 1\ninput: [999999999999, 9, 9]\nnodes: [relu]", ("E205",)),
     "large_input": (lambda: "cnngraph: 1\ninput: [1000000, 1000000, 1000000]\nnodes: [relu]", ("E502",)),
-    "huge_words": (lambda: spec("nodes: [{op: conv, out: 99999999999, kernel: 99999999999}]"), ("E205",)),
+    "huge_parameters": (lambda: spec("nodes: [{op: conv, out: 99999999999, kernel: 99999999999}]"), ("E205",)),
     "huge_weights": (lambda: spec("nodes: [{op: conv, out: 2000000000, kernel: 8}]"), ("E502",)),
     "many_axes": (lambda: spec("nodes: [{op: reshape, shape: [3, 8, 8" + ",1" * 100_000 + "]}]"), ("E205", "E503")),
     "long_permute": (lambda: spec("nodes: [{op: permute, dims: [" + "1," * 9_000 + "]}]"), ("E205",)),
@@ -157,8 +157,8 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "list_doubling": (lambda: params("[1, 2]", "$p%d + $p%d"), ("E503",)),
     "list_nesting": (lambda: params("[1, 2]", '"[$p%d, $p%d]"'), ("E503",)),
     "list_nesting_in_yaml": (lambda: params("[1, 2]", "[$p%d, $p%d]"), ("E503",)),
-    "table_nesting": (lambda: params("{a: 1}", "{a: $p%d, b: $p%d}"), ("E503",)),
-    "text_doubling": (lambda: params("abc", "$p%d + $p%d"), ("E503",)),
+    "mapping_nesting": (lambda: params("{a: 1}", "{a: $p%d, b: $p%d}"), ("E503",)),
+    "string_doubling": (lambda: params("abc", "$p%d + $p%d"), ("E503",)),
     "squares": (lambda: params("10", "$p%d * $p%d"), ("E503",)),
     "rows": (lambda: spec("params: {t: [" + "{a: 1}," * 100_000 + "]}\nnodes: [{op: relu, repeat: $t}]"), ("E501",)),
     "numbers": (lambda: spec("params: {t: [" + "1," * 240_000 + "]}\nnodes: [{op: relu, repeat: $t}]"), ("E503",)),
@@ -166,17 +166,17 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         lambda: spec("params:\n" + lines(80_000, "  p%d: $p0 + 1", 1) + "  p0: 1\nnodes: [relu]"),
         ("E402",),
     ),
-    "long_lists_in_rounds": (
+    "long_lists_in_iterations": (
         lambda: spec("params: {p: [" + "1," * 9000 + "]}\nnodes: [{repeat: 40000, op: relu, when: sum($p + 1) > 0}]"),
         ("E502",),
     ),
-    "long_words_in_rounds": (
+    "long_parameters_in_iterations": (
         lambda: spec(
             "blocks: {b: {params: {p: }, nodes: [relu]}}\nnodes: [{repeat: 20000, op: b, p: [" + "1," * 9000 + "]}]"
         ),
         ("E502",),
     ),
-    "many_params_in_rounds": (
+    "many_params_in_iterations": (
         lambda: (
             spec("blocks: {b: {params: {" + ",".join(f"p{n}: 1" for n in range(1000)) + "}, nodes: [relu]}}\n")
             + "nodes: [{repeat: 20000, op: b}]"
@@ -190,12 +190,15 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "long_path": (lambda: spec("nodes: {a: relu, b: {op: relu, from: a" + ".x" * 500_000 + "}}"), ("E501",)),
     "dotted_key": (lambda: spec("nodes: {" + "x." * 200 + "x: relu}"), ("E302",)),
     "long_number": (lambda: spec(f"nodes: {{a: {{repeat: 4000, op: relu, name: a{'9' * 1900}}}}}"), ("E302",)),
-    "number_from_text": (
+    "number_from_string": (
         lambda: params("'9'", "$p%d + $p%d", 13, "{repeat: 2, op: relu, name: 'a${$p12}'}"),
         ("E503",),
     ),
     "names_that_are_numbers": (lambda: spec('nodes: {"²": relu, a: {op: relu, from: in.²}}'), ("E301", "E302")),
-    "part_that_is_no_number": (lambda: spec("nodes: {a: {op: chunk, chunks: 3}, c: {op: relu, from: a.²}}"), ("E301",)),
+    "path_element_that_is_no_number": (
+        lambda: spec("nodes: {a: {op: chunk, chunks: 3}, c: {op: relu, from: a.²}}"),
+        ("E301",),
+    ),
     "cycle": (
         lambda: spec("nodes:\n" + "".join(f"  n{n}: {{op: relu, from: n{(n + 1) % 4000}}}\n" for n in range(4000))),
         ("E315",),
@@ -204,7 +207,7 @@ TEXTS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
         lambda: spec("nodes:\n" + lines(2_000, "  n%d: {op: relu, from: m%d}\n  m%d: {op: relu, from: n%d}")),
         ("E315",),
     ),
-    "selves": (lambda: spec("nodes:\n" + lines(4_000, "  n%d: {op: relu, from: n%d}")), ("E315",)),
+    "nodes_that_read_themselves": (lambda: spec("nodes:\n" + lines(4_000, "  n%d: {op: relu, from: n%d}")), ("E315",)),
     "dotted_keys": (lambda: spec("nodes:\n" + lines(4_000, "  c.x.y.z.n%d: relu")), ()),
     "flat_scopes": (lambda: spec("nodes:\n" + lines(2_000, "  - {flat: true, nodes: [relu, relu]}")), ()),
     "near_nodes": (

@@ -228,7 +228,7 @@ class Drawer(NodeDrawer):
     ) -> None:
         """Add a last node that reads everything unread."""
         if last is None:
-            raise InvalidError("nothing comes out")
+            raise InvalidError("no output")
         final = {tensor.name for tensor in last.tensors} if not last.unused else set()
         unread = self.unread(start, final, env.inputs if top else {})
         if not unread and not (top and (last.is_list or len(last.tensors) != 1 or last.unused)):
@@ -239,7 +239,7 @@ class Drawer(NodeDrawer):
         last_paths = [self.path_of(last, env)] if not last.unused else []
         needed = list(dict.fromkeys([*(parts if self.happens(0.2) else sources), *last_paths]))
         if not needed:
-            raise InvalidError("nothing comes out")
+            raise InvalidError("no output")
         if top and self.happens(0.4):
             self.outputs |= {f"o{number}": path for number, path in enumerate(dict.fromkeys([*parts, *last_paths]))}
             if all(len(env.find(path)) == 1 for path in self.outputs.values()):
@@ -283,7 +283,7 @@ class Drawer(NodeDrawer):
                     if any(o.name in names for o in operation.outputs)
                 }
         if needed:
-            raise InvalidError("out of reach")
+            raise InvalidError("unreachable tensors")
         return found
 
     def name(self, scope: ScopeTree) -> str:
@@ -358,7 +358,7 @@ class Drawer(NodeDrawer):
         body = NodeTree()
         if kind == "alias":
             if len(value) != 1:
-                raise InvalidError("several")
+                raise InvalidError("several tensors")
             body.op, parameters = self.fitting(COMMON, value)
             body.parameters = self.written(parameters, env)
             if body.parameters and self.happens(0.3):

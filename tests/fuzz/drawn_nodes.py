@@ -167,7 +167,7 @@ class NodeDrawer(Disguises):
         """A free parameter and the node that reads it."""
         reads, value = self.source(env, above, True)
         if len(value) != 1 or not value.tensors[0].type.batched:
-            raise InvalidError("no image")
+            raise InvalidError("not a map")
         parameters = draw_parameters(self.rng, OPS["parameter"], (value.tensors[0].type,))
         parameter = NodeTree(self.name(scope), "parameter", parameters)
         path = parameter.name or str(level.count)
@@ -240,7 +240,7 @@ class NodeDrawer(Disguises):
         local = replace(env, reads=value, round=(0, first))
         if kind == "rows" or self.happens(0.5):
             if len(value) != 1:
-                raise InvalidError("several")
+                raise InvalidError("several tensors")
             pool = ["conv", "conv", "conv", "linear", "relu", "batch_norm", "max_pool", "avg_pool", "dropout"]
             tree.op, parameters = self.fitting(pool, value)
             tree.parameters = self.written(parameters, local)

@@ -122,7 +122,7 @@ class Level:
             self.count += 1
         heads = [name[: match.start()] for match in re.finditer(r"\.", name)]
         if {name, *heads} & self.taken or any(taken.startswith(f"{name}.") for taken in self.taken):
-            raise InvalidError(f"{name} twice")
+            raise InvalidError(f"{name} is used twice")
         self.taken.add(name)
         return f"{self.prefix}.{name}" if self.prefix else name
 

@@ -48,7 +48,7 @@ class Reading:
             raise InvalidError("no output")
         outputs = {name: item.tensors[0] for name, item in found.items()}
         if self.unread(0, {output.name for output in outputs.values()}, inputs):
-            raise InvalidError("something is unread")
+            raise InvalidError("a node or input is unread")
         return outputs
 
     def unread(self, start: int, final: set[str], inputs: Mapping[str, Value]) -> list[Operation | str]:
@@ -96,7 +96,7 @@ class Reading:
                 raise InvalidError("reads nothing")
             values = [above] if above is not None else []
         if any(read.unused for read in values):
-            raise InvalidError("unused is read")
+            raise InvalidError("an unused node is read")
         env = replace(env, reads=joined(values) if values else None)
         if node.when is not None and not env.value(node.when):
             return self.absent(node.otherwise, env, values)
@@ -119,7 +119,7 @@ class Reading:
             if len(expected) != len(found) or any(
                 one not in ("_", other) for one, other in zip(expected, found, strict=True)
             ):
-                raise InvalidError("expect")
+                raise InvalidError("expect fails")
 
     def absent(self, otherwise: list[str] | None, env: Env, values: list[Value]) -> Value:
         if otherwise is not None:
@@ -214,7 +214,7 @@ class Reading:
         reads = tuple(read.name for read in tensors)
         result = Tensor(f"concat({', '.join(reads)})", type_)
         if any(tensor.name == result.name for operation in self.operations for tensor in operation.outputs):
-            raise InvalidError("two implied concatenations of the same tensors: which one is read is not known here")
+            raise InvalidError("two implied concatenations of the same tensors are ambiguous")
         self.operations.append(Operation(result.name, op, reads, (result,), _call(op, types), None, implied=True))
         return Value((result,))
 
@@ -289,9 +289,9 @@ class Reading:
             or self.sharing
             or any(node.shares or node.unused for node in owner.operations)
         ):
-            raise InvalidError("not to be shared")
+            raise InvalidError("cannot be shared")
         if owner.operations and owner.operations[0].op.name == "parameter" and owner.operations[0].path == owner.path:
-            raise InvalidError("a parameter is no module")
+            raise InvalidError("a free parameter has no module")
         self.sharing = (owner.path, f"{level.prefix}.{name}" if level.prefix else name or str(level.count))
         if not name and level.prefix:
             self.sharing = (owner.path, f"{level.prefix}.{level.count}")
@@ -345,7 +345,7 @@ class Reading:
         elif len(values) != len(names):
             values = [Value((tensor,)) for value in values for tensor in value.tensors]
         if len(values) != len(names):
-            raise InvalidError("inputs")
+            raise InvalidError("wrong inputs")
         base = {} if block.file else {k: v for k, v in self.file_params.items() if k not in block.params}
         inputs = {name: joined([value]) for name, value in zip(names, values, strict=True)}
         env = Env(base, inputs, reads=joined(values), in_own_file=not block.file)
