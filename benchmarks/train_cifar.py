@@ -103,11 +103,11 @@ def read(arguments: argparse.Namespace, name: str = "cifar", **changes: Any) -> 
         recipe = replace(recipe, data=ImageFolder(), normalize="cifar10")
     parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir, lambda note: None)
     assert parts.test
-    training, test = some(parts.train, arguments.images), some(parts.test, arguments.test_images)
+    training, test = subset(parts.train, arguments.images), subset(parts.test, arguments.test_images)
     return graph, recipe, replace(parts, train=training, test=test)
 
 
-def some(part: Part, count: int) -> Part:
+def subset(part: Part, count: int) -> Part:
     """A fixed random subset of a split."""
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
     return replace(part, indices=part.indices[order[:count]])

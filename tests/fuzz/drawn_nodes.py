@@ -167,7 +167,7 @@ class NodeDrawer(Disguises):
         """A free parameter and the node that reads it."""
         reads, value = self.source(env, above, True)
         if len(value) != 1 or not value.tensors[0].type.batched:
-            raise InvalidError("not a map")
+            raise InvalidError("no batch axis")
         parameters = draw_parameters(self.rng, OPS["parameter"], (value.tensors[0].type,))
         parameter = NodeTree(self.name(scope), "parameter", parameters)
         path = parameter.name or str(level.count)

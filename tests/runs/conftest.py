@@ -42,7 +42,7 @@ def tenth(part: Part | None) -> Part | None:
     return replace(part, indices=part.indices[::10]) if part else None
 
 
-def some(recipe: Recipe, *arguments: Any) -> Parts:
+def load_tenth(recipe: Recipe, *arguments: Any) -> Parts:
     """A tenth of each split of the embedded digits; all images of other data."""
     parts = load_parts(recipe, *arguments)
     if recipe.data.name != EMBEDDED:
@@ -55,7 +55,7 @@ def some(recipe: Recipe, *arguments: Any) -> Parts:
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a tenth of the embedded digits."""
-    monkeypatch.setattr("cnngraph.runs.evaluated.load_parts", some)
+    monkeypatch.setattr("cnngraph.runs.evaluated.load_parts", load_tenth)
 
 
 def recipe() -> Recipe:
@@ -71,7 +71,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     graph = cnngraph.load(place / "spots.yaml")
     (place / "spots.yaml").unlink()
     request = Request(graph, recipe(), SPEC, out=place / "run", device="cpu")
-    return run_training(request, tools=Tools(load_images=some)).folder
+    return run_training(request, tools=Tools(load_images=load_tenth)).folder
 
 
 def without_facts(weights: Path) -> None:

@@ -16,7 +16,7 @@ from cnngraph.train import Request, run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
-from tests.runs.conftest import some
+from tests.runs.conftest import load_tenth
 from tests.runs.documents import VALUES
 
 
@@ -105,7 +105,7 @@ def test_a_state_of_a_newer_version_is_an_error(trained: Path) -> None:
 @pytest.mark.parametrize("value", VALUES[:12], ids=lambda value: repr(value)[:20])
 def test_a_forged_state_is_an_error(trained: Path, value: Any) -> None:
     """Its checksum is right, but its values are arbitrary."""
-    tools = Tools(load_images=some)
+    tools = Tools(load_images=load_tenth)
     state = read_state(trained / "state.pt")
     recipe = replace(FinishedRun.open(trained).recipe, epochs=3)
     spec, graph = (trained / "spec.yaml").read_text(), load(trained / "spec.yaml")

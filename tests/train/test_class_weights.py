@@ -20,8 +20,8 @@ from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train.data.images import Part
 from cnngraph.train.loop.objective import Objective
-from tests.train.mortal import RECIPE as MORTAL
-from tests.train.mortal import finished, start_together
+from tests.train.killable import RECIPE as KILLABLE
+from tests.train.killable import finished, start_together
 from tests.train.support import run, small_network, stripe_parts
 
 WEIGHTS = torch.tensor([0.0, 1.0, 2.0, 0.0])
@@ -76,7 +76,7 @@ def test_a_run_with_batches_of_weight_zero(tmp_path: Path, changes: dict[str, An
 
 
 def test_several_processes_with_batches_of_weight_zero(tmp_path: Path) -> None:
-    recipe = replace(MORTAL, batch_size=4, loss=Loss(class_weights=(0, 0, 0, 1)))
+    recipe = replace(KILLABLE, batch_size=4, loss=Loss(class_weights=(0, 0, 0, 1)))
     for process in start_together(2, tmp_path / "run", recipe):
         process.join(60)
         assert process.exitcode == 0

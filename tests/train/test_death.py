@@ -29,14 +29,14 @@ from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import Begun, first_weights
 from cnngraph.train.run import Tools
-from tests.train.mortal import RECIPE, SPEC, Death, finished, live, outcome, start
+from tests.train.killable import RECIPE, SPEC, Death, finished, outcome, start, train_in_folder
 from tests.train.support import at_batch, train_graph
 
 WRITES = 23  # of the uninterrupted run; counted by a test below
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The outcome of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     process = start(folder)
@@ -45,7 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return outcome(folder)
 
 
-def die_and_live(folder: Path, death: Death) -> bool:
+def killed_and_resumed(folder: Path, death: Death) -> bool:
     """Whether the process died as planned; afterwards, the run is finished."""
     process = start(folder, death=death)
     process.join()
@@ -58,7 +58,7 @@ def die_and_live(folder: Path, death: Death) -> bool:
     return died
 
 
-def every_one(some: set[Death]) -> list[Any]:
+def every_death(some: set[Death]) -> list[Any]:
     """Every possible death; only `some` run in the default suite."""
     deaths = [Death(write, within) for write in range(1, WRITES + 1) for within in (True, False)]
     return [
@@ -70,10 +70,10 @@ def every_one(some: set[Death]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("death", every_one({Death(2, True), Death(4, False), Death(8, True), Death(22, False)}))
-def test_killed_at_a_write(tmp_path: Path, whole: dict[str, Any], death: Death) -> None:
-    assert die_and_live(tmp_path / "run", death)
-    assert outcome(tmp_path / "run") == whole
+@pytest.mark.parametrize("death", every_death({Death(2, True), Death(4, False), Death(8, True), Death(22, False)}))
+def test_killed_at_a_write(tmp_path: Path, uninterrupted: dict[str, Any], death: Death) -> None:
+    assert killed_and_resumed(tmp_path / "run", death)
+    assert outcome(tmp_path / "run") == uninterrupted
 
 
 @pytest.mark.parametrize("deaths", [5, pytest.param(50, marks=pytest.mark.slow)])
@@ -110,7 +110,7 @@ class Disk:
 
 
 def test_a_full_disk_at_any_write(
-    tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch, same_process: Callable[[Path], None]
+    tmp_path: Path, uninterrupted: dict[str, Any], monkeypatch: pytest.MonkeyPatch, same_process: Callable[[Path], None]
 ) -> None:
     for number in range(1, WRITES + 2):
         folder, disk = tmp_path / str(number), Disk(number)
@@ -132,7 +132,7 @@ def test_a_full_disk_at_any_write(
         assert diagnostic.notes == (("best.safetensors is as it was",) if best.exists() else ())
         assert not list(folder.glob("*.partial"))
         same_process(folder)
-        assert outcome(folder) == whole, f"full at {number}"
+        assert outcome(folder) == uninterrupted, f"full at {number}"
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Train in this process, and restore its state afterwards."""
     for module, name in ((run_folder, "draw_curves"), (files, "write_figure")):
         monkeypatch.setattr(module, name, getattr(module, name))
-    return live
+    return train_in_folder
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")

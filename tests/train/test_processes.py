@@ -26,7 +26,17 @@ from cnngraph.train import Training, world
 from cnngraph.train.loop.parallel import blocks_of
 from cnngraph.train.loop.training_step import Learner
 from cnngraph.train.world import joined
-from tests.train.mortal import PROCESSES, RECIPE, SPEC, Death, finished, outcome, start, start_together, surroundings
+from tests.train.killable import (
+    PROCESSES,
+    RECIPE,
+    SPEC,
+    Death,
+    finished,
+    outcome,
+    start,
+    start_together,
+    torchrun_environments,
+)
 from tests.train.support import CPU
 
 PLAIN = """\
@@ -181,7 +191,9 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
 
 
 def test_fsdp_shards_every_weight(tmp_path: Path) -> None:
-    processes = [PROCESSES.Process(target=hold, args=(tmp_path, environment)) for environment in surroundings(2)]
+    processes = [
+        PROCESSES.Process(target=hold, args=(tmp_path, environment)) for environment in torchrun_environments(2)
+    ]
     for process in processes:
         process.start()
     for process in processes:

@@ -65,7 +65,7 @@ def _recipe() -> Recipe:
 
 RECIPE = _recipe()
 PROCESSES = multiprocessing.get_context("forkserver")  # processes start with PyTorch imported and without threads
-PROCESSES.set_forkserver_preload(["tests.train.mortal"])
+PROCESSES.set_forkserver_preload(["tests.train.killable"])
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ class Death:
             os.replace = dies(os.replace, True)
 
 
-def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tuple[Handler, ...] = ()) -> None:
+def train_in_folder(
+    folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tuple[Handler, ...] = ()
+) -> None:
     """Train into a folder, resuming where the last process died."""
     torch.set_num_threads(1)
     graph = compile_text(Source("mortal.yaml", spec), folder).graph
@@ -112,7 +114,7 @@ def live(folder: Path, recipe: Recipe = RECIPE, spec: str = SPEC, handlers: tupl
     run_training(Request(graph, recipe, spec, out=folder, resume=started, handlers=handlers), tools=tools)
 
 
-def _live_and_die(
+def _train_until_killed(
     folder: Path,
     recipe: Recipe,
     death: Death | None,
@@ -124,7 +126,7 @@ def _live_and_die(
     if death:
         death.prepare()
     try:
-        live(folder, recipe, spec, handlers)
+        train_in_folder(folder, recipe, spec, handlers)
     except SpecError as error:
         sys.exit(error.diagnostics[0].code)
 
@@ -138,7 +140,9 @@ def start(
     handlers: tuple[Handler, ...] = (),
 ) -> Any:
     """Start a process that trains."""
-    process = PROCESSES.Process(target=_live_and_die, args=(folder, recipe, death, spec, variables or {}, handlers))
+    process = PROCESSES.Process(
+        target=_train_until_killed, args=(folder, recipe, death, spec, variables or {}, handlers)
+    )
     process.start()
     return process
 
@@ -154,11 +158,11 @@ def start_together(
     """Start processes that train one network; the first one dies."""
     return [
         start(folder, recipe, None if number else death, spec, environment, handlers)
-        for number, environment in enumerate(surroundings(size))
+        for number, environment in enumerate(torchrun_environments(size))
     ]
 
 
-def surroundings(size: int) -> list[dict[str, str]]:
+def torchrun_environments(size: int) -> list[dict[str, str]]:
     """The environment variables that torchrun sets for each process."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
