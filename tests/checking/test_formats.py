@@ -30,14 +30,14 @@ def report() -> CheckReport:
 
 def strange(**more: Any) -> CheckReport:
     span = Span(STRANGE, 1, 9, 1, 10)
-    diagnostic = Diagnostic("E313", "100 % wrong,\nhere: \x1b[31m\r", span, notes=("a, b",), help="mend: it", **more)
+    diagnostic = Diagnostic("E313", "100 % wrong,\nhere: \x1b[31m\r", span, notes=("a, b",), help="fix: it", **more)
     return CheckReport((FileReport("a b,c:d/50%é.yaml", Kind.SPEC, (diagnostic,)),))
 
 
 def test_github_commands_are_escaped() -> None:
     assert to_github(strange()) == (
         "::error file=a b%2Cc%3Ad/50%25é.yaml,line=1,endLine=1,col=9,endColumn=10,title=cnngraph E313::"
-        "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: mend: it\n"
+        "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: fix: it\n"
     )
 
 
