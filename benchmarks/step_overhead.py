@@ -50,7 +50,7 @@ class BareLoop:
         self.model = model.to(memory_format=torch.channels_last)
         self.pixels, self.labels = images.pixels, images.labels
         self.batch_size = recipe.batch_size
-        mean, deviation = recipe.figures(1) or ((0.0,), (1.0,))
+        mean, deviation = recipe.mean_and_std(1) or ((0.0,), (1.0,))
         self.mean, self.deviation = torch.tensor(mean) * 255, torch.tensor(deviation) * 255
         lr, momentum = OPTIMIZER.lr, OPTIMIZER.momentum
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr, momentum, fused=True)

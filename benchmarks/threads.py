@@ -94,7 +94,7 @@ def steps(network: str, count: int) -> Cost:
     from cnngraph.train.augment.preparation import Preparation
     from cnngraph.train.data.images import InMemory, Part
     from cnngraph.train.loop.loader import TrainingLoader
-    from cnngraph.train.loop.training_step import Learner
+    from cnngraph.train.loop.training_step import TrainingStep
 
     names = {
         "digits": ("googlenet_mnist", "digits", (28, 28, 1)),
@@ -105,14 +105,14 @@ def steps(network: str, count: int) -> Cost:
     size = recipe.batch_size * (count + WARM_UP)
     images = InMemory(torch.randint(0, 256, (size, *shape), dtype=torch.uint8), torch.randint(0, 10, (size,)))
     model = cnngraph.build(spec).train()
-    learner = Learner(model, recipe, device)
+    training_step = TrainingStep(model, recipe, device)
     preparation = Preparation.of(recipe, shape[2], device)
     batches = TrainingLoader(Part.whole(images), preparation, recipe.batch_size, 0, device, 10).batches()
     for _ in range(WARM_UP):
-        learner.learn(*next(batches))
+        training_step.train_on_batch(*next(batches))
     began, cpu = time.perf_counter(), time.process_time()
     for _ in range(count):
-        learner.learn(*next(batches))
+        training_step.train_on_batch(*next(batches))
     return Cost(time.perf_counter() - began, time.process_time() - cpu)
 
 

@@ -79,7 +79,7 @@ def _described(block: BlockSpec, library: str, folder: Path) -> Block:
     params = {
         param.name.text: None if param.default is None else write_flow(param.default.plain()) for param in block.params
     }
-    inputs = tuple(word.text for word in block.inputs or ())
+    inputs = tuple(name.text for name in block.inputs or ())
     op = block.body.op.text if block.body.op else None
     return Block(block.name.text, params, inputs, op, _example(block, library, folder))
 
@@ -106,5 +106,5 @@ def _needed_by_op(block: BlockSpec) -> list[str]:
     op = find_op(block.body.op.text) if block.body.op else None
     if op is None:
         return []
-    given = {word.key for word in block.body.words}
+    given = {entry.key for entry in block.body.arguments}
     return [field.name for field in fields_of(op).values() if field.default is REQUIRED and field.name not in given]

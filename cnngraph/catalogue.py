@@ -47,9 +47,10 @@ def sections(root: Path | None = None) -> tuple[Section, ...]:
     """The library by folder, networks outside of folders first. Invalid specs are skipped and reported on stderr."""
     root = root or library_root()
     with collector_paused():
-        found = [each for path in network_files(root).values() if (each := _network(path, root))]
-    folders = groupby(sorted(found, key=lambda network: (network.family, network.file)), lambda network: network.family)
-    return tuple(_section(folder, tuple(networks), root) for folder, networks in folders)
+        networks = [network for path in network_files(root).values() if (network := _network(path, root))]
+    networks.sort(key=lambda network: (network.family, network.file))
+    folders = groupby(networks, lambda network: network.family)
+    return tuple(_section(folder, tuple(members), root) for folder, members in folders)
 
 
 def library_text() -> str:

@@ -26,10 +26,6 @@ UNCHANGED: Mapping[str, str] = {}
 WRITTEN_OUT = 5  # how much longer the text is if all nodes are written out
 
 
-if TYPE_CHECKING:
-    from cnngraph.fixes.apply import Fixed
-
-
 @dataclass(frozen=True)
 class Compilation:
     """A spec, its graph and its diagnostics.
@@ -86,7 +82,7 @@ def compile_spec(
 
 
 def network_of(compilation: Compilation, name: str) -> Graph:
-    """The whole graph of the spec that is called so. Raises SpecError: its errors, or E107 for a library of blocks."""
+    """The graph of a spec called `name`. Raises SpecError with its errors, or E107 for a library of blocks."""
     if not compilation.ok:
         raise SpecError(compilation.diagnostics)
     if compilation.graph is None:
@@ -134,17 +130,17 @@ def compile_text(
         changed = replace(source, text=tried.get(source.name, source.text))
         return _compile(changed, folder, changes, input, registry or Registry(), max_nodes, {**texts, **tried})
 
-    began = process_time()
+    start = process_time()
     result = compiled({})
-    seconds = process_time() - began
+    seconds = process_time() - start
     result = replace(result, folder=folder, recompile=lambda text: compiled({source.name: text}))
     if not fixes or result.ok:
         return result
 
     from cnngraph.fixes import with_fixes  # imported on demand: most specs have no errors
 
-    nodes = len(result.graph.nodes) if result.graph else 0
-    found = with_fixes(source, result.diagnostics, nodes, seconds, lambda tried: compiled(tried).diagnostics)
+    reached = frozenset(node.path for node in result.graph.nodes) if result.graph else frozenset()
+    found = with_fixes(source, result.diagnostics, reached, seconds, lambda tried: compiled(tried).diagnostics)
     return replace(result, diagnostics=found)
 
 

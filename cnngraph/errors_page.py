@@ -25,12 +25,12 @@ REPORTED = re.compile(r"^(?:error\[(?=E)|warning\[(?=W))(?P<code>[EW]\d{3})\]: .
 INTRODUCTION = """\
 # Errors and warnings
 
-Every message has a code in brackets. `cnngraph explain E203` prints what stands here about a code, `cnngraph explain`
-lists all of them. Codes that begin with E are errors and end a command with exit code 1; those that begin with W are
-warnings and end nothing.
+Every message has a code in brackets. `cnngraph explain E203` prints the text about a code, `cnngraph explain` lists all
+codes. Codes that begin with E are errors and end a command with exit code 1; those that begin with W are warnings, and
+the command continues.
 
-This page is generated from `cnngraph/diagnostics/codes` and the lint rules by `python -m cnngraph.generate`. All
-examples are run: below each wrong one is what cnngraph prints, and the right one is free of the error. [Lint
+This page is generated from `cnngraph/diagnostics/codes` and the lint rules by `python -m cnngraph.generate`. The
+tests run all examples: below each wrong one is what cnngraph prints, and the right one does not have the error. [Lint
 rules](lint.md) has more examples of the rules.
 """
 
@@ -88,7 +88,7 @@ def errors_page() -> str:
 
 def _group(group: Group) -> Iterator[str]:
     """The codes of a group in a table, then each of them."""
-    yield from (f"## {group.title}", "", "| code | what it is |", "| --- | --- |")
+    yield from (f"## {group.title}", "", "| code | meaning |", "| --- | --- |")
     yield from (f"| [`{entry.code}`](#{entry.code.lower()}) | {entry.title} |" for entry in group.codes)
     yield ""
     for entry in group.codes:

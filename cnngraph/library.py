@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Question, Span, SpecError, Suggestion, did_you_mean
+from cnngraph.diagnostics import Question, Span, SpecError, Suggestion, did_you_mean
 
 ENDINGS = (".yaml", ".yml")  # of spec files
 NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders and files without networks
@@ -75,7 +75,7 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
         raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
     help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
-    raise SpecError([Diagnostic("E311", f"there is no network `{name}` in the library", span, help=help)])
+    raise SpecError.of("E311", f"there is no network `{name}` in the library", span, help=help)
 
 
 def block_files() -> dict[str, Path]:
@@ -97,7 +97,7 @@ def find_file(text: str) -> Path:
             return found
     if not os.path.lexists(path) and path.stem in network_files():
         help = Question(f"`{path.stem}`, the network of the library")
-        raise SpecError([Diagnostic("E101", f"cannot read {text}: file not found", help=help)])
+        raise SpecError.of("E101", f"cannot read {text}: file not found", help=help)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The files of a run's folder: the name of each, in one place. What is in them is said in docs/recipes.md."""
+"""The names of the files in a run's folder. Their contents are documented in docs/recipes.md."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 SPEC = "spec.yaml"
 RECIPE = "recipe.yaml"
 DATA = "data.json"
-IMAGES = "images.csv"  # where the images are files
+IMAGES = "images.csv"  # only if the images are files
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.json"
 METRICS_TABLE = "metrics.csv"
 CURVES = "curves.png"
 STATE = "state.pt"
 TENSORBOARD = "tensorboard"  # a folder
-LOCK = ".lock"  # held by the process that trains
+LOCK = ".lock"  # locked by the process that is training
 ENDING = ".safetensors"  # of weights
-BEST, LAST = "best", "last"  # the weights of the best epoch, and the latest
+BEST, LAST = "best", "last"  # the weights of the best epoch, and the latest ones
 
 
 def weights_file(folder: Path, which: str) -> Path:
@@ -25,20 +25,20 @@ def weights_file(folder: Path, which: str) -> Path:
 
 
 def epoch_name(epoch: int) -> str:
-    """What the weights kept after an epoch are called: `epoch-0010`."""
+    """The name of the weights kept after an epoch: `epoch-0010`."""
     return f"epoch-{epoch:04}"
 
 
 def kept_weights(folder: Path) -> list[str]:
-    """What the weights in a folder are called, sorted."""
+    """The names of the weights in a folder, sorted."""
     return sorted(path.stem for path in folder.glob(f"*{ENDING}"))
 
 
 def classes_file(folder: Path, split: str) -> Path:
-    """The table of how well each class of a split is recognised."""
+    """The table of metrics per class of a split."""
     return folder / f"classes_{split}.csv"
 
 
 def confusion_file(folder: Path, split: str) -> Path:
-    """The confusion matrix of a split as a picture."""
+    """The plot of the confusion matrix of a split."""
     return folder / f"confusion_{split}.png"

@@ -1,8 +1,7 @@
-"""Stored JSON documents, validated against their published schemas whenever they are read.
+"""Reading stored JSON documents, which are validated against their published schemas.
 
-A run's folder may come from anywhere, so nothing in it is trusted: a document is bounded in size and depth, is strict
-JSON (no NaN, no infinity), fits its schema, and is of a version that is known. Whoever reads it then finds the values
-of the types that it expects.
+The folder of a run may come from anywhere, so nothing in it is trusted: a document must be bounded in size and depth,
+strict JSON (no NaN, no Infinity), valid by its schema, and of a known version. Callers can then rely on its types.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.schemas import document_schema
 
 if TYPE_CHECKING:
@@ -23,36 +22,36 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 
-VERSION = 1  # of the documents that are written; those before it have none
+VERSION = 1  # of the documents that are written; the oldest documents have no version
 MAX_BYTES = 256 * 2**20
-MAX_DEPTH = 16  # of lists and mappings in each other
-MAX_SHOWN = 160  # characters of what is wrong with a value
+MAX_DEPTH = 16  # of nested lists and mappings
+MAX_SHOWN = 160  # characters of a reason in a message
 
 
 def read_document(path: Path, kind: str, help: str | None = None) -> Json | None:
-    """A document of that kind, or None where there is no such file.
+    """Read a document of some kind; None if there is no such file.
 
-    Raises SpecError: E645 where it is damaged, with `help` for what to do then, E646 where a newer cnngraph wrote it.
+    Raises SpecError: E645 with this `help` if it is damaged, E646 if it was written by a newer cnngraph.
     """
     if not is_regular_file(path, help):
         return None
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise damaged(path, f"it has more than {MAX_BYTES:,} bytes", help)
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+            raise damaged(path, f"it is larger than {MAX_BYTES:,} bytes", help)
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise damaged(path, error.strerror or str(error), help) from None
     except RecursionError:
         raise damaged(path, "it is nested too deeply", help) from None
-    except ValueError as error:  # no UTF-8, no JSON, or an integer of thousands of digits
+    except ValueError as error:  # not UTF-8, not JSON, or an integer with thousands of digits
         raise damaged(path, f"not valid JSON: {_short(str(error))}", help) from None
-    check_plain(value, kind, path, help)
+    validate_document(value, kind, path, help)
     found: Json = value
     return found
 
 
-def check_plain(value: Any, kind: str, path: Path, help: str | None = None) -> None:
-    """Raise SpecError where a value does not fit the schema of its kind (E645), or is of a later version (E646)."""
+def validate_document(value: Any, kind: str, path: Path, help: str | None = None) -> None:
+    """Raise SpecError if a value is not valid by the schema of its kind (E645), or is of a newer version (E646)."""
     if _too_deep(value):
         raise damaged(path, "it is nested too deeply", help)
     version = value.get("version") if isinstance(value, dict) else None
@@ -66,19 +65,19 @@ def check_plain(value: Any, kind: str, path: Path, help: str | None = None) -> N
 
 
 def images_digest(classes: Sequence[str], splits: Mapping[str, Mapping[str, object]]) -> str:
-    """The SHA-256 of what a run's images are recognised by: classes in order, and the digests of each split."""
+    """The SHA-256 that identifies the images of a run: of its classes in order, and of the digests of each split."""
     plain = [list(classes), {name: dict(sorted(splits[name].items())) for name in sorted(splits)}]
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 
 def check_version(version: object, known: int, path: Path) -> None:
-    """Raise SpecError (E646) for a version after the `known` one."""
+    """Raise SpecError (E646) if a version is newer than `known`."""
     if isinstance(version, int) and not isinstance(version, bool) and version > known:
         raise newer(path, version, known)
 
 
 def is_regular_file(path: Path, help: str | None = None) -> bool:
-    """Whether there is a file. Raises SpecError (E645) for a folder, pipe or device in its place."""
+    """Whether a regular file exists. Raises SpecError (E645) if it is a folder, pipe or device."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -91,15 +90,15 @@ def is_regular_file(path: Path, help: str | None = None) -> bool:
 
 
 def damaged(path: Path, problem: str, help: str | None = None) -> SpecError:
-    """A stored document cannot be used."""
-    return SpecError([Diagnostic("E645", f"{path} is damaged: {problem}", help=help)])
+    """The error (E645) for a stored document that cannot be used."""
+    return SpecError.of("E645", f"{path} is damaged: {problem}", help=help)
 
 
 def newer(path: Path, version: int, known: int) -> SpecError:
-    """A stored file is of a version that this cnngraph does not know."""
-    number = str(version) if version < 10**6 else "too large to be one"
+    """The error (E646) for a stored file of a version that this cnngraph does not know."""
+    number = str(version) if version < 10**6 else "too large to be a version"
     message = f"{path} was written by a newer cnngraph: its format version is {number}, this one reads up to {known}"
-    return SpecError([Diagnostic("E646", message, help="upgrade cnngraph: pip install --upgrade cnngraph")])
+    return SpecError.of("E646", message, help="upgrade cnngraph: pip install --upgrade cnngraph")
 
 
 @cache
@@ -108,11 +107,11 @@ def _validator(kind: str) -> Validator:
     from jsonschema.validators import extend
 
     strict = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    made: Validator = extend(Draft202012Validator, type_checker=strict)(document_schema(kind))  # type: ignore[no-untyped-call]
-    return made
+    validator: Validator = extend(Draft202012Validator, type_checker=strict)(document_schema(kind))  # type: ignore[no-untyped-call]
+    return validator
 
 
-def _no_number(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
 
 
@@ -121,23 +120,23 @@ def _short(text: str) -> str:
 
 
 def _too_deep(value: object) -> bool:
-    """Whether lists and mappings are in each other more deeply than any schema has them."""
+    """Whether lists and mappings are nested more deeply than in any schema."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _inner(each)]
+        level = [child for container in level for child in _containers_in(container)]
         if not level:
             return False
     return True
 
 
-def _inner(value: object) -> Iterator[object]:
+def _containers_in(value: object) -> Iterator[object]:
     if isinstance(value, dict):
-        yield from (each for each in value.values() if isinstance(each, dict | list))
+        yield from (item for item in value.values() if isinstance(item, dict | list))
     elif isinstance(value, list):
-        yield from (each for each in value if isinstance(each, dict | list))
+        yield from (item for item in value if isinstance(item, dict | list))
 
 
-# What a schema cannot say: how values depend on each other. Each gives the JSON path and what is wrong there.
+# Constraints between values, which a schema cannot express. A check yields the JSON path and what is wrong there.
 
 Problems: TypeAlias = Iterator[tuple[str, str]]
 
@@ -150,9 +149,9 @@ def _metrics(document: Json) -> Problems:
     rows = document["epochs"]
     for index, row in enumerate(rows):
         if row["epoch"] != index + 1:
-            yield f"$.epochs[{index}].epoch", f"{row['epoch']} is out of order, {index + 1} was expected"
+            yield f"$.epochs[{index}].epoch", f"{row['epoch']} is out of order, expected {index + 1}"
         if ("test_loss" in row) != ("test_loss" in rows[0]):
-            yield f"$.epochs[{index}]", "it was measured on another split than the first epoch"
+            yield f"$.epochs[{index}]", "it was evaluated on a different split than the first epoch"
     if document.get("best_epoch", 0) > len(rows):
         yield "$.best_epoch", f"{document['best_epoch']} is not one of the {len(rows)} epochs"
 
@@ -168,15 +167,15 @@ def _data(document: Json) -> Problems:
 
     images = document.get("images")
     if images and images["sha256"] != images_digest(document["classes"], images["splits"]):
-        yield "$.images.sha256", "classes or splits were changed after the run wrote them"
+        yield "$.images.sha256", "classes or splits have been changed since the run wrote them"
 
 
 def _state(document: Json) -> Problems:
     if document["done"] // document["steps"] < len(document["epochs"]):
-        yield "$.epochs", f"{len(document['epochs'])} epochs were finished in {document['done']} steps"
+        yield "$.epochs", f"{document['done']} steps are too few for {len(document['epochs'])} finished epochs"
     for index, row in enumerate(document["epochs"]):
         if row["number"] != index + 1:
-            yield f"$.epochs[{index}].number", f"{row['number']} is out of order, {index + 1} was expected"
+            yield f"$.epochs[{index}].number", f"{row['number']} is out of order, expected {index + 1}"
 
 
 CHECKS: dict[str, Callable[[Json], Problems]] = {"data": _data, "metrics": _metrics, "state": _state}

@@ -9,7 +9,7 @@ from pathlib import Path
 import cnngraph
 
 ROOT = Path(cnngraph.__file__).parent
-SENTENCES = {"message", "help"}
+SENTENCES = {"message", "help", "advice", "note"}
 RENDERING = {"diagnostics/edits.py"}  # leaves out a fix that repeats the help
 INSPECTING = {
     *("startswith", "endswith", "find", "index", "split", "rsplit", "splitlines", "count", "replace"),

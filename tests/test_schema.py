@@ -61,7 +61,7 @@ def test_every_recipe_is_valid(schema: dict[str, Any], path: Path) -> None:
 @pytest.mark.parametrize("cls", builtin_ops().values(), ids=lambda cls: cls.name)
 def test_every_example_of_an_op_is_valid(schema: dict[str, Any], cls: Any) -> None:
     for example in cls.examples:
-        node = {"op": cls.name, **example.words}
+        node = {"op": cls.name, **example.arguments}
         spec = {"cnngraph": 1, "input": [1, 1, 1], "nodes": json.loads(json.dumps([node]))}
         assert list(Draft7Validator(schema).iter_errors(spec)) == []
 

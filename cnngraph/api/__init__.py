@@ -1,4 +1,4 @@
-"""The Python API: what `import cnngraph` offers as functions, with the values that they return.
+"""The Python API: the functions of `import cnngraph`, and the values that they return.
 
-`cnngraph` loads each name from here when it is first used, and PyTorch only with the functions that need it.
+`cnngraph` imports each name from here on first use; only functions that need PyTorch import it.
 """

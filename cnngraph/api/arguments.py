@@ -1,4 +1,4 @@
-"""Python arguments as the values of a spec or recipe: params, inputs, changed recipe keys, plugins."""
+"""Converts Python arguments to the values of a spec or recipe: params, inputs, recipe changes, plugins."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ RecipeArgument: TypeAlias = "str | Path | Mapping[str, object]"
 
 
 def overrides(params: Params | None, more: Params | None = None) -> tuple[Override, ...]:
-    """Values that replace params of a spec. Raises TypeError for a value that YAML does not have, or a name in both."""
+    """Values that override a spec's params. Raises TypeError for a duplicate, or a value that YAML cannot express."""
     both = sorted(set(params or ()) & set(more or ()))
     if both:
-        raise TypeError(f"{both[0]} is given twice: as a keyword argument and in params")
-    given = {**(params or {}), **(more or {})}
-    return tuple(Override(name, _value(name, value), in_recipe(name)) for name, value in given.items())
+        raise TypeError(f"`{both[0]}` is passed twice: as a keyword argument and in `params`")
+    values = {**(params or {}), **(more or {})}
+    return tuple(Override(name, _value(name, value), in_recipe(name)) for name, value in values.items())
 
 
 def recipe_changes(changes: Params | None, seed: int | None) -> tuple[Override, ...]:
-    """Values that replace keys of a recipe, by dotted names as in `optimizer.lr`. Raises TypeError."""
+    """Values that override a recipe's keys, by dotted names such as `optimizer.lr`. Raises TypeError."""
     if seed is not None and "seed" in (changes or ()):
-        raise TypeError("seed is given twice: as an argument and in changes")
-    given = {**(changes or {}), **({} if seed is None else {"seed": seed})}
-    return tuple(Override(name, _value(name, value)) for name, value in given.items())
+        raise TypeError("`seed` is passed twice: as an argument and in `changes`")
+    values = {**(changes or {}), **({} if seed is None else {"seed": seed})}
+    return tuple(Override(name, _value(name, value)) for name, value in values.items())
 
 
 def recipe_value(recipe: RecipeArgument | None) -> str | Table | None:
-    """A recipe's name or path as text, or its mapping as a document. Raises TypeError."""
+    """A recipe's name or path as a string, or its mapping as a YAML mapping. Raises TypeError."""
     if recipe is None:
         return None
     if not isinstance(recipe, Mapping):
@@ -47,12 +47,12 @@ def recipe_value(recipe: RecipeArgument | None) -> str | Table | None:
 
 
 def input_value(input: InputShape | None) -> Value | None:
-    """`(3, 224, 224)`, or a mapping of such by input name. Raises TypeError."""
+    """The shapes of inputs as a YAML value: `(3, 224, 224)`, or a mapping of shapes by input name. Raises TypeError."""
     return None if input is None else _value("input", input)
 
 
 def plugin_names(plugins: Plugins) -> tuple[str, ...]:
-    """The modules that bring more ops; a single name may be given by itself."""
+    """The names of plugin modules, which may be a single string."""
     return (plugins,) if isinstance(plugins, str) else tuple(plugins)
 
 
@@ -66,7 +66,7 @@ def _value(name: str, value: object) -> Value:
 
 
 def _plain(value: object) -> object:
-    """The value with Python's own numbers and containers, where NumPy or another library has its own."""
+    """The value with numbers and containers of other libraries, such as NumPy, replaced by Python's."""
     match value:
         case None | str() | bool():
             return value

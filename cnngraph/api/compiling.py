@@ -1,4 +1,4 @@
-"""`load`, `check`, `build` and `load_weights`: from a spec to its graph, its diagnostics and its module."""
+"""`load`, `check`, `build` and `load_weights`: the graph, the diagnostics and the module of a spec."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def load(
     params: Params | None = None,
     **more_params: object,
 ) -> Graph:
-    """The checked graph of a spec: a network of the library by its name, or a YAML file by its path.
+    """Compile a spec, and return its graph. `spec` is a bundled network by name, or a YAML file by path.
 
-    Keyword arguments replace params of the spec: `load("resnet18", classes=10)`. A param that is called like one of
-    these arguments is given in `params`. `input` replaces the network's input, C×H×W without the batch, or a mapping
-    of such by input name. `plugins` are modules that bring more ops, `max_nodes` the most operations that the spec may
-    expand to.
+    Keyword arguments override params of the spec: `load("resnet18", classes=10)`. A param with the name of one of
+    these arguments can be passed in `params`. `input` overrides the shape of the network's input, C×H×W without the
+    batch; with several inputs it is a mapping of shapes by name. `plugins` are modules with additional ops.
+    `max_nodes` limits the number of operations.
 
-    Raises SpecError for all that is wrong with the spec, and TypeError for a value that YAML does not have. Needs no
+    Raises SpecError with all errors of the spec, and TypeError for a value that YAML cannot express. Does not need
     PyTorch.
     """
     return network_of(_compile(spec, input, plugins, max_nodes, params, more_params), str(spec))
@@ -57,14 +57,13 @@ def check(
     params: Params | None = None,
     **more_params: object,
 ) -> CheckResult:
-    """Everything that is wrong with a spec, a library of blocks, a recipe, an experiment, or a folder of such files.
+    """Check a spec, a library of blocks, a recipe, an experiment, or a folder of such files.
 
-    Names of the library are accepted for each. With a `recipe`, by its name or path, every network must fit it, with
-    single keys changed by `changes`; with `data_dir` the recipe's data are read from there, and must fit as well.
+    `file` can also be the name of a bundled one. With `recipe`, a name or path, every network must fit the recipe;
+    `changes` overrides single keys of it. With `data_dir`, the recipe's data is read from there, and must fit as well.
     `params`, `input`, `plugins` and `max_nodes` are as in `load`.
 
-    Raises nothing for what is wrong with the files: ask the result whether it is `ok`. Needs no PyTorch without
-    `data_dir`.
+    Errors in the files are not raised: see `ok` of the result. Does not need PyTorch without `data_dir`.
     """
     from cnngraph.checking import CheckOptions, check_paths
 
@@ -78,13 +77,12 @@ def check(
         images=None if data_dir is None else _images_in(Path(data_dir)),
     )
     report = check_paths([str(file)], options)
-    return CheckResult(
-        str(file), tuple(found for _, found in report.each_once()), tuple(each.file for each in report.files)
-    )
+    diagnostics = tuple(diagnostic for _, diagnostic in report.each_once())
+    return CheckResult(str(file), diagnostics, tuple(checked.file for checked in report.files))
 
 
 def _images_in(data_dir: Path) -> ReadImages:
-    """What reads the data of a recipe from a folder. Raises ValueError where it is none."""
+    """A function that reads a recipe's data from a folder. Raises ValueError if there is no such folder."""
     if not data_dir.is_dir():
         raise ValueError(f"there is no folder {data_dir}")
     require_extra("train")
@@ -104,12 +102,12 @@ def build(
     params: Params | None = None,
     **more_params: object,
 ) -> nn.Module:
-    """The network as a torch.nn.Module with fresh weights; the arguments are those of `load`, or a graph alone.
+    """Build a network as a torch.nn.Module with random weights. The arguments are those of `load`, or only a graph.
 
-    PyTorch's random generator draws the weights. `model.graph` is the graph.
+    The weights are drawn with PyTorch's global random number generator. `model.graph` is the graph.
 
-    Raises SpecError for all that is wrong; TypeError where a graph is given params; PackageError, an ImportError,
-    where PyTorch is not installed or is broken.
+    Raises SpecError with all errors of the spec; TypeError if params are passed with a graph; PackageError, an
+    ImportError, if PyTorch is not installed or is broken.
     """
     from cnngraph.backend import lower
 
@@ -118,12 +116,12 @@ def build(
 
 @explained()
 def load_weights(model: nn.Module, weights: str | Path, *, strict: bool = True) -> WeightsReport:
-    """Load weights into a network that was built here, and report on every key.
+    """Load weights into a network of `build`, and report on every key.
 
-    `weights` is a file, .safetensors or .pth, which is read without running code in it; `"torchvision"` takes the
-    weights that torchvision publishes, `"torchvision:IMAGENET1K_V1"` those of that name. The renames of the network's
-    spec are applied. Everything must fit but a classifier whose number of classes a param changes, which keeps its
-    fresh weights; else SpecError is raised, and the model is unchanged. Without `strict`, what fits is loaded.
+    `weights` is a .safetensors file, or a .pth file (loaded without executing code); `"torchvision"` loads the weights
+    that torchvision publishes, `"torchvision:IMAGENET1K_V1"` those of this name. The renames of the network's spec are
+    applied. A classifier whose number of classes was changed by a param keeps its random weights. If anything else
+    does not fit, SpecError is raised and the model is unchanged; without `strict`, all weights that fit are loaded.
     """
     from cnngraph.backend import load_weights, open_weights
 
@@ -140,12 +138,12 @@ def graph_of(
     params: Params | None,
     more_params: Params | None = None,
 ) -> Graph:
-    """The graph itself, or that of a spec. Raises SpecError, and TypeError where a graph is given what a spec takes."""
+    """The graph itself, or that of a spec. Raises SpecError, and TypeError if arguments of a spec come with a graph."""
     if not isinstance(spec_or_graph, Graph):
         compilation = _compile(spec_or_graph, input, plugins, max_nodes, params, more_params)
         return network_of(compilation, str(spec_or_graph))
     if params or more_params or plugins or input is not None:
-        raise TypeError("params, input and plugins apply to a spec; the values of a graph are fixed")
+        raise TypeError("params, input and plugins need a spec; the values of a graph are fixed")
     return spec_or_graph
 
 

@@ -1,4 +1,4 @@
-"""`render`: a network as a drawing, shown in a notebook or written to a file."""
+"""`render`: draws a network, for a notebook or a file."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def render(
     params: Params | None = None,
     **more_params: object,
 ) -> Drawing:
-    """Draw a network. A notebook shows the result; with a `path` it is written there, too.
+    """Draw a network. A notebook shows the result; with a `path` it is also written to a file.
 
-    `format` is `svg` (the default), `png`, `pdf`, `dot` or `mermaid`; of a `path` it is what the ending says (.svg,
-    .png, .pdf, .dot, .gv, .mmd, .mermaid). `depth` is how many levels of names are shown: 1 draws each top-level node
-    as one box; by default as many as make a readable drawing. `fold` draws equal iterations of a repeat as one with
-    `×6`; by default it does where `depth` is given or the drawing would be long. The drawing flows from top to bottom,
-    or with `direction="LR"` from left to right. All other arguments are those of `load`.
+    `format` is `svg` (the default), `png`, `pdf`, `dot` or `mermaid`. With a `path` its ending determines the format
+    (.svg, .png, .pdf, .dot, .gv, .mmd, .mermaid). `depth` is the number of levels of nesting to show: 1 draws each
+    top-level node as one box; by default it is chosen to keep the drawing readable. `fold` draws equal iterations of a
+    repeat as one, labelled `×6`; by default it does if `depth` is set or the drawing would be long. The drawing flows
+    from top to bottom, or with `direction="LR"` from left to right. All other arguments are those of `load`.
 
-    Raises SpecError for what is wrong with the spec, and (E501) for a drawing of too many boxes; ValueError for an
-    unknown ending or format, or a depth below 1; WriteError, an OSError, where the file cannot be written;
-    PackageError for SVG, PNG and PDF where pygraphviz is not installed.
+    Raises SpecError for errors of the spec, or too many boxes (E501); ValueError for an unknown file ending or format,
+    or a depth below 1; WriteError, an OSError, if the file cannot be written; PackageError if pygraphviz is not
+    installed, which SVG, PNG and PDF need.
     """
     file = None if path is None else Path(path)
     chosen = _format(file, format)
@@ -62,5 +62,5 @@ def _format(file: Path | None, format: str | None) -> str:
     if ending is None:
         raise ValueError(f"{file} must end in {', '.join(FORMATS)}")
     if format not in (None, ending):
-        raise ValueError(f"{file} is a file for {ending}, not for {format}")
+        raise ValueError(f"format is {format!r}, but the ending of {file} is for {ending!r}")
     return ending

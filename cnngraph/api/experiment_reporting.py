@@ -1,54 +1,54 @@
-"""An experiment's reports as the events of a progress callback. Loads PyTorch."""
+"""Converts an experiment's reports to the events of a progress callback. Imports PyTorch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from cnngraph.api.progress import Note, ProgressCallback
-from cnngraph.api.reporting import Callback
+from cnngraph.api.reporting import CallbackReporter
 from cnngraph.experiment.running import run_line
 from cnngraph.text import one_line
 from cnngraph.train.record.progress import Reporter, duration
 from cnngraph.train.record.records import Facts, Result
 
 
-class Reported:
-    """Calls `progress` with the events of an experiment: the lines are one for each run, not one for each epoch."""
+class ExperimentCallbackReporter:
+    """Calls `progress` with the events of an experiment. Only notes have text: one line per run, not per epoch."""
 
     def __init__(self, progress: ProgressCallback) -> None:
         self.progress = progress
-        self.told: set[str] = set()
+        self.notes: set[str] = set()
 
     def say(self, text: str) -> None:
         """Report a line about a run."""
         self.progress(Note(one_line(text)))
 
     def reporter(self, label: str) -> Reporter:
-        """What is reported of the run that the label names."""
-        return _RunOf(self, label)
+        """The reporter of the run with this label."""
+        return _RunReporter(self, label)
 
 
-class _RunOf(Callback):
-    """One run of an experiment."""
+class _RunReporter(CallbackReporter):
+    """Calls the experiment's `progress` with the events of one run."""
 
-    def __init__(self, experiment: Reported, label: str) -> None:
+    def __init__(self, experiment: ExperimentCallbackReporter, label: str) -> None:
         super().__init__("", lambda event: experiment.progress(replace(event, text="")))
         self.experiment = experiment
         self.label = label
 
     def note(self, text: str) -> None:
-        """Report it, once: many runs have the same data."""
-        if text not in self.experiment.told:
-            self.experiment.told.add(text)
+        """Report a note, once: many runs have the same data."""
+        if text not in self.experiment.notes:
+            self.experiment.notes.add(text)
             self.experiment.say(text)
 
     def begin(self, facts: Facts) -> None:
-        """Report what is trained on what."""
+        """Report the facts of the run."""
         self.network = facts.network
         super().begin(facts)
 
     def end(self, result: Result) -> None:
-        """Report the result, and the line of the run."""
+        """Report the result, and a line about the run."""
         super().end(result)
         if not result.interrupted:
             self.experiment.say(run_line(self.label, result.accuracy, duration(result.seconds)))

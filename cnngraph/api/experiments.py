@@ -1,4 +1,4 @@
-"""`experiment`: several networks, recipes, seeds and settings, trained and compared."""
+"""`experiment`: trains and compares several networks, recipes, seeds and settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.launch import is_launched
 from cnngraph.packages import explained, require_extra
 
 if TYPE_CHECKING:
-    from cnngraph.experiment_plan.reading import Described
+    from cnngraph.experiment_plan.reading import LoadedExperiment
 
 
 @explained()
@@ -29,27 +29,27 @@ def experiment(
 ) -> ExperimentResult:
     """Train several networks, or one in several ways, and compare them.
 
-    The first argument is an experiment, a file or one of the library by its name; or a sequence of specs, which are
-    trained by each of `recipes` (by default their own) with so many `seeds`. Every run has a folder below `out`, by
-    default runs/NAME. A second call resumes what is not finished, after Ctrl-C, too. `data_dir` and `device` are as in
-    `train`; `progress` is called with the events of all runs.
+    The first argument is an experiment file by path, or a bundled experiment by name; or it is a sequence of specs, to
+    train with each of `recipes` (by default their own) and `seeds` seeds each. Every run has a folder below `out`,
+    by default runs/NAME. A second call resumes the runs that are not finished, for example after Ctrl-C. `data_dir`
+    and `device` are as in `train`; `progress` is called with the events of all runs.
 
-    Raises SpecError for all that is wrong, before the first run where it can be known then; TypeError where recipes are
-    given to an experiment, which names its own; PackageError, an ImportError, for a package that is missing.
+    Raises SpecError for all errors, before the first run if possible; TypeError if recipes are passed with an
+    experiment file; PackageError, an ImportError, if a package is missing.
     """
     if is_launched():
         raise RuntimeError("torchrun trains one network in several processes: call cnngraph.train in them")
-    require_extra("train")  # some of it is needed at the end only
-    from cnngraph.api.experiment_reporting import Reported
+    require_extra("train")  # all of it now, although the report needs some of it only at the end
+    from cnngraph.api.experiment_reporting import ExperimentCallbackReporter
     from cnngraph.experiment.conducting import conduct
-    from cnngraph.experiment_plan.plan import plan
+    from cnngraph.experiment_plan.plan import make_plan
 
     done = conduct(
-        plan(_described(file_or_specs, recipes, seeds)),
+        make_plan(_load_experiment(file_or_specs, recipes, seeds)),
         None if out is None else Path(out),
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
-        shown=Reported(progress),
+        reporter=ExperimentCallbackReporter(progress),
     )
     variants = tuple(
         VariantResult(
@@ -70,17 +70,17 @@ def experiment(
         report=done.page,
         failed=done.outcome.failed,
         interrupted=done.outcome.interrupted,
-        warnings=(*done.plan.warnings, *done.different),
+        warnings=(*done.plan.warnings, *done.image_warnings),
     )
 
 
-def _described(
+def _load_experiment(
     file_or_specs: str | Path | Sequence[str | Path], recipes: Sequence[str | Path], seeds: int
-) -> Described:
-    from cnngraph.experiment_plan.reading import load_experiment, of_specs
+) -> LoadedExperiment:
+    from cnngraph.experiment_plan.reading import experiment_of_specs, load_experiment
 
     if not isinstance(file_or_specs, str | Path):
-        return of_specs([str(spec) for spec in file_or_specs], [str(recipe) for recipe in recipes], seeds)
+        return experiment_of_specs([str(spec) for spec in file_or_specs], [str(recipe) for recipe in recipes], seeds)
     if recipes:
-        raise TypeError("an experiment names its own recipes; give recipes with a sequence of specs")
+        raise TypeError("an experiment file has its own recipes; pass recipes only with a sequence of specs")
     return load_experiment(str(file_or_specs))

@@ -1,4 +1,4 @@
-"""What is trained, and how: a network and a recipe read together, for a new run or one that is resumed. No PyTorch."""
+"""A network and the recipe to train it with, read for a new run or for one to resume. Does not need PyTorch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from cnngraph.recipe.changed import find_table, read_changed
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A network and the recipe to train it by, with what is likely wrong with them.
+class TrainingJob:
+    """A network and the recipe to train it with, and warnings about them.
 
-    `spec_text` is the spec in one file, with the recipe in it.
+    `spec_text` is the spec as one file, with the recipe in it.
     """
 
     graph: Graph
@@ -32,23 +32,25 @@ class Job:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def new_job(compilation: Compilation, name: str, recipe: str | Table | None, changes: Iterable[Override]) -> Job:
-    """A new run of the spec that is called `name`, by a recipe's name, path or text, or by the spec's own.
+def new_job(
+    compilation: Compilation, name: str, recipe: str | Table | None, changes: Iterable[Override]
+) -> TrainingJob:
+    """The job of a new run. `name` is the spec's for messages; without a `recipe` the spec's own is used.
 
-    Raises SpecError for all that is wrong with either.
+    Raises SpecError for errors in either.
     """
     graph = network_of(compilation, name)
     assert compilation.spec
     table, title = (recipe, "recipe") if isinstance(recipe, Table) else find_table(compilation.spec.train, recipe)
-    made = read_changed(table, changes, title)
-    warnings = warnings_of(Lint(made).run(compilation).diagnostics)
-    return Job(graph, made, write_spec(compilation.spec, to_dict(made)), warnings)
+    changed = read_changed(table, changes, title)
+    warnings = warnings_of(Lint(changed).run(compilation).diagnostics)
+    return TrainingJob(graph, changed, write_spec(compilation.spec, to_dict(changed)), warnings)
 
 
 def resumed_job(
     run: Path, changes: Iterable[Override], *, plugins: Iterable[str] = (), max_nodes: int = MAX_NODES
-) -> Job:
-    """The run in a folder, by its own spec and recipe. Raises SpecError (E631 where there is none)."""
+) -> TrainingJob:
+    """The job of the run in a folder, from its own spec and recipe. Raises SpecError (E631 if there is no run)."""
     for name in (run_files.SPEC, run_files.RECIPE):
         if not (run / name).is_file():
             raise SpecError.of("E631", f"{run} is not the folder of a run: there is no {name} in it")
@@ -57,7 +59,7 @@ def resumed_job(
     return new_job(compilation, spec, str(run / run_files.RECIPE), changes)
 
 
-def same_network(job: Job, compilation: Compilation, name: str, run: Path) -> None:
-    """Raise SpecError (E631) where a spec that is given beside a resumed run is not the run's network."""
+def same_network(job: TrainingJob, compilation: Compilation, name: str, run: Path) -> None:
+    """Raise SpecError (E631) if the spec passed with a run to resume is not the run's network."""
     if network_of(compilation, name).state != job.graph.state:
         raise SpecError.of("E631", f"the run in {run} trains another network than {name}")

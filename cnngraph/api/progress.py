@@ -1,4 +1,4 @@
-"""What a progress callback is called with: one frozen event for everything that happens in a run or an experiment."""
+"""The events of a run or an experiment, with which progress callbacks are called."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cnngraph.api.results import EpochMetrics, Metrics, TrainResult
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `text` is what the command line prints for it, empty where it prints no line."""
+    """Base class of all events. `text` is what the command line prints for it, or an empty string."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Note(Event):
-    """A remark, such as a download, the sizes of the splits, or a warning."""
+    """A message, for example about a download, the sizes of the splits, or a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """Training starts. `images` are the numbers of images by split, `resumed_at` the steps of an earlier session."""
+    """Training starts. `images` are the numbers of images by split; `resumed_at` is the number of steps done before."""
 
     network: str
     parameters: int
@@ -38,7 +38,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepsDone(Event):
-    """Some steps of an epoch are done; sent a few times a second. `metrics` are those of the epoch so far."""
+    """Some steps of an epoch are done. Sent a few times per second; `metrics` cover the epoch so far."""
 
     epoch: int
     step: int
@@ -50,14 +50,14 @@ class StepsDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class Evaluating(Event):
-    """The steps of an epoch are done, and the images of a split are evaluated."""
+    """The evaluation of a split starts."""
 
     split: str
 
 
 @dataclass(frozen=True, slots=True)
 class EpochDone(Event):
-    """An epoch is done. `is_best`: its weights are the best so far, where a best epoch is chosen."""
+    """An epoch is done. `is_best` says whether it has the best validation accuracy so far."""
 
     metrics: EpochMetrics
     is_best: bool
@@ -65,7 +65,7 @@ class EpochDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(Event):
-    """Training ended, at its last epoch or by Ctrl-C."""
+    """Training has ended, after the last epoch or by Ctrl-C."""
 
     result: TrainResult
 
@@ -74,10 +74,10 @@ ProgressCallback: TypeAlias = Callable[[Event], object]
 
 
 def print_progress(event: Event) -> None:
-    """Print a line for every event that has one: `cnngraph.train(..., progress=cnngraph.print_progress)`."""
+    """Print the text of an event: `cnngraph.train(..., progress=cnngraph.print_progress)`."""
     if event.text:
         print(event.text, flush=True)
 
 
 def ignore_progress(event: Event) -> None:
-    """Do nothing, which is the default."""
+    """Do nothing: the default callback."""

@@ -1,4 +1,4 @@
-"""Training's reports as the events of a progress callback, and its results as those of the API. Loads PyTorch."""
+"""Converts the reports of a run to events of a progress callback, and its result to the API's. Imports PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnngraph.train.record.progress import Silent, closing, epoch_line, opening
 from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
 
 
-class Callback(Silent):
+class CallbackReporter(Silent):
     """Calls `progress` with an event for each report."""
 
     def __init__(self, network: str, progress: ProgressCallback) -> None:
@@ -26,11 +26,11 @@ class Callback(Silent):
         self.epochs = 0
 
     def note(self, text: str) -> None:
-        """Report a remark."""
+        """Report a message."""
         self.progress(Note(one_line(text)))
 
     def begin(self, facts: Facts) -> None:
-        """Report what is trained on what."""
+        """Report the facts of the run."""
         self.epochs = facts.epochs
         self.progress(
             RunStarted(
@@ -47,7 +47,7 @@ class Callback(Silent):
         )
 
     def step(self, progress: Progress) -> None:
-        """Report how far the epoch is."""
+        """Report the progress of the epoch."""
         self.progress(
             StepsDone(
                 text="",
@@ -61,7 +61,7 @@ class Callback(Silent):
         )
 
     def evaluating(self, part: str) -> None:
-        """Report that a split is evaluated."""
+        """Report that the evaluation of a split starts."""
         self.progress(Evaluating("", part))
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
@@ -75,7 +75,7 @@ class Callback(Silent):
 
 
 def train_result(network: str, result: Result) -> TrainResult:
-    """The result of a run as the API returns it."""
+    """The API's result of a run."""
     return TrainResult(
         network=network,
         folder=result.folder,

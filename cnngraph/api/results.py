@@ -1,4 +1,4 @@
-"""What the functions of the API return: frozen values, readable in a notebook. Importing this loads no PyTorch."""
+"""The results of the API's functions: frozen values, shown well in notebooks. Importing this does not load PyTorch."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-PICTURES = (".png", ".svg", ".pdf")
+PICTURE_ENDINGS = (".png", ".svg", ".pdf")
 
 
 class Printer(Protocol):
-    """What IPython hands to `_repr_pretty_`."""
+    """The printer that IPython passes to `_repr_pretty_`."""
 
     def text(self, text: str) -> None:
-        """Write a text."""
+        """Write a string."""
 
 
 class Readable:
-    """Shows its `str` in IPython and notebooks."""
+    """Base class that shows its `str` in IPython and notebooks."""
 
     __slots__ = ()
 
@@ -40,9 +40,9 @@ class Readable:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult(Readable):
-    """All that is wrong with a file or a folder, each error and warning once, and the `files` that were checked.
+    """The errors and warnings of a file or folder, without duplicates, and the `files` that were checked.
 
-    It can be iterated; `str()` gives the messages as `cnngraph check` prints them.
+    Iterating gives the diagnostics; `str()` gives the messages as `cnngraph check` prints them.
     """
 
     name: str
@@ -51,21 +51,21 @@ class CheckResult(Readable):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; there may be warnings."""
+        """Whether there are no errors; there may be warnings."""
         return not self.errors
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """The diagnostics that are errors."""
-        return tuple(found for found in self.diagnostics if found.severity is Severity.ERROR)
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.ERROR)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
         """The diagnostics that are warnings."""
-        return tuple(found for found in self.diagnostics if found.severity is not Severity.ERROR)
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity is not Severity.ERROR)
 
     def raise_for_errors(self) -> None:
-        """Raise SpecError where there is an error."""
+        """Raise SpecError if there are errors."""
         if not self.ok:
             raise SpecError(self.diagnostics)
 
@@ -81,7 +81,7 @@ class CheckResult(Readable):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A drawing of a network in one format; a notebook shows SVG, PNG and Mermaid. `str()` gives a textual format."""
+    """A drawing of a network. Notebooks show SVG, PNG and Mermaid; `str()` gives the text of SVG, DOT and Mermaid."""
 
     format: str
     data: bytes = field(repr=False)
@@ -89,7 +89,7 @@ class Drawing:
 
     def __str__(self) -> str:
         if self.format in ("png", "pdf"):
-            raise TypeError(f"a drawing as {self.format} is no text; its bytes are in .data")
+            raise TypeError(f"a {self.format} drawing is not text; use its bytes in `data`")
         return self.data.decode()
 
     def _repr_svg_(self) -> str | None:
@@ -103,7 +103,7 @@ class Drawing:
 
 
 class Metrics(NamedTuple):
-    """Mean loss over some images, and the fraction of them that is classified correctly."""
+    """Mean loss over a set of images, and the fraction that is classified correctly."""
 
     loss: float
     accuracy: float
@@ -111,9 +111,9 @@ class Metrics(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """One epoch. `train` is measured while the network learns, `validation` or `test` afterwards in eval mode.
+    """The metrics of one epoch. `train` is measured during training, `validation` or `test` afterwards in eval mode.
 
-    Exactly one of these two is there: `validation` where a best epoch is chosen, else `test`.
+    Of these two, `validation` is set if the recipe holds out validation images, else `test`; the other is None.
     """
 
     epoch: int
@@ -127,10 +127,10 @@ class EpochMetrics:
 
 @dataclass(frozen=True, slots=True)
 class TrainResult(Readable):
-    """A run that ended. Everything in it, and more, is in its `folder`.
+    """The result of a run. All of it, and more, is also in its `folder`.
 
-    `best` is the epoch with the best validation accuracy, None where no epoch is chosen. `test` are the metrics of the
-    chosen weights on the test images, None where there are none or the run was `interrupted`.
+    `best` is the epoch with the best validation accuracy, None without validation images. `test` has the metrics of
+    the final weights on the test images, None without test images or if the run was `interrupted`.
     """
 
     network: str
@@ -143,22 +143,22 @@ class TrainResult(Readable):
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy to report: on the test images, or the best one on the validation images."""
+        """The accuracy on the test images; without these, the best one on the validation images."""
         if self.test:
             return self.test.accuracy
         return self.best.validation.accuracy if self.best and self.best.validation else None
 
     @explained()
     def load_model(self, weights: str | None = None, device: str = "cpu") -> nn.Module:
-        """The trained network in eval mode, with its `best` (the default), `last` or `epoch-0010` weights.
+        """Load the trained network in eval mode, with its `best` (the default), `last` or `epoch-0010` weights.
 
-        Raises SpecError (E645, E650) where the run's folder is damaged or lacks them.
+        Raises SpecError if the run's folder is damaged (E645) or has no such weights (E650).
         """
-        from cnngraph.runs.finished import FinishedRun
+        from cnngraph.runs.trained_run import TrainedRun
         from cnngraph.train.loop.device import choose_device
 
-        run = FinishedRun.open(self.folder)
-        return run.model(run.chosen(weights), choose_device(device))
+        run = TrainedRun.open(self.folder)
+        return run.model(run.choose_weights(weights), choose_device(device))
 
     def __str__(self) -> str:
         rows = [f"epoch {row.epoch:>3}   {_columns(row)}" for row in self.epochs]
@@ -181,7 +181,7 @@ def _percent(name: str, value: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClassMetrics:
-    """One class: its images, and precision and recall; None where there is nothing to measure them on."""
+    """The number of images of one class, and its precision and recall; None if undefined."""
 
     name: str
     images: int
@@ -191,10 +191,10 @@ class ClassMetrics:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult(Readable):
-    """A trained network measured on the images of a split.
+    """The metrics of a trained network on a split.
 
     `confusion` has a row for each true class and a column for each predicted one. `top5` is None for five classes or
-    fewer. `warnings` say how the images differ from those that the run recorded.
+    fewer. `warnings` report how the images differ from those that the run recorded.
     """
 
     run: Path
@@ -213,10 +213,10 @@ class EvaluationResult(Readable):
 
     @explained()
     def draw(self, path: str | Path) -> Path:
-        """Draw the confusion matrix into a file: .png, .svg or .pdf. Raises ValueError for another ending."""
+        """Draw the confusion matrix to a .png, .svg or .pdf file. Raises ValueError for another ending."""
         file = Path(path)
-        if file.suffix.lower() not in PICTURES:
-            raise ValueError(f"{file} must end in {', '.join(PICTURES)}")
+        if file.suffix.lower() not in PICTURE_ENDINGS:
+            raise ValueError(f"{file} must end in {', '.join(PICTURE_ENDINGS)}")
         from cnngraph.train.record import files
         from cnngraph.train.record.plots import confusion_figure
         from cnngraph.train.record.scores import Report
@@ -240,7 +240,7 @@ class EvaluationResult(Readable):
 
 
 class Guess(NamedTuple):
-    """A class, and the probability that the network gives it."""
+    """A class, and its predicted probability."""
 
     label: str
     probability: float
@@ -248,9 +248,9 @@ class Guess(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction(Readable):
-    """The most probable classes of one image, the first one first.
+    """The most probable classes of one image, in order of probability.
 
-    `image` is the file, None for an image in memory. `error` says why a file could not be read; it is empty otherwise.
+    `image` is the file, None for an image in memory. `error` says why the file could not be read, else it is empty.
     """
 
     image: Path | None
@@ -280,10 +280,10 @@ class Prediction(Readable):
 
 @dataclass(frozen=True, slots=True)
 class VariantResult:
-    """What an experiment compares: one network, recipe and setting over its seeds.
+    """One combination of network, recipe and settings in an experiment, over its seeds.
 
-    `accuracies` and `runs` are those of its finished runs in the order of their seeds; `planned` is how many there
-    should be, `seconds` the mean time of one.
+    `accuracies` and `runs` are those of the finished runs in order of their seeds; `planned` is the number of runs that
+    the experiment asks for, `seconds` the mean duration of a run.
     """
 
     name: str
@@ -307,11 +307,10 @@ class VariantResult:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentResult(Readable):
-    """An experiment's runs and their comparison.
+    """The results of an experiment.
 
-    `report` is its page report.html, None where no run is finished; `failed` has the errors of the runs that did not
-    reach their end, by folder; `warnings` are about its networks, and about runs that
-    were trained on different images.
+    `report` is the path of report.html, None without a finished run; `failed` has the errors of failed runs, by folder.
+    `warnings` are about the networks, and about runs that were trained on different images.
     """
 
     name: str

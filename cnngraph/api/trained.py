@@ -1,4 +1,4 @@
-"""`evaluate` and `predict`: what a trained network is worth, and what it sees in images."""
+"""`evaluate` and `predict`: metrics and predictions of trained networks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.packages import explained
 
 if TYPE_CHECKING:
-    from cnngraph.runs.finished import FinishedRun
     from cnngraph.runs.image_inputs import ImageLike
+    from cnngraph.runs.trained_run import TrainedRun
 
 Run: TypeAlias = "str | Path | TrainResult"
 
@@ -33,44 +33,44 @@ def evaluate(
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
 ) -> EvaluationResult:
-    """Measure a trained network on the images of a split, class by class.
+    """Evaluate a trained network on a split, with metrics by class.
 
-    `run` is a run's folder, or what `train` returned; `split` is `test`, `validation`, `train` or `all`. `weights` are
-    the run's `best` (the default, where an epoch was chosen), `last` or `epoch-0010`. `data_dir` is another folder of
-    images of the same classes; by default the images are those of the run, split as it recorded them. `progress` is
-    called with a note for everything worth one.
+    `run` is a run's folder, or the result of `train`; `split` is `test`, `validation`, `train` or `all`. `weights` are
+    the run's `best` (the default, if there are validation images), `last` or `epoch-0010`. `data_dir` is another folder
+    with images of the same classes; by default the run's own images are used, split as it recorded them. `progress` is
+    called with messages, for example about a download.
 
-    Raises SpecError where the folder holds no run, the run is damaged, or weights or images are missing; PackageError,
-    an ImportError, for a package that is missing.
+    Raises SpecError if the folder holds no run, the run is damaged, or weights or images are missing; PackageError, an
+    ImportError, if a package is missing.
     """
     from cnngraph.runs.evaluation import evaluate_run
 
     def note(text: str) -> None:
         progress(Note(text))
 
-    done = evaluate_run(
+    evaluation = evaluate_run(
         _open(run, plugins, max_nodes),
-        part=split,
+        split=split,
         weights=weights,
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
         note=note,
     )
-    report = done.report
+    report = evaluation.report
     return EvaluationResult(
-        run=done.run.folder.path,
-        network=done.run.graph.name,
-        weights=done.weights,
-        data=done.data,
-        split=done.part,
+        run=evaluation.run.folder.path,
+        network=evaluation.run.graph.name,
+        weights=evaluation.weights,
+        data=evaluation.data,
+        split=evaluation.split,
         images=report.images,
         loss=report.loss,
         accuracy=report.accuracy,
         top5=report.top5,
         classes=tuple(ClassMetrics(row.name, row.images, row.precision, row.recall) for row in report.by_class()),
         confusion=report.confusion,
-        seconds=done.seconds,
-        warnings=(*done.run.warnings, *done.warnings),
+        seconds=evaluation.seconds,
+        warnings=(*evaluation.run.warnings, *evaluation.warnings),
     )
 
 
@@ -87,39 +87,39 @@ def predict(
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
 ) -> list[Prediction]:
-    """The `top` most probable classes of images, in their order.
+    """Predict the `top` most probable classes of each image, in the order of the images.
 
-    `run_or_network` is a run's folder, what `train` returned, or with `weights="torchvision"` a network of the library
-    by its name. An image is a file, a folder (every image in it and below), an image of Pillow's, or a tensor: C×H×W,
-    or N×C×H×W for several, as bytes from 0 to 255 or fractions from 0 to 1. Whatever its size and form, an image is
-    prepared as the run's own images are for evaluation: resized, cropped and normalised.
+    `run_or_network` is a run's folder, the result of `train`, or with `weights="torchvision"` the name of a bundled
+    network. An image is a file, a folder (all images in it and its subfolders), a Pillow image, or a tensor: C×H×W, or
+    N×C×H×W for several, with bytes from 0 to 255 or floats from 0 to 1. Images of any size are resized, cropped and
+    normalised like the run's own images for evaluation.
 
-    Raises SpecError where there is no such run, or (E621) an image cannot be read; without `strict` such an image has
-    its `error` in the list instead. Raises TypeError or ValueError for a value that is no image.
+    Raises SpecError if there is no such run, or if an image cannot be read (E621); without `strict`, the prediction of
+    such an image has an `error` instead. Raises TypeError or ValueError for a value that is not an image.
     """
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
     from cnngraph.runs.classifier import open_classifier
-    from cnngraph.runs.image_inputs import given_images
+    from cnngraph.runs.image_inputs import iter_images
     from cnngraph.runs.prediction import predict
 
     classifier = open_classifier(
-        str(_place(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
+        str(_location(run_or_network)), weights, device, plugins=plugin_names(plugins), max_nodes=max_nodes
     )
-    found = []
-    for answer in predict(classifier, given_images(images), top):
+    predictions = []
+    for answer in predict(classifier, iter_images(images), top):
         if answer.problem and strict:
             raise SpecError.of("E621", answer.problem)
         guesses = tuple(Guess(guess.name, guess.probability) for guess in answer.guesses)
-        found.append(Prediction(answer.file, guesses, answer.problem))
-    return found
+        predictions.append(Prediction(answer.file, guesses, answer.problem))
+    return predictions
 
 
-def _open(run: Run, plugins: Plugins, max_nodes: int) -> FinishedRun:
-    from cnngraph.runs.finished import FinishedRun
+def _open(run: Run, plugins: Plugins, max_nodes: int) -> TrainedRun:
+    from cnngraph.runs.trained_run import TrainedRun
 
-    return FinishedRun.open(Path(_place(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
+    return TrainedRun.open(Path(_location(run)), plugins=plugin_names(plugins), max_nodes=max_nodes)
 
 
-def _place(run: Run) -> str | Path:
+def _location(run: Run) -> str | Path:
     return run.folder if isinstance(run, TrainResult) else run

@@ -1,4 +1,4 @@
-"""`train`: a network, a recipe and a folder for the run."""
+"""`train`: trains a network by a recipe, and writes the run to a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnngraph.api.arguments import (
     recipe_changes,
     recipe_value,
 )
-from cnngraph.api.jobs import Job, new_job, resumed_job, same_network
+from cnngraph.api.jobs import TrainingJob, new_job, resumed_job, same_network
 from cnngraph.api.progress import Note, ProgressCallback, ignore_progress
 from cnngraph.api.results import TrainResult
 from cnngraph.compilation import Compilation, compile_spec
@@ -55,17 +55,17 @@ def train(
     plugins: Plugins = (),
     max_nodes: int = MAX_NODES,
 ) -> TrainResult:
-    """Train a network by a recipe, and keep everything about the run in a folder of its own.
+    """Train a network by a recipe, and write metrics, checkpoints and weights to the run's folder.
 
-    `spec` is a network of the library by its name, or a YAML file by its path; `params` replace its params, `input` its
-    input. `recipe` is a recipe of the library by its name, a file, or a mapping as a recipe file has it; by default it
-    is the spec's own. `changes` replace single keys of it, by dotted names: `{"epochs": 3, "optimizer.lr": 0.01}`;
-    `seed` is one of them.
+    `spec` is a bundled network by name, or a YAML file by path; `params` overrides its params, `input` its input.
+    `recipe` is a bundled recipe by name, a file, or a mapping with the keys of a recipe file; by default it is the
+    spec's own. `changes` overrides single keys by dotted names: `{"epochs": 3, "optimizer.lr": 0.01}`; `seed` is short
+    for one of them.
 
-    `weights` are initial weights, as in `load_weights`. `data_dir` is the folder of image sets, or the folder of your
-    own images. `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten.
-    `resume` is the folder of a run to resume, by its own spec and recipe; only `changes` apply then. `device` is
-    `auto`, `cpu` or `cuda`, by default what the recipe says.
+    `weights` are initial weights, as in `load_weights`. `data_dir` is the folder of image sets, or of your own images.
+    `out` is the run's folder, by default `runs/NETWORK-1`, `-2`, …; an existing run is never overwritten. `resume` is
+    the folder of a run to resume with its own spec and recipe; only `changes` apply then. `device` is `auto`, `cpu`,
+    `cuda` or the like, by default the recipe's.
 
     `handlers` are attached to the training engine: functions, pairs of an event and a function, and ignite's handlers
     (see docs/handlers.md). `log` names loggers (`tensorboard`, `mlflow`, …), which log each epoch; with `log_every`
@@ -74,10 +74,10 @@ def train(
     `progress` is called with an event for everything that happens; `cnngraph.print_progress` prints a line for each
     epoch. Ctrl-C ends the run with a checkpoint: the result is `interrupted`.
 
-    Raises SpecError for all that is wrong, before the first batch where it can be known then; TypeError for arguments
-    that do not go together; PackageError, an ImportError, for a package that is missing.
+    Raises SpecError for all errors, before the first batch if possible; TypeError for arguments that exclude each
+    other; PackageError, an ImportError, if a package is missing.
     """
-    asked = _Asked(
+    arguments = _TrainArguments(
         spec=None if spec is None else str(spec),
         recipe=recipe_value(recipe),
         params=overrides(params),
@@ -87,10 +87,10 @@ def train(
         max_nodes=max_nodes,
     )
     if resume is not None and (recipe is not None or out is not None or weights is not None):
-        raise TypeError("a resumed run has its own recipe, folder and weights: leave recipe, out and weights out")
+        raise TypeError("a resumed run has its own recipe, folder and weights: do not pass recipe, out or weights")
     folder = resume if resume is not None else out
     return run_job(
-        asked.new_job() if resume is None else asked.resumed_job(Path(resume)),
+        arguments.new_job() if resume is None else arguments.resumed_job(Path(resume)),
         folder=None if folder is None else Path(folder),
         resume=resume is not None,
         data_dir=None if data_dir is None else Path(data_dir),
@@ -104,8 +104,8 @@ def train(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What to train, as `train` was asked."""
+class _TrainArguments:
+    """The arguments of `train` that determine network and recipe."""
 
     spec: str | None
     recipe: str | Table | None
@@ -115,16 +115,16 @@ class _Asked:
     plugins: tuple[str, ...]
     max_nodes: int
 
-    def new_job(self) -> Job:
-        """A new run. Raises SpecError, or TypeError without a spec."""
+    def new_job(self) -> TrainingJob:
+        """The job of a new run. Raises SpecError, or TypeError without a spec."""
         if self.spec is None:
             raise TypeError("train needs a spec, or resume= with the folder of a run")
         return new_job(self._compilation(self.spec), self.spec, self.recipe, self.changes)
 
-    def resumed_job(self, run: Path) -> Job:
-        """The run in a folder. Raises SpecError, or TypeError where params or an input have no spec to apply to."""
+    def resumed_job(self, run: Path) -> TrainingJob:
+        """The job of the run in a folder. Raises SpecError, or TypeError for params or an input without a spec."""
         if self.spec is None and (self.params or self.input):
-            raise TypeError("a resumed run has its own network: params and input need the spec that they apply to")
+            raise TypeError("a resumed run has its own network: pass params and input only with a spec")
         job = resumed_job(run, self.changes, plugins=self.plugins, max_nodes=self.max_nodes)
         if self.spec is not None:
             same_network(job, self._compilation(self.spec), self.spec, run)
@@ -135,7 +135,7 @@ class _Asked:
 
 
 def run_job(
-    job: Job,
+    job: TrainingJob,
     *,
     folder: Path | None,
     resume: bool,
@@ -147,9 +147,9 @@ def run_job(
     log_every: int | None,
     progress: ProgressCallback,
 ) -> TrainResult:
-    """Train what a job says; see `train`."""
-    require_extra("train")  # some of it is needed at the end only
-    from cnngraph.api.reporting import Callback, train_result
+    """Train a job. The other arguments are those of `train`."""
+    require_extra("train")  # all of it now, although some is needed only at the end of a run
+    from cnngraph.api.reporting import CallbackReporter, train_result
     from cnngraph.backend import open_weights
     from cnngraph.train import Request, run_training
 
@@ -168,4 +168,4 @@ def run_job(
         log=log,
         log_every=log_every,
     )
-    return train_result(job.graph.name, run_training(request, Callback(job.graph.name, progress)))
+    return train_result(job.graph.name, run_training(request, CallbackReporter(job.graph.name, progress)))

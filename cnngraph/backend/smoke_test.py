@@ -15,13 +15,13 @@ from cnngraph.graph.graph import Graph
 Shapes = dict[str, tuple[int, ...]]
 
 
-class ProofError(Exception):
+class SmokeTestError(Exception):
     """PyTorch cannot run the network, or its outputs do not have the shapes of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """The shapes of the inputs and outputs, including the batch."""
+class SmokeTest:
+    """The result: the shapes of the inputs, and of the outputs in each mode, including the batch."""
 
     inputs: Shapes
     eval: Shapes
@@ -33,8 +33,8 @@ def seed(number: int) -> None:
     torch.manual_seed(number)
 
 
-def prove(model: nn.Module, graph: Graph, batch: int = 2) -> Proof:
-    """Run random images through the network in eval and training mode, without changing it. Raises ProofError."""
+def smoke_test(model: nn.Module, graph: Graph, batch: int = 2) -> SmokeTest:
+    """Run random images through the network in eval and training mode, without changing it. Raises SmokeTestError."""
     generator = torch.Generator().manual_seed(0)
     images = [torch.randn(batch, *shape, generator=generator) for shape in graph.input_shapes.values()]
     inputs = {name: tuple(image.shape) for name, image in zip(graph.input_shapes, images, strict=True)}
@@ -45,10 +45,10 @@ def prove(model: nn.Module, graph: Graph, batch: int = 2) -> Proof:
             try:
                 outputs = model(*images)
             except (RuntimeError, ValueError) as error:
-                raise ProofError(f"PyTorch cannot run the network in {mode} mode: {error}") from error
+                raise SmokeTestError(f"PyTorch cannot run the network in {mode} mode: {error}") from error
             shapes[mode] = _named(outputs, _expected(graph, mode))
             _compare(shapes[mode], graph, batch, mode)
-    return Proof(inputs, shapes["eval"], shapes["training"])
+    return SmokeTest(inputs, shapes["eval"], shapes["training"])
 
 
 def _expected(graph: Graph, mode: str) -> list[str]:
@@ -66,7 +66,7 @@ def _compare(shapes: Shapes, graph: Graph, batch: int, mode: str) -> None:
     for name, found in shapes.items():
         expected = (batch, *graph.output_shapes[name])
         if found != expected:
-            raise ProofError(f"in {mode} mode `{name}` has shape {found}, expected {expected}")
+            raise SmokeTestError(f"in {mode} mode `{name}` has shape {found}, expected {expected}")
 
 
 @contextmanager

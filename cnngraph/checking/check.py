@@ -117,11 +117,11 @@ def check_text(source: Source, path: Path, options: CheckOptions) -> FileReport:
 
 
 def _experiment(source: Source, path: Path, options: CheckOptions) -> FileReport:
-    from cnngraph.experiment_plan.plan import checked_plan
+    from cnngraph.experiment_plan.plan import check_plan
     from cnngraph.experiment_plan.reading import read_source
 
     try:
-        made = checked_plan(read_source(source, path), options.images, options.selection)
+        made = check_plan(read_source(source, path), options.images, options.selection)
     except SpecError as error:
         return FileReport(source.name, Kind.EXPERIMENT, error.diagnostics)
     facts = {"variants": len(made.plan.variants), "runs": len(made.plan.trials)} if made.plan else {}
@@ -143,10 +143,10 @@ def _spec(source: Source, path: Path, options: CheckOptions) -> FileReport:
         fixes=True,
     )
     graph, spec = compilation.graph, compilation.spec
-    if not compilation.ok or spec is None:
-        return FileReport(source.name, Kind.SPEC, compilation.diagnostics)
-    if graph is None:
+    if graph is None or spec is None or not compilation.ok:
         found = Lint(selection=options.selection).run(compilation).diagnostics
+        if spec is None or not compilation.ok:
+            return FileReport(source.name, Kind.SPEC, found)
         return FileReport(source.name, Kind.BLOCKS, found, {"blocks": len(spec.library.blocks)})
     found, facts = _fit(compilation, graph, options)
     size = {"parameters": graph.num_params, "macs": graph.macs}

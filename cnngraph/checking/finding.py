@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cnngraph import file_kinds
 from cnngraph.checking.report import Kind
-from cnngraph.diagnostics import Diagnostic, Source, SpecError, did_you_mean
+from cnngraph.diagnostics import Source, SpecError, did_you_mean
 from cnngraph.document import Limits, Table, parse, read_file
 from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
 from cnngraph.language.keys import FILE_KEYS
@@ -63,7 +63,7 @@ def _of_the_library(name: str) -> Path:
         help = did_you_mean(name, [*network_files(), *others])
         if help is None or any(found.suggestions for found in error.diagnostics):
             raise
-        raise SpecError([Diagnostic("E311", f"there is no {name} in the library", help=help)]) from None
+        raise SpecError.of("E311", f"there is no {name} in the library", help=help) from None
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
@@ -80,7 +80,7 @@ def yaml_files(folder: Path) -> Iterator[Path]:
                 count += 1
                 if count > MAX_FILES:
                     message = f"{folder} has more than {MAX_FILES:,} YAML files"
-                    raise SpecError([Diagnostic("E501", message, help="check its folders one by one")])
+                    raise SpecError.of("E501", message, help="check its folders one by one")
                 yield Path(place, name)
 
 

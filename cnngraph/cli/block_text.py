@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from cnngraph.cli.layout import Column
 from cnngraph.cli.messages import count
 from cnngraph.numbers import show_sizes
 from cnngraph.text import one_line
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cnngraph.blocks import Block, BlockLibrary, Example
     from cnngraph.cli.messages import Styled
 
-HEADER = ("block", "library", "reads", "params")
+COLUMNS = (Column("block"), Column("library"), Column("reads", optional=1), Column("params", cut="end", least=30))
 REQUIRED = "must be given"
 
 

@@ -1,39 +1,126 @@
-"""The rows of a table as lines, in columns just as wide as they must be."""
+"""Tables on a terminal: columns as wide as their cells, narrowed to the width of the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from dataclasses import dataclass
+from textwrap import wrap
 
 from cnngraph.cli.messages import Styled
 from cnngraph.cli.table import Row
 from cnngraph.numbers import show_count
-from cnngraph.text import one_line
+from cnngraph.text import in_backticks, one_line
 
-HEADER = ("node", "operation", "shape", "parameters", "MACs")
-OPERATION = HEADER.index("operation")
-RIGHT = (False, False, False, True, True)
 GAP = "   "
-NARROWEST = 12  # of what a narrow terminal cuts short
+NARROW = 12  # characters that a column which may be cut keeps at least
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, and what may happen to it in a narrow terminal.
+
+    `cut` shortens cells at their end, or in their middle as suits paths, to `least` characters. `once` leaves out a
+    column that is the same in all rows and states its value below the table. Columns with an `optional` above 0 are
+    left out, the highest first, where cutting is not enough.
+    """
+
+    title: str
+    right: bool = False
+    cut: str = ""  # "end", "middle" or never
+    least: int = NARROW
+    once: bool = False
+    optional: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A column with its cells, the title first."""
+
+    column: Column
+    cells: Sequence[Styled]
+
+    @property
+    def natural(self) -> int:
+        return max(map(_length, self.cells))
+
+    @property
+    def least(self) -> int:
+        return min(self.natural, max(self.column.least, len(self.column.title))) if self.column.cut else self.natural
+
+
+NODES = (
+    Column("node"),
+    Column("operation", cut="end"),
+    Column("shape"),
+    Column("parameters", right=True),
+    Column("MACs", right=True),
+)
 
 
 def lay_out(rows: Iterable[Row], width: int | None) -> list[Styled]:
-    """A header and a line for each row; wider than `width` only where the operations cannot be cut shorter."""
-    return in_columns(HEADER, map(_cells, rows), RIGHT, OPERATION, width)
+    """A network's rows as lines."""
+    return in_columns(NODES, map(_cells, rows), width)
 
 
-def in_columns(
-    header: Sequence[str], rows: Iterable[list[Styled]], right: Sequence[bool], elastic: int, width: int | None
-) -> list[Styled]:
-    """A header and a line for each row of cells. Columns stand left or `right`; the `elastic` one is cut to fit."""
-    texts = [[[(title, "dim")] for title in header], *rows]
-    cells = [[[(one_line(text), style) for text, style in cell] for cell in line] for line in texts]
-    lengths = [[sum(len(text) for text, _ in cell) for cell in line] for line in cells]
-    widths = [max(column) for column in zip(*lengths, strict=True)]
+def in_columns(columns: Sequence[Column], rows: Iterable[Sequence[Styled]], width: int | None) -> list[Styled]:
+    """A header and a line for each row, not wider than `width` as far as the columns allow; None is any width.
+
+    A last line states what all rows have in common and which columns are left out, if there are any.
+    """
+    lines = [[[(column.title, "dim")] for column in columns], *rows]
+    lines = [[[(one_line(text), style) for text, style in cell] for cell in line] for line in lines]
+    table = [_Cells(*pair) for pair in zip(columns, zip(*lines, strict=True), strict=True)]
+    notes: list[str] = []
     if width is not None:
-        excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-        widths[elastic] = max(min(widths[elastic], NARROWEST), widths[elastic] - max(0, excess))
-    return [_line(line, widths, right) for line in cells]
+        table, notes = _chosen(table, width)
+    widths = _widths(table, width)
+    shown = [_line(table, row, widths) for row in range(len(lines))]
+    return [*shown, *([(line, "dim")] for note in notes for line in wrap(note, width or len(note)))]
+
+
+def _chosen(table: list[_Cells], width: int) -> tuple[list[_Cells], list[str]]:
+    """The columns that fit, and what is to be said of the others."""
+    notes = []
+    if _total([cells.natural for cells in table]) > width:
+        same = [cells for cells in table if cells.column.once and len(cells.cells) > 2 and _is_same(cells.cells[1:])]
+        table = [cells for cells in table if cells not in same]
+        if same:
+            notes.append("all: " + " · ".join(f"{cells.column.title} {_text(cells.cells[1])}" for cells in same))
+    left_out = []
+    while _total([cells.least for cells in table]) > width and any(cells.column.optional for cells in table):
+        last = max(table, key=lambda cells: cells.column.optional)
+        table.remove(last)
+        left_out.append(last.column.title)
+    if left_out:
+        notes.append(f"not shown in {width} columns: {in_backticks(left_out)}")
+    return table, notes
+
+
+def _widths(table: list[_Cells], width: int | None) -> list[int]:
+    """The widths of the columns. Of those that may be cut the widest is cut first."""
+    widths = [cells.natural for cells in table]
+    while width is not None and _total(widths) > width:
+        widest = max(range(len(table)), key=lambda number: (widths[number] > table[number].least, widths[number]))
+        if widths[widest] <= table[widest].least:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def _is_same(cells: Sequence[Styled]) -> bool:
+    return all(_text(cell) == _text(cells[0]) for cell in cells)
+
+
+def _text(cell: Styled) -> str:
+    return "".join(text for text, _ in cell)
+
+
+def _length(cell: Styled) -> int:
+    return sum(len(text) for text, _ in cell)
 
 
 def _cells(row: Row) -> list[Styled]:
@@ -48,7 +135,7 @@ def _cells(row: Row) -> list[Styled]:
 
 
 def _operation(row: Row) -> Styled:
-    """The operation or block, what it reads, and what is special about it."""
+    """The operation or block, its inputs, and notes."""
     parts = [
         (row.operation, "cyan" if row.is_scope else ""),
         (f"← {row.reads}" if row.reads else "", "dim"),
@@ -58,24 +145,34 @@ def _operation(row: Row) -> Styled:
     return [(f" {text}" if number else text, style) for number, (text, style) in enumerate(given)]
 
 
-def _line(cells: list[Styled], widths: list[int], right: Sequence[bool]) -> Styled:
+def _line(table: Sequence[_Cells], row: int, widths: Sequence[int]) -> Styled:
     line: Styled = []
-    for cell, width, to_right in zip_longest(cells, widths, right):
-        text = cut(cell, width)
-        blank = " " * (width - sum(len(part) for part, _ in text))
-        line += [(blank, ""), *text] if to_right else [*text, (blank, "")]
+    for cells, width in zip(table, widths, strict=True):
+        cell = cut(cells.cells[row], width, cells.column.cut == "middle")
+        blank = (" " * (width - _length(cell)), "")
+        line += [blank, *cell] if cells.column.right else [*cell, blank]
         line.append((GAP, ""))
     while line and not line[-1][0].strip():  # no blanks at the end
         line.pop()
     return line
 
 
-def cut(cell: Styled, width: int) -> Styled:
-    """The cell in so many characters, the last an ellipsis where something is left out."""
-    if sum(len(text) for text, _ in cell) <= width:
+def cut(cell: Styled, width: int, in_middle: bool = False) -> Styled:
+    """The cell in at most `width` characters, with an ellipsis for what is left out."""
+    length = _length(cell)
+    if length <= width:
         return cell
+    if in_middle:  # of a path, the end tells more than the beginning
+        start = (width - 1) // 3
+        return [*_part(cell, 0, start), ("…", "dim"), *_part(cell, length - (width - 1 - start), length)]
+    return [*_part(cell, 0, width - 1), ("…", "dim")]
+
+
+def _part(cell: Styled, start: int, end: int) -> Styled:
+    """The characters from `start` to `end` of a cell, in their styles."""
     kept: Styled = []
+    position = 0
     for text, style in cell:
-        room = max(0, width - 1 - sum(len(each) for each, _ in kept))
-        kept.append((text[:room], style))
-    return [*kept, ("…", "dim")]
+        kept.append((text[max(0, start - position) : max(0, end - position)], style))
+        position += len(text)
+    return [(text, style) for text, style in kept if text]

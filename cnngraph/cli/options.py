@@ -106,10 +106,14 @@ _select_option = click.option(
     "selected",
     multiple=True,
     metavar="CODES",
-    help="Report only these warnings: codes or their beginnings, such as W401,W6. Errors are always reported.",
+    help="Report only these warnings about specs, by code or prefix, such as W401,W6. Errors are always reported.",
 )
 _ignore_option = click.option(
-    "--ignore", "ignored", multiple=True, metavar="CODES", help="Do not report these warnings, such as W401,W6."
+    "--ignore",
+    "ignored",
+    multiple=True,
+    metavar="CODES",
+    help="Do not report these warnings about specs, by code or prefix, such as W401,W6.",
 )
 
 

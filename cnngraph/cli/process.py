@@ -138,9 +138,9 @@ def _usage_message(error: click.ClickException, arguments: Sequence[str]) -> str
 
 def _recipe_setting(option: str, arguments: Sequence[str]) -> str | None:
     """`--set train.epochs=3` for `--epochs 3`; None if the option has not the name of a recipe's key."""
-    from cnngraph.recipe.reading import recipe_word
+    from cnngraph.recipe.reading import recipe_key
 
-    word = recipe_word(option.lstrip("-").replace("-", "_"))
+    word = recipe_key(option.lstrip("-").replace("-", "_"))
     if word is None:
         return None
     after = next((index for index, argument in enumerate(arguments, 1) if argument.partition("=")[0] == option), 0)

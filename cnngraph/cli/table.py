@@ -178,7 +178,7 @@ class Above:
         if ref.node < 0:
             return list(self.graph.inputs)[-1 - ref.node]
         node = self.graph.nodes[ref.node]
-        return self.relative(node.path) + (f".{ref.part}" if node.is_list else "")
+        return self.relative(node.path) + (f".{ref.output}" if node.is_list else "")
 
 
 def summary(graph: Graph) -> str:

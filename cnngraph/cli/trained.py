@@ -13,7 +13,7 @@ from cnngraph.cli.messages import print_diagnostics
 
 if TYPE_CHECKING:
     from cnngraph.runs.classifier import Classifier
-    from cnngraph.runs.finished import FinishedRun
+    from cnngraph.runs.trained_run import TrainedRun
 
 run_argument = argument("run", type=Path, metavar="RUN", help="The run's folder.", shell_complete=complete_runs)
 trained_argument = argument(
@@ -38,13 +38,13 @@ device_option = click.option(
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> FinishedRun:
+def open_run(path: Path, plugins: tuple[str, ...], max_nodes: int) -> TrainedRun:
     """The run in a folder. Raises SpecError where there is none."""
     from cnngraph.cli.reading import find_plugins
-    from cnngraph.runs.finished import FinishedRun
+    from cnngraph.runs.trained_run import TrainedRun
 
     find_plugins(plugins)
-    run = FinishedRun.open(path, plugins=plugins, max_nodes=max_nodes)
+    run = TrainedRun.open(path, plugins=plugins, max_nodes=max_nodes)
     if run.warnings:
         print_diagnostics(run.warnings, to_stderr=True)
     return run

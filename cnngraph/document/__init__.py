@@ -2,7 +2,7 @@
 
 from cnngraph.document.files import LIMITS, Limits, no_file, read_file, read_stream
 from cnngraph.document.scalars import core_scalar
-from cnngraph.document.values import Entry, Listing, Plain, Scalar, Table, Value, texts_in, value_of
+from cnngraph.document.values import Entry, Listing, Plain, Scalar, Table, Value, scalars_in, texts_in, value_of
 from cnngraph.document.yaml_text import parse
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "parse",
     "read_file",
     "read_stream",
+    "scalars_in",
     "texts_in",
     "value_of",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cnngraph.diagnostics import Diagnostic, Source, Span, SpecError
+from cnngraph.diagnostics import Source, Span, SpecError
 
 WIDE = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -42,28 +42,27 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
     try:
         about = path.stat()
         if what := no_file(about):
-            raise SpecError([Diagnostic("E101", f"cannot read {name}: it is {what}")])
+            raise SpecError.of("E101", f"cannot read {name}: it is {what}")
         if about.st_size > limits.bytes:
-            raise SpecError([_too_large(name, limits)])
+            raise _too_large(name, limits)
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
         reason = "file not found" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: {reason}")]) from None
+        raise SpecError.of("E101", f"cannot read {name}: {reason}") from None
     except ValueError:  # a null byte in the path
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: file not found")]) from None
+        raise SpecError.of("E101", f"cannot read {name}: file not found") from None
 
 
 def read_stream(stream: BinaryIO, name: str, limits: Limits = LIMITS) -> Source:
-    """All of a stream, such as standard input, under a name. Raises SpecError where it is too large or no text."""
+    """Read a stream, such as standard input; `name` is how messages refer to it. Raises SpecError as `read_file`."""
     data = stream.read(limits.bytes + 1)
     if len(data) > limits.bytes:
-        raise SpecError([_too_large(name, limits)])
+        raise _too_large(name, limits)
     return _decoded(name, None, data)
 
 
-def _too_large(name: str, limits: Limits) -> Diagnostic:
-    message = f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec"
-    return Diagnostic("E501", message, help=RAISE)
+def _too_large(name: str, limits: Limits) -> SpecError:
+    return SpecError.of("E501", f"{name} is larger than {limits.bytes:,} bytes, the maximum for a spec", help=RAISE)
 
 
 def _decoded(name: str, path: Path | None, data: bytes) -> Source:
@@ -72,7 +71,7 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
     if wide is None and len(data) > 1 and 0 in data[:2] and data[:2] != b"\0\0":
         wide = "UTF-16"
     if wide:
-        raise SpecError([Diagnostic("E101", f"cannot read {name}: it is encoded as {wide}", help="save it as UTF-8")])
+        raise SpecError.of("E101", f"cannot read {name}: it is encoded as {wide}", help="save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -82,12 +81,12 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
         source = Source(name, data[start:].decode("utf-8", "replace"))
         message = f"cannot read {name}: it is not UTF-8 (byte 0x{error.object[error.start]:02X})"
         span = Span(source, line, column, line, column + 1)
-        raise SpecError([Diagnostic("E101", message, span, help="save it as UTF-8")]) from None
+        raise SpecError.of("E101", message, span, help="save it as UTF-8") from None
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path)
 
 
 def no_file(about: os.stat_result) -> str | None:
-    """What it is instead of a regular file, else None. Reading a pipe or a device might never end."""
+    """What a path is if not a regular file, else None. Reading a pipe or a device might never end."""
     if stat.S_ISREG(about.st_mode):
         return None
     return "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"

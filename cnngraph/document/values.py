@@ -80,14 +80,18 @@ class Table:
 Value: TypeAlias = "Scalar | Listing | Table"
 
 
-def texts_in(value: Value) -> Iterator[str]:
-    """Every string in a value, including those in its lists and mappings, but not keys."""
+def scalars_in(value: Value) -> Iterator[Scalar]:
+    """Every scalar in a value, including those in its lists and mappings, but not keys."""
     if isinstance(value, Scalar):
-        if isinstance(value.value, str):
-            yield value.value
+        yield value
         return
     for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from texts_in(item)
+        yield from scalars_in(item)
+
+
+def texts_in(value: Value) -> Iterator[str]:
+    """Every string in a value, including those in its lists and mappings, but not keys."""
+    return (scalar.value for scalar in scalars_in(value) if isinstance(scalar.value, str))
 
 
 def value_of(plain: object, span: Span) -> Value:

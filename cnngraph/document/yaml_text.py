@@ -101,11 +101,8 @@ class _Reader:
 
     def scalar(self, event: yaml.ScalarEvent, key: str) -> Scalar:
         """A scalar; typos in it are reported and corrected."""
-        plain, text, span = (
-            not event.style,
-            event.value,
-            self.span(event),
-        )  # None or an empty string, depending on the loader
+        plain = not event.style  # None or an empty string, depending on the loader
+        text, span = event.value, self.span(event)
         if plain and key not in FREE_TEXT and (slip := text_slip(text)):
             self.slipped(slip, span)
             if not slip.meant:
@@ -181,11 +178,11 @@ class _Reader:
 
     def unsplit(self, entries: list[Entry]) -> tuple[Entry, ...]:
         """To YAML, `{k: min($x, 2)}` has two keys: report the unquoted comma and continue with the intended value."""
-        whole: list[Entry] = []
+        merged: list[Entry] = []
         for entry in entries:
-            before = whole[-1] if whole else None
+            before = merged[-1] if merged else None
             if before and (number := _cut_number(before, entry)):
-                whole[-1] = replace(before, value=number[0])
+                merged[-1] = replace(before, value=number[0])
                 message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=number[1]))
             elif before and _continues(before.value, entry.value):
@@ -198,10 +195,10 @@ class _Reader:
                     meant = Listing(tuple(Scalar(part, before.value.span) for part in parts), before.value.span)
                 message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
-                whole[-1] = replace(before, value=meant)
+                merged[-1] = replace(before, value=meant)
             else:
-                whole.append(entry)
-        return tuple(whole)
+                merged.append(entry)
+        return tuple(merged)
 
     def check(self, event: yaml.Event, depth: int) -> None:
         self.values += 1

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from cnngraph.diagnostics import Guess
-from cnngraph.elaborate.check_names import not_meant, unknown_parameter
+from cnngraph.elaborate.check_names import unknown_parameter, without_misspelt
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Bound, Given, Reads, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors
 from cnngraph.language.expressions.values import count_steps
 from cnngraph.language.model import BlockSpec, NodeSpec
 from cnngraph.text import in_backticks
 
 
-def check_params(block: BlockSpec, words: dict[str, Given], child: NodeSpec) -> None:
+def check_params(block: BlockSpec, arguments: dict[str, Argument], child: NodeSpec) -> None:
     """Raise ProblemError for an unknown or a missing parameter of a block."""
     known = {param.name.text: None for param in block.params}
-    missing = [param.name.text for param in block.params if param.default is None and param.name.text not in words]
-    missing = not_meant(missing, words, known)
+    missing = [param.name.text for param in block.params if param.default is None and param.name.text not in arguments]
+    missing = without_misspelt(missing, arguments, known)
     passes = block.body.op is not None and block.body.repeat is None
-    for key, given in words.items():
+    for key, argument in arguments.items():
         if key not in known and not passes:
-            raise unknown_parameter(key, f"the block `{block.name}`", known, given.key_span)
+            raise unknown_parameter(key, f"the block `{block.name}`", known, argument.key_span)
     if missing:
         message = f"the block `{block.name}` requires {in_backticks(missing, ' and ')}"
         raise ProblemError("E206", message, child.span, help=Guess(f"add `{missing[0]}: …`"), key=missing[0])
@@ -31,13 +31,13 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
     """The block's inputs in this use. Raises ProblemError for a wrong number of inputs."""
     if block.inputs is None and block.body.op is not None and block.body.repeat is None:
         return {"in": Bound(reads.joined, child.span)}  # a block that is a single op reads what the op reads
-    names = [word.text for word in block.inputs] if block.inputs is not None else ["in"]
+    names = [name.text for name in block.inputs] if block.inputs is not None else ["in"]
     values = reads.values
     if len(values) != len(names):
         values = tuple(Tensors((ref,)) for ref in reads.refs)
     if len(values) != len(names):
-        wanted = "one input" if block.inputs is None else f"{len(names)} inputs ({in_backticks(names)})"
-        message = f"the block `{block.name}` expects {wanted}, got {len(values)}"
+        expected = "one input" if block.inputs is None else f"{len(names)} inputs ({in_backticks(names)})"
+        message = f"the block `{block.name}` expects {expected}, got {len(values)}"
         help = (
             "name the inputs in the block: `inputs: [x, skip]`"
             if block.inputs is None
@@ -47,9 +47,9 @@ def block_inputs(block: BlockSpec, reads: Reads, child: NodeSpec, maker: Maker) 
     return {name: Bound(value, child.span) for name, value in zip(names, values, strict=True)}
 
 
-def bind_params(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str, Given]:
+def bind_params(block: BlockSpec, arguments: dict[str, Argument], env: Env) -> dict[str, Argument]:
     """Bind the block's params in order. Returns the remaining parameters, which belong to its op."""
-    rest = dict(words)
+    rest = dict(arguments)
     count_steps(len(block.params) + len(env.params) // 8)
     for param in block.params:  # all of them hide the file's params, including those not bound yet
         env.params.pop(param.name.text, None)
@@ -58,5 +58,5 @@ def bind_params(block: BlockSpec, words: dict[str, Given], env: Env) -> dict[str
         if name in rest:
             env.params[name] = rest.pop(name)
         elif param.default is not None:
-            env.params[name] = env.given(param.name.span, param.default)
+            env.params[name] = env.argument(param.name.span, param.default)
     return rest

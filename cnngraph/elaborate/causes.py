@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 from cnngraph.diagnostics import Cause
-from cnngraph.elaborate.values import Given, Reads
+from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.tensor_type import TensorType
@@ -16,8 +16,12 @@ from cnngraph.text import in_backticks
 
 LONGEST_CHAIN = 12  # nodes that are examined upstream of an input
 MOST_SUSPECTS = 40  # tensors upstream of a rejected op, whose nodes may hold the fix
+MOST_NAMED, PER_ROW = 12, 4  # tensors in the notes of an error, and on each line
 CHANNELS_DIFFER, SIZES_DIFFER, WINDOW_TOO_LARGE = "E202", "E203", "E204"
 SIZE_PARAMETERS = ("stride", "kernel", "padding", "dilation", "ceil_mode", "scale_factor", "size")
+
+
+Aspect: TypeAlias = Callable[[TensorType], Hashable]  # channels_of or sizes_of
 
 
 @dataclass(frozen=True)
@@ -25,37 +29,41 @@ class Trace:
     """Walks from an op back through the nodes created so far."""
 
     nodes: list[Node]
-    words: Mapping[int, Mapping[str, Given]]
+    arguments: Mapping[int, Mapping[str, Argument]]
     type_of: Callable[[Ref], TensorType]
     readers: Counter[int]  # how many nodes read each node
 
     def causes(
-        self, refs: tuple[Ref, ...], channels: object = None, code: str = "", words: Mapping[str, Given] | None = None
+        self,
+        refs: tuple[Ref, ...],
+        channels: object = None,
+        code: str = "",
+        arguments: Mapping[str, Argument] | None = None,
     ) -> tuple[Cause, ...]:
         """The parameters of the node itself, then the upstream nodes and their parameters, nearest first.
 
         `channels` is the number that is needed, if known.
         """
         try:
-            wanted = channels if type(channels) is int else None
-            own = tuple(origins(words or {}))
+            needed = channels if type(channels) is int else None
+            own = tuple(origins(arguments or {}))
             if code == WINDOW_TOO_LARGE and sizes_of(self.type_of(refs[0])) == (1, 1):
                 own = tuple(replace(cause, values=("1",)) if cause.key == "kernel" else cause for cause in own)
-            return (*own, *self.suspects(self.odd_first(code, refs), wanted))
+            return (*own, *self.suspects(self.differing_first(code, refs), needed))
         except Exception:  # the error is right even if the search for causes fails
             return ()
 
-    def odd_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+    def differing_first(self, code: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
         """The inputs, with those that differ from most others first."""
-        aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
+        aspect: Aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         counts = Counter(aspect(self.type_of(ref)) for ref in refs)
         return tuple(sorted(refs, key=lambda ref: counts[aspect(self.type_of(ref))]))
 
     def suspects(self, refs: tuple[Ref, ...], channels: int | None) -> Iterator[Cause]:
         """The upstream nodes and their parameters, breadth first."""
         have = [self.type_of(ref).channels for ref in refs if self.type_of(ref).batched]
-        wanted = [channels] if channels is not None else have
-        changes = {want - count for want in wanted for count in have} - {0}
+        needed = [channels] if channels is not None else have
+        changes = {want - count for want in needed for count in have} - {0}
         seen, waiting = set(refs), list(refs)
         while waiting and len(seen) < MOST_SUSPECTS:
             ref = waiting.pop(0)
@@ -63,7 +71,7 @@ class Trace:
                 continue
             node = self.nodes[ref.node]
             yield Cause(node.span)
-            yield from origins(self.words[ref.node], wanted, changes)
+            yield from origins(self.arguments[ref.node], needed, changes)
             waiting += [read for read in dict.fromkeys(node.reads) if read not in seen]
             seen.update(node.reads)
 
@@ -107,7 +115,7 @@ class Trace:
         steps.append(f"{map_of(self.type_of(ref))} {'in' if ref.node < 0 else self.nodes[ref.node].path}")
         return (f"the map shrinks: {' → '.join(reversed(steps))}",) if len(steps) > 2 else ()
 
-    def cause(self, ref: Ref, aspect: Callable[[TensorType], Any]) -> str | None:
+    def cause(self, ref: Ref, aspect: Aspect) -> str | None:
         """The nearest upstream node that changed an aspect of a tensor, with the parameters that did."""
         for index in self.chain(ref, through_forks=True):
             node = self.nodes[index]
@@ -116,14 +124,14 @@ class Trace:
                 return f"`{node.op}`{self.aspect_parameters(index, aspect)} at {node.span}"
         return None
 
-    def aspect_parameters(self, index: int, aspect: Callable[[TensorType], Any]) -> str:
+    def aspect_parameters(self, index: int, aspect: Aspect) -> str:
         """The parameters of a node that determine the aspect."""
-        words = self.words[index]
+        arguments = self.arguments[index]
         names = ("out",) if aspect is channels_of else SIZE_PARAMETERS
-        given = [f"{name}: {show_value(words[name].value)}" for name in names if name in words]
-        if aspect is sizes_of and "stride" in words and words["stride"].value != 1:
-            given = given[:1]
-        return f" ({in_backticks(given)})" if given else ""
+        texts = [f"{name}: {show_value(arguments[name].value)}" for name in names if name in arguments]
+        if aspect is sizes_of and "stride" in arguments and arguments["stride"].value != 1:
+            texts = texts[:1]
+        return f" ({in_backticks(texts)})" if texts else ""
 
     def chain(self, ref: Ref, through_forks: bool = False) -> list[int]:
         """The upstream nodes, nearest first, as long as each has one input; stops at forks unless `through_forks`."""
@@ -150,21 +158,25 @@ class Trace:
         return found
 
 
-def origins(words: Mapping[str, Given], wanted: Iterable[int] = (), changes: Iterable[int] = ()) -> Iterator[Cause]:
+def origins(
+    arguments: Mapping[str, Argument], needed: Iterable[int] = (), changes: Iterable[int] = ()
+) -> Iterator[Cause]:
     """Where a node's parameters were first written; for `out`, with the values that would fit."""
-    for key, given in words.items():
+    for key, argument in arguments.items():
         values: list[int] = []
-        if key == "out" and type(given.value) is int:
-            values = [*wanted, *(given.value + change for change in sorted(changes, key=abs))]
-        yield Cause(given.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != given.value)))
+        if key == "out" and type(argument.value) is int:
+            values = [*needed, *(argument.value + change for change in sorted(changes, key=abs))]
+        yield Cause(
+            argument.origin, key, tuple(dict.fromkeys(str(value) for value in values if 0 < value != argument.value))
+        )
 
 
-def channels_of(type_: TensorType) -> Any:
+def channels_of(type_: TensorType) -> int:
     """The aspect of tensors that E202 compares."""
     return type_.channels
 
 
-def sizes_of(type_: TensorType) -> Any:
+def sizes_of(type_: TensorType) -> tuple[int | None, int | None]:
     """The aspect of tensors that E203 compares."""
     return (type_.height, type_.width)
 
@@ -174,6 +186,6 @@ def map_of(type_: TensorType) -> str:
     return f"{type_.height}×{type_.width}"
 
 
-def in_rows(named: list[tuple[str, Ref]], width: int = 4, most: int = 12) -> list[list[tuple[str, Ref]]]:
-    """The first `most` named tensors, in rows of `width`."""
-    return [named[start : start + width] for start in range(0, min(len(named), most), width)]
+def in_rows(named: list[tuple[str, Ref]]) -> list[list[tuple[str, Ref]]]:
+    """The first MOST_NAMED tensors with their names, in rows of PER_ROW."""
+    return [named[start : start + PER_ROW] for start in range(0, min(len(named), MOST_NAMED), PER_ROW)]

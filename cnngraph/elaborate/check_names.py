@@ -8,26 +8,26 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
-from cnngraph.elaborate.messages import ProblemError, bad_name, in_reach, unknown_name, wrong_expression
+from cnngraph.elaborate.messages import ProblemError, bad_name, names_available, unknown_name, wrong_expression
 from cnngraph.fields import fields_of
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.keys import NODE_KEYS
-from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Spec, Word
+from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec, Spec
 from cnngraph.language.names import heads, key_problem
 from cnngraph.nearest import nearest
-from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, meant
+from cnngraph.ops.elsewhere import NEEDLESS, NODES_OF_THEIR_OWN, equivalent_parameter
 from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
 
 INDICES = frozenset({"i", "item"})
-OVERLAY_WORDS = ("op", "when", "else", "expect")
+OVERLAY_KEYS = ("op", "when", "else", "expect")
 MAX_NESTING = 60  # of blocks that wrap another block
-MAX_MEANT = 10  # unknown parameters that are compared with missing ones
+MAX_COMPARED = 10  # unknown parameters that are compared with missing ones
 
 
-def no_such_op(op: Word, library: Library, registry: Registry) -> ProblemError:
+def no_such_op(op: LocatedText, library: Library, registry: Registry) -> ProblemError:
     """The error for an unknown op or block."""
-    other = registry.called(op.text)
+    other = registry.equivalent_op(op.text)
     near = Suggestion(other) if other else did_you_mean(op.text, [*library.block_names(), *registry.names()])
     help: str = near or Known("docs/ops.md lists the ops; add `import` to use a block of another file")
     if op.text in NODE_KEYS:
@@ -43,7 +43,7 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
             "E207", f"`{key}` cannot be set in a row, `first` or `last`", span, help="set it on the node"
         )
     takes = Known.listed("its parameters are", options) if options else f"{owner} has no parameters"
-    near = _meant(key, options)
+    near = _intended(key, options)
     help = Suggestion(near) if near else takes
     if key in NEEDLESS:
         help = f"remove it: {NEEDLESS[key]}"
@@ -52,23 +52,23 @@ def unknown_parameter(key: str, owner: str, known: Iterable[str], span: Span) ->
     return ProblemError("E207", f"{owner} has no parameter `{key}`", span, help=help)
 
 
-def _meant(word: str, options: list[str]) -> str | None:
-    """The parameter or node key that `word` probably means: a typo, or a name from another library."""
-    bare = word.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
-    other = bare if bare in options else meant(word, (*options, *NODE_KEYS))
-    if other or len(word) == 1:  # a single letter resembles any short word
+def _intended(key: str, options: list[str]) -> str | None:
+    """The parameter or node key that `key` probably means: a typo, or a name from another library."""
+    bare = key.removesuffix("_channels").removesuffix("_features").removesuffix("_size")
+    other = bare if bare in options else equivalent_parameter(key, (*options, *NODE_KEYS))
+    if other or len(key) == 1:  # a single letter resembles any short name
         return other
-    return nearest(word, [*options, *NODE_KEYS])
+    return nearest(key, [*options, *NODE_KEYS])
 
 
-def not_meant(missing: list[str], given: Iterable[str], known: Iterable[str]) -> list[str]:
+def without_misspelt(missing: list[str], arguments: Iterable[str], known: Iterable[str]) -> list[str]:
     """The missing parameters without those that a misspelt one stands for, so that a typo is a single error."""
     if not missing:
         return []
     options = list(known)
-    strange = [word for word in given if word not in options]
-    meant = {_meant(word, options) for word in strange[:MAX_MEANT]}
-    return [name for name in missing if name not in meant]
+    strange = [key for key in arguments if key not in options]
+    intended = {_intended(key, options) for key in strange[:MAX_COMPARED]}
+    return [name for name in missing if name not in intended]
 
 
 def check_names(spec: Spec, registry: Registry) -> list[Diagnostic]:
@@ -118,7 +118,7 @@ class _Checker:
     registry: Registry
     diagnostics: DiagnosticList
     outer: list[ScopeSpec]
-    words: dict[str, dict[str, None] | None] = field(default_factory=dict)
+    parameters: dict[str, dict[str, None] | None] = field(default_factory=dict)
 
     def report(self, problem: ProblemError, node: str) -> None:
         self.diagnostics.append(replace(problem.diagnostic, node=node))
@@ -134,9 +134,8 @@ class _Checker:
         names = Names(self.library.params.keys(), inputs, own, later=later)
         for param in block.params:
             if param.default is not None:
-                self.value(
-                    param.default, replace(names), name
-                )  # a copy, since `Names` caches the names that are known so far
+                # a copy of `names`, which caches the names that are known so far
+                self.value(param.default, replace(names), name)
             own.add(param.name.text)
             later.discard(param.name.text)
         self.node(block.body, names, outer=True)
@@ -158,22 +157,22 @@ class _Checker:
             self.node(child, inner)
         self.outer.pop()
 
-    def name(self, word: Word) -> None:
+    def name(self, name: LocatedText) -> None:
         """Check that a node's name is a valid module name."""
-        problem = None if "$" in word.text else key_problem(word.text)
+        problem = None if "$" in name.text else key_problem(name.text)
         if problem:
-            self.report(bad_name(*problem, word.span), word.text)
+            self.report(bad_name(*problem, name.span), name.text)
 
     def is_flat_block(self, child: NodeSpec) -> bool:
         found = self.library.find(child.op.text) if child.op else None
         return found is not None and (found[0].body.flat or found[0].body.broken)
 
     def paths(self, child: NodeSpec, names: Names) -> None:
-        words = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
-        for word in words:
-            known = any(head in names.inputs or head in names.nodes for head in heads(word.text))
-            if "$" not in word.text and not known:
-                problem = self.no_such_node(word.text.partition(".")[0], word.span, names)
+        paths = [*(child.reads or ()), *(child.otherwise or ()), *([child.share] if child.share else [])]
+        for path in paths:
+            known = any(head in names.inputs or head in names.nodes for head in heads(path.text))
+            if "$" not in path.text and not known:
+                problem = self.no_such_node(path.text.partition(".")[0], path.span, names)
                 self.report(problem, child.name.text)
 
     def no_such_node(self, name: str, span: Span, names: Names) -> ProblemError:
@@ -183,7 +182,7 @@ class _Checker:
             message = f"`{name}` is defined outside this block; a block sees only its own nodes and inputs"
             help = "pass it to the block with `from`, and name it in the block's inputs: `inputs: [x, skip]`"
             return ProblemError("E301", message, span, notes=(f"`{name}` is at {outside[0].span}",), help=help)
-        help = did_you_mean(name, names.readable) or in_reach(names.readable)
+        help = did_you_mean(name, names.readable) or names_available(names.readable)
         if name == "in":
             help = f"name one of the inputs: {in_backticks(sorted(names.inputs), ' or ')}"
         return ProblemError("E301", f"there is no node `{name}` here", span, help=help)
@@ -200,7 +199,7 @@ class _Checker:
             in_iteration = replace(names, indices=names.indices | INDICES)
             for entry in (*child.repeat.first, *child.repeat.last):
                 self.value(entry.value, in_iteration, label)
-        for entry in child.words:
+        for entry in child.arguments:
             self.value(entry.value, in_iteration, label)
         if child.op is not None:
             self.op(child.op, child, in_iteration, label)
@@ -208,7 +207,7 @@ class _Checker:
             inputs = names.inputs if outer and child.repeat is None else frozenset({"in"})
             self.scope(child.nodes, replace(in_iteration, inputs=inputs))
 
-    def op(self, op: Word, child: NodeSpec, names: Names, label: str) -> None:
+    def op(self, op: LocatedText, child: NodeSpec, names: Names, label: str) -> None:
         if "$" in op.text:
             self.text(op.text, op.span, False, names, label)
             return
@@ -220,12 +219,12 @@ class _Checker:
         known = self.parameters_of(op.text)
         if known is None:
             return
-        entries: list[Entry] = list(child.words)
+        entries: list[Entry] = list(child.arguments)
         if child.repeat is not None:
             overlays = (*child.repeat.first, *child.repeat.last)
             if any(overlay.key == "op" for overlay in overlays):
                 return
-            entries += [overlay for overlay in overlays if overlay.key not in OVERLAY_WORDS]
+            entries += [overlay for overlay in overlays if overlay.key not in OVERLAY_KEYS]
         owner = f"the block `{op}`" if self.library.find(op.text) else f"`{op}`"
         for entry in entries:
             if entry.key not in known:
@@ -233,10 +232,10 @@ class _Checker:
 
     def parameters_of(self, op: str) -> dict[str, None] | None:
         """The parameters of an op or block; None if they are unknown."""
-        if op not in self.words:
-            words = self.find_parameters(op)
-            self.words[op] = None if words is None else dict.fromkeys(words)
-        return self.words[op]
+        if op not in self.parameters:
+            found = self.find_parameters(op)
+            self.parameters[op] = None if found is None else dict.fromkeys(found)
+        return self.parameters[op]
 
     def find_parameters(self, op: str) -> list[str] | None:
         known: list[str] = []

@@ -11,19 +11,18 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Span
 from cnngraph.document import Table
 from cnngraph.document.flow import write_flow
 from cnngraph.elaborate.budget import MAX_NODES, Budget, TooLargeError
 from cnngraph.elaborate.check_names import check_names
-from cnngraph.elaborate.finish import Walked, finish
+from cnngraph.elaborate.finish import WalkResult, finish
 from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.module_paths import Level, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Bound, Given, Reach, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Tensors, VisibleNodes
 from cnngraph.elaborate.walk import Walker
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph import sizes
@@ -99,7 +98,7 @@ def _network(spec: Spec, registry: Registry, budget: Budget, sound: bool) -> Gra
 
 def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     """The network's params and inputs; None if one of them is invalid."""
-    env = Env(spec.library, {}, {}, Reach(), maker.type_of)
+    env = Env(spec.library, {}, {}, VisibleNodes(), maker.type_of)
     try:
         _bind_params(spec, env)
         return env.inside(_inputs(spec, env, maker))
@@ -112,7 +111,7 @@ def _environment(spec: Spec, maker: Maker, budget: Budget) -> Env | None:
     return None
 
 
-def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> Walked:
+def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget) -> WalkResult:
     """Elaborate all nodes of the network, or those before one that exceeds a limit."""
     assert spec.nodes is not None
     walker = Walker(registry, budget, maker, spec.library, env.params)
@@ -134,7 +133,7 @@ def _walk(spec: Spec, registry: Registry, env: Env, maker: Maker, budget: Budget
         stop=len(maker.nodes),
         span=spec.nodes.span,
     )
-    return Walked(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
+    return WalkResult(env, root, last, maker.nodes, maker.inputs, walker.unused, walker.passed_over)
 
 
 def _bind_params(spec: Spec, env: Env) -> None:
@@ -145,8 +144,8 @@ def _bind_params(spec: Spec, env: Env) -> None:
             raise ProblemError(
                 "E206", message, param.name.span, help=f"pass `--set {param.name}=…`, or write a default"
             )
-        given: Given = env.given(param.name.span, param.default)
-        env.params[param.name.text] = given
+        argument: Argument = env.argument(param.name.span, param.default)
+        env.params[param.name.text] = argument
 
 
 def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
@@ -166,7 +165,7 @@ def _inputs(spec: Spec, env: Env, maker: Maker) -> dict[str, Bound]:
     return bounds
 
 
-def _input_help(value: Any) -> str:
+def _input_help(value: object) -> str:
     """Help that shows how to write the intended input."""
     sizes = value
     if isinstance(value, str):
@@ -188,7 +187,7 @@ def _input_help(value: Any) -> str:
     return "write for example `input: [3, 224, 224]` (channels, height, width)"
 
 
-def _input_type(value: Any, span: Span) -> TensorType:
+def _input_type(value: object, span: Span) -> TensorType:
     """The network's input: [channels, height, width] or [features]."""
     if not isinstance(value, list) or len(value) not in (1, 3):
         message = f"`input` must be [channels, height, width] or [features], got `{show_value(value)}`"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cnngraph.diagnostics import Cause, Span
 from cnngraph.document import Listing, Value
 from cnngraph.document.flow import write_flow
@@ -21,17 +19,14 @@ def check_expect(value: Value, bound: Bound, env: Env, maker: Maker) -> None:
     compare_sizes(sizes, bound, value.span, maker)
 
 
-def compare_sizes(sizes: Any, bound: Bound, span: Span, maker: Maker) -> None:
+def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None:
     """Compare evaluated sizes with the node's shape. Raises ProblemError if they differ."""
     if maker.sharing is not None:
         return  # it was checked for the owner; a shared module may run on other sizes
     tensors = bound.tensors()
-    good = isinstance(sizes, list) and all(size == "_" or (type(size) is int and size > 0) for size in sizes)
-    if not good:
-        message = (
-            f"`expect` must be a list of sizes such as [64, 28, 28], with _ for any size, got `{show_value(sizes)}`"
-        )
-        raise ProblemError("E205", message, span)
+    if not isinstance(sizes, list) or any(size != "_" and (type(size) is not int or size < 1) for size in sizes):
+        form = "`expect` must be a list of sizes such as [64, 28, 28], with _ for any size"
+        raise ProblemError("E205", f"{form}, got `{show_value(sizes)}`", span)
     for ref in tensors.refs:
         found = maker.type_of(ref).sizes
         if len(found) == len(sizes) and all(want in ("_", have) for want, have in zip(sizes, found, strict=True)):

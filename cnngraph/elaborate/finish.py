@@ -16,7 +16,7 @@ from cnngraph.fields import FieldError
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.path_patterns import InitRule
-from cnngraph.language.model import InitSpec, Spec, Word
+from cnngraph.language.model import InitSpec, LocatedText, Spec
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall, read_init
 from cnngraph.tensor_type import TensorType
@@ -26,7 +26,7 @@ DEFAULT_OUTPUT = "output"
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class WalkResult:
     """The result of the walk through a spec: scopes, nodes, and the environment that outputs are looked up in."""
 
     env: Env
@@ -38,19 +38,19 @@ class Walked:
     passed_over: Mapping[int, str]  # nodes that only an absent node would read, and the note that says so
 
 
-def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
+def finish(spec: Spec, walked: WalkResult, *, complete: bool) -> tuple[Graph, list[Diagnostic]]:
     """The graph and further diagnostics. If not `complete`, there were errors before and the graph is partial."""
     found, nodes, unused = DiagnosticList(), walked.nodes, walked.unused
-    outputs, nothing = _outputs(spec, walked.env, walked.last, found)
-    training = frozenset(word.text for word in spec.training_only) - nothing
-    found.extend(_training_errors(spec, nothing))
+    outputs, omitted = _outputs(spec, walked.env, walked.last, found)
+    training = frozenset(name.text for name in spec.training_only) - omitted
+    found.extend(_training_errors(spec, omitted))
     rules = _init_rules(spec, walked.env, nodes, found, complete)
     always = _live(nodes, [ref for name, ref in outputs.items() if name not in training])
     live = always | _live(nodes, outputs.values())
     if complete and _are_taps(spec):
         unused = unused.union(index for index in range(len(nodes)) if index not in live)
     if complete and not has_errors(found):
-        found.extend(_unread(walked, live, unused, outputs.values()))
+        found.extend(_unused_errors(walked, live, unused, outputs.values()))
     graph = Graph(
         name=spec.name,
         about=spec.about,
@@ -61,7 +61,7 @@ def finish(spec: Spec, walked: Walked, *, complete: bool) -> tuple[Graph, list[D
         root=walked.root,
         init=rules,
         renames=spec.renames,
-        params={name: given.value for name, given in walked.env.params.items()},
+        params={name: argument.value for name, argument in walked.env.params.items()},
         paper=spec.paper,
         published=spec.published,
         base=spec.base,
@@ -88,28 +88,28 @@ def _outputs(spec: Spec, env: Env, last: Bound | None, found: DiagnosticList) ->
     """The outputs, and the names of those that are omitted because they are absent nodes with `else: []`."""
     assert spec.nodes is not None
     outputs: dict[str, Ref] = {}
-    nothing: set[str] = set()
-    wanted: list[tuple[str, Word | None]] = [(name.text, path) for name, path in spec.outputs]
-    for name, path in wanted or [(DEFAULT_OUTPUT, None)]:
+    omitted: set[str] = set()
+    listed: list[tuple[str, LocatedText | None]] = [(name.text, path) for name, path in spec.outputs]
+    for name, path in listed or [(DEFAULT_OUTPUT, None)]:
         try:
             bound = find(env, path) if path else last
             if bound is None:
                 continue
             if path and not bound.tensors().refs:
-                nothing.add(name)
+                omitted.add(name)
             else:
                 outputs[name] = _output(bound, path, spec.nodes.children[-1].name.text, env)
         except ProblemError as problem:
             found.append(problem.diagnostic)
         except UnknownError:
             pass
-    if len(nothing) == len(wanted) > 0:
+    if len(omitted) == len(listed) > 0:
         message = "the network has no outputs: all of them are absent, and nothing replaces them"
         found.append(Diagnostic("E304", message, spec.outputs[0][1].span))
-    return outputs, nothing
+    return outputs, omitted
 
 
-def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
+def _output(bound: Bound, path: LocatedText | None, name: str, env: Env) -> Ref:
     """The tensor of an output. `path` names it in the spec; None for the last node, which is called `name`."""
     what, span = (path.text, path.span) if path else (name, bound.span)
     if bound.unused:
@@ -127,14 +127,14 @@ def _output(bound: Bound, path: Word | None, name: str, env: Env) -> Ref:
     return refs[0]
 
 
-def _training_errors(spec: Spec, nothing: set[str]) -> Iterable[Diagnostic]:
+def _training_errors(spec: Spec, omitted: set[str]) -> Iterable[Diagnostic]:
     names = [name.text for name, _ in spec.outputs] or [DEFAULT_OUTPUT]
-    training = {word.text for word in spec.training_only}
-    for word in spec.training_only:
-        if word.text not in names:
-            help = did_you_mean(word.text, names) or f"the outputs are {in_backticks(names)}"
-            yield Diagnostic("E314", f"there is no output `{word}`", word.span, help=help)
-    left = [name for name in names if name not in nothing]
+    training = {name.text for name in spec.training_only}
+    for name in spec.training_only:
+        if name.text not in names:
+            help = did_you_mean(name.text, names) or f"the outputs are {in_backticks(names)}"
+            yield Diagnostic("E314", f"there is no output `{name}`", name.span, help=help)
+    left = [name for name in names if name not in omitted]
     if left and training.issuperset(left):
         message = "the network has no outputs in eval mode: all of them are in `training_only`"
         help = "write `training_only: []` to compute them in eval mode too, or add another output"
@@ -150,7 +150,7 @@ def _live(nodes: list[Node], outputs: Iterable[Ref]) -> set[int]:
     return {index for index in live if index >= 0}
 
 
-def _unread(walked: Walked, live: set[int], unused: set[int], outputs: Iterable[Ref]) -> list[Diagnostic]:
+def _unused_errors(walked: WalkResult, live: set[int], unused: set[int], outputs: Iterable[Ref]) -> list[Diagnostic]:
     """Report unused nodes once, at the outermost block whose value they are, in its first use."""
     root, nodes = walked.root, walked.nodes
     found = [
@@ -213,11 +213,11 @@ def _init_rules(spec: Spec, env: Env, nodes: list[Node], found: DiagnosticList, 
 def _init_rule(spec: InitSpec, env: Env) -> InitRule:
     values = {}
     for entry in spec.values:
-        given = env.given(entry.key_span, entry.value)
+        argument = env.argument(entry.key_span, entry.value)
         try:
-            values[entry.key] = read_init(given.value)
+            values[entry.key] = read_init(argument.value)
         except FieldError as error:
-            raise ProblemError("E702", f"`{entry.key}` {error.message}", given.span, help=error.help) from None
+            raise ProblemError("E702", f"`{entry.key}` {error.message}", argument.span, help=error.help) from None
     return InitRule(spec.match.text, values)
 
 

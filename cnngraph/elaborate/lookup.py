@@ -9,12 +9,19 @@ from typing import Any
 from cnngraph.diagnostics import Span
 from cnngraph.document import Listing, Scalar, Table, Value
 from cnngraph.elaborate.messages import ProblemError, ambiguous_shape, too_late, unknown_name, wrong_expression
-from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Row, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors, VisibleNodes
 from cnngraph.graph.nodes import Ref
 from cnngraph.graph.sizes import Sized, decide, trial, watched, watched_expression
 from cnngraph.language.expressions.evaluate import ExpressionError, Reference, evaluate, parse_expression, substitute
-from cnngraph.language.expressions.values import MAX_ELEMENTS, SHAPE_WORDS, Fault, ShapeValue, check_size, count_steps
-from cnngraph.language.model import Library, Word
+from cnngraph.language.expressions.values import (
+    MAX_ELEMENTS,
+    SHAPE_ATTRIBUTES,
+    Fault,
+    ShapeValue,
+    check_size,
+    count_steps,
+)
+from cnngraph.language.model import Library, LocatedText
 from cnngraph.tensor_type import TensorType
 
 MOST_LISTED = 12  # available names in a message
@@ -25,9 +32,9 @@ class Env:
     """The visible names. `names` is filled while the scope is walked; `inputs` are `in` or the named inputs."""
 
     library: Library
-    params: dict[str, Given]
+    params: dict[str, Argument]
     inputs: dict[str, Bound]
-    names: Reach
+    names: VisibleNodes
     type_of: Callable[[Ref], TensorType]
     index: tuple[int, Any] | None = None
     reads: Reads | None = None
@@ -42,7 +49,7 @@ class Env:
 
     def inside(self, inputs: dict[str, Bound]) -> Env:
         """The environment of inline nodes: the outer params and indices, but new inputs and names."""
-        return Env(self.library, self.params, inputs, Reach(), self.type_of, self.index)
+        return Env(self.library, self.params, inputs, VisibleNodes(), self.type_of, self.index)
 
     # -- values
 
@@ -62,19 +69,19 @@ class Env:
 
     def row(self, table: Table) -> Row:
         """Evaluate a mapping, keeping the locations of its values."""
-        given = {entry.key: self.given(entry.key_span, entry.value) for entry in table}
-        row = Row({key: item.value for key, item in given.items()})
-        row.given = given
+        cells = {entry.key: self.argument(entry.key_span, entry.value) for entry in table}
+        row = Row({key: cell.value for key, cell in cells.items()})
+        row.cells = cells
         return row
 
-    def given(self, key_span: Span, value: Value) -> Given:
-        """Evaluate a parameter, keeping the location of its value."""
+    def argument(self, key_span: Span, value: Value) -> Argument:
+        """Evaluate an argument, keeping the location of its value."""
         text = value.value if isinstance(value, Scalar) else None
         if isinstance(value, Scalar) and not (isinstance(text, str) and "$" in text):
-            return Given(key_span, value.span, text, value.span, self.meant(text))
+            return Argument(key_span, value.span, text, value.span, self.as_expression(text))
         evaluated, sized = self.watched(value)
         origin = self.origin(text, value.span) if isinstance(text, str) else value.span
-        return Given(key_span, value.span, evaluated, origin, sized=sized)
+        return Argument(key_span, value.span, evaluated, origin, sized=sized)
 
     def watched(self, value: Value, always: bool = False) -> tuple[Any, Sized | None]:
         """Evaluate a value and record the sizes it depends on. With `always`, any string is an expression."""
@@ -93,7 +100,7 @@ class Env:
             sized = bare.sized if bare else watched_expression(parse_expression(text).root, self.lookup)[1]
         return result, sized
 
-    def meant(self, value: Any) -> str:
+    def as_expression(self, value: Any) -> str:
         """`$classes` for the string `classes`, if that name is defined here."""
         name = value.partition(".")[0] if isinstance(value, str) else ""
         return f"${value}" if name and (name in self.params or name in self.inputs or name in self.names) else ""
@@ -125,28 +132,28 @@ class Env:
         bare = self.bare_param(text)
         return bare.origin if bare else span
 
-    def bare_param(self, text: str) -> Given | None:
+    def bare_param(self, text: str) -> Argument | None:
         """The param, if the expression is a bare `$param`."""
         bare = parse_expression(text).bare_reference
         return self.params.get(bare.name) if bare and not bare.trail else None
 
-    def text(self, word: Word) -> str:
+    def text(self, written: LocatedText) -> str:
         """A path or a name with its `$i` and `${…}` written out."""
-        if "$" not in word.text:
-            return word.text
+        if "$" not in written.text:
+            return written.text
         try:
-            written, sized = watched(lambda: substitute(word.text, self.lookup))
-            decide(sized, word.text, word.span)
-            return str(written)
+            value, sized = watched(lambda: substitute(written.text, self.lookup))
+            decide(sized, written.text, written.span)
+            return str(value)
         except ExpressionError as error:
-            raise wrong_expression(error, word.text, word.span, False, ()) from None
+            raise wrong_expression(error, written.text, written.span, False, ()) from None
 
     def lookup(self, reference: Reference) -> tuple[Any, int]:
         """The value of `$name`, and how many parts of its trail belong to the path of a node."""
         name = reference.name
         if name in self.params:
-            given = self.params[name]
-            return given.sized.current_value() if given.sized else given.value, 0
+            argument = self.params[name]
+            return argument.sized.current_value() if argument.sized else argument.value, 0
         if name in ("i", "item"):
             if self.index is None:
                 raise unknown_name(reference, [])
@@ -180,7 +187,7 @@ class Env:
         """`$block.conv.channels`: the shape of a node reached by a path."""
         used = 0
         for part in reference.trail:
-            if part not in bound.names or (part in SHAPE_WORDS and used + 1 == len(reference.trail)):
+            if part not in bound.names or (part in SHAPE_ATTRIBUTES and used + 1 == len(reference.trail)):
                 break
             inner = bound.names[part]
             if part.isdecimal() and self.is_other_tensor(bound, int(part), inner, reference.trail[used + 1 :]):
@@ -192,9 +199,8 @@ class Env:
     def is_other_tensor(self, bound: Bound, number: int, inner: Bound, rest: tuple[str, ...]) -> bool:
         """Whether a number is ambiguous: a node inside, and a tensor with another shape in the node's list."""
         value = bound.value
-        goes_on = rest and (
-            rest[0] in inner.names or rest[0].isdecimal()
-        )  # inside the node, where a tensor has nothing
+        # the path continues inside the node, where a tensor has nothing
+        goes_on = rest and (rest[0] in inner.names or rest[0].isdecimal())
         if value is None or not value.is_list or number >= len(value.refs) or goes_on:
             return False
         return self.shape(inner.tensors()).type != self.type_of(value.refs[number])
@@ -218,4 +224,4 @@ def _check_size(made: list[Any] | Row, span: Span) -> None:
 def _has_sizes(shape: ShapeValue, used: int, reference: Reference) -> bool:
     """Whether the rest of a reference is a valid member of the tensor that its path leads to."""
     rest = reference.trail[used:]
-    return not rest or rest[0] in SHAPE_WORDS or (rest[0].isdecimal() and isinstance(shape.type, tuple))
+    return not rest or rest[0] in SHAPE_ATTRIBUTES or (rest[0].isdecimal() and isinstance(shape.type, tuple))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 12  # available names in a message
 NOT_KNOWN_YET = "it is defined further down and reads this node, or its path depends on a shape"
+BREAK_CYCLE = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
 
 
 class ProblemError(Exception):
@@ -123,6 +124,6 @@ def _known(known: list[str]) -> Known:
     return Known.listed("defined here:", names, MOST_LISTED) if names else Known("no names are defined here")
 
 
-def in_reach(options: Iterable[str]) -> Known:
+def names_available(options: Iterable[str]) -> Known:
     """Help that lists names a path can begin with."""
     return Known.listed("names available here:", options, MOST_LISTED)

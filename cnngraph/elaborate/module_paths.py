@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from cnngraph.diagnostics import Span
 from cnngraph.elaborate.messages import ProblemError, bad_name
 from cnngraph.graph.nodes import Node, Scope
-from cnngraph.language.model import Word
+from cnngraph.language.model import LocatedText
 from cnngraph.language.names import MAX_PATH, heads, key_problem
 
-Slot: TypeAlias = "list[Any]"  # scopes, node indices, and inner slots, in module order
+Slot: TypeAlias = "list[Scope | int | Slot]"  # scopes, node indices, and inner slots, in module order
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Place:
 
     level: Level
     slot: Slot
-    name: Word | None
+    name: LocatedText | None
     span: Span
     path: str | None = None
 

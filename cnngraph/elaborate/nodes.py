@@ -10,10 +10,10 @@ from typing import Any
 from cnngraph.diagnostics import Cause, Guess, Span, Suggestion
 from cnngraph.elaborate.budget import Budget
 from cnngraph.elaborate.causes import Trace
-from cnngraph.elaborate.check_names import not_meant, unknown_parameter
+from cnngraph.elaborate.check_names import unknown_parameter, without_misspelt
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Slot
-from cnngraph.elaborate.values import Given, Reads, Tensors
+from cnngraph.elaborate.values import Argument, Reads, Tensors
 from cnngraph.fields import Choice, Field, FieldError, fields_of, literal_help
 from cnngraph.graph.nodes import Node, Ref, Scope
 from cnngraph.graph.sizes import SizeLog, decide
@@ -50,12 +50,11 @@ class Maker:
         self.input_names: list[str] = []
         self.input_types: list[TensorType] = []
         self.nodes: list[Node] = []
-        self.words: dict[int, Mapping[str, Given]] = {}
+        self.arguments: dict[int, Mapping[str, Argument]] = {}
         self.implicit: set[int] = set()
-        self.sharing: tuple[str, str] | None = (
-            None  # while a shared module is elaborated: its own path, and the path of the node that shares it
-        )
-        self.trace = Trace(self.nodes, self.words, self.type_of, Counter())
+        # while a shared module is elaborated: its own path, and the path of the node that shares it
+        self.sharing: tuple[str, str] | None = None
+        self.trace = Trace(self.nodes, self.arguments, self.type_of, Counter())
         self._facts: dict[object, Facts] = {}
         self._paths: set[str] = set()
         self._last_concat: int | None = None
@@ -69,14 +68,14 @@ class Maker:
 
     def type_of(self, ref: Ref) -> TensorType:
         """A tensor's type."""
-        return self.nodes[ref.node].types[ref.part] if ref.node >= 0 else self.input_types[-1 - ref.node]
+        return self.nodes[ref.node].types[ref.output] if ref.node >= 0 else self.input_types[-1 - ref.node]
 
     def name_of(self, ref: Ref) -> str:
         """A tensor's name: the path of its node, followed by its index if the value is a list."""
         if ref.node < 0:
             return self.input_names[-1 - ref.node]
         node = self.nodes[ref.node]
-        return f"{node.path}.{ref.part}" if node.is_list else node.path
+        return f"{node.path}.{ref.output}" if node.is_list else node.path
 
     def owner(self, path: str) -> str | None:
         """The path of the node whose module is shared here; None if the node has its own."""
@@ -96,36 +95,36 @@ class Maker:
                 self.nodes[child] = replace(self.nodes[child], span=span)
                 return
 
-    def operation(self, cls: type[Op], words: Mapping[str, Given], span: Span, path: str, reads: Reads) -> Op:
+    def operation(self, cls: type[Op], arguments: Mapping[str, Argument], span: Span, path: str, reads: Reads) -> Op:
         """Create the op from its parameters, reporting all of their errors at once. Raises ProblemError."""
         fields = fields_of(cls)
         values: dict[str, Any] = {}
         problems: list[ProblemError] = []
         behind: tuple[Cause, ...] | None = None
-        for key, given in words.items():
-            decide(given.sized, f"{key} of {path}", given.span)
+        for key, argument in arguments.items():
+            decide(argument.sized, f"{key} of {path}", argument.span)
             known = fields.get(key)
             if known is None:
-                problems.append(unknown_parameter(key, f"`{cls.name}`", fields, given.key_span))
+                problems.append(unknown_parameter(key, f"`{cls.name}`", fields, argument.key_span))
                 continue
             try:
-                values[key] = known.kind.convert(given.value)
+                values[key] = known.kind.convert(argument.value)
             except FieldError as error:
                 behind = self.trace.causes(reads.refs) if behind is None else behind
-                notes = (f"the value comes from {given.origin}",) if given.origin != given.span else ()
+                notes = (f"the value comes from {argument.origin}",) if argument.origin != argument.span else ()
                 message = f"`{key}` of `{cls.name}` {error.message}"
-                causes = (Cause(given.origin, key), *behind)
-                others = {name: item.value for name, item in words.items()}
+                causes = (Cause(argument.origin, key), *behind)
+                others = {name: item.value for name, item in arguments.items()}
                 help = (
-                    cls.advice(key, given.value, others)
-                    or literal_help(error.help, given.span.text, given.value, known.kind)
-                    or (Suggestion(given.meant) if given.meant else None)
+                    cls.advice(key, argument.value, others)
+                    or literal_help(error.help, argument.span.text, argument.value, known.kind)
+                    or (Suggestion(argument.as_expression) if argument.as_expression else None)
                 )
                 problems.append(
-                    ProblemError("E205", message, given.span, notes=notes, help=help, key=key, causes=causes)
+                    ProblemError("E205", message, argument.span, notes=notes, help=help, key=key, causes=causes)
                 )
-        missing = [name for name, item in fields.items() if item.required and name not in words]
-        missing = not_meant(missing, words, fields)
+        missing = [name for name, item in fields.items() if item.required and name not in arguments]
+        missing = without_misspelt(missing, arguments, fields)
         if missing:
             message = f"`{cls.name}` requires {in_backticks(missing, ' and ')}"
             help = _how_to_add(fields[missing[0]])
@@ -136,7 +135,7 @@ class Maker:
             raise problems[-1]
         return cls(**values)
 
-    def add(self, op: Op, words: Mapping[str, Given], reads: Reads, path: str, span: Span) -> int:
+    def add(self, op: Op, arguments: Mapping[str, Argument], reads: Reads, path: str, span: Span) -> int:
         """Add a node and return its index. Raises ProblemError if the op rejects its inputs."""
         refs = reads.refs
         self.budget.visit(span, len(self.nodes), 1)
@@ -147,15 +146,15 @@ class Maker:
         except OpError as error:
             from cnngraph.elaborate.repairs import Repairs  # not needed as long as a network is fine
 
-            raise Repairs(self.trace).refusal(error, op, reads, words, span) from None
+            raise Repairs(self.trace).refusal(error, op, reads, arguments, span) from None
         names = tuple(self.name_of(ref) for ref in refs)
         self.trace.readers.update({ref.node for ref in refs})
-        return self.append(op, words, refs, names, facts, path, span)
+        return self.append(op, arguments, refs, names, facts, path, span)
 
     def append(
         self,
         op: Op,
-        words: Mapping[str, Given],
+        arguments: Mapping[str, Argument],
         refs: tuple[Ref, ...],
         names: tuple[str, ...],
         facts: Facts,
@@ -182,7 +181,7 @@ class Maker:
         )
         self.nodes.append(node)
         self.log.add_node(len(self.nodes) - 1, op, refs)
-        self.words[len(self.nodes) - 1] = words
+        self.arguments[len(self.nodes) - 1] = arguments
         return len(self.nodes) - 1
 
     def facts(self, op: Op, types: tuple[TensorType, ...]) -> Facts:

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from cnngraph.document import Listing, Table, Value, texts_in
 from cnngraph.elaborate.lookup import Env
-from cnngraph.elaborate.messages import ProblemError, UnknownError
+from cnngraph.elaborate.messages import BREAK_CYCLE, ProblemError, UnknownError
 from cnngraph.language.expressions.evaluate import ExpressionError, parse_expression
 from cnngraph.language.expressions.values import count_steps
-from cnngraph.language.model import Library, NodeSpec, ScopeSpec, Word
+from cnngraph.language.model import Library, LocatedText, NodeSpec, ScopeSpec
 from cnngraph.language.names import heads
 
 MAX_CIRCLES = 20  # nodes of further cycles are unknown and not reported
@@ -41,7 +41,7 @@ class Orders:
         known = self._known.get(id(scope))
         if known is None:
             known = _order(scope, names, env, self._reads_nothing)
-            if not any("$" in word.text for child in scope.children for word in (*_paths(child), *_other_paths(child))):
+            if not any("$" in path.text for child in scope.children for path in (*_paths(child), *_other_paths(child))):
                 self._known[id(scope)] = known
         return known
 
@@ -50,13 +50,13 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
     index_of = {name: index for index, name in enumerate(names) if name not in env.inputs}
     find = _Finder(scope, index_of, env, reads_nothing)
     needs = [find.needs(child, index) for index, child in enumerate(scope.children)]
-    perhaps = [find.perhaps(child, index) - needs[index] for index, child in enumerate(scope.children)]
-    if all(need < index for index in range(len(names)) for need in needs[index] | perhaps[index]):
+    possible = [find.possible(child, index) - needs[index] for index, child in enumerate(scope.children)]
+    if all(need < index for index in range(len(names)) for need in needs[index] | possible[index]):
         return list(range(len(names))), []
     order: list[int] = []
     circles: list[tuple[ProblemError, list[int]]] = []
     done: set[int] = set()
-    _add_harmless(needs, perhaps)
+    _add_harmless(needs, possible)
     while True:
         order += _sorted(needs, done)
         left = [index for index in range(len(names)) if index not in done]
@@ -70,9 +70,9 @@ def _order(scope: ScopeSpec, names: list[str], env: Env, reads_nothing: ReadsNot
         done.update(circle)
 
 
-def _add_harmless(needs: list[set[int]], perhaps: list[set[int]]) -> None:
+def _add_harmless(needs: list[set[int]], possible: list[set[int]]) -> None:
     """Add possible dependencies to the certain ones, except those that would close a cycle."""
-    for index, others in enumerate(perhaps):
+    for index, others in enumerate(possible):
         if not others:
             continue
         behind = _readers(needs, index)
@@ -137,8 +137,7 @@ def _circle_problem(circle: list[int], names: list[str], scope: ScopeSpec) -> Pr
     notes = [f"`{names[a]}` reads `{names[b]}` at {scope.children[a].span}" for a, b in islice(pairs, MAX_SHOWN)]
     shown = " → ".join([*(names[index] for index in circle[:MAX_SHOWN]), *left_out, names[circle[0]]])
     message = f"the nodes form a cycle: {shown}" if len(circle) > 1 else f"`{names[first]}` reads itself"
-    help = "break the cycle by changing one `from`; to run a block several times, use `repeat`"
-    return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=help)
+    return ProblemError("E315", message, span, notes=notes if len(circle) > 1 else (), help=BREAK_CYCLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,36 +154,36 @@ class _Finder:
         needs = (
             {index - 1} if child.reads is None and index and not self.reads_nothing(child, self.env.library) else set()
         )
-        for word in _paths(child):
-            texts = self.written_out(word, child)
+        for path in _paths(child):
+            texts = self.expanded(path, child)
             if texts is not None:
                 needs = needs.union(*(self.heads(text, index) for text in texts))
-            elif "." in word.text.partition("$")[0]:
-                needs |= self.heads(word.text.partition("$")[0].partition(".")[0], index)
+            elif "." in path.text.partition("$")[0]:
+                needs |= self.heads(path.text.partition("$")[0].partition(".")[0], index)
         for name in _names_of(child, certain=True):
             needs |= self.named(name, index)
         return needs
 
-    def perhaps(self, child: NodeSpec, index: int) -> set[int]:
+    def possible(self, child: NodeSpec, index: int) -> set[int]:
         """The nodes that this one may depend on: in an `else`, or in a branch of an expression."""
         found: set[int] = set()
-        for word in _other_paths(child):
-            texts = self.written_out(word, child)
+        for path in _other_paths(child):
+            texts = self.expanded(path, child)
             found = found.union(*(self.heads(text, index) for text in texts or ()))
-        for word in (*_paths(child), *_other_paths(child)):
-            if self.written_out(word, child) is None:
-                found |= self.guessed(word.text, index)
-                found = found.union(*(self.named(name, index) for name in _names_in_path(word.text)))
+        for path in (*_paths(child), *_other_paths(child)):
+            if self.expanded(path, child) is None:
+                found |= self.guessed(path.text, index)
+                found = found.union(*(self.named(name, index) for name in _names_in_path(path.text)))
         for name in _names_of(child, certain=False):
             found |= self.named(name, index)
         return found
 
-    def written_out(self, word: Word, child: NodeSpec) -> list[str] | None:
-        """The paths that `word` expands to, one for each iteration; None if they are not known yet."""
-        if "$" not in word.text:
-            return [word.text]
+    def expanded(self, path: LocatedText, child: NodeSpec) -> list[str] | None:
+        """The paths that `path` expands to, one for each iteration; None if they are not known yet."""
+        if "$" not in path.text:
+            return [path.text]
         try:
-            return [self.env.text(word)]
+            return [self.env.text(path)]
         except (ProblemError, UnknownError):
             pass
         if child.repeat is None:
@@ -195,7 +194,7 @@ class _Finder:
             if not isinstance(items, list | tuple) or len(items) > MAX_ITERATIONS:
                 return None
             count_steps(len(items))
-            return [self.env.iteration(number, item, None).text(word) for number, item in enumerate(items)]
+            return [self.env.iteration(number, item, None).text(path) for number, item in enumerate(items)]
         except (ProblemError, UnknownError):
             return None
 
@@ -222,13 +221,13 @@ class _Finder:
         return {item for name, item in self.index_of.items() if item != index and name.startswith(stem)}
 
 
-def _paths(child: NodeSpec) -> Iterator[Word]:
+def _paths(child: NodeSpec) -> Iterator[LocatedText]:
     yield from child.reads or ()
     if child.share:
         yield child.share
 
 
-def _other_paths(child: NodeSpec) -> Iterator[Word]:
+def _other_paths(child: NodeSpec) -> Iterator[LocatedText]:
     """The paths that are read only where the node, or an iteration of it, is absent."""
     yield from child.otherwise or ()
     if child.repeat is not None:
@@ -236,7 +235,7 @@ def _other_paths(child: NodeSpec) -> Iterator[Word]:
         entries = [entry for row in rows if isinstance(row, Table) for entry in row]
         for entry in (*entries, *child.repeat.first, *child.repeat.last):
             if entry.key == "else":
-                yield from (Word(text, entry.value.span) for text in texts_in(entry.value))
+                yield from (LocatedText(text, entry.value.span) for text in texts_in(entry.value))
 
 
 def _names_of(child: NodeSpec, certain: bool) -> set[str]:
@@ -246,7 +245,7 @@ def _names_of(child: NodeSpec, certain: bool) -> set[str]:
     """
     always: list[Value] = [child.when] if child.when is not None else []
     sometimes: list[Value] = []
-    (always if child.when is None else sometimes).extend(entry.value for entry in child.words)
+    (always if child.when is None else sometimes).extend(entry.value for entry in child.arguments)
     if child.expect is not None:
         (always if child.when is None else sometimes).append(child.expect)
     if child.repeat is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from cnngraph.elaborate.causes import (
     CHANNELS_DIFFER,
     SIZES_DIFFER,
     WINDOW_TOO_LARGE,
+    Aspect,
     Trace,
     channels_of,
     in_rows,
@@ -21,7 +22,7 @@ from cnngraph.elaborate.causes import (
     sizes_of,
 )
 from cnngraph.elaborate.messages import ProblemError
-from cnngraph.elaborate.values import Given, Reads
+from cnngraph.elaborate.values import Argument, Reads
 from cnngraph.fields import fields_of, show_value
 from cnngraph.graph.nodes import Node, Ref
 from cnngraph.ops.conv import Conv
@@ -49,23 +50,25 @@ class Repairs:
 
     trace: Trace
 
-    def refusal(self, error: OpError, op: Op, reads: Reads, words: Mapping[str, Given], span: Span) -> ProblemError:
+    def refusal(
+        self, error: OpError, op: Op, reads: Reads, arguments: Mapping[str, Argument], span: Span
+    ) -> ProblemError:
         """An op's error with its location, its inputs, and a likely repair or advice."""
-        given = words.get(error.parameter) if error.parameter else None
+        argument = arguments.get(error.parameter) if error.parameter else None
         try:
             notes, found = self.explanation(error, op, reads, span)
         except Exception:  # the error is right even if the search for a cause and fix fails
             notes, found = (), None
-        where = given.span if given else span
-        if given and given.origin != given.span:
-            notes = (*notes, f"`{error.parameter}` is {show_value(given.value)}, from {given.origin}")
+        where = argument.span if argument else span
+        if argument and argument.origin != argument.span:
+            notes = (*notes, f"`{error.parameter}` is {show_value(argument.value)}, from {argument.origin}")
         repairs = () if found is None or isinstance(found, str) else (found,)
         help = found if isinstance(found, str) else error.help
         if repairs:
             help = Guess(repairs[0].title) if isinstance(repairs[0], ParameterRepair) else repairs[0].title
         if error.code == WINDOW_TOO_LARGE:
             help = help or HELP_SHRINK
-        causes = (Cause(span), *self.trace.causes(reads.refs, code=error.code, words=words))
+        causes = (Cause(span), *self.trace.causes(reads.refs, code=error.code, arguments=arguments))
         return ProblemError(error.code, error.message, where, notes=notes, help=help, causes=causes, repairs=repairs)
 
     def explanation(self, error: OpError, op: Op, reads: Reads, span: Span) -> tuple[tuple[str, ...], Found]:
@@ -79,7 +82,7 @@ class Repairs:
 
     def disagreement(self, code: str, op: Op, reads: Reads, span: Span) -> tuple[tuple[str, ...], Found]:
         """Notes on the inputs that agree, on each odd one with its cause, and a repair if a small change suffices."""
-        aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
+        aspect: Aspect = channels_of if code == CHANNELS_DIFFER else sizes_of
         named = list(self.trace.named(reads))
         counts = Counter(aspect(self.trace.type_of(ref)) for _, ref in named)
         usual = counts.most_common(1)[0][0]
@@ -115,11 +118,11 @@ class Repairs:
                 types[place] = types[place].with_sizes(H=before.sizes[1], W=before.sizes[2])
                 if not _accepts(op, types):
                     continue
-                kernel, padding = (self.trace.words[index].get(name) for name in ("kernel", "padding"))
+                kernel, padding = (self.trace.arguments[index].get(name) for name in ("kernel", "padding"))
                 text = [
-                    f"{name}: {show_value(given.value)}"
-                    for name, given in (("kernel", kernel), ("padding", padding))
-                    if given
+                    f"{name}: {show_value(argument.value)}"
+                    for name, argument in (("kernel", kernel), ("padding", padding))
+                    if argument
                 ]
                 grown = after.sizes[1] > before.sizes[1] or after.sizes[2] > before.sizes[2]
                 fact = f"{in_backticks(text)} with stride 1 gives one row too {'many' if grown else 'few'}"
@@ -131,7 +134,7 @@ class Repairs:
         node = self.trace.nodes[index]
         if node.op == "conv":
             return self.repair(index, {"padding": "same"})
-        padding = self.trace.words[index].get("padding")
+        padding = self.trace.arguments[index].get("padding")
         return PadRepair(node.op, node.span, pad_before(sides, node.op), padding.origin if padding else None)
 
     def rounding(self, named: list[tuple[str, Ref]]) -> str | None:
@@ -185,9 +188,7 @@ class Repairs:
                 return ProjectionRepair(span, name, conv)
         return None
 
-    def other_parameters(
-        self, op: Op, named: list[tuple[str, Ref]], target: Any, aspect: Callable[[TensorType], Any]
-    ) -> Repair | None:
+    def other_parameters(self, op: Op, named: list[tuple[str, Ref]], target: object, aspect: Aspect) -> Repair | None:
         """A change of one node that gives the odd input the target shape, found by trying."""
         odd = [ref for _, ref in named if aspect(self.trace.type_of(ref)) != target]
         if len(odd) != 1 or odd[0].node < 0:
@@ -218,9 +219,9 @@ class Repairs:
 
     def repair(self, index: int, change: Mapping[str, Any]) -> Repair:
         """A repair that sets parameters of a node."""
-        node, given = self.trace.nodes[index], self.trace.words[index]
+        node, arguments = self.trace.nodes[index], self.trace.arguments[index]
         settings = [
-            Setting(name, _shown(value), given[name].origin if name in given else None)
+            Setting(name, _shown(value), arguments[name].origin if name in arguments else None)
             for name, value in change.items()
         ]
         return ParameterRepair(node.op, node.span, tuple(settings))
@@ -239,7 +240,7 @@ def _missing_sides(node: Node, before: TensorType) -> tuple[int, ...] | None:
     return same_sides(before.sizes[1:], op.kernel, (1, 1), dilation)
 
 
-def _changes(op: Op, target: Any, aspect: Callable[[TensorType], Any]) -> Iterator[dict[str, Any]]:
+def _changes(op: Op, target: object, aspect: Aspect) -> Iterator[dict[str, Any]]:
     """Parameters of an op that authors often forget, likeliest first."""
     fields = fields_of(type(op))
     if aspect is channels_of:
@@ -281,5 +282,5 @@ def _single(result: TensorType | tuple[TensorType, ...]) -> TensorType:
     return result
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return show_value(value[0]) if isinstance(value, tuple) and len(set(value)) == 1 else show_value(value)

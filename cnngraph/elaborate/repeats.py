@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -13,12 +12,12 @@ from cnngraph.elaborate.lookup import Env
 from cnngraph.elaborate.messages import ProblemError
 from cnngraph.elaborate.module_paths import Level, Place, Slot, module_tree
 from cnngraph.elaborate.nodes import Maker
-from cnngraph.elaborate.values import Bound, Given, Reads, Row, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reads, Row, Tensors
 from cnngraph.fields import FieldError, Int, show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import count_steps
-from cnngraph.language.model import BlockSpec, NodeSpec, Word
+from cnngraph.language.model import BlockSpec, LocatedText, NodeSpec
 
 DIGITS = "0123456789"
 
@@ -35,7 +34,7 @@ class Walker(Protocol):
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
         """The value of a node whose `when` is false."""
 
-    def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
+    def body(self, child: NodeSpec, overlay: dict[str, Argument], reads: Reads, env: Env, place: Place) -> Bound:
         """The op, block or nodes of a node."""
 
 
@@ -44,7 +43,7 @@ def repeat(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     assert child.repeat is not None
     items = _items(walker, child.repeat.count, env)
     if not items:
-        return Bound(reads.wire, child.span, absent=True)
+        return Bound(reads.passed_through, child.span, absent=True)
     return _Repeat(walker, child, env, reads, place, items).run(block)
 
 
@@ -97,7 +96,7 @@ class _Repeat:
         """Elaborate the iterations in order. Returns the value of the repeat; None if one of them has an error."""
         self.so_far = self.reads.values[0].refs if self.reads.values else ()
         results: list[Ref] = []
-        value = self.reads.wire
+        value = self.reads.passed_through
         depth = len(self.walker.budget.chain)
         for number, item in enumerate(self.items):
             self.walker.budget.visit(self.child.span, len(self.walker.maker.nodes))
@@ -147,17 +146,17 @@ class _Repeat:
             named = self.walker.reads(replace(child, reads=own), self.env.iteration(number, item, reads), (None, ""))
             reads = Reads((*reads.values, *named.values), (*reads.names, *named.names), True)
         env = self.env.iteration(number, item, reads)
-        overlay = _row_words(item, child)
+        overlay = _row_arguments(item)
         for entries, holds in ((repeat.first, number == 0), (repeat.last, number == len(self.items) - 1)):
             if holds:
-                overlay.update({entry.key: env.given(entry.key_span, entry.value) for entry in entries})
+                overlay.update({entry.key: env.argument(entry.key_span, entry.value) for entry in entries})
         when, expect, otherwise = (overlay.pop(key, None) for key in ("when", "expect", "else"))
         if otherwise is not None and when is None:
             message = f"`else` requires `when`, which iteration {number} of `{child.name}` does not have"
             raise ProblemError("E109", message, otherwise.key_span, help="add `when` next to it")
         if when is not None and not _row_truth(when, env):
-            words = _paths(otherwise) if otherwise else None
-            return self.walker.absent(replace(child, otherwise=words), env, reads)
+            paths = _paths(otherwise) if otherwise else None
+            return self.walker.absent(replace(child, otherwise=paths), env, reads)
         once = replace(child, repeat=None, flat=False, when=None)
         bound = self.walker.body(once, overlay, reads, env, place)
         if expect is not None:
@@ -198,7 +197,7 @@ class _Repeat:
     def scope(self, block: BlockSpec | None) -> Scope:
         """The scope around the iterations."""
         maker, bound, child = self.walker.maker, self.bound, self.child
-        names = [word.text for word in block.inputs] if block and block.inputs else ["in"]
+        names = [name.text for name in block.inputs] if block and block.inputs else ["in"]
         values = self.reads.values if len(names) == len(self.reads.values) else (self.reads.joined,)
         if read_per_iteration(child):
             names, values = ["in"], (Tensors(self.outside(), True),)
@@ -230,15 +229,15 @@ def _again(walker: Walker, child: NodeSpec, env: Env, reads: Reads, place: Place
     return repeat(walker, child, env, reads, place, block)
 
 
-def read_per_iteration(child: NodeSpec) -> tuple[Word, ...]:
+def read_per_iteration(child: NodeSpec) -> tuple[LocatedText, ...]:
     """The trailing paths in a repeat's `from` that are resolved in each iteration, because one contains a `$`.
 
     The carried input is resolved once; with `carry: none`, all paths are resolved in each iteration.
     """
     if child.repeat is None or child.reads is None:
         return ()
-    words = child.reads if child.repeat.carry == "none" else child.reads[1:]
-    return words if any("$" in word.text for word in words) else ()
+    paths = child.reads if child.repeat.carry == "none" else child.reads[1:]
+    return paths if any("$" in path.text for path in paths) else ()
 
 
 def read_once(child: NodeSpec) -> NodeSpec:
@@ -266,38 +265,33 @@ def _items(walker: Walker, count: Value, env: Env) -> list[Any]:
     return items
 
 
-def _iteration_name(child: NodeSpec, number: int, env: Env) -> Word | None:
+def _iteration_name(child: NodeSpec, number: int, env: Env) -> LocatedText | None:
     """The name of an iteration: the number at the end of `denselayer1` is incremented."""
     assert child.repeat is not None
-    word = child.repeat.name
-    if word is None:
+    name = child.repeat.name
+    if name is None:
         return None
-    text = env.text(word)
+    text = env.text(name)
     stem = text.rstrip(DIGITS)
     if stem == text:
         message = f"`name` names the first iteration and must end in a number, got `{text}`"
-        raise ProblemError("E205", message, word.span, help=f"write `name: {text}1`")
+        raise ProblemError("E205", message, name.span, help=f"write `name: {text}1`")
     digits = text[len(stem) :]
-    return Word(f"{stem}{int(digits) + number:0{len(digits)}}", word.span)
+    return LocatedText(f"{stem}{int(digits) + number:0{len(digits)}}", name.span)
 
 
-def _row_words(item: Any, child: NodeSpec) -> dict[str, Given]:
-    if isinstance(item, Row):
-        return dict(item.given)
-    if isinstance(item, Mapping):
-        span = child.span
-        return {key: Given(span, span, cell, span) for key, cell in item.items()}
-    return {}
+def _row_arguments(item: Any) -> dict[str, Argument]:
+    return dict(item.cells) if isinstance(item, Row) else {}
 
 
-def _paths(given: Given) -> tuple[Word, ...]:
+def _paths(argument: Argument) -> tuple[LocatedText, ...]:
     """The paths of an `else` in a row: one, or a list."""
-    decide(given.sized, "else", given.span)
-    values = given.value if isinstance(given.value, list) else [given.value]
-    return tuple(Word(str(value), given.span) for value in values)
+    decide(argument.sized, "else", argument.span)
+    values = argument.value if isinstance(argument.value, list) else [argument.value]
+    return tuple(LocatedText(str(value), argument.span) for value in values)
 
 
-def _row_truth(when: Given, env: Env) -> bool:
+def _row_truth(when: Argument, env: Env) -> bool:
     value = when.value
     decide(when.sized, "when", when.span)
     if isinstance(value, str):

@@ -8,39 +8,39 @@ from cnngraph.elaborate.messages import ProblemError, UnknownError
 from cnngraph.elaborate.nodes import Maker
 from cnngraph.elaborate.values import Bound
 from cnngraph.graph.nodes import Node
-from cnngraph.language.model import Word
+from cnngraph.language.model import LocatedText
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.op import Op
 from cnngraph.tensor_type import TensorType
 
 
-def shareable(word: Word, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:
+def shareable(path: LocatedText, owner: Bound, nodes: list[Node], unused: set[int]) -> Callable[..., Bound]:
     """The function that elaborates a node again. Raises ProblemError if it has no module to share."""
-    notes = (f"`{word}` is at {owner.span}",)
+    notes = (f"`{path}` is at {owner.span}",)
     if owner.value is None:
         raise UnknownError
     if owner.unused or (owner.start < owner.stop and unused.issuperset(range(owner.start, owner.stop))):
-        message = f"`{word}` is marked `unused`, so its module cannot be shared"
-        raise ProblemError("E312", message, word.span, notes=notes, help="remove `unused` there")
+        message = f"`{path}` is marked `unused`, so its module cannot be shared"
+        raise ProblemError("E312", message, path.span, notes=notes, help="remove `unused` there")
     if owner.flat:
-        message = f"`{word}` is `flat`, so it has no module to share"
-        raise ProblemError("E307", message, word.span, notes=notes, help="share its nodes one by one, or remove `flat`")
+        message = f"`{path}` is `flat`, so it has no module to share"
+        raise ProblemError("E307", message, path.span, notes=notes, help="share its nodes one by one, or remove `flat`")
     if owner.shares:
-        message = f"`{word}` shares the module of `{owner.shares}` and has none of its own"
-        raise ProblemError("E307", message, word.span, notes=notes, help=f"write `share: {owner.shares}`")
+        message = f"`{path}` shares the module of `{owner.shares}` and has none of its own"
+        raise ProblemError("E307", message, path.span, notes=notes, help=f"write `share: {owner.shares}`")
     inside = next((node for node in nodes[owner.start : owner.stop] if node.shares), None)
     if inside is not None:
-        message = f"`{word}` cannot be shared: inside it, `{inside.path}` shares `{inside.shares}`"
-        raise ProblemError("E307", message, word.span, notes=notes)
+        message = f"`{path}` cannot be shared: inside it, `{inside.path}` shares `{inside.shares}`"
+        raise ProblemError("E307", message, path.span, notes=notes)
     if owner.absent or owner.again is None:
-        raise ProblemError("E307", f"`{word}` has no module to share", word.span)
+        raise ProblemError("E307", f"`{path}` has no module to share", path.span)
     return owner.again
 
 
 def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, str] | None:
     """The first difference between the nodes created since `start` and the owner's: what differs, and a note."""
     mine, theirs = maker.nodes[start:], maker.nodes[owner.start : owner.stop]
-    whole = len(theirs) != 1 or theirs[0].path != owner.path
+    is_scope = len(theirs) != 1 or theirs[0].path != owner.path
     for a, b in zip(mine, theirs, strict=False):
         if a.path[len(path) :] != b.path[len(owner.path) :] or a.op != b.op:
             return (
@@ -52,12 +52,12 @@ def difference(maker: Maker, owner: Bound, start: int, path: str) -> tuple[str, 
         for name, shape in {**a.parameters, **a.buffers}.items():
             have = {**b.parameters, **b.buffers}.get(name)
             if have != shape:
-                wanted, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
-                return "other weights", f"`{name}` would be {wanted}, but `{b.path}.{name}` is {found}"
+                expected, found = (show_sizes(sizes) if sizes is not None else "missing" for sizes in (shape, have))
+                return "other weights", f"`{name}` would be {expected}, but `{b.path}.{name}` is {found}"
         here, there = ([maker.type_of(ref) for ref in node.reads] for node in (a, b))
-        if not (fits_in_scope(a.operation, there, here) if whole else a.operation.fits(there, here)):
-            made, wanted = (_written(a.operation, types)[0] for types in (there, here))
-            return "another module", f"`{b.path}` is `{made}`, but would be `{wanted}`"
+        if not (fits_in_scope(a.operation, there, here) if is_scope else a.operation.fits(there, here)):
+            made, expected = (_written(a.operation, types)[0] for types in (there, here))
+            return "another module", f"`{b.path}` is `{made}`, but would be `{expected}`"
     if len(mine) != len(theirs):
         return "other operations", f"it would have {len(mine)} operations, but `{owner.path}` has {len(theirs)}"
     return None

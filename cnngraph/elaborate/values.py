@@ -1,4 +1,4 @@
-"""Values during elaboration: tensors, evaluated parameters, nodes and the names inside them."""
+"""Values during elaboration: tensors, evaluated arguments, nodes and the names inside them."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class Tensors(NamedTuple):
     is_list: bool = False
 
 
-class Given(NamedTuple):
-    """An evaluated parameter: its value, the spans of its key and value, and where the value was first written.
+class Argument(NamedTuple):
+    """An evaluated argument: its value, the spans of its key and value, and where the value was first written.
 
-    The last two differ for a bare `$param`. `meant` is the expression that a string may stand for. `sized` is set if
-    the value was computed from sizes of tensors.
+    `span` and `origin` differ for a bare `$param`. `as_expression` is what a string may stand for, such as `$classes`.
+    `sized` is set if the value was computed from sizes of tensors.
     """
 
     key_span: Span
     span: Span
     value: Any
     origin: Span
-    meant: str = ""
+    as_expression: str = ""
     sized: Sized | None = None
 
 
 class Row(dict[str, Any]):
-    """The values of a mapping; `given` has their locations."""
+    """The values of a mapping; `cells` has their locations."""
 
-    given: dict[str, Given]
+    cells: dict[str, Argument]
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Bound:
     value: Tensors | None
     span: Span
     path: str = ""
-    names: Reach = field(default_factory=lambda: Reach())
+    names: VisibleNodes = field(default_factory=lambda: VisibleNodes())
     absent: bool = False
     unused: bool = False
     flat: bool = False
@@ -68,46 +68,47 @@ class Bound:
         return self.value
 
 
-class Reach(dict[str, Bound]):
-    """The visible nodes by name, and further nodes of the same name, which `flat` may bring into a scope.
+class VisibleNodes(dict[str, Bound]):
+    """The visible nodes by name. `flat` may bring several nodes of one name into a scope.
 
     A path that begins with such a name is ambiguous if the nodes differ.
     """
 
-    __slots__ = ("later", "rivals")
+    __slots__ = ("current", "later", "namesakes")
 
     def __init__(self) -> None:
-        self.rivals: dict[str, list[Bound]] | None = None  # most nodes have no names inside, let alone rivals
-        self.later: Set[str] = frozenset()  # nodes of the scope that are elaborated after the current one
+        self.namesakes: dict[str, list[Bound]] | None = None  # further nodes of the same name, which are rare
+        self.current = ""  # the node of the scope that is being elaborated; empty for one without a name
+        self.later: Set[str] = frozenset()  # the current node, and those of the scope that are elaborated after it
 
     def put(self, name: str, bound: Bound) -> None:
         """Add a node under its name."""
         known = self.get(name)
         if known is not None and known is not bound:
-            self.add_rivals(name, [known])
+            self.add_namesakes(name, [known])
         self[name] = bound
 
-    def join(self, inner: Reach) -> None:
+    def join(self, inner: VisibleNodes) -> None:
         """Add the names inside a flat node."""
         count_steps(len(inner))
         for name, bound in inner.items():
             if self.setdefault(name, bound) is not bound:
-                self.add_rivals(name, [bound])
-        for name, bounds in (inner.rivals or {}).items():
-            self.add_rivals(name, bounds)
+                self.add_namesakes(name, [bound])
+        for name, bounds in (inner.namesakes or {}).items():
+            self.add_namesakes(name, bounds)
 
-    def add_rivals(self, name: str, bounds: list[Bound]) -> None:
+    def add_namesakes(self, name: str, bounds: list[Bound]) -> None:
         """Add further nodes of the same name."""
-        if self.rivals is None:
-            self.rivals = {}
-        self.rivals.setdefault(name, []).extend(bounds)
+        if self.namesakes is None:
+            self.namesakes = {}
+        self.namesakes.setdefault(name, []).extend(bounds)
 
     def all(self, name: str) -> list[Bound]:
         """All nodes of that name, the scope's own first."""
         known = self.get(name)
         if known is None:
             return []
-        return [known, *self.rivals.get(name, ())] if self.rivals else [known]
+        return [known, *self.namesakes.get(name, ())] if self.namesakes else [known]
 
 
 class Reads(NamedTuple):
@@ -133,6 +134,6 @@ class Reads(NamedTuple):
         return Tensors(self.refs, True)
 
     @property
-    def wire(self) -> Tensors:
+    def passed_through(self) -> Tensors:
         """The value of an absent node: its first input."""
         return self.values[0] if self.values else Tensors((), True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from cnngraph.diagnostics import Span
 from cnngraph.document import Value
@@ -19,12 +18,12 @@ from cnngraph.elaborate.order import Orders
 from cnngraph.elaborate.paths import find
 from cnngraph.elaborate.repeats import read_once, read_per_iteration, repeat
 from cnngraph.elaborate.sharing import difference, shareable
-from cnngraph.elaborate.values import Bound, Given, Reach, Reads, Tensors
+from cnngraph.elaborate.values import Argument, Bound, Reads, Tensors, VisibleNodes
 from cnngraph.fields import show_value
 from cnngraph.graph.nodes import Input, Ref, Scope
 from cnngraph.graph.sizes import decide
 from cnngraph.language.expressions.values import count_steps
-from cnngraph.language.model import BlockSpec, Library, NodeSpec, ScopeSpec, Word
+from cnngraph.language.model import BlockSpec, Library, LocatedText, NodeSpec, ScopeSpec
 from cnngraph.ops.op import Op
 from cnngraph.ops.registry import Registry
 from cnngraph.text import in_backticks
@@ -38,12 +37,11 @@ class Walker:
     budget: Budget
     maker: Maker
     home: Library
-    file_params: dict[str, Given]
+    file_params: dict[str, Argument]
     orders: Orders = field(init=False)
     unused: set[int] = field(default_factory=set)
-    passed_over: dict[int, str] = field(
-        default_factory=dict
-    )  # nodes that only an absent node would read, and the note that says so
+    # nodes that only an absent node would read, each with a note about that node
+    passed_over: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.orders = Orders(self.reads_nothing)
@@ -55,7 +53,7 @@ class Walker:
         count = len(scope.children)
         bounds: list[Bound | None] = [None] * count
         slots: list[Slot] = [[] for _ in range(count)]
-        slot.append(slots)
+        slot.append([*slots])
         names = self.child_names(scope, env, bounds)
         order, circles = self.orders.of(scope, names, env)
         for problem, members in circles:
@@ -72,9 +70,10 @@ class Walker:
             child = scope.children[index]
             if bounds[index] is not None:
                 continue
-            above = (bounds[index - 1], self.name_above(scope, index, names)) if index else (first, "in")
-            name = Word(names[index], child.span) if names[index] else None
+            above = (bounds[index - 1], names[index - 1] or f"node {index - 1} of the list") if index else (first, "in")
+            name = LocatedText(names[index], child.span) if names[index] else None
             place = Place(level, slots[index], name, child.span)
+            env.names.current = names[index]
             bound = self.node(child, env, above, place)
             bounds[index] = bound
             if name:
@@ -87,9 +86,6 @@ class Walker:
         last = bounds[-1]
         assert last is not None
         return last
-
-    def name_above(self, scope: ScopeSpec, index: int, names: list[str]) -> str:
-        return names[index - 1] or f"node {index - 1} of the list"
 
     def child_names(self, scope: ScopeSpec, env: Env, bounds: list[Bound | None]) -> list[str]:
         """The evaluated names of a mapping's nodes; empty for a list, whose nodes are numbered."""
@@ -145,22 +141,20 @@ class Walker:
             if bound is None:
                 if self.reads_nothing(child, env.library):
                     return Reads((), (), False)
-                message = (
-                    f"{place_name(child)} must name its input: there are several, {in_backticks(env.inputs, ' and ')}"
-                )
-                raise ProblemError(
-                    "E321", message, child.span, help=f"add `from`, for example `from: {next(iter(env.inputs))}`"
-                )
+                several = in_backticks(env.inputs, " and ")
+                message = f"node `{child.name}` must name its input: there are several, {several}"
+                help = f"add `from`, for example `from: {next(iter(env.inputs))}`"
+                raise ProblemError("E321", message, child.span, help=help)
             if bound.unused:
                 raise self.reads_unused(name, child.span, bound)
             return Reads((bound.tensors(),), (name,), False)
         values = []
-        for word in child.reads:
-            bound = find(env, word)
+        for path in child.reads:
+            bound = find(env, path)
             if bound.unused:
-                raise self.reads_unused(word.text, word.span, bound)
+                raise self.reads_unused(path.text, path.span, bound)
             values.append(bound.tensors())
-        return Reads(tuple(values), tuple(word.text for word in child.reads), True)
+        return Reads(tuple(values), tuple(path.text for path in child.reads), True)
 
     def reads_unused(self, name: str, span: Span, bound: Bound) -> ProblemError:
         note = f"`{name}` is at {bound.span}"
@@ -175,9 +169,9 @@ class Walker:
 
     def absent(self, child: NodeSpec, env: Env, reads: Reads) -> Bound:
         """The value of a node whose `when` is false: its `else`, or its first input."""
-        value = reads.wire
+        value = reads.passed_through
         if child.otherwise is not None:
-            found = [find(env, word).tensors() for word in child.otherwise]
+            found = [find(env, path).tensors() for path in child.otherwise]
             value = Reads(tuple(found), (), True).joined
         left = set(reads.refs).difference(value.refs)
         if left:
@@ -195,12 +189,12 @@ class Walker:
 
     # -- bodies
 
-    def body(self, child: NodeSpec, overlay: dict[str, Given], reads: Reads, env: Env, place: Place) -> Bound:
+    def body(self, child: NodeSpec, overlay: dict[str, Argument], reads: Reads, env: Env, place: Place) -> Bound:
         """Elaborate a node without its repeat: inline nodes, a shared module, or a use of an op or block."""
         if child.nodes is not None and "op" not in overlay:
             if overlay:
-                key, given = next(iter(overlay.items()))
-                raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", given.key_span)
+                key, argument = next(iter(overlay.items()))
+                raise ProblemError("E207", f"a node with `nodes` has no parameter `{key}`", argument.key_span)
             return self.inline(child.nodes, child, reads, env, place)
         if child.share is not None and child.flat:
             raise ProblemError(
@@ -211,16 +205,16 @@ class Walker:
             raise ProblemError("E109", message, child.span, help="remove `unused` or `share`")
         if child.share is not None:
             return self.share(child.share, reads, env, place)
-        words = {word.key: env.given(word.key_span, word.value) for word in child.words}
-        words.update(overlay)
-        other = words.pop("op", None)
+        arguments = {entry.key: env.argument(entry.key_span, entry.value) for entry in child.arguments}
+        arguments.update(overlay)
+        other = arguments.pop("op", None)
         if other is not None:
             decide(other.sized, "op", other.span)
-            return self.use(_op_name(other.value, other.span), words, reads, env.library, place, child)
+            return self.use(_op_name(other.value, other.span), arguments, reads, env.library, place, child)
         assert child.op is not None
-        return self.use(self.op_word(child.op, env), words, reads, env.library, place, child)
+        return self.use(self.op_name(child.op, env), arguments, reads, env.library, place, child)
 
-    def op_word(self, op: Word, env: Env) -> Word:
+    def op_name(self, op: LocatedText, env: Env) -> LocatedText:
         if "$" not in op.text:
             return op
         return _op_name(env.decided(op.text, op.span, "op"), op.span)
@@ -258,12 +252,18 @@ class Walker:
         return bound
 
     def use(
-        self, op: Word, words: dict[str, Given], reads: Reads, library: Library, place: Place, child: NodeSpec
+        self,
+        op: LocatedText,
+        arguments: dict[str, Argument],
+        reads: Reads,
+        library: Library,
+        place: Place,
+        child: NodeSpec,
     ) -> Bound:
         """A use of an op or a block."""
         found = library.find(op.text)
         if found is not None:
-            return self.block(*found, words, reads, place, child)
+            return self.block(*found, arguments, reads, place, child)
         cls = self.registry.get(op.text)
         if cls is None and library.incomplete:
             raise UnknownError
@@ -272,24 +272,30 @@ class Walker:
         if child.flat and child.repeat is None:
             message = f"`flat` has no effect on the op `{op}`, which contains no names"
             raise ProblemError("E109", message, child.span, help="remove `flat`")
-        bound = self.leaf(cls, words, reads, place, child)
-        bound.again = lambda reads, place: self.leaf(cls, words, reads, place, child)
+        bound = self.leaf(cls, arguments, reads, place, child)
+        bound.again = lambda reads, place: self.leaf(cls, arguments, reads, place, child)
         return bound
 
     def block(
-        self, block: BlockSpec, library: Library, words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec
+        self,
+        block: BlockSpec,
+        library: Library,
+        arguments: dict[str, Argument],
+        reads: Reads,
+        place: Place,
+        child: NodeSpec,
     ) -> Bound:
         """A use of a block: binds its params, then elaborates its body."""
         self.budget.visit(child.span, len(self.maker.nodes))
         if block.body.broken:
             raise UnknownError
-        check_params(block, words, child)
+        check_params(block, arguments, child)
         inputs = block_inputs(block, reads, child, self.maker)
         self.budget.enter(block, place.peek(), child.span)
         body = block.body
         base = self.file_params if library is self.home else {}
-        env = Env(library, dict(base), inputs, Reach(), self.maker.type_of, reads=reads)
-        rest = bind_params(block, words, env)
+        env = Env(library, dict(base), inputs, VisibleNodes(), self.maker.type_of, reads=reads)
+        rest = bind_params(block, arguments, env)
         if body.when is not None and not self.truth(body.when, env, "when"):
             return self.absent(body, env, reads)
         flat = body.flat or (child.flat and child.repeat is None)
@@ -299,21 +305,21 @@ class Walker:
             bound = self.scope(body.nodes, child.span, env, "block", block, place, flat)
         else:
             assert body.op is not None
-            inner = {word.key: env.given(word.key_span, word.value) for word in body.words}
+            inner = {entry.key: env.argument(entry.key_span, entry.value) for entry in body.arguments}
             use = replace(child, flat=flat) if flat else child
-            return self.use(self.op_word(body.op, env), {**inner, **rest}, reads, library, place, use)
-        bound.again = lambda reads, place: self.block(block, library, words, reads, place, child)
+            return self.use(self.op_name(body.op, env), {**inner, **rest}, reads, library, place, use)
+        bound.again = lambda reads, place: self.block(block, library, arguments, reads, place, child)
         return bound
 
     # -- single operations
 
-    def leaf(self, cls: type[Op], words: dict[str, Given], reads: Reads, place: Place, child: NodeSpec) -> Bound:
+    def leaf(self, cls: type[Op], arguments: dict[str, Argument], reads: Reads, place: Place, child: NodeSpec) -> Bound:
         """A single op: converts its parameters, infers its shape and adds a node."""
         if cls.inputs == (0, 0) and not reads.explicit:
             reads = Reads((), (), False)
         path = place.take()
-        op = self.maker.operation(cls, words, child.span, path, reads)
-        index = self.maker.add(op, words, reads, path, child.span)
+        op = self.maker.operation(cls, arguments, child.span, path, reads)
+        index = self.maker.add(op, arguments, reads, path, child.span)
         place.slot.append(index)
         node = self.maker.nodes[index]
         refs = tuple(Ref(index, part) for part in range(len(node.types)))
@@ -321,10 +327,10 @@ class Walker:
 
     # -- sharing
 
-    def share(self, word: Word, reads: Reads, env: Env, place: Place) -> Bound:
+    def share(self, shared: LocatedText, reads: Reads, env: Env, place: Place) -> Bound:
         """Share the module of another node: elaborate it again with these inputs and compare."""
-        owner = find(env, word)
-        again = shareable(word, owner, self.maker.nodes, self.unused)
+        owner = find(env, shared)
+        again = shareable(shared, owner, self.maker.nodes, self.unused)
         path = place.take()
         start, depth = len(self.maker.nodes), len(self.budget.chain)
         self.maker.sharing, self.budget.instead = (owner.path, path), place.span
@@ -339,11 +345,11 @@ class Walker:
         count_steps(bound.stop - start)
         if bound.value is not None and (found := difference(self.maker, owner, start, path)) is not None:
             what, fact = found
-            notes = (f"`{word}` is at {owner.span}", fact, *self.maker.trace.facts(reads))
+            notes = (f"`{shared}` is at {owner.span}", fact, *self.maker.trace.facts(reads))
             raise ProblemError(
-                "E307", f"`{word}` cannot be shared: it would need {what} for this input", word.span, notes=notes
+                "E307", f"`{shared}` cannot be shared: it would need {what} for this input", shared.span, notes=notes
             )
-        bound.again, bound.shares = None, word.text
+        bound.again, bound.shares = None, shared.text
         return bound
 
 
@@ -355,11 +361,6 @@ def _own_name(name: str, span: Span, env: Env) -> str:
     return name
 
 
-def place_name(child: NodeSpec) -> str:
-    """A node's name in a message."""
-    return f"node `{child.name}`"
-
-
 def _number(bound: Bound, place: Place) -> str:
     """The number of a node in a list, even if it has an error."""
     path = bound.path or (place.path or place.skip() if bound.value is None else "")
@@ -367,7 +368,7 @@ def _number(bound: Bound, place: Place) -> str:
     return path[len(prefix) + 1 if prefix else 0 :]
 
 
-def _op_name(value: Any, span: Span) -> Word:
+def _op_name(value: object, span: Span) -> LocatedText:
     if not isinstance(value, str):
         raise ProblemError("E205", f"`op` must be the name of an op or block, got `{show_value(value)}`", span)
-    return Word(value, span)
+    return LocatedText(value, span)

@@ -1,1 +1,1 @@
-"""Experiments: many runs that are compared, as data. Importing this loads no PyTorch."""
+"""Running an experiment's plan, and comparing its runs in a report. Importing this does not load PyTorch."""

@@ -1,4 +1,4 @@
-"""An experiment from what it says to its report: planned, run, compared. Importing this loads PyTorch."""
+"""`conduct`: run an experiment's plan and write the report. Importing this loads PyTorch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from cnngraph.diagnostics import Diagnostic
 from cnngraph.experiment.images import different_images
 from cnngraph.experiment.report import write_report
-from cnngraph.experiment.results import Variant, results
-from cnngraph.experiment.running import Outcome, Shown, run_experiment
+from cnngraph.experiment.results import Variant, read_results
+from cnngraph.experiment.running import ExperimentOutcome, ExperimentReporter, run_experiment
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.launch import Cores
 
@@ -18,35 +18,35 @@ RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
-class Conducted:
-    """An experiment that was run. `page` is its report, None where no run is finished.
+class ConductedExperiment:
+    """The outcome of an experiment. `page` is its report, None without a finished run.
 
-    `different` are warnings about runs that were trained on other images than the first.
+    `image_warnings` report runs that were trained on other images than the first.
     """
 
     plan: Plan
     root: Path
-    outcome: Outcome
+    outcome: ExperimentOutcome
     variants: list[Variant]
     page: Path | None
-    different: list[Diagnostic]
+    image_warnings: list[Diagnostic]
 
 
 def conduct(
-    planned: Plan,
+    plan: Plan,
     root: Path | None = None,
     *,
     data_dir: Path | None = None,
     device: str | None = None,
-    shown: Shown | None = None,
+    reporter: ExperimentReporter | None = None,
     cores: Callable[[], Cores | None] | None = None,
-) -> Conducted:
-    """Train what is not trained yet, in folders below `root` (by default runs/NAME), and write the report.
+) -> ConductedExperiment:
+    """Train all runs that are not finished, in folders below `root` (by default runs/NAME), and write the report.
 
-    Raises SpecError; see `run_experiment`.
+    See `run_experiment` for the other arguments and the errors.
     """
-    root = root or RUNS / planned.name
-    outcome = run_experiment(planned, root, data_dir=data_dir, device=device, shown=shown, cores=cores)
-    variants = results(planned, root)
-    page = write_report(planned, variants, root) if any(variant.runs for variant in variants) else None
-    return Conducted(planned, root, outcome, variants, page, different_images(planned, root))
+    root = root or RUNS / plan.name
+    outcome = run_experiment(plan, root, data_dir=data_dir, device=device, reporter=reporter, cores=cores)
+    variants = read_results(plan, root)
+    page = write_report(plan, variants, root) if any(variant.runs for variant in variants) else None
+    return ConductedExperiment(plan, root, outcome, variants, page, different_images(plan, root))

@@ -1,4 +1,4 @@
-"""The curves of an experiment in one picture: a line for each variant, the mean over its seeds."""
+"""Plots the learning curves of an experiment: a line for each variant, the mean over its seeds."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ from cnngraph.train.record.plots import dress, plain, save_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_COLOURS = 10  # more variants than that take colours from a scale
+MAX_COLOURS = 10  # for more variants, a continuous colour map is used
 
 
 def curves_svg(variants: Sequence[Variant]) -> str:
-    """The picture as SVG text; empty where no run is finished."""
+    """The plot as SVG; an empty string without a finished run."""
     import matplotlib
 
-    shown = [each for each in variants if each.runs]
+    finished = [variant for variant in variants if variant.runs]
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "cnngraph"}):  # the same picture each time
-        if shown:
-            save_figure(curves_figure(shown), text, format="svg", metadata={"Date": None})
+    with matplotlib.rc_context({"svg.hashsalt": "cnngraph"}):  # the same SVG each time
+        if finished:
+            save_figure(curves_figure(finished), text, format="svg", metadata={"Date": None})
     return text.getvalue()
 
 
-def curves_figure(shown: Sequence[Variant]) -> Figure:
+def curves_figure(variants: Sequence[Variant]) -> Figure:
     """Loss on the left, accuracy on the right, a colour for each variant."""
     from matplotlib.figure import Figure  # takes half a second to import
 
-    figure = Figure(figsize=(11, 4.4 + 0.08 * len(shown)), dpi=100, layout="constrained")
+    figure = Figure(figsize=(11, 4.4 + 0.08 * len(variants)), dpi=100, layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        draw(axes, shown, name)
+        draw(axes, variants, name)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
-def draw(axes: Any, shown: Sequence[Variant], name: str) -> None:
-    """Lines of means, with a band from the least to the most of the seeds."""
+def draw(axes: Any, variants: Sequence[Variant], name: str) -> None:
+    """Draw the means as lines, with a band from the minimum to the maximum over the seeds."""
     from matplotlib import colormaps
 
-    few = len(shown) <= MOST_COLOURS
+    few = len(variants) <= MAX_COLOURS
     factor = 100 if name == "accuracy" else 1
-    for number, variant in enumerate(shown):
-        colour = colormaps["tab10"](number) if few else colormaps["turbo"](number / (len(shown) - 1))
-        points = [[factor * each for each in seeds] for seeds in variant.curve(name)]
+    for number, variant in enumerate(variants):
+        colour = colormaps["tab10"](number) if few else colormaps["turbo"](number / (len(variants) - 1))
+        points = [[factor * value for value in seeds] for seeds in variant.curve(name)]
         epochs = range(1, len(points) + 1)
         marker = "o" if len(points) < 25 else None
         axes.plot(epochs, list(map(mean, points)), color=colour, marker=marker, markersize=3, label=plain(variant.name))
         if len(variant.runs) > 1:
             axes.fill_between(epochs, list(map(min, points)), list(map(max, points)), color=colour, alpha=0.12, lw=0)
-    parts = dict.fromkeys(each.held for variant in shown for each in variant.runs)
-    dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} on the {' or '.join(parts)} images")
+    splits = dict.fromkeys(run.split for variant in variants for run in variant.runs)
+    dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} on the {' or '.join(splits)} images")
     axes.get_legend().remove()
-    _leave_out_the_beginning(axes, shown, name, factor)
+    _limit_to_later_epochs(axes, variants, name, factor)
 
 
-def _leave_out_the_beginning(axes: Any, shown: Sequence[Variant], name: str, factor: int) -> None:
-    """Bounds for the values after the first epoch, which is far from all others, where there are enough of them."""
-    later = [factor * each for variant in shown for seeds in variant.curve(name)[1:] for each in seeds]
-    if len(shown[0].curve(name)) < 4 or not later:
+def _limit_to_later_epochs(axes: Any, variants: Sequence[Variant], name: str, factor: int) -> None:
+    """Fit the y-axis to the values after the first epoch, which is far from the others, if there are several."""
+    later = [factor * value for variant in variants for seeds in variant.curve(name)[1:] for value in seeds]
+    if len(variants[0].curve(name)) < 4 or not later:
         return
     margin = 0.06 * (max(later) - min(later)) or 0.5
     axes.set_ylim(min(later) - margin, max(later) + margin)

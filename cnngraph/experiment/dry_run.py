@@ -1,4 +1,4 @@
-"""What the runs of an experiment would be: everything but training is done, and nothing is written."""
+"""`dry_experiment`: everything that the runs of an experiment do before their first step, without writing anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError
-from cnngraph.experiment.other_runs import other_runs
+from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.launch import free_cores
 from cnngraph.train.data.facts import DataReader
@@ -17,7 +17,7 @@ from cnngraph.train.run import Request
 
 @dataclass(frozen=True, slots=True)
 class DryVariant:
-    """What one combination would be, and how many of its runs are there: finished, to be resumed, and new."""
+    """The dry run of one combination, and how many of its runs are finished, to be resumed, and new."""
 
     name: str
     run: DryRun
@@ -27,14 +27,14 @@ class DryVariant:
 
 
 def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | None = None) -> list[DryVariant]:
-    """Every combination with its first seed, as `train.dry_run` has it. Raises SpecError with all that is wrong."""
-    diagnostics = DiagnosticList(other_runs(plan, root))
+    """A dry run of every combination with its first seed. Raises SpecError with all errors."""
+    diagnostics = DiagnosticList(mismatched_runs(plan, root))
     found = []
     for variant in plan.variants:
         trials = [trial for trial in plan.trials if trial.variant == variant]
         folders = [RunFolder(root / trial.folder) for trial in trials]
         finished = [folder for folder in folders if folder.finished]
-        begun = [folder for folder in folders if folder.begun and folder not in finished]
+        started = [folder for folder in folders if folder.begun and folder not in finished]
         empty = next((folder.path for folder in folders if not folder.begun), None)
         first = trials[0]
         try:
@@ -44,8 +44,8 @@ def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | No
         except SpecError as error:
             diagnostics.extend(_new(error, diagnostics))
             continue
-        new = len(folders) - len(finished) - len(begun)
-        found.append(DryVariant(variant, run, len(finished), len(begun), new))
+        new = len(folders) - len(finished) - len(started)
+        found.append(DryVariant(variant, run, len(finished), len(started), new))
     if diagnostics:
         raise SpecError(diagnostics)
     return found

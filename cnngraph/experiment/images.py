@@ -1,4 +1,4 @@
-"""Whether the runs of an experiment were trained on the same images; they may be days apart."""
+"""Checks whether all runs of an experiment were trained on the same images, since these may change in between."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnngraph.train.record.run_folder import RunFolder
 
 
 def different_images(plan: Plan, root: Path) -> list[Diagnostic]:
-    """A warning (W644) for each run whose image files are not those of the first run with the same data."""
+    """A warning (W644) for each run whose image files differ from those of the first run with the same data."""
     first: dict[str, tuple[Path, Identity]] = {}
     found = []
     for trial in plan.trials:
@@ -25,7 +25,7 @@ def different_images(plan: Plan, root: Path) -> list[Diagnostic]:
         path, other = first.setdefault(json.dumps(to_dict(trial.recipe)["data"]), (folder.path, identity))
         changes = changed_files(other.rows, identity.rows)
         if changes.lines:
-            message = f"{folder.path} was trained on other images than {path}: their figures cannot be compared"
+            message = f"{folder.path} was trained on other images than {path}, so their metrics cannot be compared"
             help = f"remove {path} or {folder.path}, and run the experiment again"
             notes = changes.lines
             found.append(Diagnostic("W644", message, severity=Severity.WARNING, notes=notes, help=help))

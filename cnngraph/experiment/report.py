@@ -1,4 +1,4 @@
-"""The report of an experiment, as Markdown and as a page of HTML that needs no other file."""
+"""The report of an experiment, as Markdown and as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from cnngraph import files, text
-from cnngraph.experiment.results import Variant, spread
+from cnngraph.experiment.results import Variant, mean_and_std
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.numbers import show_count
 from cnngraph.train.record.progress import duration
@@ -40,7 +40,7 @@ svg {{ max-width: 100%; height: auto }}
 
 
 def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:
-    """Write report.md, report.html and the picture of the curves; the page."""
+    """Write report.md, report.html and curves.svg; returns the path of report.html."""
     from cnngraph.experiment.curves import curves_svg
 
     curves = curves_svg(variants)
@@ -52,55 +52,57 @@ def write_report(plan: Plan, variants: Sequence[Variant], root: Path) -> Path:
 
 
 def header(variants: Sequence[Variant]) -> list[str]:
-    """The titles of the table's columns."""
-    highest = ["highest epoch"] if not _chosen(variants) else []
-    return ["network", "accuracy", *highest, "parameters", "MACs", "time a run", "runs"]
+    """The column titles of the table."""
+    highest = ["highest epoch"] if not _chooses_epoch(variants) else []
+    return ["network", "accuracy", *highest, "parameters", "MACs", "time per run", "runs"]
 
 
 def cells(variants: Sequence[Variant]) -> list[list[str]]:
-    """The table's rows."""
-    chosen = _chosen(variants)
+    """The rows of the table."""
+    chosen = _chooses_epoch(variants)
     return [
         [
-            each.name,
-            spread(each.accuracies) or "none finished",
-            *([] if chosen else [spread(each.highest)]),
-            f"{each.parameters:,}",
-            show_count(each.macs),
-            duration(each.seconds) if each.runs else "",
-            str(each.planned) if len(each.runs) == each.planned else f"{len(each.runs)} of {each.planned}",
+            variant.name,
+            mean_and_std(variant.accuracies) or "none finished",
+            *([] if chosen else [mean_and_std(variant.highest)]),
+            f"{variant.parameters:,}",
+            show_count(variant.macs),
+            duration(variant.seconds) if variant.runs else "",
+            f"{len(variant.runs)} of {variant.planned}"
+            if len(variant.runs) < variant.planned
+            else str(variant.planned),
         ]
-        for each in variants
+        for variant in variants
     ]
 
 
 def notes(variants: Sequence[Variant]) -> str:
-    """What the figures mean."""
-    test = any(each.test for variant in variants for each in variant.runs)
-    if not _chosen(variants):
+    """A paragraph that explains the metrics."""
+    test = any(run.test for variant in variants for run in variant.runs)
+    if not _chooses_epoch(variants):
         what = (
-            "Accuracy is that on the test images after the last epoch: nothing is chosen. The highest of all epochs "
-            "is chosen on the test images themselves, as papers often report it."
+            "Accuracy is measured on the test images after the last epoch; no epoch is chosen. The highest epoch is "
+            "chosen on the test images themselves, as papers often report it."
         )
     elif test:
         what = (
-            "Accuracy is that on the test images, which are looked at once, with the weights of the epoch that was the "
-            "best one on the validation images."
+            "Accuracy is measured on the test images, which are evaluated once, with the weights of the best epoch on "
+            "the validation images."
         )
     else:
-        what = "Accuracy is that of the best epoch on the validation images; there are no test images."
+        what = "Accuracy is the best epoch's on the validation images; there are no test images."
     return (
-        f"{what} Mean ± sample deviation over the seeds; in the picture the bands reach from the least to the most. "
-        "Time is that of training and evaluation together."
+        f"{what} Values are mean ± sample standard deviation over the seeds; bands in the plot are their range. "
+        "Time includes training and evaluation."
     )
 
 
 def facts(plan: Plan, variants: Sequence[Variant]) -> str:
-    """What is the same for all: seeds, recipes, data and machine."""
-    seeds = list(dict.fromkeys(each.seed for each in plan.trials))
-    recipes = list(dict.fromkeys(each.recipe.name for each in plan.trials))
-    data = list(dict.fromkeys(each.data for variant in variants for each in variant.runs))
-    epochs = sorted({each.recipe.epochs for each in plan.trials})
+    """A line with the seeds, recipes, epochs and data of the experiment."""
+    seeds = list(dict.fromkeys(trial.seed for trial in plan.trials))
+    recipes = list(dict.fromkeys(trial.recipe.name for trial in plan.trials))
+    data = list(dict.fromkeys(run.data for variant in variants for run in variant.runs))
+    epochs = sorted({trial.recipe.epochs for trial in plan.trials})
     return " · ".join(
         [
             f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}",
@@ -117,27 +119,31 @@ def markdown(plan: Plan, variants: Sequence[Variant], curves: bool) -> str:
     rows = [titles, *cells(variants)]
     lines = [f"| {' | '.join(map(text.markdown, row))} |\n" for row in rows]
     lines.insert(1, f"| ---{' | ---:' * (len(titles) - 1)} |\n")
-    parts = [f"# {text.markdown(plan.name)}\n", f"{text.markdown(_unwrapped(plan.about))}\n" if plan.about else ""]
-    parts += [f"{text.markdown(facts(plan, variants))}\n", "".join(lines)]
-    parts += [f"{notes(variants)}\n", _listed(plan), f"![The curves of all runs]({CURVES})\n" if curves else ""]
-    return "\n".join(each for each in parts if each)
+    sections = [f"# {text.markdown(plan.name)}\n", f"{text.markdown(_unwrapped(plan.about))}\n" if plan.about else ""]
+    sections += [f"{text.markdown(facts(plan, variants))}\n", "".join(lines)]
+    sections += [
+        f"{notes(variants)}\n",
+        _warning_list(plan),
+        f"![Learning curves of all variants]({CURVES})\n" if curves else "",
+    ]
+    return "\n".join(section for section in sections if section)
 
 
 def _warnings(plan: Plan) -> list[str]:
     """A line for each warning about the networks."""
-    return [f"{each.code} {each.message} ({each.span})" for each in plan.warnings]
+    return [f"{warning.code} {warning.message} ({warning.span})" for warning in plan.warnings]
 
 
-def _listed(plan: Plan) -> str:
-    lines = [f"- {text.markdown(each)}\n" for each in _warnings(plan)]
+def _warning_list(plan: Plan) -> str:
+    lines = [f"- {text.markdown(line)}\n" for line in _warnings(plan)]
     return f"Warnings:\n\n{''.join(lines)}" if lines else ""
 
 
 def page(plan: Plan, variants: Sequence[Variant], curves: str) -> str:
-    """The report as one page of HTML."""
-    head = "".join(f"<th>{_html(each)}</th>" for each in header(variants))
-    body = "\n".join(f"<tr>{''.join(f'<td>{_html(each)}</td>' for each in row)}</tr>" for row in cells(variants))
-    warnings = "".join(f"<li>{_html(each)}</li>" for each in _warnings(plan))
+    """The report as an HTML page."""
+    head = "".join(f"<th>{_html(title)}</th>" for title in header(variants))
+    body = "\n".join(f"<tr>{''.join(f'<td>{_html(cell)}</td>' for cell in row)}</tr>" for row in cells(variants))
+    warnings = "".join(f"<li>{_html(line)}</li>" for line in _warnings(plan))
     return PAGE.format(
         title=_html(plan.name),
         about=f"<p>{_html(_unwrapped(plan.about))}</p>" if plan.about else "",
@@ -148,14 +154,14 @@ def page(plan: Plan, variants: Sequence[Variant], curves: str) -> str:
     )
 
 
-def _html(name: str) -> str:
-    return escape(text.one_line(name))
+def _html(content: str) -> str:
+    return escape(text.one_line(content))
 
 
 def _unwrapped(about: str) -> str:
     return " ".join(about.split())
 
 
-def _chosen(variants: Sequence[Variant]) -> bool:
-    """Whether the best epoch is chosen on images put aside, in any of the runs."""
-    return any(each.held == "validation" for variant in variants for each in variant.runs)
+def _chooses_epoch(variants: Sequence[Variant]) -> bool:
+    """Whether any of the runs chooses its best epoch on validation images."""
+    return any(run.split == "validation" for variant in variants for run in variant.runs)

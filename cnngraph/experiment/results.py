@@ -1,4 +1,4 @@
-"""What came out of an experiment: one row for each variant, over its seeds. Read from the runs' folders."""
+"""The results of an experiment by variant, read from the folders of its runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnngraph.runs.overview import RunRow, read_run
 
 @dataclass(frozen=True)
 class Variant:
-    """What is compared: its finished runs, in the order of their seeds, of all that there should be."""
+    """One network, recipe and setting: its finished `runs` in order of their seeds, out of `planned` ones."""
 
     name: str
     runs: tuple[RunRow, ...]
@@ -24,39 +24,39 @@ class Variant:
     @property
     def accuracies(self) -> list[float]:
         """The accuracy that each run reports."""
-        return [each.accuracy for each in self.runs if each.accuracy is not None]
+        return [run.accuracy for run in self.runs if run.accuracy is not None]
 
     @property
     def highest(self) -> list[float]:
-        """The highest accuracy of any epoch, of each run."""
-        return [max(each.curve("accuracy")) for each in self.runs if each.epochs]
+        """The highest accuracy over all epochs of each run."""
+        return [max(run.curve("accuracy")) for run in self.runs if run.epochs]
 
     @property
     def seconds(self) -> float:
         """The mean time of a run."""
-        return mean(each.seconds for each in self.runs) if self.runs else 0.0
+        return mean(run.seconds for run in self.runs) if self.runs else 0.0
 
     def curve(self, name: str) -> list[list[float]]:
-        """For each epoch the figures (`accuracy` or `loss`) of all runs on the part that is held aside."""
-        return [list(each) for each in zip(*(run.curve(name) for run in self.runs), strict=False)]
+        """By epoch, the `accuracy` or `loss` of all runs on the validation images (else the test images)."""
+        return [list(values) for values in zip(*(run.curve(name) for run in self.runs), strict=False)]
 
 
-def results(plan: Plan, root: Path) -> list[Variant]:
-    """A row for each variant that has a finished run, or will have one."""
+def read_results(plan: Plan, root: Path) -> list[Variant]:
+    """The results of each variant, finished or not."""
     by_variant: dict[str, list[Trial]] = {}
-    for each in plan.trials:
-        by_variant.setdefault(each.variant, []).append(each)
-    found = []
+    for trial in plan.trials:
+        by_variant.setdefault(trial.variant, []).append(trial)
+    variants = []
     for name, trials in by_variant.items():
-        rows = [read_run(root / each.folder) for each in trials]
+        rows = [read_run(root / trial.folder) for trial in trials]
         graph = trials[0].graph
-        runs = tuple(each for each in rows if each.finished)
-        found.append(Variant(name, runs, len(trials), graph.num_params, graph.macs))
-    return found
+        runs = tuple(row for row in rows if row.finished)
+        variants.append(Variant(name, runs, len(trials), graph.num_params, graph.macs))
+    return variants
 
 
-def spread(values: Sequence[float]) -> str:
-    """`98.83 ± 0.07 %`, mean and deviation of parts of 1; of a single one no deviation."""
+def mean_and_std(values: Sequence[float]) -> str:
+    """Mean and sample standard deviation of fractions, as `98.83 ± 0.07 %`; of a single one, only its value."""
     if not values:
         return ""
     deviation = f" ± {100 * stdev(values):.2f}" if len(values) > 1 else ""

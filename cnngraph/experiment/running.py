@@ -1,7 +1,4 @@
-"""The runs of an experiment, one after the other; what is finished is kept, what was interrupted goes on.
-
-Importing this loads PyTorch.
-"""
+"""Runs an experiment's plan: finished runs are kept, interrupted ones are resumed. Importing this loads PyTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Protocol
 
 from cnngraph import terminal
 from cnngraph.diagnostics import SpecError
-from cnngraph.experiment.other_runs import other_runs
+from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan, Trial
 from cnngraph.launch import Cores
 from cnngraph.runs.overview import read_run
@@ -22,34 +19,34 @@ from cnngraph.train.record.progress import Bar, Reporter, Silent, duration
 from cnngraph.train.record.records import Facts, Progress
 from cnngraph.train.record.run_folder import RunFolder
 
-GO_ON_AFTER = {"E630", "E633"}  # the loss of one run is no number any more, or it does not fit: others may fare better
+CONTINUE_AFTER = {"E630", "E633"}  # errors of one run that others may not have: a NaN loss, out of memory
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the runs ended: `failed` has the messages of those that did not come to their end, by folder."""
+class ExperimentOutcome:
+    """How the runs ended. `failed` has the errors of failed runs, by folder."""
 
     interrupted: bool
     failed: dict[str, SpecError]
 
 
-class Shown(Protocol):
-    """What a person sees of an experiment while it runs."""
+class ExperimentReporter(Protocol):
+    """What an experiment reports while it runs."""
 
     def say(self, text: str) -> None:
-        """Show a line about the experiment or one of its runs."""
+        """Report a line about the experiment or one of its runs."""
 
     def reporter(self, label: str) -> Reporter:
-        """What is told of the run that the label names."""
+        """The reporter of the run with this label."""
 
 
-class Printed:
-    """A line on stdout for each run, below them a bar on a terminal; with `quiet` nothing."""
+class PrintingReporter:
+    """Prints a line for each run, and on a terminal a progress bar; nothing if `quiet`."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.console = terminal.console()
-        self.told: set[str] = set()
+        self.notes: set[str] = set()
 
     def say(self, text: str) -> None:
         """Print the line."""
@@ -57,49 +54,49 @@ class Printed:
             self.console.print(one_line(text))
 
     def reporter(self, label: str) -> Reporter:
-        """The run's line, and a bar on a terminal."""
+        """A reporter that prints the run's line, and on a terminal a progress bar."""
         bar = Bar(self.console) if self.console.is_terminal and not self.quiet else None
-        return Lines(self.say, bar, label, self.told)
+        return RunLineReporter(self.say, bar, label, self.notes)
 
 
 @dataclass
-class Lines(Silent):
-    """A line for each run, below them a bar on a terminal."""
+class RunLineReporter(Silent):
+    """Prints the line of one run, and a progress bar if there is one."""
 
     say: Callable[[str], None]
     bar: Bar | None
     label: str = ""
-    told: set[str] = field(default_factory=set)  # by all runs of the experiment
+    notes: set[str] = field(default_factory=set)  # that a run of the experiment has printed
 
     def note(self, text: str) -> None:
-        """Show it, once: many runs have the same data."""
-        if text not in self.told:
-            self.told.add(text)
+        """Print a note, once: many runs have the same data."""
+        if text not in self.notes:
+            self.notes.add(text)
             self.say(text)
 
     def begin(self, facts: Facts) -> None:
-        """Remember for the bar how many epochs there are."""
+        """Tell the bar the number of epochs."""
         if self.bar:
             self.bar.epochs = facts.epochs
 
     def step(self, progress: Progress) -> None:
-        """Move the bar."""
+        """Update the bar."""
         if self.bar:
             self.bar.step(progress)
 
     def evaluating(self, part: str) -> None:
-        """Say so at the end of the bar."""
+        """Show in the bar that a split is evaluated."""
         if self.bar:
             self.bar.evaluating(part)
 
     def end(self, result: Result) -> None:
-        """Show what came out."""
+        """Print the run's line."""
         self.close()
         if not result.interrupted:
             self.say(run_line(self.label, result.accuracy, duration(result.seconds)))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar:
             self.bar.close()
 
@@ -110,40 +107,40 @@ def run_experiment(
     *,
     data_dir: Path | None = None,
     device: str | None = None,
-    shown: Shown | None = None,
+    reporter: ExperimentReporter | None = None,
     cores: Callable[[], Cores | None] | None = None,
-) -> Outcome:
-    """Train what is not trained yet, each run in a folder below `root`.
+) -> ExperimentOutcome:
+    """Train all runs that are not finished, each in a folder below `root`.
 
-    `shown` is told what happens; by default it is printed. `cores` gives those that PyTorch's threads may
-    use in the next run. Ctrl-C ends the run at work with a checkpoint, and the experiment with it. A run whose loss is
-    no number any more is noted, and the next one begins.
-    Raises SpecError where a folder holds another run, and for all else that ends a run.
+    `reporter` gets progress reports; by default they are printed. `cores` is called before each run and returns the
+    cores for PyTorch's threads. Ctrl-C ends the current run with a checkpoint, and the experiment. If a loss becomes
+    NaN, or a run does not fit into memory, the experiment continues with the next run.
+    Raises SpecError if a folder holds another run (E662), and for any other error of a run.
     """
-    if mistakes := other_runs(plan, root):
-        raise SpecError(mistakes)
-    shown = shown or Printed()
+    if errors := mismatched_runs(plan, root):
+        raise SpecError(errors)
+    reporter = reporter or PrintingReporter()
     failed: dict[str, SpecError] = {}
     for number, trial in enumerate(plan.trials, 1):
         label = f"{number:>{len(str(len(plan.trials)))}}/{len(plan.trials)}   {_label(trial, plan)}"
         folder = RunFolder(root / trial.folder)
         if folder.finished:
             row = read_run(folder.path)
-            shown.say(run_line(label, row.accuracy, "kept"))
+            reporter.say(run_line(label, row.accuracy, "kept"))
             continue
         try:
-            interrupted = _train(trial, folder, data_dir, device, shown.reporter(label), cores)
+            interrupted = _train(trial, folder, data_dir, device, reporter.reporter(label), cores)
         except KeyboardInterrupt:
             interrupted = True
         except SpecError as error:
-            if error.diagnostics[0].code not in GO_ON_AFTER:
+            if error.diagnostics[0].code not in CONTINUE_AFTER:
                 raise
             failed[trial.folder] = error
-            shown.say(f"{label}   {error.diagnostics[0].message}")
+            reporter.say(f"{label}   {error.diagnostics[0].message}")
             continue
         if interrupted:
-            return Outcome(True, failed)
-    return Outcome(False, failed)
+            return ExperimentOutcome(True, failed)
+    return ExperimentOutcome(False, failed)
 
 
 def _train(
@@ -154,7 +151,7 @@ def _train(
     reporter: Reporter,
     cores: Callable[[], Cores | None] | None,
 ) -> bool:
-    """Train one run, or go on with it; whether Ctrl-C ended it."""
+    """Train or resume one run. Returns whether Ctrl-C ended it."""
     request = Request(
         trial.graph,
         trial.recipe,
@@ -174,5 +171,5 @@ def _label(trial: Trial, plan: Plan) -> str:
 
 
 def run_line(label: str, accuracy: float | None, end: str) -> str:
-    """The line of a run: its accuracy, and how it ended."""
+    """The line of a run: label, accuracy and duration, or that it was kept."""
     return f"{label}   {'' if accuracy is None else f'{100 * accuracy:.2f} %'}   {end}"

@@ -1,1 +1,1 @@
-"""Experiments as data: what a file says, and the runs that it asks for, all of them checked. Needs no PyTorch."""
+"""Experiment files, and the checked plan of their runs. Needs no PyTorch."""

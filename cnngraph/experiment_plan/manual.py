@@ -1,18 +1,19 @@
-"""The manual of experiments, `docs/experiments.md`, made of the definitions; `cnngraph.generate` writes it."""
+"""The manual of experiments, `docs/experiments.md`, generated from the definitions by `python -m cnngraph.generate`."""
 
 from __future__ import annotations
 
-from cnngraph.experiment_plan.model import Entrant, Experiment
+from cnngraph.experiment_plan.model import Experiment, NetworkEntry
 from cnngraph.experiment_plan.reading import experiment_names, load_experiment
 from cnngraph.recipe.manual import keys_table
 
 INTRODUCTION = """\
 # Experiments
 
-Many runs that are compared, as data. This page is generated from the definitions (`python -m cnngraph.generate`).
+An experiment is a file that lists runs to compare. This page is generated from the definitions (`python -m
+cnngraph.generate`).
 
 ```yaml
-about: Does depth help, and does it need a smaller rate?
+about: Does a projected shortcut help, and does it need a smaller learning rate?
 specs:
   - residual_mnist_original
   - {spec: residual_mnist_original, params: {join: conv_shortcut}, label: projected}
@@ -23,30 +24,30 @@ settings:
   train.optimizer.lr: [0.002, 0.0005]
 ```
 
-`cnngraph experiment FILE` trains every combination, here 3 networks × 2 rates × 3 seeds. It checks all of them before
-the first run, and trains them seed by seed, so that all are seen with one before the next. Each run is a folder of its
-own in `runs/<experiment>/`, as `cnngraph train` writes it. The same command again keeps what is finished and goes on
-with what is not: after Ctrl-C, after a crash, with more seeds. A folder whose run is of another network or recipe than
-the file now says is an error. An experiment has at most 1,000 combinations of networks, recipes and settings, and
-10,000 runs.
+`cnngraph experiment FILE` trains every combination, here 3 networks × 2 learning rates × 3 seeds. It checks all of them
+before the first run, and trains them seed by seed, so that all combinations have a result for the first seed early.
+Each run has a folder in `runs/<experiment>/`, as written by `cnngraph train`. Running the same command again keeps
+finished runs and continues the others: after Ctrl-C, after a crash, or with more seeds. If the folder contains a run of
+another network or recipe than the file, this is an error. An experiment has at most 1,000 combinations of networks,
+recipes and settings, and 10,000 runs.
 
-In the end `report.md` and `report.html` (one page that needs no other file) say for each combination the mean and
-deviation over the seeds of the accuracy, its parameters, multiply-accumulates and time, with all curves in one picture.
+At the end, `report.md` and `report.html` (a single self-contained page) list for each combination the mean and standard
+deviation of the accuracy over the seeds, parameters, multiply-accumulates and time, with a plot of all curves.
 
 `cnngraph experiment SPEC SPEC... --recipe RECIPE --seeds 3` does the same without a file.
 
 `cnngraph check FILE` compiles every combination and checks whether networks and recipes fit, without PyTorch; an error
-that does not hold for all of them lists those for which it does. `--data-dir FOLDER` reads the data, too. `cnngraph
-experiment FILE --dry-run` does everything but train: it also looks at the device and the folder, and prints for each
-combination how many steps an epoch has and how many of its runs are left.
+that does not occur in all of them lists those in which it occurs. `--data-dir FOLDER` also reads the data. `cnngraph
+experiment FILE --dry-run` does everything but train: it also checks the device and the folder, and prints for each
+combination the number of steps per epoch and of remaining runs.
 """
 
 
 def experiment_manual() -> str:
     """The whole page."""
-    library = ["| experiment | |", "| --- | --- |"]
+    library = ["| experiment | description |", "| --- | --- |"]
     library += [f"| `{name}` | {load_experiment(name).experiment.about} |" for name in experiment_names()]
     parts = [INTRODUCTION, "## An experiment\n", keys_table(Experiment)]
-    parts += ["## A network in `specs`\n", f"{Entrant.__doc__}\n", keys_table(Entrant)]
-    parts += ["## The library\n", "These go by their names: `cnngraph experiment shortcuts_digits`.\n"]
+    parts += ["## A network in `specs`\n", f"{NetworkEntry.__doc__}\n", keys_table(NetworkEntry)]
+    parts += ["## Bundled experiments\n", "They are referred to by name: `cnngraph experiment shortcuts_digits`.\n"]
     return "\n".join([*parts, "\n".join(library) + "\n"])

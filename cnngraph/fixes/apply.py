@@ -6,6 +6,7 @@ import codecs
 import errno
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import unified_diff
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from cnngraph.diagnostics import Diagnostic, Edit, Fix, Question, Source, apply_edits, compose_edits, has_errors
 from cnngraph.files import WriteError, write
-from cnngraph.fixes.trials import Texts
+from cnngraph.fixes.trials import Texts, key_of
 from cnngraph.library import library_root
 
 MOST_PASSES = 20
@@ -110,19 +111,23 @@ class Fixed:
 def fixed(check: Check) -> Fixed:
     """Apply verified fixes in memory, in passes. `check` returns the diagnostics of changed texts, with fixes."""
     result = Fixed(check({}))
+    seen = [result.texts]
     for _ in range(MOST_PASSES):
-        fixes = _compatible(diagnostic.fixes[0] for diagnostic in result.diagnostics if diagnostic.fixes)
-        for chosen in (fixes, fixes[:1]):  # if all of them together do not help, try the first alone
-            if chosen and (better := _applied(result, chosen, check)):
+        fixable = _compatible(diagnostic for diagnostic in result.diagnostics if diagnostic.fixes)
+        for chosen in (fixable, fixable[:1]):  # if all of them together do not help, try the first alone
+            better = _applied(result, chosen, check) if chosen else None
+            if better and better.texts not in seen:
                 result = better
+                seen.append(result.texts)
                 break
         else:
             return result
     return result
 
 
-def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
-    """The result with more fixes applied; None if that does not reduce the number of errors."""
+def _applied(result: Fixed, fixable: list[Diagnostic], check: Check) -> Fixed | None:
+    """The result with more fixes applied; None if one of them does not remove its error. Others may be revealed."""
+    fixes = [diagnostic.fixes[0] for diagnostic in fixable]
     files = dict(result.files)
     applied = list(result.applied)
     for fix in fixes:
@@ -134,7 +139,8 @@ def _applied(result: Fixed, fixes: list[Fix], check: Check) -> Fixed | None:
         files[name] = FileFix(old.source, compose_edits(old.source, old.edits, edits))
     found = Fixed(result.diagnostics, applied, files)
     found.diagnostics = check(found.texts)
-    return found if _errors(found) < _errors(result) else None
+    left = _errors(result) - Counter(map(key_of, fixable))
+    return found if all(_errors(found)[error] <= left[error] for error in map(key_of, fixable)) else None
 
 
 def _done(fix: Fix) -> str:
@@ -146,19 +152,20 @@ def _done(fix: Fix) -> str:
     return ", ".join(f"`{old}` → `{new}`" for old, new in pairs) if is_short else fix.title.meant
 
 
-def _errors(result: Fixed) -> int:
-    return sum(diagnostic.is_error for diagnostic in result.diagnostics)
+def _errors(result: Fixed) -> Counter[tuple[str, str]]:
+    return Counter(key_of(diagnostic) for diagnostic in result.diagnostics if diagnostic.is_error)
 
 
-def _compatible(fixes: Iterable[Fix]) -> list[Fix]:
-    """The fixes that can be applied in one pass: of the author's files, without overlaps."""
-    chosen: list[Fix] = []
-    for fix in fixes:
-        others = [edit for other in chosen for edit in other.edits]
-        if all(may_change(edit.span.source) for edit in fix.edits) and not any(
-            _touch(edit, other) for edit in fix.edits for other in others
+def _compatible(fixable: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The errors whose fixes can be applied in one pass: to the author's files, without overlaps."""
+    chosen: list[Diagnostic] = []
+    for diagnostic in fixable:
+        edits = diagnostic.fixes[0].edits
+        others = [edit for other in chosen for edit in other.fixes[0].edits]
+        if all(may_change(edit.span.source) for edit in edits) and not any(
+            _touch(edit, other) for edit in edits for other in others
         ):
-            chosen.append(fix)
+            chosen.append(diagnostic)
     return chosen
 
 

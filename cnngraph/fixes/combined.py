@@ -22,8 +22,10 @@ from cnngraph.diagnostics import (
     compose_edits,
 )
 from cnngraph.fixes.candidate import Candidate
+from cnngraph.fixes.numbers import NUMBER
 from cnngraph.fixes.proposals import candidates
 from cnngraph.fixes.trials import Errors, Trials, key_of
+from cnngraph.fixes.values import ONE_MEANING
 from cnngraph.fixes.written import Written
 
 MOST_ALIKE = 12  # combinations of equal changes
@@ -37,17 +39,39 @@ CERTAIN = 1.25  # the maximum cost of a correction that is plausible by itself
 
 @dataclass(frozen=True)
 class Outcome:
-    """A change that is not a fix, and the errors that remain with it."""
+    """A change that is not a fix, and the errors that remain with it; see `Trials.reveals`."""
 
     candidate: Candidate
     errors: tuple[Diagnostic, ...]
+    reveals: bool
 
 
 def combined(
+    trials: Trials, error: Diagnostic, options: list[Candidate], outcomes: list[Outcome], *, undecided: bool
+) -> tuple[Fix, Errors] | None:
+    """A fix of several changes, or one that reveals errors of other nodes; with the errors that remain with it.
+
+    If it is `undecided` which of several changes is meant, none that reveals errors is likelier.
+    """
+    return (
+        same_for_several(trials, error, options)
+        or (None if undecided else _revealing(trials, error, options, outcomes))
+        or _hidden(trials, error, outcomes)
+    )
+
+
+def _revealing(
     trials: Trials, error: Diagnostic, options: list[Candidate], outcomes: list[Outcome]
 ) -> tuple[Fix, Errors] | None:
-    """A fix of several changes, and the errors that remain with it."""
-    return same_for_several(trials, error, options) or _hidden(trials, error, outcomes)
+    """A fix that would be offered but for errors that it reveals, and all errors that remain with it."""
+    if alike := same_for_several(trials, error, options, reveals=True):
+        return alike
+    for outcome in outcomes:
+        change = outcome.candidate
+        is_certain = change.cost <= (ONE_MEANING if change.guess else CERTAIN) and change.guess != NUMBER
+        if outcome.reveals and is_certain:
+            return change.fix, Counter(map(key_of, outcome.errors))
+    return None
 
 
 def title_of(changes: tuple[Candidate, ...]) -> str:
@@ -61,13 +85,20 @@ def title_of(changes: tuple[Candidate, ...]) -> str:
 # -- the same slip made twice
 
 
-def same_for_several(trials: Trials, error: Diagnostic, options: list[Candidate]) -> tuple[Fix, Errors] | None:
-    """A fix that adds the same parameter to several nodes, and the errors that remain with it."""
+def same_for_several(
+    trials: Trials, error: Diagnostic, options: list[Candidate], *, reveals: bool = False
+) -> tuple[Fix, Errors] | None:
+    """A fix that adds the same parameter to several nodes, and the errors that remain with it.
+
+    With `reveals` it may reveal errors that were hidden.
+    """
     for changes in list(_combinations(options))[:MOST_ALIKE] if error.code in DIFFER else ():
         if trials.spent:
             return None
         edits = tuple(edit for change in changes for edit in change.edits)
         after = trials.after(error, trials.texts(edits))
+        if after is None and reveals and trials.reveals:
+            after = Counter(map(key_of, trials.seen))
         if after is not None:
             return Fix(title_of(changes), edits), after
     return None

@@ -51,7 +51,7 @@ def edges(written: Written, error: Diagnostic) -> Iterator[Candidate]:
             far += 0.5
         yield from _other_names(written, node, unread, far)
         if distance < 4:
-            yield from _other_op(written, node, far)
+            yield from _other_op(node, far)
     if error.code in ("E211", "E209", "E202"):
         yield from _between(written, nodes[:2])
 
@@ -96,7 +96,7 @@ def unread_names(written: Written, scope: WrittenScope) -> list[str]:
     return unread + [input_ for input_ in scope.inputs if input_ not in read and len(scope.inputs) > 1]
 
 
-def _names(written: Written, node: WrittenNode, unread: list[str]) -> list[str]:
+def _names(node: WrittenNode, unread: list[str]) -> list[str]:
     """Possible inputs of a node, likeliest first: unused nodes, then the nodes above it."""
     position = next((at for at, sibling in enumerate(node.scope.nodes) if sibling is node), 0)
     above = [sibling.name for sibling in reversed(node.scope.nodes[:position]) if sibling.name]
@@ -106,7 +106,7 @@ def _names(written: Written, node: WrittenNode, unread: list[str]) -> list[str]:
 
 
 def _other_names(written: Written, node: WrittenNode, unread: list[str], far: float) -> Iterator[Candidate]:
-    names = _names(written, node, unread)
+    names = _names(node, unread)
     entry = node.get("from")
     if entry is None:
         yield from _new_from(written, node, names, unread, far)
@@ -230,7 +230,7 @@ def _more_or_less(
         yield Candidate(cost + far, Question(f"`from: {text}`{place}"), (Edit(entry.value.span, text),))
 
 
-def _other_op(written: Written, node: WrittenNode, far: float) -> Iterator[Candidate]:
+def _other_op(node: WrittenNode, far: float) -> Iterator[Candidate]:
     """Another op that is easily confused with this one."""
     found = node.get("op")
     span = found.value.span if found else node.value.span if isinstance(node.value, Scalar) else None
@@ -245,7 +245,9 @@ def _between(written: Written, nodes: list[WrittenNode]) -> Iterator[Candidate]:
     """A `flatten` or a pooling inserted before a node that reads vectors."""
     for node in nodes:
         ops = ("flatten", "global_avg_pool")
-        for rank, op in enumerate(ops[::-1] if written.words["batch_norm"] or written.words["import"] else ops):
+        for rank, op in enumerate(
+            ops[::-1] if written.name_counts["batch_norm"] or written.name_counts["import"] else ops
+        ):
             edit = insert_before(written, node, op, op)
             if edit and node.op in ("linear", "batch_norm", "softmax", "relu", "dropout") and not node.get("from"):
                 yield Candidate(1.0 + 0.3 * rank, f"insert `{op}` before the `{node.op}` at {node.start}", (edit,))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnngraph.diagnostics import Diagnostic, Edit, Question
+from cnngraph.diagnostics import Edit, Question
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.written import Written
 
 FACTORS = (2, 4, 8, 16, 32)
 
 
-def inputs(written: Written, error: Diagnostic) -> Iterator[Candidate]:
+def inputs(written: Written) -> Iterator[Candidate]:
     """Other sizes for the input: without a batch axis, with an added axis, or divisible ones."""
     entry = written.document.get("input") if written.document else None
     sizes = entry.value.plain() if entry else None

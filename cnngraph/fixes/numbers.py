@@ -14,18 +14,13 @@ from cnngraph.document import Entry, Listing, Table, core_scalar
 from cnngraph.fields import fields_of
 from cnngraph.fixes.candidate import Candidate
 from cnngraph.fixes.values import from_params, usual
-from cnngraph.fixes.written import Written, WrittenNode, is_word
+from cnngraph.fixes.written import Written, WrittenNode, is_node_key
 from cnngraph.ops.registry import builtin_ops
 
 SIZES = ("stride", "padding", "kernel", "dilation", "output_padding", "scale_factor", "ceil_mode", "output", "size")
 CHANNELS = ("out", "groups", "chunks", "shape", "channels", "sizes", "factor", "width", "num_groups", "bias")
-PASSED_ON = (
-    "stride",
-    "padding",
-    "kernel",
-    "groups",
-    "out",
-)  # parameters that an imported block probably has, which this text does not show
+# parameters that a block of another file, which is not shown by this text, probably has
+PASSED_ON = ("stride", "padding", "kernel", "groups", "out")
 DEFAULTS = {"stride": ("2", "1"), "padding": ("half",)}  # parameters that are often forgotten
 LARGEST = 12  # kernel or padding that is tried
 NUMBER = "number"  # guesses that are compared with each other
@@ -35,10 +30,9 @@ FAR = 0.05  # the cost of each node between a change and the error
 def numbers(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """Changes of single parameters of the nodes upstream of an error, nearest first."""
     seen: set[tuple[object, ...]] = set()
-    is_value = error.code == "E205" and bool(
-        error.causes and error.causes[0].key
-    )  # a single value, not a relation of several
-    if is_value and not _is_computed(written, error):
+    # whether a single value is wrong, rather than a relation of several
+    is_value = error.code == "E205" and bool(error.causes and error.causes[0].key)
+    if is_value and not _is_computed(error):
         return
     distance = -1
     for cause in (*error.causes[:1], *_read_by(written, error), *error.causes[1:]):
@@ -76,7 +70,7 @@ def _read_by(written: Written, error: Diagnostic) -> Iterator[Cause]:
             yield Cause(other.start)
 
 
-def _is_computed(written: Written, error: Diagnostic) -> bool:
+def _is_computed(error: Diagnostic) -> bool:
     """Whether the wrong value is computed by an expression, so that another value may be the cause."""
     spans = [span for span in (error.span, *(cause.span for cause in error.causes[:1])) if span is not None]
     return all("$" in span.source.line(span.line)[span.column - 1 : span.end_column - 1] for span in spans)
@@ -219,7 +213,7 @@ def _arguments(written: Written, node: WrittenNode, far: float) -> Iterator[Cand
     """Other numbers for the parameters of a block."""
     for entry in node.entries:
         raw = written.slice(entry.value.span)
-        if is_word(entry.key) or not raw.isdecimal():
+        if is_node_key(entry.key) or not raw.isdecimal():
             continue
         siblings = usual(written, node.op, entry.key, raw)[:3]
         for rank, text in enumerate(dict.fromkeys([*siblings, *map(str, _near(int(raw), entry.key))])):
@@ -233,15 +227,14 @@ def _other_expect(written: Written, entry: Entry, cause: Cause) -> Iterator[Cand
     """The inferred sizes instead of those that differ."""
     found = [size.strip() for size in cause.values[0].strip("[]").split(",")]
     items = entry.value.items if isinstance(entry.value, Listing) else ()
-    wanted = [written.slice(item.span) for item in items]
-    if len(wanted) != len(found):
+    expected = [written.slice(item.span) for item in items]
+    if len(expected) != len(found):
         yield Candidate(1.5, Question(f"`expect: {cause.values[0]}`"), (Edit(entry.value.span, cause.values[0]),))
         return
-    wrong = [at for at, (a, b) in enumerate(zip(wanted, found, strict=True)) if a not in ("_", b)]
-    new = [b if at in wrong else a for at, (a, b) in enumerate(zip(wanted, found, strict=True))]
-    alone = len(wrong) == 1 and (
-        wrong != [0] or len(wanted) == 1
-    )  # only one of height and width differs: `expect` is probably wrong
+    wrong = [at for at, (a, b) in enumerate(zip(expected, found, strict=True)) if a not in ("_", b)]
+    new = [b if at in wrong else a for at, (a, b) in enumerate(zip(expected, found, strict=True))]
+    # only one of height and width differs: `expect` is probably wrong
+    alone = len(wrong) == 1 and (wrong != [0] or len(expected) == 1)
     text = f"[{', '.join(new)}]"
     edits = tuple(Edit(items[at].span, found[at]) for at in wrong)
     yield Candidate(0.5 if alone else 1.45 if wrong == [0] else 2.2, Question(f"`expect: {text}`"), edits)

@@ -48,7 +48,7 @@ def candidates(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     yield from arguments(written, error)
     yield from missing(written, error)
     if error.code.startswith("E2") or error.code == "E107":
-        yield from inputs(written, error)
+        yield from inputs(written)
     if error.code.startswith("E2") or error.code in EDGES:
         yield from edges(written, error)
     if error.code.startswith("E2"):

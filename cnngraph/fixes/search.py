@@ -1,7 +1,8 @@
 """The search for fixes: tries changes of the whole text, likeliest first, until one removes the error.
 
 A change is a fix only if it adds no error or warning. Other errors that it removes were consequences of the same slip
-and are not reported.
+and are not reported. Where no change is a fix in this sense, one that is likely by itself may reveal errors of nodes
+that could not be checked before, because they depend on the node with the error.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class Search:
         found = self.single()
         if found and self.weak and (alike := same_for_several(self.trials, self.error, self.options)):
             return alike
-        if found is None and (both := combined(self.trials, self.error, self.options, self.outcomes)):
-            self.either = ()
-            return both
+        if found is None:
+            found = combined(self.trials, self.error, self.options, self.outcomes, undecided=bool(self.either))
+            self.either = () if found else self.either
         return found
 
     def single(self) -> Found | None:
@@ -75,7 +76,7 @@ class Search:
             tries += 1
             after = self.trials.after(self.error, texts)
             if after is None:
-                self.outcomes.append(Outcome(candidate, self.trials.seen))
+                self.outcomes.append(Outcome(candidate, self.trials.seen, self.trials.reveals))
                 continue
             rivals = self.rivals(candidate, self.options[at + 1 :]) if candidate.guess else []
             if rivals is None:
@@ -113,16 +114,16 @@ class Search:
 
 
 def with_fixes(
-    source: Source, diagnostics: tuple[Diagnostic, ...], nodes: int, seconds: float, compile: Compile
+    source: Source, diagnostics: tuple[Diagnostic, ...], reached: frozenset[str], seconds: float, compile: Compile
 ) -> tuple[Diagnostic, ...]:
     """Add verified fixes to diagnostics and drop those that are consequences of another.
 
-    `nodes` is the size of the network as far as it is known, `seconds` the time its compilation took; `compile` returns
-    the diagnostics of changed texts.
+    `reached` are the paths of the nodes without an error, on which nothing with an error depends; `seconds` is the time
+    that the compilation took; `compile` returns the diagnostics of changed texts.
     """
     try:
         is_quick = seconds <= SLOWEST and _is_searched(source)
-        return _searched(source, diagnostics, nodes, compile) if is_quick else diagnostics
+        return _searched(source, diagnostics, reached, compile) if is_quick else diagnostics
     except Exception:  # the diagnostics are right even if the search fails
         return diagnostics
 
@@ -145,11 +146,12 @@ def _own_files(source: Source, diagnostics: Iterable[Diagnostic]) -> dict[str, W
 
 
 def _searched(
-    source: Source, diagnostics: tuple[Diagnostic, ...], nodes: int, compile: Compile
+    source: Source, diagnostics: tuple[Diagnostic, ...], reached: frozenset[str], compile: Compile
 ) -> tuple[Diagnostic, ...]:
     others = _own_files(source, diagnostics)
-    price = len(source.text) + sum(len(written.text) for written in others.values()) + NODE * nodes
-    trials = Trials(Written(source), diagnostics, compile, price, others=others)
+    price = len(source.text) + sum(len(written.text) for written in others.values()) + NODE * len(reached)
+    trials = Trials(Written(source), diagnostics, compile, price, others=others, reached=reached)
+    before = Counter(map(key_of, diagnostics))
     left = list(diagnostics)
     fixed: list[Diagnostic] = []
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.is_error and diagnostic.span]
@@ -165,7 +167,7 @@ def _searched(
         fix, after = found
         if not after:  # the only error
             return (_with_fix(error, fix),)
-        gone = Counter(map(key_of, left)) - after
+        gone = Counter(map(key_of, left)) - after if after <= before else Counter([key_of(error)])
         left.remove(error)
         gone[key_of(error)] -= 1
         for other in list(left):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import process_time
@@ -19,6 +19,8 @@ Errors = Counter[tuple[str, str]]
 BUDGET = 900_000  # of all trials, in characters; a node counts as some
 LONGEST = 1.5  # seconds for all trials
 SYNTAX = ("E102", "E104", "E105")
+UNUSED = "E316"  # only reported where there is no other error
+UNCONNECTED = ("E205", "E206", "E207")  # errors whose fixes do not change which nodes are read
 
 
 def key_of(error: Diagnostic) -> tuple[str, str]:
@@ -35,9 +37,11 @@ class Trials:
     compile: Compile
     price: int  # of one trial
     left: int = BUDGET
-    began: float = field(default_factory=process_time)
+    started: float = field(default_factory=process_time)
     others: dict[str, Written] = field(default_factory=dict)
+    reached: frozenset[str] = frozenset()  # paths of the nodes whose shapes are known in the unchanged text
     seen: tuple[Diagnostic, ...] = ()  # by the last trial
+    reveals: bool = False  # whether the last trial removed the error, and only revealed errors that it had hidden
 
     def texts(self, edits: Iterable[Edit]) -> dict[str, str]:
         """The texts with edits applied."""
@@ -53,7 +57,7 @@ class Trials:
     @property
     def spent(self) -> bool:
         """Whether the budget does not suffice for another trial."""
-        return self.left < self.price or process_time() - self.began > LONGEST
+        return self.left < self.price or process_time() - self.started > LONGEST
 
     def after(self, error: Diagnostic, texts: Texts) -> Errors | None:
         """The errors that remain after a change; None if it is not a fix: there is a new error, or `error` remains.
@@ -64,8 +68,30 @@ class Trials:
         self.left -= self.price
         self.seen = self.compile(texts)
         before, after = Counter(map(key_of, self.errors)), Counter(map(key_of, self.seen))
-        is_fix = not after - before and after[key_of(error)] < before[key_of(error)]
+        removes = after[key_of(error)] < before[key_of(error)]
+        new = after - before
+        self.reveals = removes and bool(new) and not new - Counter(map(key_of, self._revealed(error)))
+        is_fix = removes and not new
         return after if is_fix and (after or not self._leaves_unused(texts)) else None
+
+    def _revealed(self, error: Diagnostic) -> Iterator[Diagnostic]:
+        """The errors of the last trial that `error` had hidden, on lines that are unchanged."""
+        for seen in self.seen:
+            if seen.span is None or not self._was_hidden(seen, error):
+                continue
+            source = seen.span.source
+            if source.name == self.written.source.name or source.name in self.others:
+                line = source.text.splitlines()[seen.span.line - 1]
+                if line in self.written_of(source.name).text.splitlines():
+                    yield seen
+
+    def _was_hidden(self, seen: Diagnostic, error: Diagnostic) -> bool:
+        """Whether an error could not be found before: its node had no shape, or unused nodes were not looked for."""
+        if not seen.is_error or seen.node is None:
+            return False
+        if seen.code == UNUSED:
+            return error.code in UNCONNECTED
+        return seen.node != error.node and seen.node not in self.reached
 
     def _leaves_unused(self, texts: Texts) -> bool:
         """Whether a param of one of the texts is not used, nor by a file that extends it."""

@@ -9,27 +9,17 @@ from functools import cache
 
 from cnngraph.diagnostics import Diagnostic, Edit, Question, Span
 from cnngraph.document import Entry, Table, core_scalar
-from cnngraph.fields import Bool, Kind, fields_of
+from cnngraph.fields import TRUTHS, Bool, Kind, fields_of
 from cnngraph.fixes.candidate import Candidate
-from cnngraph.fixes.names import _choices
-from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_word
+from cnngraph.fixes.vocabulary import choices_of
+from cnngraph.fixes.written import TOKEN, Written, WrittenNode, is_node_key
 from cnngraph.language.keys import CARRIES
 from cnngraph.ops.registry import builtin_ops
 
 MOST_SIBLINGS = 5
 UNQUOTE = "write it without quotes"
 ONE_MEANING = 1.15  # the maximum cost of a rewritten value that has only one meaning
-TRUTH = {
-    "yes": "true",
-    "on": "true",
-    "1": "true",
-    "y": "true",
-    "no": "false",
-    "none": "false",
-    "off": "false",
-    "0": "false",
-    "n": "false",
-}
+TRUTH = {**TRUTHS, "1": "true", "0": "false", "none": "false"}
 NUMBERS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "none": "0", "zero": "0"}
 OPERATORS = (
     (re.compile(r"(?<![=!<>])=(?![=!<>])"), "=="),
@@ -63,7 +53,7 @@ def arguments(written: Written, error: Diagnostic) -> Iterator[Candidate]:
     """The parameters of the blocks around an error, rewritten."""
     for cause in error.causes:
         node = written.at(cause.span) if not cause.key else None
-        for entry in _given(node) if node is not None else ():
+        for entry in _arguments_of(node) if node is not None else ():
             raw = written.slice(entry.value.span)
             for cost, new in rewritten(written, raw) if raw else ():
                 if new != raw and cost <= ONE_MEANING:
@@ -71,12 +61,12 @@ def arguments(written: Written, error: Diagnostic) -> Iterator[Candidate]:
                     yield Candidate(cost + 0.2, title, (Edit(entry.value.span, new),))
 
 
-def _given(node: WrittenNode) -> Iterator[Entry]:
+def _arguments_of(node: WrittenNode) -> Iterator[Entry]:
     """The parameters of a node, including those of its first and last iteration."""
     for entry in node.entries:
         if entry.key in ("first", "last") and isinstance(entry.value, Table):
             yield from entry.value
-        elif not is_word(entry.key) or entry.key == "repeat":
+        elif not is_node_key(entry.key) or entry.key == "repeat":
             yield entry
 
 
@@ -100,10 +90,10 @@ def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diag
     for cost, new in rewritten(written, raw, key in truths() or error.key in truths()):
         if new != raw:
             guess = key if cost > ONE_MEANING or (key == "out" and len(new) < 2) else ""
-            yield Candidate(cost, _asked(raw, span, key, new, error), (Edit(span, new),), guess)
+            yield Candidate(cost, _title(raw, span, key, new, error), (Edit(span, new),), guess)
     for cost, new, support in (*_options(written, node, key), *_siblings(written, node, key, raw)):
         if new != raw:
-            yield Candidate(cost, _asked(raw, span, key, new, error), (Edit(span, new),), key or "value", support)
+            yield Candidate(cost, _title(raw, span, key, new, error), (Edit(span, new),), key or "value", support)
     kind = _kind(node, key)
     if (
         entry is not None
@@ -114,7 +104,7 @@ def _at(written: Written, span: Span, key: str, entry: Entry | None, error: Diag
         yield Candidate(2.4, f"remove `{entry.key}: {raw}`", (edit,))
 
 
-def _asked(raw: str, span: Span, key: str, new: str, error: Diagnostic) -> str:
+def _title(raw: str, span: Span, key: str, new: str, error: Diagnostic) -> str:
     """The title of a changed value: `` did you mean `stride: 2` at net.yaml:7? ``"""
     place = f" at {span}" if error.span is None or error.span.line != span.line else ""
     if raw in (f"'{new}'", f'"{new}"') and not place:
@@ -179,7 +169,7 @@ def _kind(node: WrittenNode | None, key: str) -> Kind | None:
 def _options(written: Written, node: WrittenNode | None, key: str) -> Iterator[tuple[float, str, int]]:
     """The options of a parameter that has only a few."""
     kind = _kind(node, key)
-    options = list(_choices(kind)) if kind else []
+    options = list(choices_of(kind)) if kind else []
     if isinstance(kind, Bool) or key in ("flat", "unused", "bias"):
         options += ["true", "false"]
     if key == "carry":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cnngraph.diagnostics import Edit, Source, Span
-from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
+from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse, scalars_in
 from cnngraph.language.keys import NODE_KEYS
 
 TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -185,15 +185,15 @@ class Written:
 
     def scalars(self) -> Iterator[Scalar]:
         """All scalar values."""
-        yield from _scalars(self.document) if self.document else ()
+        yield from scalars_in(self.document) if self.document else ()
 
     def keys(self) -> Iterator[Entry]:
         """All entries."""
         yield from _all_entries(self.document)
 
     @cached_property
-    def words(self) -> Counter[str]:
-        """How often each word occurs in the text, without comments."""
+    def name_counts(self) -> Counter[str]:
+        """How often each name occurs in the text, without comments."""
         return Counter(TOKEN.findall(COMMENT.sub("", self.text)))
 
     @cached_property
@@ -285,14 +285,6 @@ def _all_entries(value: Value | None) -> Iterator[Entry]:
             yield from _all_entries(item)
 
 
-def _scalars(value: Value) -> Iterator[Scalar]:
-    if isinstance(value, Scalar):
-        yield value
-        return
-    for item in value.items if isinstance(value, Listing) else [entry.value for entry in value]:
-        yield from _scalars(item)
-
-
-def is_word(key: str) -> bool:
+def is_node_key(key: str) -> bool:
     """Whether a key of a node is one of the language, not a parameter of its op."""
     return key in NODE_KEYS

@@ -65,7 +65,7 @@ class Graph:
         """The type of one tensor."""
         if ref.node < 0:
             return self._input_types[-1 - ref.node]
-        return self.nodes[ref.node].types[ref.part]
+        return self.nodes[ref.node].types[ref.output]
 
     @cached_property
     def _input_types(self) -> list[TensorType]:
@@ -117,23 +117,23 @@ class Graph:
         """
         import networkx  # takes 0.1 s to import and is rarely needed
 
-        made = networkx.MultiDiGraph(name=self.name, about=self.about, num_params=self.num_params, macs=self.macs)
+        network = networkx.MultiDiGraph(name=self.name, about=self.about, num_params=self.num_params, macs=self.macs)
         sources = [f"input:{name}" for name in self.inputs]
         for source, name, type_ in zip(sources, self.inputs, self.inputs.values(), strict=True):
-            made.add_node(source, kind="input", name=name, shapes=[type_.sizes])
+            network.add_node(source, kind="input", name=name, shapes=[type_.sizes])
         for index, node in enumerate(self.nodes):
-            made.add_node(node.path, kind="operation", index=index, **_attributes(node))
+            network.add_node(node.path, kind="operation", index=index, **_attributes(node))
         readers = [(node.path, node.reads) for node in self.nodes]
         for name, ref in self.outputs.items():
             shapes, hidden = [self.type_of(ref).sizes], name in self.training_only
-            made.add_node(f"output:{name}", kind="output", name=name, shapes=shapes, training_only=hidden)
+            network.add_node(f"output:{name}", kind="output", name=name, shapes=shapes, training_only=hidden)
             readers.append((f"output:{name}", (ref,)))
         for reader, refs in readers:
             for position, ref in enumerate(refs):
                 source = sources[-1 - ref.node] if ref.node < 0 else self.nodes[ref.node].path
                 shape = self.type_of(ref).sizes
-                made.add_edge(source, reader, key=position, position=position, tensor=ref.part, shape=shape)
-        return made
+                network.add_edge(source, reader, key=position, position=position, tensor=ref.output, shape=shape)
+        return network
 
     def scopes(self) -> Iterator[Scope]:
         """Every scope, a parent before its children."""

@@ -13,10 +13,10 @@ from cnngraph.tensor_type import TensorType
 
 
 class Ref(NamedTuple):
-    """One tensor: output number `part` of the node at index `node`. The network's inputs are nodes -1, -2, …"""
+    """One tensor: output number `output` of the node at index `node`. The network's inputs are nodes -1, -2, …"""
 
     node: int
-    part: int = 0
+    output: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ from cnngraph.tensor_type import HEIGHT, WIDTH, TensorType
 
 Read: TypeAlias = tuple[Ref, str]  # a tensor and the name of one of its sizes
 AXES = {HEIGHT: "height", WIDTH: "width"}
-LARGEST = 4096  # the largest input size that is tried
+MAX_SIZE = 4096  # the largest input size tried
 WORK = 60_000  # the budget of the search, in inferences and evaluations
 OWN_OPS = "cnngraph.ops."
 
@@ -44,7 +44,7 @@ class Sized:
     parts: tuple[Sized, ...] = ()
 
     def current_value(self) -> Any:
-        """The value. Records that what is computed from it depends on the same sizes."""
+        """The value; records that anything computed from it depends on the same sizes."""
         record = size_read.get()
         for read in self.reads:
             record(*read)
@@ -227,12 +227,12 @@ class SizeRules:
     def _built(self, read: Read) -> int | None:
         ref, size_name = read
         types = tuple(self.inputs.values()) if ref.node < 0 else self.nodes[ref.node].types
-        return _size_of(types, _part(ref), size_name)
+        return _size_of(types, _output_index(ref), size_name)
 
     def _progression(self, axis: tuple[int, str], deciding: list[Decision]) -> range:
         """The longest arithmetic progression of valid sizes that contains the size the network is built for."""
         built = self._size(axis)
-        top = max(2 * built, min(LARGEST, WORK // (len(self.needed) + 2 * len(deciding) + 1)))
+        top = max(2 * built, min(MAX_SIZE, WORK // (len(self.needed) + 2 * len(deciding) + 1)))
         known: dict[int, bool] = {}
 
         def fits(size: int) -> bool:
@@ -270,13 +270,13 @@ class Trial:
         types = self._types(ref.node)
         if types is None:
             raise UnfitError
-        return types[_part(ref)]
+        return types[_output_index(ref)]
 
     def size(self, read: Read) -> int | None:
         """A size of a tensor, or None if the tensor does not exist."""
         ref, size_name = read
         types = self._types(ref.node)
-        return None if types is None else _size_of(types, _part(ref), size_name)
+        return None if types is None else _size_of(types, _output_index(ref), size_name)
 
     def value(self, sized: Sized) -> Any:
         """A value, recomputed for this input size."""
@@ -308,14 +308,14 @@ class Trial:
 
     def _infer(self, index: int) -> None:
         node = self.rules.nodes[index]
-        read = [types[_part(ref)] for ref in node.reads if (types := self._types(ref.node)) is not None]
+        read = [types[_output_index(ref)] for ref in node.reads if (types := self._types(ref.node)) is not None]
         types = self.rules.infer(node.operation, tuple(read)) if len(read) == len(node.reads) else None
         self.outputs[index] = types if types is not None and len(types) == len(node.types) else None
         self.failed = self.failed or self.outputs[index] is None
 
 
-def _part(ref: Ref) -> int:
-    return -1 - ref.node if ref.node < 0 else ref.part
+def _output_index(ref: Ref) -> int:
+    return -1 - ref.node if ref.node < 0 else ref.output
 
 
 def _infer(op: Op, types: tuple[TensorType, ...]) -> tuple[TensorType, ...] | None:
@@ -326,16 +326,16 @@ def _infer(op: Op, types: tuple[TensorType, ...]) -> tuple[TensorType, ...] | No
     return found if isinstance(found, tuple) else (found,)
 
 
-def _size_of(types: tuple[TensorType, ...], part: int, size_name: str) -> int | None:
+def _size_of(types: tuple[TensorType, ...], output: int, size_name: str) -> int | None:
     if size_name == COUNT:
         return len(types)
-    type_ = types[part]
+    type_ = types[output]
     sizes = {"channels": type_.channels, "features": type_.count, "height": type_.height, "width": type_.width}
     return sizes[size_name]
 
 
 def _samples(built: int) -> list[int]:
-    """Input sizes of which some fit the network whatever its strides: nearby ones, and multiples of the built size."""
+    """Input sizes, some of which are valid for any strides: nearby ones, and multiples of the built size."""
     return [built + 1, built + 2, built + 3, built + 5, built + 32, *(built * factor for factor in (2, 3, 4, 5, 8, 64))]
 
 

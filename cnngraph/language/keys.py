@@ -49,12 +49,12 @@ FILE_KEYS = _keys(
     Key(
         "extends",
         "A file, or a bundled network by name, that this spec modifies.",
-        "guide/blocks.md#the-same-but",
+        "guide/blocks.md#extending-a-spec",
     ),
     Key(
         "blocks",
         "Reusable nodes with parameters, by name; each can be used as an op.",
-        "guide/blocks.md#a-block-with-blanks",
+        "guide/blocks.md#a-block-with-params",
     ),
     Key("nodes", "The network, in the order of its modules.", "guide/nodes.md#what-a-node-reads"),
     Key(
@@ -90,7 +90,7 @@ FILE_KEYS = _keys(
 )
 
 NODE_KEYS = _keys(
-    Key("op", "An op, a block, or an expression for the name of one.", "guide/nodes.md#ops-and-their-words"),
+    Key("op", "An op, a block, or an expression for the name of one.", "guide/nodes.md#ops-and-their-parameters"),
     Key(
         "from",
         "What it reads: a path or a list of paths. By default the node above, or `in`.",
@@ -122,10 +122,12 @@ NODE_KEYS = _keys(
         "carry",
         "What the next iteration reads: `last`, the iteration before; `concat`, the concatenation of all so far; "
         "`none`, the repeat's own input.",
-        "guide/repeats.md#what-the-next-round-reads",
+        "guide/repeats.md#what-the-next-iteration-reads",
     ),
     Key(
-        "name", "The first iteration's name; the number at its end is incremented.", "guide/repeats.md#names-of-rounds"
+        "name",
+        "The first iteration's name; the number at its end is incremented.",
+        "guide/repeats.md#names-of-iterations",
     ),
     Key("flat", "`true` drops one level of names.", "guide/repeats.md#flat"),
     Key(
@@ -150,7 +152,7 @@ OWN_BLOCK_KEYS = _keys(
     Key(
         "params",
         "Parameters of the block and their defaults; one without a default is required.",
-        "guide/blocks.md#a-block-with-blanks",
+        "guide/blocks.md#a-block-with-params",
     ),
     Key("inputs", "The names of its inputs, where it has several.", "guide/blocks.md#blocks-with-several-inputs"),
 )
@@ -159,7 +161,7 @@ BLOCK_KEYS = {**NODE_KEYS, **OWN_BLOCK_KEYS}
 BODIES = ("op", "nodes", "share")  # a node has exactly one of them
 REPEAT_KEYS = ("carry", "name", "first", "last")  # they require `repeat`
 CARRIES = ("last", "concat", "none")
-VARIABLES = ("in", "from", "i", "item")  # what an expression calls by these names: $in, $from, $i, $item
+VARIABLES = ("in", "from", "i", "item")  # predefined names of expressions: $in, $from, $i, $item
 RESERVED_PARAMS = (*dict.fromkeys((*BLOCK_KEYS, *VARIABLES)),)  # names that a param cannot have
 
 
@@ -169,7 +171,7 @@ def keys_manual() -> str:
         [
             "# Keys of a spec",
             "",
-            "Every key that the language itself has. This page is generated from the definitions "
+            "The keys of the language. This page is generated from the definitions "
             "(`python -m cnngraph.generate`). A node's other keys are parameters of its [op](ops.md) or of its block; "
             "the keys of a recipe are in [recipes.md](recipes.md).",
             "",
@@ -188,11 +190,11 @@ def keys_manual() -> str:
             "",
             "## A block",
             "",
-            "A block has a node's keys, and besides:",
+            "A block has the keys of a node, and also:",
             "",
             *_rows(OWN_BLOCK_KEYS.values()),
             "",
-            f"No param has the name of a node's or block's key, nor {_listed(VARIABLES, 'or')}.",
+            f"A param cannot have the name of a key of a node or block, nor {_listed(VARIABLES, 'or')}.",
             "",
         ]
     )

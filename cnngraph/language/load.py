@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cnngraph.diagnostics import (
     Diagnostic,
@@ -25,7 +26,7 @@ from cnngraph.diagnostics import (
 )
 from cnngraph.document import LIMITS, Limits, Table, Value, parse, read_file, texts_in
 from cnngraph.file_kinds import RECIPE, other_kind
-from cnngraph.language.model import BlockSpec, Library, ParamSpec, Spec, Word
+from cnngraph.language.model import BlockSpec, Library, LocatedText, ParamSpec, Spec
 from cnngraph.language.parse import FileSpec, parse_file
 from cnngraph.language.usage import names_used
 from cnngraph.library import ENDINGS, find_network, is_name, library_root, shown
@@ -76,7 +77,8 @@ def load_spec(
     return spec, loader.diagnostics
 
 
-HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")  # of a duplicate section only one is known
+# sections whose names are needed to check the rest: if one is duplicate, only half of its names are known
+HEADS = ("params", "blocks", "nodes", "inputs", "import", "extends")
 
 
 @dataclass(slots=True)
@@ -104,27 +106,26 @@ class _Loader:
         library = self.library(file, base.library if base else Library({}, {}), imports)
         path = Path(file.source.name)
         spec = base or Spec(file.source, _name_of(path), "", library)
-        changes: dict[str, object] = {
+        changes: dict[str, Any] = {
             "source": file.source,
             "library": library,
             "name": _name_of(path),
             "published": file.published,
             "base": base,
         }
-        for word, attribute in _REPLACED_WHOLE.items():
-            if word in file.given and not (word == "nodes" and file.extends):
+        for key, attribute in _REPLACED_WHOLE.items():
+            if key in file.keys and not (key == "nodes" and file.extends):
                 changes[attribute] = getattr(file, attribute)
-        if (
-            "outputs" in file.given and "training_only" not in file.given
-        ):  # keep those of the base whose outputs still exist
+        if "outputs" in file.keys and "training_only" not in file.keys:
+            # keep those of the base whose outputs still exist
             kept = {name.text for name, _ in file.outputs}
-            changes["training_only"] = tuple(word for word in spec.training_only if word.text in kept)
-        if "train" in file.given:
+            changes["training_only"] = tuple(name for name in spec.training_only if name.text in kept)
+        if "train" in file.keys:
             changes["train"] = self.recipe(file.train, folder)
-        for word, given in (("name", file.name), ("about", file.about), ("paper", file.paper)):
-            if given:
-                changes[word] = given.text
-        return replace(spec, **changes)  # type: ignore[arg-type]
+        for key, text in (("name", file.name), ("about", file.about), ("paper", file.paper)):
+            if text:
+                changes[key] = text.text
+        return replace(spec, **changes)
 
     def base(self, file: FileSpec, folder: Path, seen: tuple[Path, ...]) -> Spec | None:
         if file.extends is None:
@@ -142,9 +143,9 @@ class _Loader:
 
     def imports(self, file: FileSpec, folder: Path) -> tuple[Library, ...]:
         found = []
-        for word in file.imports:
-            path = self.beside(word, folder)
-            inner = self.open(word, path)
+        for reference in file.imports:
+            path = self.beside(reference, folder)
+            inner = self.open(reference, path)
             if path is None or inner is None:
                 found.append(Library({}, {}, incomplete=True))
                 continue
@@ -153,17 +154,17 @@ class _Loader:
                 self.libraries[path] = self.library(inner, Library({}, {}), self.imports(inner, path.parent))
             library = self.libraries[path]
             if library is None:
-                self.diagnostics.append(Diagnostic("E309", f"`{word}` imports itself", word.span))
+                self.diagnostics.append(Diagnostic("E309", f"`{reference}` imports itself", reference.span))
             found.append(library or Library({}, {}, incomplete=True))
         return tuple(found)
 
     def library(self, file: FileSpec, base: Library, imports: tuple[Library, ...]) -> Library:
         """Merge a file's params and blocks with those of its base. An ambiguous name is an error."""
         own = {block.name.text: block for block in file.blocks}
-        for word, library in zip(file.imports, imports, strict=True):
+        for reference, library in zip(file.imports, imports, strict=True):
             for name in [name for name in library.blocks if name in base.blocks and name not in own]:
-                fact = f"one is in `{file.extends}` at {base.blocks[name].name.span}, the other in `{word}` at "
-                self.clash(name, word.span, f"{fact}{library.blocks[name].name.span}")
+                fact = f"one is in `{file.extends}` at {base.blocks[name].name.span}, the other in `{reference}` at "
+                self.clash(name, reference.span, f"{fact}{library.blocks[name].name.span}")
         imported: dict[str, BlockSpec] = {}
         for library in (*base.imports, *imports):
             for name, block in library.blocks.items():
@@ -186,31 +187,31 @@ class _Loader:
             incomplete,
         )
 
-    def misspelt(self, file: FileSpec, what: str, words: Iterable[Word], known: Mapping[str, object]) -> None:
+    def misspelt(self, file: FileSpec, what: str, names: Iterable[LocatedText], known: Mapping[str, object]) -> None:
         """Warn about a name that overrides nothing in the base and is never used: probably a typo."""
-        new = [word for word in words if known and word.text not in known]
+        new = [name for name in names if known and name.text not in known]
         written = Counter(WRITTEN.findall(file.source.text)) if new else {}
-        for word in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
-            help = did_you_mean(word.text, known)
+        for name in [name for name in new if written[name.text] == 1][:MAX_MISSPELT]:
+            help = did_you_mean(name.text, known)
             if help:
-                message = f"the {what} `{word}` replaces nothing and is never used"
+                message = f"the {what} `{name}` replaces nothing and is never used"
                 note = f"`{file.extends}` has no {what} of that name"
                 self.diagnostics.append(
-                    Diagnostic("W318", message, word.span, Severity.WARNING, notes=(note,), help=help)
+                    Diagnostic("W318", message, name.span, Severity.WARNING, notes=(note,), help=help)
                 )
 
     def clash(self, name: str, span: Span, fact: str) -> None:
         message = f"the block `{name}` is defined twice"
         self.diagnostics.append(Diagnostic("E308", message, span, notes=(fact,), help="rename one of them"))
 
-    def open(self, word: Word, path: Path | None) -> FileSpec | None:
-        """The path of the spec that `word` names; reports an error and returns None if there is none."""
-        source = self.read(word, path)
+    def open(self, reference: LocatedText, path: Path | None) -> FileSpec | None:
+        """The contents of the spec at `path`; reports an error and returns None if it cannot be read."""
+        source = self.read(reference, path)
         return self.file(source) if source else None
 
-    def recipe(self, train: Table | Word | None, folder: Path) -> Table | Word | None:
+    def recipe(self, train: Table | LocatedText | None, folder: Path) -> Table | LocatedText | None:
         """The training recipe: a mapping, that of a file in the spec's folder, or the name of a bundled recipe."""
-        if not isinstance(train, Word) or not train.text.endswith(ENDINGS):
+        if not isinstance(train, LocatedText) or not train.text.endswith(ENDINGS):
             return train
         source = self.read(train, self.beside(train, folder))
         if source is None:
@@ -223,57 +224,61 @@ class _Loader:
         self.diagnostics.extend([wrong] if wrong else [])
         return value if isinstance(value, Table) and not wrong else None
 
-    def named(self, word: Word, folder: Path) -> Path | None:
-        """The path of the bundled network that `word` names; reports an error and returns None if there is none."""
+    def named(self, reference: LocatedText, folder: Path) -> Path | None:
+        """The path of the bundled network of that name; reports an error and returns None if there is none."""
         try:
-            return Path(os.path.realpath(find_network(word.text, word.span, folder)))
+            return Path(os.path.realpath(find_network(reference.text, reference.span, folder)))
         except SpecError as error:
             self.diagnostics.extend(error.diagnostics)
             return None
 
-    def beside(self, word: Word, folder: Path) -> Path | None:
+    def beside(self, reference: LocatedText, folder: Path) -> Path | None:
         """The path of a file in the spec's folder or the library; reports an error and returns None without one."""
-        candidates = [folder / word.text, library_root() / word.text]
-        resolved = [Path(os.path.realpath(candidate)) for candidate in candidates] if "\0" not in word.text else []
+        candidates = [folder / reference.text, library_root() / reference.text]
+        resolved = [Path(os.path.realpath(candidate)) for candidate in candidates] if "\0" not in reference.text else []
         inside = [path for path in resolved if self.inside(path)]
         path = next((candidate for candidate in inside if _is_file(candidate)), None)
         if path is None:
-            self.diagnostics.append(self.not_found(word, bool(inside)))
+            self.diagnostics.append(self.not_found(reference, bool(inside)))
         return path
 
-    def read(self, word: Word, path: Path | None) -> Source | None:
+    def read(self, reference: LocatedText, path: Path | None) -> Source | None:
         """Read a file; reports an error and returns None if that fails."""
         if path is None:
             return None
         self.opened += 1
         if self.opened > MAX_FILES:
-            raise SpecError([Diagnostic("E501", f"more than {MAX_FILES} files are imported", word.span)])
+            raise SpecError.of("E501", f"more than {MAX_FILES} files are imported", reference.span)
         try:
             source = read_file(path, shown(path))
             source = replace(source, text=self.texts.get(source.name, source.text))
         except SpecError as error:
-            self.diagnostics.extend(replace(diagnostic, span=word.span) for diagnostic in error.diagnostics)
+            self.diagnostics.extend(replace(diagnostic, span=reference.span) for diagnostic in error.diagnostics)
             return None
         self.read_so_far += len(source.text)
         if self.read_so_far > MAX_IMPORTED:
             message = f"the imported files have more than {MAX_IMPORTED:,} characters in total"
-            raise SpecError([Diagnostic("E501", message, word.span)])
+            raise SpecError.of("E501", message, reference.span)
         return source
 
     def inside(self, path: Path) -> bool:
         return any(path.is_relative_to(root) for root in (self.root, Path(os.path.realpath(library_root()))))
 
-    def not_found(self, word: Word, allowed: bool) -> Diagnostic:
+    def not_found(self, reference: LocatedText, allowed: bool) -> Diagnostic:
         if not allowed:
-            message = f"`{word}` is outside the spec's folder and the library"
+            message = f"`{reference}` is outside the spec's folder and the library"
             help = "move the file into the spec's folder or a subfolder"
-            return Diagnostic("E310", message, word.span, help=help)
+            return Diagnostic("E310", message, reference.span, help=help)
         if self.files is None:
             folders = (self.root, library_root())
             self.files = [str(path.relative_to(root)) for root in folders for path in _specs_below(root)]
         notes = ("searched the spec's folder and the library",)
         return Diagnostic(
-            "E311", f"file `{word}` not found", word.span, notes=notes, help=did_you_mean(word.text, self.files)
+            "E311",
+            f"file `{reference}` not found",
+            reference.span,
+            notes=notes,
+            help=did_you_mean(reference.text, self.files),
         )
 
     def override(self, library: Library, overrides: Iterable[Override]) -> Library:
@@ -289,17 +294,17 @@ class _Loader:
                 )
         return replace(library, params=params)
 
-    def other_input(self, input: Value | None, given: Value) -> Value:
+    def other_input(self, input: Value | None, sizes: Value) -> Value:
         """Replace the sizes of the input, or of the named ones of several inputs."""
         names = [entry.key for entry in input] if isinstance(input, Table) else []
-        if not names and not isinstance(given, Table):
-            return given
-        if not isinstance(input, Table) or not isinstance(given, Table) or not names:
+        if not names and not isinstance(sizes, Table):
+            return sizes
+        if not isinstance(input, Table) or not isinstance(sizes, Table) or not names:
             has = f"the inputs {in_backticks(names)}" if names else "a single input"
             help = f"name the input: `--input {names[0]}=3x224x224`" if names else "leave out the name"
-            self.diagnostics.append(Diagnostic("E303", f"the spec has {has}", given.span, help=help))
-            return input or given
-        for entry in given:
+            self.diagnostics.append(Diagnostic("E303", f"the spec has {has}", sizes.span, help=help))
+            return input or sizes
+        for entry in sizes:
             if entry.key in names:
                 input = input.replaced([entry.key], entry.value)
             else:

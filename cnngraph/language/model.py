@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cnngraph.diagnostics import Source, Span
@@ -12,7 +12,7 @@ LANGUAGE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class LocatedText:
     """A string of the spec (a name, a path or an expression) with its source location."""
 
     text: str
@@ -26,7 +26,7 @@ class Word:
 class Ignore:
     """A warning code to ignore, with the reason. `within` is the span of the node it applies to; None: the file."""
 
-    code: Word
+    code: LocatedText
     reason: str
     within: Span | None = None
 
@@ -36,7 +36,7 @@ class RepeatSpec:
     """`repeat` and the keys that belong to it. `count` is a number, a list of rows, or an expression for either."""
 
     count: Value
-    name: Word | None = None
+    name: LocatedText | None = None
     carry: str = "last"
     first: tuple[Entry, ...] = ()
     last: tuple[Entry, ...] = ()
@@ -44,21 +44,21 @@ class RepeatSpec:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """A node as written. Exactly one of `op`, `nodes` and `share` is set. `words` are its parameters."""
+    """A node as written. Exactly one of `op`, `nodes` and `share` is set. `arguments` are the op's or the block's."""
 
-    name: Word
+    name: LocatedText
     span: Span
-    op: Word | None = None
+    op: LocatedText | None = None
     nodes: ScopeSpec | None = None
-    share: Word | None = None
-    reads: tuple[Word, ...] | None = None
+    share: LocatedText | None = None
+    reads: tuple[LocatedText, ...] | None = None
     when: Scalar | None = None
-    otherwise: tuple[Word, ...] | None = None
+    otherwise: tuple[LocatedText, ...] | None = None
     repeat: RepeatSpec | None = None
     flat: bool = False
     unused: bool = False
     expect: Value | None = None
-    words: tuple[Entry, ...] = ()
+    arguments: tuple[Entry, ...] = ()
     ignore: tuple[Ignore, ...] = ()
     broken: bool = False  # it had errors; kept so that the next node still reads this one
 
@@ -76,7 +76,7 @@ class ScopeSpec:
 class ParamSpec:
     """A param; without a default it is required."""
 
-    name: Word
+    name: LocatedText
     default: Value | None
 
 
@@ -84,9 +84,9 @@ class ParamSpec:
 class BlockSpec:
     """A parametrised node. `inputs` are the names of its inputs; None: exactly one, called `in`."""
 
-    name: Word
+    name: LocatedText
     params: tuple[ParamSpec, ...]
-    inputs: tuple[Word, ...] | None
+    inputs: tuple[LocatedText, ...] | None
     body: NodeSpec
 
 
@@ -103,6 +103,17 @@ class Library:
     ignore: tuple[Ignore, ...] = ()
     incomplete: bool = False  # an import failed, so an unknown name may be defined there
 
+    def with_imports(self) -> Iterator[Library]:
+        """This library and everything it imports, without duplicates."""
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            library = waiting.pop(0)
+            if id(library) not in seen:
+                seen.add(id(library))
+                yield library
+                waiting += library.imports
+
     def find(self, name: str) -> tuple[BlockSpec, Library] | None:
         """The block of that name and the library in which its body is evaluated."""
         if name in self.blocks:
@@ -118,7 +129,7 @@ class Library:
 class InitSpec:
     """One rule of `init:`."""
 
-    match: Word
+    match: LocatedText
     values: tuple[Entry, ...]
 
 
@@ -137,9 +148,9 @@ class Spec:
     published: Mapping[str, float] = field(default_factory=dict)
     input: Value | None = None
     nodes: ScopeSpec | None = None
-    outputs: tuple[tuple[Word, Word], ...] = ()
-    training_only: tuple[Word, ...] = ()
+    outputs: tuple[tuple[LocatedText, LocatedText], ...] = ()
+    training_only: tuple[LocatedText, ...] = ()
     init: tuple[InitSpec, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
-    train: Table | Word | None = None
+    train: Table | LocatedText | None = None
     base: Spec | None = field(default=None, repr=False, compare=False)

@@ -97,9 +97,9 @@ def name_problem(name: str) -> str | None:
 
 def better_name(name: str) -> str:
     """A valid node or param name close to `name`."""
-    word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
-    word = f"x{word}" if word[0].isdigit() else word
-    return f"{word}_" if word == name or name_problem(word) else word
+    valid = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
+    valid = f"x{valid}" if valid[0].isdigit() else valid
+    return f"{valid}_" if valid == name or name_problem(valid) else valid
 
 
 def key_problem(key: str) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cnngraph.diagnostics import Span, Suggestion, did_you_mean
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.language.keys import BODIES, CARRIES, NODE_KEYS, REPEAT_KEYS
-from cnngraph.language.model import NodeSpec, RepeatSpec, ScopeSpec, Word
+from cnngraph.language.model import LocatedText, NodeSpec, RepeatSpec, ScopeSpec
 from cnngraph.language.reader import Reader
 from cnngraph.text import in_backticks
 
@@ -24,9 +24,9 @@ class NodeReader:
     def scope(self, value: Value, what: str) -> ScopeSpec | None:
         """`nodes`: a mapping of names to nodes, or a list of them."""
         if isinstance(value, Listing):
-            items = [(Word(str(index), item.span), item) for index, item in enumerate(value.items)]
+            items = [(LocatedText(str(index), item.span), item) for index, item in enumerate(value.items)]
         elif isinstance(value, Table):
-            items = [(Word(entry.key, entry.key_span), entry.value) for entry in value]
+            items = [(LocatedText(entry.key, entry.key_span), entry.value) for entry in value]
         else:
             self.read.error("E109", f"{what} must be a mapping of names to nodes, or a list of nodes", value.span)
             return None
@@ -39,53 +39,53 @@ class NodeReader:
         ]
         return ScopeSpec(tuple(children), isinstance(value, Listing), value.span)
 
-    def node(self, name: Word, value: Value, known: Iterable[str], what: str) -> NodeSpec | None:
+    def node(self, name: LocatedText, value: Value, known: Iterable[str], what: str) -> NodeSpec | None:
         """A node, or the body of a block, in any of its forms."""
         if isinstance(value, Listing):
             nodes = self.scope(value, what)
             return NodeSpec(name, name.span, nodes=nodes) if nodes else None
         if isinstance(value, Scalar):
-            op = self.read.word(
+            op = self.read.string(
                 value, name.text, "the name of an op, a mapping with `op` or `nodes`, or a list of nodes"
             )
             return NodeSpec(name, name.span, op=op) if op else None
         return self._node_table(name, value, tuple(known), what)
 
-    def _node_table(self, name: Word, table: Table, known: tuple[str, ...], what: str) -> NodeSpec | None:
-        words = {entry.key: entry.value for entry in table if entry.key in known}
+    def _node_table(self, name: LocatedText, table: Table, known: tuple[str, ...], what: str) -> NodeSpec | None:
+        values = {entry.key: entry.value for entry in table if entry.key in known}
         rest = tuple(entry for entry in table if entry.key not in known)
         errors = len(self.read.errors)
         node = NodeSpec(
             name,
             name.span,
-            op=self.read.word(words["op"], "op", "the name of an op or block") if "op" in words else None,
-            nodes=self.scope(words["nodes"], f"`nodes` of {what}") if "nodes" in words else None,
-            share=self.read.word(words["share"], "share", "the path of a node") if "share" in words else None,
-            reads=self.read.words(words["from"], "from") if "from" in words else None,
-            when=self.read.scalar(words["when"], "when") if "when" in words else None,
-            otherwise=self.read.words(words["else"], "else") if "else" in words else None,
-            repeat=self._repeat(words),
-            flat=self.read.truth(words, "flat"),
-            unused=self.read.truth(words, "unused"),
-            expect=words.get("expect"),
-            words=rest,
-            ignore=self.read.ignores(words["ignore"], _extent(name.span, table.span)) if "ignore" in words else (),
+            op=self.read.string(values["op"], "op", "the name of an op or block") if "op" in values else None,
+            nodes=self.scope(values["nodes"], f"`nodes` of {what}") if "nodes" in values else None,
+            share=self.read.string(values["share"], "share", "the path of a node") if "share" in values else None,
+            reads=self.read.strings(values["from"], "from") if "from" in values else None,
+            when=self.read.scalar(values["when"], "when") if "when" in values else None,
+            otherwise=self.read.strings(values["else"], "else") if "else" in values else None,
+            repeat=self._repeat(values),
+            flat=self.read.boolean(values, "flat"),
+            unused=self.read.boolean(values, "unused"),
+            expect=values.get("expect"),
+            arguments=rest,
+            ignore=self.read.ignores(values["ignore"], _extent(name.span, table.span)) if "ignore" in values else (),
         )
         if len(self.read.errors) > errors:
             return None
-        self._check_node(node, words, rest, what, known)
+        self._check_node(node, values, rest, what, known)
         return node if len(self.read.errors) == errors else None
 
     def _check_node(
-        self, node: NodeSpec, words: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]
+        self, node: NodeSpec, values: dict[str, Value], rest: tuple[Entry, ...], what: str, known: tuple[str, ...]
     ) -> None:
-        bodies = [word for word in BODIES if word in words]
+        bodies = [key for key in BODIES if key in values]
         if not bodies:
             near = _misspelt_body(rest[:MAX_NEAR], known)
             if near:
                 self.read.error("E110", f"a node has no key `{near[0].key}`", near[0].key_span, near[1])
             else:
-                help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not words else None
+                help = _node_help(rest[0], node.name.text) if len(rest) == 1 and not values else None
                 self.read.error(
                     "E109", f"{what} has none of `op`, `nodes` and `share`", node.span, help or "add one of them"
                 )
@@ -94,34 +94,33 @@ class NodeReader:
         elif rest and not node.op:
             help = did_you_mean(rest[0].key, known)
             self.read.error("E110", f"a node with `{bodies[0]}` has no key `{rest[0].key}`", rest[0].key_span, help)
-        for word in REPEAT_KEYS:
-            if word in words and "repeat" not in words:
-                message = f"`{word}` requires `repeat`"
-                key = "write a node's name as its key: `conv1: {op: conv, …}`" if word == "name" else None
-                self.read.error("E109", message, words[word].span, key)
-        if "else" in words and "when" not in words:
-            self.read.error("E109", "`else` requires `when`", words["else"].span)
+        for key in REPEAT_KEYS:
+            if key in values and "repeat" not in values:
+                help = "write a node's name as its key: `conv1: {op: conv, …}`" if key == "name" else None
+                self.read.error("E109", f"`{key}` requires `repeat`", values[key].span, help)
+        if "else" in values and "when" not in values:
+            self.read.error("E109", "`else` requires `when`", values["else"].span)
 
-    def _repeat(self, words: dict[str, Value]) -> RepeatSpec | None:
-        if "repeat" not in words:
+    def _repeat(self, values: dict[str, Value]) -> RepeatSpec | None:
+        if "repeat" not in values:
             return None
-        carry = self.read.word(words["carry"], "carry") if "carry" in words else None
+        carry = self.read.string(values["carry"], "carry") if "carry" in values else None
         if carry and carry.text not in CARRIES:
             self.read.error(
                 "E109", f"`carry` must be one of {in_backticks(CARRIES)}", carry.span, did_you_mean(carry.text, CARRIES)
             )
         return RepeatSpec(
-            count=words["repeat"],
-            name=self.read.word(words["name"], "name") if "name" in words else None,
+            count=values["repeat"],
+            name=self.read.string(values["name"], "name") if "name" in values else None,
             carry=carry.text if carry else "last",
-            first=self._overlay(words, "first"),
-            last=self._overlay(words, "last"),
+            first=self._overlay(values, "first"),
+            last=self._overlay(values, "last"),
         )
 
-    def _overlay(self, words: dict[str, Value], word: str) -> tuple[Entry, ...]:
-        if word not in words:
+    def _overlay(self, values: dict[str, Value], key: str) -> tuple[Entry, ...]:
+        if key not in values:
             return ()
-        table = self.read.table(words[word], word)
+        table = self.read.table(values[key], key)
         return table.entries if table else ()
 
 
@@ -139,7 +138,7 @@ def _misspelt_body(rest: tuple[Entry, ...], known: tuple[str, ...]) -> tuple[Ent
 
 
 def _one_letter_apart(one: str, two: str) -> bool:
-    """Whether the words differ by one substituted, missing, extra or transposed letter."""
+    """Whether two keys differ by one substituted, missing, extra or transposed letter."""
     if len(one) == len(two):
         wrong = [index for index in range(len(one)) if one[index] != two[index]]
         return len(wrong) == 1 or (len(wrong) == 2 and sorted(one) == sorted(two))
@@ -152,7 +151,7 @@ def _node_help(only: Entry, name: str) -> str | None:
     value = only.value
     named = isinstance(value, Listing) or (isinstance(value, Scalar) and isinstance(value.value, str))
     if isinstance(value, Table):
-        named = any(value.get(word) for word in BODIES)
+        named = any(value.get(key) for key in BODIES)
     if not named:
         return f"write the op as the value of `op`, next to its parameters: `{{op: {only.key}, …}}`"
     return (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
@@ -18,10 +19,10 @@ from cnngraph.language.model import (
     BlockSpec,
     Ignore,
     InitSpec,
+    LocatedText,
     NodeSpec,
     ParamSpec,
     ScopeSpec,
-    Word,
 )
 from cnngraph.language.names import NAME, better_name
 from cnngraph.language.nodes import NodeReader
@@ -39,22 +40,22 @@ class FileSpec:
 
     source: Source
     span: Span
-    given: frozenset[str]
-    name: Word | None = None
-    about: Word | None = None
-    paper: Word | None = None
+    keys: frozenset[str]
+    name: LocatedText | None = None
+    about: LocatedText | None = None
+    paper: LocatedText | None = None
     published: dict[str, float] = field(default_factory=dict)
     input: Value | None = None
     params: tuple[ParamSpec, ...] = ()
-    imports: tuple[Word, ...] = ()
-    extends: Word | None = None
+    imports: tuple[LocatedText, ...] = ()
+    extends: LocatedText | None = None
     blocks: tuple[BlockSpec, ...] = ()
     nodes: ScopeSpec | None = None
-    outputs: tuple[tuple[Word, Word], ...] = ()
-    training_only: tuple[Word, ...] = ()
+    outputs: tuple[tuple[LocatedText, LocatedText], ...] = ()
+    training_only: tuple[LocatedText, ...] = ()
     init: tuple[InitSpec, ...] = ()
     renames: dict[str, str] = field(default_factory=dict)
-    train: Table | Word | None = None
+    train: Table | LocatedText | None = None
     ignore: tuple[Ignore, ...] = ()
 
 
@@ -77,36 +78,36 @@ class _Parser:
         self.nodes = NodeReader(self.read)
 
     def file(self, source: Source, table: Table) -> FileSpec:
-        words = self.read.known_keys(table, FILE_KEYS, "a spec")
-        self.version(table, words.get("cnngraph"))
-        spec = FileSpec(source, table.span, frozenset(words))
-        readers: dict[str, tuple[str, Callable[[Value], object]]] = {
-            "name": ("name", lambda value: self.read.word(value, "name")),
-            "about": ("about", lambda value: self.read.word(value, "about", most=MAX_ABOUT)),
-            "paper": ("paper", lambda value: self.read.word(value, "paper", most=MAX_ABOUT)),
+        entries = self.read.known_keys(table, FILE_KEYS, "a spec")
+        self.version(table, entries.get("cnngraph"))
+        spec = FileSpec(source, table.span, frozenset(entries))
+        readers: dict[str, tuple[str, Callable[[Value], Any]]] = {
+            "name": ("name", lambda value: self.read.string(value, "name")),
+            "about": ("about", lambda value: self.read.string(value, "about", most=MAX_ABOUT)),
+            "paper": ("paper", lambda value: self.read.string(value, "paper", most=MAX_ABOUT)),
             "published": ("published", self.published),
             "input": ("input", lambda value: value),
             "params": ("params", self.params),
-            "import": ("imports", lambda value: self.read.words(value, "import")),
-            "extends": ("extends", lambda value: self.read.word(value, "extends")),
+            "import": ("imports", lambda value: self.read.strings(value, "import")),
+            "extends": ("extends", lambda value: self.read.string(value, "extends")),
             "blocks": ("blocks", self.blocks),
             "nodes": ("nodes", lambda value: self.nodes.scope(value, "`nodes`")),
             "outputs": ("outputs", self.outputs),
-            "training_only": ("training_only", lambda value: self.read.words(value, "training_only")),
+            "training_only": ("training_only", lambda value: self.read.strings(value, "training_only")),
             "init": ("init", self.init),
             "weights": ("renames", self.renames),
             "train": ("train", self.train),
             "ignore": ("ignore", lambda value: self.read.ignores(value, None)),
         }
         for key in FILE_KEYS.values():
-            if key.name not in words or key.name == "cnngraph":
+            if key.name not in entries or key.name == "cnngraph":
                 continue
-            given = words[key.name].value
-            if key.may_be_empty and is_null(given):
+            value = entries[key.name].value
+            if key.may_be_empty and is_null(value):
                 continue
             attribute, read = readers[key.name]
-            if (value := read(given)) is not None:
-                spec = replace(spec, **{attribute: value})  # type: ignore[arg-type]  # each reader gives its attribute's type
+            if (content := read(value)) is not None:
+                spec = replace(spec, **{attribute: content})
         self.needs_nodes(spec, table)
         return spec
 
@@ -129,12 +130,12 @@ class _Parser:
     def needs_nodes(self, spec: FileSpec, table: Table) -> None:
         if spec.extends and spec.extends.text == Path(spec.source.name).name:
             return  # a cycle, which is reported elsewhere
-        if spec.extends and "nodes" in spec.given:
+        if spec.extends and "nodes" in spec.keys:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
             help = "override `params` or `blocks` instead, or drop `extends`, import the blocks and write the nodes"
             self.read.error("E107", "a spec with `extends` cannot have `nodes`: it inherits them", span, help)
-        elif not spec.extends and not {"nodes", "blocks"} & spec.given and not self.read.errors:
+        elif not spec.extends and not {"nodes", "blocks"} & spec.keys and not self.read.errors:
             where = table.entries[0].key_span if table.entries else table.span
             self.read.error(
                 "E107",
@@ -142,7 +143,7 @@ class _Parser:
                 where,
                 "add `nodes` for a network, or `blocks` for a library",
             )
-        if "nodes" in spec.given and not spec.extends and "input" not in spec.given:
+        if "nodes" in spec.keys and not spec.extends and "input" not in spec.keys:
             entry = table.get("nodes")
             span = entry.key_span if entry else spec.span
             self.read.error(
@@ -184,9 +185,8 @@ class _Parser:
         for entry in entries:
             self.param_name(entry.key, entry.key_span)
             default = None if is_null(entry.value) else entry.value
-            params.append(
-                ParamSpec(Word(entry.key, entry.key_span), default)
-            )  # keep one with an invalid name: its uses are valid
+            # a param with an invalid name is kept, so that its uses are valid
+            params.append(ParamSpec(LocatedText(entry.key, entry.key_span), default))
         return tuple(params)
 
     def param_name(self, name: str, span: Span) -> None:
@@ -206,7 +206,7 @@ class _Parser:
                 self.read.error(
                     "E108", message, entry.key_span, f"rename it, for example to `{better_name(entry.key)}`"
                 )
-        return tuple(self.block(entry) for entry in entries)  # keep one with an invalid name: its uses are valid
+        return tuple(self.block(entry) for entry in entries)  # also with an invalid name, so that its uses are valid
 
     def entries(self, value: Value, what: str) -> tuple[Entry, ...] | None:
         """The entries of a mapping. A list of mappings is an error, and is read as one mapping."""
@@ -220,12 +220,12 @@ class _Parser:
         return tuple(meant.values())
 
     def block(self, entry: Entry) -> BlockSpec:
-        name = Word(entry.key, entry.key_span)
+        name = LocatedText(entry.key, entry.key_span)
         params: tuple[ParamSpec, ...] | None = ()
-        inputs: tuple[Word, ...] | None = None
+        inputs: tuple[LocatedText, ...] | None = None
         if isinstance(entry.value, Table):
-            given = entry.value.get("params")
-            params = self.params(given.value) if given else ()
+            listed = entry.value.get("params")
+            params = self.params(listed.value) if listed else ()
             if params is None:  # its parameters are unknown
                 return BlockSpec(name, (), None, NodeSpec(name, name.span, broken=True))
             if named := entry.value.get("inputs"):
@@ -243,27 +243,27 @@ class _Parser:
                 self.read.error("E107", message, found.key_span)
         return None if body.share else body
 
-    def input_names(self, value: Value) -> tuple[Word, ...] | None:
-        words = self.read.words(value, "inputs")
-        for word in words or ():
-            if not NAME.fullmatch(word.text) or word.text == "from":
-                self.read.error("E108", f"`{word}` is not a valid input name", word.span)
-        return words
+    def input_names(self, value: Value) -> tuple[LocatedText, ...] | None:
+        names = self.read.strings(value, "inputs")
+        for name in names or ():
+            if not NAME.fullmatch(name.text) or name.text == "from":
+                self.read.error("E108", f"`{name}` is not a valid input name", name.span)
+        return names
 
-    def outputs(self, value: Value) -> tuple[tuple[Word, Word], ...] | None:
+    def outputs(self, value: Value) -> tuple[tuple[LocatedText, LocatedText], ...] | None:
         if isinstance(value, Scalar):
-            word = self.read.word(value, "outputs")
-            return ((Word("output", word.span), word),) if word else None
+            path = self.read.string(value, "outputs")
+            return ((LocatedText("output", path.span), path),) if path else None
         table = self.read.table(value, "outputs")
         if table is None:
             return None
         pairs = []
         for entry in table:
-            path = self.read.word(entry.value, f"outputs.{entry.key}")
+            path = self.read.string(entry.value, f"outputs.{entry.key}")
             if not NAME.fullmatch(entry.key) or entry.key.startswith("_") or keyword.iskeyword(entry.key):
                 self.read.error("E108", f"`{entry.key}` is not a valid output name", entry.key_span)
             elif path:
-                pairs.append((Word(entry.key, entry.key_span), path))
+                pairs.append((LocatedText(entry.key, entry.key_span), path))
         return tuple(pairs)
 
     def init(self, value: Value) -> tuple[InitSpec, ...] | None:
@@ -273,9 +273,9 @@ class _Parser:
             self.read.error("E501", f"`init` has {len(items):,} rules, the maximum is {MAX_RULES}", value.span)
         for item in items[:MAX_RULES]:
             match = item.get("match") if isinstance(item, Table) else None
-            word = self.read.word(match.value, "match") if match else None
-            if isinstance(item, Table) and match and word:
-                rules.append(InitSpec(word, tuple(entry for entry in item if entry.key != "match")))
+            pattern = self.read.string(match.value, "match") if match else None
+            if isinstance(item, Table) and match and pattern:
+                rules.append(InitSpec(pattern, tuple(entry for entry in item if entry.key != "match")))
             elif not match:
                 help = "write `{match: conv, weight: {kaiming_normal: {mode: fan_out}}, bias: 0}`"
                 self.read.error(
@@ -287,11 +287,11 @@ class _Parser:
         table = self.read.table(value, "weights")
         if table is None:
             return None
-        words = self.read.known_keys(table, ("renames",), "`weights`")
-        renames = self.read.table(words["renames"].value, "renames") if "renames" in words else None
+        entries = self.read.known_keys(table, ("renames",), "`weights`")
+        renames = self.read.table(entries["renames"].value, "renames") if "renames" in entries else None
         found: dict[str, str] = {}
         for entry in renames or ():
-            new = self.read.word(entry.value, f"renames.{entry.key}")
+            new = self.read.string(entry.value, f"renames.{entry.key}")
             if entry.key.count("**") > MAX_OPEN_STARS or entry.key.count("*") > MAX_STARS:
                 message = f"a rename has at most {MAX_STARS} stars and at most {MAX_OPEN_STARS} times `**`"
                 self.read.error("E501", message, entry.key_span)
@@ -299,5 +299,5 @@ class _Parser:
                 found[entry.key] = new.text
         return found
 
-    def train(self, value: Value) -> Table | Word | None:
-        return value if isinstance(value, Table) else self.read.word(value, "train")
+    def train(self, value: Value) -> Table | LocatedText | None:
+        return value if isinstance(value, Table) else self.read.string(value, "train")

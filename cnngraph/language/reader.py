@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cnngraph.diagnostics import Diagnostic, DiagnosticList, Known, Span, Suggestion
 from cnngraph.document import Entry, Listing, Scalar, Table, Value
 from cnngraph.fields import TRUTHS, show_value
-from cnngraph.language.model import Ignore, Word
+from cnngraph.language.model import Ignore, LocatedText
 from cnngraph.nearest import nearest
 
-MAX_WORD = 2_000  # characters of a name, a path, or an expression for one
+MAX_STRING = 2_000  # characters of a name, a path, or an expression for one
 MAX_IGNORED = 1_000  # entries of `ignore` in one file
 HOW_TO_IGNORE = "write `ignore: {W401: why it is right here}`"
 
@@ -61,31 +61,31 @@ class Reader:
             return None
         return value
 
-    def word(self, value: Value, what: str, wanted: str = "a string", most: int = MAX_WORD) -> Word | None:
+    def string(self, value: Value, what: str, expected: str = "a string", most: int = MAX_STRING) -> LocatedText | None:
         """A string; an integer is converted to one."""
         plain = value.plain()
         if isinstance(plain, bool) or not isinstance(plain, str | int) or plain == "":
             help = "quote it" if isinstance(plain, bool | float) else None
-            self.error("E109", f"`{what}` must be {wanted}, got `{show_value(plain)}`", value.span, help)
+            self.error("E109", f"`{what}` must be {expected}, got `{show_value(plain)}`", value.span, help)
             return None
         if len(str(plain)) > most:
             self.error("E501", f"`{what}` has {len(str(plain)):,} characters, the maximum is {most:,}", value.span)
             return None
-        return Word(str(plain), value.span)
+        return LocatedText(str(plain), value.span)
 
-    def words(self, value: Value, what: str) -> tuple[Word, ...] | None:
+    def strings(self, value: Value, what: str) -> tuple[LocatedText, ...] | None:
         """A string or a list of strings."""
         items = value.items if isinstance(value, Listing) else (value,)
-        found = [self.word(item, what) for item in items]
-        return None if None in found else tuple(word for word in found if word)
+        found = [self.string(item, what) for item in items]
+        return None if None in found else tuple(string for string in found if string)
 
-    def truth(self, words: dict[str, Value], word: str) -> bool:
+    def boolean(self, values: Mapping[str, Value], key: str) -> bool:
         """The boolean value of a key; false if it is absent."""
-        value = words[word].plain() if word in words else False
+        value = values[key].plain() if key in values else False
         if not isinstance(value, bool):
             meant = TRUTHS.get(str(value).lower())
             help = f"write `{meant}`" if meant else None
-            self.error("E109", f"`{word}` must be true or false, got `{show_value(value)}`", words[word].span, help)
+            self.error("E109", f"`{key}` must be true or false, got `{show_value(value)}`", values[key].span, help)
         return value is True
 
     def ignores(self, value: Value, within: Span | None) -> tuple[Ignore, ...]:
@@ -107,11 +107,11 @@ class Reader:
             elif not isinstance(reason, str) or not reason.strip():
                 message = f"`{entry.key}` needs a reason in `ignore`, got `{show_value(reason)}`"
                 self.error("E109", message, entry.key_span, HOW_TO_IGNORE)
-            elif len(reason) > MAX_WORD:
-                message = f"the reason has {len(reason):,} characters, the maximum is {MAX_WORD:,}"
+            elif len(reason) > MAX_STRING:
+                message = f"the reason has {len(reason):,} characters, the maximum is {MAX_STRING:,}"
                 self.error("E501", message, entry.value.span)
             else:
-                found.append(Ignore(Word(entry.key, entry.key_span), reason, within))
+                found.append(Ignore(LocatedText(entry.key, entry.key_span), reason, within))
         return tuple(found)
 
 

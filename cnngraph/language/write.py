@@ -26,7 +26,7 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
     An imported block sees its own params only, so it can be moved to any file. Where two files have blocks of
     the same name, the second is renamed.
     """
-    libraries = list(_all_libraries(spec.library))
+    libraries = list(spec.library.with_imports())
     names = _names(libraries)
     main = _Writer(names[id(spec.library)])
     blocks = {
@@ -53,18 +53,6 @@ def write_spec(spec: Spec, train: Plain = None) -> str:
     }
     lines = [line for key, value in document.items() if value for line in _entry(key, value, 0)]
     return "\n".join(lines) + "\n"
-
-
-def _all_libraries(library: Library) -> Iterator[Library]:
-    """A library and everything it imports, without duplicates."""
-    seen: set[int] = set()
-    waiting = [library]
-    while waiting:
-        found = waiting.pop(0)
-        if id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += found.imports
 
 
 def _names(libraries: Iterable[Library]) -> dict[int, dict[str, str]]:
@@ -121,21 +109,21 @@ class _Writer:
 
     def node(self, node: NodeSpec) -> Plain:
         """A node, in its short form if possible."""
-        words = self.words(node)
-        if list(words) == ["op"] or (list(words) == ["nodes"] and isinstance(words["nodes"], list)):
-            return next(iter(words.values()))
-        return words
+        keys = self.keys(node)
+        if list(keys) == ["op"] or (list(keys) == ["nodes"] and isinstance(keys["nodes"], list)):
+            return next(iter(keys.values()))
+        return keys
 
-    def words(self, node: NodeSpec) -> dict[str, Plain]:
+    def keys(self, node: NodeSpec) -> dict[str, Plain]:
         """All keys of a node, in the conventional order."""
-        given: dict[str, Plain] = {
+        keys: dict[str, Plain] = {
             "repeat": self.value(node.repeat.count.plain()) if node.repeat else None,
             "op": self.value(node.op.text) if node.op else None,
             "share": node.share.text if node.share else None,
             "from": _paths(node.reads),
             "when": node.when.plain() if node.when else None,
             "else": _paths(node.otherwise),
-            **self.table(node.words),
+            **self.table(node.arguments),
             **(self.repeat(node.repeat) if node.repeat else {}),
             "flat": node.flat or None,
             "unused": node.unused or None,
@@ -143,8 +131,8 @@ class _Writer:
             "ignore": {entry.code.text: entry.reason for entry in node.ignore} or None,
             "nodes": self.scope(node.nodes) if node.nodes else None,
         }
-        own = {entry.key for entry in node.words}
-        return {word: value for word, value in given.items() if value is not None or word in own}
+        own = {entry.key for entry in node.arguments}
+        return {key: value for key, value in keys.items() if value is not None or key in own}
 
     def repeat(self, repeat: RepeatSpec) -> dict[str, Plain]:
         """The keys that belong to `repeat`."""
@@ -170,11 +158,11 @@ class _Writer:
         return value
 
 
-def _paths(words: Iterable[object] | None) -> Plain:
+def _paths(paths: Iterable[object] | None) -> Plain:
     """`from` or `else`: a single path, or a list."""
-    if words is None:
+    if paths is None:
         return None
-    texts: list[Plain] = [str(word) for word in words]
+    texts: list[Plain] = [str(path) for path in paths]
     return texts[0] if len(texts) == 1 else texts
 
 

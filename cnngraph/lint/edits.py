@@ -1,4 +1,4 @@
-"""Edits of a spec's text for the fixes of rules."""
+"""Edits of a spec's text, for fixes."""
 
 from __future__ import annotations
 

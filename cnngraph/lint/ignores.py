@@ -8,7 +8,7 @@ from functools import cached_property
 
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.language.model import Ignore
-from cnngraph.lint.network import Network, libraries_of, nodes_of
+from cnngraph.lint.network import Network, nodes_of
 from cnngraph.lint.rule import all_rules
 from cnngraph.lint.selection import Selection, known_codes
 
@@ -28,7 +28,7 @@ class Ignores:
     def of(cls, network: Network) -> Ignores:
         """The entries of a network's spec, of the files that it extends, and of its blocks."""
         spec = network.spec
-        files = [entry for library in libraries_of(spec.library) for entry in library.ignore]
+        files = [entry for library in spec.library.with_imports() for entry in library.ignore]
         nodes = [entry for node in nodes_of(spec) for entry in node.ignore]
         return cls(network, (*files, *nodes))
 

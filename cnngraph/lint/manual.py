@@ -11,18 +11,19 @@ INTRODUCTION = """\
 # Lint rules
 
 A warning reports something that is valid in a spec but likely wrong. Every command that reads the spec prints it, and
-none is stopped by it. If it is intended, ignore it in the spec, with a reason:
+no command fails because of it. If it is intended, ignore it in the spec, with a reason:
 ```yaml
 nodes:
   join: {op: concat, ignore: {W401: more branches are to come}}
 ```
 At the top level of a file, `ignore` applies to the whole file. `cnngraph check --ignore W401,W6` suppresses warnings
-by code or prefix, `--select W401` reports only these.
+by code or prefix, `--select W401` reports only these. Warnings about images and runs (W620, W644, W647, W648) are
+reported by `train`, `evaluate` and `experiment`, and cannot be ignored.
 """
 
 
 def lint_manual() -> str:
-    """The whole page."""
+    """The page as Markdown."""
     return "\n".join([INTRODUCTION, *map(_chapter, all_rules())])
 
 

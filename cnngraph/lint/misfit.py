@@ -1,4 +1,4 @@
-"""The base class of the rules about a spec's own recipe."""
+"""The base class of the rules that check a network against its own recipe."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ NOTE = "the spec's own recipe cannot train this network"
 
 @dataclass(frozen=True)
 class Misfit(Rule):
-    """A network that its own recipe cannot train. It is only a warning, since another recipe may suit it.
+    """A network that cannot be trained with its own recipe. This is only a warning, since another recipe may fit it.
 
-    `train` and `experiment` report the same as an error, with E instead of W.
+    `train` and `experiment` report it as an error, with the same number: E610 for W610.
     """
 
     needs_recipe: ClassVar[bool] = True
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Report the errors with the rule's number as warnings."""
+        """Report, as warnings, the errors that have the number of the rule."""
         if network.recipe is None or network.graph is None or network.chosen:
             return
         for error in misfits(network.recipe, network.graph):

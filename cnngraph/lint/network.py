@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from cnngraph.diagnostics import Diagnostic, Source, Span
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node, Ref
-from cnngraph.language.model import Ignore, Library, NodeSpec, Spec
+from cnngraph.language.model import Ignore, NodeSpec, Spec
 
 if TYPE_CHECKING:
     from cnngraph.fixes.written import Written
     from cnngraph.recipe import Recipe
 
-LARGEST = 60_000  # characters of a text for which fixes are made
+MAX_FIXED_TEXT = 60_000  # characters of a text that fixes are proposed for
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,19 @@ class Network:
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The operations in order of execution; none of a library of blocks."""
+        """The operations in order of execution; empty for a library of blocks."""
         return self.graph.nodes if self.graph else ()
 
     @cached_property
     def uses(self) -> Mapping[Span, list[Node]]:
-        """The operations by span: a block's node has one for each use and iteration."""
+        """The operations by span; a node in a block has one operation per use and iteration."""
         found: dict[Span, list[Node]] = {}
         for node in self.nodes:
             found.setdefault(node.span, []).append(node)
         return found
 
-    @cached_property
-    def readers(self) -> Mapping[Ref, list[Node]]:
-        """The operations that read each tensor."""
-        found: dict[Ref, list[Node]] = {}
-        for node in self.nodes:
-            for ref in node.reads:
-                found.setdefault(ref, []).append(node)
-        return found
-
     def producer(self, ref: Ref) -> Node | None:
-        """The operation that a tensor comes from; None for an input of the network."""
+        """The operation that computes a tensor; None for an input of the network."""
         return self.nodes[ref.node] if ref.node >= 0 else None
 
     @cached_property
@@ -74,26 +65,14 @@ class Network:
         from cnngraph.fixes.written import Written  # rarely needed
 
         source = self.spec.source
-        return Written(source if len(source.text) <= LARGEST else Source(source.name, ""))
+        return Written(source if len(source.text) <= MAX_FIXED_TEXT else Source(source.name, ""))
 
 
 def nodes_of(spec: Spec) -> Iterator[NodeSpec]:
     """Every node as written: those of the spec, its blocks' bodies, and those of imported blocks."""
     waiting = list(spec.nodes.children) if spec.nodes else []
-    waiting += [block.body for library in libraries_of(spec.library) for block in library.blocks.values()]
+    waiting += [block.body for library in spec.library.with_imports() for block in library.blocks.values()]
     while waiting:
         node = waiting.pop()
         yield node
         waiting += node.nodes.children if node.nodes else ()
-
-
-def libraries_of(library: Library) -> Iterator[Library]:
-    """A library and everything it imports, without duplicates."""
-    seen: set[int] = set()
-    waiting = [library]
-    while waiting:
-        found = waiting.pop()
-        if id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += found.imports

@@ -1,4 +1,4 @@
-"""Which parameters and modules of a network the patterns of a recipe match."""
+"""Matching the patterns in a recipe against the parameters and modules of a network."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
 
 
-def fits_parameter(match: str, name: str, kinds: Mapping[str, str]) -> bool:
-    """Whether a word means a parameter: by the op it belongs to, its last name, or the path of what holds it."""
+def matches_parameter(match: str, name: str, ops: Mapping[str, str]) -> bool:
+    """Whether a pattern matches a parameter: by its op, its last name, or the path of a module around it.
+
+    `ops` are the ops by path.
+    """
     path, _, last = name.rpartition(".")
-    op = kinds.get(path) or kinds.get(name, "")
+    op = ops.get(path) or ops.get(name, "")
     if match in (op, last) or (match == "norm" and op.endswith("_norm")):
         return True
-    return any(matches_path(match, path) for path in _around(name))
+    return any(matches_path(match, outer) for outer in _outer_paths(name))
 
 
-def _around(path: str) -> Iterator[str]:
-    """The path itself, and those of everything around it."""
+def _outer_paths(path: str) -> Iterator[str]:
+    """The path itself, then those of everything around it."""
     while path:
         yield path
         path = path.rpartition(".")[0]
 
 
 def check_patterns(recipe: Recipe, graph: Graph) -> list[Diagnostic]:
-    """The words of a recipe that mean nothing in a network (E614)."""
-    kinds = {each.path: each.op for each in graph.nodes}
+    """Report the patterns of a recipe that match nothing in a network (E614)."""
+    ops = {node.path: node.op for node in graph.nodes}
     names = [f"{node.path}.{key}".rstrip(".") for node in graph.nodes if not node.shares for key in node.parameters]
-    words = {each for name in names for each in (name, name.rpartition(".")[2], *_around(name))} | {
-        *kinds.values(),
-        "norm",
-    }
+    known = {"norm", *ops.values(), *(name.rpartition(".")[2] for name in names)}
+    known.update(path for name in names for path in _outer_paths(name))
     found = [
-        _nothing(recipe, f"optimizer.groups.{index}.match", "parameter", match, words, graph)
+        _unmatched(recipe, f"optimizer.groups.{index}.match", "parameter", match, known, graph)
         for index, group in enumerate(recipe.optimizer.groups)
         for match in group.matches
-        if not any(fits_parameter(match, name, kinds) for name in names)
+        if not any(matches_parameter(match, name, ops) for name in names)
     ]
-    modules = {each.path for each in graph.scopes() if each.path} | set(kinds)
+    modules = {scope.path for scope in graph.scopes() if scope.path} | set(ops)
     return found + [
-        _nothing(recipe, "checkpoint", "module", match, modules, graph)
+        _unmatched(recipe, "checkpoint", "module", match, modules, graph)
         for match in recipe.checkpointed
         if not any(matches_path(match, path) for path in modules)
     ]
 
 
-def _nothing(recipe: Recipe, word: str, what: str, match: str, known: Iterable[str], graph: Graph) -> Diagnostic:
-    help = did_you_mean(match, known) or "in a path * is any part of one name, and ** anything"
-    message = f"{word} fits no {what} of {graph.name}: {match}"
-    return Diagnostic("E614", message, recipe.places.get(word), help=help)
+def _unmatched(recipe: Recipe, key: str, what: str, match: str, known: Iterable[str], graph: Graph) -> Diagnostic:
+    help = did_you_mean(match, known) or "in a path, `*` matches any part of one name, and `**` anything"
+    message = f"`{key}: {match}` matches no {what} of `{graph.name}`"
+    return Diagnostic("E614", message, recipe.places.get(key), help=help)

@@ -1,4 +1,4 @@
-"""Runs all rules on a compilation and adds the warnings that are not ignored."""
+"""Running all rules on a compilation, without the warnings that are ignored."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cnngraph.lint.selection import EVERYTHING, Selection
 if TYPE_CHECKING:
     from cnngraph.recipe import Recipe
 
-MOST_OF_A_RULE = 1_000  # warnings, including ignored ones
-MOST_REPORTED = 50  # warnings with one code
-MOST_FIXED = 8  # warnings for which fixes are verified
-MOST_TRIES = 3  # fixes that are tried for one warning
-LONGEST = 1.0  # seconds for all of them
+MAX_PER_RULE = 1_000  # warnings, including ignored ones
+MAX_REPORTED = 50  # warnings with one code
+MAX_FIXED = 8  # warnings whose fixes are verified
+MAX_TRIES = 3  # fixes tried for one warning
+MAX_SECONDS = 1.0  # for verifying all fixes
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,16 @@ class Lint:
         found = [diagnostic for diagnostic in compilation.diagnostics if diagnostic.is_error or wants(diagnostic.code)]
         network = self._network(compilation)
         if network is None:
-            return found
+            return _not_ignored(compilation, found)
         rules = [rule for rule in all_rules() if wants(rule.code)]
         for rule in rules:
-            found += islice(rule.check(network), MOST_OF_A_RULE) if not rule.is_last else ()
+            found += islice(rule.check(network), MAX_PER_RULE) if not rule.is_last else ()
         ignores = Ignores.of(network)
         if ignores.entries:
             network = replace(network, unused_ignores=ignores.unused(found, self.selection))
             found = [diagnostic for diagnostic in found if not ignores.cover(diagnostic)]
             for rule in rules:
-                found += islice(rule.check(network), MOST_OF_A_RULE) if rule.is_last else ()
+                found += islice(rule.check(network), MAX_PER_RULE) if rule.is_last else ()
         return _first_of_each(found)
 
     def _network(self, compilation: Compilation) -> Network | None:
@@ -87,7 +87,7 @@ class Lint:
 
     def _fixed(self, compilation: Compilation, found: list[Diagnostic]) -> Iterator[Diagnostic]:
         """The diagnostics, each with the first proposed fix that is verified."""
-        until = process_time() + LONGEST
+        until = process_time() + MAX_SECONDS
         tried = 0
         for diagnostic in found:
             if diagnostic.is_error or not diagnostic.fixes:
@@ -95,8 +95,8 @@ class Lint:
                 continue
             tried += 1
             verified: list[Fix] = []
-            if self.verify and tried <= MOST_FIXED and process_time() < until:
-                fixes = diagnostic.fixes[:MOST_TRIES]
+            if self.verify and tried <= MAX_FIXED and process_time() < until:
+                fixes = diagnostic.fixes[:MAX_TRIES]
                 verified = [fix for fix in fixes if self._removes(compilation, found, diagnostic, fix)]
             yield replace(diagnostic, fixes=tuple(verified[:1]))
 
@@ -113,13 +113,22 @@ class Lint:
         return not after - before and after[_key(warning)] < before[_key(warning)]
 
 
+def _not_ignored(compilation: Compilation, found: list[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics of a spec with errors, without warnings that it ignores."""
+    spec, folder = compilation.spec, compilation.folder
+    if spec is None or folder is None or all(diagnostic.is_error for diagnostic in found):
+        return found
+    ignores = Ignores.of(Network(spec, None, folder))
+    return [diagnostic for diagnostic in found if not ignores.cover(diagnostic)]
+
+
 def _first_of_each(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics, with at most MOST_REPORTED warnings of each code."""
+    """The diagnostics, with at most MAX_REPORTED warnings per code."""
     counts: Counter[str] = Counter()
     found = []
     for diagnostic in diagnostics:
         counts[diagnostic.code] += 1
-        if diagnostic.is_error or counts[diagnostic.code] <= MOST_REPORTED:
+        if diagnostic.is_error or counts[diagnostic.code] <= MAX_REPORTED:
             found.append(diagnostic)
     return found
 

@@ -10,10 +10,16 @@ from cnngraph.lint.rule import all_rules
 from cnngraph.text import in_backticks
 
 OF_THE_COMPILER = ("W318",)  # reported by the compiler, since it may explain an error
+OF_RUNS = {  # about images and runs: these commands always report them, `cnngraph check` never does
+    "W620": "`cnngraph train` and `cnngraph experiment`",
+    "W644": "`cnngraph evaluate` and `cnngraph experiment`",
+    "W647": "the commands that read a run",
+    "W648": "`cnngraph evaluate`",
+}
 
 
 class UnknownCodeError(Exception):
-    """No spec warning has this code or prefix."""
+    """`cnngraph check` reports no warning with this code or prefix."""
 
     def __init__(self, code: str, help: str) -> None:
         self.code = code
@@ -36,7 +42,7 @@ EVERYTHING = Selection()
 
 
 def known_codes() -> tuple[str, ...]:
-    """The codes of all spec warnings."""
+    """The codes of all warnings that `cnngraph check` may report."""
     return tuple(sorted((*OF_THE_COMPILER, *(rule.code for rule in all_rules()))))
 
 
@@ -50,7 +56,15 @@ def select(chosen: Iterable[str], ignored: Iterable[str]) -> Selection:
     return selection
 
 
+def where_reported(code: str) -> str | None:
+    """Which commands report a warning about images or runs; None for any other code or prefix."""
+    commands = next((commands for other, commands in OF_RUNS.items() if other.startswith(code)), None)
+    return f"it is reported by {commands}, not by `cnngraph check`" if commands else None
+
+
 def _help(code: str, known: tuple[str, ...]) -> str:
     if code.startswith("E"):
         return "it is an error, and errors are always reported"
+    if where := where_reported(code):
+        return where
     return did_you_mean(code, known) or f"the codes are {in_backticks(known)}"

@@ -61,9 +61,9 @@ class Conv(Op):
     )
 
     @classmethod
-    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+    def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
         """TensorFlow's padding, written as a `pad` node."""
-        return padding_advice(cls.name, value, words) if word == "padding" else None
+        return padding_advice(cls.name, value, arguments) if parameter == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """out×H'×W'."""

@@ -74,6 +74,6 @@ NEEDLESS = {  # parameters that other libraries require and cnngraph does not ha
 NODES_OF_THEIR_OWN = frozenset(("activation", "act", "activation_fn", "bn", "use_bn", "batch_normalize", "norm"))
 
 
-def meant(word: str, options: Container[str]) -> str | None:
+def equivalent_parameter(name: str, options: Container[str]) -> str | None:
     """The name among `options` that corresponds to another library's name, or None."""
-    return next((name for name in ELSEWHERE.get(word.lower(), ()) if name in options), None)
+    return next((option for option in ELSEWHERE.get(name.lower(), ()) if option in options), None)

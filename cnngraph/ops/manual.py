@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from cnngraph.fields import REQUIRED, Field, fields_of, show_value
@@ -45,11 +45,10 @@ Multiply-accumulates are counted for convolutions, linear layers and gates, and 
 """
 
 
-def manual(ops: Mapping[str, type[Op]] | None = None) -> str:
-    """The page for the given ops, by default the built-in ones."""
-    classes = list((builtin_ops() if ops is None else ops).values())
-    parts = [INTRODUCTION if ops is None else "# Ops\n", _contents(classes)]
-    for chapter, members in in_chapters(classes):
+def manual() -> str:
+    """The page on the built-in ops."""
+    parts = [INTRODUCTION, _contents(builtin_ops().values())]
+    for chapter, members in in_chapters(builtin_ops().values()):
         parts.append(f"## {chapter}\n")
         parts += [page(op) for op in members]
     return "\n".join(parts)
@@ -71,11 +70,6 @@ def in_chapters(ops: Iterable[type[Op]]) -> Iterator[tuple[str, list[type[Op]]]]
     """The title of each chapter with its ops, in order."""
     for kind, members in groupby(ops, key=lambda op: op.kind):
         yield _chapter(kind), list(members)
-
-
-def summary(cls: type[Op]) -> str:
-    """The first paragraph of an op's manual, on one line."""
-    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
 
 
 def parameter_rows(cls: type[Op]) -> list[tuple[str, str, str, str]]:
@@ -146,8 +140,8 @@ def _examples(cls: type[Op]) -> list[str]:
 
 
 def _node(cls: type[Op], example: Example) -> str:
-    words = "".join(f", {name}: {_shown(value)}" for name, value in example.words.items())
-    return f"{{op: {cls.name}{words}}}"
+    arguments = "".join(f", {name}: {_shown(value)}" for name, value in example.arguments.items())
+    return f"{{op: {cls.name}{arguments}}}"
 
 
 def _shapes(example: Example) -> str:
@@ -165,6 +159,6 @@ def _sizes(shape: tuple[int, ...]) -> str:
 
 
 def _weights(cls: type[Op], example: Example) -> str:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     state = {**op.parameters(*types), **op.buffers(*types)}
     return ", ".join(f"{name or 'the node itself'} {_sizes(shape)}" for name, shape in state.items())

@@ -27,6 +27,12 @@ def _statistics(channels: int, present: bool) -> dict[str, tuple[int, ...]]:
     return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
 
 
+def _fits(norm: BatchNorm | InstanceNorm, made_for: TensorType, tensor: TensorType) -> bool:
+    stateless = not (norm.affine or norm.track_running_stats)
+    same_class = norm.layer(made_for).kind == norm.layer(tensor).kind
+    return same_class and (stateless or made_for.channels == tensor.channels)
+
+
 class BatchNorm(Op):
     """Batch normalisation (Ioffe & Szegedy 2015) over each channel of a batch.
 
@@ -97,8 +103,7 @@ class BatchNorm(Op):
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
         """Whether the class and the channels are the same; channels do not matter if there is no state per channel."""
-        same = made_for[0].channels == inputs[0].channels or not (self.affine or self.track_running_stats)
-        return same and self.layer(*made_for).kind == self.layer(*inputs).kind
+        return _fits(self, made_for[0], inputs[0])
 
 
 class GroupNorm(Op):
@@ -269,8 +274,7 @@ class InstanceNorm(Op):
 
     def fits(self, made_for: Sequence[TensorType], inputs: Sequence[TensorType]) -> bool:
         """Whether the class and the channels are the same; channels do not matter if there is no state per channel."""
-        same = made_for[0].channels == inputs[0].channels or not (self.affine or self.track_running_stats)
-        return same and self.layer(*made_for).kind == self.layer(*inputs).kind
+        return _fits(self, made_for[0], inputs[0])
 
 
 class LocalResponseNorm(Op):

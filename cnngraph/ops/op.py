@@ -62,7 +62,7 @@ class Example(Frozen):
     inputs at the positions in `free` are free parameters, which have no batch axis.
     """
 
-    words: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     inputs: tuple[tuple[int, ...], ...]
     output: tuple[int, ...] | list[tuple[int, ...]]
     axes: tuple[str, ...] = ()
@@ -96,14 +96,12 @@ class Op(Frozen, ABC):
     elsewhere: ClassVar[tuple[str, ...]] = ()  # its names in other libraries: lower case, letters only
     runs_inplace: ClassVar[bool] = False  # the layer accepts inplace=True; the backend decides where that is safe
     output_is_free: ClassVar[bool] = False  # the output is not needed for the backward pass and is not a view
-    mixes_sizes: ClassVar[bool] = (
-        False  # the output's channels, or the number of outputs, may depend on height and width
-    )
+    mixes_sizes: ClassVar[bool] = False  # the channels or the number of outputs may depend on height and width
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @classmethod
-    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
-        """How to write what an invalid value of the parameter `word` probably means; `words` are all values given."""
+    def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
+        """How to write what an invalid value probably means. `arguments` are the values of all parameters."""
         return None
 
     def infer(self, *inputs: TensorType) -> TensorType | tuple[TensorType, ...]:
@@ -147,18 +145,22 @@ class Op(Frozen, ABC):
 OpType = TypeVar("OpType", bound=Op)
 
 
-def make_op(cls: type[OpType], words: Mapping[str, object]) -> OpType:
+def make_op(cls: type[OpType], arguments: Mapping[str, object]) -> OpType:
     """The op with parameters from plain values, as YAML gives them. Raises FieldError for the first invalid one."""
     known = fields_of(cls)
     values = {}
-    for word, value in words.items():
-        if word not in known:
-            raise FieldError(f"`{cls.name}` has no parameter `{word}`", did_you_mean(word, known))
+    for parameter, value in arguments.items():
+        if parameter not in known:
+            raise FieldError(f"`{cls.name}` has no parameter `{parameter}`", did_you_mean(parameter, known))
         try:
-            values[word] = known[word].kind.convert(value)
+            values[parameter] = known[parameter].kind.convert(value)
         except FieldError as error:
-            raise FieldError(f"`{word}` {error.message}", error.help) from None
-    missing = [f"`{word}`" for word, field in known.items() if field.default is REQUIRED and word not in words]
+            raise FieldError(f"`{parameter}` {error.message}", error.help) from None
+    missing = [
+        f"`{parameter}`"
+        for parameter, field in known.items()
+        if field.default is REQUIRED and parameter not in arguments
+    ]
     if missing:
         raise FieldError(f"`{cls.name}` needs {' and '.join(missing)}")
     return cls(**values)
@@ -196,11 +198,11 @@ def _check_number(op: Op, count: int) -> None:
     if count >= fewest and (most is None or count <= most):
         return
     if most == 0:
-        wanted, help = "no tensors", "write `from: []`, or remove `from`"
+        expected, help = "no tensors", "write `from: []`, or remove `from`"
     elif fewest == most:
         names = f" ({', '.join(op.input_names)})" if op.input_names else ""
-        wanted = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
+        expected = f"{fewest} tensor{'s' * (fewest > 1)}{names}"
         help = "join them first, for example with `concat` or `add`" if count > fewest else LIST_ALL
     else:
-        wanted, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", LIST_ALL
-    raise OpError(f"`{op.name}` reads {wanted}, got {count}", code="E210", help=help)
+        expected, help = f"at least {fewest} tensor{'s' * (fewest > 1)}", LIST_ALL
+    raise OpError(f"`{op.name}` reads {expected}, got {count}", code="E210", help=help)

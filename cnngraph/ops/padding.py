@@ -33,23 +33,23 @@ def pad_before(sides: tuple[int, ...], op: str) -> str:
     return f"{{op: pad, padding: {write_flow(sides)}{mode}}}"
 
 
-def padding_advice(op: str, value: object, words: Mapping[str, object]) -> str | None:
+def padding_advice(op: str, value: object, arguments: Mapping[str, object]) -> str | None:
     """How to write asymmetric padding, or TensorFlow's `same`, for an op with a window."""
     if isinstance(value, list | tuple) and len(value) == 4 and all(isinstance(side, int) for side in value):
         return f"insert `{pad_before(tuple(value), op)}` before the `{op}`, and remove its `padding`"
     name = value.lower() if isinstance(value, str) else ""
     if name == "valid":
         return Suggestion("valid" if op == "conv" else "0")
-    return same_advice(op, words, None) if name == "same" else None
+    return same_advice(op, arguments, None) if name == "same" else None
 
 
-def same_advice(op: str, words: Mapping[str, object], sizes: tuple[int, ...] | None) -> str | None:
+def same_advice(op: str, arguments: Mapping[str, object], sizes: tuple[int, ...] | None) -> str | None:
     """How to write TensorFlow's `same` for a node with these values; `sizes` are the map's, if known."""
     pools = op != "conv"
     try:
-        kernel = Pair(1).convert(words.get("kernel"))
-        stride = Pair(1).convert(words.get("stride") or (kernel if pools else 1))
-        dilation = Pair(1).convert(words.get("dilation", 1))
+        kernel = Pair(1).convert(arguments.get("kernel"))
+        stride = Pair(1).convert(arguments.get("stride") or (kernel if pools else 1))
+        dilation = Pair(1).convert(arguments.get("dilation", 1))
     except FieldError:
         return None
     if stride == (1, 1) and (not pools or all(side % 2 for side in kernel)):

@@ -67,9 +67,9 @@ class MaxPool(Op):
     )
 
     @classmethod
-    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+    def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
         """TensorFlow's padding as a `pad`."""
-        return padding_advice(cls.name, value, words) if word == "padding" else None
+        return padding_advice(cls.name, value, arguments) if parameter == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""
@@ -135,9 +135,9 @@ class AvgPool(Op):
     )
 
     @classmethod
-    def advice(cls, word: str, value: object, words: Mapping[str, object]) -> str | None:
+    def advice(cls, parameter: str, value: object, arguments: Mapping[str, object]) -> str | None:
         """TensorFlow's padding as a `pad`."""
-        return padding_advice(cls.name, value, words) if word == "padding" else None
+        return padding_advice(cls.name, value, arguments) if parameter == "padding" else None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """C×H'×W'."""

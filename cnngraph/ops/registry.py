@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.frozen import Frozen
 from cnngraph.ops import activation, arithmetic, conv, dropout, linear, merge, norm, pool, reshape, resize
 from cnngraph.ops.op import Op
@@ -31,7 +31,7 @@ _DIMENSIONS = re.compile(r"[12]d")
 
 
 @cache
-def called(name: str) -> str | None:
+def equivalent_op(name: str) -> str | None:
     """The built-in op with this name in another library, or None."""
     plain = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower().removesuffix("layer"))
     for alias in dict.fromkeys((plain, _DIMENSIONS.sub("", plain))):
@@ -60,9 +60,9 @@ class Registry(Frozen):
         """Whether blocks must not have this name. Installed packages reserve no names, so they cannot break a spec."""
         return name in builtin_ops() or name in self.plugins
 
-    def called(self, name: str) -> str | None:
+    def equivalent_op(self, name: str) -> str | None:
         """The op with this name in another library: `fc`, `nn.Linear` and `fullyConnectedLayer` are `linear`."""
-        return None if name in builtin_ops() else called(name)
+        return None if name in builtin_ops() else equivalent_op(name)
 
     def names(self) -> list[str]:
         """The names of all ops."""
@@ -130,4 +130,4 @@ def _add(ops: dict[str, type[Op]], new: Iterable[Any], origin: str) -> None:
 
 
 def _refusal(origin: str, reason: str) -> SpecError:
-    return SpecError([Diagnostic("E317", f"cannot load {origin}: {reason}")])
+    return SpecError.of("E317", f"cannot load {origin}: {reason}")

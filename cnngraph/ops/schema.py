@@ -51,5 +51,5 @@ def plain(value: object) -> object:
 
 
 def summary(cls: type[Op]) -> str:
-    """The first paragraph of an op's manual."""
+    """The first paragraph of an op's docstring, on one line."""
     return " ".join((cls.__doc__ or "").split("\n\n", 1)[0].split())

@@ -86,8 +86,8 @@ def slide(
     """Output height and width of a window sliding over a map. Raises OpError (E204) if it does not fit once."""
     sizes = tensor.sizes[1:]
     out = [
-        _positions(size, *words, ceil=ceil)
-        for size, *words in zip(sizes, kernel, stride, padding, dilation, strict=True)
+        _positions(size, *window, ceil=ceil)
+        for size, *window in zip(sizes, kernel, stride, padding, dilation, strict=True)
     ]
     if min(out) < 1:
         spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Ref, Scope
 
@@ -29,7 +29,7 @@ def tensor_at(graph: Graph, path: str) -> Ref:
     help = did_you_mean(path, found) or _siblings(path, found)
     if parts and path not in {node.path for node in graph.nodes if not node.is_list}:
         help = f"its value is a list; choose one of {', '.join(parts[:8])}"
-    raise SpecError([Diagnostic("E652", f"`{graph.name}` has no node `{path}` that runs in eval mode", help=help)])
+    raise SpecError.of("E652", f"`{graph.name}` has no node `{path}` that runs in eval mode", help=help)
 
 
 def _tensors(graph: Graph) -> dict[str, Ref]:

@@ -24,7 +24,7 @@ __all__ = [
 
 
 def recipe_schema() -> dict[str, object]:
-    """The JSON schema of a recipe, for editors. A recipe that extends another needs no key of its own."""
+    """The JSON schema of a recipe, for editors. A recipe that extends another has no required keys."""
     schema = Record(Recipe).schema()
     base = {"type": "string", "description": "the recipe to extend: the name of a bundled one, or a path"}
     required = [schema.pop("required"), *([key] for key in BASE_KEYS)]

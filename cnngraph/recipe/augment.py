@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from cnngraph.fields import Bool, Choice, Float, Int, Optional, Pair, field
 from cnngraph.frozen import Frozen
-from cnngraph.recipe.kinds import LARGEST_SIDE, Named, Positive, Record, Two, ZeroOr
+from cnngraph.recipe.kinds import MAX_SIDE, Named, Positive, Record, Two, ZeroOr
 
 Size: TypeAlias = tuple[int, int]
 PADDING_MODES = ("zeros", "reflect", "replicate")
@@ -22,7 +22,7 @@ class RandomResizedCrop(Frozen):
     Images of a folder are cropped from their original size, unless `data.resize` resizes them first.
     """
 
-    size: Size = field(Pair(1, LARGEST_SIDE), "height and width to resize the crop to")
+    size: Size = field(Pair(1, MAX_SIDE), "height and width to resize the crop to")
     scale: tuple[float, float] = field(Two(AREA), "minimum and maximum fraction of the image's area", (0.08, 1.0))
     ratio: tuple[float, float] = field(
         Two(RATIO), "minimum and maximum aspect ratio, width divided by height", (0.75, 4 / 3)
@@ -77,11 +77,11 @@ class Augment(Frozen):
     random_resized_crop: RandomResizedCrop | None = field(
         Optional(Record(RandomResizedCrop, "size")), "a random crop of the image, resized", None
     )
-    pad: int = field(Int(0, LARGEST_SIDE), "pixels to add on each side", 0)
+    pad: int = field(Int(0, MAX_SIDE), "pixels to add on each side", 0)
     padding_mode: str = field(
         Choice(PADDING_MODES), "what fills the padding: black, the image mirrored, or its border pixels", "zeros"
     )
-    crop: Size | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width of a crop at a random position", None)
+    crop: Size | None = field(Optional(Pair(1, MAX_SIDE)), "height and width of a crop at a random position", None)
     flip: bool = field(Bool(), "mirror horizontally with probability 0.5", False)
     rotation: float = field(
         Float(0, 180), "maximum rotation in degrees, in either direction; uncovered corners are black", 0.0
@@ -103,5 +103,5 @@ class Evaluation(Frozen):
     With `random_resized_crop`, the default is the usual ratio: for 224, the shorter side is resized to 256 first.
     """
 
-    resize: int | None = field(Optional(Int(1, LARGEST_SIDE)), "resize the shorter side to this before cropping", None)
-    crop: Size = field(Pair(1, LARGEST_SIDE), "height and width of the centre crop")
+    resize: int | None = field(Optional(Int(1, MAX_SIDE)), "resize the shorter side to this before cropping", None)
+    crop: Size = field(Pair(1, MAX_SIDE), "height and width of the centre crop")

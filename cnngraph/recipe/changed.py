@@ -1,4 +1,4 @@
-"""The recipe of a run: that of the spec, or a named one, with individual fields overridden."""
+"""The recipe of a run: that of the spec, or another one, with individual keys overridden."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.document import Entry, Scalar, Table, Value
 from cnngraph.recipe.finding import recipe_names, recipe_table
 from cnngraph.recipe.model import Recipe
-from cnngraph.recipe.reading import read_recipe, recipe_word
+from cnngraph.recipe.reading import read_recipe, recipe_key
 
 if TYPE_CHECKING:
     from cnngraph.language.load import Override
-    from cnngraph.language.model import Word
+    from cnngraph.language.model import LocatedText
 
 
-def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, str]:
-    """The mapping and name of the recipe: `given` is the value of `--recipe`, `train` that of the spec.
+def find_table(train: Table | LocatedText | None, option: str | None) -> tuple[Table, str]:
+    """The mapping and name of the recipe: `option` is the value of `--recipe`, `train` that of the spec.
 
     Raises SpecError (E606).
     """
-    if given is not None:
-        return recipe_table(given), Path(given).stem
+    if option is not None:
+        return recipe_table(option), Path(option).stem
     if isinstance(train, Table):
         return train, "train"
     if train is not None:
@@ -33,7 +33,7 @@ def find_table(train: Table | Word | None, given: str | None) -> tuple[Table, st
 
 
 def read_changed(table: Table, changes: Iterable[Override], name: str) -> Recipe:
-    """Read a recipe with individual fields overridden. Raises SpecError."""
+    """Read a recipe with individual keys overridden. Raises SpecError."""
     for change in changes:
         table = _override(table, change.name.split("."), change.value)
     recipe, diagnostics = read_recipe(table, name=name)
@@ -43,9 +43,9 @@ def read_changed(table: Table, changes: Iterable[Override], name: str) -> Recipe
 
 
 def in_recipe(name: str) -> str | None:
-    """The name for --set of the recipe key that a bare name means, or None."""
-    word = recipe_word(name)
-    return f"train.{word}" if word else None
+    """The name to use with `--set` for a recipe key given without `train.`, or None if there is no such key."""
+    key = recipe_key(name)
+    return f"train.{key}" if key else None
 
 
 def _override(table: Table, path: list[str], value: Value) -> Table:

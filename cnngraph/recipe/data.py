@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 from cnngraph.fields import Choice, Float, ListOf, Optional, Pair, Text, field
 from cnngraph.frozen import Frozen
-from cnngraph.recipe.kinds import LARGEST_SIDE, LONGEST_LIST, Label, Positive
+from cnngraph.recipe.kinds import MAX_LIST_LENGTH, MAX_SIDE, Label, Positive
 from cnngraph.recipe.sets import SETS
 
 BROKEN = "what to do with a file that is not an image: stop the run, or skip the file and list it in skipped.txt"
-MOST_CLASSES = 100_000
+MAX_CLASSES = 100_000
 
 
 class NamedSet(Frozen):
@@ -22,9 +22,9 @@ class NamedSet(Frozen):
 
     name: str = field(Choice(tuple(SETS)), "name of the data set")
     classes: tuple[str, ...] | None = field(
-        Optional(ListOf(Label(), 2, MOST_CLASSES)), "use only these classes, labelled in this order", None
+        Optional(ListOf(Label(), 2, MAX_CLASSES)), "use only these classes, labelled in this order", None
     )
-    resize: tuple[int, int] | None = field(Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to", None)
+    resize: tuple[int, int] | None = field(Optional(Pair(1, MAX_SIDE)), "height and width to resize to", None)
 
 
 class ImageFolder(Frozen):
@@ -51,10 +51,10 @@ class ImageFolder(Frozen):
         Optional(Text()), "a folder inside the data folder, by default the data folder itself", None
     )
     classes: tuple[str, ...] | None = field(
-        Optional(ListOf(Label(), 2, MOST_CLASSES)), "use only these classes, labelled in this order", None
+        Optional(ListOf(Label(), 2, MAX_CLASSES)), "use only these classes, labelled in this order", None
     )
     resize: tuple[int, int] | None = field(
-        Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to, by default those of the network's input", None
+        Optional(Pair(1, MAX_SIDE)), "height and width to resize to, by default those of the network's input", None
     )
     broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
 
@@ -74,12 +74,12 @@ class ImageNet(Frozen):
         Optional(Text()), "a folder inside the data folder, by default the data folder itself", None
     )
     classes: tuple[str, ...] | None = field(
-        Optional(ListOf(Label(), 2, MOST_CLASSES)),
+        Optional(ListOf(Label(), 2, MAX_CLASSES)),
         "use only these classes, by name or WordNet ID, labelled in this order",
         None,
     )
     resize: tuple[int, int] | None = field(
-        Optional(Pair(1, LARGEST_SIDE)), "height and width to resize to, by default those of the network's input", None
+        Optional(Pair(1, MAX_SIDE)), "height and width to resize to, by default those of the network's input", None
     )
     broken: str = field(Choice(("stop", "skip")), BROKEN, "stop")
 
@@ -96,5 +96,7 @@ class Normalize(Frozen):
     run.
     """
 
-    mean: tuple[float, ...] = field(ListOf(Float(0, 1), 1, LONGEST_LIST), "mean of each channel")
-    std: tuple[float, ...] = field(ListOf(Positive(1e-6, 1e6), 1, LONGEST_LIST), "standard deviation of each channel")
+    mean: tuple[float, ...] = field(ListOf(Float(0, 1), 1, MAX_LIST_LENGTH), "mean of each channel")
+    std: tuple[float, ...] = field(
+        ListOf(Positive(1e-6, 1e6), 1, MAX_LIST_LENGTH), "standard deviation of each channel"
+    )

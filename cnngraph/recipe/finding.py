@@ -29,12 +29,12 @@ def find_recipe(name: str, span: Span | None = None) -> Path:
         siblings = {file.stem: file for ending in ENDINGS for file in sorted(path.parent.glob(f"*{ending}"))}
         near = nearest(path.stem, siblings)
         help = Suggestion(str(siblings[near])) if near else None
-        raise SpecError([Diagnostic("E606", f"cannot read {name}: there is no such file", span, help=help)])
+        raise SpecError.of("E606", f"cannot read {name}: there is no such file", span, help=help)
     known = recipe_names()
     if name in known:
         return library_root() / "recipes" / f"{name}.yaml"
     meant = did_you_mean(name, known) or f"use {', '.join(known)}, or the path of a .yaml file"
-    raise SpecError([Diagnostic("E606", f"there is no recipe called `{name}`", span, help=meant)])
+    raise SpecError.of("E606", f"there is no recipe called `{name}`", span, help=meant)
 
 
 def recipe_table(name: str, span: Span | None = None) -> Table:
@@ -46,7 +46,7 @@ def recipe_table(name: str, span: Span | None = None) -> Table:
         raise SpecError(diagnostics)
     if not isinstance(value, Table):
         message = f"{source.name} is not a recipe: it must be a mapping"
-        raise SpecError([Diagnostic("E601", message, value.span if value else None)])
+        raise SpecError.of("E601", message, value.span if value else None)
     if wrong := other_kind(value, RECIPE, "E601") or _indented(value):
         raise SpecError([wrong])
     return value

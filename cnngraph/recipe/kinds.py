@@ -7,9 +7,9 @@ from typing import Any
 
 from cnngraph.fields import LARGEST, Choice, FieldError, Json, Kind, fields_of, refuse, string_help
 
-LARGEST_SIDE = 16_384  # pixels of an image
-LARGEST_COUNT = 1_000_000  # of epochs, images per batch, batches per step
-LONGEST_LIST = 1_000
+MAX_SIDE = 16_384  # pixels of an image
+MAX_COUNT = 1_000_000  # of epochs, images per batch, batches per step
+MAX_LIST_LENGTH = 1_000
 
 
 def _number(value: object) -> float | None:
@@ -200,7 +200,7 @@ class Named(Kind):
     def schema(self) -> Json:
         tables = [Record(variant).schema() for variant in self.variants]
         for table in tables:
-            table["required"] = ["name", *(word for word in table["required"] if word != "name")]
+            table["required"] = ["name", *(key for key in table["required"] if key != "name")]
         return {"anyOf": [{"enum": list(self.names)}, *tables]}
 
     def describe(self) -> str:

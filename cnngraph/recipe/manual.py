@@ -8,10 +8,10 @@ from typing import Any
 
 from cnngraph.fields import Field, Kind, ListOf, fields_of, show_value
 from cnngraph.recipe.augment import Augment, Evaluation
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.finding import recipe_names
 from cnngraph.recipe.kinds import Named, OrNone, Record, names_of
-from cnngraph.recipe.learning import Clip
 from cnngraph.recipe.model import Loss, Recipe
 from cnngraph.recipe.reading import load_recipe, tables_in
 from cnngraph.recipe.schedules import Warmup
@@ -103,7 +103,7 @@ TABLES: dict[str, type[Any]] = {
 
 
 def recipe_manual() -> str:
-    """The page."""
+    """The page as Markdown."""
     parts = [INTRODUCTION, "## Keys of a recipe\n", keys_table(Recipe), "## Bundled recipes\n", _library()]
     for name, field in fields_of(Recipe).items():
         if isinstance(field.kind, Named):

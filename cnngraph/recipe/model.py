@@ -9,16 +9,16 @@ from cnngraph.diagnostics import Span
 from cnngraph.fields import Bool, Choice, Either, Float, Int, ListOf, Optional, Text, field
 from cnngraph.frozen import Frozen
 from cnngraph.recipe.augment import Augment, Evaluation
-from cnngraph.recipe.data import DATA, MOST_CLASSES, Data, Normalize
-from cnngraph.recipe.kinds import LARGEST_COUNT, ByName, Fraction, Named, OrNone, Positive, Record, ZeroOr
-from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.clipping import Clip
+from cnngraph.recipe.data import DATA, MAX_CLASSES, Data, Normalize
+from cnngraph.recipe.kinds import MAX_COUNT, ByName, Fraction, Named, OrNone, Positive, Record, ZeroOr
 from cnngraph.recipe.optimizers import OPTIMIZERS, Optimizer
 from cnngraph.recipe.schedules import SCHEDULES, Constant, Schedule, Warmup
-from cnngraph.recipe.sets import FIGURES
+from cnngraph.recipe.sets import MEAN_AND_STD
 
 WEIGHT = ZeroOr(Positive(1e-6, 1e6))  # of a class or an output in the loss
-COUNT = Int(1, LARGEST_COUNT)
-MOST_WORKERS = 512
+COUNT = Int(1, MAX_COUNT)
+MAX_WORKERS = 512
 USUAL_MARGIN = 256 / 224  # ratio of the shorter side to the size of the crop
 
 
@@ -30,7 +30,7 @@ class Loss(Frozen):
 
     label_smoothing: float = field(Float(0, 1), "fraction of each label that is spread evenly over all classes", 0.0)
     class_weights: str | tuple[float, ...] | None = field(
-        Optional(Either((Choice(("balanced",)), ListOf(WEIGHT, 2, MOST_CLASSES)))),
+        Optional(Either((Choice(("balanced",)), ListOf(WEIGHT, 2, MAX_CLASSES)))),
         "weight of each class (0: ignored); balanced: inversely proportional to its number of training images",
         None,
     )
@@ -69,11 +69,11 @@ class Recipe(Frozen):
         OrNone(Fraction()), "fraction of the training images held out to choose the best epoch", 0.1
     )
     normalize: str | Normalize | None = field(
-        OrNone(Either((Choice(("data", *FIGURES)), Record(Normalize)))),
+        OrNone(Either((Choice(("data", *MEAN_AND_STD)), Record(Normalize)))),
         "mean and standard deviation: `data` for those of the data set, the name of a set, or numbers",
         "data",
     )
-    augment: Augment = field(Record(Augment), "random changes of training images", Augment())
+    augment: Augment = field(Record(Augment), "random transformations of training images", Augment())
     evaluation: Evaluation | None = field(
         Optional(Record(Evaluation, "crop")), "how images are cropped for evaluation", None
     )
@@ -112,7 +112,7 @@ class Recipe(Frozen):
     )
     keep_every: int | None = field(OrNone(COUNT), "also keep the weights of every n-th epoch", None)
     workers: int | None = field(
-        Optional(Int(0, MOST_WORKERS)),
+        Optional(Int(0, MAX_WORKERS)),
         "processes that decode images that do not fit into memory; by default one per core, up to 16",
         None,
     )
@@ -138,14 +138,14 @@ class Recipe(Frozen):
     @property
     def measures(self) -> bool:
         """Whether mean and standard deviation must be measured, because none are published for the data set."""
-        return self.normalize == "data" and self.data.name not in FIGURES
+        return self.normalize == "data" and self.data.name not in MEAN_AND_STD
 
     @property
     def checkpointed(self) -> tuple[str, ...]:
         """The patterns in `checkpoint`, as a tuple."""
         return (self.checkpoint,) if isinstance(self.checkpoint, str) else self.checkpoint or ()
 
-    def figures(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    def mean_and_std(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """Mean and standard deviation per channel, or None if images are not normalised and range from 0 to 1.
 
         A single number applies to every channel; grey images use the mean over the channels of a colour set. Values
@@ -157,7 +157,7 @@ class Recipe(Frozen):
             case None:
                 return None
             case name:
-                mean, std = FIGURES[self.data.name if name == "data" else name]
+                mean, std = MEAN_AND_STD[self.data.name if name == "data" else name]
                 if channels == 1:
                     mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
         return (mean, std) if len(mean) == channels else (mean[:1] * channels, std[:1] * channels)

@@ -11,11 +11,11 @@ from cnngraph.recipe.kinds import Decay, Positive, Record, Two, ZeroOr
 RATE = Positive(1e-30, 1e30)
 EPS = Positive(1e-30, 1e6)  # anything smaller is 0 in single precision, and 0/0 is NaN
 DECAY = Float(0, 1e6)
-MOST_GROUPS = 100
+MAX_GROUPS = 100
 GRADIENT_DECAY = "weight decay (L2 penalty): this times the weight is added to its gradient"
 
 
-class Group(Frozen):
+class ParameterGroup(Frozen):
     """Parameters with their own options; options that a group leaves out are those of the optimizer.
 
     `match` is an op (`conv`), `norm` for every op whose name ends with it, the last component of a parameter's name
@@ -25,7 +25,7 @@ class Group(Frozen):
     """
 
     match: str | tuple[str, ...] = field(
-        Either((Text(), ListOf(Text(), 1, MOST_GROUPS))),
+        Either((Text(), ListOf(Text(), 1, MAX_GROUPS))),
         "an op, `norm`, the last component of a parameter's name, or a path; or a list of them",
     )
     lr: float | None = field(Optional(ZeroOr(RATE)), "peak learning rate; 0 freezes the parameters", None)
@@ -37,10 +37,10 @@ class Group(Frozen):
         return (self.match,) if isinstance(self.match, str) else self.match
 
 
-def _groups() -> tuple[Group, ...]:
+def _groups() -> tuple[ParameterGroup, ...]:
     """The field `groups`, which every optimizer has."""
-    groups: tuple[Group, ...] = field(
-        ListOf(Record(Group), 0, MOST_GROUPS), "parameters with their own learning rate or weight decay", ()
+    groups: tuple[ParameterGroup, ...] = field(
+        ListOf(Record(ParameterGroup), 0, MAX_GROUPS), "parameters with their own learning rate or weight decay", ()
     )
     return groups
 
@@ -54,7 +54,7 @@ class Sgd(Frozen):
     dampening: float = field(Float(0, 1), "dampening of the momentum", 0.0)
     nesterov: bool = field(Bool(), "use Nesterov momentum", False)
     weight_decay: float = field(DECAY, GRADIENT_DECAY, 0.0)
-    groups: tuple[Group, ...] = _groups()
+    groups: tuple[ParameterGroup, ...] = _groups()
 
 
 class Adam(Frozen):
@@ -68,7 +68,7 @@ class Adam(Frozen):
     eps: float = field(EPS, "added to the denominator for numerical stability", 1e-8)
     amsgrad: bool = field(Bool(), "use the AMSGrad variant (Reddi et al. 2018)", False)
     weight_decay: float = field(DECAY, GRADIENT_DECAY, 0.0)
-    groups: tuple[Group, ...] = _groups()
+    groups: tuple[ParameterGroup, ...] = _groups()
 
 
 class AdamW(Frozen):
@@ -84,7 +84,7 @@ class AdamW(Frozen):
     weight_decay: float = field(
         DECAY, "weight decay: learning rate times this fraction of each weight is subtracted in every step", 0.01
     )
-    groups: tuple[Group, ...] = _groups()
+    groups: tuple[ParameterGroup, ...] = _groups()
 
 
 class RmsProp(Frozen):
@@ -99,7 +99,7 @@ class RmsProp(Frozen):
         Bool(), "divide by the standard deviation of the gradient instead of its root mean square", False
     )
     weight_decay: float = field(DECAY, GRADIENT_DECAY, 0.0)
-    groups: tuple[Group, ...] = _groups()
+    groups: tuple[ParameterGroup, ...] = _groups()
 
 
 Optimizer: TypeAlias = Sgd | Adam | AdamW | RmsProp

@@ -1,4 +1,4 @@
-"""Converting the YAML mapping of a recipe to a Recipe, collecting all errors with their spans."""
+"""Converting the YAML mapping of a recipe to a Recipe, with all errors and their spans."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ELSEWHERE = {  # keys of other tools, and the corresponding keys here
 
 def read_recipe(value: Table, *, name: str) -> tuple[Recipe | None, list[Diagnostic]]:
     """Read a recipe from a mapping: the recipe, or None if there are errors, and all diagnostics."""
-    reader = Reader()
+    reader = RecipeReader()
     try:
         value = resolved(value)
     except SpecError as error:
@@ -86,7 +86,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 @dataclass
-class Reader:
+class RecipeReader:
     """Reads the mappings of a recipe, and collects diagnostics and the span of every value."""
 
     diagnostics: DiagnosticList = field(default_factory=DiagnosticList)
@@ -188,7 +188,7 @@ def _empty(value: Value) -> bool:
 
 
 def meant(kind: Kind, value: Value, path: str) -> str | None:
-    """A help with what an invalid value probably means: the first likely correction that is valid."""
+    """A help text for an invalid value: the first likely correction that is valid."""
     key, plain = path.rpartition(".")[2], value.plain()
     prefix = "" if key.isdigit() else f"{key}: "
     if isinstance(plain, float) and plain.is_integer() and _is_valid(kind, Scalar(int(plain), value.span)):
@@ -202,11 +202,11 @@ def meant(kind: Kind, value: Value, path: str) -> str | None:
 
 
 def _is_valid(kind: Kind, value: Value) -> bool:
-    return Reader().value(kind, value, "") is not INVALID
+    return RecipeReader().value(kind, value, "") is not INVALID
 
 
 def _as_mapping(cls: type[Any], plain: object, prefix: str) -> str:
-    """What a value may mean as a mapping: the keys that it names, or the first key that accepts it, or all keys."""
+    """How to write a value as a mapping: with the keys that it names, the first key that accepts it, or all keys."""
     fields = fields_of(cls)
     values = plain if isinstance(plain, list) else [plain]
     named = [name for name in fields if name in values and isinstance(fields[name].kind, Bool)]
@@ -223,7 +223,7 @@ def _as_mapping(cls: type[Any], plain: object, prefix: str) -> str:
     return f"write a mapping with the keys {', '.join(fields)}{example}"
 
 
-def recipe_word(name: str) -> str | None:
+def recipe_key(name: str) -> str | None:
     """The dotted recipe key for a name used here or by other tools, or None."""
     if name.partition(".")[0] in fields_of(Recipe):
         return name
@@ -231,7 +231,7 @@ def recipe_word(name: str) -> str | None:
 
 
 def tables_in(kind: Kind) -> Kind | None:
-    """The alternative of a kind that is read from a mapping key by key, or None."""
+    """The Record or Named inside a kind, which is read from a mapping key by key, or None."""
     match kind:
         case Record() | Named():
             return kind

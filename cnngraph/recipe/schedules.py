@@ -8,11 +8,11 @@ from typing import ClassVar, TypeAlias
 
 from cnngraph.fields import Choice, Float, Int, ListOf, Optional, field
 from cnngraph.frozen import Frozen
-from cnngraph.recipe.kinds import LARGEST_COUNT, LONGEST_LIST, Fraction, Positive
+from cnngraph.recipe.kinds import MAX_COUNT, MAX_LIST_LENGTH, Fraction, Positive
 
 DIVISOR = Positive(1, 1e12)
-EPOCHS = Int(1, LARGEST_COUNT)
-LARGEST_FACTOR = 1e9  # by which a schedule may increase the learning rate
+EPOCHS = Int(1, MAX_COUNT)
+MAX_FACTOR = 1e9  # by which a schedule may increase the learning rate
 
 
 class Constant(Frozen):
@@ -36,7 +36,7 @@ class Step(Frozen):
     name: str = field(Choice(("step",)), "divide the learning rate at certain epochs", "step")
     every: int | None = field(Optional(EPOCHS), "divide after every n epochs", None)
     at: tuple[int, ...] | None = field(
-        Optional(ListOf(EPOCHS, 1, LONGEST_LIST)), "divide after each of these epochs", None
+        Optional(ListOf(EPOCHS, 1, MAX_LIST_LENGTH)), "divide after each of these epochs", None
     )
     divide: float = field(DIVISOR, "divisor of the learning rate", 10.0)
 
@@ -108,10 +108,10 @@ class Plateau(Frozen):
 
     by_epochs: ClassVar[bool] = True
     name: str = field(Choice(("plateau",)), "divide when the validation loss has stopped decreasing", "plateau")
-    patience: int = field(Int(0, LARGEST_COUNT), "number of epochs without improvement before the division", 10)
+    patience: int = field(Int(0, MAX_COUNT), "number of epochs without improvement before the division", 10)
     divide: float = field(DIVISOR, "divisor of the learning rate", 10.0)
     threshold: float = field(Float(0, 1), "minimum relative decrease of the loss that counts as an improvement", 1e-4)
-    cooldown: int = field(Int(0, LARGEST_COUNT), "number of epochs to ignore after a division", 0)
+    cooldown: int = field(Int(0, MAX_COUNT), "number of epochs to ignore after a division", 0)
 
     def factor(self, epoch: float, epochs: float, losses: Sequence[float] = ()) -> float:
         """The factor of the learning rate after epochs with these validation losses."""

@@ -10,7 +10,7 @@ from cnngraph.frozen import Frozen
 class ImageSet(Frozen):
     """The classes of a data set in label order, its image shape C×H×W, and its mean and standard deviation per channel.
 
-    `mean` and `std` are None if there are no commonly accepted values; then they are measured.
+    `mean` and `std` are None if there are no commonly used values; they are then measured.
     """
 
     title: str
@@ -66,6 +66,6 @@ SETS = {
     "cifar100": ImageSet("CIFAR-100", CIFAR100, (3, 32, 32), (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "stl10": ImageSet("STL-10", STL10, (3, 96, 96), (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713)),
 }
-FIGURES = {name: (known.mean, known.std) for name, known in SETS.items() if known.mean and known.std} | {
+MEAN_AND_STD = {name: (known.mean, known.std) for name, known in SETS.items() if known.mean and known.std} | {
     "imagenet": (IMAGENET_MEAN, IMAGENET_STD)
 }

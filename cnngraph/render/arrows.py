@@ -12,8 +12,8 @@ from cnngraph.render.picture import Arrow, Look, Shape
 from cnngraph.render.tree import Tree
 from cnngraph.tensor_type import TensorType
 
-MOST_ARROWS = 3000
-MOST_BETWEEN = 4  # arrows between the same two boxes; more are drawn as one arrow with their number
+MAX_ARROWS = 3000
+MAX_BETWEEN = 4  # arrows between the same two boxes; more are drawn as one arrow with their number
 
 
 class TooMuchError(SpecError):
@@ -74,8 +74,8 @@ class _Arrows:
             lines.append(line)
             self.count += 1
         line.refs.setdefault(ref, always)
-        if self.count > MOST_ARROWS:
-            message = f"the drawing would have more than {MOST_ARROWS:,} arrows, too many to lay out"
+        if self.count > MAX_ARROWS:
+            message = f"the drawing would have more than {MAX_ARROWS:,} arrows, too many to lay out"
             span = self.graph.root.span
             raise TooMuchError([Diagnostic("E501", message, span, help="choose a smaller `--depth`")])
 
@@ -88,21 +88,21 @@ class _Arrows:
         )
 
     def _drawn(self, ref: Ref) -> Ref:
-        return ref if ref.node < 0 else Ref(self.tree.drawn(ref.node), ref.part)
+        return ref if ref.node < 0 else Ref(self.tree.drawn(ref.node), ref.output)
 
     def all(self) -> tuple[Arrow, ...]:
         """All arrows, with their tensors and shapes."""
         return tuple(self._loaded(line) for lines in self.by_ends.values() for line in _merged(lines))
 
     def _loaded(self, line: _Line) -> Arrow:
-        refs = sorted(line.refs, key=lambda ref: (ref.node, ref.part))
+        refs = sorted(line.refs, key=lambda ref: (ref.node, ref.output))
         new = [ref for ref in refs if self._is_new_shape(ref, line.arrow, line.refs[ref])]
         self.shown.update(new)
         labelled = [ref for ref in (refs if new or line.count > 1 else []) if not self._varies(ref)]
         label = shapes_label(str(self.graph.type_of(ref)) for ref in labelled)
         if line.count > 1:
             label = f"{line.count} tensors of {label}" if label else f"{line.count} tensors"
-        return replace(line.arrow, tensor="+".join(f"{ref.node}.{ref.part}" for ref in refs), label=label)
+        return replace(line.arrow, tensor="+".join(f"{ref.node}.{ref.output}" for ref in refs), label=label)
 
     def _is_new_shape(self, ref: Ref, arrow: Arrow, always: bool) -> bool:
         """Whether to show a shape: once, if it differs from the input of its box or is one of several."""
@@ -115,12 +115,12 @@ class _Arrows:
     def _varies(self, ref: Ref) -> bool:
         """Whether iterations that are drawn as one have different shapes here."""
         copies = self.tree.copies.get(ref.node, ())
-        return len({self.graph.type_of(Ref(copy, ref.part)) for copy in copies}) > 1
+        return len({self.graph.type_of(Ref(copy, ref.output)) for copy in copies}) > 1
 
 
 def _merged(lines: list[_Line]) -> list[_Line]:
     """The arrows between two boxes; if there are too many, one arrow with their number."""
-    if len(lines) <= MOST_BETWEEN:
+    if len(lines) <= MAX_BETWEEN:
         return lines
     refs = {ref: always for line in lines for ref, always in line.refs.items()}
     return [_Line(replace(lines[0].arrow, role=""), refs, len(lines))]

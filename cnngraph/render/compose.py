@@ -12,13 +12,13 @@ from cnngraph.numbers import show_count
 from cnngraph.render.arrows import TooMuchError, arrows
 from cnngraph.render.label import clean, op_label, shapes_label, tip_label
 from cnngraph.render.picture import Box, Frame, Look, Picture, Row, Shape, Title
-from cnngraph.render.stack import MOST_ROWS, is_one_stack, stacks
+from cnngraph.render.stack import MAX_ROWS, is_one_stack, stacks
 from cnngraph.render.tree import Group, Tree, grow, stem
 
-UNROLLED = 25  # most boxes of a picture in which every iteration of a repeat is drawn
-READABLE = 90  # most boxes of a picture in which every block is open
-OVERVIEW = 60  # most boxes of a picture with closed blocks
-MOST_BOXES = 1500  # most boxes that are laid out in reasonable time
+UNROLLED = 25  # the maximum number of boxes of a picture in which every iteration of a repeat is drawn
+READABLE = 90  # … of a picture in which every block is open
+OVERVIEW = 60  # … of a picture with closed blocks
+MAX_BOXES = 1500  # more boxes cannot be laid out in reasonable time
 
 
 def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None) -> Picture:
@@ -34,7 +34,7 @@ def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None)
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}")
     if depth is not None:
-        return _Drawing(grow(graph, fold=fold is not False), depth, MOST_BOXES).picture()
+        return _Drawing(grow(graph, fold=fold is not False), depth, MAX_BOXES).picture()
     for tree, level, most in _choices(graph, fold):
         try:
             return _Drawing(tree, level, most, opens_inline=True).picture()
@@ -46,14 +46,14 @@ def compose(graph: Graph, *, depth: int | None = None, fold: bool | None = None)
 
 def _choices(graph: Graph, fold: bool | None) -> Iterator[tuple[Tree, int, int]]:
     """Candidates of tree, depth and maximum number of boxes, from full detail down to the top level."""
-    if fold is None and len(graph.nodes) <= UNROLLED * MOST_ROWS:
+    if fold is None and len(graph.nodes) <= UNROLLED * MAX_ROWS:
         tree = grow(graph, fold=False)
         yield tree, tree.height + 2, UNROLLED
     tree = grow(graph, fold=fold is not False)
     full = tree.height + 2
     yield tree, full, READABLE
     for level in range(full - 1, 0, -1):
-        yield tree, level, OVERVIEW if level > 1 else MOST_BOXES
+        yield tree, level, OVERVIEW if level > 1 else MAX_BOXES
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ def dot(
 ) -> str:
     """The DOT text of a picture that flows from top to bottom (TB) or from left to right (LR).
 
-    `places` are the places of titles, by frame.
+    `places` are the places of the titles by frame key.
     """
     lines = [
         "digraph cnngraph {",
@@ -62,7 +62,7 @@ def dot(
 
 
 class _Writer:
-    """Writes members, and arrows in the innermost frame that contains them, so that their labels stay inside, too."""
+    """Writes members, and arrows in the innermost frame that contains them, so that their labels stay inside it."""
 
     def __init__(self, picture: Picture, places: Mapping[str, TitlePlace]) -> None:
         self.members, self.places = picture.members, places

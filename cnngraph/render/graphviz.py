@@ -16,7 +16,7 @@ DPI = 192
 POINTS = 72  # to an inch
 INSET = 8  # points from a frame's corner to its title
 CLEAR = 4  # points between a title and an arrow
-MOST_FOR_PLACEMENT = 400  # titles are moved away from arrows in pictures with at most this many boxes
+MAX_FOR_PLACEMENT = 400  # titles are moved away from arrows in pictures with at most this many boxes
 ATTEMPTS = 4
 SAMPLES = 12  # straight segments that approximate one Bézier curve
 
@@ -24,7 +24,7 @@ SAMPLES = 12  # straight segments that approximate one Bézier curve
 def draw(picture: Picture, format: str, direction: str = "TB") -> bytes:
     """The picture as `svg`, `png` or `pdf`."""
     places: dict[str, TitlePlace] = {}
-    moves_titles = sum(1 for _ in picture.boxes()) <= MOST_FOR_PLACEMENT
+    moves_titles = sum(1 for _ in picture.boxes()) <= MAX_FOR_PLACEMENT
     breakable = {frame.key for frame in picture.frames() if can_break(frame.title)}
     for attempt in range(ATTEMPTS if moves_titles else 0):
         layout = json.loads(_run(dot(picture, direction, places), "json0"))

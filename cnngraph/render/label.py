@@ -10,7 +10,7 @@ from cnngraph.tensor_type import TensorType
 from cnngraph.text import one_line
 
 MAX_LABEL = 60
-MOST_SHAPES = 4  # of one value; more are abbreviated
+MAX_SHAPES = 4  # of one value; more are abbreviated
 LEADING = ("kernel", "size", "out", "stride", "dilation", "groups")  # parameters shown first, in this order
 BARE = frozenset({"out", "p", "negative_slope", "chunks", "sizes", "dims"})  # shown without their names
 ALWAYS = frozenset({"p"})  # shown even if it is the default
@@ -72,7 +72,7 @@ def tip_label(operation: Op) -> str:
 def shapes_label(shapes: Iterable[str]) -> str:
     """The distinct shapes of the tensors of a value: `16×32×32, 32×16×16`; of many, the first and the last."""
     texts = list(dict.fromkeys(shapes))
-    return ", ".join(texts if len(texts) <= MOST_SHAPES else [texts[0], "…", texts[-1]])
+    return ", ".join(texts if len(texts) <= MAX_SHAPES else [texts[0], "…", texts[-1]])
 
 
 def _is_depthwise(values: Mapping[str, object], inputs: tuple[TensorType, ...]) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from cnngraph.render.tree import Group, Tree
 
-FOLLOWERS = frozenset({"norm", "activation", "dropout"})  # kinds that share the box of the operation before them …
-LED_TO = frozenset({"conv", "linear"})  # … or, at the start of a chain, that of one of these kinds after them
-MOST_ROWS = 6
+FOLLOWERS = frozenset({"norm", "activation", "dropout"})  # kinds drawn in the box of the operation before them
+LEADERS = frozenset({"conv", "linear"})  # kinds that end the box of a chain that starts with followers
+MAX_ROWS = 6
 
 
 def stacks(group: Group, tree: Tree) -> list[tuple[int, ...]]:
@@ -52,15 +52,15 @@ def _cut(chain: Sequence[int], tree: Tree) -> Iterator[tuple[int, ...]]:
     """Split a chain into boxes that start with a main operation, or end with one if a follower starts the chain."""
     nodes = [tree.graph.nodes[node] for node in chain]
     kinds = ["activation" if node.op == "identity" else node.operation.kind for node in nodes]
-    leads = kinds[0] in FOLLOWERS and any(kind in LED_TO for kind in kinds)
+    leads = kinds[0] in FOLLOWERS and any(kind in LEADERS for kind in kinds)
     box: list[int] = []
     for position, (node, kind) in enumerate(zip(chain, kinds, strict=True)):
         if leads:
             ended = bool(box) and kinds[position - 1] not in FOLLOWERS
-            apart = kind not in FOLLOWERS and kind not in LED_TO
+            apart = kind not in FOLLOWERS and kind not in LEADERS
         else:
             ended, apart = bool(box) and kind not in FOLLOWERS, False
-        if ended or (apart and box) or len(box) == MOST_ROWS:
+        if ended or (apart and box) or len(box) == MAX_ROWS:
             yield tuple(box)
             box = []
         box.append(node)

@@ -251,10 +251,10 @@ class _Folding:
             wires = []
             for ref in self.tree.reads[node]:
                 place = inside.get(ref.node)
-                wires.append((place, ref.part) if place is not None else (-1, slots.setdefault(ref, len(slots))))
+                wires.append((place, ref.output) if place is not None else (-1, slots.setdefault(ref, len(slots))))
             facts.append((self._name(node, group, join), self.parameters[node], tuple(wires), *self._flags(node)))
         value = (Ref(join),) if join is not None else group.scope.value
-        ends = tuple((inside.get(ref.node, -1), ref.part) for ref in value)
+        ends = tuple((inside.get(ref.node, -1), ref.output) for ref in value)
         signature = (stem(group.scope.name), group.scope.block, join is None, ends, tuple(facts))
         return _Unit(group, join, nodes, tuple(slots), value, signature)
 

@@ -1,4 +1,4 @@
-"""What one does with a finished run: evaluate, predict, compare, localize, look inside.
+"""Using finished runs: evaluation, prediction, comparison, localisation and feature maps.
 
-Importing this loads PyTorch.
+Most modules here import PyTorch; `overview` does not.
 """

@@ -1,4 +1,4 @@
-"""A trained network with all it takes to ask it about an image file."""
+"""A trained network that can be applied to image files: its weights, classes and image preparation."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from cnngraph.elaborate.elaborate import MAX_NODES
 from cnngraph.graph.graph import Graph
 from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.resampling import shorter_side
 from cnngraph.train.data.decoding import upright
 from cnngraph.train.data.images import Cuts, decode
 from cnngraph.train.loop.device import choose_device
-from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.loop.precision import autocast
 
 
 class Box(NamedTuple):
-    """A part of a picture, in pixels from its upper left corner; right and bottom are exclusive."""
+    """A rectangle in an image, in pixels from its upper left corner; `right` and `bottom` are exclusive."""
 
     left: float
     top: float
@@ -40,120 +40,122 @@ class Box(NamedTuple):
     bottom: float
 
 
-class Reader(ABC):
-    """Image files as the network was taught to see them."""
+class ImageReader(ABC):
+    """Reads images and prepares them as the network expects them."""
 
     @abstractmethod
-    def tensor(self, file: Path | Image.Image) -> Tensor:
-        """The file, or an image of Pillow's, as C×H×W numbers. Raises ImageError."""
+    def read(self, file: Path | Image.Image) -> Tensor:
+        """An image file, or a Pillow image, as the network's input C×H×W. Raises ImageError."""
 
     @abstractmethod
-    def seen(self, width: int, height: int) -> Box:
-        """Which part of an upright picture of that size the network sees."""
+    def visible_box(self, width: int, height: int) -> Box:
+        """The rectangle of an image of this size, after EXIF rotation, that the network sees."""
 
 
 @dataclass(frozen=True, eq=False)
-class RunReader(Reader):
-    """As the images of a run are evaluated: resized to `image`, the middle cut out, normalised."""
+class RunImageReader(ImageReader):
+    """Prepares images as the run does for evaluation: resized to `image` (C×H×W), centre-cropped and normalised."""
 
     image: tuple[int, int, int]
     preparation: Preparation
     cuts: Cuts | None = None
 
-    def tensor(self, file: Path | Image.Image) -> Tensor:
-        """The file as C×H×W numbers."""
+    def read(self, file: Path | Image.Image) -> Tensor:
+        """The image as the network's input C×H×W. Raises ImageError."""
         return self.preparation.evaluated(decode(file, self.image, self.cuts)[None], bool(self.cuts))[0]
 
-    def seen(self, width: int, height: int) -> Box:
-        """The middle, where the recipe cuts it out; else all of it."""
-        full = (height, width) if self.cuts else self.image[1:]
+    def visible_box(self, width: int, height: int) -> Box:
+        """The centre crop of the recipe, or the whole image if it has none."""
+        resized = (height, width) if self.cuts else self.image[1:]
         look = self.preparation.look
         if look and look.resize:
-            full = shorter_side(full, look.resize)
-        return _middle(look.crop if look else full, full, width, height)
+            resized = shorter_side(resized, look.resize)
+        return _centre_box(look.crop if look else resized, resized, width, height)
 
 
 @dataclass(frozen=True, eq=False)
-class PublishedReader(Reader):
-    """As torchvision evaluates its published weights: `transforms` is what it says of them."""
+class PublishedImageReader(ImageReader):
+    """Prepares images with `transforms`, the ones that torchvision publishes with its weights."""
 
     transforms: Any
 
-    def tensor(self, file: Path | Image.Image) -> Tensor:
-        """The file as C×H×W numbers."""
+    def read(self, file: Path | Image.Image) -> Tensor:
+        """The image as the network's input C×H×W. Raises ImageError."""
         prepared: Tensor = self.transforms(upright(file, "RGB"))
         return prepared
 
-    def seen(self, width: int, height: int) -> Box:
-        """The middle of the picture, its shorter side resized."""
+    def visible_box(self, width: int, height: int) -> Box:
+        """The centre crop, after the shorter side was resized."""
         (resized,), (crop,) = self.transforms.resize_size, self.transforms.crop_size
         factor = resized / min(width, height)
-        return _middle((crop, crop), (height * factor, width * factor), width, height)
+        return _centre_box((crop, crop), (height * factor, width * factor), width, height)
 
 
-def _middle(crop: Sequence[float], full: Sequence[float], width: int, height: int) -> Box:
-    """The middle `crop` of a picture that was resized to `full` (heights, then widths), in pixels of the picture."""
-    high, wide = (min(1.0, part / whole) for part, whole in zip(crop, full, strict=True))
+def _centre_box(crop: Sequence[float], resized: Sequence[float], width: int, height: int) -> Box:
+    """The centre `crop` of an image that was resized to `resized`, in pixels of the original; sizes are H×W."""
+    high, wide = (min(1.0, side / full) for side, full in zip(crop, resized, strict=True))
     return Box(width * (1 - wide) / 2, height * (1 - high) / 2, width * (1 + wide) / 2, height * (1 + high) / 2)
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A network, its weights and its classes. `weights` is what a person calls the weights."""
+    """A trained network in eval mode and its classes. `weights` is the name of its weights in messages."""
 
     graph: Graph
     model: nn.Module
     weights: str
     classes: tuple[str, ...]
-    reader: Reader
+    reader: ImageReader
     device: torch.device
     precision: str = "fp32"
-    warnings: tuple[Diagnostic, ...] = ()  # about the run that it is from
+    warnings: tuple[Diagnostic, ...] = ()  # about the run it comes from
 
     @torch.inference_mode()
     def run(self, model: nn.Module, images: Sequence[Tensor]) -> Any:
-        """What a network gives for prepared images: this one's, or another one with its weights."""
+        """The outputs of `model` for prepared images; `model` is this network or another one with its weights."""
         batch = torch.stack(list(images)).to(self.device, memory_format=torch.channels_last)
-        with precision_of(self.precision, self.device):
+        with autocast(self.precision, self.device):
             return model(batch)
 
 
 def open_classifier(
-    trained: str, weights: str | None, device: str, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES
+    run_or_network: str, weights: str | None, device: str, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES
 ) -> Classifier:
-    """The classifier of a run's folder, or with weights of torchvision's that of a network by its name.
+    """The classifier of a run's folder, or of a network by name with torchvision's weights.
 
-    Raises SpecError (E650 for what is neither, E645 for a damaged run, E705, E706 for weights).
+    Raises SpecError: E650 if it is neither, E645 for a damaged run, E705 and E706 for published weights.
     """
-    is_folder = Path(trained).is_dir()
+    is_folder = Path(run_or_network).is_dir()
     if weights and is_published(weights):
         if is_folder:
-            message = f"{trained} is a folder: {weights} weights belong to a network that is given by its name"
-            raise SpecError.of("E650", message, help="a run has weights of its own: leave the weights out")
-        return of_torchvision(trained, weights, device)
-    if not is_folder and (trained.endswith(ENDINGS) or (is_name(trained) and trained in network_files())):
-        help = "torchvision's published weights are used by --weights torchvision; cnngraph train makes a run of it"
-        raise SpecError.of("E650", f"{trained} is a network, not the folder of a run", help=help)
-    return of_run(FinishedRun.open(Path(trained), plugins=plugins, max_nodes=max_nodes), weights, device)
+            message = f"{run_or_network} is a folder, but {weights} weights need the name of a network"
+            raise SpecError.of("E650", message, help="omit the weights: a run has its own")
+        return classifier_from_torchvision(run_or_network, weights, device)
+    is_network = run_or_network.endswith(ENDINGS) or (is_name(run_or_network) and run_or_network in network_files())
+    if not is_folder and is_network:
+        help = "use torchvision's weights with `--weights torchvision`, or train the network with `cnngraph train`"
+        raise SpecError.of("E650", f"{run_or_network} is a network, not the folder of a run", help=help)
+    run = TrainedRun.open(Path(run_or_network), plugins=plugins, max_nodes=max_nodes)
+    return classifier_from_run(run, weights, device)
 
 
-def of_run(run: FinishedRun, weights: str | None, device: str) -> Classifier:
-    """The classifier that a run trained. Raises SpecError (E650) where its folder lacks something."""
-    data, chosen, where = run.need_data(), run.chosen(weights), choose_device(device)
+def classifier_from_run(run: TrainedRun, weights: str | None, device: str) -> Classifier:
+    """The classifier that a run trained. Raises SpecError (E650) if its folder lacks a file."""
+    data, chosen, torch_device = run.require_data(), run.choose_weights(weights), choose_device(device)
     preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
-    reader = RunReader(data.image, preparation, Cuts.asked(run.recipe))
-    model = run.model(chosen, where)
+    reader = RunImageReader(data.image, preparation, Cuts.asked(run.recipe))
+    model = run.model(chosen, torch_device)
     return Classifier(
-        run.graph, model, f"{chosen} weights", data.classes, reader, where, run.recipe.precision, run.warnings
+        run.graph, model, f"{chosen} weights", data.classes, reader, torch_device, run.recipe.precision, run.warnings
     )
 
 
-def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
-    """A network with the weights and the classes that torchvision publishes; `weights` is torchvision[:VERSION].
+def classifier_from_torchvision(spec: str, weights: str, device: str) -> Classifier:
+    """A network with the weights and classes that torchvision publishes; `weights` is `torchvision[:VERSION]`.
 
-    What the weights expect of the network's params is so. Raises SpecError (E705, E706, the spec's own mistakes).
+    The network's params are set to the values that the weights need. Raises SpecError: E705, E706, errors in the spec.
     """
-    graph, where = _load(spec, {}), choose_device(device)
+    graph, torch_device = _load(spec, {}), choose_device(device)
     names = base_names(graph)
     _, published = published_weights(names, weights.partition(":")[2])
     opened = open_weights(weights, names)
@@ -163,22 +165,20 @@ def of_torchvision(spec: str, weights: str, device: str) -> Classifier:
     classes = tuple(published.meta["categories"])
     (output, *_) = graph.outputs.values()
     if graph.type_of(output).sizes != (len(classes),):
-        raise SpecError.of(
-            "E650", f"{graph.name} has no output of the {len(classes):,} classes that {opened.name} tells apart"
-        )
+        raise SpecError.of("E650", f"`{graph.name}` has no output for the {len(classes):,} classes of {opened.name}")
     model = lower(graph)
     load_weights(model, opened)
-    model = model.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    return Classifier(graph, model, opened.name, classes, PublishedReader(published.transforms()), where)
+    model = model.to(torch_device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return Classifier(graph, model, opened.name, classes, PublishedImageReader(published.transforms()), torch_device)
 
 
 def _load(spec: str, params: dict[str, Any]) -> Graph:
-    """The network with what its weights expect of its params."""
+    """Compile a network with other values of its params."""
     span = Span(Source("published weights", " "), 1, 1, 1, 2)
     changes = [Override(name, value_of(value, span)) for name, value in params.items()]
     return network_of(compile_spec(spec, changes), spec)
 
 
 def is_published(weights: str | None) -> bool:
-    """Whether the words mean weights of torchvision's."""
+    """Whether `weights` names published weights, as in `torchvision:IMAGENET1K_V1`."""
     return (weights or "").partition(":")[0] == TORCHVISION

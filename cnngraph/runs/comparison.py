@@ -1,4 +1,4 @@
-"""The curves of several runs in one picture."""
+"""A plot of the loss and accuracy curves of several runs."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from cnngraph.train.record.plots import dress, plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_COLOURS = 10  # more runs than that take colours from a scale
+MAX_COLOURS = 10  # more runs take their colours from a continuous colour map
 
 
 def comparison_figure(rows: Sequence[RunRow]) -> Figure:
-    """Loss on the left, accuracy on the right; a colour for each run, training pale and dotted beside the held part."""
+    """Loss on the left, accuracy on the right, one colour per run; training curves are pale and dotted."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    shown = [each for each in rows if each.epochs]
-    scale = colormaps["tab10"] if len(shown) <= MOST_COLOURS else colormaps["turbo"]
+    shown = [row for row in rows if row.epochs]
+    scale = colormaps["tab10"] if len(shown) <= MAX_COLOURS else colormaps["turbo"]
     figure = Figure(figsize=(11, 4.2 + 0.16 * len(shown)), dpi=150, layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         factor = 100 if name == "accuracy" else 1
         for number, row in enumerate(shown):
-            colour = scale(number if len(shown) <= MOST_COLOURS else number / (len(shown) - 1))
-            for part, style in (("train", {"linestyle": ":", "alpha": 0.6}), (row.held, {})):
-                points = [(each["epoch"], factor * each[f"{part}_{name}"]) for each in row.epochs]
+            colour = scale(number if len(shown) <= MAX_COLOURS else number / (len(shown) - 1))
+            for split, style in (("train", {"linestyle": ":", "alpha": 0.6}), (row.split, {})):
+                points = [(epoch["epoch"], factor * epoch[f"{split}_{name}"]) for epoch in row.epochs]
                 marker = "o" if len(points) < 2 else None
-                label = f"{row.path.name}, {part}" if part != "train" else None
+                label = f"{row.path.name}, {split}" if split != "train" else None
                 axes.plot(*zip(*points, strict=True), color=colour, marker=marker, label=plain(label or ""), **style)
         dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} (dotted: training)")
         axes.get_legend().remove()

@@ -1,4 +1,4 @@
-"""A run's network on the images of its data, or of another folder of the same classes."""
+"""Evaluating a run's network on its data, or on another folder with the same classes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 
 from cnngraph.diagnostics import Diagnostic, SpecError
 from cnngraph.recipe.sets import SETS
-from cnngraph.runs.evaluated import ALL, TEST, TRAIN, VALIDATION, find_images
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.evaluation_images import TEST, find_images
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.images import Part
 from cnngraph.train.data.loading import Note
@@ -21,88 +21,86 @@ from cnngraph.train.data.named import EMBEDDED
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
-from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.loop.precision import autocast
 from cnngraph.train.record import files
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
-from cnngraph.train.run import title_of
-
-PARTS = (TEST, VALIDATION, TRAIN, ALL)
+from cnngraph.train.run import data_title
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came out: the figures, whose they are, and how long it took."""
+    """The metrics of a run on a split. `weights` and `data` are names for people, `seconds` is the time it took."""
 
-    run: FinishedRun
+    run: TrainedRun
     weights: str
     data: str
-    part: str
+    split: str
     report: Report
     seconds: float
     warnings: tuple[Diagnostic, ...] = ()  # how the images differ from those of the run
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by its name, for JSON."""
+        """The evaluation as plain values, for JSON."""
         return {
             "run": str(self.run.folder.path),
             "network": self.run.graph.name,
             "weights": self.weights,
             "data": self.data,
-            "part": self.part,
+            "part": self.split,
             "images": self.report.images,
             "loss": self.report.loss,
             "top1": self.report.accuracy,
             "top5": self.report.top5,
-            "classes": [each.row() for each in self.report.by_class()],
+            "classes": [score.row() for score in self.report.by_class()],
             "confusion": self.report.confusion,
             "seconds": round(self.seconds, 3),
-            "warnings": [each.to_dict() for each in self.warnings],
+            "warnings": [warning.to_dict() for warning in self.warnings],
         }
 
     def draw(self, path: Path) -> None:
-        """Draw the confusion matrix, as PNG, SVG or PDF by the path's ending."""
-        title = f"{self.run.graph.name}, {self.weights} weights, {self.part} images"
+        """Draw the confusion matrix as PNG, SVG or PDF, depending on the file's ending."""
+        title = f"{self.run.graph.name}, {self.weights} weights, {self.split} images"
         files.write_figure(path, confusion_figure(title, self.report))
 
 
 def evaluate_run(
-    run: FinishedRun,
+    run: TrainedRun,
     *,
-    part: str = TEST,
+    split: str = TEST,
     weights: str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
     note: Note = print,
 ) -> Evaluation:
-    """Look at every image of a part with the run's weights, as the run itself did.
+    """Evaluate the run's network on a split, with the image preparation of the run; the split `all` is every image.
 
-    `data_dir` is another place of the run's data, or another folder of images of its classes; without it, the run's
-    own. The splits of the run's own images are those that the run recorded, and what has changed since is among the
-    warnings. The part `all` is every image that there is. Raises SpecError where images or weights are missing, and
-    (E653) where the run's images are bundled, so that they have no other place.
+    `data_dir` is where the run's data are now, or another folder of images of the same classes; by default, the data
+    are where they were during training. The splits of the run's own images are the recorded ones, and changes since
+    then are among the warnings. Raises SpecError if images or weights are missing, and E653 if the run's images are
+    bundled, so that `data_dir` does not apply.
     """
     if data_dir and run.recipe.data.name == EMBEDDED:
-        message = "the data of this run come along with cnngraph: --data-dir does not apply"
-        help = "cnngraph predict RUN FOLDER says what other images show"
+        message = "the images of this run are bundled with cnngraph, so `--data-dir` does not apply"
+        help = "classify other images with `cnngraph predict RUN FOLDER`"
         raise SpecError.of("E653", message, help=help)
-    chosen, where = run.chosen(weights), choose_device(device)
-    found = find_images(run, part, data_dir, note)
+    chosen, torch_device = run.choose_weights(weights), choose_device(device)
+    found = find_images(run, split, data_dir, note)
     recipe, parts = run.recipe, found.parts
-    scores = Scores(parts.classes, where)
-    began = time.perf_counter()
-    model = run.model(chosen, where)
-    preparation = Preparation.of(recipe, parts.shape[0], where)
-    with precision_of(recipe.precision, where):
-        batches = _batches(found.wanted, preparation, where)
-        evaluate(model, batches, where, scores)
+    scores = Scores(parts.classes, torch_device)
+    start = time.perf_counter()
+    model = run.model(chosen, torch_device)
+    preparation = Preparation.of(recipe, parts.shape[0], torch_device)
+    with autocast(recipe.precision, torch_device):
+        batches = _batches(found.selected, preparation, torch_device)
+        evaluate(model, batches, torch_device, scores)
     for file in parts.broken:
-        note(f"skipped: {file} is no image that can be read")
-    data = str(data_dir) if data_dir and recipe.data.name not in SETS else title_of(recipe)
-    seconds = time.perf_counter() - began
-    return Evaluation(run, chosen, data, part, scores.read(), seconds, found.warnings)
+        note(f"skipped {file}: it cannot be read as an image")
+    data = str(data_dir) if data_dir and recipe.data.name not in SETS else data_title(recipe)
+    seconds = time.perf_counter() - start
+    return Evaluation(run, chosen, data, split, scores.read(), seconds, found.warnings)
 
 
 def _batches(parts: list[Part], preparation: Preparation, device: torch.device) -> Iterable[Any]:
-    for each in parts:
-        yield from EvaluationLoader(each, preparation, device)
+    for part in parts:
+        yield from EvaluationLoader(part, preparation, device)

@@ -1,4 +1,4 @@
-"""What a node of a network makes of an image."""
+"""Feature maps: the output of a node for an image, and a plot of its channels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.numbers import show_sizes
 from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
@@ -22,17 +22,17 @@ from cnngraph.train.record.plots import INK, plain, tick_whole_numbers
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST = 256  # channels in one picture
-SMALLEST, LARGEST = 56, 224  # pixels of a drawn map's longer side
-PAGE = 1800  # and about those of all beside each other
-GAP, LABEL = 6, 12  # pixels between maps, and above each for its number
-MARGIN = 40  # pixels around them, with the title
+MAX_CHANNELS = 256  # in one plot
+MIN_SIDE, MAX_SIDE = 56, 224  # pixels of the longer side of a drawn map
+GRID_SIDE = 1800  # approximate pixels of the side of the grid
+GAP, LABEL = 6, 12  # pixels between the maps, and above a map for its number
+MARGIN = 40  # pixels around the grid, including the title
 DPI = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """The numbers that a node gives for a file: C×H×W, or a vector C as C×1×1."""
+    """The output of a node for an image file: `maps` is C×H×W, or C×1×1 for a vector; `shape` is the node's shape."""
 
     network: str
     node: str
@@ -41,53 +41,54 @@ class Features:
     shape: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the maps themselves by its name, for JSON."""
+        """The features as plain values, for JSON: statistics per channel instead of the maps."""
         rows = self.maps.flatten(1)
-        figures = zip(rows.amin(1).tolist(), rows.mean(1).tolist(), rows.amax(1).tolist(), strict=True)
+        statistics = zip(rows.amin(1).tolist(), rows.mean(1).tolist(), rows.amax(1).tolist(), strict=True)
         return {
             "network": self.network,
             "node": self.node,
             "image": str(self.file),
             "shape": self.shape,
-            "channels": [{"min": low, "mean": mean, "max": high} for low, mean, high in figures],
+            "channels": [{"min": low, "mean": mean, "max": high} for low, mean, high in statistics],
         }
 
     @property
-    def silent(self) -> int:
-        """How many channels are 0 everywhere."""
+    def zero_channels(self) -> int:
+        """The number of channels that are 0 at every position."""
         return int((self.maps.flatten(1) == 0).all(1).sum())
 
 
 def features(classifier: Classifier, path: str, file: Path) -> Features:
-    """What the node (or block) at a path gives for an image file.
+    """The output of the node or block at a path for an image file.
 
-    Raises SpecError: E652 where there is no such node, or it gives no maps; E621 for a file that is no image.
+    Raises SpecError: E652 if there is no such node or its output is neither maps nor a vector, E621 if the file cannot
+    be read as an image.
     """
     graph = classifier.graph
     ref = tensor_at(graph, path)
-    given = graph.type_of(ref)
-    if not given.is_map and given.rank != 1:
-        message = f"{path} gives {show_sizes(given.sizes)}, neither maps of channels nor a vector"
-        raise SpecError([Diagnostic("E652", message)])
+    output = graph.type_of(ref)
+    if not output.is_map and output.rank != 1:
+        message = f"the output of `{path}` is {show_sizes(output.sizes)}, neither feature maps nor a vector"
+        raise SpecError.of("E652", message)
     try:
-        image = classifier.reader.tensor(file)
+        image = classifier.reader.read(file)
     except ImageError as error:
-        raise SpecError([Diagnostic("E621", str(error))]) from None
+        raise SpecError.of("E621", str(error)) from None
     inner = lower(tapped(graph, {"features": ref}))
     inner.load_state_dict(classifier.model.state_dict())
     maps: Tensor = classifier.run(inner.to(classifier.device).eval(), [image])[0].float().cpu()
-    return Features(graph.name, path, file, maps.reshape(len(maps), *(maps.shape[1:] or (1, 1))), given.sizes)
+    return Features(graph.name, path, file, maps.reshape(len(maps), *(maps.shape[1:] or (1, 1))), output.sizes)
 
 
-def features_figure(found: Features, most: int) -> Figure:
-    """The first maps as a grid, each from its least number, dark, to its largest; of a vector, bars."""
-    return _grid(found, most) if found.maps[0].numel() > 1 else _bars(found)
+def features_figure(found: Features, max_channels: int) -> Figure:
+    """A grid of the first maps, each scaled from its minimum (dark) to its maximum (bright); bars for a vector."""
+    return _grid(found, max_channels) if found.maps[0].numel() > 1 else _bars(found)
 
 
-def _grid(found: Features, most: int) -> Figure:
+def _grid(found: Features, max_channels: int) -> Figure:
     from matplotlib.figure import Figure
 
-    maps = _drawn_size(found.maps[: min(most, MOST)])
+    maps = _drawn_size(found.maps[: min(max_channels, MAX_CHANNELS)])
     count, height, width = maps.shape
     columns = min(count, max(1, round(math.sqrt(count * 1.4 * height / width))))
     rows = -(-count // columns)
@@ -97,10 +98,10 @@ def _grid(found: Features, most: int) -> Figure:
     figure = Figure(figsize=inches, dpi=DPI)
     left, bottom = MARGIN / DPI / inches[0], MARGIN / 2 / DPI / inches[1]
     axes = figure.add_axes((left, bottom, wide / DPI / inches[0], high / DPI / inches[1]))
-    for number, each in enumerate(maps):
-        top, beside = (number // columns) * (height + LABEL + GAP), (number % columns) * (width + GAP)
-        canvas[top + LABEL : top + LABEL + height, beside : beside + width] = _stretched(each)
-        axes.text(beside, top + LABEL - 3, str(number), fontsize=6, color=INK)
+    for number, values in enumerate(maps):
+        y, x = (number // columns) * (height + LABEL + GAP), (number % columns) * (width + GAP)
+        canvas[y + LABEL : y + LABEL + height, x : x + width] = _rescaled(values)
+        axes.text(x, y + LABEL - 3, str(number), fontsize=6, color=INK)
     axes.imshow(canvas, cmap="magma", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
     figure.text(left, 1 - bottom, plain(_title(found, count)), fontsize=9, color=INK)
@@ -123,22 +124,22 @@ def _bars(found: Features) -> Figure:
 
 
 def _title(found: Features, shown: int) -> str:
-    some = f", the first {shown}" if shown < len(found.maps) else ""
-    return f"{found.network} · {found.node} · {show_sizes(found.shape)}{some} · {found.file.name}"
+    subset = f", the first {shown}" if shown < len(found.maps) else ""
+    return f"{found.network} · {found.node} · {show_sizes(found.shape)}{subset} · {found.file.name}"
 
 
 def _drawn_size(maps: Tensor) -> Tensor:
-    """The maps enlarged by a whole number until they can be seen, or made small enough for a page."""
+    """Small maps enlarged by an integer factor, large ones reduced so that the grid fits on a page."""
     longest = max(maps.shape[1:])
-    largest = max(SMALLEST, min(LARGEST, PAGE // math.isqrt(len(maps))))
-    if longest > largest:
-        height, width = (max(1, each * largest // longest) for each in maps.shape[1:])
+    limit = max(MIN_SIDE, min(MAX_SIDE, GRID_SIDE // math.isqrt(len(maps))))
+    if longest > limit:
+        height, width = (max(1, side * limit // longest) for side in maps.shape[1:])
         return F.adaptive_avg_pool2d(maps, (height, width))
-    factor = -(-SMALLEST // longest)
+    factor = -(-MIN_SIDE // longest)
     return maps.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
-def _stretched(each: Tensor) -> Any:
-    """A map from 0 to 1; one that is the same everywhere is 0."""
-    low, high = float(each.min()), float(each.max())
-    return ((each - low) / (high - low or 1.0)).numpy()
+def _rescaled(values: Tensor) -> Any:
+    """A map rescaled to the range from 0 to 1; a constant map becomes 0."""
+    low, high = float(values.min()), float(values.max())
+    return ((values - low) / (high - low or 1.0)).numpy()

@@ -1,4 +1,4 @@
-"""The image files that a person names: single ones, and all that lie in folders."""
+"""Image files given as files and folders, found and prepared for a network."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Generic, NamedTuple, TypeVar
 from PIL import Image
 from torch import Tensor
 
-from cnngraph.runs.classifier import Reader
+from cnngraph.runs.classifier import ImageReader
 from cnngraph.train.data.decoding import ImageError
 from cnngraph.train.data.walking import Passed, check_place, image_files
 
-Given = TypeVar("Given", bound=Path | Image.Image)
+ImageSource = TypeVar("ImageSource", bound=Path | Image.Image)
 
 
-class Picture(NamedTuple, Generic[Given]):
-    """An image, a file or one of Pillow's, prepared; or what is wrong with it."""
+class PreparedImage(NamedTuple, Generic[ImageSource]):
+    """An image file or Pillow image, and the network's input for it, or the `problem` if it cannot be read."""
 
-    file: Given
+    source: ImageSource
     tensor: Tensor | None
     problem: str = ""
 
 
-def find_pictures(given: Sequence[Path], passed: Passed | None = None) -> Iterator[Path]:
-    """The files as they are given, and of each folder the images in it and below, in order of their names.
+def find_image_files(paths: Sequence[Path], passed: Passed | None = None) -> Iterator[Path]:
+    """The given files, and all images in and below the given folders, sorted by name.
 
-    What else lies there is counted in `passed`.
-    Raises SpecError (E625) for a folder that holds hardly any images among very many files.
+    Files that are not images are counted in `passed`.
+    Raises SpecError (E625) for a folder with very many files, hardly any of which are images.
     """
-    for path in given:
+    for path in paths:
         if not path.is_dir():
             yield path
             continue
@@ -40,18 +40,18 @@ def find_pictures(given: Sequence[Path], passed: Passed | None = None) -> Iterat
         yield from map(Path, files)
 
 
-def read_pictures(files: Iterable[Given], reader: Reader) -> Iterator[Picture[Given]]:
-    """Each file or image in memory, prepared as the network was taught to see images."""
-    for file in files:
+def read_images(sources: Iterable[ImageSource], reader: ImageReader) -> Iterator[PreparedImage[ImageSource]]:
+    """Read image files and images in memory, and prepare them for the network."""
+    for source in sources:
         try:
-            yield Picture(file, reader.tensor(file))
+            yield PreparedImage(source, reader.read(source))
         except ImageError as error:
-            is_missing = isinstance(file, Path) and not os.path.lexists(file)
-            yield Picture(file, None, f"there is no file {file}" if is_missing else str(error))
+            is_missing = isinstance(source, Path) and not os.path.lexists(source)
+            yield PreparedImage(source, None, f"there is no file {source}" if is_missing else str(error))
 
 
-def picture_names(files: Sequence[Path], ending: str = ".png") -> list[str]:
-    """A name for a drawing of each file: the file's own, with a number where several are called so."""
+def output_names(files: Sequence[Path], ending: str = ".png") -> list[str]:
+    """A unique name for the drawing of each file: the name of the file, numbered if several have the same name."""
     names: list[str] = []
     for file in files:
         name, number = file.stem, 1

@@ -1,4 +1,4 @@
-"""Images as a Python program hands them over: files, folders, images of Pillow's, tensors."""
+"""Images as passed to the Python API: files, folders, Pillow images and tensors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from cnngraph.runs.image_files import find_pictures
+from cnngraph.runs.image_files import find_image_files
 
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | Tensor
 
 
-def given_images(images: ImageLike | Iterable[ImageLike]) -> Iterator[Path | Image.Image]:
-    """Each image, those of folders and batches one by one. Raises TypeError or ValueError for what is no image."""
+def iter_images(images: ImageLike | Iterable[ImageLike]) -> Iterator[Path | Image.Image]:
+    """All images, including those in folders and batches. Raises TypeError or ValueError for anything else."""
     several = [images] if isinstance(images, str | os.PathLike | Image.Image | Tensor) else images
     for image in several:
         if isinstance(image, Image.Image):
@@ -26,25 +26,25 @@ def given_images(images: ImageLike | Iterable[ImageLike]) -> Iterator[Path | Ima
         elif isinstance(image, Tensor):
             yield from _from_tensor(image)
         elif isinstance(image, str | os.PathLike):
-            yield from find_pictures([Path(image)])
+            yield from find_image_files([Path(image)])
         else:
-            kinds = "a file, a folder, an image of Pillow's or a tensor"
-            raise TypeError(f"an image is {kinds}, not {type(image).__name__}")
+            kinds = "a file, a folder, a Pillow image or a tensor"
+            raise TypeError(f"an image must be {kinds}, not {type(image).__name__}")
 
 
 def _from_tensor(tensor: Tensor) -> Iterator[Image.Image]:
-    """The images of a tensor C×H×W or N×C×H×W: bytes, or fractions from 0 to 1."""
+    """The images in a tensor C×H×W or N×C×H×W, either of dtype uint8 or of floats from 0 to 1."""
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3) or not tensor.numel():
         shape = "×".join(map(str, tensor.shape))
-        raise ValueError(f"a tensor of images is C×H×W or N×C×H×W with 1 or 3 channels, not {shape or 'a number'}")
+        raise ValueError(f"a tensor of images must be C×H×W or N×C×H×W with 1 or 3 channels, not {shape or 'a scalar'}")
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():
         low, high = float(tensor.min()), float(tensor.max())
-        if not 0 <= low <= high <= 1:  # NaN, too
-            message = f"a tensor of fractions goes from 0 to 1, this one from {low:g} to {high:g}"
-            raise ValueError(f"{message}: give the image before it is normalised, or bytes (torch.uint8)")
+        if not 0 <= low <= high <= 1:  # also false for NaN
+            message = f"a tensor of floats must range from 0 to 1, not from {low:g} to {high:g}"
+            raise ValueError(f"{message}: pass the image before normalisation, or as torch.uint8")
         tensor = (tensor.float() * 255).round().to(torch.uint8)
     if tensor.dtype != torch.uint8:
-        raise ValueError(f"a tensor of images is torch.uint8 or of fractions from 0 to 1, not {tensor.dtype}")
+        raise ValueError(f"a tensor of images must be torch.uint8, or floats from 0 to 1, not {tensor.dtype}")
     for image in tensor.reshape(-1, *tensor.shape[-3:]):
         yield to_pil_image(image)

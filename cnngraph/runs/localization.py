@@ -1,7 +1,7 @@
-"""Where in an image a network sees a class, without any training (Zhou et al. 2016, Yu et al. 2017).
+"""Localisation by class activation maps, without extra training (Zhou et al. 2016, Yu et al. 2017).
 
-The score of a class is the mean of a map of scores, if the layers behind the last pooling are linear: leave the
-pooling out, and the map is there.
+If all layers after the global average pooling are linear, they can be applied to each position of the last feature map
+instead: the score of a class is the mean of the resulting map of scores.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from torch.nn import functional as F
 
 from cnngraph.analysis.head import Head, find_head
 from cnngraph.backend import lower
-from cnngraph.diagnostics import Diagnostic, SpecError, did_you_mean
+from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
-from cnngraph.runs.image_files import read_pictures
+from cnngraph.runs.image_files import read_images
 from cnngraph.train.data.decoding import upright
 
-SHARE = 0.2  # of the largest score, by which Zhou et al. cut
-NOWHERE = Box(0, 0, 0, 0)
+THRESHOLD = 0.2  # fraction of the maximum score, as in Zhou et al.
+EMPTY_BOX = Box(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Where a class is seen in a file, or what is wrong with the file.
+class Localization:
+    """Where a class appears in an image file, or the `problem` if the file cannot be read.
 
-    `scores` are by height and width of the network's last map, their mean is the class's `score`; `seen` is the part
-    of the picture that the map lies over. `box` is None where no place speaks for the class.
+    `scores` is the H×W map of class scores, whose mean is `score`; it covers `visible_box` of the image. `box` is the
+    bounding box of the class, or None if no score is above 0; `size` is the image's width and height.
     """
 
     file: Path
@@ -40,13 +40,13 @@ class Place:
     score: float = 0.0
     probability: float = 0.0
     scores: Tensor | None = None
-    seen: Box = NOWHERE
+    visible_box: Box = EMPTY_BOX
     box: Box | None = None
     size: tuple[int, int] = (0, 0)
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by its name, for JSON; boxes in pixels of the picture."""
+        """The localisation as plain values, for JSON; the box is in pixels of the image."""
         if self.problem or self.scores is None:
             return {"image": str(self.file), "error": self.problem}
         return {
@@ -56,53 +56,56 @@ class Place:
             "class": self.name,
             "score": self.score,
             "probability": self.probability,
-            "box": self.box and [round(each) for each in self.box],
-            "map": [[round(each, 4) for each in row] for row in self.scores.tolist()],
+            "box": self.box and [round(side) for side in self.box],
+            "map": [[round(score, 4) for score in row] for row in self.scores.tolist()],
         }
 
 
 class Localizer:
-    """A network that says where. Raises SpecError for one that cannot (E654), or has no class of that name (E651)."""
+    """Finds a class in images: the class called `name`, or the most probable class of each image.
 
-    def __init__(self, classifier: Classifier, name: str | None = None, share: float = SHARE) -> None:
-        self.classifier, self.share = classifier, share
+    Raises SpecError: E654 for a network without global average pooling and linear layers, E651 for an unknown class.
+    """
+
+    def __init__(self, classifier: Classifier, name: str | None = None, threshold: float = THRESHOLD) -> None:
+        self.classifier, self.threshold = classifier, threshold
         self.label = _label(classifier.classes, name)
         self.head = find_head(classifier.graph)
         inner = lower(tapped(classifier.graph, {"map": self.head.map, "scores": self.head.scores}))
         inner.load_state_dict(classifier.model.state_dict())
         self.model = inner.to(classifier.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
-    def places(self, files: Iterable[Path]) -> Iterator[Place]:
-        """Where each file shows the class, by default the likeliest one."""
-        for each in read_pictures(files, self.classifier.reader):
-            if each.tensor is None:
-                yield Place(each.file, problem=each.problem)
+    def localize(self, files: Iterable[Path]) -> Iterator[Localization]:
+        """Find the class in each file."""
+        for image in read_images(files, self.classifier.reader):
+            if image.tensor is None:
+                yield Localization(image.source, problem=image.problem)
             else:
-                yield self.place(each.file, each.tensor)
+                yield self.localize_prepared(image.source, image.tensor)
 
     @torch.inference_mode()
-    def place(self, file: Path, tensor: Tensor) -> Place:
-        """Where one prepared image shows it."""
+    def localize_prepared(self, file: Path, tensor: Tensor) -> Localization:
+        """Find the class in one image; `tensor` is the network's input for the file."""
         features, logits = self.classifier.run(self.model, [tensor])
         logits = logits.flatten().float()
         label = int(logits.argmax()) if self.label is None else self.label
-        scores = scores_over_places(self.head, self.model, features.float())[0, label].cpu()
+        scores = class_score_maps(self.head, self.model, features.float())[0, label].cpu()
         size = upright(file, "RGB").size
-        seen = self.classifier.reader.seen(*size)
-        return Place(
+        visible_box = self.classifier.reader.visible_box(*size)
+        return Localization(
             file=file,
             name=self.classifier.classes[label],
             score=float(logits[label]),
             probability=float(logits.softmax(0)[label]),
             scores=scores,
-            seen=seen,
-            box=smallest_box(scores, self.share, seen),
+            visible_box=visible_box,
+            box=bounding_box(scores, self.threshold, visible_box),
             size=size,
         )
 
 
-def scores_over_places(head: Head, model: nn.Module, features: Tensor) -> Tensor:
-    """The scores at every place of the map, N×classes×H×W: each layer of the head as a 1×1 convolution."""
+def class_score_maps(head: Head, model: nn.Module, features: Tensor) -> Tensor:
+    """The class scores at each position of a feature map, N×classes×H×W: linear layers act as 1×1 convolutions."""
     for path in head.layers:
         layer = model.get_submodule(path)
         if isinstance(layer, nn.Linear):
@@ -112,35 +115,36 @@ def scores_over_places(head: Head, model: nn.Module, features: Tensor) -> Tensor
     return features
 
 
-def smallest_box(scores: Tensor, share: float, seen: Box) -> Box | None:
-    """The smallest box around all places whose score is at least a share of the largest; None where none is above 0.
+def bounding_box(scores: Tensor, threshold: float, visible: Box) -> Box | None:
+    """The bounding box of all pixels that score at least `threshold` times the maximum; None if no score is above 0.
 
-    The map is laid over what the network saw and read between its places, as in the picture.
+    `scores` (H×W) is interpolated to the size of `visible`, the rectangle of the image that the map covers.
     """
     if float(scores.max()) <= 0:
         return None
-    width, height = max(1, round(seen.right - seen.left)), max(1, round(seen.bottom - seen.top))
-    rows, columns = torch.nonzero(enlarged(scores, height, width) >= share * float(scores.max()), as_tuple=True)
+    width, height = max(1, round(visible.right - visible.left)), max(1, round(visible.bottom - visible.top))
+    rows, columns = torch.nonzero(upsampled(scores, height, width) >= threshold * float(scores.max()), as_tuple=True)
     if not len(rows):
         return None
     return Box(
-        seen.left + int(columns.min()),
-        seen.top + int(rows.min()),
-        seen.left + int(columns.max()) + 1,
-        seen.top + int(rows.max()) + 1,
+        visible.left + int(columns.min()),
+        visible.top + int(rows.min()),
+        visible.left + int(columns.max()) + 1,
+        visible.top + int(rows.max()) + 1,
     )
 
 
-def enlarged(scores: Tensor, height: int, width: int) -> Tensor:
-    """A map at another size, bilinear between the middles of its places."""
+def upsampled(scores: Tensor, height: int, width: int) -> Tensor:
+    """An H×W map resized by bilinear interpolation."""
     return F.interpolate(scores[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
 
 
 def _label(classes: tuple[str, ...], name: str | None) -> int | None:
+    """The label of a class. Raises SpecError (E651)."""
     if name is None:
         return None
     if name not in classes:
-        some = ", ".join(classes[:12]) + (" …" if len(classes) > 12 else "")
-        help = did_you_mean(name, classes) or f"its classes are {some}"
-        raise SpecError([Diagnostic("E651", f"there is no class {name}", help=help)])
+        first = ", ".join(classes[:12]) + (" …" if len(classes) > 12 else "")
+        help = did_you_mean(name, classes) or f"its classes are {first}"
+        raise SpecError.of("E651", f"there is no class `{name}`", help=help)
     return classes.index(name)

@@ -1,4 +1,4 @@
-"""Runs as they lie in their folders: read without PyTorch, to be listed and compared."""
+"""Listing and comparing the runs in some folders, without PyTorch."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from cnngraph.recipe import load_recipe, to_dict
 from cnngraph.recipe.sets import SETS
 from cnngraph.stored_documents import read_document
 
-IDLE = {"about", "device", "keep_every", "save_every", "workers"}  # words of a recipe that change no figures
-ELSEWHERE = {"data", "epochs"}  # in columns of their own
+KEYS_WITHOUT_EFFECT = {"about", "device", "keep_every", "save_every", "workers"}  # on the metrics
+KEYS_WITH_COLUMN = {"data", "epochs"}
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run. `epochs` are the rows of its metrics, `held` the part that they measure beside the training images.
+    """One run, as listed. Values that cannot be read are None or empty.
 
-    What could not be read is None, or empty. `test` and `best` are figures by name: loss and accuracy. Where the
-    figures of the recipe's `normalize` were `measured`, nobody chose them: it had `data` there.
+    `epochs` are the rows of its metrics, and `split` is the one evaluated after each epoch: validation or test. `best`
+    and `test` are loss and accuracy by name. `measured` is true if the recipe as written has `normalize: data`, so the
+    mean and std in `recipe` were measured, not chosen.
     """
 
     path: Path
@@ -36,7 +37,7 @@ class RunRow:
     parameters: int | None
     planned: int | None
     epochs: tuple[Mapping[str, float], ...]
-    held: str
+    split: str
     best_epoch: int | None
     best: Mapping[str, float]
     test: Mapping[str, float]
@@ -45,26 +46,26 @@ class RunRow:
     began: str
     recipe: Mapping[str, Any]
     measured: bool
-    problems: tuple[Diagnostic, ...] = ()  # of documents that could not be used
+    problems: tuple[Diagnostic, ...] = ()  # in files that cannot be used
 
     @property
     def state(self) -> str:
-        """Whether the run came to its end."""
+        """`finished`, `unfinished` or `damaged`."""
         if self.problems:
             return "damaged"
         return "finished" if self.finished else "unfinished"
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy to report: on the test images, or where there are none the best one on validation images."""
+        """The test accuracy; without test images, the best validation accuracy."""
         return self.test.get("accuracy", self.best.get("accuracy"))
 
     def curve(self, name: str) -> list[float]:
-        """`loss` or `accuracy` of the held part, epoch by epoch."""
-        return [each[f"{self.held}_{name}"] for each in self.epochs]
+        """The `loss` or `accuracy` after each epoch on `split`."""
+        return [epoch[f"{self.split}_{name}"] for epoch in self.epochs]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by its name, for JSON."""
+        """The row as plain values, for JSON."""
         return {
             "run": str(self.path),
             "network": self.network,
@@ -79,24 +80,24 @@ class RunRow:
             "state": self.state,
             "began": self.began,
             "recipe": dict(self.recipe),
-            "problems": [each.message for each in self.problems],
+            "problems": [problem.message for problem in self.problems],
         }
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
-    """The folders of runs among these and below them, each once, in the order of their names and numbers."""
+    """The folders of runs in and below these folders, without duplicates, sorted by name with numbers in order."""
     found: dict[Path, None] = {}
     for root in folders:
-        for place, inner, names in os.walk(root):
+        for folder, subfolders, names in os.walk(root):
             if run_files.SPEC in names and run_files.RECIPE in names:
-                found[Path(place)] = None
-                inner.clear()
-            inner[:] = [each for each in inner if not each.startswith(".")]
+                found[Path(folder)] = None
+                subfolders.clear()
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
     return sorted(found, key=_natural)
 
 
 def read_run(path: Path) -> RunRow:
-    """What a run's folder says; a document that is damaged leaves its figures out, and is among the problems."""
+    """Read the folder of a run. A damaged file is reported in `problems`, and its values are missing."""
     problems: list[Diagnostic] = []
 
     def document(kind: str) -> dict[str, Any]:
@@ -114,8 +115,8 @@ def read_run(path: Path) -> RunRow:
         problems.extend(error.diagnostics)
         recipe = {}
     epochs = tuple(metrics.get("epochs", ()))
-    held = "validation" if epochs and "validation_loss" in epochs[-1] else "test"
-    best: Mapping[str, float] = next((each for each in epochs if each["epoch"] == metrics.get("best_epoch")), {})
+    split = "validation" if epochs and "validation_loss" in epochs[-1] else "test"
+    best: Mapping[str, float] = next((epoch for epoch in epochs if epoch["epoch"] == metrics.get("best_epoch")), {})
     name = recipe.get("data", {}).get("name", "")
     return RunRow(
         path=path,
@@ -124,9 +125,9 @@ def read_run(path: Path) -> RunRow:
         parameters=compilation.graph.num_params if compilation.graph and compilation.ok else None,
         planned=recipe.get("epochs"),
         epochs=epochs,
-        held=held,
+        split=split,
         best_epoch=metrics.get("best_epoch"),
-        best={each: best[f"{held}_{each}"] for each in ("loss", "accuracy") if f"{held}_{each}" in best},
+        best={key: best[f"{split}_{key}"] for key in ("loss", "accuracy") if f"{split}_{key}" in best},
         test=metrics.get("test") or {},
         seconds=float(metrics.get("seconds", 0.0)),
         finished=bool(metrics.get("finished")),
@@ -138,38 +139,38 @@ def read_run(path: Path) -> RunRow:
 
 
 def _is_measured(compilation: Compilation) -> bool:
-    """Whether the spec of a run, which has the recipe as a person wrote it, leaves `normalize` to the data."""
-    said = compilation.spec.train if compilation.spec else None
-    normalize = said.get("normalize") if isinstance(said, Table) else None
+    """Whether the spec of a run, which contains the recipe as written, has `normalize: data`."""
+    written = compilation.spec.train if compilation.spec else None
+    normalize = written.get("normalize") if isinstance(written, Table) else None
     return normalize is not None and normalize.value.plain() == "data"
 
 
 SORTS: dict[str, Callable[[Sequence[RunRow]], list[RunRow]]] = {
-    "name": lambda rows: sorted(rows, key=lambda each: _natural(each.path)),
-    "test": lambda rows: _best_first(rows, lambda each: each.test.get("accuracy")),
-    "best": lambda rows: _best_first(rows, lambda each: each.best.get("accuracy")),
-    "seconds": lambda rows: sorted(rows, key=lambda each: each.seconds),
-    "parameters": lambda rows: sorted(rows, key=lambda each: each.parameters or 0),
-    "began": lambda rows: sorted(rows, key=lambda each: each.began),
+    "name": lambda rows: sorted(rows, key=lambda row: _natural(row.path)),
+    "test": lambda rows: _best_first(rows, lambda row: row.test.get("accuracy")),
+    "best": lambda rows: _best_first(rows, lambda row: row.best.get("accuracy")),
+    "seconds": lambda rows: sorted(rows, key=lambda row: row.seconds),
+    "parameters": lambda rows: sorted(rows, key=lambda row: row.parameters or 0),
+    "began": lambda rows: sorted(rows, key=lambda row: row.began),
 }
 
 
 def _best_first(rows: Sequence[RunRow], accuracy: Callable[[RunRow], float | None]) -> list[RunRow]:
-    """Those of the highest accuracy first, those without any last."""
-    return sorted(rows, key=lambda each: -(accuracy(each) or -1.0))
+    """The rows by descending accuracy; rows without accuracy come last."""
+    return sorted(rows, key=lambda row: -(accuracy(row) or -1.0))
 
 
 def differences(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
-    """For each run the words of its recipe that are not the same in all of them."""
+    """For each run, the recipe keys whose values differ between the runs, as a flat mapping with dotted keys."""
     flat = [dict(_flat(_choices(row))) for row in rows]
-    keys = dict.fromkeys(key for each in flat for key in each)
-    differing = [key for key in keys if len({json.dumps(each.get(key)) for each in flat}) > 1]
-    return [{key: each[key] for key in differing if key in each} for each in flat]
+    keys = dict.fromkeys(key for recipe in flat for key in recipe)
+    differing = [key for key in keys if len({json.dumps(recipe.get(key)) for recipe in flat}) > 1]
+    return [{key: recipe[key] for key in differing if key in recipe} for recipe in flat]
 
 
 def _choices(row: RunRow) -> dict[str, Any]:
-    """What a person has chosen for a run, and the table has no column for."""
-    kept = {key: each for key, each in row.recipe.items() if key not in IDLE | ELSEWHERE}
+    """The recipe of a run as chosen by its author, without the keys that have no effect or their own column."""
+    kept = {key: value for key, value in row.recipe.items() if key not in KEYS_WITHOUT_EFFECT | KEYS_WITH_COLUMN}
     return kept | {"normalize": "data"} if row.measured and kept else kept
 
 
@@ -182,5 +183,5 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """net-2 before net-10."""
+    """A sort key that puts net-2 before net-10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]

@@ -1,4 +1,4 @@
-"""What a trained network takes images for."""
+"""Classifying images with a trained network."""
 
 from __future__ import annotations
 
@@ -11,46 +11,49 @@ import torch
 from PIL import Image
 
 from cnngraph.runs.classifier import Classifier
-from cnngraph.runs.image_files import Picture, read_pictures
+from cnngraph.runs.image_files import PreparedImage, read_images
 from cnngraph.train.loop.objective import logits_of
 
-BATCH = 32  # images that go through the network at once
+BATCH_SIZE = 32
 
 
 class Guess(NamedTuple):
-    """A class, and how likely the network holds it to be."""
+    """A class and its predicted probability."""
 
     name: str
     probability: float
 
 
 class Prediction(NamedTuple):
-    """The likeliest classes of an image, the first one first; or what is wrong with it. `file` is None in memory."""
+    """The most probable classes of an image, in descending order, or the `problem` if it cannot be read.
+
+    `file` is None for an image in memory.
+    """
 
     file: Path | None
     guesses: tuple[Guess, ...]
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by its name, for JSON."""
+        """The prediction as plain values, for JSON."""
         if self.problem:
             return {"image": str(self.file), "error": self.problem}
-        guesses = [{"class": each.name, "probability": round(each.probability, 6)} for each in self.guesses]
+        guesses = [{"class": guess.name, "probability": round(guess.probability, 6)} for guess in self.guesses]
         return {"image": str(self.file), "predictions": guesses}
 
 
-def predict(classifier: Classifier, files: Iterable[Path | Image.Image], top: int) -> Iterator[Prediction]:
-    """The `top` likeliest classes of each file, in the order of the files."""
-    waiting = read_pictures(files, classifier.reader)
-    while batch := list(islice(waiting, BATCH)):
-        guesses = iter(_guesses(classifier, [each for each in batch if each.tensor is not None], top))
-        for each in batch:
-            file = each.file if isinstance(each.file, Path) else None
-            yield Prediction(file, () if each.problem else next(guesses), each.problem)
+def predict(classifier: Classifier, images: Iterable[Path | Image.Image], top: int) -> Iterator[Prediction]:
+    """The `top` most probable classes of each image, in the order of the images."""
+    prepared = read_images(images, classifier.reader)
+    while batch := list(islice(prepared, BATCH_SIZE)):
+        guesses = iter(_guesses(classifier, [image for image in batch if image.tensor is not None], top))
+        for image in batch:
+            file = image.source if isinstance(image.source, Path) else None
+            yield Prediction(file, () if image.problem else next(guesses), image.problem)
 
 
-def _guesses(classifier: Classifier, pictures: Sequence[Picture[Any]], top: int) -> list[tuple[Guess, ...]]:
-    tensors = [each.tensor for each in pictures if each.tensor is not None]
+def _guesses(classifier: Classifier, images: Sequence[PreparedImage[Any]], top: int) -> list[tuple[Guess, ...]]:
+    tensors = [image.tensor for image in images if image.tensor is not None]
     if not tensors:
         return []
     probabilities = torch.softmax(logits_of(classifier.run(classifier.model, tensors)).float(), 1)

@@ -12,12 +12,11 @@ Json: TypeAlias = dict[str, Any]
 INTRODUCTION = """\
 # JSON documents
 
-Everything that cnngraph prints with `--format json`, or stores as JSON in a run's folder. This page is generated from
-the JSON Schemas (`python -m cnngraph.generate`), which are published: `cnngraph schema --list` lists them,
-`cnngraph schema KIND` prints one. What is printed has no other fields than these. What is stored is validated by its
-schema when it is read.
+The JSON that cnngraph prints with `--format json`, or stores in a run's folder. This page is generated from the JSON
+Schemas (`python -m cnngraph.generate`). `cnngraph schema --list` lists them, `cnngraph schema KIND` prints one. Printed
+documents have no other fields than these. Stored documents are validated when they are read.
 
-Lines and columns count from 1, columns in characters; the end of a place is the column behind its last character.
+Lines and columns count from 1, columns in characters; the end column of a place is the one after its last character.
 Field names such as `nodes[].path` mean the field `path` of each item of the list `nodes`.
 """
 

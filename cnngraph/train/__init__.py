@@ -1,10 +1,10 @@
-"""Training: a recipe's images, the loop on pytorch-ignite, checkpoints and what a person sees of them.
+"""Training: images and their augmentation, the loop on pytorch-ignite, checkpoints and metrics, progress reports.
 
 Importing this loads PyTorch.
 """
 
 from cnngraph.train.loop.engine import train
-from cnngraph.train.loop.handler_view import Training
+from cnngraph.train.loop.handler_view import HandlerView
 from cnngraph.train.loop.handlers import Handler, load_handlers
 from cnngraph.train.loop.job import Job
 from cnngraph.train.record.progress import Reporter, reporter_for
@@ -13,11 +13,11 @@ from cnngraph.train.run import Request, run_training
 
 __all__ = [
     "Handler",
+    "HandlerView",
     "Job",
     "Reporter",
     "Request",
     "Result",
-    "Training",
     "load_handlers",
     "reporter_for",
     "run_training",

@@ -1,4 +1,4 @@
-"""What a run would be: everything but training is done, and nothing is written."""
+"""`dry_run`: everything that a run does before its first step, without writing anything."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cnngraph.train.data.facts import DataReader
 from cnngraph.train.data.identity import named
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import announce, facts_of
-from cnngraph.train.loop.device import check_machine, choose_device, settle_threads
+from cnngraph.train.loop.device import check_device, choose_device, set_threads
 from cnngraph.train.loop.handlers import check_handlers
-from cnngraph.train.loop.loader import steps_of
+from cnngraph.train.loop.loader import steps_per_epoch
 from cnngraph.train.loop.loggers import check_loggers
 from cnngraph.train.record.records import Facts
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.run import Request, title_of
+from cnngraph.train.run import Request, data_title
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """A run that was not made. `steps` are those of an epoch, None where the data must be downloaded first."""
+    """The facts of a run, and its steps per epoch; None if the data must be downloaded first."""
 
     facts: Facts
     batch_size: int
@@ -32,33 +32,33 @@ class DryRun:
 
 
 def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
-    """Do what a new run does before its first step: read the data, look at the device, build the network.
+    """Do what a new run does before its first step: read the data, check the device, build the network.
 
-    `folder` is where it would be: see `RunFolder.planned`. A data set that must be downloaded is not, and what is known
-    of it is compared instead.
-    Raises SpecError for all that would keep the run from starting, and PackageError as it does.
+    `folder` is the run's folder, from `RunFolder.planned`. A data set that is not there is not downloaded; the check
+    then uses its known properties.
+    Raises the same SpecError or PackageError as the run.
     """
     graph, recipe = request.graph, request.recipe
     check_handlers(request.handlers)
     check_loggers(request.log)
     device = choose_device(request.device or recipe.device)
     known = misfits(recipe, graph)
-    for warning in warnings_of([*known, *check_machine(recipe, device)]):
+    for warning in warnings_of([*known, *check_device(recipe, device)]):
         data.note(str(warning))
     if request.weights:
         refuse_misfit(check_weights(request.weights, graph), graph.name)
     parts = data.parts(recipe, next(iter(graph.inputs.values())))
-    title = title_of(recipe)
+    title = data_title(recipe)
     if parts:
         announce(parts, data.note)
-        warnings = warnings_of(misfits(recipe, graph, images=facts_of(parts)))
-        for warning in (warning for warning in warnings if warning not in known):
-            data.note(str(warning))
+        for warning in warnings_of(misfits(recipe, graph, images=facts_of(parts))):
+            if warning not in known:
+                data.note(str(warning))
         with_figures(recipe, parts.train, data.note)
     else:
         data.note(f"{title} is not in {data.root}: the run downloads it")
     lower(graph)
-    threads = settle_threads(request.cores, None)
+    threads = set_threads(request.cores, None)
     facts = Facts(
         network=graph.name,
         parameters=graph.num_params,
@@ -68,4 +68,4 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
         epochs=recipe.epochs,
         folder=folder.path,
     )
-    return DryRun(facts, recipe.batch_size, steps_of(len(parts.train), recipe.batch_size) if parts else None)
+    return DryRun(facts, recipe.batch_size, steps_per_epoch(len(parts.train), recipe.batch_size) if parts else None)

@@ -1,4 +1,4 @@
-"""What a run that is resumed was given and saved, and the weights that a run begins with."""
+"""Opens a run to resume it, and records and finds the initial weights of a run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from cnngraph.train.record.state import check_documents, check_form, check_recip
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A run to go on with: its folder, what it was given, and what it saved last, None where it saved nothing yet."""
+class ResumedRun:
+    """A run to resume: its folder, data and initial weights, and its last saved `state`, None before the first."""
 
     folder: RunFolder
     data_dir: Path | None
@@ -31,45 +31,45 @@ class Begun:
     identity: Identity | None = None
 
 
-def begun_in(out: Path | None, network: str, recipe: Recipe, held: ExitStack) -> Begun:
-    """The run in a folder, which is held from now on. Raises SpecError (E631) where there is nothing left to do."""
+def open_run(out: Path | None, network: str, recipe: Recipe, locks: ExitStack) -> ResumedRun:
+    """Open and lock a run to resume it. Raises SpecError: E631 for a finished run, E645 for a damaged one."""
     folder = RunFolder.existing(out, network)
-    held.enter_context(folder.held())
+    locks.enter_context(folder.held())
     identity = folder.identity()
     if not folder.state.exists() and not folder.last.exists():  # the state is written before any weights
-        return Begun(folder, folder.data_dir, folder.weights, None, identity)
+        return ResumedRun(folder, folder.data_dir, folder.weights, None, identity)
     state = files.read_state(folder.state)
     check_form(state, folder.state)
     check_recipe(state, recipe)
     if state["data"] != (identity.sha256 if identity else None):
-        message = f"{folder.state} and {folder.path / 'data.json'} are of different runs"
+        message = f"{folder.state} and {folder.path / 'data.json'} belong to different runs"
         raise SpecError.of("E645", message, help=RESTORE)
     check_documents(state["documents"], folder.path, recipe, RESTORE)
     stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
     if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
-        help = f"--set train.epochs={2 * recipe.epochs} trains it further"
+        help = f"use `--set train.epochs={2 * recipe.epochs}` to train it further"
         if stopped:
-            help = "--set train.early_stopping=none trains it further"
+            help = "use `--set train.early_stopping=none` to train it further"
         raise SpecError.of("E631", f"the run in {folder.path} is finished", help=help)
-    return Begun(folder, folder.data_dir, folder.weights, state, identity)
+    return ResumedRun(folder, folder.data_dir, folder.weights, state, identity)
 
 
-def first_weights(begun: Begun) -> WeightsFile | None:
-    """The weights that a run began with. Raises SpecError (E631) where they are not what they were."""
-    origin = begun.weights
+def initial_weights_of(run: ResumedRun) -> WeightsFile | None:
+    """The weights that a run was started with. Raises SpecError (E631) if their file is missing or was changed."""
+    origin = run.weights
     if origin is None:
         return None
     path = Path(origin["path"])
     if not is_regular_file(path) or _digest(path) != origin["sha256"]:
         message = (
-            f"the run in {begun.folder.path} has no checkpoint yet, and the weights it began with are gone: {path}"
+            f"the run in {run.folder.path} has no checkpoint, and its initial weights are missing or changed: {path}"
         )
-        raise SpecError.of("E631", message, help="begin a new one without --resume")
+        raise SpecError.of("E631", message, help="start a new run without `--resume`")
     return read_weights(path, origin["file"])
 
 
-def origin_of(weights: WeightsFile | None, report: WeightsReport | None) -> dict[str, Any] | None:
-    """Which weights a run began with, for its folder."""
+def weights_origin(weights: WeightsFile | None, report: WeightsReport | None) -> dict[str, Any] | None:
+    """A record of a run's initial weights, for its folder; None for random ones."""
     if weights is None or report is None:
         return None
     return {

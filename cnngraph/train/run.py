@@ -1,4 +1,4 @@
-"""From a graph and a recipe to a trained network in a folder: the one entry to training."""
+"""`run_training`, the entry point of training: from a graph and a recipe to a trained network in a run's folder."""
 
 from __future__ import annotations
 
@@ -25,31 +25,30 @@ from cnngraph.train.data.identity import identity_of
 from cnngraph.train.data.images import Parts
 from cnngraph.train.data.normalization import with_figures
 from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, facts_of, load_parts
-from cnngraph.train.loop.device import check_machine, choose_device, reproducible, settle_threads
+from cnngraph.train.loop.device import check_device, choose_device, reproducible, set_threads
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
-from cnngraph.train.loop.loggers import Logging, check_loggers
+from cnngraph.train.loop.loggers import LogHandler, check_loggers
 from cnngraph.train.record.progress import Reporter, Showing, Silent
 from cnngraph.train.record.records import Facts, Result
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.record.state import documents_of
 from cnngraph.train.record.trouble import troubles_told
-from cnngraph.train.resuming import Begun, begun_in, first_weights, origin_of
+from cnngraph.train.resuming import ResumedRun, initial_weights_of, open_run, weights_origin
 from cnngraph.train.world import FEWEST, World, joined
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is trained by what, and how.
+    """A network to train, the recipe, and options of the run.
 
-    `spec_text` is kept as the folder's spec.yaml. `out` is the folder, `runs/<network>-<n>` by default; with
-    `resume` it is the folder of the run to resume, the latest of this network by default. `data_dir` is where
-    image sets are kept, or the folder of images; a resumed run remembers its own. `device` replaces the recipe's.
-    `weights` are the initial weights instead of random ones; they must fit, but for a classifier with another number
-    of classes. `cores` are those that PyTorch's threads may use; without, the number of threads stays what it is.
-    `handlers` are attached to the engine, and `log` names loggers, which log each epoch, and with `log_every` also the
-    loss of every so many steps.
+    `spec_text` is written to the folder's spec.yaml. `out` is the folder, `runs/<network>-<n>` by default; with
+    `resume` it is the folder of the run to resume, by default the latest of this network. `data_dir` is the folder of
+    image sets or images; by default a resumed run uses its own. `device` overrides the recipe's. `weights` are initial
+    weights instead of random ones; only a classifier with another number of classes may not fit. `cores` are the ones
+    for PyTorch's threads; by default the number of threads is not changed. `handlers` are attached to the engine, and
+    `log` names loggers, which log each epoch, and with `log_every` also the loss of every so many steps.
     """
 
     graph: Graph
@@ -68,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a run is made with; whoever tests it may bring other ones."""
+    """The functions that a run calls to read images, build the network and check the fit. Tests replace them."""
 
     load_images: Callable[[Recipe, TensorType, Path | None, Note], Parts] = load_parts
     build: Callable[[Graph], nn.Module] = lower
@@ -79,12 +78,12 @@ TOOLS = Tools()
 
 
 def run_training(request: Request, reporter: Reporter | None = None, tools: Tools = TOOLS) -> Result:
-    """Train a network by a recipe, and write everything about it to a folder of its own.
+    """Train a network by a recipe, and write metrics, checkpoints and weights to the run's folder.
 
-    The reporter is told of progress; none is told where there is none. Ctrl-C ends a run with a checkpoint: the result
-    is `interrupted`. Of several processes that torchrun started each calls this, and has the same result.
-    Raises SpecError for all that is wrong, before the first batch where it can be known then, and PackageError where
-    the package of a logger is missing.
+    `reporter` gets progress reports. Ctrl-C ends a run with a checkpoint: the result is `interrupted`. Each of the
+    processes that torchrun started calls this, and gets the same result.
+    Raises SpecError for errors in the request, before the first batch if possible, and PackageError if the package of
+    a logger is missing.
     """
     check_handlers(request.handlers)
     check_loggers(request.log)
@@ -92,30 +91,30 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
     with (
         joined(device) as world,
         Showing(reporter if reporter and world.leads else Silent()) as shown,
-        ExitStack() as locked,  # the folder: no other process writes into it from before it is read
+        ExitStack() as locks,  # on the folder, so that no other process writes into it
     ):
-        start = Start(request, device, world, shown, tools)
-        start.check()
-        resumed = start.resumed(locked)
-        weights, report = start.initial_weights(resumed)
-        parts, root = start.images(resumed)
+        setup = RunSetup(request, device, world, shown, tools)
+        setup.check()
+        resumed = setup.open_resumed_run(locks)
+        weights, report = setup.initial_weights(resumed)
+        parts, root = setup.images(resumed)
         recipe = with_figures(request.recipe, parts.train, shown.note)
         with reproducible(device, recipe.seed, recipe.deterministic):
-            model = start.model(weights, report)
-            folder = start.folder(resumed, locked)
+            model = setup.model(weights, report)
+            folder = setup.folder(resumed, locks)
             state = resumed.state if resumed else None
-            threads = settle_threads(request.cores, state.get("threads") if state else None)
+            threads = set_threads(request.cores, state.get("threads") if state else None)
             with troubles_told(folder):
-                sha256 = start.write(resumed, folder, recipe, parts, root, origin_of(weights, report))
-                shown.begin(start.facts(recipe, parts, threads, folder, state["done"] if state else 0))
-                result = train(start.job(model, recipe, parts, folder, sha256), state)
-                start.save_broken(parts, folder)
+                sha256 = setup.write_documents(resumed, folder, recipe, parts, root, weights_origin(weights, report))
+                shown.begin(setup.facts(recipe, parts, threads, folder, state["done"] if state else 0))
+                result = train(setup.job(model, recipe, parts, folder, sha256), state)
+                setup.save_broken(parts, folder)
                 return result
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What happens before the first step, in order. All processes of a world do it."""
+class RunSetup:
+    """The setup of a run before its first step; methods are in the order of their calls. All processes call them."""
 
     request: Request
     device: torch.device
@@ -124,41 +123,41 @@ class Start:
     tools: Tools
 
     def check(self) -> None:
-        """Raise SpecError for what can be known before anything is read."""
+        """Raise SpecError for errors that can be found without the images."""
         graph, recipe = self.request.graph, self.request.recipe
-        found, machine = self.tools.misfits(recipe, graph), check_machine(recipe, self.device)
-        self.refuse([*found, *machine, *_too_small(recipe, self.world)])
+        found, unsupported = self.tools.misfits(recipe, graph), check_device(recipe, self.device)
+        self.raise_errors([*found, *unsupported, *_too_small(recipe, self.world)])
 
-    def refuse(self, found: Iterable[Diagnostic]) -> None:
-        """Raise SpecError where there is an error. Warnings are reported, and keep nothing from being trained."""
+    def raise_errors(self, found: Iterable[Diagnostic]) -> None:
+        """Raise SpecError if there is an error; otherwise report the warnings."""
         for warning in warnings_of(found):
             self.reporter.note(str(warning))
 
-    def resumed(self, locked: ExitStack) -> Begun | None:
+    def open_resumed_run(self, locks: ExitStack) -> ResumedRun | None:
         """The run to resume, None for a new one."""
         request = self.request
-        found = None
+        run = None
         if request.resume and self.world.leads:
-            found = begun_in(request.out, request.graph.name, request.recipe, locked)
-        return self.world.from_leader(found)
+            run = open_run(request.out, request.graph.name, request.recipe, locks)
+        return self.world.from_leader(run)
 
-    def initial_weights(self, resumed: Begun | None) -> tuple[WeightsFile | None, WeightsReport | None]:
-        """The weights to begin with, if not random ones, and what becomes of them.
+    def initial_weights(self, resumed: ResumedRun | None) -> tuple[WeightsFile | None, WeightsReport | None]:
+        """The initial weights and the report on how they fit; None for random ones.
 
-        A run that died before its first checkpoint begins with those that it was given then.
-        Raises SpecError (E706) where they do not fit.
+        A run that died before its first checkpoint uses the weights that it was started with.
+        Raises SpecError (E706) if they do not fit.
         """
-        weights = first_weights(resumed) if resumed and not resumed.state else self.request.weights
+        weights = initial_weights_of(resumed) if resumed and not resumed.state else self.request.weights
         if weights is None:
             return None, None
         report = check_weights(weights, self.request.graph)
         refuse_misfit(report, self.request.graph.name)
         return weights, report
 
-    def images(self, resumed: Begun | None) -> tuple[Parts, Path]:
-        """The images, and the folder that they are in. Raises SpecError where they are not what they have to be.
+    def images(self, resumed: ResumedRun | None) -> tuple[Parts, Path]:
+        """The images and their folder. Raises SpecError if images are missing or damaged, or do not fit.
 
-        On each machine one process looks for them first, since it may have to download them.
+        On each machine one process reads them first, since it may have to download them.
         """
         graph, recipe, note = self.request.graph, self.request.recipe, self.reporter.note
         data_dir = self.data_dir(resumed)
@@ -173,11 +172,11 @@ class Start:
         announce(parts, note)
         known = self.tools.misfits(recipe, graph)
         found = self.tools.misfits(recipe, graph, images=facts_of(parts))
-        self.refuse(each for each in found if each not in known)
+        self.raise_errors(diagnostic for diagnostic in found if diagnostic not in known)
         return parts, root
 
-    def data_dir(self, resumed: Begun | None) -> Path | None:
-        """The data folder that was given now, or when the run began."""
+    def data_dir(self, resumed: ResumedRun | None) -> Path | None:
+        """The requested data folder, or that of the run to resume."""
         return data_dir_of(self.request.data_dir, resumed.data_dir if resumed else None)
 
     def model(self, weights: WeightsFile | None, report: WeightsReport | None) -> nn.Module:
@@ -189,36 +188,36 @@ class Start:
             self.reporter.note(f"{report.file}: {len(report.loaded):,} of {report.expected:,} weights{fresh}")
         return model
 
-    def folder(self, resumed: Begun | None, locked: ExitStack) -> RunFolder:
-        """The run's folder, which is made here where the run is a new one. The leader writes into it."""
+    def folder(self, resumed: ResumedRun | None, locks: ExitStack) -> RunFolder:
+        """The run's folder, created and locked for a new run. Only the first process writes into it."""
         if resumed:
             return replace(resumed.folder, writes=self.world.leads)
-        made = RunFolder.new(self.request.out, self.request.graph.name) if self.world.leads else None
-        folder = replace(self.world.from_leader(made), writes=self.world.leads)
-        locked.enter_context(folder.held())
+        created = RunFolder.new(self.request.out, self.request.graph.name) if self.world.leads else None
+        folder = replace(self.world.from_leader(created), writes=self.world.leads)
+        locks.enter_context(folder.held())
         return folder
 
-    def write(
+    def write_documents(
         self,
-        resumed: Begun | None,
+        resumed: ResumedRun | None,
         folder: RunFolder,
         recipe: Recipe,
         parts: Parts,
         root: Path,
         origin: dict[str, Any] | None,
     ) -> str | None:
-        """Write what the run is about, unless it has a state. Returns the digest of the images, if it is known here."""
+        """Write the run's documents, unless it resumes from a state. Returns the digest of the images, if known."""
         identity = resumed.identity if resumed else None
         if not resumed or not resumed.state:
             identity = identity_of(parts, root) if self.world.leads else None
-            folder.save_data(title_of(recipe), parts, recipe.figures(parts.shape[0]), identity)
+            folder.save_data(data_title(recipe), parts, recipe.mean_and_std(parts.shape[0]), identity)
             device, data_dir = str(self.device), self.data_dir(resumed)
             folder.begin(self.request.spec_text, recipe, device, data_dir, origin, self.world.size)
         folder.save_broken(parts.broken)
         return identity.sha256 if identity else None
 
     def job(self, model: nn.Module, recipe: Recipe, parts: Parts, folder: RunFolder, images: str | None) -> Job:
-        """What the loop is given."""
+        """The inputs of the training loop."""
         request = self.request
         return Job(
             model,
@@ -231,18 +230,18 @@ class Start:
             world=self.world,
             images=images,
             documents=documents_of(folder.path, recipe) if self.world.leads else {},
-            handlers=(*(Logging(name, request.log_every) for name in request.log), *request.handlers),
+            handlers=(*(LogHandler(name, request.log_every) for name in request.log), *request.handlers),
         )
 
     def facts(self, recipe: Recipe, parts: Parts, threads: str, folder: RunFolder, resumed_at: int) -> Facts:
-        """What a person is told at the beginning."""
+        """The facts reported at the start."""
         graph, processes = self.request.graph, self.world.size
         named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
         where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else threads
         return Facts(
             network=graph.name,
             parameters=graph.num_params,
-            data=title_of(recipe),
+            data=data_title(recipe),
             parts={name: len(part) for name, part in named.items() if part},
             device=where if processes == 1 else f"{processes} processes, each on {where}",
             epochs=recipe.epochs,
@@ -251,24 +250,27 @@ class Start:
         )
 
     def save_broken(self, parts: Parts, folder: RunFolder) -> None:
-        """Write which images were skipped, by any of the processes."""
+        """Write which images any process has skipped."""
         broken = {name for names in self.world.all(parts.broken) for name in names}
         folder.save_broken(sorted(broken))
         if broken:
-            self.reporter.note(f"images that cannot be read and were skipped: {len(broken):,}, see skipped.txt")
+            self.reporter.note(f"unreadable images were skipped: {len(broken):,}, see skipped.txt")
 
 
 def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
-    """Batches of which not every process gets its part (E636)."""
+    """The error for batches too small to share between the processes (E636)."""
     least = FEWEST * world.size
     if world.size == 1 or recipe.batch_size >= least:
         return []
-    message = f"batch_size {recipe.batch_size} is not enough for {world.size} processes, of which each takes its share"
-    return [Diagnostic("E636", message, help=f"--set train.batch_size={least} is the least")]
+    message = (
+        f"`batch_size: {recipe.batch_size}` is too small for {world.size} processes: "
+        f"each needs at least {FEWEST} images of every batch"
+    )
+    return [Diagnostic("E636", message, help=f"use at least `--set train.batch_size={least}`")]
 
 
-def title_of(recipe: Recipe) -> str:
-    """What a person calls the images."""
+def data_title(recipe: Recipe) -> str:
+    """The name of a recipe's data for messages."""
     match recipe.data:
         case NamedSet(name=name):
             return SETS[name].title

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.launch import is_launched
 
 T = TypeVar("T")
@@ -129,7 +129,7 @@ def joined(device: torch.device) -> Iterator[World]:
             raise
         message = "another process of this run ended, so this one does"
         help = "its own message says why; --resume goes on from the last checkpoint"
-        left = SpecError([Diagnostic(LEFT, message, help=help)])
+        left = SpecError.of(LEFT, message, help=help)
         left.speaks = _is_first_to_say(left)
         raise left from None
     finally:

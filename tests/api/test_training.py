@@ -95,7 +95,7 @@ def test_errors_are_raised_before_anything_is_written(spec: str) -> None:
         with pytest.raises(cnngraph.SpecError, match=message):
             cnngraph.train(spec, **more)
     for more, message in (
-        ({"changes": {"seed": 1}, "seed": 2}, "seed is given twice"),
+        ({"changes": {"seed": 1}, "seed": 2}, "`seed` is passed twice"),
         ({"resume": "run", "out": "other"}, "a resumed run has its own"),
         ({"epochs": 3}, "epochs"),
     ):
@@ -177,7 +177,7 @@ def test_invalid_images(result: cnngraph.TrainResult, digits: list[Path]) -> Non
     assert not fine.error
     with pytest.raises(ValueError, match=r"broken\.png"):
         _ = broken.label
-    with pytest.raises(TypeError, match="an image is a file, a folder, an image of Pillow's or a tensor, not int"):
+    with pytest.raises(TypeError, match="an image must be a file, a folder, a Pillow image or a tensor, not int"):
         cnngraph.predict(result, [3])  # type: ignore[list-item]
     for tensor in (torch.zeros(28, 28), torch.full((1, 28, 28), 2.0), torch.zeros(1, 28, 28, dtype=torch.int64)):
         with pytest.raises(ValueError, match="a tensor of"):
@@ -206,7 +206,7 @@ def test_an_experiment(spec: str) -> None:
     assert sum(isinstance(event, RunEnded) for event in events) == 4
     again = cnngraph.experiment("widths.yaml")
     assert [row.accuracies for row in again.variants] == [row.accuracies for row in done.variants]
-    with pytest.raises(TypeError, match="an experiment names its own recipes"):
+    with pytest.raises(TypeError, match="an experiment file has its own recipes"):
         cnngraph.experiment("widths.yaml", recipes=["digits"])
 
 

@@ -48,7 +48,7 @@ def others(type_: TensorType) -> Iterator[TensorType]:
 
 
 def spec(
-    op: Op, words: Mapping[str, object], first: Sequence[TensorType], second: Sequence[TensorType], in_scope: bool
+    op: Op, arguments: Mapping[str, object], first: Sequence[TensorType], second: Sequence[TensorType], in_scope: bool
 ) -> str:
     """A network that runs an op on the first tensors and its shared module on the second."""
     inputs, nodes, outputs = [], [], []
@@ -59,7 +59,7 @@ def spec(
             nodes.append(
                 f"{name}_{place}: {{op: reshape, from: {name}{place}, shape: {list(type_.sizes)}, axes: {axes}}}"
             )
-    text = "".join(f", {key}: {show_value(value)}" for key, value in words.items())
+    text = "".join(f", {key}: {show_value(value)}" for key, value in arguments.items())
     from_a, from_b = (", ".join(f"{name}_{place}" for place in range(len(first))) for name in ("a", "b"))
     inner = f"{{op: {op.name}{text}}}"
     nodes.append(
@@ -126,7 +126,8 @@ EXAMPLES = [
 @pytest.mark.filterwarnings("ignore")
 def test_every_op_shared_with_every_layout(cls: type[Op], example: Example, in_scope: bool) -> None:
     """Accepted sharing runs with one module; where it is rejected, PyTorch fails or computes something else."""
-    op, first = make_op(cls, example.words), example.types()
+    op, first = make_op(cls, example.arguments), example.types()
+    compared = 0
     for second in dict.fromkeys(zip(*(others(type_) for type_ in first), strict=True)):
         if any(type_.count > LARGEST for type_ in second):
             continue
@@ -134,7 +135,8 @@ def test_every_op_shared_with_every_layout(cls: type[Op], example: Example, in_s
             infer_types(op, second)
         except OpError:
             continue  # the op itself rejects the tensors
-        text = spec(op, example.words, first, second, in_scope)
+        compared += 1
+        text = spec(op, example.arguments, first, second, in_scope)
         result = compile_text(Source("shared.yaml", text), Path())
         codes = [diagnostic.code for diagnostic in result.diagnostics]
         if codes:
@@ -143,6 +145,7 @@ def test_every_op_shared_with_every_layout(cls: type[Op], example: Example, in_s
         else:
             assert result.graph is not None
             run(result.graph, second)
+    assert compared
 
 
 # -- scopes, compared with their operations run one by one

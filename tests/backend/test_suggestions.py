@@ -158,7 +158,7 @@ def test_a_partly_matching_module_is_not_renamed(graph: Graph, save: Save) -> No
 
 
 def test_the_search_is_bounded(graph: Graph, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suggestions, "MOST_KEYS", 5)
+    monkeypatch.setattr(suggestions, "MAX_KEYS", 5)
     assert suggest_renames(read_weights(save(renamed(graph, lambda key: f"model.{key}"))), graph) is None
     monkeypatch.undo()
     many = {f"part{number}.x.weight": torch.zeros(8) for number in range(3000)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnngraph.checking import CheckOptions, CheckReport, Kind, check_paths
-from cnngraph.diagnostics import Diagnostic, Source, SpecError
+from cnngraph.diagnostics import Source, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.fit import ImageFacts
 from cnngraph.tensor_type import TensorType
@@ -170,7 +170,7 @@ def test_the_data_must_fit_the_network(folder: Path) -> None:
     assert asked == [("digits", TensorType.of((1, 28, 28)))]
 
     def missing(recipe: Recipe, input_type: TensorType) -> ImageFacts:
-        raise SpecError([Diagnostic("E620", "it is not here")])
+        raise SpecError.of("E620", "it is not here")
 
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digits", images=missing))) == ["E620"]
     assert all_codes(check_paths(["net.yaml"], CheckOptions(images=read))) == ["E606"]  # no recipe says which data

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import cnngraph
-from cnngraph.backend.smoke_test import ProofError, prove
+from cnngraph.backend.smoke_test import SmokeTestError, smoke_test
 from tests.cli.conftest import ONE, Cli
 from tests.cli.networks import ZOO
 
@@ -99,7 +99,7 @@ def test_the_test_run_does_not_change_the_network(folder: Path) -> None:
     model = cnngraph.build(graph).eval()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     generator = torch.get_rng_state()
-    proof = prove(model, graph)
+    proof = smoke_test(model, graph)
     assert proof.inputs == {"in": (2, 3, 8, 8)}
     assert proof.eval == proof.training == {"output": (2, 10)}
     assert not model.training
@@ -109,10 +109,10 @@ def test_the_test_run_does_not_change_the_network(folder: Path) -> None:
 
 def test_an_unexpected_output_shape_is_an_error(folder: Path, one: str) -> None:
     graph = cnngraph.load(one)
-    with pytest.raises(ProofError, match=r"in eval mode `output` has shape \(2, 5\), expected \(2, 10\)"):
-        prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(10, 5)), graph)
-    with pytest.raises(ProofError, match="PyTorch cannot run the network in eval mode"):
-        prove(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(11, 5)), graph)
+    with pytest.raises(SmokeTestError, match=r"in eval mode `output` has shape \(2, 5\), expected \(2, 10\)"):
+        smoke_test(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(10, 5)), graph)
+    with pytest.raises(SmokeTestError, match="PyTorch cannot run the network in eval mode"):
+        smoke_test(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(11, 5)), graph)
 
 
 def test_a_long_build_is_announced(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

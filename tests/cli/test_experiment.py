@@ -51,10 +51,10 @@ def test_a_file(cli: Cli) -> None:
     [
         (
             "shortcut_digits",
-            "error[E660]: there is no experiment shortcut_digits\n  help: did you mean `shortcuts_digits`",
+            "error[E660]: there is no experiment called `shortcut_digits`\n  help: did you mean `shortcuts_digits`",
         ),
         ("nowhere.yaml", "error[E101]: cannot read nowhere.yaml: file not found"),
-        ("list.yaml", "error[E601]: list.yaml is no experiment: it must be a table"),
+        ("list.yaml", "error[E601]: list.yaml is not an experiment: it must be a mapping"),
         ("broken.yaml", "error[E102]"),
         ("word.yaml", "error[E602]: an experiment has no key `spec`\n --> word.yaml:1:2"),
     ],

@@ -151,7 +151,7 @@ def test_a_run_folder_is_not_a_weights_file(cli: Cli, tiny: str, folder: Path) -
     assert ran.err == f"error[E704]: {tiny} is not a weights file: it is text\n"
     ran = cli("predict", "run", "x.png", "--weights", "torchvision")
     assert ran.code == 1
-    assert ran.err.startswith("error[E650]: run is a folder: torchvision weights belong to a network")
+    assert ran.err.startswith("error[E650]: run is a folder, but torchvision weights need the name of a network")
 
 
 def test_errors_of_the_recipe_are_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_run_is_trained_and_extended(cli: Cli, tiny: str, folder: Path) -> Non
     assert load_recipe("run/recipe.yaml").epochs == 1
     ran = cli("train", "--resume", "run")
     assert ran.code == 1
-    assert "--set train.epochs=2 trains it further" in ran.err
+    assert "use `--set train.epochs=2` to train it further" in ran.err
     ran = cli("train", tiny, "--resume", "run", "--set", "train.epochs=2")
     assert (ran.code, ran.err) == (0, "")
     assert "epoch 2/2" in ran.out

@@ -70,4 +70,4 @@ def test_a_dry_run_predicts_steps_and_folder(cli: Cli, tiny: str, folder: Path) 
 def test_a_dry_run_cannot_resume(cli: Cli) -> None:
     ran = cli("train", "--resume", "runs/x", "--dry-run")
     assert ran.code == 2
-    assert "a dry run is of a new run" in ran.err
+    assert "a dry run needs a new run" in ran.err

@@ -39,9 +39,9 @@ def test_a_failing_handler_is_an_error(cli: Cli, tiny: str, folder: Path, fresh_
     ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
     assert ran.code == 1
     assert ran.err == (
-        "error[E649]: the handler fail failed: ValueError: no more\n"
+        "error[E649]: the handler `fail` failed: ValueError: no more\n"
         f"  = raised at {folder / 'train_handlers.py'}:12\n"
-        "  help: correct the handler\n"
+        "  help: fix the handler\n"
     )
 
 
@@ -51,14 +51,14 @@ def test_a_failing_handler_is_an_error(cli: Cli, tiny: str, folder: Path, fresh_
         (
             ["--handler", "train_handlers:cuont"],
             1,
-            "error[E649]: train_handlers has no cuont\n  help: did you mean `count`?",
+            "error[E649]: the module `train_handlers` has no `cuont`\n  help: did you mean `count`?",
         ),
-        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module train_handler for the handler"),
-        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: train_handlers has no HANDLERS"),
+        (["--handler", "train_handler:count"], 1, "error[E649]: there is no module `train_handler` for the handler"),
+        (["--handler", "train_handlers:HANDLERS"], 1, "error[E649]: the module `train_handlers` has no `HANDLERS`"),
         (
             ["--handler", "train_handlers:__name__"],
             1,
-            "error[E649]: 'train_handlers' is not a handler: it is of type str",
+            "error[E649]: `'train_handlers'` is not a handler: it is of type str",
         ),
         (["--handler", "count"], 2, "error: --handler must be MODULE:NAME, as in my_handlers:log_rate, got count"),
         (["--log", "tensorbord"], 2, "error: "),

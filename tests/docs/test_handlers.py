@@ -61,7 +61,7 @@ def test_the_commands_run(command: str, folder: Path, capsys: pytest.CaptureFixt
 
 def test_the_page_names_existing_things() -> None:
     from cnngraph.cli.commands.train import train
-    from cnngraph.train import Training
+    from cnngraph.train import HandlerView
     from cnngraph.train.loop.loggers import LOGGERS
 
     loggers = re.findall(r"^\| `(\w+)` \| `\w+`", PAGE.section("Loggers"), re.MULTILINE)
@@ -69,6 +69,6 @@ def test_the_page_names_existing_things() -> None:
     assert loggers == list(LOGGERS) == list(choices.choices)  # type: ignore[attr-defined]
     table = PAGE.section("The training").partition("What an engine's")[0]
     named = {name for name in re.findall(r"`(\w+)(?:\(\w+\))?`", table) if name not in ("validation", "test")}
-    assert {name for name in named if not hasattr(Training, name)} <= set(Training.__dataclass_fields__)
-    assert set(Training.__dataclass_fields__) - {"opened"} <= named
+    assert {name for name in named if not hasattr(HandlerView, name)} <= set(HandlerView.__dataclass_fields__)
+    assert set(HandlerView.__dataclass_fields__) - {"opened"} <= named
     assert not [link for link in PAGE.dead_links() if not link.startswith("https://")]

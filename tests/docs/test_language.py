@@ -115,7 +115,7 @@ def test_scalars_are_read_as_in_the_table() -> None:
     for written, read, *_ in rows("How YAML is read", "written"):
         for name in re.findall(r"`([^`]+)`", written):
             value = core_scalar(name)
-            shown = f'the text "{value}"' if isinstance(value, str) else show_value(value)
+            shown = f'the string "{value}"' if isinstance(value, str) else show_value(value)
             assert shown == read.replace("`", ""), name
 
 
@@ -146,19 +146,19 @@ BOUNDS: dict[str, int] = {
     "rules of `init`": parse.MAX_RULES,
     "entries of `ignore` in a file": reader.MAX_IGNORED,
     "stars in the old name of a rename": parse.MAX_STARS,
-    "uses of blocks within each other": budget.MAX_NESTING,
+    "nested uses of blocks": budget.MAX_NESTING,
     "numbers in one tensor": ops.MAX_ELEMENTS,
-    "parts of a tensor": MAX_TENSORS,
+    "outputs of `chunk` or `split`": MAX_TENSORS,
     "bytes in a file": document.LIMITS.bytes,
     "levels of YAML": yaml_text.MAX_NESTING,
     "values in a file": document.LIMITS.values,
     "characters of a key": yaml_text.MAX_KEY,
-    "mistakes that are told": diagnostics.MAX_ERRORS,
+    "reported errors": diagnostics.MAX_ERRORS,
     "files that are opened": load.MAX_FILES,
     "files that extend each other": load.MAX_EXTENDS,
     "elements of a list": values.MAX_ELEMENTS,
-    "lists within lists": values.MAX_LIST_DEPTH,
-    "characters of a text": values.MAX_TEXT,
+    "nested lists": values.MAX_LIST_DEPTH,
+    "characters of a string": values.MAX_TEXT,
     "characters of an expression": MAX_LENGTH,
     "levels of an expression": MAX_DEPTH,
 }

@@ -62,6 +62,23 @@ ERRORS = {
 }
 
 
+WITHOUT_FIX = {  # no change of the text is clearly what the author meant
+    "anchor",
+    "block_reaches_itself",
+    "hyphen_in_expression",
+    "index_out_of_range",
+    "name_in_a_list",
+    "no_output",
+    "output_of_a_list",
+    "reserved_name",
+    "share_of_rounds_with_own_inputs",
+    "share_with_other_width",
+    "shortcut_without_projection",
+    "unknown_param_of_block",
+    "when_is_a_number",
+}
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_is_reported_once_at_its_line(
     name: str, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
@@ -96,16 +113,18 @@ def test_every_fix_removes_its_error_and_adds_none(name: str, monkeypatch: pytes
     monkeypatch.chdir(FOLDER)
     text = Path(f"{name}.yaml").read_text(encoding="utf-8")
     before = reported(text, name)
-    for error in cnngraph.check(f"{name}.yaml"):
-        for fix in error.fixes:
-            assert {edit.span.file for edit in fix.edits} == {f"{name}.yaml"}
-            after = reported(apply_edits(text, fix.edits), name)
-            assert len(after) < len(before)
-            assert all(key in before for key in after)
-            assert (error.code, error.message) not in after
+    (error,) = cnngraph.check(f"{name}.yaml")
+    assert error.fixes
+    for fix in error.fixes:
+        assert {edit.span.file for edit in fix.edits} == {f"{name}.yaml"}
+        after = reported(apply_edits(text, fix.edits), name)
+        assert len(after) < len(before)
+        assert all(key in before for key in after)
+        assert (error.code, error.message) not in after
 
 
-def test_most_golden_errors_have_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", sorted(WITHOUT_FIX))
+def test_an_error_without_a_fix_is_listed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
-    fixed = [name for name in ERRORS if any(error.fixes for error in cnngraph.check(f"{name}.yaml"))]
-    assert len(fixed) >= 0.6 * len(ERRORS), sorted(set(ERRORS) - set(fixed))
+    (error,) = cnngraph.check(f"{name}.yaml")
+    assert not error.fixes

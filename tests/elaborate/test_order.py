@@ -116,3 +116,11 @@ def test_specs_without_a_cycle(text: str, expected: str) -> None:
 @pytest.mark.parametrize("text", CYCLES.values(), ids=CYCLES)
 def test_cycles(text: str) -> None:
     assert order(text) == "E315"
+
+
+@pytest.mark.parametrize("above", ["b: relu", "f: {flat: true, nodes: {b: relu}}"])
+def test_a_node_that_reads_itself_is_reported_as_such(above: str) -> None:
+    for paths in ("[b, x]", "[b, x.0]"):
+        nodes = f"nodes: {{{above}, x: {{op: add, from: {paths}}}}}"
+        (error,) = compile_text(Source("t.yaml", HEAD + nodes), Path()).diagnostics
+        assert (error.code, error.message) == ("E315", "`x` reads itself")

@@ -179,7 +179,7 @@ def tensors(graph: Graph) -> dict[str, tuple[int, int]]:
         if scope.path and scope.kind != "container" and len(scope.value) == 1:
             ref = scope.value[0]
             if ref.node < 0 or not graph.nodes[ref.node].unused:
-                found.setdefault(scope.path, (ref.node, ref.part))
+                found.setdefault(scope.path, (ref.node, ref.output))
     return found
 
 

@@ -13,12 +13,12 @@ import pytest
 from cnngraph import SpecError
 from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
-from cnngraph.experiment.other_runs import other_runs
+from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment.report import markdown, page
 from cnngraph.experiment.results import Variant
 from cnngraph.experiment_plan.manual import experiment_manual
 from cnngraph.experiment_plan.model import experiment_schema
-from cnngraph.experiment_plan.plan import Plan, plan
+from cnngraph.experiment_plan.plan import Plan, make_plan
 from cnngraph.experiment_plan.reading import experiment_names, load_experiment, read_experiment
 from cnngraph.recipe import to_yaml
 
@@ -40,7 +40,7 @@ def planned(text: str, folder: Path) -> Plan:
     value, errors = parse(Source("e.yaml", dedent(text)))
     assert not errors
     assert isinstance(value, Table)
-    return plan(read_experiment(value, folder, "e"))
+    return make_plan(read_experiment(value, folder, "e"))
 
 
 def errors_of(text: str, folder: Path) -> list[Diagnostic]:
@@ -92,9 +92,9 @@ def test_a_network_with_its_own_recipe(folder: Path) -> None:
     [
         ("seeds: 3", "E604", 1, "an experiment needs `specs`: ", None),
         ("specs: [net.yaml]\nsettings: 3", "E603", 2, "`settings` must be a mapping of lists by name", None),
-        ("specs: []", "E603", 1, "specs must have at least one network", None),
-        ("specs: [net.yaml]\nseeds: []", "E603", 2, "seeds must have at least one seed", None),
-        ("specs: [net.yaml]\nrecipes: []", "E603", 2, "recipes must have at least one recipe", None),
+        ("specs: []", "E603", 1, "`specs` needs at least one network", None),
+        ("specs: [net.yaml]\nseeds: []", "E603", 2, "`seeds` needs at least one seed", None),
+        ("specs: [net.yaml]\nrecipes: []", "E603", 2, "`recipes` needs at least one recipe", None),
         ("specs: [net.yaml]\nseed: 3", "E602", 2, "an experiment has no key `seed`", "did you mean `seeds`?"),
         ("specs:\n- googlenet_mnits", "E311", 2, "there is no network", "did you mean `googlenet_mnist`?"),
         ("specs:\n- nowhere.yaml", "E101", 2, "cannot read", None),
@@ -109,9 +109,27 @@ def test_a_network_with_its_own_recipe(folder: Path) -> None:
         ),
         ("specs: [net.yaml]\nsettings: {train.epoch: [3]}", "E602", 2, "a recipe has no", "did you mean `epochs`?"),
         ("specs: [net.yaml]\nsettings:\n  train.epochs: [3, x]", "E603", 3, "`epochs` must be an integer", None),
-        ("specs: [net.yaml]\nsettings: {train.seed: [3]}", "E605", 2, "seeds are no setting", "seeds: [0, 1, 2]"),
-        ("specs: [net.yaml, net.yaml]", "E661", 1, "two runs of the experiment would both be net-mine-seed0", None),
-        ("specs: [net.yaml]\nseeds: [0, 0]", "E661", 2, "two runs of the experiment would", "seeds has 0 twice"),
+        (
+            "specs: [net.yaml]\nsettings: {train.seed: [3]}",
+            "E605",
+            2,
+            "`train.seed` cannot be a setting",
+            "use `seeds: [0, 1, 2]`",
+        ),
+        (
+            "specs: [net.yaml, net.yaml]",
+            "E661",
+            1,
+            "two runs of the experiment would have the same folder net-mine-seed0",
+            None,
+        ),
+        (
+            "specs: [net.yaml]\nseeds: [0, 0]",
+            "E661",
+            2,
+            "two runs of the experiment would",
+            "remove the second 0 from `seeds`",
+        ),
         ("specs: net.yaml", "E603", 1, "`specs` must be a list", "write `specs: [net.yaml]`"),
         ("specs: [net.yaml]\nsettings: {epochs: [3]}", "E303", 2, "the spec has", "did you mean `train.epochs`?"),
         ("specs: [net.yaml]\nsettings: {classes: [9]}", "E611", 1, "embedded digits has 10 classes", None),
@@ -137,21 +155,21 @@ def test_a_folder_of_another_run(folder: Path) -> None:
     run.mkdir(parents=True)
     (run / "spec.yaml").write_text(trial.spec_text)
     (run / "recipe.yaml").write_text(to_yaml(trial.recipe))
-    assert other_runs(planned(text, folder), folder / "runs") == []
+    assert mismatched_runs(planned(text, folder), folder / "runs") == []
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam, save_every: 5}")
-    assert other_runs(planned(text, folder), folder / "runs") == []
+    assert mismatched_runs(planned(text, folder), folder / "runs") == []
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam, batch_size: 5}")
-    (error,) = other_runs(planned(text, folder), folder / "runs")
+    (error,) = mismatched_runs(planned(text, folder), folder / "runs")
     assert (error.code, str(run) in error.message) == ("E662", True)
     (folder / "mine.yaml").write_text("{data: digits, epochs: 2, optimizer: adam}")
     (folder / "net.yaml").write_text(NET % f"relu, {HEAD}")
-    assert [run.code for run in other_runs(planned(text, folder), folder / "runs")] == ["E662"]
+    assert [run.code for run in mismatched_runs(planned(text, folder), folder / "runs")] == ["E662"]
 
 
 @pytest.mark.parametrize("name", experiment_names())
 def test_bundled_experiments_are_valid(name: str) -> None:
     described = load_experiment(name)
-    assert len(plan(described).variants) == 6
+    assert len(make_plan(described).variants) == 6
     assert described.experiment.about
     jsonschema.validate(described.table.plain(), experiment_schema())
 
@@ -183,31 +201,31 @@ def with_settings(count: int, values: str) -> str:
     [
         (
             with_settings(8, TIMES_40),
-            "an experiment has at most 1,000 variants, this one would have 6,553,600,000,000",
+            "an experiment can have at most 1,000 variants, but this one has 6,553,600,000,000",
         ),
         (
             with_settings(40, TIMES_40),
-            "an experiment has at most 1,000 variants, this one would have about 10^64",
+            "an experiment can have at most 1,000 variants, but this one has about 10^64",
         ),
         (
             f"{{specs: [net.yaml], recipes: [mine.yaml], seeds: {list(range(100_000))}}}",
-            "an experiment has at most 10,000 runs, this one would have 100,000",
+            "an experiment can have at most 10,000 runs, but this one has 100,000",
         ),
         (
             f"{{specs: [net.yaml], recipes: {[f'missing{number}' for number in range(50_000)]}}}",
-            "an experiment has at most 1,000 variants, this one would have 50,000",
+            "an experiment can have at most 1,000 variants, but this one has 50,000",
         ),
         (
             f"{{specs: {['net.yaml'] * 1001}, recipes: [mine.yaml]}}",
-            "an experiment has at most 1,000 variants, this one would have 1,001",
+            "an experiment can have at most 1,000 variants, but this one has 1,001",
         ),
         (
             f"{{specs: [net.yaml], recipes: [mine.yaml], seeds: 1000, settings: {{train.optimizer.lr: {TIMES_40}}}}}",
-            "an experiment has at most 10,000 runs, this one would have 40,000",
+            "an experiment can have at most 10,000 runs, but this one has 40,000",
         ),
         (
             with_settings(101, "1"),
-            "an experiment has at most 100 settings, this one has 101",
+            "an experiment can have at most 100 settings, but this one has 101",
         ),
     ],
 )

@@ -14,9 +14,9 @@ import pytest
 from cnngraph.experiment import running
 from cnngraph.experiment.curves import curves_figure
 from cnngraph.experiment.report import write_report
-from cnngraph.experiment.results import results, spread
-from cnngraph.experiment.running import Printed, run_experiment
-from cnngraph.experiment_plan.plan import Plan, plan
+from cnngraph.experiment.results import mean_and_std, read_results
+from cnngraph.experiment.running import PrintingReporter, run_experiment
+from cnngraph.experiment_plan.plan import Plan, make_plan
 from cnngraph.experiment_plan.reading import load_experiment
 from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
@@ -57,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def planned() -> Plan:
-    return plan(load_experiment("widths.yaml"))
+    return make_plan(load_experiment("widths.yaml"))
 
 
 ROOT = Path("runs/widths")
@@ -76,7 +76,7 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         "3/4   net, width 2   seed 1   x %   x s",
         "4/4   8|wide         seed 1   x %   x s",
     ]
-    narrow, wide = results(planned(), ROOT)
+    narrow, wide = read_results(planned(), ROOT)
     assert (narrow.name, len(narrow.runs), narrow.parameters) == ("net, width 2", 2, 49 * 2 + 2 + 2 * 10 + 10)
     metrics = [json.loads((ROOT / f"8_wide-mine-seed{seed}/metrics.json").read_text()) for seed in (0, 1)]
     accuracies = [run_metrics["test"]["accuracy"] for run_metrics in metrics]
@@ -85,11 +85,11 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     page = write_report(planned(), [narrow, wide], ROOT)
     assert page == ROOT / "report.html"
     text = (ROOT / "report.md").read_text()
-    row = f"| 8\\|wide | {spread(accuracies)} | {wide.parameters} | {wide.macs} |"
+    row = f"| 8\\|wide | {mean_and_std(accuracies)} | {wide.parameters} | {wide.macs} |"
     assert row in text
     assert r"Which \<width\> does it take?" in text
     assert "seeds 0, 1 · recipe mine · 2 epochs · embedded digits" in text
-    assert "with the weights of the epoch that was the best one on the validation images" in text.replace("\n", " ")
+    assert "with the weights of the best epoch on the validation images" in text.replace("\n", " ")
     html = page.read_text()
     assert "Which &lt;width&gt; does it take?" in html
     assert "<td>8|wide</td>" in html
@@ -103,9 +103,9 @@ def test_runs_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_finished_runs_are_kept_and_others_resumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_experiment(planned(), Path("whole"), shown=Printed(quiet=True))
+    run_experiment(planned(), Path("whole"), reporter=PrintingReporter(quiet=True))
     assert capsys.readouterr().out == ""
-    uninterrupted = results(planned(), Path("whole"))
+    uninterrupted = read_results(planned(), Path("whole"))
     train, count = run_training, 0
 
     def stopping(request: Request, reporter: Reporter) -> Result:
@@ -117,16 +117,16 @@ def test_finished_runs_are_kept_and_others_resumed(
 
     monkeypatch.setattr(running, "run_training", stopping)
     assert run_experiment(planned(), ROOT).interrupted
-    assert [len(variant.runs) for variant in results(planned(), ROOT)] == [1, 0]
+    assert [len(variant.runs) for variant in read_results(planned(), ROOT)] == [1, 0]
     before = (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns
     capsys.readouterr()
     assert not run_experiment(planned(), ROOT).interrupted
     assert "kept" in capsys.readouterr().out.splitlines()[0]
     assert (ROOT / "net_width_2-mine-seed0/metrics.json").stat().st_mtime_ns == before
-    assert [variant.accuracies for variant in results(planned(), ROOT)] == [
+    assert [variant.accuracies for variant in read_results(planned(), ROOT)] == [
         variant.accuracies for variant in uninterrupted
     ]
-    assert [variant.curve("loss") for variant in results(planned(), ROOT)] == [
+    assert [variant.curve("loss") for variant in read_results(planned(), ROOT)] == [
         variant.curve("loss") for variant in uninterrupted
     ]
 
@@ -140,7 +140,7 @@ def test_a_failing_run_does_not_stop_the_others(folder: Path) -> None:
     outcome = run_experiment(planned(), ROOT)
     (error,) = outcome.failed.values()
     assert error.diagnostics[0].code == "E630"
-    failed, fine = results(planned(), ROOT)
+    failed, fine = read_results(planned(), ROOT)
     assert (failed.accuracies, len(fine.accuracies)) == ([], 1)
     assert "| none finished |" in (write_report(planned(), [failed, fine], ROOT).parent / "report.md").read_text()
 
@@ -148,18 +148,18 @@ def test_a_failing_run_does_not_stop_the_others(folder: Path) -> None:
 def test_no_epoch_is_chosen_without_validation(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("{", "{validation: none, ", 1))
     run_experiment(planned(), ROOT)
-    variants = results(planned(), ROOT)
+    variants = read_results(planned(), ROOT)
     for variant in variants:
         assert variant.highest == [max(curve) for curve in (run.curve("accuracy") for run in variant.runs)]
     text = write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     assert "| highest epoch |" in text
-    assert f"| {spread(variants[0].accuracies)} | {spread(variants[0].highest)} |" in text
+    assert f"| {mean_and_std(variants[0].accuracies)} | {mean_and_std(variants[0].highest)} |" in text
 
 
 def test_an_experiment_of_one_epoch(folder: Path) -> None:
     Path("mine.yaml").write_text(RECIPE.replace("epochs: 2", "epochs: 1"))
     run_experiment(planned(), ROOT)
-    variants = results(planned(), ROOT)
+    variants = read_results(planned(), ROOT)
     assert " · 1 epoch · " in write_report(planned(), variants, ROOT).with_name("report.md").read_text()
     for axes in curves_figure(variants).axes:
         low, high = axes.get_xlim()
@@ -167,6 +167,6 @@ def test_an_experiment_of_one_epoch(folder: Path) -> None:
 
 
 def test_spread() -> None:
-    assert spread([]) == ""
-    assert spread([0.98765]) == "98.77 %"
-    assert spread([0.98, 0.99, 1.0]) == "99.00 ± 1.00 %"
+    assert mean_and_std([]) == ""
+    assert mean_and_std([0.98765]) == "98.77 %"
+    assert mean_and_std([0.98, 0.99, 1.0]) == "99.00 ± 1.00 %"

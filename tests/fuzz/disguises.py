@@ -34,9 +34,9 @@ class Disguises(Reading):
             del self.operations[start:]
             del self.using[using:]
 
-    def written(self, parameters: dict[str, Any], env: Env) -> dict[str, Any]:
-        """An op's parameters, some of them as expressions."""
-        return {key: self.disguise(value, env) for key, value in parameters.items()}
+    def written(self, arguments: dict[str, Any], env: Env) -> dict[str, Any]:
+        """An op's arguments, some of them as expressions."""
+        return {key: self.disguise(value, env) for key, value in arguments.items()}
 
     def disguise(self, value: Any, env: Env) -> Any:
         if type(value) is int and self.happens(0.4):

@@ -314,12 +314,12 @@ class Drawer(NodeDrawer):
             like = [pair for pair in known if types_of(pair[1]) == types_of(value)] or known
             reads = [*(reads or [self.path_of(value, env)]), *(self.rng.choice(like)[0] for _ in names[1:])]
         local = replace(env, reads=value)
-        parameters = {}
+        arguments = {}
         for key, default in block.params.items():
             example = block.examples[key]
             if default is None or self.happens(0.3):
-                parameters[key] = self.disguise(example, local)
-        tree = NodeTree(self.name(scope), block.name, parameters, reads=reads)
+                arguments[key] = self.disguise(example, local)
+        tree = NodeTree(self.name(scope), block.name, arguments, reads=reads)
         if self.happens(0.3):
             tree.repeat = self.rng.choice([1, 2, 2])
             tree.carry = self.rng.choice(["last", "last", "concat", "none"])
@@ -359,10 +359,10 @@ class Drawer(NodeDrawer):
         if kind == "alias":
             if len(value) != 1:
                 raise InvalidError("several tensors")
-            body.op, parameters = self.fitting(COMMON, value)
-            body.parameters = self.written(parameters, env)
-            if body.parameters and self.happens(0.3):
-                body.parameters.pop(self.rng.choice(sorted(body.parameters)))
+            body.op, arguments = self.fitting(COMMON, value)
+            body.arguments = self.written(arguments, env)
+            if body.arguments and self.happens(0.3):
+                body.arguments.pop(self.rng.choice(sorted(body.arguments)))
         else:
             if kind == "repeat":
                 body.repeat = self.rng.choice([1, 2])

@@ -10,9 +10,9 @@ from typing import Any
 from cnngraph.fields import FieldError
 from cnngraph.ops.op import Op, OpError, infer_types, make_op
 from cnngraph.tensor_type import TensorType
+from tests.fuzz.arguments import draw_arguments
 from tests.fuzz.disguises import Disguises
 from tests.fuzz.names import Env, InvalidError, Level, Names, Value, joined, paths
-from tests.fuzz.op_parameters import draw_parameters
 from tests.fuzz.reading import OPS
 from tests.fuzz.spec_tree import NodeTree, ScopeTree
 
@@ -99,13 +99,13 @@ class NodeDrawer(Disguises):
         raise InvalidError("no path")
 
     def fitting(self, ops: list[str], *values: Value) -> tuple[str, dict[str, Any]]:
-        """An op and parameters that it accepts for these tensors."""
+        """An op and arguments that it accepts for these tensors."""
         types = tuple(tensor.type for value in values for tensor in value.tensors)
         for _ in range(TRIES):
             name = self.rng.choice(ops)
-            parameters = draw_parameters(self.rng, OPS[name], types)
+            arguments = draw_arguments(self.rng, OPS[name], types)
             try:
-                op = make_op(OPS[name], parameters)
+                op = make_op(OPS[name], arguments)
             except FieldError:
                 continue
             try:
@@ -114,7 +114,7 @@ class NodeDrawer(Disguises):
                 if len(self.refused) < REFUSED_KEPT:
                     self.refused.append(Refused(op, types, error))
                 continue
-            return name, parameters
+            return name, arguments
         raise InvalidError("no op fits")
 
     def draw_nodes(
@@ -135,9 +135,9 @@ class NodeDrawer(Disguises):
         reads, value = self.source(env, above, must)
         if len(value) != 1:
             reads, value = self.part(reads, value, env, above)
-        op, parameters = self.fitting(self.rng.choice([COMMON, SINGLE]), value)
+        op, arguments = self.fitting(self.rng.choice([COMMON, SINGLE]), value)
         local = replace(env, reads=value)
-        tree = NodeTree(self.name(scope), op, self.written(parameters, local), reads=reads)
+        tree = NodeTree(self.name(scope), op, self.written(arguments, local), reads=reads)
         self.decorate(tree, local, value)
         return [tree]
 
@@ -155,9 +155,9 @@ class NodeDrawer(Disguises):
         if self.happens(0.5):  # of the same shape as the first
             like = [pair for pair in known if types_of(pair[1]) == types_of(chosen[0][1])]
             chosen = [chosen[0], *(self.rng.choice(like) for _ in chosen[1:])]
-        op, parameters = self.fitting(JOINS, *(value for _, value in chosen))
+        op, arguments = self.fitting(JOINS, *(value for _, value in chosen))
         local = replace(env, reads=joined([value for _, value in chosen]))
-        tree = NodeTree(self.name(scope), op, self.written(parameters, local), reads=[path for path, _ in chosen])
+        tree = NodeTree(self.name(scope), op, self.written(arguments, local), reads=[path for path, _ in chosen])
         self.decorate(tree, local, chosen[0][1])
         return [tree]
 
@@ -168,8 +168,8 @@ class NodeDrawer(Disguises):
         reads, value = self.source(env, above, True)
         if len(value) != 1 or not value.tensors[0].type.batched:
             raise InvalidError("no batch axis")
-        parameters = draw_parameters(self.rng, OPS["parameter"], (value.tensors[0].type,))
-        parameter = NodeTree(self.name(scope), "parameter", parameters)
+        arguments = draw_arguments(self.rng, OPS["parameter"], (value.tensors[0].type,))
+        parameter = NodeTree(self.name(scope), "parameter", arguments)
         path = parameter.name or str(level.count)
         pair = [*(reads or []), path]
         self.rng.shuffle(pair)
@@ -242,10 +242,10 @@ class NodeDrawer(Disguises):
             if len(value) != 1:
                 raise InvalidError("several tensors")
             pool = ["conv", "conv", "conv", "linear", "relu", "batch_norm", "max_pool", "avg_pool", "dropout"]
-            tree.op, parameters = self.fitting(pool, value)
-            tree.parameters = self.written(parameters, local)
+            tree.op, arguments = self.fitting(pool, value)
+            tree.arguments = self.written(arguments, local)
             if kind == "rows":
-                self.draw_rows(tree, parameters, count)
+                self.draw_rows(tree, arguments, count)
         else:
             inside = replace(local, inputs={"in": Value(value.tensors, value.is_list)}, names=Names(), reads=None)
             with self.scratch():
@@ -268,26 +268,26 @@ class NodeDrawer(Disguises):
         tree.reads = [f"{path}.$i" if self.happens(0.6) else f"{path}.${{{len(value) - 1} - $i}}"]
         tree.repeat = self.rng.randint(1, len(value))
 
-    def draw_rows(self, tree: NodeTree, parameters: dict[str, Any], count: int) -> None:
-        rows = [dict(parameters) for _ in range(count)]
+    def draw_rows(self, tree: NodeTree, arguments: dict[str, Any], count: int) -> None:
+        rows = [dict(arguments) for _ in range(count)]
         for row in rows:
             if "out" in row:
                 row["out"] = self.rng.choice([2, 3, 4, row["out"]])
             if self.happens(0.1):
                 row["when"] = False
-        tree.parameters = {} if self.happens(0.5) else tree.parameters
+        tree.arguments = {} if self.happens(0.5) else tree.arguments
         tree.repeat = rows
 
     def draw_ends(self, tree: NodeTree) -> None:
-        for parameters in (tree.first, tree.last):
+        for arguments in (tree.first, tree.last):
             if not self.happens(0.2):
                 continue
             if tree.op == "conv" and self.happens(0.6):
-                parameters["stride"] = self.rng.choice([1, 2])
+                arguments["stride"] = self.rng.choice([1, 2])
             elif tree.op in ("conv", "linear") and self.happens(0.5):
-                parameters["bias"] = False
+                arguments["bias"] = False
             elif self.happens(0.5):
-                parameters["when"] = False
+                arguments["when"] = False
 
     def decorate(self, tree: NodeTree, env: Env, value: Value) -> None:
         """Add `when`, `expect` and `unused`."""
@@ -308,7 +308,7 @@ class NodeDrawer(Disguises):
         if tree.op is None or tree.op not in OPS or env.reads is None:
             return None
         types = tuple(tensor.type for tensor in env.reads.tensors)
-        result = infer_types(make_op(OPS[tree.op], env.value(tree.parameters)), types)
+        result = infer_types(make_op(OPS[tree.op], env.value(tree.arguments)), types)
         first = result[0] if isinstance(result, tuple) else result
         return [self.rng.choice(["_", size, size, self.integer(size, env)]) for size in first.sizes]
 

@@ -187,8 +187,8 @@ class Reading:
             values = [*values, *(env.find(path) for path in own)]
             env = replace(env, reads=joined(values))
         overlay = dict(item) if isinstance(item, Mapping) else {}
-        for parameters, holds in ((node.first, number == 0), (node.last, number == count - 1)):
-            overlay |= {key: env.value(word) for key, word in parameters.items()} if holds else {}
+        for arguments, holds in ((node.first, number == 0), (node.last, number == count - 1)):
+            overlay |= {key: env.value(value) for key, value in arguments.items()} if holds else {}
         otherwise = overlay.pop("else", None)
         if not overlay.pop("when", True):
             paths = [otherwise] if isinstance(otherwise, str) else otherwise
@@ -234,9 +234,9 @@ class Reading:
             return self.inline(node.nodes, env, values, level, name, flat)
         if node.share is not None:
             return self.share(node.share, env, values, level, name)
-        parameters = {**{key: env.value(item) for key, item in node.parameters.items()}, **overlay}
-        op = parameters.pop("op", None) or (env.value(node.op) if isinstance(node.op, Expr) else node.op)
-        return self.use(op, parameters, values, level, name, flat)
+        arguments = {**{key: env.value(item) for key, item in node.arguments.items()}, **overlay}
+        op = arguments.pop("op", None) or (env.value(node.op) if isinstance(node.op, Expr) else node.op)
+        return self.use(op, arguments, values, level, name, flat)
 
     def inline(self, scope: ScopeTree, env: Env, values: list[Value], level: Level, name: str, flat: bool) -> Value:
         inside = replace(env, inputs={"in": joined(values)}, names=Names(), reads=None)
@@ -253,21 +253,21 @@ class Reading:
         return Value(last.tensors, last.is_list, inner.prefix, env.names, flat, again=again, operations=operations)
 
     def use(
-        self, op: Any, parameters: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
+        self, op: Any, arguments: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
     ) -> Value:
         if op in self.blocks:
-            return self.block(self.blocks[op], parameters, values, level, name, flat)
+            return self.block(self.blocks[op], arguments, values, level, name, flat)
         if op not in OPS:
             raise InvalidError(f"no op {op}")
-        return self.leaf(op, parameters, values, level, name)
+        return self.leaf(op, arguments, values, level, name)
 
-    def leaf(self, op_name: str, parameters: dict[str, Any], values: list[Value], level: Level, name: str) -> Value:
+    def leaf(self, op_name: str, arguments: dict[str, Any], values: list[Value], level: Level, name: str) -> Value:
         if OPS[op_name].inputs == (0, 0):
             values = []
         tensors = joined(values).tensors if values else ()
         types = tuple(tensor.type for tensor in tensors)
         try:
-            op = make_op(OPS[op_name], parameters)
+            op = make_op(OPS[op_name], arguments)
         except FieldError as error:
             raise InvalidError(error.message) from None
         outputs, is_list = _inferred(op, types)
@@ -277,7 +277,7 @@ class Reading:
         reads = tuple(tensor.name for tensor in tensors)
         operation = Operation(path, op, reads, results, _call(op, types), shares)
         self.operations.append(operation)
-        again = lambda values, level, name: self.leaf(op_name, parameters, values, level, name)  # noqa: E731
+        again = lambda values, level, name: self.leaf(op_name, arguments, values, level, name)  # noqa: E731
         return Value(results, is_list, path, again=again, operations=[operation])
 
     def share(self, path: str, env: Env, values: list[Value], level: Level, name: str) -> Value:
@@ -305,19 +305,19 @@ class Reading:
         return replace(value, again=None)
 
     def block(
-        self, block: BlockTree, parameters: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
+        self, block: BlockTree, arguments: dict[str, Any], values: list[Value], level: Level, name: str, flat: bool
     ) -> Value:
         if block.name in self.using:
             raise InvalidError("a cycle")
-        env = self.block_env(block, parameters, values)
-        rest = {key: value for key, value in parameters.items() if key not in block.params}
+        env = self.block_env(block, arguments, values)
+        rest = {key: value for key, value in arguments.items() if key not in block.params}
         body = block.body
         self.using.append(block.name)
         try:
             if body.when is not None and not env.value(body.when):
                 return self.absent(body.otherwise, env, values)
             flat = flat or body.flat
-            again = lambda values, level, name: self.block(block, parameters, values, level, name, flat)  # noqa: E731
+            again = lambda values, level, name: self.block(block, arguments, values, level, name, flat)  # noqa: E731
             if body.repeat is not None:
                 value = self.repeat(body, env, values, [], level, name, flat)
             elif body.nodes is not None:
@@ -326,7 +326,7 @@ class Reading:
                 assert body.op is not None
                 return self.use(
                     body.op,
-                    {**{k: env.value(v) for k, v in body.parameters.items()}, **rest},
+                    {**{k: env.value(v) for k, v in body.arguments.items()}, **rest},
                     values,
                     level,
                     name,
@@ -337,7 +337,7 @@ class Reading:
         value.again = again
         return value
 
-    def block_env(self, block: BlockTree, parameters: dict[str, Any], values: list[Value]) -> Env:
+    def block_env(self, block: BlockTree, arguments: dict[str, Any], values: list[Value]) -> Env:
         alias = block.inputs is None and block.body.op is not None and block.body.repeat is None
         names = block.inputs or ["in"]
         if alias:
@@ -350,9 +350,9 @@ class Reading:
         inputs = {name: joined([value]) for name, value in zip(names, values, strict=True)}
         env = Env(base, inputs, reads=joined(values), in_own_file=not block.file)
         for key, default in block.params.items():
-            if key not in parameters and default is None:
+            if key not in arguments and default is None:
                 raise InvalidError(f"{key} is missing")
-            env.params[key] = elements(parameters[key] if key in parameters else env.value(default))
+            env.params[key] = elements(arguments[key] if key in arguments else env.value(default))
         return env
 
 

@@ -87,8 +87,8 @@ def _node_removals(node: NodeTree) -> Iterator[Callable[[], object]]:
     for name in ("when", "otherwise", "expect", "repeat", "carry", "round_name", "flat", "unused", "reads"):
         if getattr(node, name) != getattr(plain, name):
             yield partial(setattr, node, name, getattr(plain, name))
-    for parameters in (node.parameters, node.first, node.last):
-        yield from (_drop(parameters, key) for key in parameters)
+    for arguments in (node.arguments, node.first, node.last):
+        yield from (_drop(arguments, key) for key in arguments)
     if node.reads and len(node.reads) > 1:
         yield from (_pop(node.reads, number) for number in range(len(node.reads)))
     if isinstance(node.repeat, list):

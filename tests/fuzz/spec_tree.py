@@ -21,7 +21,7 @@ class NodeTree:
 
     name: str = ""
     op: str | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
     nodes: ScopeTree | None = None
     share: str | None = None
     reads: list[str] | None = None
@@ -43,7 +43,7 @@ class NodeTree:
             ("op", self.op, self.op is not None),
             ("share", self.share, self.share is not None),
             ("from", self.reads[0] if self.reads and len(self.reads) == 1 else self.reads, self.reads is not None),
-            *((key, value, True) for key, value in self.parameters.items()),
+            *((key, value, True) for key, value in self.arguments.items()),
             ("first", self.first, bool(self.first)),
             ("last", self.last, bool(self.last)),
             ("carry", self.carry, self.carry != "last"),

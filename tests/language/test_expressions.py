@@ -10,7 +10,6 @@ from cnngraph.language.expressions.evaluate import (
     ExpressionError,
     Reference,
     evaluate,
-    is_expression,
     parse_expression,
     substitute,
 )
@@ -259,12 +258,6 @@ def test_errors_can_be_pickled() -> None:
         run("1 / 0")
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.start, again.end, again.code) == ("division by zero: `1 / 0`", 0, 5, "E404")
-
-
-def test_is_expression() -> None:
-    assert is_expression("$x")
-    assert is_expression("branches.$i")
-    assert not is_expression("half")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from cnngraph.checking import CheckOptions, check_paths
 from cnngraph.compilation import compile_spec, compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.language.write import write_spec
+from cnngraph.lint.codes import all_codes
 from cnngraph.lint.run import Lint
-from cnngraph.lint.selection import Selection, UnknownCodeError, known_codes, select
+from cnngraph.lint.selection import OF_RUNS, Selection, UnknownCodeError, known_codes, select
 
 HEAD = "cnngraph: 1\ninput: [8, 8, 8]\n"
 ADD = "{op: add%s}"
@@ -156,6 +158,8 @@ def test_codes_are_selected_by_prefix() -> None:
         ("X", "the codes are `W318`, `W320`"),
         ("E203", "it is an error, and errors are always reported"),
         ("w401", "did you mean `W401`?"),
+        ("W620", "it is reported by `cnngraph train` and `cnngraph experiment`, not by `cnngraph check`"),
+        ("W62", "it is reported by `cnngraph train` and `cnngraph experiment`, not by `cnngraph check`"),
     ],
 )
 def test_selecting_an_unknown_code_is_an_error(code: str, help: str) -> None:
@@ -170,4 +174,36 @@ def test_errors_are_always_reported() -> None:
 
 
 def test_known_codes_are_those_of_rules_and_compiler() -> None:
+    warnings = {code for code in all_codes() if code.startswith("W")}
+    assert warnings == {*known_codes(), *OF_RUNS}
     assert {"W318", "W320", "W400", "W401"} <= set(known_codes())
+    assert not OF_RUNS.keys() & set(known_codes())
+
+
+def test_an_ignore_of_a_warning_about_runs_says_who_reports_it() -> None:
+    compilation = Lint().run(compile_text(Source("net.yaml", UNUSED % "W648"), Path("nowhere")))
+    (warning,) = compilation.diagnostics
+    assert warning.code == "W400"
+    assert "it is reported by `cnngraph evaluate`, not by `cnngraph check`" in warning.message
+
+
+@pytest.mark.parametrize("nodes", ["[branch]", "[branch, {op: conv, out: 4, kernel: 99}]"])
+def test_a_warning_beside_an_error_is_selected_and_ignored_all_the_same(nodes: str, tmp_path: Path) -> None:
+    errors = ["E204"] if "99" in nodes else []
+    (tmp_path / "base.yaml").write_text(HEAD + f"blocks: {{branch: relu}}\nnodes: {nodes}\n")
+    variant = "cnngraph: 1\nextends: base.yaml\nblocks: {brnch: tanh}\n"
+    assert sorted(codes(variant, folder=tmp_path)) == sorted(["W318", *errors])
+    assert codes(variant, Lint(selection=select([], ["W318"])), tmp_path) == errors
+    assert codes(f"{variant}ignore: {{W318: it is to be used soon}}\n", folder=tmp_path) == errors
+
+
+def test_a_warning_beside_an_error_of_an_experiments_spec_is_selected_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("base.yaml").write_text(HEAD + "blocks: {branch: relu}\nnodes: [branch, {op: conv, out: 4, kernel: 99}]\n")
+    Path("net.yaml").write_text("cnngraph: 1\nextends: base.yaml\nblocks: {brnch: tanh}\n")
+    Path("experiment.yaml").write_text("specs: [net.yaml]\nrecipes: [digits]\n")
+    for ignored, expected in ([], {"W318", "E204"}), (["W318"], {"E204"}):
+        report = check_paths(["experiment.yaml"], CheckOptions(selection=select([], ignored)))
+        assert {diagnostic.code for file in report.files for diagnostic in file.diagnostics} == expected

@@ -12,7 +12,7 @@ import pytest
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Diagnostic, Source, apply_edits
 from cnngraph.lint.rule import Rule, all_rules, example_text
-from cnngraph.lint.run import MOST_REPORTED, Lint
+from cnngraph.lint.run import MAX_REPORTED, Lint
 
 BAD = [(rule, text) for rule in all_rules() for text in rule.bad]
 GOOD = [(rule, text) for rule in all_rules() for text in rule.good]
@@ -80,4 +80,4 @@ def test_rules_are_imported_lazily() -> None:
 
 def test_the_number_of_warnings_is_limited() -> None:
     text = f"cnngraph: 1\ninput: [8]\nnodes: [{', '.join(['add'] * 2_000)}]\n"
-    assert len(linted(text)) == MOST_REPORTED
+    assert len(linted(text)) == MAX_REPORTED

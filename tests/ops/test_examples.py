@@ -31,7 +31,7 @@ def examples(chosen: Callable[[type[Op]], bool] = lambda cls: True) -> pytest.Ma
 
 @examples()
 def test_shapes_equal_those_of_pytorch(cls: type[Op], example: Example) -> None:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     result = infer_types(op, types)
     sizes = [item.sizes for item in result] if isinstance(result, tuple) else result.sizes
     assert sizes == example.output
@@ -45,7 +45,7 @@ def test_shapes_equal_those_of_pytorch(cls: type[Op], example: Example) -> None:
 
 @examples(lambda cls: cls.layer is not Op.layer)
 def test_state_equals_that_of_pytorch(cls: type[Op], example: Example) -> None:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     module = make_function(op, types)
     if not isinstance(module, nn.Module):
         assert op.parameters() == {"": tuple(module().shape)}
@@ -58,7 +58,7 @@ def test_state_equals_that_of_pytorch(cls: type[Op], example: Example) -> None:
 
 @examples()
 def test_stateless_ops_have_no_weights(cls: type[Op], example: Example) -> None:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     assert op.is_stateless == (op.layer(*types) is None)
     if op.is_stateless:
         assert not op.parameters(*types)
@@ -67,7 +67,7 @@ def test_stateless_ops_have_no_weights(cls: type[Op], example: Example) -> None:
 
 @examples(lambda cls: cls.runs_inplace)
 def test_inplace_computes_the_same(cls: type[Op], example: Example) -> None:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     plain = make_function(op, types)
     inplace = copy.deepcopy(plain)
     inplace.inplace = True
@@ -82,7 +82,7 @@ def test_inplace_computes_the_same(cls: type[Op], example: Example) -> None:
 @examples(lambda cls: cls.output_is_free)
 def test_a_free_output_may_be_overwritten(cls: type[Op], example: Example, training: bool) -> None:
     """The op's backward pass does not need its output, which is neither an input nor a view of one."""
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     function = make_function(op, types)
     if isinstance(function, nn.Module):
         function.train(training)
@@ -115,20 +115,18 @@ def test_every_op_and_parameter_is_documented(cls: type[Op]) -> None:
 
 @examples(lambda cls: any(len(example.inputs) > 0 for example in cls.examples))
 def test_channels_depend_on_height_and_width_only_for_declared_ops(cls: type[Op], example: Example) -> None:
-    op, types = make_op(cls, example.words), example.types()
+    op, types = make_op(cls, example.arguments), example.types()
     larger = tuple(
         type_.with_sizes(**{name: 2 * size for name in (HEIGHT, WIDTH) if (size := type_.size(name))})
         for type_ in types
     )
+    small = infer_types(op, types)
     try:
-        results = [infer_types(op, input_types) for input_types in (types, larger)]
+        large = infer_types(op, larger)
     except OpError:
-        return
+        pytest.skip("the op refuses the larger map")
     first, second = (
-        [
-            type_.size(CHANNELS)
-            for type_ in (types_of_output if isinstance(types_of_output, tuple) else (types_of_output,))
-        ]
-        for types_of_output in results
+        [type_.size(CHANNELS) for type_ in (result if isinstance(result, tuple) else (result,))]
+        for result in (small, large)
     )
     assert cls.mixes_sizes or first == second

@@ -15,13 +15,13 @@ EXAMPLES = [
     for name, cls in builtin_ops().items()
     for number, example in enumerate(cls.examples)
     if example.inputs and not example.free and all(type_.is_map for type_ in example.types())
-    if BY_NAME.isdisjoint(map(str, example.words.values()))
+    if BY_NAME.isdisjoint(map(str, example.arguments.values()))
 ]
 
 
 @pytest.mark.parametrize(("cls", "example"), EXAMPLES)
 def test_a_map_with_height_and_width_exchanged(cls: type[Op], example: Example) -> None:
-    op = make_op(cls, example.words)
+    op = make_op(cls, example.arguments)
     types = tuple(TensorType(type_.sizes, (CHANNELS, WIDTH, HEIGHT)) for type_ in example.types())
     result = infer_types(op, types)
     assert sizes_of(make_function(op, types)(*make_inputs(types))) == expected(result)

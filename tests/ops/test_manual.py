@@ -1,4 +1,4 @@
-"""Generated from the ops: the manual and the JSON schema of their parameters."""
+"""Generated from the ops: the manual and the JSON schema of their arguments."""
 
 from __future__ import annotations
 
@@ -26,24 +26,19 @@ def test_the_manual_lists_every_parameter(cls: type[Op]) -> None:
     assert text.count("{op: ") >= len(cls.examples)
 
 
-def test_the_manual_of_plugin_ops() -> None:
-    relu = builtin_ops()["relu"]
-    assert manual({"relu": relu}).startswith("# Ops\n\n- **Activations**: [relu](#relu)\n")
-
-
 @pytest.mark.parametrize("cls", OPS)
 def test_the_schema_accepts_every_example(cls: type[Op]) -> None:
     schema = op_schema(cls)
     jsonschema.Draft202012Validator.check_schema(schema)
     for example in cls.examples:
-        jsonschema.validate(dict(example.words), schema)
-        jsonschema.validate(dict.fromkeys(example.words, "$x + 1"), schema)
+        jsonschema.validate(dict(example.arguments), schema)
+        jsonschema.validate(dict.fromkeys(example.arguments, "$x + 1"), schema)
     for item in schema["properties"].values():
         assert item["description"]
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "fits"),
+    ("name", "arguments", "fits"),
     [
         ("conv", {"out": "$width // 2", "kernel": [1, "$k"]}, True),
         ("conv", {"out": 64, "kernel": 3, "from": "pool"}, True),
@@ -60,5 +55,5 @@ def test_the_schema_accepts_every_example(cls: type[Op]) -> None:
         ("parameter", {"init": {"normal": {"sdt": 1}}}, False),
     ],
 )
-def test_what_the_schema_accepts(name: str, words: dict[str, Any], fits: bool) -> None:
-    assert jsonschema.Draft202012Validator(op_schema(builtin_ops()[name])).is_valid(words) == fits
+def test_what_the_schema_accepts(name: str, arguments: dict[str, Any], fits: bool) -> None:
+    assert jsonschema.Draft202012Validator(op_schema(builtin_ops()[name])).is_valid(arguments) == fits

@@ -53,9 +53,9 @@ def failures(function: torch.nn.Module, type_: TensorType) -> set[tuple[str, int
     return failed
 
 
-@pytest.mark.parametrize(("name", "parameters"), NORMS)
-def test_norms_of_few_values(name: str, parameters: Mapping[str, object]) -> None:
-    op = make_op(builtin_ops()[name], parameters)
+@pytest.mark.parametrize(("name", "arguments"), NORMS)
+def test_norms_of_few_values(name: str, arguments: Mapping[str, object]) -> None:
+    op = make_op(builtin_ops()[name], arguments)
     for type_ in TYPES:
         try:
             infer_types(op, (type_,))

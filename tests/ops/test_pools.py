@@ -21,10 +21,10 @@ def pair(value: int, axis: int, other: int) -> list[int]:
     return [value, other] if axis == 0 else [other, value]
 
 
-def compare(name: str, size: int, axis: int, **parameters: Any) -> bool:
+def compare(name: str, size: int, axis: int, **arguments: Any) -> bool:
     """Whether a pooling is accepted: then PyTorch must return the inferred shape and finite, nonzero values."""
     height, width = pair(size, axis, 1)
-    op, type_ = make_op(builtin_ops()[name], parameters), TensorType.map(2, height, width)
+    op, type_ = make_op(builtin_ops()[name], arguments), TensorType.map(2, height, width)
     image = torch.rand(2, 2, height, width).requires_grad_()
     try:
         output_type = infer_types(op, (type_,))
@@ -33,13 +33,13 @@ def compare(name: str, size: int, axis: int, **parameters: Any) -> bool:
             result = make_function(op, (type_,))(image)
         except RuntimeError:
             return False
-        assert not torch.isfinite(result).all(), (name, size, parameters)
+        assert not torch.isfinite(result).all(), (name, size, arguments)
         return False
     assert isinstance(output_type, TensorType)
     result = make_function(op, (type_,))(image + 1)
     assert tuple(result.shape[1:]) == output_type.sizes
-    assert torch.isfinite(result).all(), (name, size, parameters)
-    assert (result != 0).all(), (name, size, parameters)
+    assert torch.isfinite(result).all(), (name, size, arguments)
+    assert (result != 0).all(), (name, size, arguments)
     result.sum().backward()
     assert image.grad is not None
     assert torch.isfinite(image.grad).all()
@@ -100,15 +100,15 @@ def test_adaptive_pools(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "sizes"),
+    ("arguments", "sizes"),
     [
         ({"kernel": 2, "padding": [1, 0], "dilation": 2, "ceil_mode": True}, (12, 1, 4)),
         ({"kernel": 2, "padding": [0, 1], "dilation": 2}, (1, 4, 1)),
     ],
 )
 def test_a_dilated_window_that_skips_the_map_is_an_error(
-    parameters: dict[str, Any], sizes: tuple[int, int, int]
+    arguments: dict[str, Any], sizes: tuple[int, int, int]
 ) -> None:
     with pytest.raises(OpError) as error:
-        infer_types(make_op(builtin_ops()["max_pool"], parameters), (TensorType.map(*sizes),))
+        infer_types(make_op(builtin_ops()["max_pool"], arguments), (TensorType.map(*sizes),))
     assert (error.value.code, error.value.parameter) == ("E205", "padding")

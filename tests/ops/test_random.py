@@ -1,4 +1,4 @@
-"""Random parameters on small maps: PyTorch runs what is accepted with the inferred shape, and rejects what is not."""
+"""Random arguments on small maps: PyTorch runs what is accepted with the inferred shape, and rejects what is not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnngraph.ops.registry import builtin_ops
 from cnngraph.tensor_type import TensorType
 from tests.ops.support import expected, make_function, make_inputs, sizes_of
 
-Words = dict[str, Any]
+Arguments = dict[str, Any]
 
 seeded = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
@@ -30,16 +30,16 @@ def pair(minimum: int, maximum: int) -> st.SearchStrategy[Any]:
     return one | st.lists(one, min_size=2, max_size=2)
 
 
-def parameters_of(
+def drawn_arguments(
     required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]
-) -> st.SearchStrategy[Words]:
+) -> st.SearchStrategy[Arguments]:
     """Parameters of an op; optional ones may be left out."""
     return st.fixed_dictionaries(required, optional=optional)
 
 
 MAPS = st.builds(TensorType.map, st.integers(1, 8), st.integers(1, 9), st.integers(1, 9))
 
-CONV = parameters_of(
+CONV = drawn_arguments(
     {"out": st.integers(1, 8), "kernel": pair(1, 5)},
     stride=pair(1, 4),
     padding=pair(0, 4) | st.sampled_from(["half", "same", "valid"]),
@@ -48,7 +48,7 @@ CONV = parameters_of(
     bias=st.booleans(),
     padding_mode=st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
 )
-CONV_TRANSPOSE = parameters_of(
+CONV_TRANSPOSE = drawn_arguments(
     {"out": st.integers(1, 8), "kernel": pair(1, 4)},
     stride=pair(1, 3),
     padding=pair(0, 3) | st.just("half"),
@@ -56,14 +56,14 @@ CONV_TRANSPOSE = parameters_of(
     groups=st.integers(1, 3),
     dilation=pair(1, 3),
 )
-MAX_POOL = parameters_of(
+MAX_POOL = drawn_arguments(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
     padding=pair(0, 3) | st.just("half"),
     dilation=pair(1, 3),
     ceil_mode=st.booleans(),
 )
-AVG_POOL = parameters_of(
+AVG_POOL = drawn_arguments(
     {"kernel": pair(1, 5)},
     stride=pair(1, 6),
     padding=pair(0, 3) | st.just("half"),
@@ -71,28 +71,28 @@ AVG_POOL = parameters_of(
     count_include_pad=st.booleans(),
     divisor_override=st.integers(1, 4),
 )
-LP_POOL = parameters_of(
+LP_POOL = drawn_arguments(
     {"norm_type": st.sampled_from([1, 2, 3.5]), "kernel": pair(1, 5)}, stride=pair(1, 6), ceil_mode=st.booleans()
 )
-ADAPTIVE = parameters_of({"output": pair(1, 12) | st.lists(st.none() | st.integers(1, 9), min_size=2, max_size=2)})
-UPSAMPLE = parameters_of(
+ADAPTIVE = drawn_arguments({"output": pair(1, 12) | st.lists(st.none() | st.integers(1, 9), min_size=2, max_size=2)})
+UPSAMPLE = drawn_arguments(
     {},
     size=pair(1, 12),
     scale_factor=st.floats(0.05, 4) | st.sampled_from([[0.7, 3], [1.1, 1 / 3]]),
     mode=st.sampled_from(["nearest", "nearest-exact", "bilinear", "bicubic", "area"]),
     align_corners=st.booleans(),
 )
-PAD = parameters_of(
+PAD = drawn_arguments(
     {"padding": pair(0, 9) | st.lists(st.integers(0, 9), min_size=4, max_size=4)},
     mode=st.sampled_from(["constant", "reflect", "replicate", "circular"]),
-) | parameters_of(
+) | drawn_arguments(
     {"padding": pair(-4, 4) | st.lists(st.integers(-4, 9), min_size=4, max_size=4)},
     value=st.just(1.5),
     channels=st.integers(0, 5),
 )
 AXES = st.sampled_from(["channels", "height", "width", 1, 2, 3, -1, -2, -3])
 
-CASES: dict[str, st.SearchStrategy[Words]] = {
+CASES: dict[str, st.SearchStrategy[Arguments]] = {
     "conv": CONV,
     "conv_transpose": CONV_TRANSPOSE,
     "max_pool": MAX_POOL,
@@ -102,24 +102,26 @@ CASES: dict[str, st.SearchStrategy[Words]] = {
     "adaptive_max_pool": ADAPTIVE,
     "upsample": UPSAMPLE,
     "pad": PAD,
-    "group_norm": parameters_of({"num_groups": st.integers(1, 8)}),
-    "instance_norm": parameters_of({}, affine=st.booleans()),
-    "local_response_norm": parameters_of({"size": st.integers(1, 12)}),
-    "drop_block": parameters_of({"p": st.just(0.5), "block": st.sampled_from([1, 3, 5, 7])}),
-    "channel_shuffle": parameters_of({"groups": st.integers(1, 8)}),
-    "pixel_shuffle": parameters_of({"upscale_factor": st.integers(1, 3)}),
-    "pixel_unshuffle": parameters_of({"downscale_factor": st.integers(1, 4)}),
-    "split": parameters_of(
+    "group_norm": drawn_arguments({"num_groups": st.integers(1, 8)}),
+    "instance_norm": drawn_arguments({}, affine=st.booleans()),
+    "local_response_norm": drawn_arguments({"size": st.integers(1, 12)}),
+    "drop_block": drawn_arguments({"p": st.just(0.5), "block": st.sampled_from([1, 3, 5, 7])}),
+    "channel_shuffle": drawn_arguments({"groups": st.integers(1, 8)}),
+    "pixel_shuffle": drawn_arguments({"upscale_factor": st.integers(1, 3)}),
+    "pixel_unshuffle": drawn_arguments({"downscale_factor": st.integers(1, 4)}),
+    "split": drawn_arguments(
         {"sizes": st.integers(1, 10) | st.lists(st.integers(1, 5), min_size=1, max_size=3)}, dim=AXES
     ),
-    "flatten": parameters_of({}, start_dim=st.sampled_from([1, 2, 3, -1]), end_dim=st.sampled_from([1, 2, 3, -1, -2])),
-    "softmax": parameters_of({}, dim=AXES),
+    "flatten": drawn_arguments(
+        {}, start_dim=st.sampled_from([1, 2, 3, -1]), end_dim=st.sampled_from([1, 2, 3, -1, -2])
+    ),
+    "softmax": drawn_arguments({}, dim=AXES),
 }
 
 
-def runs(name: str, parameters: Words, *types: TensorType) -> Any:
+def runs(name: str, arguments: Arguments, *types: TensorType) -> Any:
     """The shapes that PyTorch returns, or None where it raises, even for a single image."""
-    op = make_op(builtin_ops()[name], parameters)
+    op = make_op(builtin_ops()[name], arguments)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -136,10 +138,10 @@ def runs(name: str, parameters: Words, *types: TensorType) -> Any:
     return result if all(math.prod(size) for size in sizes) else None  # an empty tensor does not count
 
 
-def inferred(name: str, parameters: Words, *types: TensorType) -> Any:
+def inferred(name: str, arguments: Arguments, *types: TensorType) -> Any:
     """The shapes that the op infers, or None where it raises."""
     try:
-        return expected(infer_types(make_op(builtin_ops()[name], parameters), types))
+        return expected(infer_types(make_op(builtin_ops()[name], arguments), types))
     except OpError:
         return None
 
@@ -148,8 +150,8 @@ def inferred(name: str, parameters: Words, *types: TensorType) -> Any:
 def test_accepted_if_and_only_if_it_runs(name: str) -> None:
     @seeded
     @given(CASES[name], MAPS)
-    def check(parameters: Words, image: TensorType) -> None:
-        assert inferred(name, parameters, image) == runs(name, parameters, image)
+    def check(arguments: Arguments, image: TensorType) -> None:
+        assert inferred(name, arguments, image) == runs(name, arguments, image)
 
     check()
 
@@ -175,8 +177,8 @@ def test_reshape_of_random_sizes(image: TensorType, shape: list[int]) -> None:
 @seeded
 @given(MAPS, st.integers(-10, 10), st.none() | st.integers(-10, 10), st.integers(1, 4), AXES)
 def test_slice_of_random_ranges(image: TensorType, start: int, stop: int | None, step: int, dim: str | int) -> None:
-    parameters = {"start": start, "stop": stop, "step": step, "dim": dim}
-    assert inferred("slice", parameters, image) == runs("slice", parameters, image)
+    arguments = {"start": start, "stop": stop, "step": step, "dim": dim}
+    assert inferred("slice", arguments, image) == runs("slice", arguments, image)
 
 
 @seeded
@@ -198,7 +200,7 @@ def test_any_batch_size() -> None:
     for name, cls in builtin_ops().items():
         for example in cls.examples:
             types = example.types()
-            function = make_function(make_op(cls, example.words), types)
+            function = make_function(make_op(cls, example.arguments), types)
             inputs = make_inputs(types)
             batched = [tensor_type.batched for tensor_type in types]
             longer = [torch.cat([x, x[:1]]) if free else x for x, free in zip(inputs, batched, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.ops.support import make_function, make_inputs
 
 MAP = (4, 8, 6)
 
-# op, parameters, input shapes, code, parameter at fault
+# op, arguments, input shapes, code, parameter at fault
 BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str | None]] = [
     ("conv", {"out": 8, "kernel": 3, "groups": 3}, (MAP,), "E208", "groups"),
     ("conv", {"out": 6, "kernel": 3, "groups": 4}, (MAP,), "E208", "groups"),
@@ -40,11 +41,9 @@ BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, s
     ("instance_norm", {"affine": True}, ((4, 1),), "E201", None),
     ("local_response_norm", {"size": 5}, ((4,),), "E211", None),
     ("prelu", {"num_parameters": 3}, (MAP,), "E202", "num_parameters"),
-    ("softmax", {"dim": 4}, (MAP,), "E211", "dim"),
     ("concat", {}, ((4, 8, 6), (4, 8, 5)), "E203", None),
     ("concat", {}, ((4, 8, 6), (4, 7, 6)), "E203", None),
     ("concat", {"dim": "height"}, ((4, 8, 6), (3, 8, 6)), "E202", None),
-    ("concat", {}, ((4, 8, 6), (4,)), "E211", None),
     ("add", {}, ((4, 8, 6), (3, 8, 6)), "E202", None),
     ("add", {}, ((4, 8, 6), (4, 8, 5)), "E203", None),
     ("sub", {}, ((4,), (3,)), "E202", None),
@@ -53,9 +52,6 @@ BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, s
     ("maximum", {}, ((4, 8, 6), (4, 7, 5)), "E203", None),
     ("gate", {"mode": "shortcut"}, ((4, 8, 6), (3, 8, 6)), "E202", None),
     ("gate", {"mode": "exclusive"}, ((4, 8, 6), (4, 8, 5)), "E203", None),
-    ("mean", {"dim": ["height", -2]}, (MAP,), "E205", "dim"),
-    ("flatten", {"start_dim": 2, "end_dim": 1}, (MAP,), "E205", "start_dim"),
-    ("flatten", {"start_dim": 4}, (MAP,), "E211", "start_dim"),
     ("reshape", {"shape": [5, -1]}, (MAP,), "E203", "shape"),
     ("reshape", {"shape": [4, 8]}, (MAP,), "E203", "shape"),
     ("reshape", {"shape": [-1, -1]}, (MAP,), "E205", "shape"),
@@ -79,6 +75,15 @@ BOTH_REJECT: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, s
     ("parameter", {"shape": [4, 4], "init": "dirac"}, (), "E205", "init"),
     ("parameter", {"shape": [3, 4, 1], "init": {"dirac": {"groups": 2}}}, (), "E205", "init"),
     ("parameter", {"shape": [3, 4, 1], "init": {"sparse": {"sparsity": 0.1}}}, (), "E205", "init"),
+]
+
+# the same for which no code can be generated, with the call that PyTorch rejects
+NO_CODE: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], str, str | None, Callable[..., torch.Tensor]]] = [
+    ("softmax", {"dim": 4}, (MAP,), "E211", "dim", lambda x: torch.softmax(x, 4)),
+    ("concat", {}, ((4, 8, 6), (4,)), "E211", None, lambda x, y: torch.cat((x, y), 1)),
+    ("mean", {"dim": ["height", -2]}, (MAP,), "E205", "dim", lambda x: x.mean((2, -2))),
+    ("flatten", {"start_dim": 2, "end_dim": 1}, (MAP,), "E205", "start_dim", lambda x: torch.flatten(x, 2, 1)),
+    ("flatten", {"start_dim": 4}, (MAP,), "E211", "start_dim", lambda x: torch.flatten(x, 4)),
 ]
 
 # What PyTorch would run, but probably not as intended.
@@ -118,28 +123,41 @@ STRICTER: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...], tuple[str
 ]
 
 
-@pytest.mark.parametrize(("name", "parameters", "shapes", "code", "parameter_name"), BOTH_REJECT)
+@pytest.mark.parametrize(("name", "arguments", "shapes", "code", "parameter"), BOTH_REJECT)
 def test_pytorch_rejects_it_too(
-    name: str, parameters: dict[str, Any], shapes: tuple[tuple[int, ...], ...], code: str, parameter_name: str | None
+    name: str, arguments: dict[str, Any], shapes: tuple[tuple[int, ...], ...], code: str, parameter: str | None
 ) -> None:
-    op = make_op(builtin_ops()[name], parameters)
+    op = make_op(builtin_ops()[name], arguments)
     types = Example({}, shapes, ()).types()
     with pytest.raises(OpError) as caught:
         infer_types(op, types)
-    assert (caught.value.code, caught.value.parameter) == (code, parameter_name)
-    try:
-        function = make_function(op, types)
-    except (RuntimeError, ValueError, OpError):  # rejected on construction, or no such type exists
-        return
+    assert (caught.value.code, caught.value.parameter) == (code, parameter)
     with pytest.raises((RuntimeError, ValueError, IndexError)):
-        function(*make_inputs(types))
+        make_function(op, types)(*make_inputs(types))
 
 
-@pytest.mark.parametrize(("name", "parameters", "shapes", "axes", "code"), STRICTER)
-def test_stricter_than_pytorch(
-    name: str, parameters: dict[str, Any], shapes: tuple[tuple[int, ...], ...], axes: tuple[str, ...], code: str
+@pytest.mark.parametrize(("name", "arguments", "shapes", "code", "parameter", "call"), NO_CODE)
+def test_pytorch_rejects_the_call_too(
+    name: str,
+    arguments: dict[str, Any],
+    shapes: tuple[tuple[int, ...], ...],
+    code: str,
+    parameter: str | None,
+    call: Callable[..., torch.Tensor],
 ) -> None:
-    op = make_op(builtin_ops()[name], parameters)
+    types = Example({}, shapes, ()).types()
+    with pytest.raises(OpError) as caught:
+        infer_types(make_op(builtin_ops()[name], arguments), types)
+    assert (caught.value.code, caught.value.parameter) == (code, parameter)
+    with pytest.raises((RuntimeError, IndexError)):
+        call(*make_inputs(types))
+
+
+@pytest.mark.parametrize(("name", "arguments", "shapes", "axes", "code"), STRICTER)
+def test_stricter_than_pytorch(
+    name: str, arguments: dict[str, Any], shapes: tuple[tuple[int, ...], ...], axes: tuple[str, ...], code: str
+) -> None:
+    op = make_op(builtin_ops()[name], arguments)
     with pytest.raises(OpError) as caught:
         infer_types(op, Example({}, shapes, (), axes).types())
     assert caught.value.code == code
@@ -147,16 +165,16 @@ def test_stricter_than_pytorch(
 
 def test_most_ops_reject_a_free_parameter() -> None:
     (parameter,) = Example({}, (MAP,), (), free=(0,)).types()
-    for name, parameters in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
+    for name, arguments in {"relu": {}, "conv": {"out": 1, "kernel": 1}, "concat": {}}.items():
         with pytest.raises(OpError) as caught:
-            infer_types(make_op(builtin_ops()[name], parameters), (parameter,))
+            infer_types(make_op(builtin_ops()[name], arguments), (parameter,))
         assert caught.value.code == "E212"
     with pytest.raises(OpError):  # one axis more than the image: PyTorch would align it with the batch
         infer_types(make_op(builtin_ops()["mul"], {}), Example({}, ((4,), (2, 4)), (), free=(1,)).types())
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "message"),
+    ("name", "arguments", "message"),
     [
         ("conv", {"kernel": 3}, "`conv` needs `out`"),
         ("conv", {"out": 8, "kernel": 3, "kernal": 3}, "`conv` has no parameter `kernal`"),
@@ -182,9 +200,9 @@ def test_most_ops_reject_a_free_parameter() -> None:
         ("reshape", {"shape": [4, 4], "axes": "CX"}, "`axes` must be"),
     ],
 )
-def test_invalid_parameters(name: str, parameters: dict[str, Any], message: str) -> None:
+def test_invalid_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(FieldError) as caught:
-        make_op(builtin_ops()[name], parameters)
+        make_op(builtin_ops()[name], arguments)
     assert caught.value.message.startswith(message)
 
 

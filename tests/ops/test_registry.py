@@ -140,5 +140,5 @@ def test_names_from_other_libraries_are_unambiguous() -> None:
     assert len(set(names)) == len(names)
     assert not set(names) & {op.name for op in BUILTIN}
     assert all(name == name.lower() for name in names)
-    assert Registry().called("FC") == "linear"
-    assert Registry().called("linear") is None
+    assert Registry().equivalent_op("FC") == "linear"
+    assert Registry().equivalent_op("linear") is None

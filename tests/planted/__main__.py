@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tests.planted.fix_log import fix_log
-from tests.planted.measure import Result, sample, table
+from tests.planted.measure import Pair, Result, pairs, sample, share, table
 from tests.planted.slips import KINDS
 
 
@@ -22,7 +22,13 @@ def main() -> None:
         help="print the plants that lack this property",
     )
     parser.add_argument("--fix-log", type=int, metavar="N", help="print what check --fix does to N plants instead")
+    parser.add_argument(
+        "--pairs", type=int, metavar="N", help="print what check --fix does to N specs with two errors instead"
+    )
     arguments = parser.parse_args()
+    if arguments.pairs:
+        print_pairs(list(pairs(arguments.seed, arguments.pairs)), arguments.show is not None)
+        return
     if arguments.fix_log:
         print(fix_log(arguments.seed, arguments.fix_log))
         return
@@ -33,6 +39,24 @@ def main() -> None:
         if arguments.show == "every" or (wrong if arguments.show == "wrong" else not getattr(result, arguments.show)):
             print(shown(result))
     print(table(results))
+
+
+def print_pairs(results: list[Pair], show: bool) -> None:
+    """Print statistics of specs with two errors; with `show`, also those that were not restored."""
+    for pair in results if show else ():
+        if not pair.right:
+            print(
+                "==",
+                pair.plants[0].spec.name,
+                *(f"{plant.kind}:{plant.line}: {plant.what}" for plant in pair.plants),
+                sep="\n   ",
+            )
+            print(*pair.errors, *(f"fixed {text}" for text in pair.fixes), "left:", *pair.left, "", sep="\n")
+    print(f"{len(results)} specs with two errors: original network again {share(pair.right for pair in results):.0f} %")
+    left = [len(pair.left) for pair in results]
+    print(
+        f"errors left: none {share(not count for count in left):.0f} %, one {share(count == 1 for count in left):.0f} %"
+    )
 
 
 def shown(result: Result) -> str:

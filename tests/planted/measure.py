@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from random import Random
+from shutil import copyfile, rmtree
+from tempfile import mkdtemp
 
 from cnngraph.compilation import Compilation, compile_text
 from cnngraph.diagnostics import Diagnostic, Severity, Source, apply_edits
+from cnngraph.fixes.apply import fixed
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
 from tests.planted.corpus import corpus
@@ -66,6 +74,76 @@ def _planted(name: str, random: Random) -> Result | None:
         if errors:
             return judged(planted, errors)
     return None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The result of `check --fix` on a spec with two errors."""
+
+    plants: tuple[Plant, Plant]
+    text: str
+    errors: tuple[Diagnostic, ...]  # before any fix
+    fixes: tuple[str, ...]
+    left: tuple[Diagnostic, ...]
+    right: bool  # there is no error left, and the network is the original one
+
+
+def pairs(seed: int, count: int, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[Pair]:
+    """Results of `count` pairs of random errors on different lines of random specs; each alone is an error."""
+    random = Random(f"{seed} pairs")
+    found = 0
+    while found < count:
+        spec = random.choice(corpus())
+        plants = [plant(random.choice(kinds), spec, random) for _ in range(2)]
+        if any(planted is None or compiled(spec, planted.text).ok for planted in plants):
+            continue
+        one, two = (planted for planted in plants if planted)
+        text = merged(spec.text, one.text, two.text)
+        if text is not None:
+            found += 1
+            yield _paired((one, two), text)
+
+
+def _paired(plants: tuple[Plant, Plant], text: str) -> Pair:
+    spec = plants[0].spec
+    folder = _copy_of(spec.folder)  # bundled files are never changed
+
+    def check(changed: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+        source = Source(spec.name, changed.get(spec.name, text), folder / spec.name)
+        return compile_text(source, folder, fixes=True).diagnostics
+
+    result = fixed(check)
+    end, original = (compiled(spec, final).graph for final in (result.texts.get(spec.name, text), spec.text))
+    right = result.ok and same(end, original, names=not any(planted.kind in NAMELESS for planted in plants))
+    return Pair(plants, text, check({}), tuple(map(str, result.applied)), result.diagnostics, right)
+
+
+@cache
+def _copy_of(folder: Path) -> Path:
+    """A copy of a folder's specs that is deleted when the process ends."""
+    place = Path(mkdtemp())
+    atexit.register(rmtree, place)
+    for path in folder.rglob("*.yaml"):
+        (place / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+        copyfile(path, place / path.relative_to(folder))
+    return place
+
+
+def merged(original: str, one: str, two: str) -> str | None:
+    """The text with both changes, or None if they touch the same or adjacent lines."""
+    lines = original.splitlines(keepends=True)
+    changes = [
+        (start, end, changed[first:last])
+        for changed in (one.splitlines(keepends=True), two.splitlines(keepends=True))
+        for tag, start, end, first, last in SequenceMatcher(None, lines, changed, autojunk=False).get_opcodes()
+        if tag != "equal"
+    ]
+    changes.sort(reverse=True)
+    if any(end + 1 > start for (start, _, _), (_, end, _) in pairwise(changes)):
+        return None
+    for start, end, new in changes:
+        lines[start:end] = new
+    return "".join(lines)
 
 
 def judged(planted: Plant, errors: tuple[Diagnostic, ...]) -> Result:

@@ -11,7 +11,7 @@ import pytest
 from cnngraph import SpecError
 from cnngraph.document import read_file
 from cnngraph.language.load import load_spec
-from cnngraph.language.model import Word
+from cnngraph.language.model import LocatedText
 from cnngraph.recipe import find_recipe, load_recipe, recipe_names, recipe_schema, recipe_table, to_dict
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.recipe.schedules import Step, rate_factor
@@ -34,7 +34,7 @@ def test_bundled_recipes_are_valid(name: str) -> None:
 def test_published_recipes() -> None:
     mnist, cifar2, l2, cifar = (load_recipe(name) for name in ("mnist", "cifar2", "cifar2_l2", "cifar"))
     assert mnist.optimizer == Sgd(lr=0.01, momentum=0.5)
-    assert (mnist.epochs, mnist.batch_size, mnist.figures(1)) == (10, 64, ((0.1307,), (0.3081,)))
+    assert (mnist.epochs, mnist.batch_size, mnist.mean_and_std(1)) == (10, 64, ((0.1307,), (0.3081,)))
     assert (cifar2.optimizer, cifar2.epochs, cifar2.batch_size) == (Sgd(lr=0.01), 100, 64)
     assert l2.optimizer == Sgd(lr=0.01, weight_decay=0.002)
     assert (cifar.optimizer, cifar.schedule) == (Adam(lr=0.001), Step(every=20, divide=3))
@@ -60,7 +60,7 @@ def test_bundled_networks_name_their_recipes(name: str, train: str) -> None:
     path = network(name)
     spec, _ = load_spec(read_file(path), path.parent)
     assert spec
-    assert isinstance(spec.train, Word)
+    assert isinstance(spec.train, LocatedText)
     assert spec.train.text == train
 
 

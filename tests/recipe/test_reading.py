@@ -8,9 +8,9 @@ from cnngraph.diagnostics import Diagnostic, Source
 from cnngraph.document import Table, parse
 from cnngraph.recipe import Recipe, read_recipe, to_yaml
 from cnngraph.recipe.augment import Augment
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
-from cnngraph.recipe.learning import Clip
-from cnngraph.recipe.optimizers import AdamW, Group, RmsProp, Sgd
+from cnngraph.recipe.optimizers import AdamW, ParameterGroup, RmsProp, Sgd
 from cnngraph.recipe.schedules import OneCycle, Step, Warmup
 
 LEAST = "data: digits\nepochs: 3\noptimizer: adam\n"
@@ -35,7 +35,7 @@ def test_the_minimal_recipe() -> None:
     assert recipe.name == "mine"
     assert recipe.data == NamedSet(name="digits")
     assert (recipe.epochs, recipe.batch_size, recipe.validation, recipe.optimizer.lr) == (3, 64, 0.1, 0.001)
-    assert recipe.figures(1) == ((0.1307,), (0.3081,))
+    assert recipe.mean_and_std(1) == ((0.1307,), (0.3081,))
 
 
 def test_every_kind_of_value() -> None:
@@ -67,7 +67,7 @@ def test_every_kind_of_value() -> None:
 def test_none(word: str) -> None:
     recipe = valid(LEAST + f"validation: {word}\nnormalize: {word}\n")
     assert recipe.validation is None
-    assert recipe.figures(1) is None
+    assert recipe.mean_and_std(1) is None
 
 
 def test_class_names_may_be_numbers() -> None:
@@ -81,11 +81,11 @@ def test_mean_and_std_per_channel() -> None:
     assert folder.measures
     photos = valid("data: folder\nepochs: 1\noptimizer: adam\nnormalize: imagenet")
     assert not photos.measures
-    assert photos.figures(3) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    grey = photos.figures(1)
+    assert photos.mean_and_std(3) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    grey = photos.mean_and_std(1)
     assert grey
     assert sum(grey[0]) == pytest.approx(0.449)
-    one = valid(LEAST + "normalize: {mean: [0.5], std: [0.25]}").figures(3)
+    one = valid(LEAST + "normalize: {mean: [0.5], std: [0.25]}").mean_and_std(3)
     assert one == ((0.5,) * 3, (0.25,) * 3)
 
 
@@ -356,7 +356,7 @@ def test_warmup() -> None:
 
 def test_groups() -> None:
     text = "{name: rmsprop, centered: true, groups: [{match: [norm, bias], weight_decay: 0}, {match: head.*, lr: 1}]}"
-    groups = (Group(match=("norm", "bias"), weight_decay=0.0), Group(match="head.*", lr=1.0))
+    groups = (ParameterGroup(match=("norm", "bias"), weight_decay=0.0), ParameterGroup(match="head.*", lr=1.0))
     optimizer = valid(LEAST.replace("adam", text)).optimizer
     assert optimizer == RmsProp(centered=True, groups=groups)
     assert [group.matches for group in optimizer.groups] == [("norm", "bias"), ("head.*",)]

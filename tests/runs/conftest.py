@@ -55,7 +55,7 @@ def load_tenth(recipe: Recipe, *arguments: Any) -> Parts:
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a tenth of the embedded digits."""
-    monkeypatch.setattr("cnngraph.runs.evaluated.load_parts", load_tenth)
+    monkeypatch.setattr("cnngraph.runs.evaluation_images.load_parts", load_tenth)
 
 
 def recipe() -> Recipe:

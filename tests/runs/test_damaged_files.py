@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cnngraph import SpecError, load
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train import Request, run_training
 from cnngraph.train.record.files import TRAILER_LENGTH, read_state, read_weights, write_state
 from cnngraph.train.run import Tools
@@ -107,7 +107,7 @@ def test_a_forged_state_is_an_error(trained: Path, value: Any) -> None:
     """Its checksum is right, but its values are arbitrary."""
     tools = Tools(load_images=load_tenth)
     state = read_state(trained / "state.pt")
-    recipe = replace(FinishedRun.open(trained).recipe, epochs=3)
+    recipe = replace(TrainedRun.open(trained).recipe, epochs=3)
     spec, graph = (trained / "spec.yaml").read_text(), load(trained / "spec.yaml")
     for key in state.keys() - {"scaler", "seconds", "clock"}:  # a CPU does not use these, or accepts any number
         write_state(trained / "state.pt", {**state, key: value})

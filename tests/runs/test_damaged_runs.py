@@ -17,10 +17,10 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from cnngraph import SpecError, load
-from cnngraph.runs.classifier import of_run
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.classifier import classifier_from_run
 from cnngraph.runs.overview import differences, read_run
 from cnngraph.runs.prediction import predict
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.schemas import document_schema
 from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
@@ -52,14 +52,14 @@ def use(run: Path, picture: Path) -> None:
     assert isinstance(folder.finished, bool)
     assert folder.data_dir is None or folder.weights is None
     folder.identity()
-    opened = FinishedRun.open(run)
-    (found,) = predict(of_run(opened, None, "cpu"), [picture], 3)
+    opened = TrainedRun.open(run)
+    (found,) = predict(classifier_from_run(opened, None, "cpu"), [picture], 3)
     assert found.guesses
 
 
 def resume(run: Path) -> None:
     """Resume a finished run, which is an error. Raises SpecError."""
-    opened = FinishedRun.open(run)
+    opened = TrainedRun.open(run)
     spec = (run / "spec.yaml").read_text()
     run_training(Request(load(run / "spec.yaml"), opened.recipe, spec, out=run, resume=True))
 
@@ -202,7 +202,7 @@ def test_weights_of_another_run_are_an_error(cli: Cli, trained: Path, tmp_path: 
     """They fit the network, but belong to another one."""
     (tmp_path / "net.yaml").write_text((trained / "spec.yaml").read_text().replace("relu1: relu", "relu1: tanh"))
     graph, other = load(tmp_path / "net.yaml"), tmp_path / "other"
-    run_training(Request(graph, FinishedRun.open(trained).recipe, (tmp_path / "net.yaml").read_text(), out=other))
+    run_training(Request(graph, TrainedRun.open(trained).recipe, (tmp_path / "net.yaml").read_text(), out=other))
     shutil.copy(other / "best.safetensors", trained / "best.safetensors")
     ran = cli("evaluate", trained)
     assert (ran.code, ran.out) == (1, "")
@@ -266,7 +266,7 @@ def test_data_that_does_not_fit_the_network(trained: Path, change: Any, code: st
     change(document)
     (trained / "data.json").write_text(json.dumps(document))
     with pytest.raises(SpecError) as caught:
-        FinishedRun.open(trained)
+        TrainedRun.open(trained)
     assert caught.value.diagnostics[0].code == code
 
 

@@ -82,7 +82,7 @@ def test_missing_files_are_errors(cli: Cli, trained: Path, tmp_path: Path) -> No
     assert ran.err.endswith("help: use other weights of the run: --weights last\n")
     (trained / "best.safetensors").unlink()
     ran = cli("evaluate", trained, "--weights", "best")
-    assert ran.err == f"error[E650]: {trained} has no best weights\n  help: --weights last\n"
+    assert ran.err == f"error[E650]: {trained} has no best weights\n  help: use `--weights last`\n"
     assert "has no ../net-1/last weights" in cli("evaluate", trained, "--weights", "../net-1/last").err
     (trained / "epoch-0001.safetensors").write_bytes((trained / "last.safetensors").read_bytes())
     printed = json.loads(cli("evaluate", trained, "--weights", "epoch-0001", "--format", "json").out)
@@ -95,7 +95,9 @@ def test_missing_files_are_errors(cli: Cli, trained: Path, tmp_path: Path) -> No
 def test_the_bundled_digits_take_no_data_folder(cli: Cli, trained: Path, tmp_path: Path) -> None:
     ran = cli("evaluate", trained, "--data", tmp_path)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("error[E653]: the data of this run come along with cnngraph: --data-dir does not apply\n")
+    assert ran.err.startswith(
+        "error[E653]: the images of this run are bundled with cnngraph, so `--data-dir` does not apply\n"
+    )
 
 
 def test_a_named_set_in_another_folder_keeps_its_title(cli: Cli, trained: Path, tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_another_folder_with_the_classes_of_the_run(
     ran = cli("evaluate", trained, "--data-dir", place, "--part", "all")
     assert ran.code == 0
     assert f"note: {place}: passed over folders that are no class: 1 (c)\n" in ran.err
-    assert f"note: skipped: {place / 'a' / 'broken.png'} is no image that can be read\n" in ran.err
+    assert f"note: skipped {place / 'a' / 'broken.png'}: it cannot be read as an image\n" in ran.err
     ran = cli("evaluate", trained, "--data-dir", place)
     assert ran.code == 1
-    assert ran.err.endswith("error[E622]: there are no test images\n  help: --part train or all\n")
+    assert ran.err.endswith("error[E622]: there are no test images\n  help: use `--part train or all`\n")

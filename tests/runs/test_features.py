@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cnngraph.runs.classifier import of_run
+from cnngraph.runs.classifier import classifier_from_run
 from cnngraph.runs.features import Features, features, features_figure
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.record.files import write_figure
 from tests.cli.conftest import Cli
 
@@ -25,10 +25,10 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_features_equal_the_output_of_the_node(finished: Path, image: Path) -> None:
-    classifier = of_run(FinishedRun.open(finished), None, "cpu")
+    classifier = classifier_from_run(TrainedRun.open(finished), None, "cpu")
     captured: list[torch.Tensor] = []
     classifier.model.get_submodule("conv2").register_forward_hook(lambda *call: captured.append(call[2].clone()))
-    classifier.run(classifier.model, [classifier.reader.tensor(image)])
+    classifier.run(classifier.model, [classifier.reader.read(image)])
     torch.testing.assert_close(features(classifier, "conv2", image).maps, captured[0][0])
     torch.testing.assert_close(features(classifier, "twice", image).maps, 2 * captured[0][0])  # `twice` has no module
     pool = features(classifier, "pool", image)

@@ -14,9 +14,9 @@ from torch import nn
 import cnngraph
 from cnngraph import SpecError
 from cnngraph.analysis.head import find_head
-from cnngraph.runs.classifier import Box, of_run
-from cnngraph.runs.finished import FinishedRun
-from cnngraph.runs.localization import Localizer, scores_over_places, smallest_box
+from cnngraph.runs.classifier import Box, classifier_from_run
+from cnngraph.runs.localization import Localizer, bounding_box, class_score_maps
+from cnngraph.runs.trained_run import TrainedRun
 from tests.cli.conftest import Cli
 from tests.library import network
 
@@ -49,7 +49,7 @@ def test_the_mean_of_the_map_is_the_score(tmp_path: Path, nodes: str) -> None:
     model: nn.Module = cnngraph.build(tapped(graph, {"map": head.map, "scores": head.scores})).eval()
     with torch.inference_mode():
         features, scores = model(torch.randn(4, 3, 12, 10))
-        places = scores_over_places(head, model, features)
+        places = class_score_maps(head, model, features)
     assert places.shape == (4, 5, 10, 8)
     torch.testing.assert_close(places.mean((2, 3)), scores)
 
@@ -77,21 +77,21 @@ def test_a_box() -> None:
     scores = torch.zeros(4, 4)
     scores[1:3, 2] = torch.tensor([1.0, 0.6])
     image_box = Box(0, 0, 4, 4)
-    assert smallest_box(scores, 0.5, image_box) == (2, 1, 3, 3)
-    assert smallest_box(scores, 0.7, image_box) == (2, 1, 3, 2)
-    assert smallest_box(scores, 0.0, Box(10, 20, 14, 24)) == (10, 20, 14, 24)
-    left, top, right, bottom = smallest_box(scores, 0.5, Box(0, 0, 400, 400)) or image_box
+    assert bounding_box(scores, 0.5, image_box) == (2, 1, 3, 3)
+    assert bounding_box(scores, 0.7, image_box) == (2, 1, 3, 2)
+    assert bounding_box(scores, 0.0, Box(10, 20, 14, 24)) == (10, 20, 14, 24)
+    left, top, right, bottom = bounding_box(scores, 0.5, Box(0, 0, 400, 400)) or image_box
     assert (200 <= left < 260, right - left < 160, 100 <= top < 150, bottom <= 320) == (True,) * 4
-    assert smallest_box(-scores, 0.5, image_box) is None
+    assert bounding_box(-scores, 0.5, image_box) is None
 
 
 def test_localize_with_a_run(finished: Path, digit: Path) -> None:
-    localizer = Localizer(of_run(FinishedRun.open(finished), None, "cpu"), name="3")
-    (place,) = localizer.places([digit])
+    localizer = Localizer(classifier_from_run(TrainedRun.open(finished), None, "cpu"), name="3")
+    (place,) = localizer.localize([digit])
     assert place.scores is not None
     assert place.scores.shape == (7, 7)
     assert float(place.scores.mean()) == pytest.approx(place.score, abs=1e-5)
-    assert (place.name, place.size, place.seen) == ("3", (112, 56), (0, 0, 112, 56))
+    assert (place.name, place.size, place.visible_box) == ("3", (112, 56), (0, 0, 112, 56))
 
 
 def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Path) -> None:
@@ -118,4 +118,4 @@ def test_pictures_and_boxes(cli: Cli, finished: Path, digit: Path, tmp_path: Pat
 
 def test_an_unknown_class(cli: Cli, finished: Path, digit: Path) -> None:
     ran = cli("localize", finished, digit, "--class", "eight")
-    assert (ran.code, ran.err.splitlines()[0]) == (1, "error[E651]: there is no class eight")
+    assert (ran.code, ran.err.splitlines()[0]) == (1, "error[E651]: there is no class `eight`")

@@ -15,9 +15,9 @@ from torchvision import models
 
 from cnngraph.recipe.augment import Augment, Evaluation
 from cnngraph.runs import prediction
-from cnngraph.runs.classifier import Box, RunReader, of_torchvision
+from cnngraph.runs.classifier import Box, RunImageReader, classifier_from_torchvision
 from cnngraph.runs.evaluation import evaluate_run
-from cnngraph.runs.finished import FinishedRun
+from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.folder import files_of
 from cnngraph.train.data.formats import ENDINGS
@@ -42,12 +42,12 @@ def digits(tmp_path: Path) -> Path:
 def test_files_are_classified_like_the_images_of_the_run(
     cli: Cli, finished: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "BATCH", 7)
+    monkeypatch.setattr(prediction, "BATCH_SIZE", 7)
     ran = cli("predict", finished, digits, "--top", 1, "--format", "json")
     assert ran.code == 0, ran.err
     printed = json.loads(ran.out)
     assert [answer["image"] for answer in printed] == sorted(answer["image"] for answer in printed)
-    confusion = evaluate_run(FinishedRun.open(finished), device="cpu").report.confusion
+    confusion = evaluate_run(TrainedRun.open(finished), device="cpu").report.confusion
     counted = [[0] * 10 for _ in range(10)]
     for answer in printed:
         counted[int(Path(answer["image"]).parent.name)][int(answer["predictions"][0]["class"])] += 1
@@ -149,7 +149,7 @@ def test_a_run_without_class_names(cli: Cli, trained: Path, digits: Path) -> Non
     (trained / "recipe.yaml").write_text("{data: folder, epochs: 1, optimizer: adam}")
     ran = cli("predict", trained, next(digits.rglob("*.png")))
     assert ran.code == 1
-    assert ran.err.startswith(f"error[E650]: {trained} has no data.json: the run does not know the names of its cl")
+    assert ran.err.startswith(f"error[E650]: {trained} has no data.json, so the names of its classes are unknown")
 
 
 def test_a_network_is_not_a_run(cli: Cli, tmp_path: Path) -> None:
@@ -160,13 +160,14 @@ def test_a_network_is_not_a_run(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_the_visible_part_of_an_image() -> None:
-    def reader(look: Evaluation | None) -> RunReader:
+    def reader(look: Evaluation | None) -> RunImageReader:
         preparation = Preparation(torch.zeros(1), torch.ones(1), Augment(crop=(8, 8)), look)
-        return RunReader((3, 32, 32), preparation)
+        return RunImageReader((3, 32, 32), preparation)
 
-    assert reader(None).seen(640, 480) == Box(0, 0, 640, 480)
-    assert reader(Evaluation(crop=(24, 16))).seen(640, 480) == Box(160, 60, 480, 420)
-    assert reader(Evaluation(crop=(24, 16), resize=48)).seen(640, 480) == pytest.approx((640 / 3, 120, 1280 / 3, 360))
+    assert reader(None).visible_box(640, 480) == Box(0, 0, 640, 480)
+    assert reader(Evaluation(crop=(24, 16))).visible_box(640, 480) == Box(160, 60, 480, 420)
+    resized = reader(Evaluation(crop=(24, 16), resize=48))
+    assert resized.visible_box(640, 480) == pytest.approx((640 / 3, 120, 1280 / 3, 360))
 
 
 @pytest.fixture
@@ -194,5 +195,5 @@ def test_predictions_of_published_weights_equal_torchvision(cli: Cli, published:
         SQUEEZENET.meta["categories"][index] for index in expected.indices
     ]
     assert [prediction["probability"] for prediction in printed] == pytest.approx(expected.values.tolist(), abs=1e-5)
-    reader = of_torchvision("squeezenet1_1", "torchvision:IMAGENET1K_V1", "cpu").reader
-    assert reader.seen(400, 300) == pytest.approx((200 - 131.25, 150 - 131.25, 200 + 131.25, 150 + 131.25))
+    reader = classifier_from_torchvision("squeezenet1_1", "torchvision:IMAGENET1K_V1", "cpu").reader
+    assert reader.visible_box(400, 300) == pytest.approx((200 - 131.25, 150 - 131.25, 200 + 131.25, 150 + 131.25))

@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 
 from cnngraph.recipe.augment import Augment, Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder, NamedSet
-from cnngraph.runs.classifier import RunReader
+from cnngraph.runs.classifier import RunImageReader
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data.images import Cuts
 from tests.train.support import CPU, RECIPE
@@ -29,11 +29,11 @@ CROP = replace(
 def test_crops_equal_those_of_evaluation(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    reader = RunReader((3, 8, 8), Preparation.of(CROP, 3, CPU), Cuts.asked(CROP))
+    reader = RunImageReader((3, 8, 8), Preparation.of(CROP, 3, CPU), Cuts.asked(CROP))
     usual = v2.Compose([v2.Resize(10), v2.CenterCrop(8), v2.PILToTensor()])
     with Image.open(tmp_path / "a.png") as image:
-        assert torch.equal((reader.tensor(tmp_path / "a.png") * 255).round().byte(), usual(image))
-    box = reader.seen(30, 20)
+        assert torch.equal((reader.read(tmp_path / "a.png") * 255).round().byte(), usual(image))
+    box = reader.visible_box(30, 20)
     seen = (box.left, box.top, box.right, box.bottom)
     assert np.allclose(seen, (30 * 3.5 / 15, 2, 30 * 11.5 / 15, 18), atol=1)
 

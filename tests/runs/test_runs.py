@@ -38,12 +38,12 @@ def test_the_table_is_in_numeric_order(cli: Cli) -> None:
     ran = cli("runs")
     assert ran.code == 0, ran.err
     header, *lines = ran.out.splitlines()
-    assert " ".join(header.split()) == "run network data parameters epochs best test seconds state recipe"
+    assert " ".join(header.split()) == "run test best epochs parameters seconds state network data recipe"
     assert [line.split()[0] for line in lines[:3]] == ["runs/net-2", "runs/net-3", "runs/net-10"]
-    assert lines[0].split()[1:6] == ["spots", "embedded", "digits", "3,178", "2/2"]
-    assert lines[1].split()[5] == "1/2"
-    assert lines[1].endswith("–       0.0   unfinished   seed 0")
-    assert lines[2].endswith("12.50 %   1,000.0   finished     seed 7")
+    assert " ".join(lines[0].split()[5:]).startswith("2/2 3,178")
+    assert "1/2        3,178       0.0   unfinished   spots     embedded digits   seed 0" in lines[1]
+    assert "12.50 %" in lines[2]
+    assert "1,000.0   finished     spots     embedded digits   seed 7" in lines[2]
     assert lines[-1] == "3 runs"
 
 
@@ -94,7 +94,7 @@ def test_only_choices_of_recipes_are_listed(cli: Cli, three: Path) -> None:
         replace_in_recipe(run, "normalize: data", f"normalize: {{mean: [{mean}], std: [0.3]}}")
     replace_in_recipe(two, "save_every: 300", "save_every: 7")
     lines = cli("runs", one, two).out.splitlines()
-    assert [line.split()[-1] for line in lines[1:3]] == ["finished", "unfinished"]
+    assert all(line.endswith("embedded digits") for line in lines[1:3])
     replace_in_recipe(other, "normalize: data", "normalize: {mean: [0.1], std: [0.3]}")
     lines = cli("runs", one, other).out.splitlines()
     assert "   normalize data, " in lines[1]

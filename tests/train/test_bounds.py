@@ -23,7 +23,7 @@ from cnngraph.recipe import Recipe, check_fit, read_recipe
 from cnngraph.recipe.augment import Evaluation, RandomErasing, RandomResizedCrop
 from cnngraph.recipe.data import Normalize
 from cnngraph.recipe.kinds import Named, Record, names_of
-from cnngraph.recipe.optimizers import Group, Sgd
+from cnngraph.recipe.optimizers import ParameterGroup, Sgd
 from cnngraph.recipe.reading import tables_in
 from cnngraph.recipe.schedules import Exponential, Step, Warmup
 from cnngraph.tensor_type import TensorType
@@ -35,7 +35,7 @@ PLACE = Span(Source("recipe.yaml", "recipe"), 1, 1, 1, 7)
 LEAST: dict[str, Any] = {"data": "digits", "epochs": 3, "optimizer": {"name": "adam"}}
 ALSO: dict[type[Any], dict[str, Any]] = {  # other required keys of a mapping
     Sgd: {"lr": 0.1},
-    Group: {"match": "bias"},
+    ParameterGroup: {"match": "bias"},
     Exponential: {"gamma": 0.9},
     RandomResizedCrop: {"size": 8},
     RandomErasing: {"p": 0.5},
@@ -133,7 +133,9 @@ def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_mapping_is_found() -> None:
-    assert {"epochs", "schedule(Step).at", "optimizer(Sgd).groups(Group).lr", "augment(Augment).pad"} <= set(FIELDS)
+    assert {"epochs", "schedule(Step).at", "optimizer(Sgd).groups(ParameterGroup).lr", "augment(Augment).pad"} <= set(
+        FIELDS
+    )
 
 
 @pytest.mark.parametrize(

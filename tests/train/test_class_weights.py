@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from cnngraph import SpecError
 from cnngraph.recipe.augment import Augment
-from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train.data.images import Part
@@ -127,10 +127,10 @@ class Root(torch.nn.Module):
 
 
 def test_the_learning_rate_is_the_cause(tmp_path: Path) -> None:
-    from cnngraph.recipe.optimizers import Group
+    from cnngraph.recipe.optimizers import ParameterGroup
 
     _, help = _diverged(tmp_path / "own", optimizer=Sgd(lr=1e30))
-    assert help == "the learning rate is 1e+30; try a tenth of it: --set train.optimizer.lr=1e+29"
-    groups = (Group(match="0", lr=0.0), Group(match="5", lr=1e30))
+    assert help == "lower the learning rate from 1e+30 to 1e+29: `--set train.optimizer.lr=1e+29`"
+    groups = (ParameterGroup(match="0", lr=0.0), ParameterGroup(match="5", lr=1e30))
     _, help = _diverged(tmp_path / "group", optimizer=Sgd(lr=0.1, groups=groups))
-    assert help == "the learning rate of optimizer.groups.1 is 1e+30; try a tenth of it"
+    assert help == "lower the learning rate of `optimizer.groups.1` from 1e+30 to 1e+29"

@@ -27,7 +27,7 @@ from cnngraph.files import WriteError
 from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.resuming import Begun, first_weights
+from cnngraph.train.resuming import ResumedRun, initial_weights_of
 from cnngraph.train.run import Tools
 from tests.train.killable import RECIPE, SPEC, Death, finished, outcome, start, train_in_folder
 from tests.train.support import at_batch, train_graph
@@ -169,13 +169,13 @@ def test_initial_weights_of_a_killed_run(tmp_path: Path) -> None:
     folder.path.mkdir()
     facts = {"file": "given", "path": str(given), "sha256": sha256(given.read_bytes()).hexdigest()}
     folder.begin(SPEC, RECIPE, "cpu", None, facts)
-    has_started = Begun(folder, None, folder.weights, None)
-    weights = first_weights(has_started)
+    has_started = ResumedRun(folder, None, folder.weights, None)
+    weights = initial_weights_of(has_started)
     assert weights
     assert weights.shapes["conv.weight"] == (4, 1, 3, 3)
     given.write_bytes(given.read_bytes()[:-1])
-    with pytest.raises(SpecError, match="the weights it began with are gone") as caught:
-        first_weights(has_started)
+    with pytest.raises(SpecError, match="its initial weights are missing or changed") as caught:
+        initial_weights_of(has_started)
     assert caught.value.diagnostics[0].code == "E631"
 
 

@@ -263,9 +263,9 @@ def test_a_non_finite_loss_ends_the_run(tmp_path: Path, step: int, kept: str) ->
         run(tmp_path, network=exploding(step))
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E630"
-    assert "the loss is not a number any more" in diagnostic.message
+    assert "the loss became NaN or infinite" in diagnostic.message
     assert kept in diagnostic.notes[0]
-    assert diagnostic.help == "the learning rate is 0.1; try a tenth of it: --set train.optimizer.lr=0.01"
+    assert diagnostic.help == "lower the learning rate from 0.1 to 0.01: `--set train.optimizer.lr=0.01`"
     assert (tmp_path / "best.safetensors").exists() == (step > 5)
 
 
@@ -274,7 +274,7 @@ def test_a_loss_that_is_non_finite_from_the_start(tmp_path: Path) -> None:
         run(tmp_path, network=exploding(1))
     (diagnostic,) = caught.value.diagnostics
     first, second = diagnostic.notes
-    assert first.startswith("the loss of the first batch is not finite, before any step was made")
+    assert first.startswith("the loss of the first batch is not finite, before the first step")
     assert second == "no epoch was finished"
     assert "learning rate" not in (diagnostic.help or "")
 

@@ -15,15 +15,15 @@ from torch.nn import functional as F
 
 import cnngraph
 from cnngraph.lint.patterns import check_patterns
-from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
-from cnngraph.recipe.optimizers import Adam, AdamW, Group, RmsProp, Sgd
+from cnngraph.recipe.optimizers import Adam, AdamW, ParameterGroup, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
 from cnngraph.train.data.images import Part
 from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
-from cnngraph.train.loop.device import check_machine, reproducible
+from cnngraph.train.loop.device import check_device, reproducible
 from cnngraph.train.loop.objective import Objective, class_weights
-from cnngraph.train.loop.training_step import Learner
+from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
 from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes, train_graph
@@ -40,9 +40,13 @@ nodes:
 FEATURES: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01)},
     "adam": {"optimizer": Adam(lr=0.01, amsgrad=True)},
-    "adamw": {"optimizer": AdamW(lr=0.01, groups=(Group(match=("bias", "1"), weight_decay=0.0),))},
+    "adamw": {"optimizer": AdamW(lr=0.01, groups=(ParameterGroup(match=("bias", "1"), weight_decay=0.0),))},
     "rmsprop": {"optimizer": RmsProp(lr=0.001, momentum=0.5, centered=True)},
-    "groups": {"optimizer": Sgd(lr=0.1, momentum=0.5, groups=(Group(match="5", lr=0.02), Group(match="0", lr=0.0)))},
+    "groups": {
+        "optimizer": Sgd(
+            lr=0.1, momentum=0.5, groups=(ParameterGroup(match="5", lr=0.02), ParameterGroup(match="0", lr=0.0))
+        )
+    },
     "exponential": {"schedule": Exponential(gamma=0.5)},
     "one_cycle": {"schedule": OneCycle()},
     "polynomial": {"schedule": Polynomial(power=2), "warmup": Warmup(steps=7)},
@@ -60,7 +64,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "fp16": {"precision": "fp16"},
     "checkpoint": {"checkpoint": ("0", "1")},
     "all": {
-        "optimizer": RmsProp(lr=0.001, momentum=0.5, groups=(Group(match="bias", weight_decay=0.0),)),
+        "optimizer": RmsProp(lr=0.001, momentum=0.5, groups=(ParameterGroup(match="bias", weight_decay=0.0),)),
         "schedule": Plateau(patience=0, threshold=0.3), "warmup": Warmup(steps=3), "accumulate": 2, "ema": 0.9,
         "clip": Clip(norm=1.0), "loss": Loss(label_smoothing=0.1), "checkpoint": "0", "precision": "fp16",
     },
@@ -70,7 +74,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("feature", FEATURES)
 def test_a_run_with_any_option_is_resumed_exactly(tmp_path: Path, feature: str) -> None:
     changes = {"epochs": 3} | FEATURES[feature]
-    if changes.get("precision") == "fp16" and check_machine(replace(RECIPE, precision="fp16"), CPU):
+    if changes.get("precision") == "fp16" and check_device(replace(RECIPE, precision="fp16"), CPU):
         pytest.skip("no fp16 on this processor")
     whole = run(tmp_path / "whole", **changes)
     steps = 5 * len(whole.epochs)
@@ -126,12 +130,12 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunFolder, "save_scores", lambda *arguments: None)
 
 
-def stepped(network: nn.Module, *batches: tuple[Tensor, Tensor, float, bool], **changes: Any) -> Learner:
+def stepped(network: nn.Module, *batches: tuple[Tensor, Tensor, float, bool], **changes: Any) -> TrainingStep:
     """The learner after training on batches."""
-    learner = Learner(network, replace(RECIPE, **changes), CPU)
+    training_step = TrainingStep(network, replace(RECIPE, **changes), CPU)
     for images, labels, share, last in batches:
-        learner.learn(images, labels, share, last)
-    return learner
+        training_step.train_on_batch(images, labels, share, last)
+    return training_step
 
 
 def plain_network() -> nn.Module:
@@ -177,14 +181,14 @@ def test_averaged_weights_are_evaluated_and_saved(tmp_path: Path) -> None:
 
 def test_the_moving_average() -> None:
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 1, 0])
-    learner = Learner(plain_network(), replace(RECIPE, ema=0.75), CPU)
-    learner.learn(images, labels)
-    first = learner.model.state_dict()["1.weight"].clone()
-    assert torch.equal(learner.weights()["1.weight"], first)
-    learner.learn(images, labels)
-    second = learner.model.state_dict()["1.weight"]
-    assert torch.allclose(learner.weights()["1.weight"], 0.75 * first + 0.25 * second)
-    assert set(learner.weights()) == set(learner.model.state_dict())
+    training_step = TrainingStep(plain_network(), replace(RECIPE, ema=0.75), CPU)
+    training_step.train_on_batch(images, labels)
+    first = training_step.model.state_dict()["1.weight"].clone()
+    assert torch.equal(training_step.evaluated_weights()["1.weight"], first)
+    training_step.train_on_batch(images, labels)
+    second = training_step.model.state_dict()["1.weight"]
+    assert torch.allclose(training_step.evaluated_weights()["1.weight"], 0.75 * first + 0.25 * second)
+    assert set(training_step.evaluated_weights()) == set(training_step.model.state_dict())
 
 
 def test_early_stopping(tmp_path: Path) -> None:
@@ -230,7 +234,7 @@ def test_which_blocks_are_checkpointed(tmp_path: Path) -> None:
     graph = cnngraph.load(tmp_path / "net.yaml")
     assert not check_patterns(replace(RECIPE, checkpoint="layer.*"), graph)
     (diagnostic,) = check_patterns(replace(RECIPE, checkpoint="layr.*"), graph)
-    assert (diagnostic.code, diagnostic.message) == ("E614", "checkpoint fits no module of net: layr.*")
+    assert (diagnostic.code, diagnostic.message) == ("E614", "`checkpoint: layr.*` matches no module of `net`")
 
 
 def test_unsupported_precision_and_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,13 +243,13 @@ def test_unsupported_precision_and_compile(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("torch.nn.functional.conv2d", refuse)
     monkeypatch.setattr(torch, "compile", refuse)
-    found = check_machine(replace(RECIPE, precision="fp16", compile=True), CPU)
+    found = check_device(replace(RECIPE, precision="fp16", compile=True), CPU)
     assert [diagnostic.code for diagnostic in found] == ["E641", "E642"]
     assert [diagnostic.notes for diagnostic in found] == [("nothing of the kind here",)] * 2
-    assert not check_machine(replace(RECIPE, precision="bf16"), CPU)
+    assert not check_device(replace(RECIPE, precision="bf16"), CPU)
     (tmp_path / "net.yaml").write_text(SPEC)
     recipe = replace(RECIPE, precision="fp16", device="cpu")
-    with pytest.raises(cnngraph.SpecError, match="precision fp16 does not work on cpu"):
+    with pytest.raises(cnngraph.SpecError, match="`precision: fp16` does not work on cpu"):
         train_graph(cnngraph.load(tmp_path / "net.yaml"), recipe, spec_text="", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -265,16 +269,16 @@ def test_deterministic_algorithms() -> None:
 
 
 def test_fp16_scales_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    if check_machine(replace(RECIPE, precision="fp16"), CPU):
+    if check_device(replace(RECIPE, precision="fp16"), CPU):
         pytest.skip("no fp16 on this processor")
     seen: list[torch.dtype] = []
     network = small_network()
     network[0].register_forward_hook(lambda module, images, output: seen.append(output.dtype))
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 1, 0])
-    learner = stepped(network, (images, labels, 1.0, True), precision="fp16")
+    training_step = stepped(network, (images, labels, 1.0, True), precision="fp16")
     assert seen == [torch.float16]
-    assert learner.scaler.get_scale() > 1
-    assert learner.state()["scaler"]["_growth_tracker"] == 1
+    assert training_step.scaler.get_scale() > 1
+    assert training_step.state_dict()["scaler"]["_growth_tracker"] == 1
 
 
 def test_a_compiled_network_keeps_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.optim import lr_scheduler
 
 from cnngraph.fields import fields_of
-from cnngraph.recipe.optimizers import OPTIMIZERS, Adam, AdamW, Group, Optimizer, RmsProp, Sgd
+from cnngraph.recipe.optimizers import OPTIMIZERS, Adam, AdamW, Optimizer, ParameterGroup, RmsProp, Sgd
 from cnngraph.recipe.schedules import (
     SCHEDULES,
     Constant,
@@ -34,10 +34,10 @@ from tests.train.support import CPU, RECIPE, at_batch, run, stripe_parts
 
 EPOCHS, STEPS, WARM = 4, 5, 7  # 36 images in batches of 8
 GROUPS = (
-    Group(match="0", lr=0.0),
-    Group(match="1.weight", lr=0.01),
-    Group(match="1.bias", weight_decay=0.3),
-    Group(match="3.bias", lr=0.03, weight_decay=0.0),
+    ParameterGroup(match="0", lr=0.0),
+    ParameterGroup(match="1.weight", lr=0.01),
+    ParameterGroup(match="1.bias", weight_decay=0.3),
+    ParameterGroup(match="3.bias", lr=0.03, weight_decay=0.0),
 )
 NAMES = (["0.weight", "0.bias"], ["1.weight"], ["1.bias"], ["3.bias"])
 
@@ -215,7 +215,7 @@ def test_groups_after_a_resume(tmp_path: Path, schedule: Schedule) -> None:
 
 def test_every_key_schedule_and_optimizer_is_tested() -> None:
     """A new key of groups, optimizer or schedule needs a case above."""
-    assert set(fields_of(Group)) == {"match", "lr", "weight_decay"}
+    assert set(fields_of(ParameterGroup)) == {"match", "lr", "weight_decay"}
     tested: Sequence[type[Any]] = [*(type(schedule) for schedule, _ in SAME), Plateau, OneCycle]
     assert set(tested) == set(SCHEDULES)
     assert {type(optimizer) for optimizer, _ in OPTIMIZERS_OF_PYTORCH} == set(OPTIMIZERS)

@@ -20,7 +20,7 @@ from ignite.handlers import (
 from ignite.metrics import Accuracy, RunningAverage
 
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.train import Training
+from cnngraph.train import HandlerView
 from tests.train.event_diary import STEPS, Diary
 from tests.train.support import run
 
@@ -28,7 +28,7 @@ from tests.train.support import run
 def test_metrics_of_ignite(tmp_path: Path) -> None:
     found: list[float] = []
 
-    def attach(training: Training) -> None:
+    def attach(training: HandlerView) -> None:
         trainer, evaluator = training.trainer, training.evaluators["validation"]
         Accuracy().attach(evaluator, "top1")
         RunningAverage(output_transform=lambda output: output["loss"]).attach(trainer, "smooth_loss")
@@ -49,7 +49,7 @@ def test_metrics_of_ignite(tmp_path: Path) -> None:
 
 
 def test_early_stopping_of_ignite(tmp_path: Path) -> None:
-    def attach(training: Training) -> None:
+    def attach(training: HandlerView) -> None:
         stopping = EarlyStopping(2, lambda engine: engine.state.metrics["accuracy"], training.trainer)
         training.evaluators["validation"].add_event_handler(Events.COMPLETED, stopping)
 
@@ -81,7 +81,7 @@ def test_profilers_of_ignite(tmp_path: Path, make: Callable[[], Any]) -> None:
 def test_a_schedule_of_ignite(tmp_path: Path) -> None:
     rates: list[float] = []
 
-    def attach(training: Training) -> None:
+    def attach(training: HandlerView) -> None:
         scheduler = LinearCyclicalScheduler(training.optimizer, "lr", 0.1, 0.01, cycle_size=4 * STEPS)
         training.trainer.add_event_handler(Events.ITERATION_STARTED, scheduler)
         optimizer = training.optimizer
@@ -96,7 +96,7 @@ def test_a_schedule_of_ignite(tmp_path: Path) -> None:
 
 
 def test_checkpoints_of_ignite(tmp_path: Path) -> None:
-    def attach(training: Training) -> None:
+    def attach(training: HandlerView) -> None:
         saving = ModelCheckpoint(str(training.folder / "ignite"), n_saved=None, require_empty=False)
         training.trainer.add_event_handler(Events.EPOCH_COMPLETED, saving, {"model": training.model})
 
@@ -107,7 +107,7 @@ def test_checkpoints_of_ignite(tmp_path: Path) -> None:
 def test_a_search_for_the_learning_rate(tmp_path: Path) -> None:
     finder = FastaiLRFinder()
 
-    def attach(training: Training) -> None:
+    def attach(training: HandlerView) -> None:
         kept = {"model": training.model, "optimizer": training.optimizer}
         options: dict[str, Any] = {"num_iter": 12, "end_lr": 10.0, "start_lr": 1e-4}
         training.enter(

@@ -11,8 +11,8 @@ from ignite.handlers.base_logger import BaseLogger
 
 from cnngraph import SpecError
 from cnngraph.packages import PackageError
-from cnngraph.train import Result, Training
-from cnngraph.train.loop.loggers import LOGGERS, Logging, check_loggers, log_to
+from cnngraph.train import HandlerView, Result
+from cnngraph.train.loop.loggers import LOGGERS, LogHandler, attach_logger, check_loggers
 from tests.train.support import run
 
 STEPS = 5  # per epoch
@@ -67,7 +67,7 @@ def test_logged_values(tmp_path: Path) -> None:
 
 def test_the_loss_of_steps_is_logged_on_request(tmp_path: Path) -> None:
     logger = Notebook()
-    result = run(tmp_path, handlers=(lambda training: log_to(training.enter(logger), training, 2),))
+    result = run(tmp_path, handlers=(lambda training: attach_logger(training.enter(logger), training, 2),))
     steps = {key: value for key, value in logger.scalars.items() if key[0].startswith("step/")}
     assert set(steps) == {(f"step/{name}", step) for step in (2, 4, 6, 8, 10) for name in ("loss", "learning_rate")}
     assert steps["step/learning_rate", 2] == 0.1
@@ -84,8 +84,8 @@ def tensorboard(folder: Path) -> Any:
 
 def test_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    run(tmp_path, epochs=1, handlers=(Logging("tensorboard"),))
-    result = run(tmp_path, epochs=3, resume=True, handlers=(Logging("tensorboard"),))
+    run(tmp_path, epochs=1, handlers=(LogHandler("tensorboard"),))
+    result = run(tmp_path, epochs=3, resume=True, handlers=(LogHandler("tensorboard"),))
     read = tensorboard(tmp_path)
     found = {
         (name, event.step): event.value
@@ -103,8 +103,8 @@ def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
     monkeypatch.chdir(tmp_path)
     try:
-        run(tmp_path / "net-1", epochs=1, handlers=(Logging("mlflow", 2),))
-        result = run(tmp_path / "net-1", epochs=2, resume=True, handlers=(Logging("mlflow", 2),))
+        run(tmp_path / "net-1", epochs=1, handlers=(LogHandler("mlflow", 2),))
+        result = run(tmp_path / "net-1", epochs=2, resume=True, handlers=(LogHandler("mlflow", 2),))
         (kept,) = mlflow.search_runs(output_format="list")
         client = mlflow.MlflowClient()
         found = {
@@ -129,10 +129,10 @@ def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SILENT", "true")
     found: list[Any] = []
 
-    def look(training: Training) -> None:
+    def look(training: HandlerView) -> None:
         training.opened.callback(lambda: found.extend([dict(wandb.run.summary), dict(wandb.run.config)]))
 
-    result = run(tmp_path, handlers=(Logging("wandb"), look))
+    result = run(tmp_path, handlers=(LogHandler("wandb"), look))
     summary, config = found  # W&B logs the scalars of the last epoch when it is closed
     assert summary["loss/validation"] == result.epochs[-2].held.loss
     assert summary["accuracy/train"] == result.epochs[-2].train.accuracy
@@ -148,7 +148,7 @@ def test_a_logger_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_unknown_logger() -> None:
-    with pytest.raises(SpecError, match="there is no logger tensorbord") as caught:
+    with pytest.raises(SpecError, match="there is no logger `tensorbord`") as caught:
         check_loggers(["tensorbord"])
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.code, diagnostic.help) == ("E643", "did you mean `tensorboard`?")
@@ -158,8 +158,8 @@ def test_an_unknown_logger() -> None:
 def test_a_failing_logger_is_named(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ignite.handlers." + LOGGERS[name].logger, None)
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(SpecError, match=f"the logger {name} cannot be opened: ") as caught:
-        run(tmp_path, handlers=(Logging(name),))
+    with pytest.raises(SpecError, match=f"the logger `{name}` cannot be opened: ") as caught:
+        run(tmp_path, handlers=(LogHandler(name),))
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.help) == ("E643", f"check its settings, or leave out {name}")
+    assert (diagnostic.code, diagnostic.help) == ("E643", f"check the settings of {name}, or train without it")
     assert not list(tmp_path.iterdir())

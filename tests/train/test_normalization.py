@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from cnngraph import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
-from cnngraph.recipe.sets import FIGURES
+from cnngraph.recipe.sets import MEAN_AND_STD
 from cnngraph.train.data import normalization
 from cnngraph.train.data.images import InMemory, OnDisk, Part
 from cnngraph.train.data.normalization import measure, with_figures
@@ -78,15 +78,15 @@ def test_known_values_are_not_measured(recipe: Recipe, measured: bool) -> None:
     assert (found != recipe) == measured == bool(notes)
     if measured:
         assert isinstance(found.normalize, Normalize)
-        assert found.figures(3) == (found.normalize.mean, found.normalize.std)
+        assert found.mean_and_std(3) == (found.normalize.mean, found.normalize.std)
         assert f"mean {found.normalize.mean[0]}" in notes[0]
         assert with_figures(found, Part.whole(colours(4)), notes.append) is found
 
 
 def test_published_values_have_one_number_per_channel() -> None:
-    assert {"svhn", "stl10", "imagenet"} < set(FIGURES)
-    assert "kmnist" not in FIGURES
-    for mean, std in FIGURES.values():
+    assert {"svhn", "stl10", "imagenet"} < set(MEAN_AND_STD)
+    assert "kmnist" not in MEAN_AND_STD
+    for mean, std in MEAN_AND_STD.values():
         assert len(mean) == len(std) in (1, 3)
 
 

@@ -11,7 +11,7 @@ import torch
 import cnngraph
 from cnngraph.diagnostics import Source, Span
 from cnngraph.lint.patterns import check_patterns
-from cnngraph.recipe.optimizers import Group, Sgd
+from cnngraph.recipe.optimizers import ParameterGroup, Sgd
 from cnngraph.recipe.schedules import Step
 from cnngraph.train.loop.optimizers import make_optimizer
 from tests.train.support import RECIPE, run, small_network, train_graph
@@ -33,7 +33,7 @@ def network(tmp_path: Path) -> torch.nn.Module:
     return cnngraph.build(str(tmp_path / "grouped.yaml"))
 
 
-def grouped(network: torch.nn.Module, *groups: Group) -> list[list[str]]:
+def grouped(network: torch.nn.Module, *groups: ParameterGroup) -> list[list[str]]:
     """The names of the parameters in each of an optimizer's groups."""
     names = {id(tensor): name for name, tensor in network.named_parameters()}
     made = make_optimizer(Sgd(lr=0.1, groups=groups), network)
@@ -56,7 +56,7 @@ def grouped(network: torch.nn.Module, *groups: Group) -> list[list[str]]:
 def test_which_parameters_a_group_matches(
     network: torch.nn.Module, match: str | tuple[str, ...], names: list[str]
 ) -> None:
-    others, found = grouped(network, Group(match=match))
+    others, found = grouped(network, ParameterGroup(match=match))
     assert found == names
     assert sorted(others + found) == sorted(name for name, _ in network.named_parameters())
 
@@ -66,7 +66,7 @@ def test_only_the_last_matching_group_applies(network: torch.nn.Module) -> None:
         Sgd(
             lr=0.1,
             weight_decay=0.5,
-            groups=(Group(match="bias", weight_decay=0.0), Group(match="head", lr=0.3)),
+            groups=(ParameterGroup(match="bias", weight_decay=0.0), ParameterGroup(match="head", lr=0.3)),
         ),
         network,
     )
@@ -75,14 +75,14 @@ def test_only_the_last_matching_group_applies(network: torch.nn.Module) -> None:
 
 
 def test_a_group_of_all_parameters(network: torch.nn.Module) -> None:
-    assert len(grouped(network, Group(match=("**",)))) == 1
+    assert len(grouped(network, ParameterGroup(match=("**",)))) == 1
 
 
 def test_groups_have_their_own_learning_rates(tmp_path: Path) -> None:
     """Plain gradient steps: rate 0 keeps parameters unchanged, and the schedule applies to all groups."""
     network = small_network()
     before = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
-    optimizer = Sgd(lr=0.1, groups=(Group(match="0", lr=0.0), Group(match="1", lr=0.2)))
+    optimizer = Sgd(lr=0.1, groups=(ParameterGroup(match="0", lr=0.0), ParameterGroup(match="1", lr=0.2)))
     result = run(tmp_path, network=network, optimizer=optimizer, schedule=Step(every=1, divide=10))
     moved = {name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])}
     assert moved == {"1.weight", "1.bias", "5.weight", "5.bias"}
@@ -92,7 +92,7 @@ def test_groups_have_their_own_learning_rates(tmp_path: Path) -> None:
 def test_groups_have_their_own_weight_decay(tmp_path: Path) -> None:
     """With a decay of 1 / rate a step removes a weight entirely, so parameters that keep their size have no decay."""
     network = small_network()
-    optimizer = Sgd(lr=1e-3, weight_decay=1e3, groups=(Group(match="1", weight_decay=0),))
+    optimizer = Sgd(lr=1e-3, weight_decay=1e3, groups=(ParameterGroup(match="1", weight_decay=0),))
     run(tmp_path, network=network, optimizer=optimizer, epochs=1)
     sizes = {name: float(tensor.detach().abs().mean()) for name, tensor in network.named_parameters()}
     assert sizes["0.weight"] < 0.01
@@ -101,19 +101,22 @@ def test_groups_have_their_own_weight_decay(tmp_path: Path) -> None:
 
 def test_groups_that_match_nothing(network: torch.nn.Module) -> None:
 
-    groups = (Group(match=("norm", "layer3.*")), Group(match="batchnorm"))
+    groups = (ParameterGroup(match=("norm", "layer3.*")), ParameterGroup(match="batchnorm"))
     graph = network.graph
     assert isinstance(graph, cnngraph.Graph)
     place = Span(Source("recipe.yaml", ""), 3, 1, 3, 9)
     recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=groups), places={"optimizer.groups.0.match": place})
     first, second = check_patterns(recipe, graph)
-    assert (first.code, first.message) == ("E614", "optimizer.groups.0.match fits no parameter of grouped: layer3.*")
+    assert (first.code, first.message) == (
+        "E614",
+        "`optimizer.groups.0.match: layer3.*` matches no parameter of `grouped`",
+    )
     assert second.help == "did you mean `batch_norm`?"
     assert (first.span, second.span) == (place, None)
 
 
 def test_group_errors_are_raised_before_a_folder_is_created(tmp_path: Path, network: torch.nn.Module) -> None:
-    recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(Group(match="conv2"),)))
-    with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match fits no parameter"):
+    recipe = replace(RECIPE, optimizer=Sgd(lr=1, groups=(ParameterGroup(match="conv2"),)))
+    with pytest.raises(cnngraph.SpecError, match=r"groups\.0\.match: .* matches no parameter"):
         train_graph(network.graph, recipe, spec_text="", out=tmp_path / "run")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()

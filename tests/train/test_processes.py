@@ -20,11 +20,11 @@ from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.augment import Augment
-from cnngraph.recipe.learning import Clip
+from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train import Training, world
+from cnngraph.train import HandlerView, world
 from cnngraph.train.loop.parallel import blocks_of
-from cnngraph.train.loop.training_step import Learner
+from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.world import joined
 from tests.train.killable import (
     PROCESSES,
@@ -136,7 +136,7 @@ def test_the_loss_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch
     assert caught.value.speaks
 
 
-def end_in_the_second_process(training: Training) -> None:
+def end_in_the_second_process(training: HandlerView) -> None:
     """A handler that terminates only in the second process."""
     if not training.leads:
         training.trainer.add_event_handler(Events.ITERATION_COMPLETED(once=5), training.trainer.terminate)
@@ -184,8 +184,8 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
     graph = compile_text(Source("blocks.yaml", BLOCKS), folder).graph
     assert graph
     with joined(CPU) as world:
-        learner = Learner(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
-        parameters = {name: cast(DTensor, tensor) for name, tensor in learner.model.named_parameters()}
+        training_step = TrainingStep(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
+        parameters = {name: cast(DTensor, tensor) for name, tensor in training_step.model.named_parameters()}
         shard_sizes = {name: tensor.to_local().shape[0] for name, tensor in parameters.items()}
     (folder / f"{world.rank}.json").write_text(json.dumps(shard_sizes))
 

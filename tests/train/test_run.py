@@ -25,7 +25,7 @@ from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train.data.images import InMemory, Part, Parts
 from cnngraph.train.data.open import load_parts
-from cnngraph.train.loop.device import choose_device, devices_here
+from cnngraph.train.loop.device import available_devices, choose_device
 from cnngraph.train.record.files import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Tools
@@ -134,7 +134,7 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
     assert done.test == whole.test
     with pytest.raises(SpecError, match="is finished") as caught:
         train_few(graph, recipe, spec_text=SPEC, resume=True)
-    assert caught.value.diagnostics[0].help == "--set train.epochs=6 trains it further"
+    assert caught.value.diagnostics[0].help == "use `--set train.epochs=6` to train it further"
 
 
 def test_a_run_that_stopped_early_is_finished(graph: Graph) -> None:
@@ -143,7 +143,7 @@ def test_a_run_that_stopped_early_is_finished(graph: Graph) -> None:
     assert len(stopped.epochs) == 2
     with pytest.raises(SpecError, match="is finished") as caught:
         train_few(graph, recipe, spec_text=SPEC, resume=True)
-    assert caught.value.diagnostics[0].help == "--set train.early_stopping=none trains it further"
+    assert caught.value.diagnostics[0].help == "use `--set train.early_stopping=none` to train it further"
     done = train_few(graph, replace(recipe, early_stopping=None), spec_text=SPEC, resume=True)
     assert len(done.epochs) == 5
 
@@ -250,7 +250,7 @@ def test_devices() -> None:
         (error,) = caught.value.diagnostics
         assert error.code == "E640"
         assert error.help
-        assert all(device in error.help for device in ("auto", *devices_here()))
+        assert all(device in error.help for device in ("auto", *available_devices()))
     if not torch.cuda.is_available():
         with pytest.raises(SpecError, match="no CUDA device"):
             choose_device("cuda")

@@ -16,7 +16,7 @@ from cnngraph.graph.graph import Graph
 from cnngraph.launch import Cores
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.train import Result
-from cnngraph.train.loop.device import settle_threads
+from cnngraph.train.loop.device import set_threads
 from cnngraph.train.record.records import Progress
 from tests.train.support import RECIPE, RecordingReporter, train_graph
 from tests.train.test_small_batches import images, written
@@ -42,7 +42,7 @@ def restore_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_the_number_of_threads_and_the_reason(cores: Cores | None, before: int | None, recorder: str) -> None:
     torch.set_num_threads(1)
-    assert settle_threads(cores, before) == recorder
+    assert set_threads(cores, before) == recorder
 
 
 class Stopping(RecordingReporter):

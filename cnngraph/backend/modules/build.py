@@ -7,7 +7,7 @@ from torch import nn
 from cnngraph.backend.modules.classes import class_source
 from cnngraph.backend.modules.compile import compile_class, make
 from cnngraph.backend.modules.initialise import init_weights
-from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, plan
+from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, ScopeModule, plan
 from cnngraph.elaborate.elaborate import collector_paused
 from cnngraph.graph.graph import Graph
 
@@ -27,9 +27,10 @@ def lower(graph: Graph) -> nn.Module:
     return model
 
 
-def _build(group: Group) -> nn.Module:
+def _build(group: ScopeModule) -> nn.Module:
     children = {
-        name: _build(part) if isinstance(part, Group) else make(part.layer) for name, part in group.parts.items()
+        name: _build(child) if isinstance(child, ScopeModule) else make(child.layer)
+        for name, child in group.children.items()
     }
     if group.kind == SEQUENTIAL:
         return nn.Sequential(*children.values())

@@ -1,4 +1,4 @@
-"""Classes compiled from generated source: each only once, visible to inspect and debuggers, and picklable."""
+"""Classes compiled from generated source, once per source, visible to inspect and debuggers, and picklable."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def compile_class(source: str) -> type[nn.Module]:
     scope: dict[str, Any] = {"__name__": name, "torch": torch, "nn": nn, "F": F, "Tensor": Tensor}
     scope |= {"NamedTuple": NamedTuple, "Numbered": Numbered}
     exec(compile(source, file, "exec", dont_inherit=True), scope)
-    made: type[nn.Module] = [value for value in scope.values() if isinstance(value, type) and value.__module__ == name][
+    cls: type[nn.Module] = [value for value in scope.values() if isinstance(value, type) and value.__module__ == name][
         -1
     ]
-    made.__reduce_ex__ = _reduce_module  # type: ignore[method-assign, assignment]
-    made._source = source  # type: ignore[attr-defined]
+    cls.__reduce_ex__ = _reduce_module  # type: ignore[method-assign, assignment]
+    cls._source = source  # type: ignore[attr-defined]
     if OUTPUTS in scope:
         scope[OUTPUTS].__reduce__ = lambda outputs: (_outputs, (source, *outputs))
     # For inspect and debuggers: the lines, and a module that refers to them without keeping the class alive.
@@ -85,9 +85,9 @@ def compile_class(source: str) -> type[nn.Module]:
     stub = ModuleType(name, "A module of a network that cnngraph built.")
     stub.__file__ = file
     sys.modules[name] = stub
-    weakref.finalize(made, _forget, name, file)
-    _compiled[source] = made
-    return made
+    weakref.finalize(cls, _forget, name, file)
+    _compiled[source] = cls
+    return cls
 
 
 def _forget(name: str, file: str) -> None:

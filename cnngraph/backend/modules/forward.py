@@ -14,7 +14,7 @@ from cnngraph.backend.modules.frames import FLOW, Frame, Layout, Step
 from cnngraph.backend.modules.size_check import CHECK_SIZE, size_check_source
 from cnngraph.graph.nodes import Ref
 
-LINGER = 10  # a tensor that is no longer needed is deleted if it would survive more statements than this
+MAX_IDLE = 10  # a tensor that is no longer needed is deleted if it would survive more statements than this
 BODY = "y"  # the variable of the body of a residual unit
 OUTPUTS = "Outputs"
 NOT_VARIABLES = frozenset(
@@ -101,9 +101,9 @@ class _Names:
 
     def targets(self, position: int, step: Step) -> list[str]:
         """The variables for the outputs of a step; `_` for an output that is not needed or already assigned."""
-        count = len(step.gives) if step.node else len(self.layout.frames[step.path].scope.value)
+        count = len(step.outputs) if step.node else len(self.layout.frames[step.path].scope.value)
         targets: list[str] = []
-        for number, ref in enumerate(step.gives):
+        for number, ref in enumerate(step.outputs):
             if self.last_use(ref) <= position or ref in self.variables or self.is_attribute(ref):
                 targets.append("_")
                 continue
@@ -125,14 +125,14 @@ class _Names:
         self._tensors[name] = ref
         self.lives.append((name, ref, position))
 
-    def new(self, wanted: str) -> str:
-        """A variable name that is not in use, similar to the wanted one."""
-        wanted = re.sub(r"\W|^(?=\d)", "_", wanted, flags=re.ASCII)
-        if wanted in NOT_VARIABLES:
-            wanted += "_"
-        name, number = wanted, 2
+    def new(self, text: str) -> str:
+        """A variable name that is not in use, similar to a text."""
+        stem = re.sub(r"\W|^(?=\d)", "_", text, flags=re.ASCII)
+        if stem in NOT_VARIABLES:
+            stem += "_"
+        name, number = stem, 2
         while name in self._tensors:
-            name, number = f"{wanted}_{number}", number + 1
+            name, number = f"{stem}_{number}", number + 1
         return name
 
     def is_attribute(self, ref: Ref) -> bool:
@@ -195,8 +195,8 @@ class _Writer:
 
     def signature(self) -> str:
         arguments = ["self"]
-        for ref, wanted in self.frame.arguments.items():
-            name = self.names.new(FLOW if len(self.frame.arguments) == 1 else wanted)
+        for ref, argument in self.frame.arguments.items():
+            name = self.names.new(FLOW if len(self.frame.arguments) == 1 else argument)
             self.names.assign(name, ref, -1)
             optional = ref.node >= 0 and self.graph.nodes[ref.node].training_only and not self.frame.training_only
             arguments.append(f"{name}: Tensor | None" if optional else f"{name}: Tensor")
@@ -241,7 +241,7 @@ class _Writer:
         value = self._call(step)
         targets = self.names.targets(position, step)
         absent = []
-        for name, ref in zip(targets, step.gives, strict=True) if step.training_only else ():
+        for name, ref in zip(targets, step.outputs, strict=True) if step.training_only else ():
             if name != "_" and any(map(self._runs_always, self.frame.uses[ref])):
                 absent.append(name)
         if step.node and step.node.is_list and len(targets) == 1:
@@ -261,13 +261,13 @@ class _Writer:
         return self.names.variables[ref]
 
     def _attribute(self, module: str) -> str:
-        """`self.layer1[0].conv1`, or `getattr(self, "block1-0")` for a name that is no Python identifier."""
+        """`self.layer1[0].conv1`, or `getattr(self, "block1-0")` for a name that is not an identifier."""
         written = "self"
-        for part in module[len(self.frame.module) :].lstrip(".").split("."):
-            if part.isidentifier():
-                written += f".{part}"
+        for name in module[len(self.frame.module) :].lstrip(".").split("."):
+            if name.isidentifier():
+                written += f".{name}"
             else:
-                written = f"{written}[{part}]" if part.isdecimal() else f"getattr({written}, {quoted(part)})"
+                written = f"{written}[{name}]" if name.isdecimal() else f"getattr({written}, {quoted(name)})"
         return written
 
     def _runs_always(self, position: int) -> bool:
@@ -281,8 +281,8 @@ class _Writer:
         following: dict[str, int] = {}
         for name, ref, position in reversed(self.names.lives):
             last = max(position, self.names.last_use(ref))
-            made_always = position >= 0 and not self.frame.steps[position].training_only
-            if made_always and last + LINGER < following.get(name, len(self.frame.steps)):
+            assigned_always = position >= 0 and not self.frame.steps[position].training_only
+            if assigned_always and last + MAX_IDLE < following.get(name, len(self.frame.steps)):
                 deleted[last].append(name)
             following[name] = position
         return deleted
@@ -290,8 +290,8 @@ class _Writer:
     def _return_type(self) -> str:
         if len(self.outputs) > 1:
             return f"Tensor | {OUTPUTS}" if len(self.always) == 1 else OUTPUTS
-        makers = [self.frame.maker.get(ref) for ref in self.frame.returns]
-        types = ["Tensor | None" if step and step.training_only else "Tensor" for step in makers]
+        producers = [self.frame.producer.get(ref) for ref in self.frame.returns]
+        types = ["Tensor | None" if step and step.training_only else "Tensor" for step in producers]
         if len(types) == 1:
             return types[0]
         if len(types) > 3:

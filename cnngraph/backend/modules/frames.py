@@ -18,7 +18,7 @@ from cnngraph.ops.op import Layer
 from cnngraph.tensor_type import TensorType
 
 FLOW = "x"  # the variable of the tensor that flows through a module
-LONG = 256  # a concatenation of more tensors extends the previous one, if that has all but the last of them
+LONG_CONCAT = 256  # a concatenation of more tensors reads the previous one, if that has all but the last of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Step:
     path: str
     target: str
     reads: tuple[Ref, ...]
-    gives: tuple[Ref, ...]
+    outputs: tuple[Ref, ...]
     training_only: bool
 
 
@@ -63,7 +63,7 @@ class Frame:
         """Whether the module at that path is inside the one that runs this frame."""
         return self.parent is None or module.startswith(f"{self.module}.")
 
-    def around(self) -> Iterator[Frame]:
+    def enclosing(self) -> Iterator[Frame]:
         """This frame, the one around it, and so on up to the network's."""
         frame: Frame | None = self
         while frame:
@@ -82,9 +82,9 @@ class Frame:
         return dict(uses)
 
     @cached_property
-    def maker(self) -> dict[Ref, Step]:
+    def producer(self) -> dict[Ref, Step]:
         """The step that computes each tensor."""
-        return {ref: step for step in self.steps for ref in step.gives}
+        return {ref: step for step in self.steps for ref in step.outputs}
 
 
 class Layout:
@@ -133,7 +133,7 @@ class Layout:
         """The path that names a tensor computed below `above`: the outermost scope whose value it is, or its node."""
         scopes = (path for path in self.scopes_by_value.get(ref, ()) if path.startswith(f"{above}."))
         node = self.graph.nodes[ref.node]
-        return next(scopes, node.path + f".{ref.part}" * node.is_list)
+        return next(scopes, node.path + f".{ref.output}" * node.is_list)
 
     @cached_property
     def scopes_by_value(self) -> dict[Ref, list[str]]:
@@ -158,11 +158,11 @@ class Layout:
             return False
         (last,) = frame.arguments
         for number, step in enumerate(frame.steps):
-            fits = step.target == f"{frame.module}.{number}" and step.reads == (last,) and len(step.gives) == 1
+            fits = step.target == f"{frame.module}.{number}" and step.reads == (last,) and len(step.outputs) == 1
             is_module = step.node is None or (self.chain_layer(step.start) is not None and not step.node.is_list)
             if not (fits and is_module) or step.training_only:
                 return False
-            (last,) = step.gives
+            (last,) = step.outputs
         return frame.returns == [last]
 
     def frames_that_call_outside(self) -> Iterator[Frame]:
@@ -200,7 +200,7 @@ class Layout:
                 node.training_only,
                 node.unused,
             )
-            if len(node.reads) > LONG and alike and last.reads == node.reads[:-1]:
+            if len(node.reads) > LONG_CONCAT and alike and last.reads == node.reads[:-1]:
                 self.reads[index] = (Ref(before[frame]), node.reads[-1])
             before[frame] = index
 
@@ -211,9 +211,9 @@ class Layout:
         for index, owner in self.owner.items():
             node = self.graph.nodes[index]
             if not node.unused:
-                runs.update(owner.around())
+                runs.update(owner.enclosing())
                 if not node.training_only:
-                    runs_always.update(owner.around())
+                    runs_always.update(owner.enclosing())
         for frame in self.frames.values():
             frame.unused = frame.parent is not None and frame not in runs
             frame.training_only = frame in runs and frame not in runs_always
@@ -252,7 +252,7 @@ class Layout:
                         self._carry_out(ref, frame.parent)
 
     def _carry_in(self, ref: Ref, reader: Frame) -> None:
-        for frame in reader.around():
+        for frame in reader.enclosing():
             if frame.contains(ref) or self.is_never_computed(ref, frame):
                 break
             frame.arguments.setdefault(ref, FLOW)
@@ -260,9 +260,9 @@ class Layout:
     def _carry_out(self, ref: Ref, reader: Frame) -> None:
         if ref.node < 0 or self.is_parameter(ref):
             return
-        maker = self.owner[ref.node]
-        around = () if maker is reader else set(reader.around())
-        for frame in maker.around():
+        producer = self.owner[ref.node]
+        around = () if producer is reader else set(reader.enclosing())
+        for frame in producer.enclosing():
             if frame is reader or frame in around:
                 break
             if frame not in self._returned:
@@ -288,15 +288,15 @@ class Layout:
         for index in frame.nodes:
             node = self.graph.nodes[index]
             if not self.is_parameter(Ref(index)) and (frame.unused or not node.unused):
-                gives = tuple(Ref(index, part) for part in range(len(node.types)))
+                outputs = tuple(Ref(index, number) for number in range(len(node.types)))
                 training_only = node.training_only and not frame.training_only
-                yield Step(index, node, node.path, self.module(node.path), self.reads[index], gives, training_only)
+                yield Step(index, node, node.path, self.module(node.path), self.reads[index], outputs, training_only)
         for inner in frame.frames:
             if inner.steps and (frame.unused or not inner.unused):
-                reads, gives = tuple(inner.arguments), tuple(inner.returns)
+                reads, outputs = tuple(inner.arguments), tuple(inner.returns)
                 training_only = inner.training_only and not frame.training_only
                 path = inner.scope.path
-                yield Step(inner.scope.start, None, path, inner.module, reads, gives, training_only)
+                yield Step(inner.scope.start, None, path, inner.module, reads, outputs, training_only)
 
 
 def _early(steps: list[Step]) -> list[Step]:
@@ -309,7 +309,7 @@ def _early(steps: list[Step]) -> list[Step]:
     order = []
     for index, step in enumerate(steps):
         anchor = max((anchors.get(ref, -1) for ref in step.reads), default=-1) if step.training_only else index
-        anchors.update(dict.fromkeys(step.gives, anchor))
+        anchors.update(dict.fromkeys(step.outputs, anchor))
         order.append((anchor, step.training_only, index))
     return [steps[index] for _, _, index in sorted(order)]
 

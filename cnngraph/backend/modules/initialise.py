@@ -7,28 +7,28 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from cnngraph.backend.modules.plan import Group, Leaf
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.backend.modules.plan import Leaf, ScopeModule
+from cnngraph.diagnostics import SpecError
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.numbers import show_sizes
 from cnngraph.ops.init import InitCall
 
 
-def rules_by_module(group: Group, rules: tuple[InitRule, ...]) -> Iterator[tuple[Leaf, InitRule]]:
+def rules_by_module(group: ScopeModule, rules: tuple[InitRule, ...]) -> Iterator[tuple[Leaf, InitRule]]:
     """The modules that match a rule, in module order, each with the last matching rule.
 
     Free parameters are left out: their nodes have an initial value.
     """
-    for part in group.parts.values():
-        if isinstance(part, Group):
-            yield from rules_by_module(part, rules)
-        elif not part.is_parameter:
-            fitting = [rule for rule in rules if rule.fits(part.node.op, part.path)]
-            if fitting:
-                yield part, fitting[-1]
+    for child in group.children.values():
+        if isinstance(child, ScopeModule):
+            yield from rules_by_module(child, rules)
+        elif not child.is_parameter:
+            matching = [rule for rule in rules if rule.fits(child.node.op, child.path)]
+            if matching:
+                yield child, matching[-1]
 
 
-def init_weights(model: nn.Module, group: Group, rules: tuple[InitRule, ...]) -> None:
+def init_weights(model: nn.Module, group: ScopeModule, rules: tuple[InitRule, ...]) -> None:
     """Apply the rules. Raises SpecError (E703) if a function of torch.nn.init rejects a parameter."""
     with torch.no_grad():
         for leaf, rule in rules_by_module(group, rules) if rules else ():
@@ -48,4 +48,4 @@ def _fill(parameter: Tensor, value: float | InitCall, key: str, rule: InitRule) 
     except (ValueError, TypeError, RuntimeError) as error:
         shape = show_sizes(parameter.shape)
         message = f"the init rule for `{rule.match}` cannot fill `{key}` ({shape}) with `{value.function}`: {error}"
-        raise SpecError([Diagnostic("E703", message)]) from None
+        raise SpecError.of("E703", message) from None

@@ -29,22 +29,22 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class ScopeModule:
     """The module of a scope: nn.Sequential, nn.ModuleList, or a class with a forward (containers have none)."""
 
     path: str
     kind: str  # the name of the class
     forward: Forward | None
-    parts: dict[str, Leaf | Group]
-    block: str = ""  # the name of a class for it, after the block that it is a use of
+    children: dict[str, Leaf | ScopeModule]
+    block: str = ""  # the name of its class, after the block that it is a use of
 
     @property
     def is_numbered(self) -> bool:
         """Whether it is its own class and has children with numbers as names."""
-        return self.kind not in (SEQUENTIAL, MODULE_LIST) and any(name.isdecimal() for name in self.parts)
+        return self.kind not in (SEQUENTIAL, MODULE_LIST) and any(name.isdecimal() for name in self.children)
 
 
-def plan(graph: Graph) -> Group:
+def plan(graph: Graph) -> ScopeModule:
     """The module tree of a graph."""
     return _Planner(*_lay_out(graph)).group(graph.root)
 
@@ -85,26 +85,28 @@ class _Planner:
             if not scope.shares:
                 self.names[_place(scope)].add(scope.name)
 
-    def group(self, scope: Scope) -> Group:
-        """The module of a scope with all that is in it."""
-        parts: dict[str, Leaf | Group] = {}
+    def group(self, scope: Scope) -> ScopeModule:
+        """The module of a scope, with everything inside it."""
+        children: dict[str, Leaf | ScopeModule] = {}
         frame = self.layout.frames.get(scope.path)
         in_chain = frame is not None and self.forwards[scope.path] is None
         for child in scope.children:
-            part = self.leaf(child, in_chain) if isinstance(child, int) else self.group(child)
-            if part and self.layout.module(part.path) == part.path and (isinstance(part, Leaf) or self.is_needed(part)):
-                parts[part.path.rpartition(".")[2]] = part
+            module = self.leaf(child, in_chain) if isinstance(child, int) else self.group(child)
+            if module is None or self.layout.module(module.path) != module.path:
+                continue
+            if isinstance(module, Leaf) or self.is_needed(module):
+                children[module.path.rpartition(".")[2]] = module
         if in_chain:
-            return Group(scope.path, SEQUENTIAL, None, parts, self.class_name(scope) if scope.block else "")
-        modules_only = not any(isinstance(part, Leaf) and part.is_parameter for part in parts.values())
-        if not frame and modules_only and list(parts) == [str(number) for number in range(len(parts))]:
-            return Group(scope.path, MODULE_LIST, None, parts)
-        return Group(scope.path, self.class_name(scope), self.forwards[scope.path] if frame else None, parts)
+            return ScopeModule(scope.path, SEQUENTIAL, None, children, self.class_name(scope) if scope.block else "")
+        modules_only = not any(isinstance(child, Leaf) and child.is_parameter for child in children.values())
+        if not frame and modules_only and list(children) == [str(number) for number in range(len(children))]:
+            return ScopeModule(scope.path, MODULE_LIST, None, children)
+        return ScopeModule(scope.path, self.class_name(scope), self.forwards[scope.path] if frame else None, children)
 
-    def is_needed(self, group: Group) -> bool:
-        """Whether a group has modules, or a forward without modules."""
+    def is_needed(self, group: ScopeModule) -> bool:
+        """Whether the module of a scope has children, or a forward without children."""
         frame = self.layout.frames.get(group.path)
-        return bool(group.parts) or (frame is not None and bool(frame.steps))
+        return bool(group.children) or (frame is not None and bool(frame.steps))
 
     def leaf(self, index: int, in_chain: bool) -> Leaf | None:
         """The module of a node, or None for an expression."""
@@ -124,9 +126,9 @@ class _Planner:
         (ref,) = node.reads
         if self.layout.owner.get(ref.node) is not frame or len(frame.uses.get(ref, ())) != 1:
             return False
-        maker = self.graph.nodes[ref.node]
-        shared = any(path in self.layout.shared or path in self.targets for path in (node.path, maker.path))
-        return maker.operation.output_is_free and not shared
+        producer = self.graph.nodes[ref.node]
+        shared = any(path in self.layout.shared or path in self.targets for path in (node.path, producer.path))
+        return producer.operation.output_is_free and not shared
 
     def class_name(self, scope: Scope) -> str:
         """`InceptionA` for the block inception_a; a scope without a block is named after its node."""

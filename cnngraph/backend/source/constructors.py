@@ -13,13 +13,13 @@ from typing import Any
 from cnngraph.backend.formatting import format_statement, literal, quoted
 from cnngraph.backend.modules.classes import class_source
 from cnngraph.backend.modules.compile import find, name_in_source
-from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Group, Leaf
+from cnngraph.backend.modules.plan import MODULE_LIST, SEQUENTIAL, Leaf, ScopeModule
 from cnngraph.ops.op import Layer
 
 UNSET = object()  # an argument without a default
 GENERAL = ("num_features", "num_channels", "normalized_shape")  # names that are less specific than in_channels
 LEADING = ("in_channels", "out_channels", "num_features")  # parameters that are passed by position
-RUN = 3  # this many equal consecutive modules are written as a loop
+MIN_LOOP = 3  # this many equal consecutive modules are written as a loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Call:
     def __str__(self) -> str:
         function = self.function if isinstance(self.function, str) else self.function.name
         if function in (SEQUENTIAL, MODULE_LIST):
-            parts = ", ".join(_parts([str(argument.value) for argument in self.arguments]))
-            return f"{function}({parts})" if function == SEQUENTIAL else f"{function}([{parts}])"
+            arguments = ", ".join(_with_loops([str(argument.value) for argument in self.arguments]))
+            return f"{function}({arguments})" if function == SEQUENTIAL else f"{function}([{arguments}])"
         written = []
         for argument in self.arguments:
             value = argument.value.text if isinstance(argument.value, Name) else literal(argument.value)
@@ -70,24 +70,26 @@ class Definition:
     """A class to print, with all its uses in the network."""
 
     name: str
-    first: Group
-    uses: dict[str, Group] = field(default_factory=dict)  # by path
+    first: ScopeModule
+    uses: dict[str, ScopeModule] = field(default_factory=dict)  # by path
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # the values in all uses, by parameter
-    parts: dict[str, Call] = field(default_factory=dict)
+    children: dict[str, Call] = field(default_factory=dict)
 
     def source(self, ending: tuple[str, ...] = ()) -> str:
         """The source of the class; its constructor ends with the lines of `ending`."""
         arguments = ["self", *(f"{name}: {_annotation(values.values())}" for name, values in self.parameters.items())]
         lines = format_statement(f"def __init__({', '.join(arguments)}) -> None:", 4)
         if self.first.kind == SEQUENTIAL:
-            lines += format_statement(f"super().__init__({', '.join(_parts(map(str, self.parts.values())))})", 8)
+            lines += format_statement(
+                f"super().__init__({', '.join(_with_loops(map(str, self.children.values())))})", 8
+            )
             return class_source(replace(self.first, kind=self.name), lines, SEQUENTIAL)
         lines.append("        super().__init__()")
-        for name, call in self.parts.items():
-            part = self.first.parts[name]
+        for name, call in self.children.items():
+            module = self.first.children[name]
             if name.isidentifier():
                 lines += format_statement(f"self.{name} = {call}", 8)
-            elif isinstance(part, Leaf) and part.is_parameter:
+            elif isinstance(module, Leaf) and module.is_parameter:
                 lines += format_statement(f"self.register_parameter({quoted(name)}, {call})", 8)
             else:
                 lines += format_statement(f"self.add_module({quoted(name)}, {call})", 8)
@@ -95,38 +97,38 @@ class Definition:
         return class_source(replace(self.first, kind=self.name), lines)
 
 
-def define(root: Group) -> list[Definition]:
+def define(root: ScopeModule) -> list[Definition]:
     """The classes of a network, each before those that use it; the class of the network itself comes last."""
     definitions: dict[object, Definition] = {}
     of_group: dict[str, Definition] = {}
     blocks = Counter(group.block for group in _inside_out(root) if group.block)
     for group in _inside_out(root):
         if group.kind not in (SEQUENTIAL, MODULE_LIST) or blocks[group.block] > 1:
-            parts = tuple((name, _skeleton(part, of_group)) for name, part in group.parts.items())
+            children = tuple((name, _skeleton(child, of_group)) for name, child in group.children.items())
             name = group.block or group.kind
-            made = definitions.setdefault((name, group.forward, parts), Definition(name, group))
-            made.uses[group.path] = group
-            of_group[group.path] = made
+            definition = definitions.setdefault((name, group.forward, children), Definition(name, group))
+            definition.uses[group.path] = group
+            of_group[group.path] = definition
     _name(list(definitions.values()))
     for definition in definitions.values():
         _find_parameters(definition, of_group)
     return list(definitions.values())
 
 
-def _inside_out(group: Group) -> Iterator[Group]:
-    for part in group.parts.values():
-        if isinstance(part, Group):
-            yield from _inside_out(part)
+def _inside_out(group: ScopeModule) -> Iterator[ScopeModule]:
+    for module in group.children.values():
+        if isinstance(module, ScopeModule):
+            yield from _inside_out(module)
     yield group
 
 
-def _skeleton(part: Leaf | Group, of_group: Mapping[str, Definition]) -> object:
+def _skeleton(module: Leaf | ScopeModule, of_group: Mapping[str, Definition]) -> object:
     """What two modules must have in common to be created by the same line of source."""
-    if isinstance(part, Leaf):
-        return part.layer.kind, tuple((argument.name, argument.positional) for argument in _arguments(part.layer))
-    if part.path in of_group:
-        return of_group[part.path]
-    return part.kind, tuple(_skeleton(child, of_group) for child in part.parts.values())
+    if isinstance(module, Leaf):
+        return module.layer.kind, tuple((argument.name, argument.positional) for argument in _arguments(module.layer))
+    if module.path in of_group:
+        return of_group[module.path]
+    return module.kind, tuple(_skeleton(child, of_group) for child in module.children.values())
 
 
 def _name(definitions: list[Definition]) -> None:
@@ -134,16 +136,16 @@ def _name(definitions: list[Definition]) -> None:
     *classes, network = definitions
     taken = {network.name: network}
     for definition in classes:
-        wanted = definition.name if definition.name != network.name else f"{definition.name}Block"
-        if wanted in taken:
-            more = definition.first.parts.keys() - taken[wanted].first.parts.keys()
-            less = taken[wanted].first.parts.keys() - definition.first.parts.keys()
+        base = definition.name if definition.name != network.name else f"{definition.name}Block"
+        if base in taken:
+            more = definition.first.children.keys() - taken[base].first.children.keys()
+            less = taken[base].first.children.keys() - definition.first.children.keys()
             (extra,) = more if len(more) == 1 and not less else ("",)
             if extra.isidentifier():
-                wanted = f"{wanted}With{''.join(word.capitalize() for word in extra.split('_'))}"
-        number, definition.name = 2, wanted
+                base = f"{base}With{''.join(word.capitalize() for word in extra.split('_'))}"
+        number, definition.name = 2, base
         while definition.name in taken:
-            definition.name, number = f"{wanted}{number}", number + 1
+            definition.name, number = f"{base}{number}", number + 1
         taken[definition.name] = definition
 
 
@@ -166,23 +168,25 @@ def _arguments(layer: Layer) -> tuple[Argument, ...]:
     return tuple(arguments)
 
 
-def _call(part: Leaf | Group, of_group: Mapping[str, Definition]) -> Call:
-    if isinstance(part, Leaf):
-        return Call(name_in_source(part.layer.kind), _arguments(part.layer))
-    if part.path in of_group:
-        definition = of_group[part.path]
+def _call(module: Leaf | ScopeModule, of_group: Mapping[str, Definition]) -> Call:
+    if isinstance(module, Leaf):
+        return Call(name_in_source(module.layer.kind), _arguments(module.layer))
+    if module.path in of_group:
+        definition = of_group[module.path]
         arguments: list[Argument] = []
         for name, values in definition.parameters.items():
             first = name in LEADING and all(argument.positional for argument in arguments)
             alone = len(definition.parameters) == 1
-            arguments.append(Argument(name, values[part.path], UNSET, positional=first or alone))
+            arguments.append(Argument(name, values[module.path], UNSET, positional=first or alone))
         return Call(definition, tuple(arguments))
-    return Call(part.kind, tuple(Argument(name, _call(child, of_group)) for name, child in part.parts.items()))
+    return Call(module.kind, tuple(Argument(name, _call(child, of_group)) for name, child in module.children.items()))
 
 
 def _find_parameters(definition: Definition, of_group: Mapping[str, Definition]) -> None:
     """Compare the uses of a class: values that differ become parameters of its constructor."""
-    calls = [{name: _call(part, of_group) for name, part in use.parts.items()} for use in definition.uses.values()]
+    calls = [
+        {name: _call(module, of_group) for name, module in use.children.items()} for use in definition.uses.values()
+    ]
     slots: dict[tuple[str, ...], list[Any]] = {}
     for use in calls:
         for name, call in use.items():
@@ -198,7 +202,7 @@ def _find_parameters(definition: Definition, of_group: Mapping[str, Definition])
         name = _parameter_name(paths, definition.parameters)
         definition.parameters[name] = dict(zip(definition.uses, slots[paths[0]], strict=True))
         names |= dict.fromkeys(paths, Name(name))
-    definition.parts = {name: _with_names(call, (name,), names) for name, call in calls[0].items()}
+    definition.children = {name: _with_names(call, (name,), names) for name, call in calls[0].items()}
 
 
 def _literals(call: Call, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -228,18 +232,18 @@ def _parameter_name(paths: list[tuple[str, ...]], taken: Mapping[str, Any]) -> s
     if name in taken:
         place = "_".join(where).replace("-", "_")
         name = f"{name}_{place}" if place[0].isdecimal() else f"{place}_{name}"
-    wanted, number = f"{name}_" if keyword.iskeyword(name) or name in ("self", "nn", "torch", "F") else name, 2
-    name = wanted
+    base, number = f"{name}_" if keyword.iskeyword(name) or name in ("self", "nn", "torch", "F") else name, 2
+    name = base
     while name in taken:
-        name, number = f"{wanted}_{number}", number + 1
+        name, number = f"{base}_{number}", number + 1
     return name
 
 
-def _parts(texts: Iterable[str]) -> Iterator[str]:
+def _with_loops(texts: Iterable[str]) -> Iterator[str]:
     """The arguments of nn.Sequential, with runs of equal ones written as a loop."""
     for text, run in groupby(texts):
         count = len(list(run))
-        if count >= RUN:
+        if count >= MIN_LOOP:
             yield f"*({text} for _ in range({count}))"
         else:
             yield from [text] * count

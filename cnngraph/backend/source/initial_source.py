@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cnngraph.backend.formatting import WIDTH, format_statement, literal, quoted
 from cnngraph.backend.modules.compile import find, name_in_source
 from cnngraph.backend.modules.initialise import rules_by_module
-from cnngraph.backend.modules.plan import Group, Leaf
+from cnngraph.backend.modules.plan import Leaf, ScopeModule
 from cnngraph.graph.path_patterns import InitRule
 from cnngraph.ops.init import InitCall
 
@@ -16,25 +16,25 @@ HEAD = ["def init_weights(model: nn.Module) -> None:", '    """Initialise the we
 CLASS = "isinstance(module, "
 
 
-def init_weights_source(root: Group, rules: Sequence[InitRule]) -> str:
+def init_weights_source(root: ScopeModule, rules: Sequence[InitRule]) -> str:
     """The source of `init_weights(model)`, which applies the rules, or an empty string if they match nothing.
 
     Each rule becomes a branch, in reverse order, so that the last matching rule applies.
     """
     winners = [(leaf, rule) for leaf, rule in rules_by_module(root, tuple(rules)) if leaf.node.parameters]
-    left = dict(_modules(root))
+    remaining = dict(_modules(root))
     branches: list[tuple[list[str], list[str]]] = []
     for rule in reversed(rules):
-        wanted = [leaf for leaf, winner in winners if winner is rule]
-        if wanted:
-            condition, covered = _condition(rule, wanted, left)
+        selected = [leaf for leaf, winner in winners if winner is rule]
+        if selected:
+            condition, covered = _condition(rule, selected, remaining)
             body = [line for name, value in rule.values.items() for line in _fill(name, value, covered)]
             if branches and branches[-1][1] == body:
                 branches[-1][0].append(condition)
             else:
                 branches.append(([condition], body))
-            for part in covered:
-                del left[part.path]
+            for module in covered:
+                del remaining[module.path]
     by_class = all(condition.startswith(CLASS) for conditions, _ in branches for condition in conditions)
     loop = "for module in model.modules():" if by_class else "for name, module in model.named_modules():"
     lines = [f"    {loop}"]
@@ -55,54 +55,56 @@ def _test(keyword: str, conditions: list[str]) -> list[str]:
     return [f"        {keyword} (", *operands, "        ):"]
 
 
-def _modules(group: Group) -> Iterator[tuple[str, Leaf | Group]]:
+def _modules(group: ScopeModule) -> Iterator[tuple[str, Leaf | ScopeModule]]:
     yield group.path, group
-    for part in group.parts.values():
-        if isinstance(part, Group):
-            yield from _modules(part)
-        elif not part.is_parameter:
-            yield part.path, part
+    for module in group.children.values():
+        if isinstance(module, ScopeModule):
+            yield from _modules(module)
+        elif not module.is_parameter:
+            yield module.path, module
 
 
-def _has_parameters(part: Leaf | Group) -> bool:
-    return isinstance(part, Leaf) and bool(part.node.parameters)
+def _has_parameters(module: Leaf | ScopeModule) -> bool:
+    return isinstance(module, Leaf) and bool(module.node.parameters)
 
 
-def _has_child(part: Leaf | Group, names: Iterable[str]) -> bool:
+def _has_child(module: Leaf | ScopeModule, names: Iterable[str]) -> bool:
     """Whether a scope has a child with such a name; as an attribute it would look like a parameter of the scope."""
-    return isinstance(part, Group) and any(name in part.parts for name in names)
+    return isinstance(module, ScopeModule) and any(name in module.children for name in names)
 
 
-def _condition(rule: InitRule, wanted: list[Leaf], left: dict[str, Leaf | Group]) -> tuple[str, Sequence[Leaf | Group]]:
-    """A condition that selects the wanted modules among those left, and the modules for which it is true.
+def _condition(
+    rule: InitRule, selected: list[Leaf], remaining: dict[str, Leaf | ScopeModule]
+) -> tuple[str, Sequence[Leaf | ScopeModule]]:
+    """A condition for the selected modules among the remaining ones, and the modules for which it is true.
 
     It may also be true for modules without parameters.
     """
-    if rule.match in {leaf.node.op for leaf in wanted}:
-        kinds = list(dict.fromkeys(leaf.layer.kind for leaf in wanted))
+    if rule.match in {leaf.node.op for leaf in selected}:
+        kinds = list(dict.fromkeys(leaf.layer.kind for leaf in selected))
         classes = tuple(map(find, kinds))
         alike = [
-            part
-            for part in left.values()
-            if isinstance(part, Leaf) and issubclass(find(part.layer.kind), classes)  # type: ignore[arg-type]
+            module
+            for module in remaining.values()
+            if isinstance(module, Leaf) and issubclass(find(module.layer.kind), classes)  # type: ignore[arg-type]
         ]
-        if set(filter(_has_parameters, alike)) == set(wanted):
+        if set(filter(_has_parameters, alike)) == set(selected):
             return f"{CLASS}{' | '.join(map(name_in_source, kinds))})", alike
     if "*" in rule.match:
-        fitting = [part for path, part in left.items() if re.fullmatch(rule.pattern, path)]
-        alone = set(filter(_has_parameters, fitting)) == set(wanted)
-        if alone and not any(_has_child(part, rule.values) for part in fitting):
+        fitting = [module for path, module in remaining.items() if re.fullmatch(rule.pattern, path)]
+        alone = set(filter(_has_parameters, fitting)) == set(selected)
+        if alone and not any(_has_child(module, rule.values) for module in fitting):
             raw = re.fullmatch(r"[\w.*^\\\[\]-]*", rule.pattern, re.ASCII)
             pattern = f'r"{rule.pattern}"' if raw else quoted(rule.pattern)
             return f"re.fullmatch({pattern}, name)", fitting
-    if len(wanted) == 1:
-        return f"name == {quoted(wanted[0].path)}", wanted
-    return f"name in {{{', '.join(quoted(leaf.path) for leaf in wanted)}}}", wanted
+    if len(selected) == 1:
+        return f"name == {quoted(selected[0].path)}", selected
+    return f"name in {{{', '.join(quoted(leaf.path) for leaf in selected)}}}", selected
 
 
-def _fill(name: str, value: float | InitCall, parts: Sequence[Leaf | Group]) -> Iterator[str]:
+def _fill(name: str, value: float | InitCall, modules: Sequence[Leaf | ScopeModule]) -> Iterator[str]:
     """The lines that fill a parameter; they check that it exists, if not every module has it."""
-    having = [part for part in parts if isinstance(part, Leaf) and name in part.node.parameters]
+    having = [module for module in modules if isinstance(module, Leaf) and name in module.node.parameters]
     if not having:
         return
     if isinstance(value, InitCall):
@@ -111,11 +113,11 @@ def _fill(name: str, value: float | InitCall, parts: Sequence[Leaf | Group]) -> 
     else:
         short = {0.0: "zeros_", 1.0: "ones_"}.get(value)
         call = f"nn.init.{short}(module.{name})" if short else f"nn.init.constant_(module.{name}, {literal(value)})"
-    if len(having) == len(parts):
+    if len(having) == len(modules):
         yield from format_statement(call, 12)
         return
-    kinds = {part.layer.kind if isinstance(part, Leaf) else part.kind for part in parts}
-    has_attribute = kinds == {part.layer.kind for part in having}
+    kinds = {module.layer.kind if isinstance(module, Leaf) else module.kind for module in modules}
+    has_attribute = kinds == {module.layer.kind for module in having}
     attribute = f"module.{name}" if has_attribute else f"getattr(module, {quoted(name)}, None)"
     yield f"            if {attribute} is not None:"
     yield from format_statement(call, 16)

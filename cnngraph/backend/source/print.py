@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from cnngraph.backend.formatting import format_statement
 from cnngraph.backend.modules import compile as modules
 from cnngraph.backend.modules import layers
-from cnngraph.backend.modules.plan import Group, Leaf, plan
+from cnngraph.backend.modules.plan import Leaf, ScopeModule, plan
 from cnngraph.backend.source.constructors import define
 from cnngraph.backend.source.initial_source import init_weights_source
 from cnngraph.elaborate.elaborate import collector_paused
@@ -43,12 +43,12 @@ def model_source(graph: Graph) -> str:
         return _written(graph, plan(graph))
 
 
-def _written(graph: Graph, root: Group) -> str:
+def _written(graph: Graph, root: ScopeModule) -> str:
     *classes, network = define(root)
     kinds = {leaf.layer.kind for leaf in _leaves(root)}
     init = init_weights_source(root, graph.init)
     ending = ("init_weights(self)",) if init else ()
-    chunks = [*_own(kinds, numbered=any(definition.first.is_numbered for definition in [*classes, network]))]
+    chunks = [*_layer_sources(kinds, numbered=any(definition.first.is_numbered for definition in [*classes, network]))]
     chunks += [definition.source() for definition in classes]
     chunks += [init] if init else []
     chunks += [network.source(ending), MAIN.format(name=network.name)]
@@ -56,12 +56,12 @@ def _written(graph: Graph, root: Group) -> str:
     return f"{_docstring(graph)}\n\n{_imports(body, kinds)}\n\n\n{body}"
 
 
-def _leaves(group: Group) -> Iterator[Leaf]:
-    for part in group.parts.values():
-        if isinstance(part, Group):
-            yield from _leaves(part)
+def _leaves(group: ScopeModule) -> Iterator[Leaf]:
+    for child in group.children.values():
+        if isinstance(child, ScopeModule):
+            yield from _leaves(child)
         else:
-            yield part
+            yield child
 
 
 def _docstring(graph: Graph) -> str:
@@ -73,8 +73,8 @@ def _docstring(graph: Graph) -> str:
     return "\n".join([f'"""{first}', *rest, "", written, '"""'])
 
 
-def _own(kinds: set[str], numbered: bool) -> Iterator[str]:
-    """The source of the layers of layers.py that the network uses, and of whatever these use."""
+def _layer_sources(kinds: set[str], numbered: bool) -> Iterator[str]:
+    """The source of the layers in layers.py that the network uses, directly or indirectly."""
     if numbered:
         yield _narrow(inspect.getsource(modules.Numbered))
     source = inspect.getsource(layers)

@@ -36,7 +36,7 @@ PLAIN = re.compile(r"B?F(64|32|16)|F8_E(4M3|5M2)|[IU]\d+|BOOL")  # dtypes in saf
 
 TEXT = frozenset(bytes(range(32, 127)) + b"\t\n\r")
 PYTORCH = (b"PK\x03\x04", b"\x80")  # the first bytes of files of torch.save: a zip archive, or a pickle
-MOST_HEADER = 100_000_000  # bytes, the limit of safetensors itself
+MAX_HEADER = 100_000_000  # bytes, the limit of safetensors itself
 
 Shape = tuple[int, ...]
 
@@ -154,7 +154,7 @@ def _is_safetensors(path: Path, name: str) -> bool:
     """Whether a file is a safetensors file, by its content. Raises SpecError (E704) for files of other formats."""
     with path.open("rb") as file:
         start = file.read(32)
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MOST_HEADER:
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MAX_HEADER:
         return True
     for magic, what in OTHER_FORMATS.items():
         if start.startswith(magic):

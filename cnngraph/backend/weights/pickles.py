@@ -31,9 +31,9 @@ WRAPPERS = (  # keys under which training scripts store the weights, most likely
     "ema_state_dict",
     "ema",
 )
-NO_WEIGHTS = re.compile("optim|sched|scaler|rng|sampler|loss|criterion|config|args|hparams|hyper_param", re.IGNORECASE)
-MOST_WRAPPERS = 8  # nesting depth
-MOST_CLASSES = 64  # of skipped objects
+NOT_WEIGHTS = re.compile("optim|sched|scaler|rng|sampler|loss|criterion|config|args|hparams|hyper_param", re.IGNORECASE)
+MAX_WRAPPERS = 8  # nesting depth
+MAX_CLASSES = 64  # of skipped objects
 UNKNOWN_GLOBAL = re.compile(r"Unsupported global: GLOBAL (\S+) was not an allowed global")
 NUMPY_ARRAY = re.compile(r"numpy\.(_?core)\.multiarray\._reconstruct")
 
@@ -72,7 +72,7 @@ def unwrapped(content: Mapping[Any, Any], name: str) -> tuple[dict[str, Tensor],
     """
     found_in: tuple[str, ...] = ()
     mapping: Mapping[Any, Any] = content
-    while len(found_in) < MOST_WRAPPERS:  # a mapping may contain itself
+    while len(found_in) < MAX_WRAPPERS:  # a mapping may contain itself
         key = _wrapper(mapping, name)
         if key is None:
             break
@@ -93,7 +93,7 @@ def _wrapper(mapping: Mapping[Any, Any], name: str) -> Any:
     inner = {
         key: count
         for key, value in mapping.items()
-        if (count := _weights_in(value)) and not NO_WEIGHTS.search(str(key))
+        if (count := _weights_in(value)) and not NOT_WEIGHTS.search(str(key))
     }
     if len(inner) > 1:
         notes = [f"{str(key)!r} ({count:,} tensors)" for key, count in inner.items()]
@@ -103,7 +103,7 @@ def _wrapper(mapping: Mapping[Any, Any], name: str) -> Any:
     return next(iter(inner), None)
 
 
-def _weights_in(value: object, depth: int = MOST_WRAPPERS) -> int:
+def _weights_in(value: object, depth: int = MAX_WRAPPERS) -> int:
     """The number of tensors in a mapping, including those of inner mappings."""
     if not isinstance(value, Mapping) or not depth:
         return 0
@@ -151,7 +151,7 @@ def _load(path: Path, name: str) -> Any:
             raise SpecError.of("E704", f"cannot read {name}: it is truncated") from None
         except UnpicklingError as error:
             unknown = UNKNOWN_GLOBAL.search(str(error))
-            if unknown is None or unknown[1] in skipped or len(skipped) == MOST_CLASSES:
+            if unknown is None or unknown[1] in skipped or len(skipped) == MAX_CLASSES:
                 raise _not_read(name) from None
             skipped[unknown[1]] = type("Unread", (Unread,), {"name": unknown[1]})
         except (OSError, RuntimeError, ValueError):

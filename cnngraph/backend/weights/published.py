@@ -19,15 +19,15 @@ TORCHVISION = "torchvision"
 EXPECTED = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}  # as torchvision sets it
 
 
-def open_weights(given: str | Path, names: Sequence[str]) -> WeightsFile:
+def open_weights(weights: str | Path, names: Sequence[str]) -> WeightsFile:
     """Open a weights file, or for `torchvision` and `torchvision:IMAGENET1K_V1` the published weights.
 
     `names` are the name of the network, then those of the networks that it extends; the first one that torchvision has
     is used. Raises SpecError (E704, E705).
     """
-    word, _, version = str(given).partition(":")
-    if word != TORCHVISION:
-        return read_weights(given)
+    source, _, version = str(weights).partition(":")
+    if source != TORCHVISION:
+        return read_weights(weights)
     return _published(names, version)
 
 

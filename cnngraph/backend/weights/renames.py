@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.graph.path_patterns import STARS, path_regex
 
 
@@ -31,7 +31,7 @@ class Renames:
             new = self.new(key)
             if new in old:
                 message = f"two keys of {file} would be renamed to `{new}`: `{old[new]}` and `{key}`"
-                raise SpecError([Diagnostic("E704", message, help="change `weights: renames:` of the spec")])
+                raise SpecError.of("E704", message, help="change `weights: renames:` of the spec")
             old[new] = key
         return old
 
@@ -41,7 +41,7 @@ def _rule(old: str, new: str) -> tuple[re.Pattern[str], str]:
     stars = STARS.findall(old)
     if len(stars) != len(STARS.findall(new)):
         message = f"the rename of `{old}` to `{new}` must have the same number of stars on both sides"
-        raise SpecError([Diagnostic("E704", message)])
+        raise SpecError.of("E704", message)
     count = iter(range(1, len(stars) + 1))
     return re.compile(path_regex(old, groups=True)), STARS.sub(
         lambda _: f"\\g<{next(count)}>", new.replace("\\", "\\\\")

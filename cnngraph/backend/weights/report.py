@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cnngraph.backend.weights.files import Shape, WeightsFile, is_bookkeeping
 from cnngraph.backend.weights.renames import Renames
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.elaborate.bases import bases
 from cnngraph.graph.graph import Graph
 from cnngraph.graph.nodes import Node
@@ -91,7 +91,7 @@ class WeightsReport:
 
 
 def check_weights(file: WeightsFile, graph: Graph, renames: Mapping[str, str] | None = None) -> WeightsReport:
-    """Whether the weights fit a network, or one that it extends, key by key.
+    """Check, key by key, whether the weights fit a network or one that it extends.
 
     `renames` are by default those of the network's spec. Raises SpecError (E704) if they are invalid.
     """
@@ -106,15 +106,15 @@ def renamed_shapes(file: WeightsFile, renames: Mapping[str, str]) -> dict[str, S
     return {new: shapes[old] for new, old in Renames(renames).all(shapes, file.name).items()}
 
 
-def compare(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape]) -> WeightsReport:
+def compare(file: str, found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> WeightsReport:
     """Compare the shapes in a file with those of a network, by key."""
     return WeightsReport(
         file,
-        loaded=tuple(key for key, shape in wanted.items() if found.get(key) == shape),
-        missing=tuple(key for key in wanted if key not in found and key.rpartition(".")[2] != COUNTER),
-        unexpected=tuple(key for key in found if key not in wanted and not is_bookkeeping(key)),
+        loaded=tuple(key for key, shape in expected.items() if found.get(key) == shape),
+        missing=tuple(key for key in expected if key not in found and key.rpartition(".")[2] != COUNTER),
+        unexpected=tuple(key for key in found if key not in expected and not is_bookkeeping(key)),
         misshapen=tuple(
-            Misshapen(key, found[key], shape) for key, shape in wanted.items() if key in found and found[key] != shape
+            Misshapen(key, found[key], shape) for key, shape in expected.items() if key in found and found[key] != shape
         ),
     )
 
@@ -128,7 +128,7 @@ def refuse_misfit(report: WeightsReport, network: str) -> None:
     help = "run `cnngraph weights SPEC FILE` to list every key"
     if not (report.missing or report.misshapen):
         help = "run `cnngraph weights SPEC FILE --save weights.safetensors` to write only the weights of the network"
-    raise SpecError([Diagnostic("E706", message, notes=notes, help=help)])
+    raise SpecError.of("E706", message, notes=notes, help=help)
 
 
 def _as_changed(report: WeightsReport, found: Mapping[str, Shape], graph: Graph) -> WeightsReport:
@@ -164,7 +164,7 @@ def _last_layers(graph: Graph) -> Iterator[Node]:
 
 
 def _keys(nodes: Iterable[Node]) -> Iterator[str]:
-    """The keys of the weights of the nodes."""
+    """The state_dict keys of the nodes."""
     for node in nodes:
         for name in (*node.parameters, *node.buffers):
             yield f"{node.path}.{name}" if name else node.path

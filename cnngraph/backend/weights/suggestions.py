@@ -17,13 +17,13 @@ from cnngraph.backend.weights.report import COUNTER, WeightsReport, check_weight
 from cnngraph.elaborate.bases import bases
 from cnngraph.graph.graph import Graph
 
-MOST_KEYS = 20_000  # of a file, which may be untrusted
-LONGEST_KEY, MOST_PARTS = 300, 30
-MOST_STEPS = 300_000  # keys that are compared with patterns
-MOST_STARS = 4
-MOST_CANDIDATES = 8  # keys with the same ending that a key is compared with
-MOST_PAIRS = 20_000
-MOST_RENAMES = 12  # per iteration
+MAX_KEYS = 20_000  # of a file, which may be untrusted
+MAX_KEY_LENGTH, MAX_PARTS = 300, 30
+MAX_STEPS = 300_000  # keys that are compared with patterns
+MAX_STARS = 4
+MAX_CANDIDATES = 8  # keys with the same ending that a key is compared with
+MAX_PAIRS = 20_000
+MAX_RENAMES = 12  # per iteration
 ITERATIONS = 4  # a key that is ambiguous in one iteration may be unambiguous in the next
 MIN_LOADED = 0.5  # the fraction of a network's weights that must fit
 
@@ -31,16 +31,16 @@ Rename = tuple[str, str]
 
 
 def suggest_renames(file: WeightsFile, graph: Graph) -> tuple[dict[str, str], WeightsReport] | None:
-    """Renames for the spec, including those that it already has, and the report with them.
+    """Suggest renames for the spec, including those that it already has, and the report with them.
 
-    None if there are none that help: if only a few weights fit, that is probably a coincidence.
+    None if there are none that help. If only a few weights fit, that is probably a coincidence.
     """
     now = check_weights(file, graph)
     best = dict(graph.renames), now
-    for wanted in () if now.ok else (graph, *bases(graph)):
+    for network in () if now.ok else (graph, *bases(graph)):
         renames = dict(graph.renames)
         for _ in range(ITERATIONS):
-            more = dict(_Search(file, wanted.state, Renames(renames)).run())
+            more = dict(_Search(file, network.state, Renames(renames)).run())
             if not more:
                 break
             renames = more | {old: new for old, new in renames.items() if old not in more}
@@ -55,7 +55,7 @@ class _Search:
     """A search for renames among the unmatched keys of the file and the network."""
 
     file: WeightsFile
-    wanted: Mapping[str, Shape]
+    expected: Mapping[str, Shape]  # the weights of the network
     renames: Renames
     unused: dict[str, Shape] = field(default_factory=dict)  # unmatched keys of the file
     missing: dict[str, Shape] = field(default_factory=dict)  # unmatched keys of the network
@@ -65,24 +65,24 @@ class _Search:
     def run(self) -> list[Rename]:
         """The renames, sorted by the number of keys that they rename."""
         found = {key: shape for key, shape in self.file.shapes.items() if not is_bookkeeping(key)}
-        if len(found) > MOST_KEYS or not all(map(_is_plain, found)):
+        if len(found) > MAX_KEYS or not all(map(_is_plain, found)):
             return []
         placed = {key: self.renames.new(key) for key in found}
-        taken = {new for new in placed.values() if new in self.wanted}
+        taken = {new for new in placed.values() if new in self.expected}
         self.unused = {key: shape for key, shape in found.items() if placed[key] not in taken}
-        self.missing = {key: shape for key, shape in self.wanted.items() if key not in taken}
+        self.missing = {key: shape for key, shape in self.expected.items() if key not in taken}
         for key in found:
             for prefix in ("", *_prefixes(key)):
                 self.below[prefix].append(key)
         ordered = dict.fromkeys(_patterns(self.pairs_in_order()))
         choices: dict[str, list[_Choice]] = defaultdict(list)
-        for old, new in ordered | dict.fromkeys(_patterns(islice(self.pairs_by_ending(), MOST_PAIRS))):
-            if self.steps > MOST_STEPS:
+        for old, new in ordered | dict.fromkeys(_patterns(islice(self.pairs_by_ending(), MAX_PAIRS))):
+            if self.steps > MAX_STEPS:
                 break
             if fitting := self.fitting(old, new):
                 choices[old].append(_Choice(old, new, fitting, (old, new) in ordered))
         clear = (choice for several in choices.values() for choice in several if choice.sure or len(several) == 1)
-        return list(islice(_chosen(clear), MOST_RENAMES))
+        return list(islice(_chosen(clear), MAX_RENAMES))
 
     def fitting(self, old: str, new: str) -> dict[str, str]:
         """The new keys of the keys that a rename applies to, if all of them then fit; otherwise empty."""
@@ -112,7 +112,7 @@ class _Search:
                 endings[ending, shape].append(key)
         for key, shape in self.unused.items():
             candidates = next((endings[ending, shape] for ending in _endings(key) if (ending, shape) in endings), [])
-            yield from ((key, candidate) for candidate in candidates[:MOST_CANDIDATES])
+            yield from ((key, candidate) for candidate in candidates[:MAX_CANDIDATES])
 
     def pairs_in_order(self) -> Iterator[tuple[str, str]]:
         """All unmatched keys in order, if the file preserves the order and all shapes and last components agree."""
@@ -141,11 +141,11 @@ class _Choice:
 def _chosen(choices: Iterable[_Choice]) -> Iterator[Rename]:
     """Renames that do not overlap, those of most keys first."""
     used: set[str] = set()
-    made: set[str] = set()
+    produced: set[str] = set()
     for choice in sorted(choices, key=lambda choice: choice.rank):
-        if used.isdisjoint(choice.fitting) and made.isdisjoint(choice.fitting.values()):
+        if used.isdisjoint(choice.fitting) and produced.isdisjoint(choice.fitting.values()):
             used.update(choice.fitting)
-            made.update(choice.fitting.values())
+            produced.update(choice.fitting.values())
             yield choice.old, choice.new
 
 
@@ -183,7 +183,7 @@ def _inner(old: list[str], new: list[str]) -> Rename | None:
 def _starred(old: str, new: str) -> Rename | None:
     """The same rename for every number, if both keys have the same numbers."""
     numbers = re.findall(r"\d+", old)
-    if not 1 <= len(numbers) <= MOST_STARS or numbers != re.findall(r"\d+", new):
+    if not 1 <= len(numbers) <= MAX_STARS or numbers != re.findall(r"\d+", new):
         return None
     return re.sub(r"\d+", "*", old), re.sub(r"\d+", "*", new)
 
@@ -197,7 +197,7 @@ def _prefixes(key: str) -> Iterator[str]:
 
 
 def _endings(key: str) -> Iterator[str]:
-    """The key, and the rest of it after each of its dots, longest first."""
+    """The key and its suffixes that start after a dot, longest first."""
     yield key
     at = key.find(".")
     while at >= 0:
@@ -207,7 +207,7 @@ def _endings(key: str) -> Iterator[str]:
 
 def _is_plain(key: str) -> bool:
     """Whether a key is of ordinary length and depth; an untrusted one could have too many prefixes to store."""
-    return "*" not in key and len(key) <= LONGEST_KEY and key.count(".") < MOST_PARTS
+    return "*" not in key and len(key) <= MAX_KEY_LENGTH and key.count(".") < MAX_PARTS
 
 
 def _last(key: str) -> str:

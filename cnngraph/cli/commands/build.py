@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnngraph.backend import WeightsReport
-    from cnngraph.backend.smoke_test import Proof, Shapes
+    from cnngraph.backend.smoke_test import Shapes, SmokeTest
     from cnngraph.graph.graph import Graph
 
 SOURCE, WEIGHTS = ".py", ".safetensors"
@@ -69,8 +69,8 @@ def build(spec: str, output: Path | None, weights: str | None, seed: int, readin
         model = lower(graph)
         report = load_weights(model, opened) if opened else None
         try:
-            proved = proof.prove(model, graph)
-        except proof.ProofError as error:
+            proved = proof.smoke_test(model, graph)
+        except proof.SmokeTestError as error:
             complain(str(error))
             raise Exit(1) from None
     _print(model, graph, proved)
@@ -108,7 +108,7 @@ def _told(report: WeightsReport) -> list[str]:
     return lines
 
 
-def _print(model: nn.Module, graph: Graph, proved: Proof) -> None:
+def _print(model: nn.Module, graph: Graph, proved: SmokeTest) -> None:
     """The modules, what they were proved with, and the totals."""
     from cnngraph.cli.table import summary
 

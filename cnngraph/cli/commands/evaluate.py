@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cnngraph.train.record.scores import ClassScore
 
 MOST_ROWS = 40  # classes that are listed; of more, the worst
-HEADER = ("class", "images", "precision", "recall")
-RIGHT = (False, True, True, True)
 
 
 @command(
@@ -86,7 +84,7 @@ def evaluate(
 
     done = evaluate_run(
         opened,
-        part=part,
+        split=part,
         weights=weights,
         data_dir=data_dir,
         device=device,
@@ -104,27 +102,28 @@ def evaluate(
 
 def _beside(run: Path, done: Evaluation, data_dir: Path | None) -> Path:
     """Where the picture goes: the run's own for what the run would have drawn, another one for all else."""
-    chosen = done.run.chosen(None)
+    chosen = done.run.choose_weights(None)
     more = [done.weights] * (done.weights != chosen) + ([data_dir.resolve().name] if data_dir else [])
-    return run / f"{'_'.join(['confusion', done.part, *filter(None, more)])}.png"
+    return run / f"{'_'.join(['confusion', done.split, *filter(None, more)])}.png"
 
 
 def _print(done: Evaluation, picture: Path) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
     report = done.report
-    images = count(report.images, f"{done.part} image" if done.part != "all" else "image")
+    images = count(report.images, f"{done.split} image" if done.split != "all" else "image")
     rows = report.by_class()
     note = ""
     if len(rows) > MOST_ROWS:
         rows = sorted(rows, key=lambda each: (each.recall is None, each.recall or 0.0))[:MOST_ROWS]
         note = f"… the {MOST_ROWS} of {len(report.classes):,} classes that are found least"
     top5 = [] if report.top5 is None else [f"top-5 {percent(report.top5)}"]
+    columns = [Column("class", cut="end"), *(Column(title, right=True) for title in ("images", "precision", "recall"))]
     lines: list[Styled] = [
         [(done.run.graph.name, "bold"), (f" · {done.weights} weights · {done.data} · {images}", "")],
         [(" · ".join([f"loss {loss(report.loss)}", f"top-1 {percent(report.accuracy)}", *top5]), "bold")],
         [],
-        *in_columns(HEADER, map(_cells, rows), RIGHT, 0, terminal_width()),
+        *in_columns(columns, map(_cells, rows), terminal_width()),
     ]
     if note:
         lines.append([(note, "dim")])

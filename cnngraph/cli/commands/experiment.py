@@ -20,7 +20,7 @@ from cnngraph.packages import require_extra
 if TYPE_CHECKING:
     from cnngraph.experiment.results import Variant
     from cnngraph.experiment_plan.plan import Plan
-    from cnngraph.experiment_plan.reading import Described
+    from cnngraph.experiment_plan.reading import LoadedExperiment
 
 
 @command(
@@ -66,12 +66,12 @@ def experiment(
     Every combination of specs, recipes, seeds and settings is a run in a folder of its own. The same command goes on
     with what is not finished, after Ctrl-C too. The table at its end is in report.md and report.html, with curves.
     """
-    from cnngraph.experiment_plan.plan import plan
+    from cnngraph.experiment_plan.plan import make_plan
 
     if is_launched():
         raise click.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
     described = _described(names, recipes, seeds)
-    planned = plan(described)
+    planned = make_plan(described)
     if planned.warnings:
         print_diagnostics(planned.warnings, to_stderr=True)
 
@@ -81,15 +81,15 @@ def experiment(
         return
 
     from cnngraph.experiment.conducting import conduct
-    from cnngraph.experiment.running import Printed
+    from cnngraph.experiment.running import PrintingReporter
 
-    done = conduct(planned, out, data_dir=data_dir, device=device, shown=Printed(quiet), cores=free_cores)
+    done = conduct(planned, out, data_dir=data_dir, device=device, reporter=PrintingReporter(quiet), cores=free_cores)
     if not quiet and done.page:
         _print(done.variants)
         print()
         say(str(done.page))
-    if done.different:
-        print_diagnostics(done.different, to_stderr=True)
+    if done.image_warnings:
+        print_diagnostics(done.image_warnings, to_stderr=True)
     for error in done.outcome.failed.values():
         print_diagnostics(error.diagnostics, to_stderr=True)
     if done.outcome.interrupted:
@@ -102,7 +102,7 @@ def experiment(
 
 def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | None, quiet: bool) -> None:
     """Print what would be done, a line for each combination."""
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
     from cnngraph.experiment.conducting import RUNS
     from cnngraph.experiment.dry_run import dry_experiment
     from cnngraph.train.data.facts import DataReader
@@ -114,7 +114,13 @@ def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | 
         return
     for text in notes:
         say(text)
-    titles = ("variant", "parameters", "data", "epochs", "steps", "finished", "to resume", "to train")
+    columns = [
+        Column("variant", cut="middle"),
+        Column("parameters", right=True),
+        Column("data", cut="end", once=True),
+        *(Column(title, right=True, once=True) for title in ("epochs", "steps")),
+        *(Column(title, right=True) for title in ("finished", "to resume", "to train")),
+    ]
     rows = [
         [
             variant.name,
@@ -127,28 +133,28 @@ def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | 
         for variant in found
     ]
     cells = [[[(cell, "")] for cell in row] for row in rows]
-    right = [number not in (0, 2) for number in range(len(titles))]
-    print_styled(in_columns(titles, cells, right, 0, terminal_width()))
+    print_styled(in_columns(columns, cells, terminal_width()))
     say(f"{root} · {found[0].run.facts.device}")
     say("dry run: nothing was trained or written")
 
 
-def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> Described:
+def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> LoadedExperiment:
     """The experiment of a file or name, or one made of specs."""
-    from cnngraph.experiment_plan.reading import is_experiment, load_experiment, of_specs
+    from cnngraph.experiment_plan.reading import experiment_of_specs, is_experiment, load_experiment
 
     if len(names) == 1 and is_experiment(names[0]):
         if recipes:
             raise click.BadParameter("an experiment names its own recipes", param_hint="--recipe")
         return load_experiment(names[0])
-    return of_specs(names, recipes, seeds)
+    return experiment_of_specs(names, recipes, seeds)
 
 
 def _print(variants: list[Variant]) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
     from cnngraph.experiment.report import cells, header
 
-    titles = header(variants)
+    name, *figures = header(variants)
+    columns = [Column(name, cut="middle"), *(Column(title, right=True) for title in figures)]
     rows = [[[(cell, "bold" if not number else "")] for number, cell in enumerate(row)] for row in cells(variants)]
     print()
-    print_styled(in_columns(titles, rows, [False, *[True] * (len(titles) - 1)], 0, terminal_width()))
+    print_styled(in_columns(columns, rows, terminal_width()))

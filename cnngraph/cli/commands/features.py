@@ -80,7 +80,7 @@ def features(
     if format == "json":
         print(json_text(found.to_dict() | {"picture": str(output)}))
         return
-    silent = f" · {count(found.silent, 'channel')} 0 everywhere" if found.silent else ""
+    silent = f" · {count(found.zero_channels, 'channel')} 0 everywhere" if found.zero_channels else ""
     print_styled(
         [[(node, "bold"), (f" · {show_sizes(found.shape)}{silent}", "")], [("picture: ", "dim"), (str(output), "")]]
     )

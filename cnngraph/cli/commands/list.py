@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.library import Network
 
-HEADER = ("network", "family", "parameters", "MACs", "input", "published error", "paper")
-RIGHT = (False, False, True, True)
-
 
 @command(
     ("cnngraph list", "all there are"),
@@ -64,8 +61,7 @@ def list_(patterns: tuple[str, ...], blocks: bool, format: Format) -> None:
 def _list_blocks(patterns: tuple[str, ...], format: Format) -> None:
     """The blocks of the library whose names fit."""
     from cnngraph.blocks import bundled_libraries
-    from cnngraph.cli.block_text import HEADER as BLOCK_HEADER
-    from cnngraph.cli.block_text import block_rows, library_json
+    from cnngraph.cli.block_text import COLUMNS, block_rows, library_json
     from cnngraph.cli.layout import in_columns
 
     libraries = list(bundled_libraries())
@@ -75,7 +71,7 @@ def _list_blocks(patterns: tuple[str, ...], format: Format) -> None:
         chosen = [replace(each, blocks=tuple(some)) for each, some in found if some]
         print(json_text([library_json(each) for each in chosen], indent=2))
     elif rows:
-        table = in_columns(BLOCK_HEADER, rows, [False] * 4, BLOCK_HEADER.index("params"), terminal_width())
+        table = in_columns(COLUMNS, rows, terminal_width())
         hint = " · cnngraph show LIBRARY prints how each is used"
         print_styled([*table, [], [(count(len(rows), "block"), "bold"), (hint, "dim")]])
     if patterns and not rows:
@@ -100,12 +96,18 @@ def _nothing(what: str, patterns: Sequence[str], names: Iterable[str]) -> str:
 
 
 def _print_table(networks: Sequence[Network]) -> None:
-    from cnngraph.cli.layout import cut, in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
-    width = terminal_width()
-    lines = in_columns(HEADER, map(_cells, networks), RIGHT, HEADER.index("paper"), width)
-    if width is not None:
-        lines = [cut(each, width) for each in lines]
+    columns = (
+        Column("network", cut="middle", least=24),
+        Column("family", optional=2),
+        Column("parameters", right=True),
+        Column("MACs", right=True),
+        Column("input", cut="end"),
+        Column("published error", cut="end", optional=1),
+        Column("paper", cut="end", least=20, optional=3),
+    )
+    lines = in_columns(columns, map(_cells, networks), terminal_width())
     print_styled([*lines, [], [(count(len(networks), "network"), "bold")]])
 
 

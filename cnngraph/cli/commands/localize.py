@@ -23,7 +23,7 @@ from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
-    from cnngraph.runs.localization import Place
+    from cnngraph.runs.localization import Localization
 
 HEADER = ("image", "class", "probability", "score", "box", "picture")
 RIGHT = (False, False, True, True, False)
@@ -81,24 +81,24 @@ def localize(
     require_extra("train")  # some of it is needed at the end only
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
-    from cnngraph.runs.heatmap import heat_figure
-    from cnngraph.runs.image_files import find_pictures, picture_names
+    from cnngraph.runs.heatmap import heatmap_figure
+    from cnngraph.runs.image_files import find_image_files, output_names
     from cnngraph.runs.localization import Localizer
     from cnngraph.train.data.walking import Passed
     from cnngraph.train.record.files import write_figure
 
     passed = Passed()
     localizer = Localizer(classifier, name, threshold)
-    files = list(find_pictures(images, passed))
+    files = list(find_image_files(images, passed))
     if passed.counts:
         complain(f"passed over {passed}", "note")
-    names = picture_names(files)
+    names = output_names(files)
     output.mkdir(parents=True, exist_ok=True)
-    found: list[tuple[Place, Path]] = []
-    for place, picture in zip(localizer.places(files), names, strict=True):
+    found: list[tuple[Localization, Path]] = []
+    for place, picture in zip(localizer.localize(files), names, strict=True):
         found.append((place, output / picture))
         if not place.problem:
-            write_figure(output / picture, heat_figure(place))
+            write_figure(output / picture, heatmap_figure(place))
     if format == "json":
         rows = [each.to_dict() | ({} if each.problem else {"picture": str(picture)}) for each, picture in found]
         print("[\n" + ",\n".join(f"  {json_text(each)}" for each in rows) + "\n]" if rows else "[]")
@@ -113,14 +113,22 @@ def localize(
         raise Exit(1)
 
 
-def _print(found: list[tuple[Place, Path]]) -> None:
-    from cnngraph.cli.layout import in_columns
+def _print(found: list[tuple[Localization, Path]]) -> None:
+    from cnngraph.cli.layout import Column, in_columns
 
+    columns = (
+        Column("image", cut="middle"),
+        Column("class", cut="end"),
+        Column("probability", right=True),
+        Column("score", right=True),
+        Column("box"),
+        Column("picture", cut="middle"),
+    )
     rows = (_cells(each, picture) for each, picture in found if not each.problem)
-    print_styled(in_columns(HEADER, rows, RIGHT, 0, terminal_width()))
+    print_styled(in_columns(columns, rows, terminal_width()))
 
 
-def _cells(place: Place, picture: Path) -> list[Styled]:
+def _cells(place: Localization, picture: Path) -> list[Styled]:
     box = ", ".join(str(round(each)) for each in place.box) if place.box else "no place speaks for it"
     texts = [str(place.file), place.name, percent(place.probability), f"{place.score:.2f}", box, str(picture)]
     return [[(text, "bold" if column == HEADER.index("box") else "")] for column, text in enumerate(texts)]

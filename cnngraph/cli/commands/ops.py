@@ -52,9 +52,9 @@ def ops(names: Sequence[str], plugins: tuple[str, ...]) -> None:
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
     from cnngraph.diagnostics import did_you_mean
-    from cnngraph.ops.registry import called
+    from cnngraph.ops.registry import equivalent_op
 
-    other = called(name)
+    other = equivalent_op(name)
     meant = f"it is called {other} here" if other else did_you_mean(name, known) or "cnngraph ops lists all"
     return f"there is no op {name}: {meant}"
 
@@ -62,7 +62,8 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
 def _overview(known: Mapping[str, type[Op]], width: int) -> Iterator[Styled]:
     """The chapters of the manual, a line for each op."""
     from cnngraph.cli.layout import cut
-    from cnngraph.ops.manual import in_chapters, summary
+    from cnngraph.ops.manual import in_chapters
+    from cnngraph.ops.schema import summary
 
     longest = max(map(len, known))
     for chapter, members in in_chapters(known.values()):

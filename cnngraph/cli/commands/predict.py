@@ -62,12 +62,12 @@ def predict(
     require_extra("train")
     classifier = open_classifier(trained, weights, device, plugins, max_nodes)
 
-    from cnngraph.runs.image_files import find_pictures
+    from cnngraph.runs.image_files import find_image_files
     from cnngraph.runs.prediction import predict
     from cnngraph.train.data.walking import Passed
 
     passed = Passed()
-    found = list(predict(classifier, find_pictures(images, passed), top))
+    found = list(predict(classifier, find_image_files(images, passed), top))
     if passed.counts:
         complain(f"passed over {passed}", "note")
     if format == "json":
@@ -84,9 +84,10 @@ def predict(
 
 
 def _print(found: list[Prediction]) -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
-    print_styled(in_columns(HEADER, _rows(found), (False, False, True), 0, terminal_width()))
+    columns = (Column("image", cut="middle"), Column("class", cut="end"), Column("probability", right=True))
+    print_styled(in_columns(columns, _rows(found), terminal_width()))
 
 
 def _rows(found: list[Prediction]) -> Iterator[list[Styled]]:

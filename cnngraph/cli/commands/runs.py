@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.runs.overview import RunRow
 
-HEADER = ("run", "network", "data", "parameters", "epochs", "best", "test", "seconds", "state", "recipe")
-RIGHT = (False, False, False, True, True, True, True, True)
 RUNS = Path("runs")
 
 
@@ -92,12 +90,22 @@ def _draw(rows: list[RunRow], output: Path) -> None:
 
 
 def _print(rows: list[RunRow], different: list[dict[str, Any]]) -> None:
-    from cnngraph.cli.layout import cut, in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
-    width = terminal_width()
-    lines = in_columns(HEADER, map(_cells, rows, different), RIGHT, HEADER.index("recipe"), width)
-    if width is not None:
-        lines = [cut(each, width) for each in lines]
+    columns = [
+        Column("run", cut="middle"),
+        Column("test", right=True),
+        Column("best", right=True),
+        Column("epochs", right=True, once=True),
+        Column("parameters", right=True, once=True, optional=2),
+        Column("seconds", right=True, optional=3),
+        Column("state", once=True),
+        Column("network", cut="middle", once=True, optional=1),
+        Column("data", cut="end", once=True, optional=4),
+    ]
+    if any(different):
+        columns.append(Column("recipe", cut="end"))
+    lines = in_columns(columns, (cells[: len(columns)] for cells in map(_cells, rows, different)), terminal_width())
     print_styled([*lines, [], [(count(len(rows), "run"), "bold")]])
 
 
@@ -105,17 +113,17 @@ def _cells(row: RunRow, different: dict[str, Any]) -> list[Styled]:
     recipe = ", ".join(f"{key} {_shown(value)}" for key, value in different.items())
     texts = [
         (str(row.path), "bold"),
-        (row.network, ""),
-        (row.data, ""),
-        (f"{row.parameters:,}" if row.parameters is not None else "?", ""),
-        (f"{len(row.epochs)}/{row.planned or '?'}", ""),
-        (percent(row.best.get("accuracy")), ""),
         (percent(row.test.get("accuracy")), "bold"),
+        (percent(row.best.get("accuracy")), ""),
+        (f"{len(row.epochs)}/{row.planned or '?'}", ""),
+        (f"{row.parameters:,}" if row.parameters is not None else "?", ""),
         (f"{row.seconds:,.1f}", ""),
         (row.state, "" if row.state == "finished" else "yellow"),
+        (row.network, ""),
+        (row.data, ""),
         (recipe, "dim"),
     ]
-    return [[each] for each in texts]
+    return [[text] for text in texts]
 
 
 def _shown(value: object) -> str:

@@ -85,11 +85,12 @@ def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _print_list() -> None:
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
     from cnngraph.schemas import DOCUMENTS, FILES
 
     cells = [
         [[(kind, "bold")], [(document.about, "")], [(document.origin, "dim")]]
         for kind, document in (FILES | DOCUMENTS).items()
     ]
-    print_styled(in_columns(("kind", "what it holds", "where"), cells, (False, False, False), 1, terminal_width()))
+    columns = (Column("kind"), Column("what it holds", cut="end", least=40), Column("where", cut="end", optional=1))
+    print_styled(in_columns(columns, cells, terminal_width()))

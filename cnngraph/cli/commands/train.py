@@ -18,7 +18,7 @@ from cnngraph.launch import free_cores, is_launched
 from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
-    from cnngraph.api.jobs import Job
+    from cnngraph.api.jobs import TrainingJob
     from cnngraph.backend import WeightsFile
     from cnngraph.graph.graph import Graph
     from cnngraph.train import Request
@@ -170,7 +170,7 @@ def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> Job:
+def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> TrainingJob:
     """The new run, or the one to resume, of which only single fields of the recipe may be `changed`."""
     if resume is not None:
         if changed:
@@ -182,7 +182,7 @@ def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | 
     return _new(spec, reading, recipe)
 
 
-def _new(spec: str, how: Reading, recipe: str | None) -> Job:
+def _new(spec: str, how: Reading, recipe: str | None) -> TrainingJob:
     """A new run."""
     from cnngraph.api.jobs import new_job
     from cnngraph.cli.reading import compile_unlinted
@@ -190,7 +190,7 @@ def _new(spec: str, how: Reading, recipe: str | None) -> Job:
     return new_job(compile_unlinted(spec, how), spec, recipe, how.train)
 
 
-def _resumed(run: Path, spec: str | None, how: Reading) -> Job:
+def _resumed(run: Path, spec: str | None, how: Reading) -> TrainingJob:
     """A run to resume; a spec beside it must be the run's."""
     from cnngraph.api.jobs import resumed_job, same_network
     from cnngraph.cli.reading import compile_unlinted, find_plugins

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.graph.graph import Graph
 
-HEADER = ("block", "weights", "fit", "missing", "other shape", "only in the file")
-RIGHT = (False, True, True, True, True, True)
+COUNTS = ("weights", "fit", "missing", "other shape", "only in the file")
 MOST_ROWS = 60
 LARGE = 0.5  # a block with more than this part of all keys is shown by its own blocks
 ENDING = ".safetensors"
@@ -184,11 +183,12 @@ def _print_text(
     better: tuple[dict[str, str], WeightsReport] | None,
 ) -> None:
     """The table, the keys that do not fit, renames that would help, and the verdict."""
-    from cnngraph.cli.layout import in_columns
+    from cnngraph.cli.layout import Column, in_columns
 
     rows = by_block(report, graph.state)
     cells = [_cells(each) for each in rows[:MOST_ROWS]]
-    lines = in_columns(HEADER, cells, RIGHT, 0, terminal_width())
+    columns = [Column("block", cut="middle"), *(Column(title, right=True) for title in COUNTS)]
+    lines = in_columns(columns, cells, terminal_width())
     if len(rows) > MOST_ROWS:
         lines.append([(f"… {count(len(rows) - MOST_ROWS, 'more block')}", "dim")])
     lines.append([])

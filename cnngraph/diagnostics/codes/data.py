@@ -32,7 +32,7 @@ DATA = Group(
             "data set that cannot be downloaded or read",
             """
             The files of a named data set, such as MNIST or CIFAR-10, are missing and cannot be downloaded, or are
-            damaged: truncated, of another format, or with other contents than their checksum says.
+            damaged: truncated, in another format, or different from their checksum.
 
             Delete the damaged files and run again with a network connection, or copy the set to the folder that
             `--data-dir` names. The data set `digits` is bundled and needs no download.
@@ -70,8 +70,8 @@ DATA = Group(
             "unusable folder of images, or unreadable image",
             """
             The data folder needs one folder of images for each class, with these folders in `train`, `val` and `test`
-            where the splits are given. A class has no image, a split has a class that the training images lack, or a
-            file is no image that Pillow can decode.
+            if the splits are separate. A class has no image, a split has a class that the training images lack, or
+            Pillow cannot decode a file.
 
             Repair or delete the file, or set `data: {name: folder, broken: skip}` to train without such files; a run
             lists them in `skipped.txt`.
@@ -124,8 +124,8 @@ DATA = Group(
             "place that holds no images",
             """
             The folder is the root of the file system or a folder of the system, is nested more than 32 deep, or has
-            tens of thousands of files of which hardly any is an image. Searching it would take very long and find
-            nothing useful.
+            tens of thousands of files few of which are images. Searching it would take very long and find nothing
+            useful.
 
             Name the folder that holds the images.
             """,

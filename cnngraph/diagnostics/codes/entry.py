@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import cleandoc
 
-SPEC_FILE, RECIPE_FILE, EXPERIMENT_FILE = "network.yaml", "recipe.yaml", "experiment.yaml"
+SPEC_FILE = "network.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,11 @@ EXPRESSIONS = Group(
             "wrong type in an expression",
             """
             An operator or function gets a value that it is not defined for: a string or boolean in arithmetic, a tensor
-            as a number, a number as a condition. Types are never converted silently, since `1 + true` or
-            `$norm == 'batch'` with a number on the left is nearly always a mistake.
+            as a number, a number as a condition. Types are never converted silently, since `1 + true` or `$norm ==
+            'batch'` with a number on the left is nearly always an error.
 
-            Of a tensor, use a size: `$in.channels`, `.height`, `.width` or `.features`. A number becomes a condition by
-            a comparison, `$x != 0`; a boolean becomes a number by `1 if $flag else 0`.
+            Use a size of the tensor: `$in.channels`, `.height`, `.width` or `.features`. A number becomes a condition
+            by a comparison, `$x != 0`; a boolean becomes a number by `1 if $flag else 0`.
             """,
             wrong=spec(
                 """
@@ -124,9 +124,9 @@ BOUNDS = Group(
             "E501",
             "file or drawing over a limit",
             """
-            A file is too long or too deeply nested, has too many values or a number of too many digits, or a drawing
+            A file is too long or too deeply nested, has too many values or a number with too many digits, or a drawing
             would have more elements than anything can display. The limits, listed in the language's reference, are far
-            above what a network needs; they keep a spec from a stranger from using up memory.
+            above what a network needs; they keep an untrusted spec from using up memory.
 
             Write repeated structure with blocks and `repeat`. Draw a large network with a smaller `--depth`.
             """,
@@ -151,8 +151,8 @@ BOUNDS = Group(
             "E502",
             "network over a limit",
             """
-            The network would have more than 50,000 operations, or a tensor of more numbers than could be computed.
-            Usually a param has a value that it was not meant for, as a repeat within a repeat multiplies.
+            The network would have more than 50,000 operations, or a tensor with too many elements to compute. Usually a
+            param has an unintended value; nested repeats multiply.
 
             `--max-nodes` raises the limit on operations.
             """,

@@ -96,7 +96,7 @@ FILES = Group(
             "name of a block that is taken",
             """
             A block has the name of an op, or two imported files define blocks of the same name. Every use of the name
-            would be open to two readings, and an op that meant something else in one file would be hard to notice.
+            would be ambiguous, and an op that means something else in one file is hard to notice.
 
             Rename the block. A file may replace a block of the file that it extends.
             """,
@@ -155,7 +155,7 @@ FILES = Group(
             "file outside of the spec's folder",
             """
             A spec imports and extends files in its own folder and below, and those of the library. Nothing else is
-            opened, so that checking a spec from a stranger cannot read other files of yours.
+            opened, so that checking an untrusted spec cannot read your other files.
 
             Copy the file into the folder of the spec, or move the spec up.
             """,
@@ -185,7 +185,7 @@ FILES = Group(
             "unknown network or imported file",
             """
             A name without `.yaml` and without a slash is a network of the library, and there is none of this name; or a
-            file in `import` or `extends` exists neither beside the spec nor in the library.
+            file in `import` or `extends` exists neither in the spec's folder nor in the library.
 
             `cnngraph list` prints the networks. To read your own file, write its ending, `net.yaml`, or its folder,
             `./net`.
@@ -262,8 +262,8 @@ FILES = Group(
             A module named by `--plugin`, or an installed package that registers ops, cannot be imported, exports no
             op, or exports an op under a name that is taken.
 
-            The message has the reason that Python gave. Python must be able to import the module: install it, add its
-            folder to `PYTHONPATH`, or run `python -m cnngraph` in that folder.
+            The message includes Python's reason. Python must be able to import the module: install it, add its folder
+            to `PYTHONPATH`, or run `python -m cnngraph` in that folder.
             """,
             wrong=project(
                 "python -m cnngraph check network.yaml --plugin myops", network_yaml=WITH_PLUGIN, my_ops_py=PLUGIN
@@ -274,10 +274,10 @@ FILES = Group(
         ),
         code(
             "W318",
-            "name that nearly replaces one of the extended file",
+            "definition that probably should replace one of the base",
             """
-            A file that extends another defines a block or param that the other does not have, nothing uses it, and its
-            name is close to one that the other does have. It was probably meant to replace that one, and does not.
+            A file with `extends` defines an unused block or param whose name is similar to one of its base. It was
+            probably meant to replace that one, but does not.
 
             Correct the name, or remove the definition.
             """,

@@ -10,11 +10,11 @@ FIT = Group(
     (
         code(
             "E610",
-            "images of another shape than the network's input",
+            "images that do not have the shape of the network's input",
             """
             The network expects images of one shape, and the recipe's data set, after resizing and cropping, has
-            another. Weights of convolutions would even run on other sizes, but not on other channels, and shapes in the
-            network were inferred for this input.
+            another. Convolutions would run on other sizes, but not on other channels, and the network's shapes were
+            inferred for this input.
 
             Resize the images with `--set train.data.resize=32`, give the network another input with `--input 1x28x28`,
             or choose another data set.
@@ -28,10 +28,10 @@ FIT = Group(
         ),
         code(
             "E611",
-            "output that is no vector of class scores",
+            "output that is not a vector of class scores",
             """
             Training classifies whole images by cross-entropy, so every output of the network must be a vector with one
-            number for each class. This one has another length, is a map, or does not depend on the image.
+            number for each class. This one has a different length, is a map, or does not depend on the image.
 
             Set the number of classes, for networks of the library by `--set classes=10`. Turn a map into a vector by
             `global_avg_pool` or `flatten` and a `linear` layer. Segmentation, a class for each pixel, is not supported.

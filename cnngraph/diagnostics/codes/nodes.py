@@ -70,8 +70,8 @@ NODES = Group(
             "reading from an absent node",
             """
             A node whose `when` is false is absent: readers of the node itself get its first input instead, but nothing
-            inside it exists, so a path into it leads nowhere. The same code is reported where the network's output is
-            absent and nothing takes its place.
+            inside it exists, so a path into it leads nowhere. It is also reported if the network's output is absent and
+            nothing takes its place.
 
             Read the node as a whole, give it an `else`, or give the reader the same `when`.
             """,
@@ -129,9 +129,9 @@ NODES = Group(
             "E307",
             "module that cannot be shared",
             """
-            `share` runs the module of another node again, with the same weights. That is impossible where this input
-            would need weights of another shape, as a convolution does for another number of channels, and where the
-            node has no module of its own: because it is flat, absent, or itself a `share`.
+            `share` runs the module of another node again, with the same weights. That is impossible if this input needs
+            weights of another shape, as a convolution does for a different number of channels, or if the node has no
+            module of its own: because it is flat, absent, or itself a `share`.
 
             Give the node its own module with `op`, share a node whose weights fit, or change the channels first. Height
             and width may differ between the uses of a convolution.

@@ -15,7 +15,7 @@ READING = Group(
             the command runs in; paths inside a spec or an experiment are relative to that file.
 
             Correct the path, or save the file as UTF-8. A name without `.yaml` and without a slash is looked up among
-            the networks that come with cnngraph instead: `cnngraph list` prints them.
+            the bundled networks instead: `cnngraph list` prints them.
             """,
             wrong=project("cnngraph check netwrok.yaml", network_yaml="{cnngraph: 1, input: [3, 8, 8], nodes: [relu]}"),
             right=project("cnngraph check network.yaml", network_yaml="{cnngraph: 1, input: [3, 8, 8], nodes: [relu]}"),
@@ -142,10 +142,10 @@ READING = Group(
             "not a spec",
             """
             A spec is a mapping with `cnngraph: 1` in it, the version of the language. The version is what lets a later
-            release read your file as it was meant, so it may not be left out.
+            release read your file as it was meant, so it must not be left out.
 
-            The code also appears where a recipe or an experiment is given and a spec is expected. A recipe is used by
-            `cnngraph train SPEC --recipe FILE`, an experiment is run by `cnngraph experiment FILE`.
+            It is also reported if a recipe or an experiment is passed instead of a spec. A recipe is used by `cnngraph
+            train SPEC --recipe FILE`, an experiment is run by `cnngraph experiment FILE`.
             """,
             wrong=spec(
                 """
@@ -169,8 +169,8 @@ READING = Group(
             `[channels, height, width]` or `[features]`, for one image: the batch is not part of it.
 
             A file with `extends` takes its nodes from the file that it extends, and has none of its own; a file with
-            `blocks` alone is a library of blocks, which other specs import, but no network. A block has its inputs
-            wired where it is used, so `from` is not written in its definition.
+            `blocks` alone is a library of blocks, which other specs import, not a network. A block has its inputs wired
+            where it is used, so `from` is not written in its definition.
             """,
             wrong=spec(
                 """

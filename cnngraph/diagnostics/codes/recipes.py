@@ -54,7 +54,7 @@ RECIPES = Group(
             "unknown key of a recipe or experiment",
             """
             The recipe, or one of its sections, has no key of this name. It is never ignored: a misspelt `weight_decay`
-            would change the result without a trace.
+            would silently change the result.
 
             Check the spelling and the section. The learning rate, momentum and weight decay belong to the optimizer:
             `optimizer: {name: sgd, lr: 0.1, momentum: 0.9}`. `docs/recipes.md` has all keys.
@@ -81,8 +81,8 @@ RECIPES = Group(
             "E603",
             "invalid value in a recipe or experiment",
             """
-            A value has the wrong type or is out of range, or a name is none of those that are allowed here. The message
-            says what the key takes.
+            A value has the wrong type or is out of range, or a name is not one of the allowed ones. The message says
+            what the key takes.
 
             There are no expressions in a recipe; values are plain numbers, strings, lists and mappings.
             """,
@@ -133,10 +133,10 @@ RECIPES = Group(
             "E605",
             "contradiction in a recipe",
             """
-            Two keys of a recipe, each valid, do not go together: Nesterov's momentum without momentum, a warmup longer
-            than the training, a crop larger than the image. Keys that contradict the network or the images are
-            reported by `train` with this code as well: batch norm, for example, cannot estimate a variance from a
-            single value for each channel.
+            Two keys of a recipe, each valid by itself, contradict each other: Nesterov's momentum without momentum, a
+            warmup longer than the training, a crop larger than the image. Keys that contradict the network or the
+            images are reported by `train` with this code as well: batch norm, for example, cannot estimate a variance
+            from a single value for each channel.
 
             The message names both sides; change one of them.
             """,

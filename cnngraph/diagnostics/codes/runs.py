@@ -169,7 +169,7 @@ RUNS = Group(
             """
             `localize` computes class activation maps (Zhou et al. 2016): the classifier is applied at every position of
             the last maps. That works only for networks that end with a global average pooling and linear layers. After
-            `flatten` the classifier has other weights for each position.
+            `flatten` the classifier has different weights for each position.
 
             Train a network that ends with `global_avg_pool`.
             """,
@@ -249,7 +249,7 @@ EXPERIMENTS = Group(
             Two combinations of an experiment have the same name, and so the same folder: a network or a seed is listed
             twice.
 
-            Remove one of them, or tell networks apart by a `label`.
+            Remove one of them, or distinguish networks by a `label`.
             """,
             wrong=compared(
                 """
@@ -270,11 +270,11 @@ EXPERIMENTS = Group(
             "E662",
             "folder of an experiment with another run",
             """
-            A folder of the experiment holds a run of another network or recipe than the experiment now asks for, since
-            a spec, a recipe or a setting was changed after that run. Mixing them would compare things that differ in
-            more than the report says.
+            A folder of the experiment holds a run of a different network or recipe than the experiment now specifies,
+            because a spec, a recipe or a setting was changed after that run. Mixing them would compare things that
+            differ in more than the report says.
 
-            Delete the folder, or give the changed experiment another one with `--out`.
+            Delete the folder, or choose another folder for the changed experiment with `--out`.
             """,
             wrong=compared(
                 """

@@ -15,7 +15,7 @@ SHAPES = Group(
             layer runs: instance norm, for example, normalises each channel over height and width, and a map of 1×1 has
             a single value there, whose variance is zero.
 
-            The message states the requirement. Usually the op belongs elsewhere in the network, or another op does.
+            The message states the requirement. Usually the op is in the wrong place, or a different op is needed.
             """,
             wrong=spec(
                 """
@@ -36,8 +36,8 @@ SHAPES = Group(
             "E202",
             "different numbers of channels",
             """
-            An elementwise op such as `add` needs inputs with the same number of channels, or a parameter with one
-            value for each channel (`prelu`, `affine`) has another number of values than the input has channels.
+            An elementwise op such as `add` needs inputs with the same number of channels, or a parameter with one value
+            for each channel (`prelu`, `affine`) has a different number of values than the input has channels.
 
             In a residual block this is the shortcut: where a block changes the width, the identity no longer fits, and
             He et al. (2015) project it by a convolution with a 1×1 kernel and the block's stride. To join branches of
@@ -67,9 +67,9 @@ SHAPES = Group(
             "E203",
             "different heights and widths",
             """
-            `add`, `concat` and their kind need inputs of the same height and width. Branches diverge where one has a
-            stride or lacks padding: a kernel of k takes k - 1 rows and columns away unless it is padded. `reshape`
-            reports this code where the number of values changes.
+            `add`, `concat` and similar ops need inputs of the same height and width. Branches diverge if one has a
+            stride or lacks padding: without padding, a k×k kernel removes k - 1 rows and columns. `reshape` reports
+            this code if the number of values changes.
 
             Give all branches the same strides, and padding that keeps the size: `padding: same`, or (k - 1) / 2 for an
             odd kernel. In an encoder and decoder, odd sizes are rounded down on the way and do not come back: choose an
@@ -158,7 +158,7 @@ SHAPES = Group(
             "E206",
             "missing parameter",
             """
-            An op or block has a parameter without a default, and the node does not give it; or a param of the network
+            An op or block has a parameter without a default, and the node does not set it; or a param of the network
             itself has neither a default nor a value from `--set`.
 
             Add the parameter. A block's param gets a default in its definition, as in `params: {out: , stride: 1}`,
@@ -187,8 +187,7 @@ SHAPES = Group(
             silently get its default.
 
             Check the spelling. Some names differ from PyTorch's: `out` for `out_channels` and `out_features`, `kernel`
-            for `kernel_size`. The number of input channels is not given at all, as it is known from what the node
-            reads.
+            for `kernel_size`. The number of input channels is never written: it follows from what the node reads.
             """,
             wrong=spec(
                 """
@@ -234,9 +233,9 @@ SHAPES = Group(
             "E209",
             "shape other than expected",
             """
-            The node has `expect`, an assertion on its output's shape, and the inferred shape is another one. Either the
-            expectation is wrong or something before the node is: the notes below the error tell which nodes changed the
-            size on the way.
+            The node has `expect`, an assertion on its output's shape, and the inferred shape is different. Either the
+            expectation is wrong or something before the node is: the notes below the error name the nodes that changed
+            the size.
 
             Assertions are worth having where a paper gives a shape, such as before the classifier: an error is then
             reported near its cause.
@@ -264,7 +263,7 @@ SHAPES = Group(
             "E210",
             "wrong number of inputs",
             """
-            The op or block reads another number of tensors than `from` gives it. Most layers read exactly one, `sub`
+            The op or block does not take the number of tensors that `from` lists. Most layers read exactly one, `sub`
             two, `add` and `concat` any number; a block reads as many as its `inputs` say.
 
             Combine tensors with `concat` or `add` first, or name a single one. A name that stands for a list of
@@ -297,7 +296,7 @@ SHAPES = Group(
             "wrong number or order of axes",
             """
             A convolution reads a map of channels×height×width, a linear layer a vector of features. PyTorch's `Linear`
-            would accept a map, act on its width and fail only if the width does not fit; cnngraph reports it always.
+            would accept a map, act on its width and fail only if the width does not fit; cnngraph always reports it.
 
             Put `flatten` or `global_avg_pool` between the last convolution and the classifier. After a `permute`,
             ops that need the channels in front cannot follow until they are moved back.
@@ -321,7 +320,7 @@ SHAPES = Group(
             "E212",
             "free parameter instead of a tensor",
             """
-            The op `parameter` gives a trainable tensor that does not depend on the image, so it has no batch axis. It
+            The op `parameter` creates a trainable tensor that does not depend on the image, so it has no batch axis. It
             can be combined with a tensor by `add`, `sub`, `mul` and `maximum`, which broadcast it over the batch; other
             ops cannot read it, and it cannot be an output of the network.
 

@@ -46,8 +46,8 @@ TRAINING = Group(
             "run that cannot be resumed",
             """
             `--resume` continues a run from its last checkpoint and ends with the same weights as a run that was never
-            interrupted. That is impossible where the run is finished, was never started, or where the network, the
-            images or a key that shapes the training have changed since.
+            interrupted. That is impossible if the run is finished or was never started, or if the network, the images
+            or a key that shapes the training have changed since.
 
             Train a finished run further with more epochs, `--set train.epochs=20`; otherwise start a new run.
             """,
@@ -117,7 +117,7 @@ TRAINING = Group(
             Another process is training in this folder and holds its lock. Two would overwrite each other's checkpoints.
 
             Wait until it is finished, stop it with Ctrl-C, or train in another folder. The lock ends with the process
-            that holds it, even where that was killed.
+            that holds it, even if it was killed.
             """,
             without_example="It takes two processes at the same time.",
             test="tests/train/test_run.py::test_a_run_folder_is_locked",
@@ -129,8 +129,8 @@ TRAINING = Group(
             PyTorch finds no such device on this machine. For a GPU this usually means that a build of PyTorch without
             CUDA is installed, that the driver is too old, or that `CUDA_VISIBLE_DEVICES` hides it.
 
-            `--device auto` takes a GPU where there is one, and the CPU otherwise.
-            `python -c 'import torch; print(torch.cuda.is_available())'` shows what PyTorch sees.
+            `--device auto` uses a GPU if there is one, and the CPU otherwise. `python -c 'import torch;
+            print(torch.cuda.is_available())'` shows what PyTorch sees.
             """,
             wrong=project(
                 "CUDA_VISIBLE_DEVICES= python -m cnngraph train network.yaml --recipe recipe.yaml --device cuda",
@@ -167,7 +167,7 @@ TRAINING = Group(
             "logger that cannot be used",
             """
             There is no logger of that name, or it could not be opened before the first step: its server does not
-            answer, nobody is logged in, or a setting is wrong. The message has what the logger's package says.
+            answer, nobody is logged in, or a setting is wrong. The message includes the logger's own error.
 
             Correct its settings, which are environment variables of the logger's own, or leave it out. Everything that
             it would log is also in the run's folder.
@@ -184,8 +184,8 @@ TRAINING = Group(
             the line that raised the exception. A handler is a function of the training, an object with
             `attach(engine)`, or a pair (event, function); docs/handlers.md shows each.
 
-            Correct the handler. What is wrong with it before the first step keeps anything from being trained; later,
-            the run can be resumed from its last checkpoint.
+            Correct the handler. An error before the first step ends the run before anything is trained; after a later
+            one, the run can be resumed from its last checkpoint.
             """,
             wrong=project(
                 f"{TRAIN} --handler my_rates:print_rat",

@@ -73,7 +73,7 @@ WEIGHTS = Group(
             """
             The file is neither safetensors nor a checkpoint of `torch.save`, is damaged, holds something other than
             named tensors, or needs code to be loaded. cnngraph loads pickles without running any code in them, so a
-            pickled module is refused. The code also appears where `weights: renames:` gives two keys the same name.
+            pickled module is refused. It is also reported if `weights: renames:` gives two keys the same name.
 
             Save the weights alone: `torch.save(model.state_dict(), file)`, or better `safetensors.torch.save_file`.
             """,
@@ -100,10 +100,11 @@ WEIGHTS = Group(
             "weights that do not fit the network",
             """
             Keys of the network are missing in the file, keys of the file are unknown to the network, or shapes differ.
-            Loading part of them would leave layers with random weights without anybody noticing.
+            Loading part of them would leave layers with random weights unnoticed.
 
-            `cnngraph weights SPEC FILE` lists every key, and finds `renames` where only names differ. A classifier with
-            another number of classes is no misfit where `--set classes=…` changes it: that layer starts anew.
+            `cnngraph weights SPEC FILE` lists every key, and suggests `renames` if only names differ. A classifier for
+            a different number of classes is allowed if `--set classes=…` changes it: that layer is initialised
+            randomly.
             """,
             wrong=project(
                 BUILD,

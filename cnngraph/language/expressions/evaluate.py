@@ -13,18 +13,16 @@ from functools import lru_cache
 from cnngraph.frozen import Frozen
 from cnngraph.language.expressions.parser import check_length, read
 from cnngraph.language.expressions.tree import ExpressionError, Lookup, Name, Node, Reference, shape_error
-from cnngraph.language.expressions.values import SHAPE_WORDS, ShapeValue, Value, shown
+from cnngraph.language.expressions.values import ShapeValue, Value, shown
 from cnngraph.language.names import MAX_PATH
 
 __all__ = [
-    "SHAPE_WORDS",
     "Expression",
     "ExpressionError",
     "Lookup",
     "Reference",
     "ShapeValue",
     "evaluate",
-    "is_expression",
     "parse_expression",
     "substitute",
 ]
@@ -49,11 +47,6 @@ class Expression(Frozen):
     def bare_reference(self) -> Reference | None:
         """The reference, if the expression is a single reference (`$unit`, `$item.op`)."""
         return self.root.reference if isinstance(self.root, Name) else None
-
-
-def is_expression(text: str) -> bool:
-    """Whether a string in a spec is an expression: it contains a `$`."""
-    return "$" in text
 
 
 @lru_cache(maxsize=8192)

@@ -197,8 +197,6 @@ class Comparison(Node):
 
 def _holds(node: Node, lookup: Lookup) -> bool:
     value = node.value(lookup)
-    if value is True or value is False:
-        return value
     try:
         return truth(value, node.text)
     except Fault as fault:
@@ -289,11 +287,11 @@ class Index(Node):
 
     def value(self, lookup: Lookup) -> Value:
         base, position = self.parts
-        value, asked = base.value(lookup), position.value(lookup)
+        value, number = base.value(lookup), position.value(lookup)
         try:
-            return index(value, asked, base.text)
+            return index(value, number, base.text)
         except Fault as fault:
-            self.raise_at(fault, (position, asked))
+            self.raise_at(fault, (position, number))
 
 
 class Slice(Node):
@@ -302,8 +300,8 @@ class Slice(Node):
     def value(self, lookup: Lookup) -> Value:
         base, *bounds = self.parts
         value = base.value(lookup)
-        start, stop, step = asked = [bound.value(lookup) for bound in bounds]
+        start, stop, step = numbers = [bound.value(lookup) for bound in bounds]
         try:
             return part(value, start, stop, step, base.text)
         except Fault as fault:
-            self.raise_at(fault, *zip(bounds, asked, strict=True))
+            self.raise_at(fault, *zip(bounds, numbers, strict=True))

@@ -20,7 +20,7 @@ MAX_ELEMENTS = 10_000
 MAX_LIST_DEPTH = 50
 MAX_TEXT = 10_000
 USE_FLOOR_DIVISION = "use `//`, which gives an integer"
-SHAPE_WORDS = ("channels", "height", "width", "features")
+SHAPE_ATTRIBUTES = ("channels", "height", "width", "features")
 
 Value: TypeAlias = Any
 NUMBERS = frozenset({int, float})
@@ -116,7 +116,7 @@ def count_steps(amount: int) -> None:
 # Sizes
 
 
-def _unwatched(source: Any, word: str) -> None:
+def _unwatched(source: Any, attribute: str) -> None:
     """Outside an elaboration the sizes that a value depends on are not recorded."""
 
 
@@ -124,11 +124,11 @@ COUNT = "count"  # of a list of tensors, as `len` gives it
 size_read: ContextVar[Callable[[Any, str], None]] = ContextVar("size_read", default=_unwatched)
 
 
-def _note_sizes(shape: ShapeValue, word: str) -> None:
+def _note_sizes(shape: ShapeValue, attribute: str) -> None:
     """Record that an expression read this size of these tensors."""
     note = size_read.get()
     for source in shape.sources:
-        note(source, word)
+        note(source, attribute)
 
 
 def bounded(value: Value) -> Value:
@@ -269,7 +269,7 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
     if symbol not in ("==", "!="):
         raise Fault("E403", f"`{symbol}` compares numbers, got `{shown(left)}` and `{shown(right)}`")
     if left is not None and right is not None and kind(left) != kind(right):
-        help = next((advice for advice in map(number_help, (left, right)) if advice and "quotes" in advice), None)
+        help = next((number_help(value) for value in (left, right) if isinstance(value, str)), None)
         what = f"`{shown(left)}` with `{shown(right)}`: {kind(left)} and {kind(right)}"
         raise Fault("E403", f"cannot compare {what}", help)
     return _same(left, right) == (symbol == "==")
@@ -307,42 +307,42 @@ def member(value: Value, name: str, what: str) -> Value:
             raise Fault("E503", f"the index `.{name[:12]}…` is too large")
         return index(value, int(name), what, f".{name}")
     help = "index the list: `.0` is the first element" if isinstance(value, list | tuple) else None
-    wanted = "a tensor" if name in SHAPE_WORDS else "a mapping"
-    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {wanted}: it has no `{name}`", help)
+    expected = "a tensor" if name in SHAPE_ATTRIBUTES else "a mapping"
+    raise Fault("E403", f"`{what}` is `{shown(value)}`, not {expected}: it has no `{name}`", help)
 
 
-def _size(shape: ShapeValue, word: str, what: str) -> int:
+def _size(shape: ShapeValue, attribute: str, what: str) -> int:
     tensor = shape.type
     if not isinstance(tensor, TensorType):
-        help = f"select one of them: `{what}.0.{word}`" if word in SHAPE_WORDS else None
-        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{word}`", help)
-    if word in SHAPE_WORDS:
-        _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and word == "features" else word)
-    match word:
+        help = f"select one of them: `{what}.0.{attribute}`" if attribute in SHAPE_ATTRIBUTES else None
+        raise Fault("E403", f"`{what}` is a list of {len(tensor)} tensors: it has no `{attribute}`", help)
+    if attribute in SHAPE_ATTRIBUTES:
+        _note_sizes(shape, "channels" if tensor.axes == (CHANNELS,) and attribute == "features" else attribute)
+    match attribute:
         case "channels":
             return tensor.channels
         case "features":
             return tensor.count
         case "height" | "width":
-            size = tensor.height if word == "height" else tensor.width
+            size = tensor.height if attribute == "height" else tensor.width
             if size is not None:
                 return size
             found = f"a vector of {tensor}" if tensor.rank == 1 else f"{tensor}"
             raise Fault(
                 "E403",
-                f"`{what}` has no `{word}`: it is {found}",
+                f"`{what}` has no `{attribute}`: it is {found}",
                 f"write `{what}.features` for the number of its elements",
             )
-    help = did_you_mean(word, SHAPE_WORDS) or Known.listed("a tensor has", SHAPE_WORDS)
-    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{word}`", help)
+    help = did_you_mean(attribute, SHAPE_ATTRIBUTES) or Known.listed("a tensor has", SHAPE_ATTRIBUTES)
+    raise Fault("E403", f"`{what}` is a tensor of {tensor}: it has no `{attribute}`", help)
 
 
-def index(value: Value, position: Value, what: str, asked: str | None = None) -> Value:
+def index(value: Value, position: Value, what: str, index_text: str | None = None) -> Value:
     """`value[position]`: an element of a list, negative from its end, or the value of a mapping's key."""
     if isinstance(value, Mapping) and isinstance(position, str):
         return member(value, position, what)
     if isinstance(value, ShapeValue):
-        found = index(value.types, position, what, asked)
+        found = index(value.types, position, what, index_text)
         return ShapeValue(found, value.sources[position : position + 1 or None])
     if not isinstance(value, list | tuple):
         raise Fault("E403", f"`{what}` is `{shown(value)}`, {kind(value)}: it cannot be indexed")
@@ -351,10 +351,10 @@ def index(value: Value, position: Value, what: str, asked: str | None = None) ->
         raise Fault("E403", f"an index must be an integer, got `{shown(position)}`", help)
     if -len(value) <= bounded(position) < len(value):
         return value[position]
-    raise _out_of_range(len(value), position, what, asked or f"[{position}]")
+    raise _out_of_range(len(value), position, what, index_text or f"[{position}]")
 
 
-def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
+def _out_of_range(length: int, position: int, what: str, index_text: str) -> Fault:
     number = position + 1 if position >= 0 else -position
     ordinal = _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"element number {number}"
     which = f"the {ordinal}" if number <= len(_ORDINALS) else ordinal
@@ -363,7 +363,7 @@ def _out_of_range(length: int, position: int, what: str, asked: str) -> Fault:
         which, end = "the last", ""
     has = {0: "is empty", 1: "has 1 element"}.get(length, f"has {length} elements")
     help = f"use an index from 0 to {length - 1}" if length and position >= 0 else None
-    return Fault("E404", f"index out of range: `{what}` {has}, `{asked}` is {which}{end}", help)
+    return Fault("E404", f"index out of range: `{what}` {has}, `{index_text}` is {which}{end}", help)
 
 
 def part(value: Value, start: Value, stop: Value, step: Value, what: str) -> list[Value]:

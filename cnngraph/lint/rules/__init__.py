@@ -1,1 +1,1 @@
-"""The rules, one a file. A new file is found by itself: see "Add a rule" in DEVELOPERS.md."""
+"""The rules, one per file. New files are found automatically: see "Add a rule" in DEVELOPERS.md."""

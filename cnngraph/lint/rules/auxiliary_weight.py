@@ -1,4 +1,4 @@
-"""W613: a weight in the loss of an output that is not there."""
+"""W613: a loss weight for an output that does not exist."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class AuxiliaryWeight(Misfit):
-    """`loss.auxiliary` of the spec's own recipe gives a weight to an output that the network does not have.
+    """`loss.auxiliary` in the spec's recipe has a weight for an output that does not exist.
 
-    Names of outputs are those in `outputs`, but for the first one. Ignore it where a variant of the network has the
-    output.
+    The possible names are those in `outputs`, except the first. Ignore it if a variant of the network has the output.
     """
 
     code: ClassVar[str] = "W613"
-    title: ClassVar[str] = "weight in the loss for an output that is not there"
+    title: ClassVar[str] = "loss weight for an output that does not exist"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

@@ -1,4 +1,4 @@
-"""W403: an input whose channels are last."""
+"""W403: an input with the channels last."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class ChannelsLast(Rule):
     """An input such as `[28, 28, 1]` or `[224, 224, 3]`, which looks like height, width, channels.
 
     Sizes are [channels, height, width] as in PyTorch; TensorFlow and image libraries have the channels last. The
-    network would see 28 channels of 28×1 pixels. It is reported where the last size is 1, 3 or 4, the others are at
-    least 8, and neither of them is more than four times the other. Ignore it for a map that is this narrow.
+    network would see 28 channels of 28×1 pixels. An input is reported if its last size is 1, 3 or 4, the others are at
+    least 8, and neither is more than four times the other. Ignore it for a map that really is this narrow.
     """
 
     code: ClassVar[str] = "W403"
-    title: ClassVar[str] = "input whose channels seem to be last"
+    title: ClassVar[str] = "input that seems to have its channels last"
     smallest: ClassVar[int] = 8
     ratio: ClassVar[int] = 4
     bad: ClassVar[tuple[str, ...]] = (
@@ -61,7 +61,7 @@ class ChannelsLast(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each input."""
+        """Report each input that looks like height, width, channels."""
         for name, tensor in network.graph.inputs.items() if network.graph else ():
             if tensor.rank != 3 or not self._looks_swapped(*tensor.sizes):
                 continue

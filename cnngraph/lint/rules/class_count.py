@@ -1,4 +1,4 @@
-"""W611: an output that is no vector with a number for each class."""
+"""W611: an output that is not a vector with one number per class."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class ClassCount(Misfit):
-    """An output of the network is not a vector with one number for each class of the spec's own recipe.
+    """An output of the network is not a vector with one number per class of the spec's recipe.
 
-    Either it has another length, or it is a map: images are classified as a whole. Ignore it where the number of
-    classes is always given by --set.
+    Either its length is different, or it is a map, but a classifier gives one vector for each image. Ignore it if the
+    number of classes is always given by --set.
     """
 
     code: ClassVar[str] = "W611"
-    title: ClassVar[str] = "output that is not one number for each class of the spec's recipe"
+    title: ClassVar[str] = "output without one number for each class of the spec's recipe"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

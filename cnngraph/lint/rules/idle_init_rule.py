@@ -1,4 +1,4 @@
-"""W701: a rule of `init` that fits no module."""
+"""W701: a rule of `init` that matches no module."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cnngraph.nearest import near_words
 
 @dataclass(frozen=True)
 class IdleInitRule(Rule):
-    """A rule of `init` that fits no module, so that it initialises nothing.
+    """A rule of `init` that matches no module, so that it initialises nothing.
 
-    Often the path in `match` is misspelled, or a block was renamed. Rules that come from a spec which this one
-    extends are not reported: they may fit what the variant leaves out. Ignore it where the modules of the rule are
-    there only for other values of the params.
+    Often the path in `match` is misspelled, or a block was renamed. Rules inherited by
+    `extends` are not reported: they may match what this variant leaves out. Ignore it if the modules only exist for
+    other values of the params.
     """
 
     code: ClassVar[str] = "W701"
-    title: ClassVar[str] = "init rule that fits no module"
+    title: ClassVar[str] = "init rule that matches no module"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [3, 8, 8]
@@ -44,7 +44,7 @@ class IdleInitRule(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each rule of the spec's own file."""
+        """Report each rule in the spec's own file that matches no module."""
         if network.graph is None or len(network.spec.init) != len(network.graph.init):
             return
         ops = {node.op for node in network.nodes}
@@ -56,6 +56,6 @@ class IdleInitRule(Rule):
             help = (
                 fixes[0].title
                 if fixes
-                else "`match` takes the name of an op, or a path with `*` (part of one name) and `**` (anything)"
+                else "`match` takes the name of an op, or a path with `*` (any text without a dot) and `**` (any text)"
             )
             yield self.warning(f"this `init` rule matches no module: `{rule.match}`", span, help=help, fixes=fixes)

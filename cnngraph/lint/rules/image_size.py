@@ -1,4 +1,4 @@
-"""W610: an input of another size than the images."""
+"""W610: an input whose size differs from that of the images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class ImageSize(Misfit):
-    """The network's input has another size, or other channels, than the images of the spec's own recipe.
+    """The network's input differs in size or number of channels from the images of the spec's recipe.
 
-    `data.resize`, `augment.crop` or another `input` makes them fit. Ignore it where the recipe is given by --recipe
-    when the network is trained.
+    `data.resize`, `augment.crop` or another `input` makes them fit. Ignore it if the network is always trained with
+    another recipe, given by --recipe.
     """
 
     code: ClassVar[str] = "W610"
-    title: ClassVar[str] = "input of another size than the images of the spec's recipe"
+    title: ClassVar[str] = "input whose size differs from that of the recipe's images"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 32, 32]

@@ -1,4 +1,4 @@
-"""W605: values of the recipe that do not go with the network or the images."""
+"""W605: values of the recipe that do not fit the network or the images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class RecipeValues(Misfit):
-    """The spec's own recipe has a value that does not go with the network or the images.
+    """The spec's own recipe has a value that does not fit the network or the images.
 
-    Examples are class weights for another number of classes, or a batch size of 1 for a network whose batch norm then
-    has a single value in each channel. Ignore it where the spec is always trained with another recipe.
+    Examples are class weights for another number of classes, or a batch size of 1 if a batch norm then has a single
+    value in each channel. Ignore it if the spec is always trained with another recipe.
     """
 
     code: ClassVar[str] = "W605"
-    title: ClassVar[str] = "value of the spec's recipe that does not fit the network or the images"
+    title: ClassVar[str] = "value in the spec's recipe that does not fit the network or the images"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

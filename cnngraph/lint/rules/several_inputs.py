@@ -10,9 +10,9 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class SeveralInputs(Misfit):
-    """The spec has a recipe, and the network has several inputs: training reads one image at a time.
+    """The spec has a recipe, but the network has several inputs, and training reads one image at a time.
 
-    Ignore it where the recipe is there for a program of your own.
+    Ignore it if the recipe is for a program of your own.
     """
 
     code: ClassVar[str] = "W612"

@@ -15,11 +15,11 @@ from cnngraph.lint.rule import Rule
 
 @dataclass(frozen=True)
 class SingleMerge(Rule):
-    """`add`, `concat`, `mul` or `maximum` of a single tensor, which gives that tensor.
+    """`add`, `concat`, `mul` or `maximum` of a single tensor, which returns that tensor.
 
-    The other inputs have been forgotten: without `from`, a node reads only the node above. A node that names several
-    inputs in `from` is fine even if all but one are absent, and so is a node of a block that merges several tensors
-    in some other use or iteration. Ignore it for a block whose users always pass a list of tensors.
+    Usually `from` is missing: without it, a node reads only the node above. A node that names several inputs in `from`
+    is fine even if all but one are absent, and so is a node of a block that merges several tensors in another use or
+    iteration. Ignore it for a block whose users always pass a list of tensors.
     """
 
     code: ClassVar[str] = "W401"
@@ -66,7 +66,7 @@ class SingleMerge(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each place where a merge is written, if it reads a single tensor in every use."""
+        """Report each merge in the text that reads a single tensor in every use."""
         for span, nodes in network.uses.items():
             written = network.written.get(span)
             if written is None or written.op is None or written.op.text not in self.ops:
@@ -75,14 +75,14 @@ class SingleMerge(Rule):
                 continue
             node, *others = nodes
             notes = [f"it reads only `{node.inputs[0]}`"] if node.inputs else []
-            notes += [f"the same holds for {len(others)} more uses of it"] if others else []
+            notes += [f"the same is true of {len(others)} more uses of it"] if others else []
             message = f"`{written.op}` merges a single tensor"
             help = "list all inputs in `from: [...]`"
             fixes = self._fixes(network, node)
             yield self.warning(message, span, node=node.path, notes=notes, help=help, fixes=fixes)
 
     def _fixes(self, network: Network, node: Node) -> Iterator[Fix]:
-        """For add, the input of the scope as the other term: the shortcut of a residual unit."""
+        """For `add`, use an input of the scope as the second operand, as the shortcut of a residual unit does."""
         written = network.text.at(node.span)
         path = input_path(written) if written and node.op == "add" else None
         if written is None or path is None:

@@ -12,18 +12,18 @@ from cnngraph.lint.edits import input_path, remove_node
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
 
-LOST = "the loss of a perfect prediction is far from 0 and gradients are small, so the network learns slowly"
+EFFECT = "the loss of a perfect prediction is far from 0 and gradients are small, so the network learns slowly"
 
 
 @dataclass(frozen=True)
 class SoftmaxOutput(Rule):
-    """An output of a network that is to be trained is a `softmax` or `log_softmax`.
+    """An output of a network with a recipe is a `softmax` or `log_softmax`.
 
-    Training applies cross-entropy, which has a softmax of its own and expects logits. Of probabilities it takes the
-    softmax of a softmax: the loss cannot come near 0, and gradients become small. `log_softmax` is harmless, since
-    doing it twice changes nothing, but superfluous. `cnngraph predict` computes probabilities by itself. It is only
-    reported where there is a recipe, the spec's own or that of `--recipe`. Ignore it to reproduce a published
-    network that was trained like this.
+    The training loss is cross-entropy, which includes a softmax and expects logits. With probabilities it computes the
+    softmax of a softmax: the loss cannot get close to 0, and gradients become small. `log_softmax` is harmless, since
+    applying it twice changes nothing, but superfluous. `cnngraph predict` computes probabilities by itself. It is only
+    reported if there is a recipe, the spec's own or that of `--recipe`. Ignore it to reproduce a published network
+    that was trained like this.
     """
 
     code: ClassVar[str] = "W402"
@@ -72,7 +72,7 @@ class SoftmaxOutput(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each output."""
+        """Report each output that is a softmax."""
         if network.recipe is None or network.graph is None:
             return
         seen = set()
@@ -83,7 +83,7 @@ class SoftmaxOutput(Rule):
             seen.add(node.span)
             what = "the output" if name == "output" else f"the output `{name}`"
             again = "applies softmax again" if node.op == "softmax" else "applies log_softmax itself"
-            notes = [LOST] if node.op == "softmax" else ["the loss is the same without it"]
+            notes = [EFFECT] if node.op == "softmax" else ["the loss is the same without it"]
             yield self.warning(
                 f"{what} is a `{node.op}`, and the cross-entropy loss {again}",
                 node.span,
@@ -94,19 +94,19 @@ class SoftmaxOutput(Rule):
             )
 
     def _last(self, network: Network, ref: Ref) -> Node | None:
-        """The operation that an output comes from, before any that only give it another shape."""
+        """The operation that an output comes from, before any that only change its shape."""
         node = network.producer(ref)
         while node is not None and node.op in self.passes:
             node = network.producer(node.reads[0])
         return node
 
     def _fixes(self, network: Network, node: Node) -> Iterator[Fix]:
-        """The text without the node, with outputs that read what it read."""
+        """Remove the node, and let outputs read its input."""
         written = network.text.at(node.span)
         path, edit = (input_path(written), remove_node(network.text, written)) if written else (None, None)
         if written is None or path is None or edit is None:
             return
         name = written.name or str(written.scope.nodes.index(written))
         spec = network.spec
-        outputs = [word for _, word in spec.outputs if word.text == name and word.span.source == spec.source]
-        yield Fix(f"remove the `{node.op}`", (edit, *(Edit(word.span, path) for word in outputs)))
+        outputs = [output for _, output in spec.outputs if output.text == name and output.span.source == spec.source]
+        yield Fix(f"remove the `{node.op}`", (edit, *(Edit(output.span, path) for output in outputs)))

@@ -1,4 +1,4 @@
-"""W614: a pattern of the recipe that matches nothing in the network."""
+"""W614: a pattern in the recipe that matches nothing in the network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnngraph.lint.misfit import Misfit
 
 @dataclass(frozen=True)
 class UnmatchedPattern(Misfit):
-    """A `match` of `optimizer.groups` or a path of `checkpoint` in the spec's own recipe matches nothing.
+    """A `match` in `optimizer.groups` or a path in `checkpoint` of the spec's recipe matches nothing.
 
-    Such a group has no parameters, and such a path no block, which is usually a misspelt name. Ignore it where a
-    variant of the network has what is matched.
+    Such a group has no parameters, and such a path no block; usually a name is misspelt. Ignore it if a variant of
+    the network has what is matched.
     """
 
     code: ClassVar[str] = "W614"
-    title: ClassVar[str] = "pattern of the recipe that matches nothing in the network"
+    title: ClassVar[str] = "pattern in the recipe that matches nothing in the network"
     bad: ClassVar[tuple[str, ...]] = (
         """
         input: [1, 28, 28]

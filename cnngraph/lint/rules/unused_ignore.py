@@ -10,15 +10,15 @@ from cnngraph.diagnostics import Diagnostic, Fix, did_you_mean
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
 from cnngraph.lint.rule import Rule
-from cnngraph.lint.selection import known_codes
+from cnngraph.lint.selection import known_codes, where_reported
 
 
 @dataclass(frozen=True)
 class UnusedIgnore(Rule):
-    """An entry of `ignore` that is about no warning: what it explained was fixed, or its code is misspelled.
+    """An entry of `ignore` that suppresses no warning: the cause was fixed, or its code is misspelled.
 
     It would hide the next warning with this code, and its reason misleads readers. Only entries in the spec's own
-    file are reported, and none where `--set` or `--input` changes the network. Remove the entry.
+    file are reported, and none if `--set` or `--input` changes the network. Remove the entry.
     """
 
     code: ClassVar[str] = "W400"
@@ -41,6 +41,11 @@ class UnusedIgnore(Rule):
         nodes: [relu]
         ignore: {W999: there is no such warning}
         """,
+        """
+        input: [3, 8, 8]
+        nodes: [relu]
+        ignore: {W620: the images are all alike}
+        """,
     )
     good: ClassVar[tuple[str, ...]] = (
         """
@@ -56,12 +61,14 @@ class UnusedIgnore(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each entry that was not used."""
+        """Report each entry that was not used."""
         for entry in network.unused_ignores:
             code = entry.code.text
             edit = remove_key(network.text, "ignore", entry.code.span)
             message, help = f"unused `ignore`: `{code}` is not reported here", "remove the entry"
-            if code not in known_codes():
+            if where := where_reported(code):
+                message = f"`{code}` cannot be ignored in a spec: {where}"
+            elif code not in known_codes():
                 message = f"no spec warning has the code `{code}`"
                 help = did_you_mean(code, known_codes()) or help
             fixes = [Fix(f"remove `{code}`", (edit,))] if edit else []

@@ -1,4 +1,4 @@
-"""W320: a param that nothing uses."""
+"""W320: a param that is never used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cnngraph.diagnostics import Diagnostic, Edit, Fix, Suggestion
 from cnngraph.document import Value, texts_in
-from cnngraph.language.model import BlockSpec, NodeSpec, ParamSpec, Spec, Word
+from cnngraph.language.model import BlockSpec, LocatedText, NodeSpec, ParamSpec, Spec
 from cnngraph.language.usage import names_used, used_by_variants
 from cnngraph.lint.edits import remove_key
 from cnngraph.lint.network import Network
@@ -19,11 +19,11 @@ from cnngraph.nearest import near_words
 
 @dataclass(frozen=True)
 class UnusedParam(Rule):
-    """A param of the file or of a block that no expression uses, or one that `--set` gives a value in vain.
+    """A param of the file or of a block that no expression uses, or that `--set` changes without effect.
 
-    Changing it silently changes nothing. Often its name is misspelled where it is used, or the `$` is missing there.
-    A param counts as used where a file beside this one that extends it uses it. Ignore it for a param that is kept
-    for compatibility with commands that still set it.
+    Often its name is misspelled where it is used, or the `$` is missing there. A param also counts as used if a file
+    in the same folder that extends this one uses it. Ignore it for a param that is kept for commands that still set
+    it.
     """
 
     code: ClassVar[str] = "W320"
@@ -61,7 +61,7 @@ class UnusedParam(Rule):
     )
 
     def check(self, network: Network) -> Iterator[Diagnostic]:
-        """Each param of the spec's own file, and each value from outside."""
+        """Report each unused param of the spec's own file, and each value of `--set` or a variant for one."""
         misspelt = {warning.span for warning in network.reported if warning.code == "W318"}
         found = [pair for pair in self._of_the_file(network) if pair[1].span not in misspelt]
         elsewhere = used_by_variants(Path(network.spec.source.name).stem, network.folder) if found else set()
@@ -75,7 +75,7 @@ class UnusedParam(Rule):
         spec, params = network.spec, network.spec.library.params
         used = _used_by_the_file(spec)
         written, extended = used, spec.base
-        while extended is not None and extended.source == spec.source:  # the same without what the command line changed
+        while extended is not None and extended.source == spec.source:  # the same spec without the overrides
             written, extended = _used_by_the_file(extended), extended.base
         base = extended.library.params if extended else {}
         for param in params.values():
@@ -88,9 +88,9 @@ class UnusedParam(Rule):
                 message = f"the param `{name}` is never used"
                 yield name.text, self._unused(network, message, name, used & params.keys(), notes)
             elif default is not None and default.span.source not in (name.span.source, spec.source):
-                word, notes = Word(name.text, default.span), (f"`{name}` is at {name.span}",)
+                setting, notes = LocatedText(name.text, default.span), (f"`{name}` is at {name.span}",)
                 message = f"`{name}` is set but never used"
-                yield name.text, self._unused(network, message, word, used & params.keys(), notes)
+                yield name.text, self._unused(network, message, setting, used & params.keys(), notes)
 
     def _of_a_block(self, network: Network, block: BlockSpec) -> Iterator[Diagnostic]:
         own = {param.name.text for param in block.params}
@@ -101,21 +101,21 @@ class UnusedParam(Rule):
                 yield self._unused(network, message, param.name, used - own, ())
 
     def _unused(
-        self, network: Network, message: str, word: Word, options: Iterable[str], notes: tuple[str, ...]
+        self, network: Network, message: str, param: LocatedText, options: Iterable[str], notes: tuple[str, ...]
     ) -> Diagnostic:
         names = sorted(options)
-        near = near_words(word.text, names)[:1]
-        longer = [name for name in names if len(word.text) > 2 and name.startswith(word.text)]
+        near = near_words(param.text, names)[:1]
+        longer = [name for name in names if len(param.text) > 2 and name.startswith(param.text)]
         meant = near or (longer if len(longer) == 1 else [])
-        fixes = [Fix(Suggestion(name), (Edit(word.span, name),)) for name in meant]
-        help = fixes[0].title if fixes else f"remove it, or use it as `${word}`"
-        if removed := remove_key(network.text, "params", word.span):
-            fixes.append(Fix(f"remove `{word}`", (removed,)))
-        return self.warning(message, word.span, notes=notes, help=help, fixes=fixes)
+        fixes = [Fix(Suggestion(name), (Edit(param.span, name),)) for name in meant]
+        help = fixes[0].title if fixes else f"remove it, or use it as `${param}`"
+        if removed := remove_key(network.text, "params", param.span):
+            fixes.append(Fix(f"remove `{param}`", (removed,)))
+        return self.warning(message, param.span, notes=notes, help=help, fixes=fixes)
 
 
 def _used_by_the_file(spec: Spec) -> set[str]:
-    """The names that expressions use where the file's params are in reach."""
+    """The names used in expressions in which the file's params are visible."""
     texts: list[str] = [*_in_params(spec.library.params.values())]
     texts += texts_in(spec.input) if spec.input is not None else ()
     texts += (path.text for _, path in spec.outputs)
@@ -135,16 +135,16 @@ def _in_params(params: Iterable[ParamSpec]) -> Iterator[str]:
 
 
 def _in_node(node: NodeSpec) -> Iterator[str]:
-    """Every string of a node and of those in it."""
+    """Every string in a node and in the nodes inside it."""
     waiting = [node]
     while waiting:
         node = waiting.pop()
-        words = [node.name, node.op, node.share, *(node.reads or ()), *(node.otherwise or ())]
-        values: list[Value | None] = [node.when, node.expect, *(entry.value for entry in node.words)]
+        texts = [node.name, node.op, node.share, *(node.reads or ()), *(node.otherwise or ())]
+        values: list[Value | None] = [node.when, node.expect, *(entry.value for entry in node.arguments)]
         if node.repeat is not None:
-            words.append(node.repeat.name)
+            texts.append(node.repeat.name)
             values += [node.repeat.count, *(entry.value for entry in (*node.repeat.first, *node.repeat.last))]
-        yield from (word.text for word in words if word is not None)
+        yield from (text.text for text in texts if text is not None)
         for value in values:
             if value is not None:
                 yield from texts_in(value)

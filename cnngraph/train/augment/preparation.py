@@ -46,7 +46,7 @@ class Preparation:
     @classmethod
     def of(cls, recipe: Recipe, channels: int, device: torch.device) -> Preparation:
         """The preparation that a recipe asks for."""
-        figures = recipe.figures(channels) or ((0.0,), (1.0,))
+        figures = recipe.mean_and_std(channels) or ((0.0,), (1.0,))
         mean, deviation = (torch.tensor(each, device=device) * 255 for each in figures)
         return cls(mean, deviation, recipe.augment, recipe.effective_evaluation)
 

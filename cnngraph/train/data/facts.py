@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe, to_dict
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.fit import ImageFacts
@@ -43,7 +43,7 @@ class DataReader:
         if parts is None:
             assert isinstance(recipe.data, NamedSet)
             message = f"{SETS[recipe.data.name].title} is not in {self.root}"
-            raise SpecError([Diagnostic("E620", message, help=f"cnngraph train downloads it to {self.root}")])
+            raise SpecError.of("E620", message, help=f"cnngraph train downloads it to {self.root}")
         return facts_of(parts)
 
     @property

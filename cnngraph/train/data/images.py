@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.model import Recipe
@@ -207,13 +207,13 @@ class OnDisk:
                 yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         except ImageError as error:  # a worker's message comes with its traceback before it
             message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
-            raise SpecError([Diagnostic("E621", message, help=HELP)]) from None
+            raise SpecError.of("E621", message, help=HELP) from None
         except RuntimeError as error:
             death = worker_death(error)
             if death is None:
                 raise
             help = f"{FEWER_WORKERS}; --resume continues a run"
-            raise SpecError([Diagnostic(WORKER_DIED, death, help=help)]) from None
+            raise SpecError.of(WORKER_DIED, death, help=help) from None
 
 
 _Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the file if broken, whether to learn

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.packages import require
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
@@ -111,12 +111,12 @@ def _damaged(name: str, root: Path, error: Exception) -> SpecError:
     if legacy := legacy_files(name, root):
         folder = legacy[0].parent
         help = f"delete {folder}, where old versions of torchvision kept the set"
-        return SpecError([Diagnostic("E620", f"{what}: {folder.relative_to(root)}: {_line(error)}", help=help)])
+        return SpecError.of("E620", f"{what}: {folder.relative_to(root)}: {_line(error)}", help=help)
     if found := damage(root, name):
         file, reason = found
         help = f"delete {root / file}; {ANEW}"
-        return SpecError([Diagnostic("E620", f"{what}: {file}: {reason}", help=help)])
-    return SpecError([Diagnostic("E620", f"{what}: {_line(error)}", help=f"delete {_places(name, root)}; {ANEW}")])
+        return SpecError.of("E620", f"{what}: {file}: {reason}", help=help)
+    return SpecError.of("E620", f"{what}: {_line(error)}", help=f"delete {_places(name, root)}; {ANEW}")
 
 
 def _places(name: str, root: Path) -> str:
@@ -191,7 +191,7 @@ def download(name: str, root: Path) -> None:
             os.replace(file, target)
     except Exception as error:  # no connection, no room, an archive that is damaged in any way
         message = f"cannot download {title} to {root}: {_line(error)}"
-        raise SpecError([Diagnostic("E620", message, notes=_archives(name, root), help=help)]) from None
+        raise SpecError.of("E620", message, notes=_archives(name, root), help=help) from None
     finally:
         if beside:
             shutil.rmtree(beside, ignore_errors=True)

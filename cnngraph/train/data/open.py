@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.data import ImageFolder, ImageNet, NamedSet
 from cnngraph.recipe.fit import ImageFacts
 from cnngraph.recipe.model import Recipe
@@ -115,7 +115,7 @@ def cut_validation(parts: Parts, fraction: float, seed: int) -> Parts:
         help = "it takes a second image of a class"
         if parts.test:
             help = "--set train.validation=none chooses no epoch, and looks at the test images after each"
-        raise SpecError([Diagnostic("E622", message, help=help)])
+        raise SpecError.of("E622", message, help=help)
     return replace(parts, train=train, validation=validation)
 
 
@@ -124,5 +124,5 @@ def _only_reported(parts: Parts) -> Parts:
     test: Part | None = parts.test or parts.validation
     if test is None:
         message = "with validation: none the recipe needs test images, and the folder has no test or val"
-        raise SpecError([Diagnostic("E622", message, help="validation: 0.2 puts a fifth of the images aside")])
+        raise SpecError.of("E622", message, help="validation: 0.2 puts a fifth of the images aside")
     return replace(parts, validation=None, test=test)

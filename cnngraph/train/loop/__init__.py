@@ -1,1 +1,1 @@
-"""The training loop on pytorch-ignite."""
+"""The training loop on pytorch-ignite: engines, handlers, optimizer steps, evaluation and checkpoints."""

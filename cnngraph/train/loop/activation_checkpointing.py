@@ -1,4 +1,4 @@
-"""Blocks that keep no activations for the backward pass, and compute them again instead."""
+"""Activation checkpointing: modules whose activations are recomputed in the backward pass instead of stored."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from torch.utils.checkpoint import checkpoint
 from cnngraph.graph.path_patterns import matches_path
 
 
-def checkpoint_blocks(model: nn.Module, matches: Sequence[str]) -> list[str]:
-    """Let the modules at the paths be checkpointed, and give their paths. Results stay what they are, to the bit."""
-    found: list[str] = []
+def checkpoint_blocks(model: nn.Module, patterns: Sequence[str]) -> list[str]:
+    """Checkpoint the outermost modules whose paths match a pattern, and return their paths.
+
+    The results are bitwise the same as without.
+    """
+    checkpointed: list[str] = []
     for path, module in model.named_modules():
-        done = any(path == each or path.startswith(f"{each}.") for each in found)
-        if path and not done and any(matches_path(match, path) for match in matches):
-            found += _checkpoint(path, module)
-    return found
+        inside = any(path == outer or path.startswith(f"{outer}.") for outer in checkpointed)
+        if path and not inside and any(matches_path(pattern, path) for pattern in patterns):
+            checkpointed += _checkpoint(path, module)
+    return checkpointed
 
 
 def _checkpoint(path: str, module: nn.Module) -> list[str]:
-    """Checkpoint a module; of a list of modules, which is never called itself, each one in it."""
+    """Checkpoint a module; of a ModuleList, which is never called itself, each of its modules."""
     if isinstance(module, nn.ModuleList):
-        return [each for name, child in module.named_children() for each in _checkpoint(f"{path}.{name}", child)]
+        return [inner for name, child in module.named_children() for inner in _checkpoint(f"{path}.{name}", child)]
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _unchanged(module)
+        return nullcontext(), _frozen_buffers(module)
 
     forward = partial(checkpoint, module.forward, use_reentrant=False, context_fn=contexts)
     module.forward = forward
@@ -37,12 +40,12 @@ def _checkpoint(path: str, module: nn.Module) -> list[str]:
 
 
 @contextmanager
-def _unchanged(module: nn.Module) -> Iterator[None]:
-    """Running statistics stay as they are: they have seen the batch already."""
-    before = [each.clone() for each in module.buffers()]
+def _frozen_buffers(module: nn.Module) -> Iterator[None]:
+    """Restore running statistics after the recomputation: the first forward pass has already updated them."""
+    saved = [buffer.clone() for buffer in module.buffers()]
     try:
         yield
     finally:
         with torch.no_grad():
-            for each, was in zip(module.buffers(), before, strict=True):
-                each.copy_(was)
+            for buffer, value in zip(module.buffers(), saved, strict=True):
+                buffer.copy_(value)

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: what is saved, when, and how a run is resumed from them."""
+"""Saves the checkpoints of a run, and restores a run from them."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from cnngraph.recipe import to_dict
 from cnngraph.train.augment.seeds import mixed
 from cnngraph.train.loop.device import random_state, set_random_state
 from cnngraph.train.loop.job import Job, Position
-from cnngraph.train.loop.training_step import Learner
+from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, best_of
 from cnngraph.train.record.state import STATE_VERSION, check_state, refusing_misfits
 
 
-class Saver:
-    """Writes the state of a run and what follows from it, and restores it. All processes call it together."""
+class Checkpointer:
+    """Writes the state of a run and the files derived from it, and restores them. All processes call it together."""
 
-    def __init__(self, job: Job, learner: Learner, position: Position) -> None:
-        self.job, self.learner, self.position = job, learner, position
-        self.due_at = self._next()
+    def __init__(self, job: Job, training_step: TrainingStep, position: Position) -> None:
+        self.job, self.training_step, self.position = job, training_step, position
+        self.due_at = self._next_due()
 
-    def _next(self) -> float:
-        """When another checkpoint within an epoch is due, by the monotonic clock."""
+    def _next_due(self) -> float:
+        """When the next checkpoint within an epoch is due, by the monotonic clock."""
         return time.monotonic() + (self.job.recipe.save_every or math.inf)
 
     def save(self) -> None:
-        """Write everything that is needed to resume here, and then what follows from it.
+        """Write the state, then the files derived from it.
 
-        The state alone decides where a run is resumed. A run that dies right after writing it has the rest written by
-        `restore`; one that dies before learns the same again.
+        The state alone decides where a run resumes. If the process dies after writing it, `restore` writes the other
+        files; if it dies before, the steps since the previous state are repeated with the same results.
         """
         job, position = self.job, self.position
-        self.learner.settle()
+        self.training_step.sync_buffers()
         state = {
             "version": STATE_VERSION,
             "recipe": to_dict(job.recipe),
             "data": job.images,
             "documents": dict(job.documents),
-            "steps": position.steps,
-            "done": position.done,
-            **self.learner.state(),
+            "steps": position.steps_per_epoch,
+            "done": position.steps_done,
+            **self.training_step.state_dict(),
             "counters": position.counters.state(),
             "clock": position.clock.seconds(),
             "seconds": position.seconds,
@@ -54,13 +54,13 @@ class Saver:
             "random": job.world.all(random_state(job.device)),
         }
         job.folder.save_state(state)
-        self.publish()
-        self.due_at = self._next()
+        self.write_derived_files()
+        self.due_at = self._next_due()
 
-    def publish(self) -> None:
-        """Write what follows from the state: the latest weights; after an epoch its metrics and the weights to keep."""
+    def write_derived_files(self) -> None:
+        """Write the latest weights and, after an epoch, its metrics and the weights to keep."""
         job, position = self.job, self.position
-        weights, epochs = self.learner.weights(), position.epochs
+        weights, epochs = self.training_step.evaluated_weights(), position.epochs
         latest = epochs[-1] if epochs else None
         paths = [job.folder.last]
         if latest and not position.step:
@@ -74,25 +74,28 @@ class Saver:
             job.folder.save_metrics(epochs, seconds=position.seconds)
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state that was saved. Raises SpecError (E631) where it is another run's."""
+        """Restore a saved state. Raises SpecError (E631) if it belongs to another run."""
         job, position = self.job, self.position
-        check_state(state, job.recipe, self.learner.model, position.steps)
+        check_state(state, job.recipe, self.training_step.model, position.steps_per_epoch)
         with refusing_misfits(job.folder.state):
-            self.learner.load(state)
+            self.training_step.load_state_dict(state)
             position.counters = Counters(job.device, job.world, state["counters"])
             position.clock = Clock(state["clock"])
-            position.done, position.seconds = state["done"], state["seconds"]
+            position.steps_done, position.seconds = state["done"], state["seconds"]
             position.epochs = tuple(map(Epoch.of, state["epochs"]))
             if job.world.rank < len(state["random"]):
                 set_random_state(state["random"][job.world.rank], job.device)
-            else:  # it had fewer processes then
-                torch.manual_seed(mixed(first_seed(job), position.done))
+            else:  # the run had fewer processes when it was saved
+                torch.manual_seed(mixed(process_seed(job), position.steps_done))
         job.folder.save_recipe(job.recipe)  # it may have more epochs now
-        if position.step and position.epochs and job.folder.finished:  # a handler ended it within an epoch
+        if position.step and position.epochs and job.folder.finished:  # a handler ended the run within an epoch
             job.folder.save_metrics(position.epochs, seconds=position.seconds)
-        self.publish()
+        self.write_derived_files()
 
 
-def first_seed(job: Job) -> int:
-    """The seed of random numbers within the network: each process has its own, the leader that of a single process."""
+def process_seed(job: Job) -> int:
+    """This process's seed of the random numbers drawn in the network, such as dropout's.
+
+    The first process has the same seed as a run in a single process.
+    """
     return mixed(job.recipe.seed, *([job.world.rank] if job.world.rank else []))

@@ -1,4 +1,4 @@
-"""Where a run computes: the device, what it can do, and whether it gives the same result each time."""
+"""The device of a run, checks of what it supports, PyTorch's threads, and random number generators."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ from cnngraph.launch import Cores, is_launched, local_rank
 from cnngraph.recipe import Recipe
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device of a name; `auto` is CUDA where there is one. Raises SpecError (E640) where it is not here."""
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    known = devices_here()
-    if wanted not in known:
-        raise SpecError([_no_device(wanted, known)])
-    device = torch.device(wanted)
+def choose_device(name: str) -> torch.device:
+    """The device of this name; `auto` is CUDA if available, else the CPU.
+
+    torchrun's processes get one GPU each. Raises SpecError (E640) if the device is not available.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    available = available_devices()
+    if name not in available:
+        raise SpecError([_unavailable(name, available)])
+    device = torch.device(name)
     if is_launched() and torch.cuda.is_available():
         count = torch.cuda.device_count()
         if local_rank() >= count:
-            help = f"torchrun --nproc-per-node {count}; CUDA_VISIBLE_DEVICES= before torchrun trains on the CPU"
-            message = f"more processes were started here than there are GPUs: {count}"
+            help = f"use `--nproc-per-node {count}`, or put `CUDA_VISIBLE_DEVICES=` before torchrun to train on the CPU"
+            message = f"torchrun started more processes than this machine has GPUs: {count}"
             raise SpecError.of("E640", message, help=help)
         if device.type == "cuda":
             return torch.device("cuda", local_rank())
     return device
 
 
-def settle_threads(cores: Cores | None, before: int | None) -> str:
-    """Choose PyTorch's number of threads, and say which it is and why.
+def set_threads(cores: Cores | None, previous: int | None) -> str:
+    """Set PyTorch's number of threads, and return a description such as `cpu, 2 threads`.
 
-    `cores` are those that are allowed and free; None leaves the number as the environment or the program has set it.
-    `before` is the number with which a resumed run began: sums are split by threads, so that another number would end
-    with other bits.
+    Without `cores`, the number set by the environment or the calling program is kept. `previous` is the number of
+    threads of a run that is resumed: with another number sums are split differently, which changes the results.
     """
     why = ""
-    if cores is not None and before is not None:
-        torch.set_num_threads(before)
+    if cores is not None and previous is not None:
+        torch.set_num_threads(previous)
         why = ", as before"
     elif cores is not None:
         torch.set_num_threads(cores.free)
@@ -53,8 +55,8 @@ def settle_threads(cores: Cores | None, before: int | None) -> str:
     return f"cpu, {count} thread{'s' if count > 1 else ''}{why}"
 
 
-def devices_here() -> list[str]:
-    """The names of all devices that compute here; without a number it is the current one of its kind."""
+def available_devices() -> list[str]:
+    """The names of all available devices; a name without a number is the current device of its type."""
     found = ["cpu"]
     for kind, module in (("cuda", torch.cuda), ("xpu", torch.xpu)):
         if module.is_available():
@@ -62,33 +64,33 @@ def devices_here() -> list[str]:
     return [*found, "mps"] if torch.backends.mps.is_available() else found
 
 
-def _no_device(wanted: str, known: list[str]) -> Diagnostic:
-    kind = wanted.partition(":")[0]
-    message = f"there is no device {wanted} here"
-    if kind == "cuda" and "cuda" not in known:
-        message = "PyTorch finds no CUDA device here"
+def _unavailable(name: str, available: list[str]) -> Diagnostic:
+    kind = name.partition(":")[0]
+    message = f"this machine has no device `{name}`"
+    if kind == "cuda" and "cuda" not in available:
+        message = "PyTorch finds no CUDA device on this machine"
     elif kind == "meta":
-        message = "the device meta has shapes but no values: nothing can be computed on it"
-    names = ["auto", *known]
+        message = "the device `meta` cannot compute: its tensors have shapes but no values"
+    names = ["auto", *available]
     return Diagnostic("E640", message, help=f"use {', '.join(names[:-1])} or {names[-1]}")
 
 
-def check_machine(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
-    """What of a recipe the device cannot do: its numbers (E641), or compiling (E642). Both are tried out."""
+def check_device(recipe: Recipe, device: torch.device) -> list[Diagnostic]:
+    """Errors if the device does not support the recipe's `precision` (E641) or `compile` (E642). Both are tried out."""
     found = []
-    problem = _trouble_with_numbers(device) if recipe.precision == "fp16" else None
+    problem = _unsupported_precision(device) if recipe.precision == "fp16" else None
     if problem:
-        help = "--set train.precision=bf16 has the range of fp32, and needs no CUDA"
-        found.append(Diagnostic("E641", f"precision fp16 does not work on {device}", notes=(problem,), help=help))
-    problem = _trouble_with_compiling(device) if recipe.compile else None
+        help = "use `--set train.precision=bf16`, which has the range of fp32 and does not need CUDA"
+        found.append(Diagnostic("E641", f"`precision: fp16` does not work on {device}", notes=(problem,), help=help))
+    problem = _unsupported_compilation(device) if recipe.compile else None
     if problem:
-        help = "install a C++ compiler (on a GPU, Triton), or --set train.compile=false"
+        help = "install a C++ compiler (on a GPU, Triton), or use `--set train.compile=false`"
         found.append(Diagnostic("E642", f"torch.compile does not work on {device}", notes=(problem,), help=help))
     return found
 
 
-def _trouble_with_numbers(device: torch.device) -> str | None:
-    """Why a convolution cannot learn in fp16, or None where it can."""
+def _unsupported_precision(device: torch.device) -> str | None:
+    """Why a convolution cannot be trained in fp16; None if it can."""
     images, weights = (torch.ones(2, 2, 5, 5, device=device, requires_grad=True) for _ in range(2))
     try:
         with torch.autocast(device.type, torch.float16):
@@ -98,23 +100,26 @@ def _trouble_with_numbers(device: torch.device) -> str | None:
     return None
 
 
-def _trouble_with_compiling(device: torch.device) -> str | None:
-    """Why a function cannot be compiled, or None where it can."""
+def _unsupported_compilation(device: torch.device) -> str | None:
+    """Why a function cannot be compiled; None if it can."""
     try:
-        torch.compile(lambda numbers: numbers.sin() + 1)(torch.ones(8, device=device))
-    except Exception as error:  # whatever the compilers of other projects raise
+        torch.compile(lambda values: values.sin() + 1)(torch.ones(8, device=device))
+    except Exception as error:  # compiler backends raise exceptions of any type
         return _first_line(error)
     return None
 
 
 def _first_line(error: Exception) -> str:
-    lines = [each for each in str(error).splitlines() if each.strip()]
+    lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
 @contextmanager
 def reproducible(device: torch.device, seed: int, deterministic: bool = True) -> Iterator[None]:
-    """Seed every generator; on CUDA choose algorithms that give the same result each time, or the fastest ones."""
+    """Seed all generators, and on CUDA choose deterministic algorithms, or the fastest if not `deterministic`.
+
+    The settings of the calling program are restored at the end.
+    """
     torch.manual_seed(seed)
     if device.type != "cuda":
         yield
@@ -132,12 +137,12 @@ def reproducible(device: torch.device, seed: int, deterministic: bool = True) ->
 
 
 def random_state(device: torch.device) -> list[Tensor]:
-    """The state of what draws random numbers: on the CPU, and on a GPU that is used."""
+    """The states of the random number generators: the CPU's, and the GPU's if the device is one."""
     return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 
 def set_random_state(state: list[Tensor], device: torch.device) -> None:
-    """Go on from a state. A GPU whose state is not there, since the run was on a CPU, keeps its own."""
+    """Restore the states that `random_state` returned. A GPU keeps its own if the run was on a CPU before."""
     torch.set_rng_state(state[0])
     if device.type == "cuda" and len(state) > 1:
         torch.cuda.set_rng_state(state[1], device)

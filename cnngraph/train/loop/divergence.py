@@ -1,4 +1,4 @@
-"""Why a loss became NaN or infinite: the learning rate, or something that was wrong before the first step."""
+"""Finds out why a loss became NaN or infinite: the learning rate, or something that was wrong before the first step."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.train.record.records import Epoch, best_of
 
-Problem = tuple[str, str]  # what was wrong, and what to do about it
+Problem = tuple[str, str]  # what was wrong, and how to fix it
 
-BEFORE = "before any step was made, so the learning rate is not the cause"
+BEFORE_THE_FIRST_STEP = "before the first step, so the learning rate is not the cause"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstBatch:
-    """What was finite in a run's first batch: its loss, and by parameter the initial weights and the gradients.
+    """Whether the values of a run's first batch were finite: its loss, and by parameter the weights and gradients.
 
-    All of it stays on the device until a loss that is not finite has to be explained.
+    The flags stay on the device until a non-finite loss has to be explained.
     """
 
     names: tuple[str, ...]
@@ -33,61 +33,62 @@ class FirstBatch:
 
     @classmethod
     def of(cls, model: nn.Module, loss: Tensor, scaled: bool) -> FirstBatch:
-        """After the backward pass and before the step. `scaled` gradients may overflow: their scale adapts to that."""
-        learned = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
-        gradients = [None if scaled else each.grad for _, each in learned]
+        """Call it between backward pass and step. `scaled` gradients are not checked: the scaler handles overflow."""
+        trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        gradients = [None if scaled else parameter.grad for _, parameter in trainable]
         return cls(
-            tuple(name for name, _ in learned),
+            tuple(name for name, _ in trainable),
             loss.detach().isfinite().all(),
-            _finite((each for _, each in learned), loss),
-            _finite(gradients, loss),
+            _all_finite((parameter for _, parameter in trainable), loss),
+            _all_finite(gradients, loss),
         )
 
     def problem(self, recipe: Recipe) -> Problem | None:
-        """What was wrong before the first step, and what to do about it; None where nothing was."""
-        computing = "check the operations that divide, take roots or powers, and the initial values (`init`)"
+        """What was wrong before the first step, and how to fix it; None if all values were finite."""
+        operations = "check the operations that divide, take roots or powers, and the initial values (`init`)"
         if recipe.precision != "fp32":
-            computing = f"{recipe.precision} may be too coarse: --set train.precision=fp32, or else {computing}"
-        if name := self._first(self.weights):
-            help = "check the rules of `init`, or the file that the weights came from"
+            operations = f"try `--set train.precision=fp32`: {recipe.precision} may be too coarse; else {operations}"
+        if name := self._first_not_finite(self.weights):
+            help = "check the rules of `init`, or the weights file"
             return f"the initial values of {name} are not finite", help
         if not bool(self.loss):
-            return f"the loss of the first batch is not finite, {BEFORE}", computing
-        if name := self._first(self.gradients):
-            return f"the gradient of {name} is not finite in the first batch, {BEFORE}", computing
+            return f"the loss of the first batch is not finite, {BEFORE_THE_FIRST_STEP}", operations
+        if name := self._first_not_finite(self.gradients):
+            message = f"the gradient of {name} is not finite in the first batch, {BEFORE_THE_FIRST_STEP}"
+            return message, operations
         return None
 
-    def _first(self, finite: Tensor) -> str | None:
-        """The first parameter whose numbers are not all finite."""
+    def _first_not_finite(self, finite: Tensor) -> str | None:
+        """The first parameter whose flag is False."""
         flags = finite.tolist()
         return self.names[flags.index(False)] if False in flags else None
 
 
-def diverged(
+def divergence_error(
     where: str, recipe: Recipe, folder: Path, epochs: tuple[Epoch, ...], problems: Sequence[Problem | None]
 ) -> SpecError:
-    """The error (E630) of a loss that is NaN or infinite, with the cause, where one of the processes knows it."""
+    """The error E630 for a loss that is NaN or infinite. `problems` has what each process knows about the cause."""
     kept = best_of(epochs) or (epochs[-1] if epochs else None)
     note = f"{folder} keeps the weights of epoch {kept.number}" if kept else "no epoch was finished"
-    problem, help = next(filter(None, problems), (None, rate_help(recipe)))
+    problem, help = next(filter(None, problems), (None, _learning_rate_help(recipe)))
     notes = (problem, note) if problem else (note,)
-    return SpecError.of("E630", f"the loss is not a number any more {where}", notes=notes, help=help)
+    return SpecError.of("E630", f"the loss became NaN or infinite {where}", notes=notes, help=help)
 
 
-def rate_help(recipe: Recipe) -> str:
-    """How to lower the learning rate, which of several groups may be a group's own."""
+def _learning_rate_help(recipe: Recipe) -> str:
+    """Which learning rate to lower: the largest of the parameter groups' own, or the optimizer's."""
     optimizer = recipe.optimizer
-    own = {f"optimizer.groups.{number}": each.lr for number, each in enumerate(optimizer.groups) if each.lr is not None}
-    place = max(own, key=lambda each: own[each] or 0.0, default=None)
-    if place and (own[place] or 0.0) > optimizer.lr:
-        return f"the learning rate of {place} is {own[place]:g}; try a tenth of it"
-    rate = optimizer.lr
-    return f"the learning rate is {rate:g}; try a tenth of it: --set train.optimizer.lr={rate / 10:g}"
+    rates = {f"optimizer.groups.{number}": group.lr for number, group in enumerate(optimizer.groups) if group.lr}
+    largest = max(rates, key=rates.__getitem__, default=None)
+    if largest and rates[largest] > optimizer.lr:
+        return f"lower the learning rate of `{largest}` from {rates[largest]:g} to {rates[largest] / 10:g}"
+    lower = f"{optimizer.lr / 10:g}"
+    return f"lower the learning rate from {optimizer.lr:g} to {lower}: `--set train.optimizer.lr={lower}`"
 
 
 @torch.no_grad()
-def _finite(tensors: Iterable[Tensor | None], like: Tensor) -> Tensor:
-    """Of each tensor, whether all its numbers are finite; of a sharded one this process's part."""
-    held = [each.to_local() if isinstance(each, DTensor) else each for each in tensors]
+def _all_finite(tensors: Iterable[Tensor | None], like: Tensor) -> Tensor:
+    """For each tensor whether all its values are finite; of a sharded tensor only this process's shard is checked."""
+    local = [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
     yes = torch.ones((), dtype=torch.bool, device=like.device)
-    return torch.stack([yes, *(yes if each is None else each.isfinite().all() for each in held)])[1:]
+    return torch.stack([yes, *(yes if tensor is None else tensor.isfinite().all() for tensor in local)])[1:]

@@ -1,4 +1,4 @@
-"""The training loop. It reads from top to bottom: `train` sets it up, `Run` says what happens when."""
+"""The training loop: `train` sets a run up, and the methods of `Run` are called at the events of ignite's engine."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ from torch import Tensor
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.loop.checkpoints import Saver, first_seed
-from cnngraph.train.loop.divergence import diverged
+from cnngraph.train.loop.checkpoints import Checkpointer, process_seed
+from cnngraph.train.loop.divergence import divergence_error
 from cnngraph.train.loop.evaluation import Evaluator
-from cnngraph.train.loop.handler_view import Training
-from cnngraph.train.loop.handlers import attach_handlers, failures_named
-from cnngraph.train.loop.ignite_engines import Ending, Trainer
-from cnngraph.train.loop.interruption import Interrupt
+from cnngraph.train.loop.handler_view import HandlerView
+from cnngraph.train.loop.handlers import attach_handlers, handler_errors
+from cnngraph.train.loop.ignite_engines import StopRequest, Trainer
+from cnngraph.train.loop.interruption import SignalHandler
 from cnngraph.train.loop.job import Job, Position
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from cnngraph.train.loop.memory import keep_freed_memory
 from cnngraph.train.loop.objective import class_weights
-from cnngraph.train.loop.step_schedule import Steps
-from cnngraph.train.loop.training_step import Learner
+from cnngraph.train.loop.step_schedule import StepSchedule
+from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record import files
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, Figures, Progress, Result, best_of, settled
 from cnngraph.train.record.scores import Scores
 
-SHOWN_EVERY = 0.2  # seconds between two reads of the counters, which on a GPU wait for it
+REPORT_INTERVAL = 0.2  # seconds between two reads of the counters, each of which synchronises a GPU
 
 Batch = tuple[Tensor, Tensor]  # images and labels
 
 
 def train(job: Job, state: Mapping[str, Any] | None = None) -> Result:
-    """Train a model, writing metrics and checkpoints to the run's folder. Every process of a world calls it.
+    """Train a model, writing metrics and checkpoints to the run's folder. All processes must call it.
 
-    With `state` (what the folder's state.pt holds) the run is resumed. Ctrl-C ends it after the step at work with a
-    checkpoint, and the result says so.
-    Raises SpecError: E630 where the loss becomes NaN or infinite, E649 where a handler fails.
+    With `state`, the content of the folder's state.pt, the run is resumed. Ctrl-C ends it with a checkpoint after the
+    current step; the result is then `interrupted`.
+    Raises SpecError: E630 if the loss becomes NaN or infinite, E633 if the GPU runs out of memory, E649 if a handler
+    fails.
     """
     keep_freed_memory()
     run = Run(job)
     if state:
-        run.saver.restore(state)
-    run.learner.observes_first = run.position.done == 0
-    with Interrupt(job.reporter.note) as run.interrupt, failures_named(job.folder):
+        run.checkpointer.restore(state)
+    run.training_step.inspects_next_batch = run.position.steps_done == 0
+    with SignalHandler(job.reporter.note) as run.signals, handler_errors(job.folder):
         try:
             result = run.run()
-        except KeyboardInterrupt:  # the second Ctrl-C: weights may be half changed, so the last checkpoint remains
-            result = run.interrupted(draws=False)
+        except KeyboardInterrupt:  # the second Ctrl-C: weights may be half updated, so the last checkpoint is kept
+            result = run.interrupted_result(draw=False)
         except torch.OutOfMemoryError as error:
             raise _out_of_memory(job.recipe, error) from None
     job.reporter.end(result)
@@ -61,204 +62,207 @@ def train(job: Job, state: Mapping[str, Any] | None = None) -> Result:
 
 
 class Run:
-    """A run in motion: what it owns, and what happens at each event of ignite's."""
+    """A run in progress: its parts, and what happens at each event of ignite's engine."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.recipe, self.world, self.device = job, job.recipe, job.world, job.device
         self.parts = parts = job.parts.to(job.device)
         weights = class_weights(job.recipe.loss, job.parts.train, len(parts.classes))
-        self.learner = Learner(job.model, job.recipe, job.device, weights, job.world)
-        self.model = self.learner.model
+        self.training_step = TrainingStep(job.model, job.recipe, job.device, weights, job.world)
+        self.model = self.training_step.model
         self.preparation = Preparation.of(job.recipe, parts.shape[0], job.device)
         self.loader = TrainingLoader(
             parts.train, self.preparation, job.recipe.batch_size, job.recipe.seed, job.device, len(parts.classes),
             job.world,
         )  # fmt: skip
         self.position = Position(self.loader.steps, Counters(job.device, job.world))
-        self.steps = Steps(job, self.learner, self.loader, self.position)
-        self.saver = Saver(job, self.learner, self.position)
+        self.schedule = StepSchedule(job, self.training_step, self.loader, self.position)
+        self.checkpointer = Checkpointer(job, self.training_step, self.position)
         self.batches = Batches(self.loader, self.position)
         self.trainer = Trainer(self.iterate)
         splits = {"validation": parts.validation, "test": parts.test}
         self.evaluators = {
-            split: Evaluator(self.learner.judged, job.device, job.world, self.learner.precision)
+            split: Evaluator(self.training_step.evaluated_model, job.device, job.world, self.training_step.autocast)
             for split, part in splits.items()
             if part
         }
         self.scores: dict[str, Scores] = {}  # of the latest evaluation of each split
-        self.evaluation = 0.0  # seconds that the last one took
-        self.show_at = 0.0  # when progress is shown next, by the monotonic clock
-        self.interrupt = Interrupt(job.reporter.note)
-        self.iterations = 0  # of ignite's in the epoch at work
-        self.is_open = False  # whether a step has not ended
+        self.evaluation_seconds = 0.0  # of the last epoch
+        self.next_report = 0.0  # by the monotonic clock
+        self.signals = SignalHandler(job.reporter.note)
+        self.iterations = 0  # ignite's iterations in the current epoch
+        self.in_step = False  # between `train_on_batch` and `end_step`
         self.stopped = False  # with a checkpoint, to be resumed
         self.result: Result | None = None
-        torch.manual_seed(first_seed(job))
+        torch.manual_seed(process_seed(job))
 
     def run(self) -> Result:
-        """Attach everything that listens, and let the engine fire its events until the run ends."""
+        """Attach all handlers, and run the engine until the run ends."""
         position, epochs = self.position, self.recipe.epochs
-        longest = max(epochs, len(position.epochs))
+        max_epochs = max(epochs, len(position.epochs))
         self.trainer.load_state_dict(
-            {"iteration": position.done, "epoch_length": position.steps, "max_epochs": longest}
+            {"iteration": position.steps_done, "epoch_length": position.steps_per_epoch, "max_epochs": max_epochs}
         )
         with ExitStack() as opened:
             self.attach(opened)
-            if position.done < position.steps * epochs and not settled(position.epochs, self.recipe.early_stopping):
+            steps = position.steps_per_epoch * epochs
+            if position.steps_done < steps and not settled(position.epochs, self.recipe.early_stopping):
                 self.trainer.run(self.batches)
-            else:  # all that is left is the end
+            else:  # the run was interrupted after its last epoch
                 self.trainer.fire_event(Events.COMPLETED)
-            return self.interrupted() if self.stopped else self.result or self.finish()
+            return self.interrupted_result() if self.stopped else self.result or self.finish()
 
     def attach(self, opened: ExitStack) -> None:
-        """Attach what happens at each event. Other handlers come in between: they find metrics, and are saved too."""
+        """Attach the run's own handlers, with the user's in between: they see metrics, and their changes are saved."""
         on = self.trainer.add_event_handler
-        on(Events.EPOCH_STARTED, self.begin_epoch)
+        on(Events.EPOCH_STARTED, self.start_epoch)
         on(Events.EPOCH_COMPLETED, self.end_epoch)
         on(Events.COMPLETED, self.finish)
-        attach_handlers(self.job.handlers, self.training(opened))
+        attach_handlers(self.job.handlers, self.handler_view(opened))
         on(Events.ITERATION_COMPLETED, self.end_iteration)
         on(Events.EPOCH_COMPLETED, self.save_epoch)
-        on(Events.TERMINATE_SINGLE_EPOCH, self.skip_rest)
+        on(Events.TERMINATE_SINGLE_EPOCH, self.skip_rest_of_epoch)
 
-    # What happens, in order.
+    # Handlers of events, in the order of the events.
 
-    def begin_epoch(self) -> None:
-        """Switch to training mode. Counters begin at 0, unless the epoch was begun by a run that was interrupted."""
+    def start_epoch(self) -> None:
+        """Switch to training mode. Reset the counters, unless the run resumes within the epoch."""
         self.model.train()
         self.iterations = self.position.step
         if not self.position.step:
             self.position.counters = Counters(self.device, self.world)
             self.position.clock = Clock()
         self.position.clock.start()
-        self.show_at = time.monotonic() + SHOWN_EVERY
+        self.next_report = time.monotonic() + REPORT_INTERVAL
 
     def iterate(self, engine: Engine, batch: Batch) -> dict[str, Tensor]:
-        """Learn from the next batch; and while no handler listens to steps, from all others of the epoch.
+        """Train on the next batch, or while no handler listens to steps, on all remaining batches of the epoch.
 
-        ignite's events cost some ten microseconds a step, which is much for a small network.
+        ignite's events cost some ten microseconds per step, which is a lot for a small network.
         """
         self.iterations += 1
-        self.trainer.keep_last(Events.ITERATION_COMPLETED, self.end_iteration)
-        self.trainer.keep_last(Events.EPOCH_COMPLETED, self.save_epoch)
-        loss, logits = self.learn(batch)
-        if not self.trainer.is_listened_to():
-            while self.position.step + 1 < self.position.steps and self.end_step():
+        self.trainer.move_to_end(Events.ITERATION_COMPLETED, self.end_iteration)
+        self.trainer.move_to_end(Events.EPOCH_COMPLETED, self.save_epoch)
+        loss, logits = self.train_on_batch(batch)
+        if not self.trainer.has_step_handlers():
+            while self.position.step + 1 < self.position.steps_per_epoch and self.end_step():
                 batch = next(self.batches.current)
-                loss, logits = self.learn(batch)
-            engine.state.batch = batch  # type: ignore[assignment]  # ignite says that it is an integer
+                loss, logits = self.train_on_batch(batch)
+            engine.state.batch = batch  # type: ignore[assignment]  # annotated as int by ignite
         return {"loss": loss, "logits": logits.detach(), "labels": batch[1]}
 
-    def learn(self, batch: Batch) -> Batch:
-        """Make a step, which `end_step` ends; its loss and logits."""
-        self.is_open = True
-        return self.steps.learn(*batch)
+    def train_on_batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Start a step, which `end_step` ends. Returns its loss and logits."""
+        self.in_step = True
+        return self.schedule.train_on_batch(*batch)
 
     def end_iteration(self) -> None:
-        """End the iteration's last step. An epoch ends with it when ignite has counted as many iterations."""
-        if self.is_open and self.end_step() and not self.position.step:
+        """End the iteration's last step. After the epoch's last step, make ignite end the epoch with this iteration."""
+        if self.in_step and self.end_step() and not self.position.step:
             self.trainer.state.epoch_length = self.iterations  # `end_epoch` restores it
 
     def end_step(self) -> bool:
-        """Show progress now and then; save, or end, where that is due and the optimizer's step is complete.
+        """Report progress at intervals; save or stop if due, and if the optimizer step is complete.
 
         Returns whether the run continues.
         """
         step = self.position.step
-        self.is_open = False
-        self.position.done += 1
-        self.trainer.state.iteration = self.position.done
+        self.in_step = False
+        self.position.steps_done += 1
+        self.trainer.state.iteration = self.position.steps_done
         now = time.monotonic()
-        ends = step + 1 == self.position.steps
-        asked, due, shown = self.world.agree(self.asked(), now > self.saver.due_at, ends or now > self.show_at)
-        if not (asked or due or shown):
+        last = step + 1 == self.position.steps_per_epoch
+        request, save, report = self.world.agree(
+            self.stop_request(), now > self.checkpointer.due_at, last or now > self.next_report
+        )
+        if not (request or save or report):
             return True
-        if shown:
-            self.show_at = now + SHOWN_EVERY
-            self.show(step + 1)
-        if ends or not (asked or due) or not self.steps.completes(step):
+        if report:
+            self.next_report = now + REPORT_INTERVAL
+            self.report_progress(step + 1)
+        if last or not (request or save) or not self.schedule.completes_optimizer_step(step):
             return True
-        self.show(step + 1)  # which refuses a loss that is NaN
-        if asked not in (Ending.EPOCH, Ending.EPOCH_SILENTLY):
-            self.saver.save()
-        self.obey(Ending(asked))
-        return not asked
+        self.report_progress(step + 1)  # raises if the loss is NaN, which must not be saved
+        if request not in (StopRequest.EPOCH, StopRequest.EPOCH_WITHOUT_EVENT):
+            self.checkpointer.save()
+        self.stop(StopRequest(request))
+        return not request
 
-    def skip_rest(self, iter_counter: int) -> None:
-        """A handler ended the epoch early: its other batches are skipped."""
+    def skip_rest_of_epoch(self, iter_counter: int) -> None:
+        """Skip the remaining batches of an epoch that a handler has ended."""
         position = self.position
-        position.done = self.trainer.state.iteration = (len(position.epochs) + 1) * position.steps
-        if self.trainer.should_terminate_single_epoch == "skip_epoch_completed":  # what other handlers are not told
+        position.steps_done = self.trainer.state.iteration = (len(position.epochs) + 1) * position.steps_per_epoch
+        if self.trainer.should_terminate_single_epoch == "skip_epoch_completed":  # ignite does not call these two then
             self.end_epoch()
             self.save_epoch()
 
     def end_epoch(self) -> None:
-        """Evaluate, and add up the epoch's metrics."""
+        """Evaluate, and compute the epoch's metrics."""
         position = self.position
-        self.trainer.state.epoch_length = position.steps
-        trained = position.clock.seconds()
+        self.trainer.state.epoch_length = position.steps_per_epoch
+        training_seconds = position.clock.seconds()
         split = "test" if self.parts.validation is None else "validation"
-        held = self.evaluate(split)
-        if not held.finite:
-            raise self.diverged(f"on the {split} images")
+        evaluated = self.evaluate(split)
+        if not evaluated.finite:
+            raise self.divergence_error(f"on the {split} images")
         train, images = position.counters.read()
         epoch = Epoch(
             number=len(position.epochs) + 1,
-            learning_rate=self.learner.rate,
+            learning_rate=self.training_step.learning_rate,
             train=train,
-            held=held,
+            held=evaluated,
             held_part=split,
             seconds=position.clock.seconds(),
-            rate=images / trained,
+            rate=images / training_seconds,
         )
         position.add(epoch)
-        self.evaluation = epoch.seconds - trained
+        self.evaluation_seconds = epoch.seconds - training_seconds
         self.trainer.state.metrics.update(epoch.metrics())
 
     def save_epoch(self) -> None:
-        """Write checkpoints after everyone has seen the epoch, and end the run where it is to end."""
+        """Write checkpoints after all other handlers of the epoch. Stop the run if requested, or by early stopping."""
         epochs = self.position.epochs
-        self.saver.save()
+        self.checkpointer.save()
         self.job.reporter.epoch(epochs[-1], best_of(epochs) is epochs[-1])
-        (agreed,) = self.world.agree(self.asked())
-        ending = Ending(agreed)
-        if ending < Ending.RUN:
-            ending = Ending.RUN if settled(epochs, self.recipe.early_stopping) else Ending.NOTHING
-        self.obey(ending)
+        (agreed,) = self.world.agree(self.stop_request())
+        request = StopRequest(agreed)
+        if request < StopRequest.RUN:
+            request = StopRequest.RUN if settled(epochs, self.recipe.early_stopping) else StopRequest.NONE
+        self.stop(request)
 
     def finish(self) -> Result:
-        """Evaluate the test images once, with the best weights; or with the last ones, where nothing was chosen."""
+        """Load the best weights, or the last ones if no epoch was chosen, and evaluate them on the test images."""
         job, epochs = self.job, self.position.epochs
         best = best_of(epochs)
-        kept = files.read_weights(job.folder.best) if best and self.world.leads else None
+        weights = files.read_weights(job.folder.best) if best and self.world.leads else None
         if best:
             self.trainer.state.metrics["best_epoch"] = best.number
-        self.learner.keep(self.world.from_leader(kept) or self.learner.weights())
-        test = self.tested(best)
+        self.training_step.load_final_weights(self.world.from_leader(weights) or self.training_step.evaluated_weights())
+        test = self.test_metrics(best)
         job.folder.save_curves(job.network, epochs, test)
         self.save_scores("test" if test else "validation")
-        # The last of all: once this is written, the run is finished, and is not resumed.
+        # Must be last: once this is written, the run is finished and cannot be resumed.
         job.folder.save_metrics(epochs, test=test, finished=True, seconds=self.position.seconds)
         self.result = Result(job.folder.path, epochs, best, test, False, self.position.seconds)
         return self.result
 
-    def interrupted(self, draws: bool = True) -> Result:
-        """The result of a run that may be resumed later."""
+    def interrupted_result(self, draw: bool = True) -> Result:
+        """The result of a run that can be resumed; `draw` writes its curves."""
         job, epochs = self.job, self.position.epochs
-        if draws:
+        if draw:
             job.folder.save_curves(job.network, epochs, None)
         return Result(job.folder.path, epochs, best_of(epochs), None, True, self.position.seconds)
 
-    # What that takes.
+    # Helpers of these.
 
-    def training(self, opened: ExitStack) -> Training:
-        """The run as its handlers see it."""
+    def handler_view(self, opened: ExitStack) -> HandlerView:
+        """The view of this run for handlers."""
         job = self.job
-        return Training(
+        return HandlerView(
             trainer=self.trainer,
             evaluators=self.evaluators,
             model=self.model,
-            optimizer=self.learner.optimizer,
+            optimizer=self.training_step.optimizer,
             recipe=self.recipe,
             network=job.network,
             folder=job.folder.path,
@@ -268,77 +272,78 @@ class Run:
             opened=opened,
         )
 
-    def asked(self) -> Ending:
-        """What this process was asked for."""
-        return Ending.INTERRUPTED if self.interrupt.asked else self.trainer.asked
+    def stop_request(self) -> StopRequest:
+        """What a signal or a handler has asked this process to stop."""
+        return StopRequest.INTERRUPT if self.signals.requested else self.trainer.request
 
-    def obey(self, ending: Ending) -> None:
-        """Let the engine do what was asked for, by all processes at once."""
-        if ending == Ending.INTERRUPTED:
+    def stop(self, request: StopRequest) -> None:
+        """Make the engine stop what was requested. All processes call it with the same request."""
+        if request == StopRequest.INTERRUPT:
             self.stopped = True
             self.trainer.fire_event(Events.INTERRUPT)
-        self.trainer.obey(ending)
+        self.trainer.stop(request)
 
     def evaluate(self, split: str) -> Figures:
-        """The metrics of a split, in eval mode."""
+        """Loss and accuracy on a split, in eval mode."""
         self.job.reporter.evaluating(split)
-        images = self.parts.test if split == "test" else self.parts.validation
-        assert images is not None
+        part = self.parts.test if split == "test" else self.parts.validation
+        assert part is not None
         scores = self.scores[split] = Scores(self.parts.classes, self.device)
-        batches = EvaluationLoader(images, self.preparation, self.device, self.world)
+        batches = EvaluationLoader(part, self.preparation, self.device, self.world)
         training = self.model.training
-        self.learner.settle()
+        self.training_step.sync_buffers()
         evaluator = self.evaluators[split]
-        found = evaluator.measure(batches, scores)
+        metrics = evaluator.evaluate(batches, scores)
         self.model.train(training)
         self.trainer.state.metrics.update({f"{split}_{name}": value for name, value in evaluator.state.metrics.items()})
-        return found
+        return metrics
 
-    def tested(self, best: Epoch | None) -> Figures | None:
-        """The metrics of the kept weights on the test images."""
+    def test_metrics(self, best: Epoch | None) -> Figures | None:
+        """The metrics of the final weights on the test images; None without test images."""
         if best is None and self.position.epochs and not self.position.step:
-            return self.position.epochs[-1].held  # these are the weights that were evaluated
+            return self.position.epochs[-1].held  # the last epoch was evaluated on the test images, with these weights
         return self.evaluate("test") if self.parts.test else None
 
     def save_scores(self, split: str) -> None:
-        """Write the scores of each class with the weights that are kept."""
-        if split == "validation" or split not in self.scores:  # the latest were those of the last epoch, not the best
+        """Write the scores by class of the final weights."""
+        if split == "validation" or split not in self.scores:  # validation scores are the last epoch's, not the best's
             self.evaluate(split)
         self.job.folder.save_scores(self.job.network, split, self.scores[split].read())
 
-    def show(self, step: int) -> None:
-        """Report how far the epoch is. Raises SpecError where the loss is NaN or infinite."""
+    def report_progress(self, step: int) -> None:
+        """Report the metrics of the epoch so far. Raises SpecError (E630) if the loss is NaN or infinite."""
         position, epochs = self.position, len(self.position.epochs)
-        figures, images = position.counters.read()
-        if not figures.finite:
-            raise self.diverged(f"after step {position.done:,}, in epoch {epochs + 1}")
+        metrics, images = position.counters.read()
+        if not metrics.finite:
+            raise self.divergence_error(f"after step {position.steps_done:,}, in epoch {epochs + 1}")
         seconds = position.clock.seconds()
-        left = position.steps * self.recipe.epochs - position.done
-        seconds_left = left * seconds / step + (self.recipe.epochs - epochs) * self.evaluation
-        self.job.reporter.step(Progress(epochs + 1, step, position.steps, figures, images / seconds, seconds_left))
+        steps = position.steps_per_epoch
+        steps_left = steps * self.recipe.epochs - position.steps_done
+        seconds_left = steps_left * seconds / step + (self.recipe.epochs - epochs) * self.evaluation_seconds
+        self.job.reporter.step(Progress(epochs + 1, step, steps, metrics, images / seconds, seconds_left))
 
-    def diverged(self, where: str) -> SpecError:
-        """The loss is NaN or infinite. All processes call it."""
-        first = self.learner.first
+    def divergence_error(self, where: str) -> SpecError:
+        """The error for a loss that is NaN or infinite. All processes call it together."""
+        first = self.training_step.first_batch
         problems = self.world.all(first.problem(self.recipe) if first else None)
-        return diverged(where, self.recipe, self.job.folder.path, self.position.epochs, problems)
+        return divergence_error(where, self.recipe, self.job.folder.path, self.position.epochs, problems)
 
 
 class Batches:
-    """The batches from the step on at which a run is, without end; an epoch has as many as it is long."""
+    """The endless batches from the run's position on, with the length of one epoch, as ignite expects its data."""
 
     def __init__(self, loader: TrainingLoader, position: Position) -> None:
         self.loader, self.position = loader, position
         self.current: Iterator[Batch] = iter(())
 
     def __len__(self) -> int:
-        return self.position.steps
+        return self.position.steps_per_epoch
 
     def __iter__(self) -> Iterator[Batch]:
-        self.current = self.loader.batches(self.position.done)
+        self.current = self.loader.batches(self.position.steps_done)
         return self.current
 
 
 def _out_of_memory(recipe: Recipe, error: Exception) -> SpecError:
-    help = f"halve the batch: --set train.batch_size={max(1, recipe.batch_size // 2)}"
-    return SpecError.of("E633", "the GPU's memory is full", notes=(str(error).splitlines()[0],), help=help)
+    help = f"halve the batch size: `--set train.batch_size={max(1, recipe.batch_size // 2)}`"
+    return SpecError.of("E633", "the GPU is out of memory", notes=(str(error).splitlines()[0],), help=help)

@@ -1,4 +1,4 @@
-"""How good a network is on images that it does not learn from."""
+"""Evaluates a network: loss and accuracy, in eval mode and without gradients."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from cnngraph.train.world import ALONE, World
 
 
 class Evaluator(StrictEngine):
-    """The engine that evaluates a network, in eval mode and without gradients; an iteration is one batch.
+    """The engine that evaluates a network, in eval mode and without gradients. An iteration is one batch.
 
-    `state.output` is (logits, labels), as ignite's metrics expect it. `state.metrics` has the mean `loss` and the
-    `accuracy` over all images of all processes when EPOCH_COMPLETED is fired, beside what attached metrics add.
-    `precision` gives the context in which the network computes.
+    `state.output` is (logits, labels), as ignite's metrics expect it. When EPOCH_COMPLETED is fired, `state.metrics`
+    has the mean `loss` and the `accuracy` over all images of all processes, and what attached metrics add. `autocast`
+    returns the context for the forward pass.
     """
 
     def __init__(
@@ -31,16 +31,16 @@ class Evaluator(StrictEngine):
         model: nn.Module,
         device: torch.device,
         world: World = ALONE,
-        precision: Callable[[], AbstractContextManager[object]] = nullcontext,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        super().__init__(self.score)
-        self.model, self.device, self.world, self.precision = model, device, world, precision
+        super().__init__(self.evaluate_batch)
+        self.model, self.device, self.world, self.autocast = model, device, world, autocast
         self.counters = Counters(device, world)
         self.scores: Scores | None = None
-        self.add_event_handler(Events.EPOCH_COMPLETED, self.publish)
+        self.add_event_handler(Events.EPOCH_COMPLETED, self.publish_metrics)
 
-    def measure(self, batches: Iterable[tuple[Tensor, Tensor]], scores: Scores | None = None) -> Figures:
-        """Mean loss and accuracy over batches; `scores` count class by class."""
+    def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]], scores: Scores | None = None) -> Figures:
+        """Mean loss and accuracy over batches; `scores` counts by class."""
         self.model.eval()
         self.counters, self.scores = Counters(self.device, self.world), scores
         self.run(batches)
@@ -49,10 +49,10 @@ class Evaluator(StrictEngine):
         return Figures(self.state.metrics["loss"], self.state.metrics["accuracy"])
 
     @torch.inference_mode()
-    def score(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Count one batch. Images without labels are run, and not counted."""
+    def evaluate_batch(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Run and count one batch. Images beyond the labels are run, but not counted."""
         images, labels = batch
-        with self.precision():
+        with self.autocast():
             logits = logits_of(self.model(images))[: len(labels)]
             if len(labels):
                 loss = F.cross_entropy(logits.float(), labels)
@@ -61,8 +61,8 @@ class Evaluator(StrictEngine):
                     self.scores.add(loss, logits, labels)
         return logits, labels
 
-    def publish(self) -> None:
-        """Let the handlers find the metrics."""
+    def publish_metrics(self) -> None:
+        """Write the metrics to `state.metrics`, where handlers find them."""
         self.state.metrics.update(self.counters.read().figures._asdict())
 
 
@@ -73,5 +73,5 @@ def evaluate(
     scores: Scores | None = None,
     world: World = ALONE,
 ) -> Figures:
-    """Mean loss and accuracy of a network over batches, in eval mode; `scores` count class by class."""
-    return Evaluator(model, device, world).measure(batches, scores)
+    """Mean loss and accuracy of a network over batches, in eval mode; `scores` counts by class."""
+    return Evaluator(model, device, world).evaluate(batches, scores)

@@ -1,4 +1,4 @@
-"""A run as its handlers see it."""
+"""The view of a run that handlers get: its engines, model, optimizer and metrics."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
-    """A run that is about to begin, as handlers see it.
+class HandlerView:
+    """A run as handlers see it before its first step.
 
-    `trainer` is its engine: an iteration is a step, `state.output` has `loss`, `logits` and `labels` of the step, and
-    `state.metrics` those of the latest epoch by their names in metrics.csv. `evaluators` are the engines that
-    evaluate, by split (`validation`, `test`). Of several processes one `leads`; handlers are attached in all of them.
+    An iteration of the engine `trainer` is a step; its `state.output` has the step's `loss`, `logits` and `labels`, and
+    its `state.metrics` the metrics of the latest epoch by their names in metrics.csv. `evaluators` are the engines that
+    evaluate, by split (`validation`, `test`). Handlers are attached in every process; one of the processes `leads`.
     """
 
     trainer: Engine
@@ -36,9 +36,9 @@ class Training:
     folder: Path
     device: torch.device
     leads: bool
-    evaluate: Callable[[str], Figures]  # runs the evaluator of a split, on the network as it is
+    evaluate: Callable[[str], Figures]  # evaluates the network as it is now on a split
     opened: ExitStack
 
     def enter(self, manager: AbstractContextManager[T]) -> T:
-        """Enter a context that is left when the run ends, however it ends: ignite's loggers close themselves so."""
+        """Enter a context that is exited when the run ends, even by an exception; ignite's loggers are contexts."""
         return self.opened.enter_context(manager)

@@ -1,4 +1,4 @@
-"""ignite's engine, as a run needs it: no exception is lost, and a run ends where it can be resumed from."""
+"""Subclasses of ignite's Engine that lose no exception and stop only where the run can be saved and resumed."""
 
 from __future__ import annotations
 
@@ -8,82 +8,82 @@ from typing import Any, NoReturn
 
 from ignite.engine import Engine, Events
 
-OF_STEPS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED)
+STEP_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED)
 
 
 class StrictEngine(Engine):
-    """An engine whose handlers of EXCEPTION_RAISED see an exception once and never swallow it.
+    """An engine that always raises exceptions again, after its EXCEPTION_RAISED handlers have seen them once.
 
-    In ignite itself a handler of that event must raise the exception again, or else the run continues after it.
+    In ignite itself a run continues unless such a handler raises the exception again.
     """
 
     def __init__(self, process_function: Callable[[Engine, Any], Any]) -> None:
         super().__init__(process_function)
         self.logger.disabled = True  # it logs exceptions, which are reported anyway
-        self._seen: BaseException | None = None
+        self._handled: BaseException | None = None
 
     def _handle_exception(self, e: BaseException) -> NoReturn:
-        if e is not self._seen:
-            self._seen = e
+        if e is not self._handled:
+            self._handled = e
             super()._handle_exception(e)
         raise e
 
 
-class Ending(IntEnum):
-    """What a handler or Ctrl-C asks a run to end; of several, the greatest is obeyed."""
+class StopRequest(IntEnum):
+    """What a handler or Ctrl-C has asked to stop; of several requests, the greatest applies."""
 
-    NOTHING = 0
+    NONE = 0
     EPOCH = 1
-    EPOCH_SILENTLY = 2  # EPOCH_COMPLETED is not fired
+    EPOCH_WITHOUT_EVENT = 2  # EPOCH_COMPLETED is not fired
     RUN = 3
-    RUN_SILENTLY = 4  # COMPLETED is not fired
-    INTERRUPTED = 5  # likewise, and the run is to be resumed
+    RUN_WITHOUT_EVENT = 4  # COMPLETED is not fired
+    INTERRUPT = 5  # COMPLETED is not fired, and the run can be resumed
 
 
 class Trainer(StrictEngine):
-    """The engine that trains. An iteration is a step, which learns from one batch, where any handler listens to it.
+    """The engine that trains. An iteration is a step on one batch as long as a handler listens to steps.
 
-    `terminate`, `terminate_epoch` and `interrupt` are requests here. They are obeyed after the step in which they are
-    made, as soon as the optimizer's step is complete, in all processes at once: the run can be saved then.
+    `terminate`, `terminate_epoch` and `interrupt` only record a `request`. It takes effect in all processes at once as
+    soon as the current optimizer step is complete, because only then can the run be saved.
     """
 
     def __init__(self, process_function: Callable[[Engine, Any], Any]) -> None:
         super().__init__(process_function)
-        self.asked = Ending.NOTHING
+        self.request = StopRequest.NONE
 
-    def is_listened_to(self) -> bool:
-        """Whether a handler is called at steps, beside the one that the run has itself."""
-        listening = self._event_handlers  # which ignite's own profilers write into
-        return len(listening[Events.ITERATION_COMPLETED]) > 1 or any(listening[event] for event in OF_STEPS)
+    def has_step_handlers(self) -> bool:
+        """Whether a handler other than the run's own listens to steps."""
+        handlers = self._event_handlers  # not `has_event_handler`: ignite's profilers write into it directly
+        return len(handlers[Events.ITERATION_COMPLETED]) > 1 or any(handlers[event] for event in STEP_EVENTS)
 
-    def keep_last(self, event: Events, handler: Callable[[], object]) -> None:
-        """Let an attached handler be called after those that were attached to the event later.
+    def move_to_end(self, event: Events, handler: Callable[[], object]) -> None:
+        """Move an attached handler behind those that were attached to the event later.
 
-        One that a profiler of ignite's has wrapped stays where it is.
+        A handler that one of ignite's profilers has wrapped is not moved.
         """
         if self._event_handlers[event][-1][0] != handler and self.has_event_handler(handler, event):
             self.remove_event_handler(handler, event)
             self.add_event_handler(event, handler)
 
     def terminate(self, skip_completed: bool = False) -> None:
-        """Ask the run to end, as if by early stopping."""
-        self._ask(Ending.RUN_SILENTLY if skip_completed else Ending.RUN)
+        """Request the end of the run, as early stopping does."""
+        self._request(StopRequest.RUN_WITHOUT_EVENT if skip_completed else StopRequest.RUN)
 
     def terminate_epoch(self, skip_epoch_completed: bool = False) -> None:
-        """Ask the epoch to end; the run continues with the next one."""
-        self._ask(Ending.EPOCH_SILENTLY if skip_epoch_completed else Ending.EPOCH)
+        """Request the end of the epoch; the run continues with the next one."""
+        self._request(StopRequest.EPOCH_WITHOUT_EVENT if skip_epoch_completed else StopRequest.EPOCH)
 
     def interrupt(self) -> None:
-        """Ask the run to stop as Ctrl-C does: with a checkpoint, to be resumed later."""
-        self._ask(Ending.INTERRUPTED)
+        """Request what Ctrl-C does: stop with a checkpoint, so that the run can be resumed."""
+        self._request(StopRequest.INTERRUPT)
 
-    def _ask(self, ending: Ending) -> None:
-        self.asked = max(self.asked, ending)
+    def _request(self, request: StopRequest) -> None:
+        self.request = max(self.request, request)
 
-    def obey(self, ending: Ending) -> None:
-        """Do what was asked for, after the event at work."""
-        self.asked = Ending.NOTHING
-        if ending >= Ending.RUN:
-            super().terminate(skip_completed=ending != Ending.RUN)
-        elif ending:
-            super().terminate_epoch(skip_epoch_completed=ending == Ending.EPOCH_SILENTLY)
+    def stop(self, request: StopRequest) -> None:
+        """Stop what was requested after the current event."""
+        self.request = StopRequest.NONE
+        if request >= StopRequest.RUN:
+            super().terminate(skip_completed=request != StopRequest.RUN)
+        elif request:
+            super().terminate_epoch(skip_epoch_completed=request == StopRequest.EPOCH_WITHOUT_EVENT)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request: the step at work is finished first."""
+"""Ctrl-C and SIGTERM as stop requests: the current step is finished first."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from typing import Any
 
 from cnngraph.launch import is_launched
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # of a person, and of what manages a cluster
-AT_ONCE = 1.0  # seconds; torchrun hands on the Ctrl-C that a terminal has told its processes already
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # from a person, and from a cluster's scheduler
+DUPLICATE_WITHIN = 1.0  # seconds; torchrun forwards a Ctrl-C that the terminal has already sent to its processes
 
 
-class Interrupt:
-    """While it is entered, the first signal sets `asked` and the second one raises KeyboardInterrupt.
+class SignalHandler:
+    """A context in which the first signal sets `requested` and the second one raises KeyboardInterrupt.
 
-    Signals reach the main thread only; in any other it does nothing.
+    Python delivers signals to the main thread only; in other threads this does nothing.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:
         self.note = note
-        self.asked = False
-        self.since = 0.0
-        self.former: dict[signal.Signals, Any] = {}
+        self.requested = False
+        self.requested_at = 0.0  # by the monotonic clock
+        self.previous: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> Interrupt:
+    def __enter__(self) -> SignalHandler:
         if threading.current_thread() is threading.main_thread():
-            self.former = {each: signal.signal(each, self.handle) for each in SIGNALS}
+            self.previous = {number: signal.signal(number, self.handle) for number in SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for each, handler in self.former.items():
-            signal.signal(each, handler)
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take one signal."""
-        if self.asked:
-            if is_launched() and time.monotonic() - self.since < AT_ONCE:
+        """Handle one signal."""
+        if self.requested:
+            if is_launched() and time.monotonic() - self.requested_at < DUPLICATE_WITHIN:
                 return
-            if callable(former := self.former.get(signal.SIGINT)):
-                former(number, frame)  # the program's own, which cannot be disturbed by a third one
+            if callable(previous := self.previous.get(signal.SIGINT)):
+                previous(number, frame)  # the command line's handler, which ignores a third signal
                 return
             raise KeyboardInterrupt
-        self.asked, self.since = True, time.monotonic()
+        self.requested, self.requested_at = True, time.monotonic()
         self.note("stopping: a checkpoint is written first; Ctrl-C again stops at once")

@@ -1,4 +1,4 @@
-"""What a run is given, and how far it has come."""
+"""The inputs of a run (`Job`), and how far it has got (`Position`)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cnngraph.train.world import ALONE, World
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A model, the recipe and the images that it is trained by, and the folder that metrics and checkpoints go to.
+    """A model, the recipe and images to train it with, and the folder for metrics and checkpoints.
 
-    The model returns logits, or a tuple whose first item they are and whose others are auxiliary logits. `network` is
-    its name. `images` is a digest of the images, which the saved state keeps, and `documents` are those of the
-    folder's files. `handlers` are attached to the engine: see `cnngraph.train.loop.handlers`.
+    The model returns logits (N×classes), or a tuple of logits and auxiliary logits. `network` is its name. `images` is
+    a digest of the images, and `documents` are digests of the folder's files; both are saved with the state. `handlers`
+    are attached to the engine: see `cnngraph.train.loop.handlers`.
     """
 
     model: nn.Module
@@ -42,24 +42,24 @@ class Job:
 
 @dataclass
 class Position:
-    """How far a run has come: so many steps are `done`, of which each epoch has `steps`.
+    """How far a run has got: the finished `epochs`, which took `seconds`, and the steps done since its start.
 
-    Counters and clock are those of the epoch at work; `epochs` are the finished ones, which took so many `seconds`.
+    `counters` and `clock` belong to the current epoch.
     """
 
-    steps: int
+    steps_per_epoch: int
     counters: Counters
     clock: Clock = field(default_factory=Clock)
-    done: int = 0
+    steps_done: int = 0
     epochs: tuple[Epoch, ...] = ()
     seconds: float = 0.0
 
     @property
     def step(self) -> int:
-        """The number of steps done in the epoch at work; 0 where none is at work."""
-        return self.done % self.steps
+        """The number of steps done in the current epoch; 0 between two epochs."""
+        return self.steps_done % self.steps_per_epoch
 
     def add(self, epoch: Epoch) -> None:
-        """An epoch is finished."""
+        """Add a finished epoch."""
         self.epochs += (epoch,)
         self.seconds += epoch.seconds

@@ -1,4 +1,4 @@
-"""Batches of a part: shuffled, augmented and normalised whole, on the device that trains."""
+"""Batches of one split: shuffled, augmented and normalised for training; in order for evaluation."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from cnngraph.train.world import ALONE, Share, World
 EVALUATION_BATCH = 250
 
 
-def steps_of(images: int, batch_size: int) -> int:
-    """Batches in an epoch. A last batch of one image is left out: batch norm cannot learn from one."""
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """The number of batches in an epoch. A last batch of one image is dropped: batch norm needs at least two."""
     full, rest = divmod(images, batch_size)
     return full + (rest > 1) or 1
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingLoader:
-    """Endless batches of a part, epoch after epoch, each epoch in an order of its own; of each this process's share.
+    """Endless training batches of a split, each epoch in another order; with several processes, this one's shares.
 
-    Order and augmentation follow from seed, epoch and step alone, so a run can go on from any step, and with another
+    Order and augmentation depend on seed, epoch and step alone, so a run can resume at any step, and with another
     number of processes.
     """
 
@@ -37,16 +37,16 @@ class TrainingLoader:
     batch_size: int
     seed: int
     device: torch.device
-    classes: int = 0  # for labels that are mixed
+    classes: int = 0  # needed to mix labels
     world: World = ALONE
 
     @cached_property
     def steps(self) -> int:
-        """Batches in an epoch."""
-        return steps_of(len(self.part), self.batch_size)
+        """The number of batches in an epoch."""
+        return steps_per_epoch(len(self.part), self.batch_size)
 
     def batches(self, done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images and labels from the step after the first `done` ones, without end."""
+        """Endless batches of images (N×C×H×W) and labels, starting after the first `done` steps."""
         images, preparation = self.part.images, self.preparation
         batches = images.batches(self._groups(done), self.device)
         if not preparation.by_chance:
@@ -54,37 +54,37 @@ class TrainingLoader:
             return
         for number, (pixels, labels) in enumerate(batches, done):
             epoch, step = divmod(number, self.steps)
-            chance = mixed(self.seed, epoch, step)
-            draws = Draws(chance, self.size(step), self.share(step).mine)
-            made = preparation.trained(pixels, draws, images.cut)
-            yield mix(made, labels, preparation.augment, self.classes, chance)
+            seed = mixed(self.seed, epoch, step)
+            draws = Draws(seed, self.size(step), self.share(step).mine)
+            prepared = preparation.trained(pixels, draws, images.cut)
+            yield mix(prepared, labels, preparation.augment, self.classes, seed)
 
     def size(self, step: int) -> int:
-        """How many images a step of an epoch learns from, in all processes."""
+        """The number of images of a step, over all processes."""
         return min(self.batch_size, len(self.part) - step * self.batch_size)
 
     def share(self, step: int) -> Share:
-        """This process's part of them."""
+        """This process's share of a step's images."""
         return self.world.share(self.size(step))
 
     def _groups(self, done: int) -> Iterator[Group]:
-        """The indices of each batch, and the chance of its epoch."""
+        """The indices of each batch, and the seed of its epoch."""
         epoch, step = divmod(done, self.steps)
         while True:
-            chance = mixed(self.seed, epoch)
-            generator = torch.Generator().manual_seed(chance)
+            seed = mixed(self.seed, epoch)
+            generator = torch.Generator().manual_seed(seed)
             order = self.part.indices[torch.randperm(len(self.part), generator=generator)]
-            for number, each in enumerate(torch.split(order, self.batch_size)[step : self.steps], step):
-                yield (each if self.world.size == 1 else each[self.share(number).mine]), chance
+            for number, batch in enumerate(torch.split(order, self.batch_size)[step : self.steps], step):
+                yield (batch if self.world.size == 1 else batch[self.share(number).mine]), seed
             epoch, step = epoch + 1, 0
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationLoader:
-    """The batches of a part in order, as they are; of each this process's share.
+    """The batches of a split in order, without augmentation; with several processes, this one's shares.
 
-    Where several processes would have too few images of the last batch, each has all of them, and all but one have
-    no labels: a sharded network is there only where every process runs it.
+    If the last batch is too small to share, every process runs all its images, since a sharded network needs all
+    processes to run; only one of them gets the labels, and counts.
     """
 
     part: Part
@@ -98,7 +98,7 @@ class EvaluationLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         images = self.part.images
         batches = torch.split(self.part.indices, EVALUATION_BATCH * self.world.size)
-        shares = [self.world.share(len(each)) for each in batches]
-        groups = ((each[share.mine], None) for each, share in zip(batches, shares, strict=True))
+        shares = [self.world.share(len(batch)) for batch in batches]
+        groups = ((batch[share.mine], None) for batch, share in zip(batches, shares, strict=True))
         for (pixels, labels), share in zip(images.batches(groups, self.device), shares, strict=True):
             yield self.preparation.evaluated(pixels, images.cut), labels if share.counted else labels[:0]

@@ -1,4 +1,4 @@
-"""Loggers of ignite's: which there are, where each keeps the log of a run, and what is logged."""
+"""ignite's loggers: which ones are supported, where each writes the log of a run, and what is logged."""
 
 from __future__ import annotations
 
@@ -17,67 +17,68 @@ from cnngraph import run_files
 from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.packages import require
 from cnngraph.recipe import to_dict, to_yaml
-from cnngraph.train.loop.handler_view import Training
+from cnngraph.train.loop.handler_view import HandlerView
 from cnngraph.train.record.run_folder import RunFolder
 
-PROJECT = "cnngraph"  # in which loggers with projects keep runs, unless their own variables say otherwise
-TAG = "cnngraph.run"  # what MLflow finds a run by when it is resumed
-LONGEST = 500  # characters of a parameter's value; MLflow refuses those of some thousands
+PROJECT = "cnngraph"  # the default for loggers that have projects
+TAG = "cnngraph.run"  # identifies a resumed run in MLflow
+MAX_VALUE_LENGTH = 500  # characters; MLflow rejects parameters of some thousand
 METRICS = ("loss", "accuracy")
 RATES = ("learning_rate", "images_per_second")
 
 
 def check_loggers(names: Iterable[str]) -> None:
-    """Raise SpecError (E643) for a name that no logger has, and PackageError where the package of one is missing."""
+    """Raise SpecError (E643) for an unknown logger, and PackageError if the package of a logger is missing."""
     for name in names:
         if name not in LOGGERS:
-            help = did_you_mean(name, LOGGERS) or f"use {', '.join(LOGGERS)}"
-            raise SpecError.of("E643", f"there is no logger {name}", help=help)
+            help = did_you_mean(name, LOGGERS) or f"use one of {', '.join(LOGGERS)}"
+            raise SpecError.of("E643", f"there is no logger `{name}`", help=help)
         require(LOGGERS[name].package)
 
 
 @dataclass(frozen=True, slots=True)
-class Logging:
-    """The handler that logs a run by the logger of a name; with `every` also every so many steps."""
+class LogHandler:
+    """A handler that logs a run with one of LOGGERS; with `every` also every so many steps."""
 
     name: str
     every: int | None = None
 
-    def __call__(self, training: Training) -> None:
-        """Open the logger, and attach it. Of several processes the leader logs. Raises SpecError (E643)."""
+    def __call__(self, training: HandlerView) -> None:
+        """Open and attach the logger, in the first process only. Raises SpecError (E643) if it cannot be opened."""
         if not training.leads:
             return
         try:
-            log_to(training.enter(LOGGERS[self.name].open(training, self.every)), training, self.every)
-        except Exception as error:  # whatever its package raises: no server answers, nobody is logged in
+            attach_logger(training.enter(LOGGERS[self.name].open(training, self.every)), training, self.every)
+        except Exception as error:  # any exception of its package: no server, not logged in
             reason = (str(error).strip().splitlines() or [""])[0][:300]
             message = (
-                f"the logger {self.name} cannot be opened: {type(error).__name__}{f': {reason}' if reason else ''}"
+                f"the logger `{self.name}` cannot be opened: {type(error).__name__}{f': {reason}' if reason else ''}"
             )
-            raise SpecError.of("E643", message, help=f"check its settings, or leave out {self.name}") from error
+            raise SpecError.of(
+                "E643", message, help=f"check the settings of {self.name}, or train without it"
+            ) from error
 
 
-def log_to(logger: BaseLogger, training: Training, every: int | None = None) -> None:
-    """Log the recipe, the metrics and rates of each epoch, and at the end those on the test images.
+def attach_logger(logger: BaseLogger, training: HandlerView, every: int | None = None) -> None:
+    """Log the recipe, the metrics and rates of each epoch, and at the end the test metrics.
 
-    They are logged by epoch; with `every` by step, and then the loss and the learning rate of every so many steps are
-    logged, too.
+    The x-axis is the epoch; with `every` it is the step, and loss and learning rate are logged every so many steps.
     """
     trainer, metrics = training.trainer, training.trainer.state.metrics
     if kind := next((kind for kind in LOGGERS.values() if type(logger).__name__ == kind.logger), None):
         kind.write_recipe(logger, training)
 
-    def now(engine: Engine, event: object) -> int:
-        found: int = engine.state.iteration if every else engine.state.epoch
-        return found
+    def current(engine: Engine, event: object) -> int:
+        number: int = engine.state.iteration if every else engine.state.epoch
+        return number
 
     def best(engine: Engine, event: object) -> int:
-        """Where the weights are from that were tested; W&B takes nothing that is earlier than what it has."""
+        """The epoch or step of the tested weights. W&B only accepts increasing steps, so it gets the current one."""
         if isinstance(logger, handlers.WandBLogger) or "best_epoch" not in metrics:
-            return now(engine, event)
+            return current(engine, event)
         return int(metrics["best_epoch"]) * ((trainer.state.epoch_length or 1) if every else 1)
 
-    def log(event: Any, tag: str, values: Callable[[Any], Mapping[str, Any]], at: Callable[..., int] = now) -> None:
+    def log(event: Any, tag: str, values: Callable[[Any], Mapping[str, Any]], at: Callable[..., int] = current) -> None:
         logger.attach_output_handler(trainer, event, tag=tag, output_transform=values, global_step_transform=at)
 
     for name in METRICS:
@@ -92,47 +93,47 @@ def log_to(logger: BaseLogger, training: Training, every: int | None = None) -> 
 
 
 def _by_split(metrics: Mapping[str, float], name: str, _: object) -> dict[str, float]:
-    """A metric on the splits of an epoch."""
+    """A metric of the latest epoch, by split."""
     splits = ("train", "validation" if f"validation_{name}" in metrics else "test")
     return {split: metrics[f"{split}_{name}"] for split in splits}
 
 
 def _of_test(metrics: Mapping[str, float], name: str, _: object) -> dict[str, float]:
-    """A metric on the test images at the end of a run."""
+    """A metric on the test images, at the end of a run."""
     return {"test": metrics[f"test_{name}"]}
 
 
-# What differs from logger to logger.
+# What each logger needs.
 
 
-def _parameters(training: Training) -> dict[str, str | int | float | bool]:
-    """The recipe as plain values by dotted names, with the network's."""
-    return {"network": training.network, **dict(_flat(to_dict(training.recipe)))}
+def _parameters(training: HandlerView) -> dict[str, str | int | float | bool]:
+    """The network's name, and the recipe as plain values by dotted names."""
+    return {"network": training.network, **dict(_flatten(to_dict(training.recipe)))}
 
 
-def _flat(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str | int | float | bool]]:
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str | int | float | bool]]:
     for key, item in value.items():
         if isinstance(item, Mapping):
-            yield from _flat(item, f"{before}{key}.")
+            yield from _flatten(item, f"{prefix}{key}.")
         else:
-            yield before + key, item if isinstance(item, bool | int | float) else str(item)[:LONGEST]
+            yield prefix + key, item if isinstance(item, bool | int | float) else str(item)[:MAX_VALUE_LENGTH]
 
 
-def _id(training: Training) -> str:
-    """The name by which a logger knows a run, before and after it is resumed."""
+def _id(training: HandlerView) -> str:
+    """An id of the run that stays the same when it is resumed."""
     folder = RunFolder(training.folder)
     return hashlib.sha256(f"{folder.path.resolve()} {folder.began}".encode(errors="replace")).hexdigest()[:16]
 
 
-def _tensorboard(training: Training, every: int | None) -> BaseLogger:
-    """Events in the run's folder; what an earlier half logged of steps that are learned again is void."""
+def _tensorboard(training: HandlerView, every: int | None) -> BaseLogger:
+    """Event files in the run's folder. Events of steps that a resumed run repeats are purged."""
     state = training.trainer.state
     first = (state.iteration if every else state.epoch) + 1
     return handlers.TensorboardLogger(log_dir=str(training.folder / run_files.TENSORBOARD), purge_step=first)
 
 
-def _mlflow(training: Training, every: int | None) -> BaseLogger:
-    """A run of MLflow's, in the store that MLFLOW_TRACKING_URI names; the one before, where a run is resumed."""
+def _mlflow(training: HandlerView, every: int | None) -> BaseLogger:
+    """A run in the store of MLFLOW_TRACKING_URI; for a resumed run, the same one as before."""
     import mlflow
 
     if mlflow.active_run() is None:
@@ -145,69 +146,69 @@ def _mlflow(training: Training, every: int | None) -> BaseLogger:
     return handlers.MLflowLogger()
 
 
-def _write_to_mlflow(logger: Any, training: Training) -> None:
-    """MLflow refuses to change the parameters that a run began with."""
+def _write_to_mlflow(logger: Any, training: HandlerView) -> None:
+    """Log parameters that the run does not have yet: MLflow does not allow changes."""
     known = logger.get_run(logger.active_run.info.run_id).data.params
     logger.log_params({key: value for key, value in _parameters(training).items() if key not in known})
 
 
-def _wandb(training: Training, every: int | None) -> BaseLogger:
+def _wandb(training: HandlerView, every: int | None) -> BaseLogger:
     project = os.environ.get("WANDB_PROJECT", PROJECT)
     return handlers.WandBLogger(
         project=project, name=training.folder.name, id=_id(training), resume="allow", dir=str(training.folder)
     )
 
 
-def _clearml(training: Training, every: int | None) -> BaseLogger:
+def _clearml(training: HandlerView, every: int | None) -> BaseLogger:
     project = os.environ.get("CLEARML_PROJECT", PROJECT)
     return handlers.ClearMLLogger(project_name=project, task_name=training.folder.name)
 
 
-def _neptune(training: Training, every: int | None) -> BaseLogger:
+def _neptune(training: HandlerView, every: int | None) -> BaseLogger:
     return handlers.NeptuneLogger(name=training.folder.name, custom_run_id=_id(training))
 
 
-def _visdom(training: Training, every: int | None) -> BaseLogger:
+def _visdom(training: HandlerView, every: int | None) -> BaseLogger:
     return handlers.VisdomLogger(env=training.folder.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A logger that `--log` knows: its class in ignite, the package that it needs, and what is its own."""
+class LoggerKind:
+    """A logger for `--log`: its class in ignite, the package that it needs, how to open it and write the recipe."""
 
     logger: str
     package: str
-    open: Callable[[Training, int | None], BaseLogger]
-    write_recipe: Callable[[Any, Training], object]
+    open: Callable[[HandlerView, int | None], BaseLogger]
+    write_recipe: Callable[[Any, HandlerView], object]
 
 
 LOGGERS = {
-    "tensorboard": Kind(
+    "tensorboard": LoggerKind(
         "TensorboardLogger",
         "tensorboard",
         _tensorboard,
         lambda logger, training: logger.writer.add_text("recipe", f"```yaml\n{to_yaml(training.recipe)}```"),
     ),
-    "mlflow": Kind("MLflowLogger", "mlflow", _mlflow, _write_to_mlflow),
-    "wandb": Kind(
+    "mlflow": LoggerKind("MLflowLogger", "mlflow", _mlflow, _write_to_mlflow),
+    "wandb": LoggerKind(
         "WandBLogger",
         "wandb",
         _wandb,
         lambda logger, training: logger.config.update(_parameters(training), allow_val_change=True),
     ),
-    "clearml": Kind(
+    "clearml": LoggerKind(
         "ClearMLLogger",
         "clearml",
         _clearml,
         lambda logger, training: logger.get_task().connect(_parameters(training), name="recipe"),
     ),
-    "neptune": Kind(
+    "neptune": LoggerKind(
         "NeptuneLogger",
         "neptune",
         _neptune,
         lambda logger, training: logger.experiment.__setitem__("recipe", _parameters(training)),
     ),
-    "visdom": Kind(
+    "visdom": LoggerKind(
         "VisdomLogger",
         "visdom",
         _visdom,

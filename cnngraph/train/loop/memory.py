@@ -1,21 +1,21 @@
-"""The allocator of glibc, told to keep what a step frees: the next step asks for the same again."""
+"""glibc's allocator settings: memory that one step frees is kept for the next."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
-# From glibc's malloc.h. Blocks up to the largest threshold that glibc takes come from a heap that is not given back.
+# From glibc's malloc.h. Blocks up to the mmap threshold come from the heap, which is never trimmed.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_THRESHOLD = 32 * 2**20  # bytes
+LARGEST_THRESHOLD = 32 * 2**20  # bytes; the largest that glibc accepts
 NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Let the process keep the memory that it frees, until it ends.
+    """Keep freed memory in the process until it exits. Does nothing without glibc.
 
-    By default glibc gives large blocks back to the system as soon as they are freed, and every tensor of every step is
-    then mapped and zeroed anew, page by page. Elsewhere than on glibc this does nothing.
+    By default glibc returns large blocks to the system when they are freed, so every tensor of every step is mapped
+    and zeroed again, page by page.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""What is made small: the loss of the logits, and that of auxiliary heads."""
+"""The loss to minimise: that of the logits, and of auxiliary heads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cnngraph.train.data.images import Part
 
 
 def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:
-    """The logits: a network's output, or the first of several."""
+    """The logits: a network's output, or the first of several outputs."""
     return output if isinstance(output, Tensor) else output[0]
 
 
 class Objective:
-    """The loss of a recipe. `weights` are those of the classes, where the recipe has any.
+    """Computes a recipe's loss. `weights` are the class weights, if the recipe has any.
 
-    With `every_head` those that weigh nothing have their part, which is 0: DDP waits for every gradient.
+    With `every_head`, heads with weight 0 are part of the sum as well: DDP expects a gradient for every parameter.
     """
 
     def __init__(self, loss: Loss, weights: Tensor | None = None, every_head: bool = False) -> None:
@@ -29,38 +29,41 @@ class Objective:
         self.plain = weights is None and not loss.label_smoothing
 
     def __call__(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """What is made small for a batch, and the plain cross-entropy of its logits, which is what runs report."""
-        if self.plain and isinstance(output, Tensor) and output.dtype == torch.float32:  # the usual case, the short way
+        """The loss to minimise for a batch, and the plain cross-entropy of its logits, which metrics report.
+
+        Labels are class indices (N), or probabilities (N×classes) of mixed images.
+        """
+        if self.plain and isinstance(output, Tensor) and output.dtype == torch.float32:  # fast path of the usual case
             objective = F.cross_entropy(output, labels)
             return objective, objective.detach()
         logits = logits_of(output).float()
         objective = self.criterion(logits, labels)
         reported = objective.detach() if self.plain else F.cross_entropy(logits.detach(), labels)
-        heads = self.auxiliary(output, labels)
-        return objective if heads is None else objective + heads, reported
+        auxiliary = self.auxiliary(output, labels)
+        return objective if auxiliary is None else objective + auxiliary, reported
 
     def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy with the recipe's smoothing and weights.
+        """Cross-entropy with the recipe's label smoothing and class weights.
 
-        PyTorch divides the sum over a batch by the weights of its labels, which is 0/0 where all of them weigh 0. Such
-        a batch has no loss and no gradient here. (Mixed labels are divided by the number of images, which is never 0.)
+        PyTorch divides the sum over a batch by the weights of its labels, which is 0/0 if all of them are 0. Here such
+        a batch has loss and gradient 0. (The loss of mixed labels is divided by the number of images instead.)
         """
         smoothing = self.loss.label_smoothing
         if self.weights is None or labels.ndim == 2:
             return F.cross_entropy(logits, labels, self.weights, label_smoothing=smoothing)
-        weightless = self.weights[labels].sum() == 0  # stays on the device: nothing waits for it
+        weightless = self.weights[labels].sum() == 0  # stays on the device, which is not synchronised
         loss = F.cross_entropy(logits, labels, self.weights + weightless, label_smoothing=smoothing)
         return loss * ~weightless
 
     def auxiliary(self, output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor | None:
-        """The weighted losses of the outputs after the first, where there are any."""
+        """The weighted sum of the losses of all outputs after the first; None if there are none."""
         if isinstance(output, Tensor):
             return None
         names = getattr(output, "_fields", range(len(output)))
-        given = self.loss.auxiliary
+        weights = self.loss.auxiliary
         total: Tensor | None = None
         for name, logits in list(zip(names, output, strict=True))[1:]:
-            weight = given.get(name, 0.0) if isinstance(given, Mapping) else given
+            weight = weights.get(name, 0.0) if isinstance(weights, Mapping) else weights
             if weight or self.every_head:
                 loss = weight * self.criterion(logits.float(), labels)
                 total = loss if total is None else total + loss
@@ -68,9 +71,9 @@ class Objective:
 
 
 def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
-    """The weights of the classes: as given, or `balanced`, which is the same sum for each class of a part.
+    """The recipe's class weights; `balanced` ones are inversely proportional to the number of images of a class.
 
-    Raises SpecError (E605) where no image of the part would count.
+    Raises SpecError (E605) if every image of the training split has the weight 0.
     """
     match loss.class_weights:
         case None:
@@ -78,9 +81,9 @@ def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
         case "balanced":
             counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=classes).float()
             weights = torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
-        case given:
-            weights = torch.tensor(given, dtype=torch.float32)
+        case values:
+            weights = torch.tensor(values, dtype=torch.float32)
     if not weights[part.images.labels[part.indices].cpu()].any():
-        message = "loss.class_weights gives every training image the weight 0: nothing would be learned"
+        message = "`loss.class_weights` gives every training image the weight 0, so nothing would be learned"
         raise SpecError.of("E605", message)
     return weights

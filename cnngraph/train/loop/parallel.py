@@ -1,4 +1,4 @@
-"""A network in several processes: whole in each of them (DDP), or each with a part of every block's weights (FSDP)."""
+"""Training in several processes: a full replica in each (DDP), or each block's weights sharded over them (FSDP)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,14 @@ from cnngraph.train.world import World
 
 
 def replicate(model: nn.Module, device: torch.device) -> nn.Module:
-    """The network whose gradients are the means of all processes'; its weights become the leader's."""
+    """Wrap a network in DDP: gradients are averaged over the processes, and the first process's weights are used."""
     return DistributedDataParallel(
         model, device_ids=[device] if device.type == "cuda" else None, gradient_as_bucket_view=True
     )
 
 
 def shard(model: nn.Module, device: torch.device, world: World) -> None:
-    """Leave each process its part of the weights; those of a block come together while it computes.
-
-    The blocks are the modules of the network with others in them; of lists and sequences, those in these.
-    """
+    """Shard a network's weights over the processes; those of a block are gathered while it computes."""
     mesh = init_device_mesh(device.type, (world.size,))
     for block in blocks_of(model):
         fully_shard(block, mesh=mesh)
@@ -35,7 +32,7 @@ def shard(model: nn.Module, device: torch.device, world: World) -> None:
 
 
 def blocks_of(model: nn.Module) -> Iterator[nn.Module]:
-    """The outermost modules with others in them that are neither lists nor sequences."""
+    """The outermost modules that have children and are neither Sequential nor ModuleList."""
     for child in model.children():
         if isinstance(child, nn.Sequential | nn.ModuleList):
             yield from blocks_of(child)
@@ -43,47 +40,48 @@ def blocks_of(model: nn.Module) -> Iterator[nn.Module]:
             yield child
 
 
-def without_exchange(forward: nn.Module, last: bool) -> AbstractContextManager[None]:
-    """While it is entered, gradients are gathered and not exchanged, but for the `last` batch of a step."""
-    if isinstance(forward, FSDPModule):
-        forward.set_requires_gradient_sync(last)
-    elif isinstance(forward, DistributedDataParallel) and not last:
-        exchange: AbstractContextManager[None] = forward.no_sync()
-        return exchange
+def gradient_sync(model: nn.Module, enabled: bool) -> AbstractContextManager[None]:
+    """A context whose backward passes exchange gradients between processes only if `enabled`."""
+    if isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(enabled)
+    elif isinstance(model, DistributedDataParallel) and not enabled:
+        no_sync: AbstractContextManager[None] = model.no_sync()
+        return no_sync
     return nullcontext()
 
 
-def whole(value: Any) -> Any:
-    """A state with its sharded tensors made whole. All processes ask for it together."""
-    if isinstance(value, DTensor):
-        return value.full_tensor()
-    if isinstance(value, Mapping):
-        return {key: whole(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(whole(each) for each in value)
-    return value
+def unshard(state: Any) -> Any:
+    """A state with full tensors instead of sharded ones. All processes must call it together."""
+    if isinstance(state, DTensor):
+        return state.full_tensor()
+    if isinstance(state, Mapping):
+        return {key: unshard(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(unshard(value) for value in state)
+    return state
 
 
-def as_held(tensor: Tensor, own: Tensor) -> Tensor:
-    """A whole tensor as its `own` one is held, sharded or not."""
-    if not isinstance(own, DTensor) or tensor.shape != own.shape:
+def shard_like(tensor: Tensor, current: Tensor) -> Tensor:
+    """A full tensor sharded as `current` is, or as it is if `current` is not sharded."""
+    if not isinstance(current, DTensor) or tensor.shape != current.shape:
         return tensor
-    return distribute_tensor(tensor.to(own.device, own.dtype), own.device_mesh, own.placements)
+    return distribute_tensor(tensor.to(current.device, current.dtype), current.device_mesh, current.placements)
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Let a network have these whole weights, sharded or not."""
-    own = model.state_dict()
-    model.load_state_dict({key: as_held(each, own[key]) for key, each in weights.items()})
+    """Load full weights into a network, sharded or not."""
+    current = model.state_dict()
+    model.load_state_dict({key: shard_like(tensor, current[key]) for key, tensor in weights.items()})
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Let an optimizer have this whole state."""
-    parameters = [each for group in optimizer.param_groups for each in group["params"]]
-    held = {
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Load a full state dict into an optimizer, whose parameters may be sharded."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    sharded = {
         number: {
-            key: as_held(each, parameters[number]) if isinstance(each, Tensor) else each for key, each in of.items()
+            key: shard_like(value, parameters[number]) if isinstance(value, Tensor) else value
+            for key, value in values.items()
         }
-        for number, of in state["state"].items()
+        for number, values in state["state"].items()
     }
-    optimizer.load_state_dict({**state, "state": held})
+    optimizer.load_state_dict({**state, "state": sharded})

@@ -1,4 +1,4 @@
-"""In which numbers a network computes; its weights, the loss and the steps are float32 throughout."""
+"""Automatic mixed precision; weights, loss and optimizer steps are always float32."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}  # by a recipe's word, beside fp32
+AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}  # of a recipe's `precision`; fp32 needs no autocast
 
 
-def precision_of(name: str, device: torch.device) -> AbstractContextManager[object]:
-    """What is computed in it is computed in the numbers that a recipe names."""
-    return torch.autocast(device.type, PRECISIONS[name]) if name in PRECISIONS else nullcontext()
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The `torch.autocast` context of a recipe's `precision`; no context for fp32."""
+    if precision not in AUTOCAST_DTYPES:
+        return nullcontext()
+    return torch.autocast(device.type, AUTOCAST_DTYPES[precision])

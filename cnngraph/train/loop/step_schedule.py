@@ -1,4 +1,4 @@
-"""The steps of an epoch: the learning rate of each, and which part of an optimizer's step a batch is."""
+"""Which batches form an optimizer step, and the learning rate of each step."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from torch import Tensor
 
 from cnngraph.train.loop.job import Job, Position
 from cnngraph.train.loop.loader import TrainingLoader
-from cnngraph.train.loop.training_step import Learner
+from cnngraph.train.loop.training_step import TrainingStep
 
 
-class Steps:
-    """Learns from one batch after the other, and counts loss and hits at the run's position."""
+class StepSchedule:
+    """Trains on one batch after another: sets the learning rate, weighs the batch, and counts loss and hits."""
 
-    def __init__(self, job: Job, learner: Learner, loader: TrainingLoader, position: Position) -> None:
-        self.learner, self.loader, self.position = learner, loader, position
+    def __init__(self, job: Job, training_step: TrainingStep, loader: TrainingLoader, position: Position) -> None:
+        self.training_step, self.loader, self.position = training_step, loader, position
         self.accumulate, self.batch_size, self.images = job.recipe.accumulate, job.recipe.batch_size, len(loader.part)
-        self.is_simple = job.world.size == 1 and self.accumulate == 1  # each batch is a step of the optimizer
+        self.is_simple = job.world.size == 1 and self.accumulate == 1  # every batch is one optimizer step
 
-    def learn(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Learn from the next batch; its loss and logits."""
+    def train_on_batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Train on the next batch, and return its loss and logits (N×classes)."""
         step, position = self.position.step, self.position
-        if not self.learner.is_steady:
-            self._set_rate(step)
+        if not self.training_step.has_constant_rate:
+            self._set_learning_rate(step)
         if self.is_simple:
-            loss, logits = self.learner.learn(images, labels)
+            loss, logits = self.training_step.train_on_batch(images, labels)
             position.counters.add(loss, logits, labels)
             return loss, logits
         mine = self.loader.share(step)
-        share = self._fraction(step) * mine.weight
-        loss, logits = self.learner.learn(images, labels, share, self.completes(step))
+        weight = self._fraction(step) * mine.weight
+        loss, logits = self.training_step.train_on_batch(images, labels, weight, self.completes_optimizer_step(step))
         if mine.counted:
             position.counters.add(loss, logits, labels)
         return loss, logits
 
-    def completes(self, step: int) -> bool:
-        """Whether the optimizer's step is complete with this batch of the epoch."""
+    def completes_optimizer_step(self, step: int) -> bool:
+        """Whether the batch of this step is the last one of its optimizer step."""
         return step + 1 == self._batches(step).stop
 
     def _fraction(self, step: int) -> float:
-        """A batch's fraction of the images of an optimizer's step."""
+        """The fraction of the optimizer step's images that this batch has."""
         if self.accumulate == 1:
             return 1.0
         batches = self._batches(step)
@@ -46,13 +46,13 @@ class Steps:
         return (min((step + 1) * self.batch_size, self.images) - step * self.batch_size) / images
 
     def _batches(self, step: int) -> range:
-        """The batches of the optimizer's step that a batch belongs to."""
+        """The batches of the optimizer step that this batch belongs to."""
         first = step - step % self.accumulate
-        return range(first, min(first + self.accumulate, self.position.steps))
+        return range(first, min(first + self.accumulate, self.position.steps_per_epoch))
 
-    def _set_rate(self, step: int) -> None:
-        """Set the schedule's learning rate for a step of the epoch at work."""
+    def _set_learning_rate(self, step: int) -> None:
+        """Set the schedule's learning rate for a step of the current epoch."""
         epochs = self.position.epochs
-        turns = -(-self.position.steps // self.accumulate)  # of the optimizer in an epoch
-        done = len(epochs) + step // self.accumulate / turns
-        self.learner.set_rate(done, turns, [epoch.held.loss for epoch in epochs])
+        optimizer_steps = -(-self.position.steps_per_epoch // self.accumulate)  # per epoch
+        epochs_done = len(epochs) + step // self.accumulate / optimizer_steps
+        self.training_step.set_learning_rate(epochs_done, optimizer_steps, [epoch.held.loss for epoch in epochs])

@@ -1,4 +1,4 @@
-"""One step of learning: forward, loss, backward, and what the optimizer makes of it."""
+"""A training step: forward pass, loss, backward pass, optimizer step, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
 from cnngraph.train.loop.divergence import FirstBatch
 from cnngraph.train.loop.objective import Objective, logits_of
 from cnngraph.train.loop.optimizers import make_optimizer
-from cnngraph.train.loop.parallel import load_optimizer, load_weights, replicate, shard, whole, without_exchange
-from cnngraph.train.loop.precision import precision_of
+from cnngraph.train.loop.parallel import gradient_sync, load_optimizer_state, load_weights, replicate, shard, unshard
+from cnngraph.train.loop.precision import autocast
 from cnngraph.train.world import ALONE, World
 
 
-class Learner:
-    """A network, its optimizer and the average of its weights. It knows batches, not epochs or files.
+class TrainingStep:
+    """Trains a network batch by batch with its optimizer. Knows nothing of epochs or files.
 
-    `weights` are those of the classes, where the recipe has any. In a world of several processes all do the same at
-    the same time, each with its own images.
+    `weights` are the class weights, if the recipe has any. With several processes, each trains on its own images, and
+    all must call the same methods in the same order.
     """
 
     def __init__(
@@ -37,66 +37,74 @@ class Learner:
         world: World = ALONE,
     ) -> None:
         self.recipe, self.device, self.world = recipe, device, world
-        shared, sharded = world.size > 1, world.size > 1 and recipe.strategy == "fsdp"
-        # Sharded, a network comes to the device part by part, since it may not fit, and FSDP wants it contiguous.
+        distributed, sharded = world.size > 1, world.size > 1 and recipe.strategy == "fsdp"
+        # FSDP moves a sharded network to the device block by block, since it may not fit; it needs contiguous weights.
         self.model = model if sharded else model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = _average(self.model, recipe.ema) if recipe.ema else None
+        self.average = _moving_average(self.model, recipe.ema) if recipe.ema else None
         checkpoint_blocks(self.model, recipe.checkpointed)
         if sharded:
-            for each in filter(None, (self.model, self.average and self.average.module)):
-                shard(each, device, world)
-        self.run = _compiled(self.model) if recipe.compile else self.model
-        self.forward = replicate(self.run, device) if shared and not sharded else self.run
-        self.objective = Objective(recipe.loss, weights if weights is None else weights.to(device), every_head=shared)
+            for network in filter(None, (self.model, self.average and self.average.module)):
+                shard(network, device, world)
+        self.compiled = _compile(self.model) if recipe.compile else self.model
+        self.forward = replicate(self.compiled, device) if distributed and not sharded else self.compiled
+        class_weights = weights if weights is None else weights.to(device)
+        self.objective = Objective(recipe.loss, class_weights, every_head=distributed)
         self.optimizer = make_optimizer(recipe.optimizer, self.model)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
-        self.factor = 1.0  # of the learning rate, by the schedule
-        self.observes_first = False  # whether the next batch is the run's first one
-        self.first: FirstBatch | None = None
+        self.rate_factor = 1.0  # the schedule's, by which the initial learning rates are multiplied
+        self.inspects_next_batch = False  # for `first_batch`
+        self.first_batch: FirstBatch | None = None
 
     @property
-    def is_steady(self) -> bool:
-        """Whether the learning rate stays what it is."""
+    def has_constant_rate(self) -> bool:
+        """Whether the recipe leaves the learning rate constant."""
         return isinstance(self.recipe.schedule, Constant) and not self.recipe.warmup
 
     @property
-    def rate(self) -> float:
-        """The learning rate of the last step; where the recipe has no schedule, a handler may have changed it."""
-        first = self.optimizer.param_groups[0]
-        return self.recipe.optimizer.lr * (first["lr"] / first["initial_lr"] if self.is_steady else self.factor)
+    def learning_rate(self) -> float:
+        """The learning rate of the last step. Without a schedule in the recipe, a handler may have changed it."""
+        group = self.optimizer.param_groups[0]
+        factor = group["lr"] / group["initial_lr"] if self.has_constant_rate else self.rate_factor
+        return self.recipe.optimizer.lr * factor
 
-    def set_rate(self, epoch: float, steps: int, losses: Sequence[float]) -> None:
-        """Lay on the optimizer the learning rate after so many epochs (a fraction counts) of so many steps each.
+    def set_learning_rate(self, epochs_done: float, steps_per_epoch: int, losses: Sequence[float]) -> None:
+        """Set the schedule's learning rate. `epochs_done` counts the current epoch by the fraction that is done.
 
-        `losses` are the validation losses of the finished epochs.
+        Steps are the optimizer's. `losses` are the validation losses of the finished epochs.
         """
         recipe = self.recipe
-        self.factor = rate_factor(recipe.schedule, recipe.warmup, epoch, recipe.epochs, steps, losses)
+        self.rate_factor = rate_factor(
+            recipe.schedule, recipe.warmup, epochs_done, recipe.epochs, steps_per_epoch, losses
+        )
         for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * self.factor
+            group["lr"] = group["initial_lr"] * self.rate_factor
 
-    def precision(self) -> AbstractContextManager[object]:
-        """In which numbers the network computes; its weights, the loss and the steps are float32 throughout."""
-        return precision_of(self.recipe.precision, self.device)
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context for forward passes, by the recipe's `precision`."""
+        return autocast(self.recipe.precision, self.device)
 
-    def learn(self, images: Tensor, labels: Tensor, share: float = 1.0, last: bool = True) -> tuple[Tensor, Tensor]:
-        """Learn from one batch; its loss and logits.
+    def train_on_batch(
+        self, images: Tensor, labels: Tensor, weight: float = 1.0, last: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Train on one batch (N×C×H×W), and return its loss and logits (N×classes).
 
-        The batch is so large a `share` of the images of a step; the step is made with the `last` of them.
+        Gradients are accumulated until the `last` batch of an optimizer step; `weight` is this batch's weight in the
+        mean over the step's images.
         """
-        with without_exchange(self.forward, last):
-            with self.precision():
+        with gradient_sync(self.forward, last):
+            with self.autocast():
                 output = self.forward(images)
             objective, loss = self.objective(output, labels)
-            torch.autograd.backward(self.scaler.scale(objective if share == 1 else objective * share))
-        if self.observes_first:
-            self.first, self.observes_first = FirstBatch.of(self.model, objective, self.scaler.is_enabled()), False
+            torch.autograd.backward(self.scaler.scale(objective if weight == 1 else objective * weight))
+        if self.inspects_next_batch:
+            self.first_batch = FirstBatch.of(self.model, objective, self.scaler.is_enabled())
+            self.inspects_next_batch = False
         if last:
-            self.step()
+            self.optimizer_step()
         return loss, logits_of(output)
 
-    def step(self) -> None:
-        """Follow the gradients that were gathered, and forget them."""
+    def optimizer_step(self) -> None:
+        """Clip the accumulated gradients, make a step, clear the gradients and update the moving average."""
         clip = self.recipe.clip
         if clip:
             self.scaler.unscale_(self.optimizer)
@@ -111,49 +119,51 @@ class Learner:
             self.average.update_parameters(self.model)
 
     @property
-    def judged(self) -> nn.Module:
-        """What is evaluated: the average, where there is one."""
-        return self.run if self.average is None else self.average.module
+    def evaluated_model(self) -> nn.Module:
+        """The network to evaluate: the moving average, if the recipe has one."""
+        return self.compiled if self.average is None else self.average.module
 
-    def settle(self) -> None:
-        """Let the running statistics of all processes be the leader's; each has seen other images."""
-        self.world.settle(each for owner in (self.model, self.average) if owner is not None for each in owner.buffers())
+    def sync_buffers(self) -> None:
+        """Copy the first process's running statistics to all processes, since each has seen other images."""
+        owners = [network for network in (self.model, self.average) if network is not None]
+        self.world.settle(buffer for network in owners for buffer in network.buffers())
 
-    def weights(self) -> dict[str, Tensor]:
-        """The weights that are evaluated and kept."""
-        kept: dict[str, Tensor] = whole((self.model if self.average is None else self.average.module).state_dict())
-        return kept
+    def evaluated_weights(self) -> dict[str, Tensor]:
+        """The full weights of the evaluated network, which are the ones that a run saves."""
+        network = self.model if self.average is None else self.average.module
+        weights: dict[str, Tensor] = unshard(network.state_dict())
+        return weights
 
-    def keep(self, weights: Mapping[str, Tensor]) -> None:
-        """Let the network end with these weights."""
+    def load_final_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Load the weights with which a run ends, into the moving average as well."""
         load_weights(self.model, weights)
         if self.average is not None:
             load_weights(self.average.module, weights)
 
-    def state(self) -> dict[str, Any]:
-        """What is needed to go on learning after a step, beside the random state; in one piece, however it is held."""
+    def state_dict(self) -> dict[str, Any]:
+        """The state needed to resume after an optimizer step, except random number generators. Nothing is sharded."""
         return {
-            "model": whole(self.model.state_dict()),
-            "optimizer": whole(self.optimizer.state_dict()),
+            "model": unshard(self.model.state_dict()),
+            "optimizer": unshard(self.optimizer.state_dict()),
             "scaler": self.scaler.state_dict(),
-            "average": whole(self.average.state_dict()) if self.average is not None else None,
+            "average": unshard(self.average.state_dict()) if self.average is not None else None,
         }
 
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what `state_dict` returned."""
         load_weights(self.model, state["model"])
-        load_optimizer(self.optimizer, state["optimizer"])
+        load_optimizer_state(self.optimizer, state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None:
             load_weights(self.average, state["average"])
 
 
-def _compiled(model: nn.Module) -> nn.Module:
-    """The network compiled; its weights stay the network's, by their own names."""
+def _compile(model: nn.Module) -> nn.Module:
+    """`torch.compile`'s wrapper; weights stay in `model`, under their own names."""
     compiled: nn.Module = torch.compile(model)  # type: ignore[assignment]
     return compiled
 
 
-def _average(model: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of a network, running statistics included; it begins with the first step."""
+def _moving_average(model: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of a network's weights and running statistics, from the first step on."""
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cnngraph import run_files
 from cnngraph.backend.weights.checksum import checksum_fits
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.files import clean, readable, write, write_text
 from cnngraph.stored_documents import VERSION, check_version, is_regular_file
 from cnngraph.train.record.plots import save_figure
@@ -96,7 +96,7 @@ def intact(path: Path) -> bool:
 
 def corrupt(path: Path, problem: str, help: str | None = None) -> SpecError:
     """A binary file of a run was changed after it was written."""
-    return SpecError([Diagnostic("E647", f"{path} is damaged: {problem}", help=help)])
+    return SpecError.of("E647", f"{path} is damaged: {problem}", help=help)
 
 
 def _other(path: Path) -> str:

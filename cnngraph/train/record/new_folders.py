@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from cnngraph import run_files
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 
 BEFORE_IT_BEGINS = {
     run_files.LOCK,
@@ -23,12 +23,12 @@ def refuse_contents(out: Path) -> None:
     """Raise SpecError (E632) for a folder that has something in it, but for what a run leaves that never began."""
     if {path.name for path in out.iterdir() if path.suffix != ".partial"} - BEFORE_IT_BEGINS:
         help = "name another folder, or go on with the run in it by --resume"
-        raise SpecError([Diagnostic("E632", f"{out} has something in it, and no run is overwritten", help=help)])
+        raise SpecError.of("E632", f"{out} has something in it, and no run is overwritten", help=help)
 
 
 def unwritable(path: Path, reason: str) -> SpecError:
     """The error for a folder in which nothing can be written."""
-    return SpecError([Diagnostic("E632", f"cannot write to {path}: {reason}")])
+    return SpecError.of("E632", f"cannot write to {path}: {reason}")
 
 
 def folder_name(network: str) -> str:

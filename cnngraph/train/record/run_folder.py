@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cnngraph import run_files
 from cnngraph.backend.weights.load import save_tensors
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.stored_documents import damaged, is_regular_file, read_document
 from cnngraph.train.data.identity import Identity, named, read_identity
@@ -88,10 +88,10 @@ class RunFolder:
         """The folder of a run to go on with: `out`, or the latest of `runs/<network>-<n>`. Raises SpecError (E631)."""
         path = out or _latest(RUNS, network)
         if path is None:
-            raise SpecError([Diagnostic("E631", f"there is no run of {network} in {RUNS} to go on with")])
+            raise SpecError.of("E631", f"there is no run of {network} in {RUNS} to go on with")
         folder = cls(path)
         if not folder.begun:
-            raise SpecError([Diagnostic("E631", f"no run has begun in {path}, so there is none to go on with")])
+            raise SpecError.of("E631", f"no run has begun in {path}, so there is none to go on with")
         return folder
 
     @contextmanager
@@ -106,7 +106,7 @@ class RunFolder:
                 lock.acquire()
         except Timeout:
             help = "wait for it, or stop it by Ctrl-C"
-            raise SpecError([Diagnostic("E637", f"another process trains in {self.path}", help=help)]) from None
+            raise SpecError.of("E637", f"another process trains in {self.path}", help=help) from None
         except (NotImplementedError, OSError):  # a file system without locks, or one that is full: files.write says so
             lock = None
         try:
@@ -200,7 +200,7 @@ class RunFolder:
         found = read_identity(data["classes"], facts, table)
         if found is None:
             both = f"{path} or {self.path / run_files.DATA}" if facts["file"] else str(self.path / run_files.DATA)
-            raise SpecError([Diagnostic("E645", f"{both} was changed after the run wrote it", help=RESTORE)])
+            raise SpecError.of("E645", f"{both} was changed after the run wrote it", help=RESTORE)
         return found
 
     @_by_one

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from cnngraph import run_files
-from cnngraph.diagnostics import Diagnostic, SpecError
+from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe, to_dict
-from cnngraph.stored_documents import check_plain, damaged, is_regular_file, read_document
+from cnngraph.stored_documents import damaged, is_regular_file, read_document, validate_document
 
 STATE_VERSION = 4
 FREE = {  # what of a recipe may change between two halves of a run
@@ -69,7 +69,7 @@ def check_form(state: Mapping[str, Any], path: Path) -> None:
         raise damaged(path, "$.model: it must be a mapping of tensors")
     if not isinstance(random, list) or not random or not all(map(_is_random_state, random)):
         raise damaged(path, "$.random: it must be a list of generators' states")
-    check_plain({**plain, "images": counters.get("images")}, "state", path)
+    validate_document({**plain, "images": counters.get("images")}, "state", path)
 
 
 def _is_random_state(value: object) -> bool:
@@ -112,4 +112,4 @@ def refusing_misfits(path: Path) -> Iterator[None]:
 
 def _another(problem: str) -> SpecError:
     message = f"the run cannot be resumed: {problem}"
-    return SpecError([Diagnostic("E631", message, help="start a new run without --resume")])
+    return SpecError.of("E631", message, help="start a new run without --resume")

@@ -1,4 +1,4 @@
-"""A run's folder, read: all that is needed to use its network, without the files that it was made of."""
+"""The folder of a run, read back: everything needed to use its network, without the original spec and recipe."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.train.record import files
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
 from cnngraph.train.record.state import check_documents
-from cnngraph.train.run import title_of
+from cnngraph.train.run import data_title
 
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """What a run knows of its images: classes in the order of the labels, and C×H×W before they are cropped."""
+    """What a run recorded about its images: classes in label order, and their shape C×H×W before cropping."""
 
     title: str
     classes: tuple[str, ...]
@@ -37,10 +37,10 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """A run that was trained, to its end or not. The recipe's `normalize` are the figures that were used.
+class TrainedRun:
+    """A run with trained weights, finished or not. `recipe.normalize` has the mean and std that were used.
 
-    An `old` one was written before its files had versions and checksums. `notices` are warnings about the network.
+    An `old` run was written before its files had versions and checksums. `notices` are warnings about the network.
     """
 
     folder: RunFolder
@@ -51,67 +51,73 @@ class FinishedRun:
     notices: tuple[Diagnostic, ...] = ()
 
     @classmethod
-    def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> FinishedRun:
-        """Read a run's folder. Raises SpecError: E650 where it is none, E645 where it is damaged, the spec's errors."""
+    def open(cls, path: Path, *, plugins: Sequence[str] = (), max_nodes: int = MAX_NODES) -> TrainedRun:
+        """Read the folder of a run.
+
+        Raises SpecError: E650 if it is not the folder of a run, E645 if it is damaged, and the errors of its spec.
+        """
         for name in (run_files.SPEC, run_files.RECIPE):
             if not (path / name).is_file():
                 raise SpecError.of("E650", f"{path} is not the folder of a run: there is no {name} in it")
         compilation = compile_spec(f"{path}/{run_files.SPEC}", plugins=plugins, max_nodes=max_nodes)
         notices = warnings_of(Lint(verify=False).run(compilation).diagnostics)
         if compilation.graph is None:
-            raise SpecError.of("E650", f"{path}/{run_files.SPEC} is a library of blocks: there is no network in it")
+            raise SpecError.of("E650", f"{path}/{run_files.SPEC} is a library of blocks, not a network")
         recipe = load_recipe(f"{path}/{run_files.RECIPE}")
         folder = RunFolder(path)
         facts = folder.data()
         if facts is None:
-            return cls(folder, compilation.graph, recipe, _known(recipe), True, notices)
-        figures = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
+            return cls(folder, compilation.graph, recipe, _data_of_set(recipe), True, notices)
+        normalize = Normalize(mean=tuple(facts["mean"]), std=tuple(facts["std"])) if facts["mean"] else None
         channels, height, width = facts["image"]
         data = DataFacts(facts["title"], tuple(facts["classes"]), (channels, height, width))
-        recipe = replace(recipe, normalize=figures)
-        known = ImageFacts(data.image, len(data.classes))
-        notices += warnings_of(misfits(recipe, compilation.graph, images=known))
+        recipe = replace(recipe, normalize=normalize)
+        images = ImageFacts(data.image, len(data.classes))
+        notices += warnings_of(misfits(recipe, compilation.graph, images=images))
         return cls(folder, compilation.graph, recipe, data, not facts.get("version"), notices)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What is likely wrong with the network, and what cannot be verified in a run of an older version."""
+        """Warnings about the network, and about what cannot be verified in a run written by an older version."""
         if not self.old:
             return self.notices
         message = f"{self.folder.path} was written by an older cnngraph: its weights have no checksum to verify"
         return (*self.notices, Diagnostic("W647", message, severity=Severity.WARNING))
 
-    def need_data(self) -> DataFacts:
-        """The facts of the images. Raises SpecError (E650) for a run that was made before they were written down."""
+    def require_data(self) -> DataFacts:
+        """The facts about the images. Raises SpecError (E650) for a run of a version that did not record them."""
         if self.data is None:
-            message = f"{self.folder.path} has no data.json: the run does not know the names of its classes"
-            raise SpecError.of(
-                "E650", message, help="it was made by an older cnngraph; cnngraph train makes a new run that knows them"
-            )
+            message = f"{self.folder.path} has no data.json, so the names of its classes are unknown"
+            help = "the run was written by an older cnngraph: train the network again with `cnngraph train`"
+            raise SpecError.of("E650", message, help=help)
         return self.data
 
-    def chosen(self, which: str | None) -> str:
-        """Which weights: as asked for, or the best where a best epoch was chosen. Raises SpecError (E650)."""
+    def choose_weights(self, which: str | None) -> str:
+        """The name of the requested weights; by default `best` if a best epoch was chosen, else `last`.
+
+        Raises SpecError (E650) if the run has no such weights.
+        """
         which = which or (run_files.BEST if self.folder.best.is_file() else run_files.LAST)
         if "/" in which or not self.weights_file(which).is_file():
-            there = run_files.kept_weights(self.folder.path)
-            help = f"--weights {' or '.join(there)}" if there else "no epoch of the run was finished"
+            available = run_files.kept_weights(self.folder.path)
+            help = f"use `--weights {' or '.join(available)}`" if available else "no epoch of the run was finished"
             raise SpecError.of("E650", f"{self.folder.path} has no {which} weights", help=help)
         return which
 
     def weights_file(self, which: str) -> Path:
-        """The file of the best or the last weights, or of those that were kept on the way: `epoch-0010`."""
+        """The file of the weights called `best`, `last` or `epoch-0010`."""
         return run_files.weights_file(self.folder.path, which)
 
     def model(self, which: str, device: torch.device) -> nn.Module:
         """The network with its weights, in eval mode.
 
-        Raises SpecError: E650 where they are not its own, E645 where spec, recipe or data are not those of the weights.
+        Raises SpecError: E650 if the weights do not fit the network, E645 if spec, recipe or data have been changed
+        since the weights were written.
         """
         file = self.weights_file(which)
         weights = files.read_weights(file, sealed=not self.old)
         check_documents(files.read_facts(file), self.folder.path, self.recipe, RESTORE)
-        model = lower(replace(self.graph, init=()))  # what a rule would fill in is read from the file
+        model = lower(replace(self.graph, init=()))  # no initialisation: the weights are overwritten
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:
@@ -123,11 +129,11 @@ class FinishedRun:
         return model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
-def _known(recipe: Recipe) -> DataFacts | None:
-    """What the recipe alone says of its images: of a named set everything, of a folder nothing."""
+def _data_of_set(recipe: Recipe) -> DataFacts | None:
+    """The facts about a named set, known from the recipe alone; None for a folder."""
     known = SETS.get(recipe.data.name)
     if known is None:
         return None
     channels, *size = known.shape
     height, width = recipe.data.resize or size
-    return DataFacts(title_of(recipe), recipe.data.classes or known.classes, (channels, height, width))
+    return DataFacts(data_title(recipe), recipe.data.classes or known.classes, (channels, height, width))

@@ -1,4 +1,4 @@
-"""Random parameters of an op for given input types, mostly valid."""
+"""Random arguments of an op for given input types, mostly valid."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ OFTEN_DEFAULT = 0.6
 FLOATS = [0.5, 1, 0.25, 2, 0.1, 1e-3, 0]
 
 
-def draw_parameters(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
+def draw_arguments(rng: random.Random, cls: type[Op], types: tuple[TensorType, ...]) -> dict[str, Any]:
     """Parameters as values read from YAML."""
     special = {"reshape": _reshape, "permute": _permute, "split": _split, "parameter": _parameter}.get(cls.name)
     if special is not None and types:
         return special(rng, types[0])
-    parameters: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name, known in fields_of(cls).items():
         if known.required or rng.random() > OFTEN_DEFAULT:
-            parameters[name] = _value(rng, name, known.kind, types)
+            arguments[name] = _value(rng, name, known.kind, types)
     if cls.name == "upsample":
-        parameters.pop(rng.choice(["size", "scale_factor"]), None)
-        if not parameters.keys() & {"size", "scale_factor"}:
-            parameters["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
-    return parameters
+        arguments.pop(rng.choice(["size", "scale_factor"]), None)
+        if not arguments.keys() & {"size", "scale_factor"}:
+            arguments["scale_factor"] = rng.choice([2, 1.5, [1, 2], 0.5])
+    return arguments
 
 
 def divisors(number: int) -> list[int]:
@@ -39,7 +39,7 @@ def _value(rng: random.Random, name: str, kind: Kind, types: tuple[TensorType, .
     channels = types[0].channels if types else 1
     if name in ("groups", "num_groups", "chunks"):
         return rng.choice(divisors(channels))
-    if name == "num_parameters":
+    if name == "num_arguments":
         return rng.choice([1, channels])
     if name == "out":
         return rng.choice([1, 2, 3, 4, 6, 8, channels])
@@ -90,10 +90,10 @@ def _reshape(rng: random.Random, tensor: TensorType) -> dict[str, Any]:
         shape.append(rng.choice(divisors(left)))
         left //= shape[-1]
     shape.append(rng.choice([left, left, -1]))
-    parameters: dict[str, Any] = {"shape": shape}
+    arguments: dict[str, Any] = {"shape": shape}
     if rng.random() < 0.3:
-        parameters["axes"] = "".join(rng.sample({1: "C", 2: "CW", 3: "CHW"}[len(shape)], len(shape)))
-    return parameters
+        arguments["axes"] = "".join(rng.sample({1: "C", 2: "CW", 3: "CHW"}[len(shape)], len(shape)))
+    return arguments
 
 
 def _permute(rng: random.Random, tensor: TensorType) -> dict[str, Any]:
