@@ -1,4 +1,4 @@
-"""The blocks of a library: their parameters and inputs, and a use of each that was compiled."""
+"""The blocks of a library: their parameters, inputs, and a compiled example of each."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cnngraph.language.model import BlockSpec, Spec
 from cnngraph.library import block_files, library_root
 from cnngraph.ops.registry import find_op
 
-INPUTS = ((64, 32, 32), (3, 32, 32), (64,))  # what an example may read
-VALUES: tuple[object, ...] = (64, 16, 4, 2, 1, "relu", True, 0.5, [64, 64])  # of a param without default
+INPUTS = ((64, 32, 32), (3, 32, 32), (64,))  # input shapes to try for an example
+VALUES: tuple[object, ...] = (64, 16, 4, 2, 1, "relu", True, 0.5, [64, 64])  # to try for a param without default
 MOST_TRIED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A use of a block as a node, with the shapes that it reads and gives, and its parameters."""
+    """A node that uses a block, with its input and output shapes and its number of parameters."""
 
     node: str
     reads: tuple[int, ...]
@@ -32,9 +32,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of a library. `params` are its parameters with their defaults in YAML, None where one must be given.
+    """A block of a library. `params` are its params with their defaults in YAML, None if required.
 
-    `op` is the op or block that it is with some values filled in, whose other parameters it takes, too.
+    `op` is the op or block that it sets some parameters of; the others can be set as well.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class BlockLibrary:
-    """A file of blocks, and what a spec's `import` calls it."""
+    """A file of blocks. `name` is its name in the `import` of a spec."""
 
     name: str
     about: str
@@ -54,7 +54,7 @@ class BlockLibrary:
 
 
 def bundled_libraries() -> Iterator[BlockLibrary]:
-    """The block libraries that come with cnngraph, read."""
+    """Read the bundled block libraries."""
     for path in block_files().values():
         spec = compile_spec(str(path)).spec
         assert spec
@@ -62,7 +62,7 @@ def bundled_libraries() -> Iterator[BlockLibrary]:
 
 
 def describe(spec: Spec) -> BlockLibrary:
-    """What a library of blocks offers, each block with an example that was compiled."""
+    """Describe the blocks of a library, with a compiled example of each."""
     root, path = library_root().resolve(), _place(spec)
     file = path.resolve()
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else path.name
@@ -71,7 +71,7 @@ def describe(spec: Spec) -> BlockLibrary:
 
 
 def _place(spec: Spec) -> Path:
-    """The file of a library of blocks; one of cnngraph's may be named by where it is in the package."""
+    """The file of a block library. The source of a bundled one may have its name in the package."""
     return block_files().get(spec.source.name.partition("specs/")[2], Path(spec.source.name))
 
 
@@ -85,26 +85,27 @@ def _described(block: BlockSpec, library: str, folder: Path) -> Block:
 
 
 def _example(block: BlockSpec, library: str, folder: Path) -> Example | None:
-    """The first use of a block that compiles; None where none of those that are tried does."""
-    needed = [*(param.name.text for param in block.params if param.default is None), *_needed_by_op(block)]
-    counts = (len(block.inputs),) if block.inputs else (1, 2, 3)  # one op with values filled in may read several
-    tries = product(INPUTS, counts, product(VALUES, repeat=len(needed)))
+    """The first use of a block that compiles; None if none of MOST_TRIED does."""
+    required = [*(param.name.text for param in block.params if param.default is None), *_required_by_op(block)]
+    counts = (len(block.inputs),) if block.inputs else (1, 2, 3)  # an op may have several inputs
+    tries = product(INPUTS, counts, product(VALUES, repeat=len(required)))
     for shape, count, values in islice(tries, MOST_TRIED):
         reads = [] if count == 1 else [f"from: [{', '.join(['x'] * count)}]"]
-        given = [f"{name}: {write_flow(value)}" for name, value in zip(needed, values, strict=True)]
-        node = f"{{{', '.join([f'op: {block.name.text}', *reads, *given])}}}"
+        settings = [f"{name}: {write_flow(value)}" for name, value in zip(required, values, strict=True)]
+        node = f"{{{', '.join([f'op: {block.name.text}', *reads, *settings])}}}"
         nodes = f"{{x: identity, y: {node}}}"
         text = f"{{cnngraph: 1, input: {list(shape)}, import: [{write_flow(library)}], nodes: {nodes}}}"
-        made = compile_text(Source("example.yaml", text), folder)
-        if made.ok and made.graph:
-            return Example(node, shape, tuple(made.graph.output_shapes.values()), made.graph.num_params)
+        compilation = compile_text(Source("example.yaml", text), folder)
+        graph = compilation.graph
+        if compilation.ok and graph:
+            return Example(node, shape, tuple(graph.output_shapes.values()), graph.num_params)
     return None
 
 
-def _needed_by_op(block: BlockSpec) -> list[str]:
-    """The parameters that must be given to the op that a block is with some values filled in."""
+def _required_by_op(block: BlockSpec) -> list[str]:
+    """The required parameters of a block's op that the block does not set."""
     op = find_op(block.body.op.text) if block.body.op else None
     if op is None:
         return []
-    given = {entry.key for entry in block.body.arguments}
-    return [field.name for field in fields_of(op).values() if field.default is REQUIRED and field.name not in given]
+    set_keys = {argument.key for argument in block.body.arguments}
+    return [field.name for field in fields_of(op).values() if field.default is REQUIRED and field.name not in set_keys]

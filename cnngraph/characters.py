@@ -23,7 +23,7 @@ ASCII_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 CONTROL = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # YAML 1.2, section 5.1
 
 
-class Strange(NamedTuple):
+class LookAlike(NamedTuple):
     """A look-alike character: its position, the character, and the ASCII character it looks like."""
 
     start: int
@@ -33,8 +33,8 @@ class Strange(NamedTuple):
     @property
     def message(self) -> str:
         """`U+00A0 (non-breaking space) is not an ordinary space`."""
-        wanted = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character `{self.meant}`")
-        return f"{code_point(self.character)} is not {wanted}"
+        expected = {" ": "an ordinary space", "": "visible"}.get(self.meant, f"the ASCII character `{self.meant}`")
+        return f"{code_point(self.character)} is not {expected}"
 
 
 def code_point(character: str) -> str:
@@ -48,39 +48,39 @@ def control(text: str) -> re.Match[str] | None:
     return re.search(ASCII_CONTROL if text.isascii() else CONTROL, text)  # the large class takes 3 ms to compile
 
 
-def strange(text: str, *, name: bool = False) -> Strange | None:
+def find_look_alike(text: str, *, name: bool = False) -> LookAlike | None:
     """The first look-alike character of an unquoted string; None if there is none.
 
     With `name` the text is a key, in which letters of another script always stand for Latin ones.
     """
-    return None if text.isascii() else next(_strange(text, name), None)
+    return None if text.isascii() else next(_look_alikes(text, name), None)
 
 
-def as_meant(text: str, *, name: bool = False) -> str:
+def to_ascii(text: str, *, name: bool = False) -> str:
     """The text with look-alike characters replaced by ASCII ones."""
-    while found := strange(text, name=name):
+    while found := find_look_alike(text, name=name):
         text = text[: found.start] + found.meant + text[found.start + 1 :]
     return text
 
 
-def _strange(text: str, name: bool) -> Iterator[Strange]:
+def _look_alikes(text: str, name: bool) -> Iterator[LookAlike]:
     letters = set(_foreign_letters(text, name))
     for index, character in enumerate(text):
         if character.isascii():
             continue
         folded = unicodedata.normalize("NFKC", character)
         if unicodedata.category(character) == "Zs":
-            yield Strange(index, character, " ")
+            yield LookAlike(index, character, " ")
         elif unicodedata.category(character) == "Cf":
-            yield Strange(index, character, "")
+            yield LookAlike(index, character, "")
         elif "\uff01" <= character <= "\uff5e":  # full-width forms
-            yield Strange(index, character, folded)
+            yield LookAlike(index, character, folded)
         elif character in QUOTES and index in (0, len(text) - 1):
-            yield Strange(index, character, QUOTES[character])
+            yield LookAlike(index, character, QUOTES[character])
         elif character in OPERATORS and (index == 0 or "$" in text):
-            yield Strange(index, character, OPERATORS[character])
+            yield LookAlike(index, character, OPERATORS[character])
         elif index in letters:
-            yield Strange(index, character, LATIN[character])
+            yield LookAlike(index, character, LATIN[character])
 
 
 def _foreign_letters(text: str, name: bool) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""docs/errors.md: every code with its explanation, and its examples with what cnngraph prints for them."""
+"""Generates docs/errors.md: every code with its explanation, its examples, and what cnngraph prints for them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ REPORTED = re.compile(r"^(?:error\[(?=E)|warning\[(?=W))(?P<code>[EW]\d{3})\]: .
 INTRODUCTION = """\
 # Errors and warnings
 
-Every message has a code in brackets. `cnngraph explain E203` prints the text about a code, `cnngraph explain` lists all
-codes. Codes that begin with E are errors and end a command with exit code 1; those that begin with W are warnings, and
-the command continues.
+Every message has a code in brackets. `cnngraph explain E203` prints the section of a code, and `cnngraph explain` lists
+all codes. Codes that start with E are errors: the command stops with exit code 1. Codes that start with W are warnings,
+which do not stop a command.
 
-This page is generated from `cnngraph/diagnostics/codes` and the lint rules by `python -m cnngraph.generate`. The
-tests run all examples: below each wrong one is what cnngraph prints, and the right one does not have the error. [Lint
+This page is generated from `cnngraph/diagnostics/codes` and the lint rules by `python -m cnngraph.generate`. All
+examples are tested: below each wrong one is the output of cnngraph, and the right one does not have the error. [Lint
 rules](lint.md) has more examples of the rules.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an example's commands did: the exit code of each, and what the last one printed."""
+    """The exit codes of an example's commands, and the output of the last one."""
 
     exit_codes: tuple[int, ...]
     output: str
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def outcome(example: Example) -> Outcome:
-    """Run an example in a temporary folder; the same one is run once."""
+    """Run an example in a temporary folder. Cached."""
     return _outcome(tuple(example.files.items()), example.commands)
 
 
@@ -69,7 +69,7 @@ def _outcome(files: tuple[tuple[str, str | bytes], ...], commands: tuple[str, ..
 
 
 def _called(command: str) -> tuple[int, str]:
-    """The exit code of a command and what it prints; cnngraph runs in this process, anything else in a shell."""
+    """Run a command: cnngraph in this process, others in a shell. Returns exit code and output."""
     program, *arguments = split(command)
     if program != "cnngraph":
         path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)))  # for python
@@ -87,8 +87,8 @@ def errors_page() -> str:
 
 
 def _group(group: Group) -> Iterator[str]:
-    """The codes of a group in a table, then each of them."""
-    yield from (f"## {group.title}", "", "| code | meaning |", "| --- | --- |")
+    """A table of the codes of a group, then a section for each."""
+    yield from (f"## {group.title}", "", "| code | what it is |", "| --- | --- |")
     yield from (f"| [`{entry.code}`](#{entry.code.lower()}) | {entry.title} |" for entry in group.codes)
     yield ""
     for entry in group.codes:
@@ -113,7 +113,7 @@ def _entry(entry: Code) -> Iterator[str]:
 
 
 def _example(title: str, texts: Mapping[str, str], images: Mapping[str, int]) -> Iterator[str]:
-    """The files of an example; of images only how many there are in each folder."""
+    """The files of an example, and the number of images in each folder."""
     for name, content in texts.items():
         language = {".yaml": "yaml", ".py": "python"}.get(Path(name).suffix, "text")
         yield from (f"{title}, `{name}`:", "", f"```{language}", content.rstrip("\n"), "```", "")

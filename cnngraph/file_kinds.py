@@ -20,13 +20,13 @@ USES = {
 
 def kind_of(table: Table) -> tuple[str, Span] | None:
     """The kind of a file and the key that identifies it; None if no key does."""
-    found = ((kind, table.get(word)) for kind, words in TELLING.items() for word in words)
+    found = ((kind, table.get(key)) for kind, keys in TELLING.items() for key in keys)
     return next(((kind, entry.key_span) for kind, entry in found if entry), None)
 
 
-def other_kind(table: Table, wanted: str, code: str) -> Diagnostic | None:
-    """The error for a file of another kind than `wanted`; None if it is of that kind."""
-    kind, span = kind_of(table) or (wanted, table.span)
-    if kind == wanted:
+def other_kind(table: Table, expected: str, code: str) -> Diagnostic | None:
+    """The error for a file that is not of the expected kind; None if it is."""
+    kind, span = kind_of(table) or (expected, table.span)
+    if kind == expected:
         return None
-    return Diagnostic(code, f"{span.file} is {kind}, not {wanted}", span, help=USES[kind].format(file=span.file))
+    return Diagnostic(code, f"{span.file} is {kind}, not {expected}", span, help=USES[kind].format(file=span.file))

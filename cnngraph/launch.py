@@ -128,10 +128,10 @@ def _ratio(quota: str, period: str) -> float:
 
 def _idle_seconds(cores: set[int]) -> float | None:
     """The seconds that the cores have been idle since boot, or None if they are not reported."""
-    wanted = {f"cpu{core}" for core in cores}
+    names = {f"cpu{core}" for core in cores}
     rows = [line.split() for line in _lines(PROC / "stat")]
-    found = [row for row in rows if row and row[0] in wanted and len(row) > 5]
-    if len(found) != len(wanted):
+    found = [row for row in rows if row and row[0] in names and len(row) > 5]
+    if len(found) != len(names):
         return None
     return sum(int(row[4]) + int(row[5]) for row in found) / os.sysconf("SC_CLK_TCK")
 

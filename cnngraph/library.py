@@ -11,7 +11,7 @@ from pathlib import Path
 from cnngraph.diagnostics import Question, Span, SpecError, Suggestion, did_you_mean
 
 ENDINGS = (".yaml", ".yml")  # of spec files
-NO_NETWORKS = {"blocks", "recipes", "experiments"}  # folders and files without networks
+NOT_NETWORKS = {"blocks", "recipes", "experiments"}  # names of folders and files without networks
 CATALOGUE = Path(__file__).parent / "library.json"
 
 
@@ -42,12 +42,12 @@ def network_files(root: Path | None = None) -> dict[str, Path]:
     """The bundled networks by name, including families; without block libraries, recipes and experiments."""
     root = root or library_root()
     paths = sorted(root.rglob("*.yaml"))
-    return {path.stem: path for path in paths if NO_NETWORKS.isdisjoint(path.relative_to(root).with_suffix("").parts)}
+    return {path.stem: path for path in paths if NOT_NETWORKS.isdisjoint(path.relative_to(root).with_suffix("").parts)}
 
 
 def is_family(path: Path) -> bool:
     """Whether a network is a family: it has the name of its folder, or several networks next to it extend its name."""
-    beside = [other.stem for other in path.parent.glob("*.yaml") if other != path and other.stem not in NO_NETWORKS]
+    beside = [other.stem for other in path.parent.glob("*.yaml") if other != path and other.stem not in NOT_NETWORKS]
     called_after = [name for name in beside if name.startswith(f"{path.stem}_")]
     return (bool(beside) and path.stem == path.parent.name) or len(called_after) > 1
 
@@ -71,8 +71,8 @@ def find_network(name: str, span: Span | None = None, folder: Path | None = None
     if name in known:
         return known[name]
     if f"blocks/{name}.yaml" in block_files():
-        meant = f"did you mean blocks/{name}, the library of blocks?"
-        raise SpecError.of("E311", f"there is no network {name} in the library", span, help=meant)
+        meant = f"did you mean `blocks/{name}`, the block library?"
+        raise SpecError.of("E311", f"there is no network `{name}` in the library", span, help=meant)
     help = _file_meant(name, folder or Path()) or did_you_mean(name, known)
     help = help or "run `cnngraph list` for the networks; write the name of a file with its ending"
     raise SpecError.of("E311", f"there is no network `{name}` in the library", span, help=help)

@@ -45,7 +45,7 @@ OVERLAY: Schema = {"type": ["object", "null"]}
 
 
 def spec_schema(ops: Mapping[str, type[Op]] | None = None) -> Schema:
-    """The schema of a spec, with the built-in ops and those given."""
+    """The schema of a spec, with the built-in ops and `ops`."""
     known = {**builtin_ops(), **(ops or {})}
     return {
         "$schema": DIALECT,

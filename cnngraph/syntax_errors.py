@@ -1,6 +1,6 @@
 """Explains YAML syntax errors in the author's terms, and finds typos that YAML accepts.
 
-A typo that YAML accepts (`kernel:3`, `[64 128]`, `relu# why`) is a `Slip`.
+A typo that YAML accepts (`kernel:3`, `[64 128]`, `relu# why`) is a `Typo`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from cnngraph.characters import as_meant, code_point, control, strange
+from cnngraph.characters import code_point, control, find_look_alike, to_ascii
 from cnngraph.diagnostics import Diagnostic, Source, Span
 
 MAX_SEARCHED = 1_000  # characters of a line that are searched
@@ -32,9 +32,9 @@ QUOTE_AHEAD = re.compile(r":\s*('[^']*'\s*[=!<>+*/-][^,}]*)")
 
 def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
     """The parser's error in the author's terms; `too_deep` is the message for too deep nesting."""
-    began, mark = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
+    opening, mark = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
-    mark = mark or began
+    mark = mark or opening
     if mark is None:
         return Diagnostic("E102", f"{source.name} is not valid YAML: {problem}")
     span = _at(source, mark)
@@ -53,8 +53,8 @@ def syntax_error(source: Source, error: Exception, too_deep: str) -> Diagnostic:
         return Diagnostic("E102", f"invalid YAML: {problem}", span, help=help)
     context: str = getattr(error, "context", None) or ""
     found = _misplaced(source, span, problem)
-    if began is not None:
-        found = found or _unfinished(source, context, problem, _at(source, began), span)
+    if opening is not None:
+        found = found or _unfinished(source, context, problem, _at(source, opening), span)
     message, place, advice = found or (f"invalid YAML: {problem}", span, None)
     return Diagnostic("E102", message, place, help=advice)
 
@@ -142,10 +142,10 @@ def _hidden(source: Source, span: Span) -> Diagnostic | None:
     for number in (span.line, span.line - 1):
         line = source.line(number)[:MAX_SEARCHED]
         code = line.partition(" #")[0]
-        found = strange(code, name=True)
+        found = find_look_alike(code, name=True)
         if found and code.lstrip()[:1] != "#":
             place = Span(source, number, found.start + 1, number, found.start + 2)
-            return Diagnostic("E102", found.message, place, help=f"write `{as_meant(code, name=True).strip()}`")
+            return Diagnostic("E102", found.message, place, help=f"write `{to_ascii(code, name=True).strip()}`")
     return None
 
 
@@ -153,7 +153,7 @@ COLON = "missing space after a colon"
 DASH = "missing space after a dash"
 
 
-class Slip(NamedTuple):
+class Typo(NamedTuple):
     """A typo that YAML accepts: its position in the text, message, help, and the intended text.
 
     `meant` is empty if no string was intended; then nothing after it can be trusted.
@@ -165,31 +165,31 @@ class Slip(NamedTuple):
     meant: str = ""
 
 
-def key_slip(key: str) -> Slip | None:
+def key_typo(key: str) -> Typo | None:
     """A typo in a key: `params:{a`, `-op`, or a non-breaking space."""
-    if found := strange(key, name=True):
-        return Slip(found.start, found.message, f"write `{as_meant(key, name=True).strip()}`")
+    if found := find_look_alike(key, name=True):
+        return Typo(found.start, found.message, f"write `{to_ascii(key, name=True).strip()}`")
     if (glued := GLUED_KEY.fullmatch(key)) and glued[2][0] in "{[":
-        return Slip(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}…`")
+        return Typo(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}…`")
     if dash := GLUED_DASH.fullmatch(key):
-        return Slip(0, DASH, f"write `- {dash[2]}`")
+        return Typo(0, DASH, f"write `- {dash[2]}`")
     return None
 
 
-def text_slip(text: str) -> Slip | None:
+def text_typo(text: str) -> Typo | None:
     """A typo in an unquoted string."""
     if comment := GLUED_COMMENT.search(text):
         rest = text[: comment.start()].rstrip()
-        return Slip(
+        return Typo(
             comment.start(), "missing space before a comment", f"write `{rest}  {text[comment.start() :]}`", rest
         )
     if GLUED_DASHES.fullmatch(text):
-        return Slip(0, DASH, f"write `- {text[1:].partition(' ')[0]}`")
-    if found := strange(text):
-        meant = as_meant(text).strip()
+        return Typo(0, DASH, f"write `- {text[1:].partition(' ')[0]}`")
+    if found := find_look_alike(text):
+        meant = to_ascii(text).strip()
         help = f"write `{meant}`, or quote the string if the character is intended"
         structure = any(meant.count(mark) > text.count(mark) for mark in ",[]{}") or ": " in meant
-        return Slip(found.start, found.message, help, "" if structure else meant.strip("\"'"))
+        return Typo(found.start, found.message, help, "" if structure else meant.strip("\"'"))
     return None
 
 
@@ -214,34 +214,34 @@ def control_character(source: Source) -> Diagnostic | None:
     return Diagnostic("E102", f"{code_point(found[0])} is not allowed in YAML", span, help="remove it")
 
 
-def _unfinished(source: Source, context: str, problem: str, began: Span, span: Span) -> Complaint:
+def _unfinished(source: Source, context: str, problem: str, start: Span, span: Span) -> Complaint:
     """An error in something that started further up."""
     line = source.line(span.line)
     if ended := SINGLE_QUOTED.search(line[:MAX_SEARCHED]) or DOUBLE_QUOTED.search(line[:MAX_SEARCHED]):
         return _early_quote(source, span.line, ended)
     before, after = line[: span.column - 1], line[span.column - 1 :]
     if "quoted scalar" in context and "escape" not in problem:
-        return "this quote is never closed", began, "add the closing quote at the end of the string"
+        return "this quote is never closed", start, "add the closing quote at the end of the string"
     if "simple key" in context:
-        return "missing colon", began, "write each entry as a name, a colon, a space and a value"
+        return "missing colon", start, "write each entry as a name, a colon, a space and a value"
     if "flow" in context:
-        opened = source.line(began.line)[began.column - 1 :][:1]
-        if began.line < span.line:
+        opened = source.line(start.line)[start.column - 1 :][:1]
+        if start.line < span.line:
             closing = {"[": "]", "{": "}"}.get(opened)
-            return f"this `{opened}` is never closed", began, f"add the missing `{closing}`"
+            return f"this `{opened}` is never closed", start, f"add the missing `{closing}`"
         word = WORD_BEFORE.search(before[-MAX_SEARCHED:])
         if not word or not after.startswith(":"):
             return None
         return f"missing comma before `{word[1]}`", span, f"write `…, {word[1]}: …`"
     if "alias" in context or "anchor" in context:
-        help = f"quote it: `{_quoted_at(source.line(began.line)[:MAX_SEARCHED], began.column)}`"
-        return f"an unquoted string cannot start with `{'*' if 'alias' in context else '&'}`", began, help
+        help = f"quote it: `{_quoted_at(source.line(start.line)[:MAX_SEARCHED], start.column)}`"
+        return f"an unquoted string cannot start with `{'*' if 'alias' in context else '&'}`", start, help
     if after[:1] in ("}", "]"):
         return f"unmatched `{after[:1]}`", span, "remove it, or add the missing opening bracket"
     listed, item = "sequence" in context or "collection" in context, after.startswith(("- ", "-\n")) or after == "-"
     if before.strip(" -") or not context.startswith("while parsing a block"):
         return None
-    if began.column == span.column and listed != item:
+    if start.column == span.column and listed != item:
         message = "list item among named entries" if item else "named entry among the items of a list"
         return message, span, "name all entries, or start all of them with `-`"
     above = next((index for index in range(span.line - 1, 0, -1) if source.line(index).strip()), 1)

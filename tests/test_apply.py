@@ -1,4 +1,4 @@
-"""Applying fixes to files: what is changed, and what is left unchanged."""
+"""Applying fixes to files: what is changed, and what is preserved."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fix(data: bytes, name: str = "net.yaml") -> bytes:
-    """The file's bytes after its fixes."""
+    """The bytes of a file after fixing it."""
     path = Path(name)
     path.write_bytes(data)
     fix_spec(name).write()
     return path.read_bytes()
 
 
-def test_fixes_are_applied_until_none_is_left_and_listed() -> None:
+def test_fixes_are_applied_until_none_is_left() -> None:
     Path("net.yaml").write_text(WRONG, encoding="utf-8")
     found = fix_spec("net.yaml")
     assert [str(fix_) for fix_ in found.applied] == [
-        "net.yaml:4: `cnov` → `conv`",
-        "net.yaml:5: `global_avg_pol` → `global_avg_pool`",
+        "net.yaml:4: replace `cnov` with `conv`",
+        "net.yaml:5: replace `global_avg_pol` with `global_avg_pool`",
     ]
-    assert Path("net.yaml").read_text(encoding="utf-8") == WRONG  # nothing is written before write()
+    assert Path("net.yaml").read_text(encoding="utf-8") == WRONG  # nothing is written before `write`
     found.write()
     assert Path("net.yaml").read_text(encoding="utf-8") == RIGHT
     assert compile_spec("net.yaml").ok
@@ -52,8 +52,8 @@ def test_fixes_are_applied_until_none_is_left_and_listed() -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [True, False])
-def test_newlines_byte_order_mark_and_end_of_file_are_preserved(newline: str, start: bytes, end: bool) -> None:
-    """Also for a fix that adds a line."""
+def test_line_endings_and_byte_order_mark_are_kept(newline: str, start: bytes, end: bool) -> None:
+    """Even if a fix that adds a line."""
     wrong, right = (text if end else text.rstrip("\n") for text in (WRONG, RIGHT))
     assert fix(start + wrong.replace("\n", newline).encode()) == start + right.replace("\n", newline).encode()
     node = "nodes:\n  conv:\n    op: conv\n    out: 8\n    kernel: 3\n  add: {op: add, from: [conv, in]}\n"
@@ -62,23 +62,23 @@ def test_newlines_byte_order_mark_and_end_of_file_are_preserved(newline: str, st
     assert fix(start + wrong.replace("\n", newline).encode()) == start + right.replace("\n", newline).encode()
 
 
-def test_mixed_newlines_are_preserved() -> None:
+def test_mixed_line_endings_are_kept() -> None:
     mixed = WRONG.replace("\n", "\r\n", 2)
     assert fix(mixed.encode()) == RIGHT.replace("\n", "\r\n", 2).encode()
 
 
-def test_tabs_are_preserved() -> None:
+def test_tabs_are_kept() -> None:
     assert b"\t# tabbed\n" in fix(WRONG.replace("  # größer", "\t# tabbed").encode())
 
 
-def test_an_imported_file_is_fixed() -> None:
+def test_imported_file_is_fixed() -> None:
     Path("blocks.yaml").write_text(BLOCKS, encoding="utf-8")
     assert fix(USE.encode()) == USE.replace("avg_pol", "avg_pool").encode()
     assert Path("blocks.yaml").read_text(encoding="utf-8") == BLOCKS.replace("kernal", "kernel")
     assert compile_spec("net.yaml").ok
 
 
-def test_a_bundled_file_is_never_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_bundled_file_is_never_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     root = tmp_path / "library"
     shutil.copytree(library_root(), root)
     for module in ("cnngraph.library", "cnngraph.language.load", "cnngraph.fixes.apply", "cnngraph.fixes.search"):
@@ -94,7 +94,7 @@ def test_a_bundled_file_is_never_changed(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert (root / "blocks.yaml").read_text(encoding="utf-8") == BLOCKS
 
 
-def test_symlinks_and_file_modes_are_preserved() -> None:
+def test_links_and_file_modes_are_kept() -> None:
     Path("real.yaml").write_text(WRONG, encoding="utf-8")
     Path("real.yaml").chmod(0o640)
     Path("net.yaml").symlink_to("real.yaml")
@@ -104,7 +104,7 @@ def test_symlinks_and_file_modes_are_preserved() -> None:
     assert Path("real.yaml").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_read_only_file_is_an_error() -> None:
+def test_read_only_file_is_reported_and_unchanged() -> None:
     Path("net.yaml").write_text(WRONG, encoding="utf-8")
     Path("net.yaml").chmod(0o444)
     with pytest.raises(WriteError, match="read-only"):
@@ -112,7 +112,7 @@ def test_a_read_only_file_is_an_error() -> None:
     assert Path("net.yaml").read_text(encoding="utf-8") == WRONG
 
 
-def test_a_file_that_changed_meanwhile_is_an_error() -> None:
+def test_concurrently_changed_file_is_reported_and_unchanged() -> None:
     Path("net.yaml").write_text(WRONG, encoding="utf-8")
     found = fix_spec("net.yaml")
     Path("net.yaml").write_text(WRONG + "# more\n", encoding="utf-8")
@@ -123,7 +123,7 @@ def test_a_file_that_changed_meanwhile_is_an_error() -> None:
     assert Path("net.yaml").read_text(encoding="utf-8") == WRONG + "# more\n"
 
 
-def test_no_temporary_file_is_left() -> None:
+def test_no_temporary_files_are_left() -> None:
     fix(WRONG.encode())
     assert os.listdir() == ["net.yaml"]
 
@@ -136,14 +136,14 @@ def test_a_diff_shows_what_would_be_written() -> None:
     assert "-  pool: global_avg_pol" in lines
 
 
-# -- composing edits
+# -- consecutive edits
 
 TEXTS = st.text(alphabet="ab\nc", max_size=30)
 
 
 @st.composite
 def edits_of(draw: st.DrawFn, text: str) -> list[Edit]:
-    """Edits of a text that do not overlap."""
+    """Non-overlapping edits of a text."""
     source = Source("net.yaml", text)
     cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=6, unique=True)))
     found = []
@@ -154,7 +154,7 @@ def edits_of(draw: st.DrawFn, text: str) -> list[Edit]:
 
 
 @given(st.data(), TEXTS)
-def test_composed_edits_equal_successive_edits(data: st.DataObject, text: str) -> None:
+def test_composed_edits_equal_consecutive_edits(data: st.DataObject, text: str) -> None:
     source = Source("net.yaml", text)
     first = data.draw(edits_of(text))
     between = apply_edits(text, first)

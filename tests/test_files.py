@@ -1,4 +1,4 @@
-"""Files are written atomically: a failure or a killed process leaves the old file."""
+"""Files are written atomically, even if the process a or leaves killed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a umask that lets the group read and write."""
+    """A folder in which new a umask group-readable."""
     before = os.umask(0o007)
     yield tmp_path
     os.umask(before)
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_writer_is_atomic(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is synced before it replaces the old one, gets the mode of a new file, and leaves no temporary file."""
+    """A file is flushed before it is renamed, has the default mode, and no temporary file is left."""
     path, safe = folder / name, set()
 
     def sync(file: int, call: Callable[[int], None] = os.fsync) -> None:
@@ -62,7 +62,7 @@ def test_every_writer_is_atomic(name: str, folder: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_errors_of_every_writer_name_the_file(name: str, tmp_path: Path) -> None:
+def test_write_errors_name_the_requested_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.mkdir()
     with pytest.raises(WriteError) as caught:
@@ -79,7 +79,7 @@ def test_text_is_written_as_utf8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "failure", [OSError(errno.EIO, "Input/output error", "elsewhere"), ValueError("no"), KeyboardInterrupt()]
 )
-def test_a_failed_write_keeps_the_old_file(failure: BaseException, tmp_path: Path) -> None:
+def test_failed_write_leaves_the_old_file_only(failure: BaseException, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before")
 
@@ -97,7 +97,7 @@ def test_a_failed_write_keeps_the_old_file(failure: BaseException, tmp_path: Pat
     assert path.read_text() == "before"
 
 
-def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_full_on_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -108,7 +108,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_an_error_without_errno(tmp_path: Path) -> None:
+def test_error_without_errno(tmp_path: Path) -> None:
     def fail(beside: Path) -> None:
         raise OSError("the encoder broke")
 
@@ -117,14 +117,14 @@ def test_an_error_without_errno(tmp_path: Path) -> None:
     assert (caught.value.strerror, caught.value.filename) == ("the encoder broke", str(tmp_path / "file"))
 
 
-def test_a_missing_folder(tmp_path: Path) -> None:
+def test_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "none" / "file"
     with pytest.raises(WriteError, match="No such file") as caught:
         write_text(path, "text")
     assert caught.value.filename == str(path)
 
 
-def test_two_writers_of_one_file(tmp_path: Path) -> None:
+def test_concurrent_writes(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
     def slowly(beside: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_name_of_the_maximum_length(letter: str, tmp_path: Path) -> None:
     assert (tmp_path / name).read_text() == "text"
 
 
-def test_files_of_a_killed_process_are_hidden_and_can_be_cleaned(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_hidden_and_removable(tmp_path: Path) -> None:
     left: list[Path] = []
 
     def die(beside: Path) -> None:

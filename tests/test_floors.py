@@ -43,7 +43,7 @@ def loaded(code: str, *arguments: str) -> set[str]:
 
 
 def commands(folder: Path) -> dict[str, list[list[str]]]:
-    specs = [str(path) for path in NETWORKS[::8]]
+    specs = [str(spec) for spec in NETWORKS[::8]]
     return {
         "check": [["check", *specs, *map(str, BLOCKS)], ["check", "--format", "json", *specs]],
         "show": [["show", spec] for spec in specs],

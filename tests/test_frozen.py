@@ -1,4 +1,4 @@
-"""`Frozen` classes, which become dataclasses on first use, behave like ordinary dataclasses."""
+"""`Frozen` classes, which become dataclasses on first use, behave like other dataclasses."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_fields_before_the_first_instance() -> None:
     assert [field.name for field in dataclass_fields(Unused)] == ["x", "y", "notes", "z"]
 
 
-def test_a_subclass_may_be_decorated() -> None:
-    """An op of a plugin may be decorated with @dataclass."""
+def test_decorated_subclass_is_unchanged() -> None:
+    """An op of a plugin may have the @dataclass decorator."""
 
     @dataclass(frozen=True)
     class Decorated(Op):
@@ -93,8 +93,8 @@ def test_several_threads_use_a_class_first() -> None:
             assert list(pool.map(make, range(threads))) == list(range(threads))
 
 
-def test_check_makes_only_the_classes_it_needs() -> None:
-    """`check` starts quickly because unused ops stay unprocessed and many modules are not imported."""
+def test_check_creates_only_the_classes_it_needs() -> None:
+    """`check` starts quickly: unused ops are not unprocessed and few modules are imported."""
     code = (
         "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
         "from cnngraph.ops.registry import builtin_ops\n"

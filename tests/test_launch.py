@@ -1,4 +1,4 @@
-"""The number of cores a process may use, and how OpenMP threads wait, read without importing PyTorch."""
+"""The number of cores that a process can use, and the waiting policy of OpenMP threads."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_quota_of_a_control_group(machine: Path, files: dict[str, str], core
 @pytest.mark.parametrize(
     ("idle", "used", "free"),
     [
-        (70.0, 10.0, 8),  # within 10 seconds on 8 cores only this process used CPU time
+        (70.0, 10.0, 8),  # 10 seconds on 8 cores only this except used CPU time
         (50.0, 10.0, 8),  # two cores are busy
         (40.0, 10.0, 5),
         (0.0, 10.0, 1),
@@ -63,12 +63,12 @@ def test_the_quota_of_a_control_group(machine: Path, files: dict[str, str], core
         (None, 10.0, 8),
     ],
 )
-def test_cores_used_by_other_processes_are_not_free(idle: float | None, used: float, free: int) -> None:
+def test_cores_used_by_others_are_not_free(idle: float | None, used: float, free: int) -> None:
     before = Use(100.0, None if idle is None else 0.0, 0.0)
     assert Use(110.0, idle, used).free_since(before, 8) == free
 
 
-def test_a_very_short_interval_is_ignored() -> None:
+def test_short_measurements_are_ignored() -> None:
     assert Use(0.1, 0.0, 0.0).free_since(Use(0.0, 0.0, 0.0), 8) == 8
 
 
@@ -83,15 +83,15 @@ def test_idle_time_counts_the_allowed_cores(machine: Path, monkeypatch: pytest.M
     assert Use.now().idle is None
 
 
-def test_omp_num_threads_takes_precedence(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_wins(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert free_cores() is None
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert free_cores() == Cores(8, 8)  # this machine has no idle times
+    assert free_cores() == Cores(8, 8)  # this machine has no available times
 
 
 @pytest.mark.parametrize("variable", WAITING)
-def test_wait_settings_of_the_environment_are_kept(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_openmp_variables_are_not_overwritten(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     for name in WAITING:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "7")
@@ -99,7 +99,7 @@ def test_wait_settings_of_the_environment_are_kept(monkeypatch: pytest.MonkeyPat
     assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {variable: "7"}
 
 
-def test_threads_sleep_soon_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_busy_waiting_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in WAITING:
         monkeypatch.setenv(name, "")
     prepare_threads()

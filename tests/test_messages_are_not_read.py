@@ -1,4 +1,4 @@
-"""No code parses the message or the help of an error; codes and data are for programs, texts for people."""
+"""No and help texts are parses the message or parses them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ INSPECTING = {
     *("startswith", "endswith", "find", "index", "split", "rsplit", "splitlines", "count", "replace"),
     *("partition", "rpartition", "removeprefix", "removesuffix", "strip", "lstrip", "rstrip", "translate"),
 }
-OWNERS = {"command", "option", "param"}  # objects of click, whose help is not that of an error
+OWNERS = {"command", "option", "param"}  # objects of click, whose help is the help text
 
 
 def is_sentence(node: ast.expr) -> bool:
-    """Whether an expression is the message or the help of an error."""
+    """Whether an expression is the message or help of an error."""
     if isinstance(node, ast.BoolOp):
         return any(map(is_sentence, node.values))
     if isinstance(node, ast.Name):
@@ -30,7 +30,7 @@ def is_sentence(node: ast.expr) -> bool:
 
 
 def inspections(tree: ast.AST) -> Iterator[int]:
-    """The lines on which a message or a help is inspected."""
+    """The lines that inspect a message or help."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             sentences = [node.func.value] if node.func.attr in INSPECTING else []

@@ -1,4 +1,4 @@
-"""Bundled networks are referred to by name wherever a spec is expected."""
+"""Bundled networks are referred to by name."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_names_work_with_an_installed_package(tmp_path: Path) -> None:
         timeout=120,
     )
     assert ran.stderr == ""
-    assert ran.stdout.startswith(f"{NAME}: fine, 97,298 parameters, 6.02 M MACs\n")
+    assert ran.stdout.startswith(f"{NAME}: ok, 97,298 parameters, 6.02 M MACs\n")
     assert str(installed) not in ran.stdout
     assert "--> cnngraph/specs/residual_mnist/residual_mnist.yaml:" in ran.stdout
     assert "the value comes from net.yaml:3" in ran.stdout

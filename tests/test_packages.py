@@ -1,4 +1,4 @@
-"""A missing or broken package is an error with the command that installs it, on the command line and in Python."""
+"""Missing and broken packages: every command, and the Python API, print the command that installs them."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ for call in calls:
 
 
 def test_every_function_names_the_missing_extra(tmp_path: Path) -> None:
-    """The core is enough for the language; every other function names the extra that it needs."""
+    """Without extras, enough for the language; every other function names the extra that it needs."""
     (tmp_path / "net.yaml").write_text(SPEC)
     blocked = [module for modules in EXTRAS.values() for module in modules]
     ran = subprocess.run(
@@ -159,8 +159,8 @@ def test_the_command_line_without_click(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (1, "error: click is not installed\nhelp: pip install click\n")
 
 
-def test_extras_match_pyproject() -> None:
-    """The modules of each extra belong to the packages in pyproject.toml, and all are installed."""
+def test_required_modules_match_pyproject() -> None:
+    """The modules of each belong to the packages in pyproject.toml, all of which are installed installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {"core": project["dependencies"], **project["optional-dependencies"]}
     named = {"ignite": "pytorch-ignite", "PIL": "pillow", "yaml": "pyyaml"}
@@ -173,7 +173,7 @@ def test_extras_match_pyproject() -> None:
         require("nix")
 
 
-def test_other_exceptions_propagate() -> None:
+def test_other_errors_are_not_converted() -> None:
     with pytest.raises(ZeroDivisionError), explained():
         raise ZeroDivisionError
     assert explain(ImportError("cannot import name 'x' from 'cnngraph.api'", name="cnngraph.api")) is None

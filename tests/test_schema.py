@@ -1,4 +1,4 @@
-"""The JSON schema for editors accepts every valid spec and rejects specs of the wrong form."""
+"""The JSON schema for editors accepts valid specs and rejects errors of form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
 
 
 def schema_error(schema: dict[str, Any], text: str) -> str | None:
-    """The first error that a JSON Schema validator reports for a spec."""
+    """The errors that a JSON Schema validator reports for a spec."""
     value, errors = parse(Source("spec.yaml", text))
     assert value is not None
     assert not errors
@@ -37,11 +37,11 @@ def schema_error(schema: dict[str, Any], text: str) -> str | None:
     return str(error.message) if error else None
 
 
-def test_the_schema_is_valid(schema: dict[str, Any]) -> None:
+def test_spec_schema_is_valid(schema: dict[str, Any]) -> None:
     Draft7Validator.check_schema(schema)
 
 
-def test_the_schema_has_every_key(schema: dict[str, Any]) -> None:
+def test_schema_has_every_key(schema: dict[str, Any]) -> None:
     assert list(schema["properties"]) == list(FILE_KEYS)
     assert list(node_keys()) == list(NODE_KEYS)
     assert tuple(block_keys()) == ("params", "inputs")
@@ -120,5 +120,5 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_invalid_specs(schema: dict[str, Any], name: str, tmp_path: Path) -> None:
     assert schema_error(schema, WRONG[name])
-    (tmp_path / "wrong.yaml").write_text(WRONG[name])  # the validator rejects whatever the schema rejects
+    (tmp_path / "wrong.yaml").write_text(WRONG[name])  # cnngraph rejects it, too
     assert cnngraph.check(tmp_path / "wrong.yaml")

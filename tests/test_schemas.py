@@ -1,4 +1,4 @@
-"""The schemas of documents that cnngraph prints and stores; `tests/cli/conftest.py` validates all printed JSON."""
+"""The schemas of printed and stored documents; `tests/cli/conftest.py` validates all JSON output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRINTED = [kind for kind, document in DOCUMENTS.items() if document.origin.start
 
 
 def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all schemas in it."""
+    """A schema and all its subschemas."""
     if isinstance(schema, dict):
         yield schema
         for inner in schema.values():
@@ -30,7 +30,7 @@ def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_the_schema_is_valid(kind: str) -> None:
+def test_documents_have_valid_schemas(kind: str) -> None:
     Draft202012Validator.check_schema(document_schema(kind))
 
 
@@ -39,7 +39,7 @@ def test_every_schema_file_is_listed() -> None:
 
 
 @pytest.mark.parametrize("kind", PRINTED)
-def test_printed_documents_forbid_other_fields(kind: str) -> None:
+def test_printed_documents_have_no_additional_fields(kind: str) -> None:
     objects = [
         part for part in subschemas(document_schema(kind)) if part.get("type") == "object" and "properties" in part
     ]
@@ -64,12 +64,12 @@ def test_every_command_with_json_output_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("kind", [*FILES, *DOCUMENTS])
-def test_the_schema_command_prints_a_schema(cli: Cli, kind: str) -> None:  # noqa: F811
+def test_schema_is_printed(cli: Cli, kind: str) -> None:  # noqa: F811
     assert kind in cli("schema", "--list").out
     assert json.loads(cli("schema", kind).out)["$schema"]
 
 
-def test_an_unknown_schema(cli: Cli) -> None:  # noqa: F811
+def test_unknown_schema(cli: Cli) -> None:  # noqa: F811
     ran = cli("schema", "chekc")
     assert ran.code == 2
-    assert ran.err.startswith("error: invalid value for KIND: there is no schema of chekc: did you mean `check`?\n")
+    assert ran.err.startswith("error: invalid value for KIND: unknown kind chekc: did you mean `check`?\n")

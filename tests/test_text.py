@@ -1,4 +1,4 @@
-"""Untrusted text is printed with invisible and control characters as visible escapes."""
+"""Untrusted text: invisible and control characters are escaped."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_escapes(text: str, escaped: str) -> None:
 
 
 @given(st.text(st.characters(categories=None)))
-def test_no_text_can_control_the_terminal(text: str) -> None:
+def test_control_characters_are_escaped(text: str) -> None:
     shown = visible(text)
     assert all(
         unicodedata.category(character) not in CONTROL_CATEGORIES
@@ -50,7 +50,7 @@ def test_no_text_can_control_the_terminal(text: str) -> None:
 
 
 @pytest.mark.parametrize("code", [*DIRECTIONS, *ZERO_WIDTH, *range(0x20), *range(0x7F, 0xA0)])
-def test_every_invisible_character_is_escaped(code: int) -> None:
+def test_every_hidden_character_is_escaped(code: int) -> None:
     assert one_line(f"a{chr(code)}b").isprintable()
 
 
@@ -61,7 +61,7 @@ def test_markdown() -> None:
     assert markdown("# title") == r"\# title"
 
 
-def test_underlines_account_for_escapes() -> None:
+def test_underline_accounts_for_escapes() -> None:
     source = Source("a\nb.yaml", "x: \x1b[1m\u202ebad end")
     text = str(Diagnostic("E101", "no\x07", Span(source, 1, 9, 1, 12), notes=("n\nerror: forged",)))
     assert text.splitlines() == [

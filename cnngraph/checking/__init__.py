@@ -1,4 +1,4 @@
-"""Checks of files of every kind, from paths to reports. Needs no PyTorch."""
+"""Checks specs, block libraries, recipes and experiments. Does not import PyTorch."""
 
 from cnngraph.checking.check import CheckOptions, check_paths, check_text, expanded
 from cnngraph.checking.report import CheckReport, FileReport, Kind

@@ -1,4 +1,4 @@
-"""From files to reports: each is checked as what it is, and with a recipe and data whether they fit."""
+"""Checks files by their kind, and whether recipes and data fit the networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnngraph.checking.finding import KINDS, Target, find_targets, is_new, is_ours
+from cnngraph.checking.finding import KINDS, Target, find_targets, is_new, is_relevant
 from cnngraph.checking.report import CheckReport, FileReport, Kind
 from cnngraph.compilation import Compilation, compile_text, limits_for
 from cnngraph.diagnostics import Diagnostic, Source, SpecError, has_errors
@@ -19,7 +19,7 @@ from cnngraph.lint.selection import EVERYTHING, Selection
 from cnngraph.lint.training import misfits
 from cnngraph.ops.registry import Registry, load_ops
 
-if TYPE_CHECKING:  # recipes and experiments are imported where they are needed: most specs name none
+if TYPE_CHECKING:  # recipes and experiments are imported lazily, because most specs need neither
     from cnngraph.graph.graph import Graph
     from cnngraph.language.load import Override
     from cnngraph.recipe import Recipe
@@ -28,14 +28,14 @@ if TYPE_CHECKING:  # recipes and experiments are imported where they are needed:
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How files are checked. `params`, `input` and `train` change specs, and their recipes by fields.
+    """How to check files. `params` and `input` change specs, `train` changes their recipes.
 
-    With a `recipe`, by name or path, every network must fit it; with `images`, which reads the data of a recipe, the
-    data must fit as well. Without either a spec whose own recipe does not fit is warned about.
+    With `recipe`, a name or path, that recipe must fit every network; with `images`, which reads a recipe's data, the
+    data must fit, too. With neither, a spec's recipe that does not fit is only a warning.
     """
 
     params: tuple[Override, ...] = ()
-    train: tuple[Override, ...] = ()  # names without their `train.`
+    train: tuple[Override, ...] = ()  # names without `train.`
     input: Value | None = None
     plugins: tuple[str, ...] = ()
     max_nodes: int = MAX_NODES
@@ -45,17 +45,17 @@ class CheckOptions:
 
     @property
     def limits(self) -> Limits:
-        """How large a file may be."""
+        """The limits on the size of files."""
         return limits_for(self.max_nodes)
 
 
 def check_paths(
     paths: Iterable[str], options: CheckOptions | None = None, standard_input: Source | None = None
 ) -> CheckReport:
-    """Check files, the YAML files of folders and below, and networks, recipes and experiments of the library by name.
+    """Check files, all YAML files in folders and their subfolders, and bundled networks, recipes and experiments.
 
-    `-` is the text of `standard_input`, whose name says where its imports are. Never raises for what is wrong. In a
-    folder files that are none of cnngraph's are skipped; a file that is met twice is checked once.
+    `-` stands for `standard_input`; imports are relative to its name. Errors are reported, not raised. In a folder,
+    files that are not for cnngraph are skipped. Each file is checked once.
     """
     options = options or CheckOptions()
     reports: list[FileReport] = []
@@ -70,30 +70,30 @@ def check_paths(
         except SpecError as error:
             reports.append(FileReport(text, None, error.diagnostics))
             continue
-        ours = [target for target in found if not target.in_folder or is_ours(target.path, options.limits)]
-        skipped += [target.name for target in found if target not in ours]
-        reports += [check_file(target, options) for target in ours if is_new(target.path, seen)]
-        if not ours:
+        targets = [target for target in found if not target.in_folder or is_relevant(target.path, options.limits)]
+        skipped += [target.name for target in found if target not in targets]
+        reports += [check_file(target, options) for target in targets if is_new(target.path, seen)]
+        if not targets:
             message = f"there is no spec, recipe or experiment in {text}"
             reports.append(FileReport(text, None, (Diagnostic("E101", message),)))
     return CheckReport(tuple(reports), tuple(skipped))
 
 
 def expanded(paths: Iterable[str], options: CheckOptions) -> list[str]:
-    """The paths with those of the files to check in place of folders."""
+    """The paths, with folders replaced by the files to check in them."""
     found: list[str] = []
     for text in paths:
         try:
             targets = list(find_targets(text))
         except SpecError:
             targets = []
-        inside = [target.name for target in targets if target.in_folder and is_ours(target.path, options.limits)]
+        inside = [target.name for target in targets if target.in_folder and is_relevant(target.path, options.limits)]
         found += inside or [text]
     return found
 
 
 def check_file(target: Target, options: CheckOptions) -> FileReport:
-    """The report of a file."""
+    """Check one file."""
     try:
         source = read_file(target.path, target.shown, options.limits)
     except SpecError as error:
@@ -102,15 +102,15 @@ def check_file(target: Target, options: CheckOptions) -> FileReport:
 
 
 def check_text(source: Source, path: Path, options: CheckOptions) -> FileReport:
-    """The report of a text, which is in the file of that path or to be taken as if it were."""
-    value, mistakes = parse(source, options.limits)
+    """Check a text as the content of the file at `path`, which need not exist."""
+    value, errors = parse(source, options.limits)
     if isinstance(value, Table):
         found = kind_of(value)
         kind = KINDS[found[0]] if found else None
         if kind is Kind.RECIPE:
             from cnngraph.recipe import read_recipe
 
-            return FileReport(source.name, kind, (*mistakes, *read_recipe(value, name=path.stem)[1]))
+            return FileReport(source.name, kind, (*errors, *read_recipe(value, name=path.stem)[1]))
         if kind is Kind.EXPERIMENT:
             return _experiment(source, path, options)
     return _spec(source, path, options)
@@ -121,11 +121,12 @@ def _experiment(source: Source, path: Path, options: CheckOptions) -> FileReport
     from cnngraph.experiment_plan.reading import read_source
 
     try:
-        made = check_plan(read_source(source, path), options.images, options.selection)
+        checked = check_plan(read_source(source, path), options.images, options.selection)
     except SpecError as error:
         return FileReport(source.name, Kind.EXPERIMENT, error.diagnostics)
-    facts = {"variants": len(made.plan.variants), "runs": len(made.plan.trials)} if made.plan else {}
-    return FileReport(source.name, Kind.EXPERIMENT, made.diagnostics, facts)
+    plan = checked.plan
+    facts = {"variants": len(plan.variants), "runs": len(plan.trials)} if plan else {}
+    return FileReport(source.name, Kind.EXPERIMENT, checked.diagnostics, facts)
 
 
 def _spec(source: Source, path: Path, options: CheckOptions) -> FileReport:
@@ -156,7 +157,7 @@ def _spec(source: Source, path: Path, options: CheckOptions) -> FileReport:
 def _fit(
     compilation: Compilation, graph: Graph, options: CheckOptions
 ) -> tuple[tuple[Diagnostic, ...], dict[str, int | str]]:
-    """All diagnostics of a network and of how recipe and data fit it, and facts of what was compared with it."""
+    """The diagnostics of a network, its recipe and data, and facts about recipe and data."""
     own = Lint(own=True, changes=options.train, selection=options.selection)
     if options.recipe is None and options.images is None and not options.train:
         return own.run(compilation).diagnostics, {}
@@ -182,7 +183,7 @@ def _fit(
 def recipe_and_data(
     recipe: Recipe, graph: Graph, images: ReadImages | None
 ) -> tuple[list[Diagnostic], ImageFacts | None]:
-    """What keeps a network from training by a recipe, on its data if that is to be read. Raises SpecError."""
+    """The errors of training a network with a recipe, and if `images` is given, on its data. Raises SpecError."""
     found = misfits(recipe, graph)
     if has_errors(found) or images is None:
         return found, None

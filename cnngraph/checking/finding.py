@@ -1,4 +1,4 @@
-"""The files that are meant by paths, folders and names of the library."""
+"""Finds the files to check, from paths, folders and names of bundled specs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from cnngraph.file_kinds import EXPERIMENT, RECIPE, SPEC, TELLING, kind_of
 from cnngraph.language.keys import FILE_KEYS
 from cnngraph.library import ENDINGS, find_file, find_network, is_name, library_root, network_files, shown
 
-MAX_FILES = 10_000  # of a folder, with those of its folders
-FOLDERS = ("recipes", "experiments")  # of the library, beside its networks
+MAX_FILES = 10_000  # in a folder and its subfolders
+FOLDERS = ("recipes", "experiments")  # of the library, next to its networks
 KINDS = {SPEC: Kind.SPEC, RECIPE: Kind.RECIPE, EXPERIMENT: Kind.EXPERIMENT}
 TOP_KEY = re.compile(r"^([A-Za-z_]\w*)[ \t]*:(?=[ \t\n]|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A file to check: what a person calls it, and what messages do. `in_folder`: it was found there, unnamed."""
+    """A file to check. `name` is the argument, `shown` the name in messages; `in_folder`: it was found in a folder."""
 
     name: str
     shown: str
@@ -33,12 +33,12 @@ class Target:
 
 
 def find_targets(text: str) -> Iterator[Target]:
-    """The files that an argument means: a name of the library, a file, or all YAML files of a folder and below.
+    """The files that an argument refers to: a bundled one, a file, or all YAML files in a folder and its subfolders.
 
-    Raises SpecError where there is nothing to check.
+    Raises SpecError if there is no such file.
     """
     if is_name(text) and not _is_folder(text):
-        path = _of_the_library(text)
+        path = _bundled(text)
         yield Target(text, shown(path), path)
     elif os.path.isdir(text):
         yield from (Target(str(path), str(path), path, in_folder=True) for path in yaml_files(Path(text)))
@@ -48,12 +48,12 @@ def find_targets(text: str) -> Iterator[Target]:
 
 
 def _is_folder(name: str) -> bool:
-    """Whether a name without a separator is a folder here, and nothing in the library is called so."""
+    """Whether a name without a separator is a folder, and not a bundled network."""
     return os.path.isdir(name) and name not in network_files()
 
 
-def _of_the_library(name: str) -> Path:
-    """The file of a network, a recipe or an experiment of the library. Raises SpecError (E311)."""
+def _bundled(name: str) -> Path:
+    """The file of a bundled network, recipe or experiment. Raises SpecError (E311)."""
     others = {path.stem: path for folder in FOLDERS for path in (library_root() / folder).glob("*.yaml")}
     if name in others and name not in network_files():
         return others[name]
@@ -63,43 +63,44 @@ def _of_the_library(name: str) -> Path:
         help = did_you_mean(name, [*network_files(), *others])
         if help is None or any(found.suggestions for found in error.diagnostics):
             raise
-        raise SpecError.of("E311", f"there is no {name} in the library", help=help) from None
+        raise SpecError.of("E311", f"there is no `{name}` in the library", help=help) from None
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
-    """The YAML files in a folder and below, in order; hidden ones and circles of links are left out.
+    """The YAML files in a folder and its subfolders, sorted, without hidden ones. Cyclic links are not followed.
 
-    Raises SpecError (E501) where there are too many.
+    Raises SpecError (E501) if there are more than MAX_FILES.
     """
     seen: set[tuple[int, int]] = set()
     count = 0
     for place, inner, names in os.walk(folder, followlinks=True):
-        inner[:] = sorted(name for name in inner if not name.startswith(".") and _is_other(Path(place, name), seen))
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and _first_visit(Path(place, name), seen))
         for name in sorted(names):
             if name.lower().endswith(ENDINGS) and not name.startswith("."):
                 count += 1
                 if count > MAX_FILES:
                     message = f"{folder} has more than {MAX_FILES:,} YAML files"
-                    raise SpecError.of("E501", message, help="check its folders one by one")
+                    raise SpecError.of("E501", message, help="check its subfolders one by one")
                 yield Path(place, name)
 
 
-def _is_other(folder: Path, seen: set[tuple[int, int]]) -> bool:
+def _first_visit(folder: Path, seen: set[tuple[int, int]]) -> bool:
     try:
-        about = folder.stat()
+        status = folder.stat()
     except OSError:
         return False
-    place = about.st_dev, about.st_ino
-    if place in seen:
+    identity = status.st_dev, status.st_ino
+    if identity in seen:
         return False
-    seen.add(place)
+    seen.add(identity)
     return True
 
 
-def is_ours(path: Path, limits: Limits) -> bool:
-    """Whether a YAML file of a folder is a spec, a recipe or an experiment: by a key, and most others are known.
+def is_relevant(path: Path, limits: Limits) -> bool:
+    """Whether a YAML file is a spec, a recipe or an experiment: it has a key of one, and most of its keys are known.
 
-    Other tools' files have `data`, `nodes` or `extends`, too. Of a file that is no YAML its lines are read.
+    Files of other tools may also have `data`, `nodes` or `extends`. If a file is not valid YAML, keys are searched in
+    its lines.
     """
     try:
         source = read_file(path, limits=limits)
@@ -111,7 +112,7 @@ def is_ours(path: Path, limits: Limits) -> bool:
 
 
 def _top_keys(source: Source, limits: Limits) -> tuple[list[str], str | None]:
-    """The keys of a file's mapping, and the kind that one of them tells."""
+    """The top-level keys of a file, and the kind that one of them identifies."""
     value, _ = parse(source, limits)
     if isinstance(value, Table):
         found = kind_of(value)
@@ -122,7 +123,7 @@ def _top_keys(source: Source, limits: Limits) -> tuple[list[str], str | None]:
 
 
 def _vocabulary(kind: str | None) -> frozenset[str]:
-    """The keys of a kind of file."""
+    """The valid keys of a kind of file."""
     from cnngraph.experiment_plan.model import Experiment
     from cnngraph.fields import fields_of
     from cnngraph.recipe import BASE_KEYS, Recipe
@@ -138,7 +139,7 @@ def _vocabulary(kind: str | None) -> frozenset[str]:
 
 
 def is_new(path: Path, seen: set[str]) -> bool:
-    """Whether a file was not seen before, under whatever name; it is from now on."""
+    """Whether a file is not in `seen` under any name. Adds it."""
     real = os.path.realpath(path)
     if real in seen:
         return False

@@ -1,4 +1,4 @@
-"""What a check found, as values: one report for each file."""
+"""The results of a check: one report for each file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnngraph.diagnostics import Diagnostic, Severity, Span, has_errors
 
 
 class Kind(StrEnum):
-    """What a file is."""
+    """The kind of a file."""
 
     SPEC = "spec"
     BLOCKS = "blocks"
@@ -21,10 +21,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """The diagnostics of one file, and what it is; `kind` is None where that could not be read.
+    """The diagnostics of one file. `kind` is None if the file could not be read.
 
-    `facts` are what there is to say about a file without errors, by name: `parameters`, `macs`, `blocks`, `variants`,
-    `runs`; with --recipe or --data-dir the name of the `recipe` and the numbers of training `images` and `classes`.
+    `facts` describe a file without errors: `parameters`, `macs`, `blocks`, `variants`, `runs`; with --recipe or
+    --data-dir also the name of the `recipe` and the numbers of training `images` and `classes`.
     """
 
     file: str
@@ -38,14 +38,14 @@ class FileReport:
         return not has_errors(self.diagnostics)
 
     def in_file(self, span: Span | None) -> Span | None:
-        """The place where it is one in this or another file, which a command line and an argument are not."""
-        is_one = span is not None and (span.source.path is not None or span.source.name == self.file)
-        return span if is_one else None
+        """The span, or None if it is not in a file but on the command line or in an argument."""
+        is_in_file = span is not None and (span.source.path is not None or span.source.name == self.file)
+        return span if is_in_file else None
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The reports of all files; `skipped` are YAML files of folders that are none of cnngraph's."""
+    """The reports of all files. `skipped` are YAML files in folders that are not for cnngraph."""
 
     files: tuple[FileReport, ...]
     skipped: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class CheckReport:
         return all(report.ok for report in self.files)
 
     def each_once(self) -> Iterator[tuple[FileReport, Diagnostic]]:
-        """Every diagnostic once, with the first file that has it: files that import one file share its errors."""
+        """Every diagnostic once, with the first file that has it. Files that import the same file share its errors."""
         seen: set[tuple[str, str, Span | None]] = set()
         for report in self.files:
             for diagnostic in report.diagnostics:

@@ -1,4 +1,4 @@
-"""The command line: arguments in, one call, printing out."""
+"""The command line: parses arguments, calls a function of another package, and prints the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.launch import prepare_threads
 
 
 def main() -> None:
-    """Run the command line with the process's arguments and end the process with its exit code."""
+    """Run the command line with the arguments of the process, then exit."""
     try:
         interrupts.install()
         prepare_threads()
@@ -21,11 +21,11 @@ def main() -> None:
 
 
 def _main() -> int:
-    from cnngraph.packages import explain  # imported here, where Ctrl-C is caught
+    from cnngraph.packages import explain  # imported here, so that Ctrl-C during the import is caught
 
     try:
         from cnngraph.cli.process import run
-    except Exception as error:  # not even the packages of the command line itself are there
+    except Exception as error:  # a package that the command line itself needs is missing
         found = explain(error)
         if not found or interrupts.came:
             raise

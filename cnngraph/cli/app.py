@@ -1,4 +1,4 @@
-"""The commands under one name. Each is the module of its name in `cnngraph.cli.commands`."""
+"""The program `cnngraph` and its commands, which are modules of `cnngraph.cli.commands`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnngraph.cli.help import print_help
 from cnngraph.version import __version__
 
 NAME = "cnngraph"
-COMPLETE = "_CNNGRAPH_COMPLETE"  # the variable by which a shell's script asks what completes a line
+COMPLETE = "_CNNGRAPH_COMPLETE"  # the environment variable that requests shell completion
 COMMANDS = (  # in the order of the help text
     "check",
     "show",
@@ -30,11 +30,11 @@ COMMANDS = (  # in the order of the help text
     "completion",
 )
 EXAMPLES = (
-    ("cnngraph list", "the networks that come along"),
-    ("cnngraph show googlenet_mnist", "one of them: shapes, parameters, multiply-accumulates"),
-    ("cnngraph check net.yaml", "find every mistake in a spec of your own"),
+    ("cnngraph list", "list the bundled networks"),
+    ("cnngraph show googlenet_mnist", "show one of them: shapes, parameters, multiply-accumulates"),
+    ("cnngraph check net.yaml", "find all errors in your own spec"),
     ("cnngraph render googlenet_mnist -o net.svg", "draw it"),
-    ("cnngraph train googlenet_mnist --recipe digits", "train it on digits that come along"),
+    ("cnngraph train googlenet_mnist --recipe digits", "train it on the bundled digits"),
 )
 
 
@@ -49,10 +49,10 @@ EXAMPLES = (
 @click.version_option(__version__, "--version", message="cnngraph %(version)s", help="Print the version.")
 @click.pass_context
 def app(context: click.Context) -> None:
-    """Convolutional networks as YAML graphs: checked, compiled into PyTorch modules and trained.
+    """Check, compile and train convolutional networks defined in YAML.
 
-    A spec is a YAML file that says what a network is. The language: docs/language.md, its ops: docs/ops.md. Specs
-    that come along go by their names: cnngraph list.
+    A spec is a YAML file that defines a network (docs/language.md, docs/ops.md). Bundled specs are referred to by name
+    (cnngraph list).
     """
     if context.invoked_subcommand is None:
         print_help(context)

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
 
 COLUMNS = (Column("block"), Column("library"), Column("reads", optional=1), Column("params", cut="end", least=30))
-REQUIRED = "must be given"
+REQUIRED = "required"
 
 
 def library_json(library: BlockLibrary) -> dict[str, Any]:
-    """Everything by its name, for JSON; a param that must be given has null."""
+    """The library for JSON; the default of a required param is null."""
     return asdict(library)
 
 
 def library_lines(library: BlockLibrary, width: int | None) -> Iterator[Styled]:
-    """What a library is for, and each of its blocks: params with their defaults, inputs, an example of its use."""
+    """A library's description, and its blocks with inputs, params, defaults and examples."""
     yield [(library.name, "bold"), (f" · a library of {count(len(library.blocks), 'block')}", "")]
     about = one_line(library.about)
     yield from ([(line, "")] for line in textwrap.wrap(about, width or len(about) + 1))
@@ -38,7 +38,7 @@ def library_lines(library: BlockLibrary, width: int | None) -> Iterator[Styled]:
 
 
 def block_rows(libraries: Iterable[tuple[BlockLibrary, Sequence[Block]]]) -> list[list[Styled]]:
-    """A row for each of the chosen blocks of each library."""
+    """One row for each selected block of each library."""
     return [
         [
             [(block.name, "bold")],
@@ -60,7 +60,7 @@ def _block_lines(block: Block) -> Iterator[Styled]:
         value, style = (REQUIRED, "yellow") if default is None else (default, "")
         yield [("           " if number else "  params   ", "dim"), (f"{name:<{longest}}   ", ""), (value, style)]
     if block.op:
-        yield [("  is       ", "dim"), (f"{block.op}, and takes its other parameters", "")]
+        yield [("  is       ", "dim"), (f"{block.op}, with its other parameters", "")]
     if block.example:
         yield [("  example  ", "dim"), (block.example.node, "cyan")]
         yield [("           ", ""), (_outcome(block.example), "dim")]

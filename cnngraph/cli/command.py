@@ -1,4 +1,4 @@
-"""What a command is made of: a function with a docstring, examples, arguments and options; and the lazy group of them.
+"""Commands: functions with a docstring, examples, arguments and options; and their group, which imports them lazily.
 
 @command(("cnngraph check net.yaml", "find every error"))
 @argument("spec", metavar="SPEC", help="The spec.")
@@ -28,14 +28,14 @@ class Argument(click.Argument):
 
 
 class Command(click.Command):
-    """A command whose help begins with examples, each a line for the shell and what it does."""
+    """A command whose help has examples."""
 
     def __init__(self, *arguments: Any, examples: tuple[Example, ...] = (), **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.examples = examples
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """The option --help, which prints in colours."""
+        """The option --help, with coloured output."""
         return _printing(super().get_help_option(ctx))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -44,7 +44,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """The program: its commands are modules of one package, each imported when it is asked for."""
+    """The program. Its commands are modules of one package, each imported when it is used."""
 
     def __init__(
         self, *arguments: Any, package: str, names: tuple[str, ...], examples: tuple[Example, ...], **attributes: Any
@@ -63,16 +63,16 @@ class Group(click.Group):
         return next(_commands_in(f"{self.package}.{cmd_name}", cmd_name))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """The command that the arguments name. Raises click.UsageError, with the name that may have been meant."""
+        """The command that the arguments name. Raises click.UsageError, with a similar name if there is one."""
         if args[0] not in self.names and not ctx.resilient_parsing:
             from cnngraph.diagnostics import did_you_mean
 
-            suggestion = did_you_mean(args[0], self.names) or f"there are {', '.join(self.names)}"
-            ctx.fail(f"there is no command {args[0]}: {suggestion}")
+            suggestion = did_you_mean(args[0], self.names) or f"the commands are {', '.join(self.names)}"
+            ctx.fail(f"unknown command {args[0]}: {suggestion}")
         return super().resolve_command(ctx, args)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """The option --help, which prints in colours."""
+        """The option --help, with coloured output."""
         return _printing(super().get_help_option(ctx))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -82,7 +82,7 @@ class Group(click.Group):
 
 
 def command(*examples: Example) -> Callable[[Callable[..., None]], Command]:
-    """Make a function a command of its name; `list_` is the command list. Its docstring is the help text."""
+    """Convert a function to the command of its name; `list_` becomes `list`. Its docstring is the help text."""
 
     def make(function: Callable[..., None]) -> Command:
         return click.command(function.__name__.rstrip("_"), cls=Command, examples=examples)(function)
@@ -91,7 +91,7 @@ def command(*examples: Example) -> Callable[[Callable[..., None]], Command]:
 
 
 def argument(name: str, **attributes: Any) -> Callable[[Function], Function]:
-    """An argument of a command, as click.argument, with a help text."""
+    """Like click.argument, but with a help text."""
     return click.argument(name, cls=Argument, **attributes)
 
 
@@ -101,10 +101,10 @@ def _commands_in(module: str, name: str) -> Iterator[Command]:
 
 
 def _printing(option: click.Option | None) -> click.Option | None:
-    """The option --help, made to print with `print_help`."""
+    """The option --help, changed to print with `print_help`."""
 
-    def callback(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
-        if wanted and not ctx.resilient_parsing:
+    def callback(ctx: click.Context, param: click.Parameter, is_set: bool) -> None:
+        if is_set and not ctx.resilient_parsing:
             print_help(ctx)
             ctx.exit()
 

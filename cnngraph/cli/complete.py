@@ -1,6 +1,6 @@
-"""What the shell completes: names of networks, recipes, experiments, runs, nodes and parameters; else files.
+"""Shell completion: names of networks, recipes, experiments, runs, nodes and parameters, or else files.
 
-A completer is given click's context, in which the arguments before the one to complete are values already.
+A completer receives click's context, which contains the values of the arguments before the one to complete.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from cnngraph.compilation import Compilation
 
 Completer: TypeAlias = "Callable[[Any, Any, str], list[CompletionItem]]"
-RUNS = "runs"  # where runs are, unless another folder is named
+RUNS = "runs"  # the default folder of runs
 
 
 def completer(names: Callable[[Any, str], Iterable[str]], otherwise: str = "file") -> Completer:
-    """A completer of the names that begin as typed, in either case.
+    """A completer for the names that start with the typed text, ignoring case.
 
-    Where none does, the shell completes files (`file`), folders (`dir`) or nothing (`plain`).
+    If there are none, the shell completes files (`file`), folders (`dir`) or nothing (`plain`).
     """
 
     def complete(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
         typed = incomplete.lower()
         try:
             found = [CompletionItem(name) for name in names(ctx, incomplete) if name.lower().startswith(typed)]
-        except Exception:  # a wrong spec, a missing package: the shell that asks cannot show an error
+        except Exception:  # an invalid spec or a missing package; the shell cannot show an error
             found = []
         return found or [CompletionItem(incomplete, type=otherwise)] * (otherwise != "plain")
 
@@ -53,7 +53,7 @@ def _experiments(ctx: Any, incomplete: str) -> Iterable[str]:
 
 
 def _runs(ctx: Any, incomplete: str) -> Iterable[str]:
-    """The runs in the folder `runs`, and in those of its experiments."""
+    """The runs in the folder `runs` and its subfolders."""
     from pathlib import Path
 
     from cnngraph.runs.overview import find_runs
@@ -67,7 +67,7 @@ def _trained(ctx: Any, incomplete: str) -> Iterable[str]:
 
 
 def _nodes(ctx: Any, incomplete: str) -> Iterable[str]:
-    """The nodes and blocks of the network that a command looks into, a level at a time."""
+    """The nodes and blocks of the command's network, one level at a time."""
     from cnngraph.run_files import SPEC
 
     network = _first(ctx) if _is_published(ctx) else f"{_first(ctx)}/{SPEC}"
@@ -109,7 +109,7 @@ def _devices(ctx: Any, incomplete: str) -> Iterable[str]:
 
 
 def _weights(ctx: Any, incomplete: str) -> Iterable[str]:
-    """The weights that a run has kept, and torchvision's."""
+    """The weights that a run contains, and torchvision's."""
     from pathlib import Path
 
     from cnngraph.run_files import kept_weights
@@ -119,7 +119,7 @@ def _weights(ctx: Any, incomplete: str) -> Iterable[str]:
 
 
 def _first(ctx: Any) -> str:
-    """The first argument; while an option's value is completed, click has read no argument yet."""
+    """The first argument. While the value of an option is completed, click has not parsed arguments yet."""
     read = (ctx.params.get(param.name) for param in ctx.command.params if param.param_type_name == "argument")
     values = [*(str(value[0] if isinstance(value, tuple) else value) for value in read if value), *ctx.args]
     return values[0] if values else ""

@@ -1,4 +1,4 @@
-"""What `cnngraph check --fix` and `--diff` do: they apply or show verified fixes, and print them."""
+"""`cnngraph check --fix` and `--diff`: apply verified fixes, or print them as a diff."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ from cnngraph.text import one_line, visible
 
 
 def apply_fixes(specs: Iterable[str], reading: Reading, *, to_stderr: bool) -> None:
-    """Change the files, and print each fix. Raises WriteError."""
+    """Apply the fixes to the files and print each one. Raises WriteError."""
     for spec in specs:
         if (found := _fixed(spec, reading)) is not None:
             found.write()
-            for each in found.applied:
-                print(one_line(f"fixed {each}"), file=sys.stderr if to_stderr else sys.stdout)
+            for fix in found.applied:
+                print(one_line(f"fixed {fix}"), file=sys.stderr if to_stderr else sys.stdout)
 
 
 def show_fixes(specs: Iterable[str], reading: Reading) -> bool:
-    """Print the changes as a unified diff, what they leave on stderr; whether nothing is wrong. Raises WriteError."""
+    """Print the fixes as a unified diff, and the remaining diagnostics to stderr. Raises WriteError.
+
+    Returns whether there is no error and nothing to fix.
+    """
     shown: set[str] = set()
-    fine = True
+    ok = True
     for spec in specs:
         found = _fixed(spec, reading)
         if found is None:
             continue
         diffs = [file.diff() for file in found.files.values()]
-        print(*(visible(diff) for diff in diffs if diff not in shown), sep="", end="")  # files may import the same one
+        print(*(visible(diff) for diff in diffs if diff not in shown), sep="", end="")  # several files may import one
         shown.update(diffs)
         if found.diagnostics:
             print_diagnostics(found.diagnostics, to_stderr=True)
-        fine = fine and found.ok and not diffs
-    return fine
+        ok = ok and found.ok and not diffs
+    return ok
 
 
 def _fixed(spec: str, reading: Reading) -> Fixed | None:
-    """The fixes of a spec; None for a file that is known to be something else."""
+    """The fixes of a spec; None for a recipe or an experiment."""
     find_plugins(reading.plugins)
     try:
         document = parse(read_file(Path(spec)))[0]

@@ -1,4 +1,4 @@
-"""Help texts: what a command does, examples first, then its arguments and options in two columns."""
+"""Help texts: a summary, examples, and two columns of arguments and options."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from cnngraph.terminal import console, unguarded
 if TYPE_CHECKING:
     from rich.console import Console
 
-Example: TypeAlias = "tuple[str, str]"  # a line for the shell, and what it does
+Example: TypeAlias = "tuple[str, str]"  # a shell command, and what it does
 WIDEST = 100
 
 
 def print_help(ctx: click.Context) -> None:
-    """Print the help of a command, which is all ours: its colours are no escapes of strangers."""
+    """Print the help of a command. It is trusted text, so its colour codes are not escaped."""
     print(ctx.get_help(), file=unguarded(sys.stdout))
 
 
 def summary(command: click.Command) -> str:
-    """The first line of a command's help."""
+    """The first line of a command's docstring."""
     return (command.help or "").partition("\n")[0]
 
 
 def command_help(command: click.Command, ctx: click.Context, examples: Sequence[Example]) -> str:
-    """The help text of one command, coloured where stdout is a terminal."""
+    """The help text of a command, coloured on a terminal."""
     return _help(command, ctx, examples, ())
 
 
 def group_help(
     group: click.Group, ctx: click.Context, examples: Sequence[Example], commands: Sequence[tuple[str, str]]
 ) -> str:
-    """The help text of the program, with its commands and their summaries."""
+    """The help text of the program, with the names and summaries of its commands."""
     return _help(group, ctx, examples, commands)
 
 
@@ -54,8 +54,8 @@ def _help(
         out.print(summary(command))
         if rest:
             out.print(f"\n{_unwrapped(rest)}")
-        words = [ctx.command_path, *map(_metavar, arguments), "COMMAND" if commands else "", "[OPTIONS]"]
-        out.print(f"\nUsage: {' '.join(filter(None, words))}", style="bold")
+        usage = [ctx.command_path, *map(_metavar, arguments), "COMMAND" if commands else "", "[OPTIONS]"]
+        out.print(f"\nUsage: {' '.join(filter(None, usage))}", style="bold")
         _section(out, "Examples", examples, "cyan")
         _section(out, "Commands", commands, "bold cyan")
         _section(out, "Arguments", [(_metavar(param), getattr(param, "help", "")) for param in arguments], "bold cyan")
@@ -64,7 +64,7 @@ def _help(
 
 
 def _section(out: Console, title: str, rows: Sequence[tuple[str, str]], style: str) -> None:
-    """A titled list: in two columns, or where the left one leaves no room, each text below what it explains."""
+    """A titled list in two columns, or with each text below its name if the names are too long."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -86,7 +86,7 @@ def _section(out: Console, title: str, rows: Sequence[tuple[str, str]], style: s
 
 
 def _unwrapped(text: str) -> str:
-    """Paragraphs on one line each; the console breaks them where its width wants."""
+    """Join the lines of each paragraph; the console wraps them at its width."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
@@ -104,6 +104,6 @@ def _flags(option: click.Option) -> str:
 
 
 def _explained(option: click.Option) -> str:
-    """The option's help with its default, where that says something."""
+    """The option's help, with its default if it is a string, number or path."""
     shown = isinstance(option.default, str | int | float | Path) and not isinstance(option.default, bool)
     return f"{option.help or ''} [{option.default}]" if shown else option.help or ""

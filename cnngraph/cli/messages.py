@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from cnngraph.diagnostics import Diagnostic, Severity
@@ -15,10 +16,10 @@ from cnngraph.text import json_safe, one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
-Styled: TypeAlias = "list[tuple[str, str]]"  # a line's parts, each with rich's name of its style
+Styled: TypeAlias = "list[tuple[str, str]]"  # the parts of a line, each with the name of a rich style
 
-MOST_SHOWN = 50  # diagnostics of one file; the rest is counted
-PARTS = (  # of a diagnostic's lines, and their style; an empty one is the severity's
+MOST_SHOWN = 50  # diagnostics of one file; the others are only counted
+PARTS = (  # parts of a diagnostic's lines with their styles; an empty style means that of the severity
     (re.compile(r" *(?P<part>-->|=|\||\d+ \|)"), "bold blue"),
     (re.compile(r" *\| *(?P<part>\^+)$"), ""),
     (re.compile(r" *(?P<part>help:|fix:)"), "bold green"),
@@ -26,20 +27,40 @@ PARTS = (  # of a diagnostic's lines, and their style; an empty one is the sever
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """The value as JSON, with escapes for what would steer a terminal, and for all but ASCII where stdout needs it."""
+    """The value as JSON, in which NaN and infinite numbers are null.
+
+    Control characters are escaped, and if stdout is not in UTF-8, all characters but ASCII.
+    """
     import json
 
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")
-    return json_safe(json.dumps(value, indent=indent, ensure_ascii=not encoding.startswith("utf")))
+    return json_safe(json.dumps(_finite(value), indent=indent, ensure_ascii=not encoding.startswith("utf")))
+
+
+def json_rows(values: Iterable[object]) -> str:
+    """A JSON array with one item per line."""
+    rows = [f"  {json_text(value)}" for value in values]
+    return "[\n" + ",\n".join(rows) + "\n]" if rows else "[]"
+
+
+def _finite(value: object) -> object:
+    """The value with null for NaN and infinite numbers, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def say(text: str) -> None:
-    """One line on stdout."""
+    """Print one line to stdout."""
     print(one_line(text))
 
 
 def complain(message: str, kind: str = "error") -> None:
-    """One line on stderr: `error: …`."""
+    """Print one line to stderr: `error: …`."""
     line = one_line(f"{kind}: {message}")
     if not is_coloured(sys.stderr):
         print(line, file=sys.stderr)
@@ -50,10 +71,10 @@ def complain(message: str, kind: str = "error") -> None:
 
 
 def print_diagnostics(diagnostics: Sequence[Diagnostic], *, to_stderr: bool) -> None:
-    """The diagnostics, an empty line between them; of very many the first, and how many more there are."""
+    """Print diagnostics separated by empty lines: at most MOST_SHOWN, and the number of the others."""
     stream = sys.stderr if to_stderr else sys.stdout
-    sys.stdout.flush()  # what stands there comes first, also where both go into one file
-    texts = [str(each) for each in diagnostics[:MOST_SHOWN]]
+    sys.stdout.flush()  # keeps the order if both streams go to one file
+    texts = [str(diagnostic) for diagnostic in diagnostics[:MOST_SHOWN]]
     if len(diagnostics) > MOST_SHOWN:
         texts.append(f"… and {len(diagnostics) - MOST_SHOWN:,} more")
     if not is_coloured(stream):
@@ -67,14 +88,14 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], *, to_stderr: bool) -> 
 
 
 def terminal_width() -> int | None:
-    """How wide stdout is; None for a file or a pipe, which take any width."""
+    """The width of the terminal; None if stdout is a file or a pipe."""
     from shutil import get_terminal_size
 
     return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_styled(lines: Iterable[Styled]) -> None:
-    """Lines on stdout, coloured on a terminal; a line stays one whatever is in it."""
+    """Print lines to stdout, coloured on a terminal. Line breaks inside a line are escaped."""
     lines = [[(one_line(text), style) for text, style in line] for line in lines]
     if not is_coloured(sys.stdout):
         print("\n".join("".join(text for text, _ in line) for line in lines))
@@ -93,12 +114,12 @@ def count(number: int, thing: str) -> str:
 
 def count_severities(diagnostics: Sequence[Diagnostic]) -> str:
     """`2 errors, 1 warning`."""
-    counts = Counter(each.severity for each in diagnostics)
-    return ", ".join(count(counts[each], each.value) for each in Severity if counts[each])
+    counts = Counter(diagnostic.severity for diagnostic in diagnostics)
+    return ", ".join(count(counts[severity], severity.value) for severity in Severity if counts[severity])
 
 
 def _coloured(text: str) -> Text:
-    """A diagnostic's text with its parts told apart: severity, gutter, underline, help."""
+    """A diagnostic with styles for its severity, gutter, underline, help and fix."""
     from rich.text import Text
 
     head, *lines = text.split("\n")

@@ -1,4 +1,4 @@
-"""The arguments and options that several commands take, and their texts as values."""
+"""Arguments and options shared by several commands, and their types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRAIN = "train."
 
 
 class WrongNumberError(click.BadParameter):
-    """A number that an option does not take; its message begins with the option."""
+    """An invalid number; the message starts with the option's name."""
 
     def format_message(self) -> str:
         """`--depth must be an integer of at least 1, got 0`."""
@@ -32,7 +32,7 @@ class WrongNumberError(click.BadParameter):
 
 
 def number(least: float, most: float | None = None) -> Callable[[object], Any]:
-    """The type of an option that takes numbers within bounds: whole ones, unless `least` is a fraction."""
+    """The type of an option for numbers in a range: floats if `least` is a float, else integers."""
 
     def parsed(value: object) -> Any:
         from cnngraph.document import core_scalar
@@ -51,23 +51,23 @@ def number(least: float, most: float | None = None) -> Callable[[object], Any]:
 spec_argument = argument(
     "spec",
     metavar="SPEC",
-    help="The spec: a network of the library by its name (see cnngraph list), or a YAML file.",
+    help="A YAML file, or the name of a bundled network (see cnngraph list).",
     shell_complete=complete_networks,
 )
-format_option = click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+format_option = click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 plugin_option = click.option(
     "--plugin",
     "plugins",
     multiple=True,
     metavar="MODULE",
-    help="Import a Python module that brings more ops. May be repeated.",
+    help="Import a Python module that defines more ops. Repeatable.",
 )
 max_nodes_option = click.option(
     "--max-nodes",
     type=number(1),
     default=MAX_NODES,
     metavar="N",
-    help="The most single operations that a spec may expand to.",
+    help="Maximum number of operations that a spec may expand to.",
 )
 _set_option = click.option(
     "--set",
@@ -75,19 +75,19 @@ _set_option = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     shell_complete=complete_parameters,
-    help="Give a param another value, written as in YAML; train.NAME reaches into the recipe. May be repeated.",
+    help="Set a param to a value in YAML; train.NAME sets a key of the recipe. Repeatable.",
 )
 _input_option = click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="CxHxW",
-    help="Give the network another input: 3x320x320, or by name left=3x32x32. May be repeated.",
+    help="Set the input's shape: 3x320x320, or by name left=3x32x32. Repeatable.",
 )
 
 
 def reading_options(command: Function) -> Function:
-    """Add --set, --input, --plugin and --max-nodes to a command, which is given their values as `reading`."""
+    """Add --set, --input, --plugin and --max-nodes to a command, which receives them as `reading`."""
 
     @functools.wraps(command)
     def call(
@@ -96,7 +96,7 @@ def reading_options(command: Function) -> Function:
         return command(reading=_reading(sets, inputs, plugins, max_nodes), **values)
 
     function: Any = call
-    for option in (max_nodes_option, plugin_option, _input_option, _set_option):  # click takes the last one first
+    for option in (max_nodes_option, plugin_option, _input_option, _set_option):  # click lists the last one first
         function = option(function)
     return function  # type: ignore[no-any-return]
 
@@ -106,19 +106,19 @@ _select_option = click.option(
     "selected",
     multiple=True,
     metavar="CODES",
-    help="Report only these warnings about specs, by code or prefix, such as W401,W6. Errors are always reported.",
+    help="Report only these warnings: codes or prefixes, such as W401,W6. Errors are always reported.",
 )
 _ignore_option = click.option(
     "--ignore",
     "ignored",
     multiple=True,
     metavar="CODES",
-    help="Do not report these warnings about specs, by code or prefix, such as W401,W6.",
+    help="Do not report these warnings, such as W401,W6.",
 )
 
 
 def selection_options(command: Function) -> Function:
-    """Add --select and --ignore to a command, which is given their values as `selection`."""
+    """Add --select and --ignore to a command, which receives them as `selection`."""
 
     @functools.wraps(command)
     def call(*, selected: Sequence[str], ignored: Sequence[str], **values: Any) -> Any:
@@ -131,7 +131,7 @@ def selection_options(command: Function) -> Function:
 
 
 def _selection(selected: Sequence[str], ignored: Sequence[str]) -> Selection:
-    """Which warnings are wanted. Raises click.BadParameter for a code that no warning has."""
+    """The selection of warnings. Raises click.BadParameter for an unknown code."""
     from cnngraph.lint.selection import EVERYTHING, UnknownCodeError, select
 
     if not selected and not ignored:
@@ -148,17 +148,17 @@ def _selection(selected: Sequence[str], ignored: Sequence[str]) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a spec is to be read: what the shared options say."""
+    """How to read a spec: the values of the shared options."""
 
     params: tuple[Override, ...] = ()
-    train: tuple[Override, ...] = ()  # names without their `train.`
+    train: tuple[Override, ...] = ()  # names without `train.`
     input: Value | None = None
     plugins: tuple[str, ...] = ()
     max_nodes: int = MAX_NODES
 
 
 def _reading(sets: Iterable[str], inputs: Sequence[str], plugins: Iterable[str], max_nodes: int) -> Reading:
-    """The shared options' values. Raises click.BadParameter for a text that says nothing."""
+    """Parse the shared options. Raises click.BadParameter."""
     from cnngraph.cli.overrides import override, shape
 
     overrides = [override(text) for text in sets]

@@ -1,4 +1,4 @@
-"""The texts of `--set` and `--input` as values that know their place on the command line."""
+"""Parses `--set` and `--input` to values with their locations on the command line."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from cnngraph.diagnostics import Source, Span
 from cnngraph.document import Entry, Listing, Scalar, Table, Value, parse
 from cnngraph.language.load import Override
 
-COMMAND_LINE = "command line"  # the file's name in a diagnostic about an option
+COMMAND_LINE = "command line"  # the file name in diagnostics about options
 INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?(\d{1,9}(?:[x×]\d{1,9})*)")
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def override(text: str) -> Override:
-    """`classes=4` as a param and its value, written as in YAML. Raises click.BadParameter."""
+    """Parse `classes=4`: a param and its value in YAML. Raises click.BadParameter."""
     from cnngraph.recipe.changed import in_recipe
 
-    name, equals, given = text.partition("=")
+    name, equals, written = text.partition("=")
     if not equals:
         raise _bad("--set", f"{text} is not NAME=VALUE, for example --set classes=4")
     if not NAME.fullmatch(name) or name == "train":
-        raise _bad("--set", f"{text} does not begin with a param's name, for example --set classes=4")
+        raise _bad("--set", f"{text} does not start with the name of a param, for example --set classes=4")
     shown = f"--set {text}"
-    value, mistakes = parse(Source(COMMAND_LINE, " " * (len(shown) - len(given)) + given))
-    if mistakes:
-        raise _bad("--set", f"{text}: {mistakes[0].message}")
+    value, errors = parse(Source(COMMAND_LINE, " " * (len(shown) - len(written)) + written))
+    if errors:
+        raise _bad("--set", f"{text}: {errors[0].message}")
     if value is None:
-        raise _bad("--set", f"{text} gives no value; write null, or '' for an empty text")
+        raise _bad("--set", f"{text} has no value; write null, or '' for an empty string")
     return Override(name, _in(Source(COMMAND_LINE, shown), value), in_recipe(name))
 
 
 def shape(texts: Sequence[str]) -> Value:
-    """`3x320x320` as a list of sizes; `left=3x32x32` and others as a table of them. Raises click.BadParameter."""
+    """Parse `3x320x320` to a list of sizes, or `left=3x32x32` etc. to a mapping. Raises click.BadParameter."""
     entries: list[Entry] = []
     for text in texts:
         found = INPUT.fullmatch(text)
@@ -46,9 +46,9 @@ def shape(texts: Sequence[str]) -> Value:
         if not name and len(texts) == 1:
             return sizes
         if not name:
-            raise _bad("--input", f"several inputs go by name, for example --input left={text}")
-        if name in (each.key for each in entries):
-            raise _bad("--input", f"{name} is given twice")
+            raise _bad("--input", f"name each of several inputs, for example --input left={text}")
+        if name in (entry.key for entry in entries):
+            raise _bad("--input", f"{name} is set twice")
         entries.append(Entry(name, _span(sizes.span.source, len("--input "), len("--input ") + len(name)), sizes))
     return Table(tuple(entries), entries[0].value.span)
 
@@ -61,8 +61,8 @@ def _sizes(text: str, found: re.Match[str]) -> Listing:
     shown = f"--input {text}"
     source, start = Source(COMMAND_LINE, shown), len(shown) - len(found[2])
     items = [
-        Scalar(int(each[0]), _span(source, start + each.start(), start + each.end()))
-        for each in re.finditer(r"\d+", found[2])
+        Scalar(int(size[0]), _span(source, start + size.start(), start + size.end()))
+        for size in re.finditer(r"\d+", found[2])
     ]
     return Listing(tuple(items), _span(source, start, len(shown)))
 
@@ -72,15 +72,15 @@ def _span(source: Source, start: int, end: int) -> Span:
 
 
 def _in(source: Source, value: Value) -> Value:
-    """The value with its places in another source."""
+    """The value with its locations moved to another source."""
     span = replace(value.span, source=source)
     match value:
         case Scalar():
             return replace(value, span=span)
         case Listing(items=items):
-            return Listing(tuple(_in(source, each) for each in items), span)
+            return Listing(tuple(_in(source, item) for item in items), span)
         case Table(entries=entries):
             moved = [
-                Entry(each.key, replace(each.key_span, source=source), _in(source, each.value)) for each in entries
+                Entry(entry.key, replace(entry.key_span, source=source), _in(source, entry.value)) for entry in entries
             ]
             return Table(tuple(moved), span)

@@ -1,6 +1,6 @@
-"""One run of the command line: whatever happens becomes a message and an exit code, never a traceback.
+"""Runs one command: every error becomes a message and an exit code, never a traceback.
 
-Exit codes: 0; 1 for a wrong spec or a run that failed; 2 for wrong usage; 130 for Ctrl-C.
+Exit codes: 0 for success; 1 for an invalid spec or a failed run; 2 for wrong usage; 130 for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from cnngraph.terminal import guarded
 
 FAILED, WRONG_USAGE = 1, 2
 LONGEST_NAME = 200  # characters of a name in a message
-NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")  # in PyTorch's errors
-PATIENCE = 5.0  # seconds in which another process may speak; as soon as that one has ended, torchrun ends this one
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")  # in PyTorch's errors
+PATIENCE = 5.0  # seconds for another process to print its error; when that one exits, torchrun kills this one
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line with these arguments, print what it says, and give its exit code.
+    """Run the command line with these arguments and return its exit code.
 
-    Of several processes on a machine (torchrun) the first one speaks; another one only if it failed alone.
+    If several processes run on a machine (torchrun), only the first one prints; another one only if it alone fails.
     """
     with guarded():
         if not local_rank():
             return _flushed(_run(arguments))
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as held:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as captured:
             code = _run(arguments)
-        if code in (FAILED, WRONG_USAGE) and held.getvalue():
+        if code in (FAILED, WRONG_USAGE) and captured.getvalue():
             time.sleep(PATIENCE)
-            print(held.getvalue(), end="", file=sys.stderr)
+            print(captured.getvalue(), end="", file=sys.stderr)
         return _flushed(code)
 
 
@@ -52,14 +52,14 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return FAILED
-    except OSError:  # stderr itself cannot be written: there is nowhere to say so
+    except OSError:  # stderr cannot be written either
         return FAILED
 
 
 def _called(arguments: Sequence[str]) -> int:
-    if not _has_working_folder():  # loading PyTorch there would end the process
-        complain("the working folder does not exist any more")
-        complain("cd to another folder", "help")
+    if not _has_working_folder():  # importing PyTorch would crash the process
+        complain("the working directory no longer exists")
+        complain("cd to another directory", "help")
         return FAILED
     try:
         code = _invoke(arguments)
@@ -71,10 +71,10 @@ def _called(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return _wrong_usage(error, arguments)
     except SpecError as error:
-        _tell(error)
+        _print_error(error)
         return FAILED
     except Exception as error:
-        if interrupts.came:  # a library made another exception of it
+        if interrupts.came:  # a library converted KeyboardInterrupt
             return INTERRUPTED
         if os.environ.get("CNNGRAPH_DEBUG"):
             raise
@@ -83,7 +83,7 @@ def _called(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
-    """Run the command, or answer the shell that completes one: as click's `main`, without what it prints and ends."""
+    """Run the command or shell completion. Like click's `main`, but without printing errors or exiting."""
     if instruction := os.environ.get(COMPLETE):
         from click.shell_completion import shell_complete
 
@@ -97,7 +97,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _flushed(code: int) -> int:
-    """The exit code, when all that was printed is written; else that of a failure."""
+    """Flush the output. Returns the exit code, or that of a failure if the output cannot be written."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -107,8 +107,8 @@ def _flushed(code: int) -> int:
     return code
 
 
-def _tell(error: SpecError) -> None:
-    """Print what is wrong, unless another process does."""
+def _print_error(error: SpecError) -> None:
+    """Print the diagnostics, unless another process prints them."""
     if error.speaks is False:
         time.sleep(PATIENCE)
         return
@@ -117,7 +117,7 @@ def _tell(error: SpecError) -> None:
 
 
 def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
-    """Say what is wrong with the arguments, and where the right ones are explained."""
+    """Print what is wrong with the arguments, and how to get help."""
     complain(_usage_message(error, arguments))
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "cnngraph"
@@ -126,35 +126,35 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
 
 
 def _usage_message(error: click.ClickException, arguments: Sequence[str]) -> str:
-    """What is wrong with the arguments, in one manner whatever click's version."""
+    """What is wrong with the arguments, independent of click's version."""
     if isinstance(error, click.NoSuchOption) and error.ctx:
         known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
         setting = _recipe_setting(error.option_name, arguments) if "--set" in known else None
         help = Suggestion(setting) if setting else did_you_mean(error.option_name, known)
-        return f"there is no option {error.option_name}{f': {help}' if help else ''}"
+        return f"unknown option {error.option_name}{f': {help}' if help else ''}"
     text = error.format_message().strip().rstrip(".")
     return text[:1].lower() + text[1:]
 
 
 def _recipe_setting(option: str, arguments: Sequence[str]) -> str | None:
-    """`--set train.epochs=3` for `--epochs 3`; None if the option has not the name of a recipe's key."""
+    """`--set train.epochs=3` for `--epochs 3`; None if no recipe key has the option's name."""
     from cnngraph.recipe.reading import recipe_key
 
-    word = recipe_key(option.lstrip("-").replace("-", "_"))
-    if word is None:
+    key = recipe_key(option.lstrip("-").replace("-", "_"))
+    if key is None:
         return None
     after = next((index for index, argument in enumerate(arguments, 1) if argument.partition("=")[0] == option), 0)
     value = arguments[after - 1].partition("=")[2] or next(iter(arguments[after:]), "")
-    return f"--set train.{word}={value if value and not value.startswith('--') else 'VALUE'}"
+    return f"--set train.{key}={value if value and not value.startswith('--') else 'VALUE'}"
 
 
 def _failed(error: Exception) -> int:
-    """Tell of what the system or another project's package refuses, or of an error in cnngraph itself."""
+    """Print an error of a package, of the operating system, or of cnngraph itself."""
     if found := explain(error):
         complain(found.message)
         complain(found.help, "help")
     elif isinstance(error, OSError):
-        _say_what_system_refuses(error)
+        _print_os_error(error)
     elif _lacks_memory(error):
         complain("out of memory")
     elif isinstance(error, UnicodeEncodeError):
@@ -165,17 +165,17 @@ def _failed(error: Exception) -> int:
     return FAILED
 
 
-def _say_what_system_refuses(error: OSError) -> None:
+def _print_os_error(error: OSError) -> None:
     from cnngraph.files import NO_ROOM
 
     reason = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:
         complain(f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}")
-    elif error.errno in NO_ROOM:  # what stands behind `> file` has no name
+    elif error.errno in NO_ROOM:  # the file behind `> file` has no name here
         complain(f"cannot write: {reason}")
         _silence_stdout()
     else:
-        complain(f"the system refuses: {reason}")
+        complain(f"operating system error: {reason}")
 
 
 def _has_working_folder() -> bool:
@@ -187,12 +187,12 @@ def _has_working_folder() -> bool:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether there is no memory left, as Python or PyTorch says it."""
-    return isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY)
+    """Whether the error means that memory is exhausted, in Python or PyTorch."""
+    return isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY)
 
 
 def _report(error: Exception) -> None:
-    """An error of cnngraph's own, with what helps to find it."""
+    """Print an internal error with its location."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -201,13 +201,13 @@ def _report(error: Exception) -> None:
     complain(f"{type(error).__name__}: {first}{where}", "internal error")
     print(
         "  This is a bug in cnngraph, not in your spec. Please report it, with the spec and the line above.\n"
-        "  CNNGRAPH_DEBUG=1 in the environment shows the whole traceback.",
+        "  Set CNNGRAPH_DEBUG=1 in the environment to get the full traceback.",
         file=sys.stderr,
     )
 
 
 def _silence_stdout() -> None:
-    """Nobody reads on: keep the interpreter from complaining when it flushes at its end."""
+    """Discard further output, so that the interpreter does not fail when it flushes stdout at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

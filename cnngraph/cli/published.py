@@ -1,4 +1,4 @@
-"""`--weights` of build and train, and what published weights expect of the network."""
+"""The option `--weights` of build and train, and the params that published weights were trained with."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ weights_option = click.option(
     "--weights",
     metavar="FILE|torchvision",
     shell_complete=complete_weights,
-    help="Begin with these weights: .safetensors, or .pth, of which no code is run; torchvision for its published "
-    "ones, torchvision:IMAGENET1K_V1 for those of that name.",
+    help="Initial weights: a .safetensors file, a .pth file (loaded without executing code), torchvision for its "
+    "default published weights, or torchvision:IMAGENET1K_V1 for specific ones.",
 )
 
 
 def expectations(opened: WeightsFile, graph: Graph) -> Iterator[str]:
-    """Params with which the weights were trained and the network was not built."""
+    """The `--set` options with which the weights were trained, if the network has other values."""
     for name, value in opened.expects.items():
         if graph.params.get(name, value) != value:
             shown = str(value).lower() if isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""From a spec's name or path and the shared options to a graph, or to messages and an exit code."""
+"""Compiles the spec that the arguments name, and prints its diagnostics."""
 
 from __future__ import annotations
 
@@ -18,41 +18,43 @@ from cnngraph.language.model import Spec
 from cnngraph.lint.run import Lint
 
 
-def compile_file(spec: str, how: Reading, lint: Lint | None = None) -> Compilation:
-    """Read, check, elaborate and lint the spec with what the options say."""
-    compilation = compile_unlinted(spec, how)
-    if how.train and compilation.ok and compilation.spec:
-        compilation = replace(compilation, diagnostics=compilation.diagnostics + _train_mistakes(compilation.spec, how))
+def compile_file(spec: str, reading: Reading, lint: Lint | None = None) -> Compilation:
+    """Compile and lint the spec with the options."""
+    compilation = compile_unlinted(spec, reading)
+    if reading.train and compilation.ok and compilation.spec:
+        compilation = replace(
+            compilation, diagnostics=compilation.diagnostics + _recipe_errors(compilation.spec, reading)
+        )
     return (lint or Lint()).run(compilation)
 
 
-def compile_unlinted(spec: str, how: Reading) -> Compilation:
-    """The same without the warnings of lint, and without what the options change in the recipe."""
-    find_plugins(how.plugins)
-    return compile_spec(spec, how.params, how.input, max_nodes=how.max_nodes, plugins=how.plugins)
+def compile_unlinted(spec: str, reading: Reading) -> Compilation:
+    """Compile the spec without lint warnings, and ignore changes to its recipe."""
+    find_plugins(reading.plugins)
+    return compile_spec(spec, reading.params, reading.input, max_nodes=reading.max_nodes, plugins=reading.plugins)
 
 
-def _train_mistakes(spec: Spec, how: Reading) -> tuple[Diagnostic, ...]:
-    """What `--set train.…` makes wrong with the spec's recipe."""
+def _recipe_errors(spec: Spec, reading: Reading) -> tuple[Diagnostic, ...]:
+    """The errors of the spec's recipe with `--set train.…` applied."""
     from cnngraph.recipe.changed import find_table, read_changed
 
     try:
         table, name = find_table(spec.train, None)
-        read_changed(table, how.train, name)
+        read_changed(table, reading.train, name)
     except SpecError as error:
         return error.diagnostics
     return ()
 
 
-def compile_network(spec: str, how: Reading) -> Graph:
-    """The whole graph of the spec. Prints what is wrong; raises Exit or SpecError where there is none."""
-    compilation = compile_file(spec, how)
-    refuse_mistakes(compilation)
+def compile_network(spec: str, reading: Reading) -> Graph:
+    """The graph of the spec. Prints diagnostics; raises Exit if there are errors, SpecError if there is no network."""
+    compilation = compile_file(spec, reading)
+    exit_on_errors(compilation)
     return network_of(compilation, spec)
 
 
-def refuse_mistakes(compilation: Compilation) -> None:
-    """Print what is wrong on stderr. Raises Exit where there is an error."""
+def exit_on_errors(compilation: Compilation) -> None:
+    """Print the diagnostics to stderr. Raises Exit if there is an error."""
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
     if not compilation.ok:
@@ -60,6 +62,6 @@ def refuse_mistakes(compilation: Compilation) -> None:
 
 
 def find_plugins(plugins: Sequence[str] | None) -> None:
-    """Let plugins stand in the working folder, where `python -m` would find them too."""
+    """Allow importing plugins from the working directory, as `python -m` does."""
     if plugins and (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)

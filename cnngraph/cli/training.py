@@ -1,4 +1,4 @@
-"""The options that train and experiment share."""
+"""Options shared by train and experiment."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ data_dir_option = click.option(
     "data_dir",
     type=Path,
     metavar="FOLDER",
-    help="Where image sets are kept, or the folder of your own images; by default the variable CNNGRAPH_DATA_DIR.",
+    help="The folder of the data sets, or of your own images. Default: the environment variable CNNGRAPH_DATA_DIR.",
 )
 device_option = click.option(
     "--device",
     metavar="auto|cpu|cuda",
-    help="Where it runs; by default as the recipe says.",
+    help="The device to train on. Default: the recipe's.",
     shell_complete=complete_devices,
 )
 dry_run_option = click.option(
     "--dry-run",
     is_flag=True,
-    help="Do everything but train: compile, read the data, look at device and folder, and print what would be done.",
+    help="Compile the network, read the data, check device and folder, and print a summary, without training.",
 )
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print only errors.")

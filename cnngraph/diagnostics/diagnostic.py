@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -89,6 +89,17 @@ class Diagnostic:
             "fixes": [fix.to_dict() for fix in self.fixes],
         }
 
+    def advice(self, most_fixes: int | None = None) -> Iterator[str]:
+        """The lines `help: …` and `fix: …`. A fix was verified, and `check --fix` applies the first one."""
+        fixes = self.fixes[:most_fixes]
+        is_fix = self.help in [fix.title for fix in fixes]
+        is_stated = any(fix.is_stated_in(self.help or "") for fix in fixes)
+        if self.help and not is_fix:
+            yield f"{'fix' if is_stated else 'help'}: {one_line(self.help)}"
+        for fix in fixes:
+            if is_fix or not fix.is_stated_in(self.help or ""):
+                yield f"fix: {one_line(fix.instruction)}"
+
     def __str__(self) -> str:
         lines = [f"{self.severity}[{self.code}]: {one_line(self.message)}"]
         gutter = "  "
@@ -99,11 +110,7 @@ class Diagnostic:
             lines.append(f"{gutter[:-1]}--> {where}")
             lines += _underlined(self.span, gutter)
         lines += [f"{gutter}= {one_line(note)}" for note in self.notes]
-        if self.help:
-            lines.append(f"{gutter}help: {one_line(self.help)}")
-        lines += [
-            f"{gutter}fix: {one_line(fix.title)}" for fix in self.fixes[:1] if not fix.is_stated_in(self.help or "")
-        ]
+        lines += [f"{gutter}{line}" for line in self.advice(most_fixes=1)]
         return "\n".join(lines)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from cnngraph.diagnostics.help import Question, Suggestion
 from cnngraph.diagnostics.source import Source, Span
+
+IN_BACKTICKS = re.compile("`([^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,25 @@ class Fix:
     title: str
     edits: tuple[Edit, ...]
 
+    @property
+    def instruction(self) -> str:
+        """The title in the imperative: ``replace `kernal` with `kernel` `` if it asks ``did you mean `kernel`?``."""
+        if not isinstance(self.title, Question):
+            return self.title
+        if isinstance(self.title, Suggestion) and len(self.edits) == 1:
+            edit = self.edits[0]
+            return f"replace `{edit.span.text}` with `{edit.text}`"
+        return f"use {self.title.meant}"
+
     def is_stated_in(self, help: str) -> bool:
-        """Whether the help already states this fix, so that it need not be printed twice."""
-        return self.title == help or any(
-            len(edit.text.strip()) > 1 and edit.text.strip() in help for edit in self.edits
-        )
+        """Whether the help already shows the new text, so that the fix need not be printed as well."""
+        shown = IN_BACKTICKS.findall(help)
+        texts = [edit.text.strip() for edit in self.edits]
+        return any(len(text) > 1 and text in code for text in texts for code in shown)
 
     def to_dict(self) -> dict[str, object]:
         """The fix as `check --format json` prints it."""
-        return {"title": self.title, "edits": [edit.to_dict() for edit in self.edits]}
+        return {"title": self.instruction, "edits": [edit.to_dict() for edit in self.edits]}
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:

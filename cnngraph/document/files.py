@@ -40,10 +40,10 @@ def read_file(path: Path, name: str | None = None, limits: Limits = LIMITS) -> S
     """Read a file; `name` is how messages refer to it. Raises SpecError if it cannot be read."""
     name = name or str(path)
     try:
-        about = path.stat()
-        if what := no_file(about):
+        status = path.stat()
+        if what := no_file(status):
             raise SpecError.of("E101", f"cannot read {name}: it is {what}")
-        if about.st_size > limits.bytes:
+        if status.st_size > limits.bytes:
             raise _too_large(name, limits)
         return _decoded(name, path, path.read_bytes())
     except OSError as error:
@@ -85,8 +85,8 @@ def _decoded(name: str, path: Path | None, data: bytes) -> Source:
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path)
 
 
-def no_file(about: os.stat_result) -> str | None:
+def no_file(status: os.stat_result) -> str | None:
     """What a path is if not a regular file, else None. Reading a pipe or a device might never end."""
-    if stat.S_ISREG(about.st_mode):
+    if stat.S_ISREG(status.st_mode):
         return None
-    return "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"
+    return "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"

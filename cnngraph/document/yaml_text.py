@@ -20,13 +20,13 @@ from cnngraph.document.values import Entry, Listing, Scalar, Table, Value
 from cnngraph.syntax_errors import (
     COLON,
     GLUED_KEY,
-    Slip,
+    Typo,
     control_character,
     is_escaped_path,
-    key_slip,
+    key_typo,
     separate_numbers,
     syntax_error,
-    text_slip,
+    text_typo,
 )
 
 MAX_CUT = 9  # digits after a decimal comma
@@ -95,7 +95,7 @@ class _Reader:
             items: list[Value] = []
             for inner in self.events:
                 if isinstance(inner, yaml.SequenceEndEvent):
-                    return Listing(self.separated(items), self.span(event, inner))
+                    return Listing(self.split_numbers(items), self.span(event, inner))
                 items.append(self.value(inner, depth + 1, key))
         return self.table(event, depth)
 
@@ -103,24 +103,24 @@ class _Reader:
         """A scalar; typos in it are reported and corrected."""
         plain = not event.style  # None or an empty string, depending on the loader
         text, span = event.value, self.span(event)
-        if plain and key not in FREE_TEXT and (slip := text_slip(text)):
-            self.slipped(slip, span)
-            if not slip.meant:
+        if plain and key not in FREE_TEXT and (typo := text_typo(text)):
+            self.report_typo(typo, span)
+            if not typo.meant:
                 raise _RefusedError(self.diagnostics.pop())
-            text = slip.meant
+            text = typo.meant
         elif event.style == '"' and is_escaped_path(text, self.source.line(span.line)[span.column - 1 :]):
             message = "in double quotes a backslash starts an escape sequence"
             self.diagnostics.append(Diagnostic("E102", message, span, help="use single quotes, or `/` in a path"))
         return Scalar(core_scalar(text) if plain else text, span, not plain)
 
-    def slipped(self, slip: Slip, span: Span) -> None:
+    def report_typo(self, typo: Typo, span: Span) -> None:
         """Report a typo in an unquoted string, at its character if that is on the first line."""
-        column = span.column + slip.start
+        column = span.column + typo.start
         if span.line == span.end_line or column <= len(self.source.line(span.line)):
             span = Span(self.source, span.line, column, span.line, column + 1)
-        self.diagnostics.append(Diagnostic("E102", slip.message, span, help=slip.help))
+        self.diagnostics.append(Diagnostic("E102", typo.message, span, help=typo.help))
 
-    def separated(self, items: list[Value]) -> tuple[Value, ...]:
+    def split_numbers(self, items: list[Value]) -> tuple[Value, ...]:
         """To YAML, `[64 128]` has one item: report the missing comma and continue with two."""
         found: list[Value] = []
         for item in items:
@@ -135,25 +135,25 @@ class _Reader:
             found += [Scalar(core_scalar(number), item.span) for number in numbers]
         return tuple(found)
 
-    def apart(self, key: str, value: Value, span: Span) -> tuple[str, Value]:
+    def split_glued_key(self, key: str, value: Value, span: Span) -> tuple[str, Value]:
         """To YAML, `{kernel:3}` is a key without a value: report the missing space and continue with `kernel: 3`."""
         glued = GLUED_KEY.fullmatch(key) if isinstance(value, Scalar) and value.value is None else None
         if glued is None:
             return key, value
-        self.slipped(Slip(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}`"), span)
+        self.report_typo(Typo(len(glued[1]), COLON, f"write `{glued[1]}: {glued[2]}`"), span)
         return glued[1], Scalar(core_scalar(glued[2]), span)
 
     def table(self, start: yaml.Event, depth: int) -> Table:
         entries: dict[str, Entry] = {}
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
-                return Table(self.unsplit(list(entries.values())), self.span(start, event))
+                return Table(self.join_split_values(list(entries.values())), self.span(start, event))
             self.check(event, depth)
             span = self.span(event)
             key = self.key(event)
             value = self.value(next(self.events), depth + 1, key)
             if isinstance(event, yaml.ScalarEvent) and not event.style:
-                key, value = self.apart(key, value, span)
+                key, value = self.split_glued_key(key, value, span)
             if key in entries:
                 first = entries[key].key_span
                 notes = (f"the first `{key}` is at {first}",)
@@ -171,18 +171,18 @@ class _Reader:
             self.refuse("E104", "YAML merge keys are not supported", event, INSTEAD_OF_ANCHOR)
         if len(key) > MAX_KEY:
             self.refuse("E501", f"the key has {len(key):,} characters, the maximum is {MAX_KEY}", event)
-        if not event.style and (slip := key_slip(key)):
-            self.slipped(slip, self.span(event))
+        if not event.style and (typo := key_typo(key)):
+            self.report_typo(typo, self.span(event))
             raise _RefusedError(self.diagnostics.pop())
         return key
 
-    def unsplit(self, entries: list[Entry]) -> tuple[Entry, ...]:
+    def join_split_values(self, entries: list[Entry]) -> tuple[Entry, ...]:
         """To YAML, `{k: min($x, 2)}` has two keys: report the unquoted comma and continue with the intended value."""
-        merged: list[Entry] = []
+        joined: list[Entry] = []
         for entry in entries:
-            before = merged[-1] if merged else None
+            before = joined[-1] if joined else None
             if before and (number := _cut_number(before, entry)):
-                merged[-1] = replace(before, value=number[0])
+                joined[-1] = replace(before, value=number[0])
                 message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=number[1]))
             elif before and _continues(before.value, entry.value):
@@ -195,10 +195,10 @@ class _Reader:
                     meant = Listing(tuple(Scalar(part, before.value.span) for part in parts), before.value.span)
                 message = f"the value of `{before.key}` ends at the comma"
                 self.diagnostics.append(Diagnostic("E105", message, before.value.span, help=help))
-                merged[-1] = replace(before, value=meant)
+                joined[-1] = replace(before, value=meant)
             else:
-                merged.append(entry)
-        return tuple(merged)
+                joined.append(entry)
+        return tuple(joined)
 
     def check(self, event: yaml.Event, depth: int) -> None:
         self.values += 1

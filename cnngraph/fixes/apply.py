@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-from cnngraph.diagnostics import Diagnostic, Edit, Fix, Question, Source, apply_edits, compose_edits, has_errors
+from cnngraph.diagnostics import Diagnostic, Edit, Source, apply_edits, compose_edits, has_errors
 from cnngraph.files import WriteError, write
 from cnngraph.fixes.trials import Texts, key_of
 from cnngraph.library import library_root
@@ -32,7 +33,9 @@ class Applied:
     title: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.title}"
+        place = f"{self.file}:{self.line}"
+        title = re.sub(rf" at {re.escape(place)}(?!\d)", "", self.title)
+        return f"{place}: {title.replace(f' at {self.file}:', ' on line ')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def _applied(result: Fixed, fixable: list[Diagnostic], check: Check) -> Fixed | 
     applied = list(result.applied)
     for fix in fixes:
         first = min(fix.edits, key=lambda edit: (edit.span.line, edit.span.column))
-        applied.append(Applied(first.span.file, first.span.line, _done(fix)))
+        applied.append(Applied(first.span.file, first.span.line, fix.instruction))
     for name in dict.fromkeys(edit.span.file for fix in fixes for edit in fix.edits):
         edits = [edit for fix in fixes for edit in fix.edits if edit.span.file == name]
         old = files.get(name, FileFix(edits[0].span.source, ()))
@@ -141,15 +144,6 @@ def _applied(result: Fixed, fixable: list[Diagnostic], check: Check) -> Fixed | 
     found.diagnostics = check(found.texts)
     left = _errors(result) - Counter(map(key_of, fixable))
     return found if all(_errors(found)[error] <= left[error] for error in map(key_of, fixable)) else None
-
-
-def _done(fix: Fix) -> str:
-    """What an applied fix has done: `` `kernal` → `kernel` `` if its title is a question."""
-    if not isinstance(fix.title, Question):
-        return fix.title
-    pairs = [(edit.span.text, edit.text) for edit in fix.edits if edit.span.line == edit.span.end_line]
-    is_short = len(pairs) == len(fix.edits) and all(old and new and "\n" not in new for old, new in pairs)
-    return ", ".join(f"`{old}` → `{new}`" for old, new in pairs) if is_short else fix.title.meant
 
 
 def _errors(result: Fixed) -> Counter[tuple[str, str]]:

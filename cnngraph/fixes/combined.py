@@ -75,10 +75,11 @@ def _revealing(
 
 
 def title_of(changes: tuple[Candidate, ...]) -> str:
-    """The title of several changes: `` did you mean `conv`, not `cnov`, and `kernel`, not `kernal`? ``"""
+    """The title of several changes: `` did you mean `conv` instead of `cnov`, and …? ``"""
     if all(isinstance(change.title, Suggestion) for change in changes):
-        return Question(", and ".join(f"{change.change}, not `{change.edits[0].span.text}`" for change in changes))
-    shown = [f"write {change.change}" if isinstance(change.title, Question) else change.title for change in changes]
+        replaced = [f"{change.change} instead of `{change.edits[0].span.text}`" for change in changes]
+        return Question(", and ".join(replaced))
+    shown = [f"use {change.change}" if isinstance(change.title, Question) else change.title for change in changes]
     return ", and ".join(shown)
 
 

@@ -121,7 +121,7 @@ def _other_names(written: Written, node: WrittenNode, unread: list[str], far: fl
                 base += 0.7 if _only_reader(node, str(path.value)) else 0.0
                 base += 0.5 if len(own) == 1 and (node.op in MERGES or isinstance(entry.value, Listing)) else 0.0
                 cost = base + 0.1 * rank + far
-                yield Candidate(cost, Question(f"`{name}`, not `{path.value}`{place}"), (Edit(path.span, name),))
+                yield Candidate(cost, Question(f"`{name}` instead of `{path.value}`{place}"), (Edit(path.span, name),))
         yield from _other_part(path, far, place)
     if edit := written.remove_entry(entry):
         left = any(_only_reader(node, str(read.value)) for read in node.reads)

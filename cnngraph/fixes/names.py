@@ -42,7 +42,7 @@ def keys(written: Written, error: Diagnostic) -> Iterator[Candidate]:
         if entry.key not in known and written.name_counts[entry.key] == 1:
             other = [key for key in ELSEWHERE.get(entry.key.lower(), ()) if key in BLOCK_KEYS]
             for rank, key in enumerate([*other, *near_words(entry.key, BLOCK_KEYS)[:2]]):
-                title = Question(f"`{key}`, not `{entry.key}` at {entry.key_span}")
+                title = Question(f"`{key}` instead of `{entry.key}` at {entry.key_span}")
                 yield Candidate(0.9 + 0.1 * rank, title, (Edit(entry.key_span, key),))
 
 

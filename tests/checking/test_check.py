@@ -1,4 +1,4 @@
-"""`check_paths`: files of every kind, folders and names."""
+"""Checks of files of every kind, folders and names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def all_codes(report: CheckReport) -> list[str]:
     return [diagnostic.code for found in report.files for diagnostic in found.diagnostics]
 
 
-def test_the_kind_of_a_file_is_recognised(folder: Path) -> None:
+def test_files_are_checked_by_kind(folder: Path) -> None:
     report = check_paths(["net.yaml", "blocks.yaml", "mine.yaml", "both.yaml"])
     assert report.ok
     assert list(kinds(report).values()) == [Kind.SPEC, Kind.BLOCKS, Kind.RECIPE, Kind.EXPERIMENT]
@@ -48,7 +48,7 @@ def test_the_kind_of_a_file_is_recognised(folder: Path) -> None:
     ]
 
 
-def test_bundled_names(folder: Path) -> None:
+def test_names_of_bundled_files(folder: Path) -> None:
     report = check_paths(["googlenet_mnist", "shortcuts_digits", "cifar"])
     assert kinds(report) == {
         "googlenet_mnist": Kind.SPEC,
@@ -63,7 +63,7 @@ def test_bundled_names(folder: Path) -> None:
     assert [diagnostic.code for diagnostic in found.diagnostics] == ["E311"]
 
 
-def test_a_folder_is_checked_recursively(folder: Path) -> None:
+def test_folder_and_subfolders(folder: Path) -> None:
     inner = folder / "deep" / "er"
     inner.mkdir(parents=True)
     (inner / "odd.YML").write_text(NET.replace("linear", "linaer"))
@@ -94,7 +94,7 @@ def test_a_folder_is_checked_recursively(folder: Path) -> None:
         "\tbroken: [",
     ],
 )
-def test_unrelated_files_in_a_folder_are_skipped(folder: Path, text: str) -> None:
+def test_files_of_other_tools_are_only_skipped_in_folders(folder: Path, text: str) -> None:
     (folder / "other.yaml").write_text(text)
     report = check_paths(["."])
     assert report.ok
@@ -111,14 +111,14 @@ def test_unrelated_files_in_a_folder_are_skipped(folder: Path, text: str) -> Non
         ("specs: [net.yaml]\nseed: 3\nrecipes: [mine.yaml]\n", "E602"),
     ],
 )
-def test_files_with_errors_in_a_folder_are_not_skipped(folder: Path, text: str, code: str) -> None:
+def test_invalid_specs_are_not_skipped(folder: Path, text: str, code: str) -> None:
     (folder / "wrong.yaml").write_text(text)
     report = check_paths(["."])
     assert report.skipped == ()
     assert code in all_codes(report)
 
 
-def test_a_folder_with_nothing_to_check(folder: Path) -> None:
+def test_folder_with_nothing_to_check(folder: Path) -> None:
     (folder / "empty").mkdir()
     (found,) = check_paths(["empty"]).files
     assert [diagnostic.message for diagnostic in found.diagnostics] == [
@@ -126,7 +126,7 @@ def test_a_folder_with_nothing_to_check(folder: Path) -> None:
     ]
 
 
-def test_the_number_of_files_in_a_folder_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_with_too_many_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnngraph.checking.finding.MAX_FILES", 3)
     assert all_codes(check_paths(["."])) == ["E501"]
 
@@ -151,7 +151,7 @@ def test_standard_input_of_other_kinds(folder: Path, text: str, kind: Kind) -> N
     assert (found.kind, found.diagnostics) == (kind, ())
 
 
-def test_a_given_recipe_must_fit_the_network(folder: Path) -> None:
+def test_recipe_option_must_fit(folder: Path) -> None:
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digits"))) == []
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="cifar"))) == ["E610"]
     assert all_codes(check_paths(["net.yaml"], CheckOptions(recipe="digitss"))) == ["E606"]
@@ -194,7 +194,7 @@ def test_an_error_of_all_combinations_lists_none(folder: Path) -> None:
     assert [(diagnostic.code, diagnostic.notes) for diagnostic in found.diagnostics] == [("E313", ())]
 
 
-def test_warnings_of_an_experiment_are_not_errors(folder: Path) -> None:
+def test_warnings_in_experiments_are_not_errors(folder: Path) -> None:
     (folder / "net.yaml").write_text(NET.replace("{classes: 10}", "{classes: 10, left: 3}"))
     (found,) = check_paths(["both.yaml"]).files
     assert (found.ok, [diagnostic.code for diagnostic in found.diagnostics]) == (True, ["W320"])

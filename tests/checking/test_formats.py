@@ -34,7 +34,7 @@ def strange(**more: Any) -> CheckReport:
     return CheckReport((FileReport("a b,c:d/50%é.yaml", Kind.SPEC, (diagnostic,)),))
 
 
-def test_github_commands_are_escaped() -> None:
+def test_github_escapes_special_characters() -> None:
     assert to_github(strange()) == (
         "::error file=a b%2Cc%3Ad/50%25é.yaml,line=1,endLine=1,col=9,endColumn=10,title=cnngraph E313::"
         "100 %25 wrong,\\nhere: \\x1b[31m\\r%0Aa, b%0Ahelp: fix: it\n"
@@ -49,7 +49,7 @@ def test_github_has_one_line_per_diagnostic(report: CheckReport) -> None:
     assert all(form.fullmatch(line) for line in lines)
 
 
-def test_a_place_without_a_file_is_reported_in_the_checked_file() -> None:
+def test_places_outside_files_refer_to_the_checked_file() -> None:
     option = Span(Source("command line", "--set a=1"), 1, 7, 1, 8)
     found = FileReport("net.yaml", Kind.SPEC, (Diagnostic("E303", "no a", option), Diagnostic("E101", "cannot read")))
     assert to_github(CheckReport((found,))) == (
@@ -62,7 +62,7 @@ def test_a_place_without_a_file_is_reported_in_the_checked_file() -> None:
 
 
 def obj(required: str, optional: str = "", **properties: Any) -> dict[str, Any]:
-    """The schema of an object with these properties and no others."""
+    """The schema of an object with exactly these properties."""
     names = required.split() + optional.split()
     assert set(names) == set(properties)
     return {
@@ -141,10 +141,10 @@ LOG = {
     "additionalProperties": False,
     "properties": {"$schema": TEXT, "version": {"const": "2.1.0"}, "runs": RUNS},
 }
-"""The parts of SARIF 2.1.0 that are used, as strict as the specification (sections 3.13 to 3.58)."""
+"""The used parts of SARIF 2.1.0, as strict as the specification (sections 3.13 to 3.58)."""
 
 
-def test_sarif_matches_its_schema(report: CheckReport) -> None:
+def test_sarif_is_valid(report: CheckReport) -> None:
     Draft202012Validator.check_schema(LOG)
     empty = CheckReport((FileReport("net.yaml", Kind.SPEC),))
     warning = CheckReport((FileReport("x", None, (Diagnostic("W320", "x", severity=Severity.WARNING),)),))
@@ -165,7 +165,7 @@ def test_sarif_has_every_diagnostic_with_its_rule(report: CheckReport) -> None:
 
 
 def test_sarif_fixes_equal_the_edits(report: CheckReport) -> None:
-    """Applied according to the specification, they give the same text as our fixes."""
+    """Applied according to specified, they result in the same text as our edits."""
     (run,) = to_sarif(report)["runs"]
     found = [diagnostic for _, diagnostic in report.each_once()]
     tried = 0
@@ -227,7 +227,7 @@ def test_an_error_in_a_shared_import_is_reported_once(tmp_path: Path) -> None:
     assert len(to_sarif(report)["runs"][0]["results"]) == 1
 
 
-def test_json_has_every_diagnostic(report: CheckReport) -> None:
+def test_json_matches_the_text(report: CheckReport) -> None:
     plain = json.loads(json.dumps(to_json(report)))
     for file, found in zip(plain["files"], report.files, strict=True):
         for fact, diagnostic in zip(file["diagnostics"], found.diagnostics, strict=True):

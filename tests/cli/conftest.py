@@ -1,4 +1,4 @@
-"""Running the command line in the test process."""
+"""Runs the command line in this process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
 
 
 class Ran(NamedTuple):
-    """Exit code, stdout and stderr of a command."""
+    """The exit code and stderr output of a command."""
 
     code: int
     out: str
@@ -47,7 +47,7 @@ Cli: TypeAlias = Callable[..., Ran]
 
 
 def check_document(kind: str, text: str) -> None:
-    """Validate the JSON that a command printed."""
+    """Validate the JSON output of a command with its schema."""
     schema = document_schema(kind)
     (error, *_) = [*Draft202012Validator(schema).iter_errors(json.loads(text)), None]
     assert error is None, f"{error.json_path}: {error.message}"
@@ -55,7 +55,7 @@ def check_document(kind: str, text: str) -> None:
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`cli("check", path)` runs a command; printed JSON is validated with its schema."""
+    """`cli("check", path)` runs a command. JSON output must match its schema."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("CNNGRAPH_DEBUG", raising=False)
 
@@ -73,14 +73,14 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
+    """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def one(folder: Path) -> str:
-    """The file name of a small spec in the working folder."""
+    """The name of a small spec in the working directory."""
     (folder / "one.yaml").write_text(ONE)
     return "one.yaml"
 

@@ -17,7 +17,7 @@ from tests.cli.networks import ZOO
 NORMED = ONE.replace("act: relu", "act: batch_norm\n  drop: dropout")
 
 
-def test_build_prints_modules_a_test_run_and_totals(cli: Cli, one: str) -> None:
+def test_modules_shapes_and_totals_are_printed(cli: Cli, one: str) -> None:
     ran = cli("build", one)
     assert (ran.code, ran.err) == (0, "")
     assert "(conv): Conv2d(3, 4, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n" in ran.out
@@ -34,7 +34,7 @@ def test_training_only_outputs(cli: Cli, folder: Path) -> None:
     assert "\ntraining  left 2×3×16×16, right 2×3×16×16 → logits 2×5, aux 2×5\n" in ran.out
 
 
-def test_self_contained_python_source(cli: Cli, one: str, folder: Path) -> None:
+def test_standalone_python_source(cli: Cli, one: str, folder: Path) -> None:
     ran = cli("build", one, "-o", "one.py")
     assert ran.out.endswith("wrote one.py\n")
     assert sorted(path.name for path in folder.iterdir()) == ["one.py", "one.yaml"]
@@ -42,7 +42,7 @@ def test_self_contained_python_source(cli: Cli, one: str, folder: Path) -> None:
     assert ran_alone.stdout.endswith("2,682 parameters\n")
 
 
-def test_initial_weights_depend_on_the_seed(cli: Cli, folder: Path) -> None:
+def test_seed_of_initial_weights(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(NORMED)
     for seed, name in ((0, "a"), (0, "b"), (1, "c")):
         assert cli("build", "one.yaml", "--seed", seed, "-o", f"{name}.safetensors").code == 0
@@ -50,7 +50,7 @@ def test_initial_weights_depend_on_the_seed(cli: Cli, folder: Path) -> None:
     assert list(a) == list(b) == list(c)
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert not torch.equal(a["conv.weight"], c["conv.weight"])
-    assert torch.equal(a["act.running_mean"], torch.zeros(4))  # the test run does not change the buffers
+    assert torch.equal(a["act.running_mean"], torch.zeros(4))  # the smoke test changes nothing
     assert a["act.num_batches_tracked"] == 0
 
 
@@ -62,7 +62,7 @@ def test_weights_that_fit(cli: Cli, one: str) -> None:
     assert torch.equal(load_file("one.safetensors")["conv.weight"], load_file("two.safetensors")["conv.weight"])
 
 
-def test_every_key_that_does_not_fit_is_listed(cli: Cli, one: str, folder: Path) -> None:
+def test_every_key_that_does_not_fit_is_printed(cli: Cli, one: str, folder: Path) -> None:
     state = {"conv.weight": torch.zeros(4, 3, 3, 3), "head.1.bias": torch.zeros(7), "fc.weight": torch.zeros(2, 2)}
     save_file(state, "theirs.safetensors")
     ran = cli("build", one, "--weights", "theirs.safetensors", "-o", "one.safetensors")
@@ -77,7 +77,7 @@ def test_every_key_that_does_not_fit_is_listed(cli: Cli, one: str, folder: Path)
     assert not (folder / "one.safetensors").exists()
 
 
-def test_a_file_that_is_not_a_weights_file(cli: Cli, one: str, folder: Path) -> None:
+def test_file_that_is_not_a_weights_file(cli: Cli, one: str, folder: Path) -> None:
     (folder / "w.safetensors").write_text("no weights")
     for name in ("w.safetensors", "nowhere.safetensors", "one.yaml"):
         ran = cli("build", one, "--weights", name)
@@ -85,7 +85,7 @@ def test_a_file_that_is_not_a_weights_file(cli: Cli, one: str, folder: Path) -> 
         assert ran.err.startswith("error[E704]: ")
 
 
-def test_a_spec_with_errors_is_not_built(cli: Cli, folder: Path) -> None:
+def test_invalid_spec_is_not_built(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text(ONE.replace("relu", "rellu"))
     ran = cli("build", "wrong.yaml", "-o", "wrong.py")
     assert (ran.code, ran.out) == (1, "")
@@ -93,7 +93,7 @@ def test_a_spec_with_errors_is_not_built(cli: Cli, folder: Path) -> None:
     assert not (folder / "wrong.py").exists()
 
 
-def test_the_test_run_does_not_change_the_network(folder: Path) -> None:
+def test_smoke_test_does_not_change_the_network(folder: Path) -> None:
     (folder / "one.yaml").write_text(NORMED)
     graph = cnngraph.load("one.yaml")
     model = cnngraph.build(graph).eval()
@@ -107,7 +107,7 @@ def test_the_test_run_does_not_change_the_network(folder: Path) -> None:
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 
 
-def test_an_unexpected_output_shape_is_an_error(folder: Path, one: str) -> None:
+def test_output_with_an_unexpected_shape(folder: Path, one: str) -> None:
     graph = cnngraph.load(one)
     with pytest.raises(SmokeTestError, match=r"in eval mode `output` has shape \(2, 5\), expected \(2, 10\)"):
         smoke_test(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(10, 5)), graph)
@@ -115,12 +115,12 @@ def test_an_unexpected_output_shape_is_an_error(folder: Path, one: str) -> None:
         smoke_test(torch.nn.Sequential(cnngraph.build(graph), torch.nn.Linear(11, 5)), graph)
 
 
-def test_a_long_build_is_announced(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_build_prints_a_note(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "one.yaml").write_text("cnngraph: 1\ninput: [3, 4, 4]\nnodes: [{op: conv, out: 2, kernel: 1}]\n")
     assert cli("build", "one.yaml").err == ""
 
     class Passed:
-        """A timer that fires as soon as it is started."""
+        """A timer that fires immediately."""
 
         def __init__(self, seconds: float, act: Callable[[], None]) -> None:
             self.start, self.cancel = act, lambda: None

@@ -1,4 +1,4 @@
-"""Shell completion, called as the script of `cnngraph completion` calls it."""
+"""Shell completion, called like the script of `cnngraph completion`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cli.test_usage import process
 
 
 def completed(*words: str) -> list[str]:
-    """Bash's completions of the last word, as `kind,value`."""
+    """The completions of the last word in bash, as `kind,value`."""
     line = " ".join(["cnngraph", *words])
     ran = process(_CNNGRAPH_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words)))
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -28,13 +28,13 @@ def completed(*words: str) -> list[str]:
         (["check", "./net"], ["file,./net"]),
     ],
 )
-def test_completion_of_commands_options_and_values(words: list[str], expected: list[str]) -> None:
+def test_completed_names(words: list[str], expected: list[str]) -> None:
     assert completed(*words) == expected
 
 
 @pytest.fixture
 def run(folder: Path) -> str:
-    """A run folder with the files that completion looks at."""
+    """A run's folder with the files that completion reads."""
     place = folder / "runs" / "net-1"
     place.mkdir(parents=True)
     (place / "spec.yaml").write_text(ONE)
@@ -64,21 +64,19 @@ def run(folder: Path) -> str:
         (["features", "runs/net-1", "a.png", "--node", "head."], ["plain,head.0", "plain,head.1"]),
     ],
 )
-def test_completion_of_names_settings_runs_and_nodes(
-    one: str, run: str, folder: Path, words: list[str], expected: list[str]
-) -> None:
+def test_existing_files(one: str, run: str, folder: Path, words: list[str], expected: list[str]) -> None:
     (folder / "wrong.yaml").write_text("nodes: [")
     assert completed(*words) == expected
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_completion_script(cli: Cli, shell: str) -> None:
+def test_completion_script(cli: Cli, shell: str) -> None:
     ran = cli("completion", shell)
     assert (ran.code, ran.err) == (0, "")
     assert f"_CNNGRAPH_COMPLETE={shell}_complete" in ran.out
 
 
-def test_an_unsupported_shell(cli: Cli, folder: Path) -> None:
+def test_unknown_shell(cli: Cli, folder: Path) -> None:
     ran = cli("completion", "tcsh")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: invalid value for 'bash|zsh|fish': 'tcsh' is not one of 'bash', 'zsh', 'fish'")

@@ -22,7 +22,7 @@ def two(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_specs_without_a_file(cli: Cli) -> None:
+def test_comparing_specs(cli: Cli) -> None:
     ran = cli("experiment", "one.yaml", "two.yaml", "--seeds", "1")
     assert (ran.code, ran.err) == (0, "")
     *data, first, second, blank, header, one, two, _, page = ran.out.splitlines()
@@ -37,13 +37,13 @@ def test_specs_without_a_file(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_a_file(cli: Cli) -> None:
+def test_experiment_file(cli: Cli) -> None:
     Path("both.yaml").write_text("{specs: [one.yaml, two.yaml], seeds: 1}")
     ran = cli("experiment", "both.yaml", "--out", "there", "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
     assert Path("there/report.md").is_file()
     ran = cli("experiment", "both.yaml", "--recipe", "digits")
-    assert (ran.code, "an experiment names its own recipes" in ran.err) == (2, True)
+    assert (ran.code, "an experiment has its own recipes" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_errors(cli: Cli, folder: Path, name: str, message: str) -> None:
     assert ran.err.startswith(message)
 
 
-def test_experiment_rejects_torchrun(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchrun_is_rejected(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "LOCAL_RANK"):
         monkeypatch.setenv(name, "0")
     for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "2")
     assert cli("experiment", "shortcuts_digits").err.startswith(
-        "error: invalid value for experiment: torchrun trains one"
+        "error: invalid value for experiment: torchrun can only run"
     )
 
 
 @pytest.mark.usefixtures("two")
-def test_a_dry_run(cli: Cli, folder: Path) -> None:
+def test_dry_run(cli: Cli, folder: Path) -> None:
     words = ("experiment", "one.yaml", "two.yaml", "--seeds", "2")
     before = sorted(folder.rglob("*"))
     ran = cli(*words, "--dry-run")
@@ -110,7 +110,7 @@ def test_a_dry_run(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_an_experiment_dry_run_reports_errors(cli: Cli, folder: Path) -> None:
+def test_dry_run_finds_errors(cli: Cli, folder: Path) -> None:
     text = (folder / "two.yaml").read_text().replace("data: digits", "data: folder")
     (folder / "two.yaml").write_text(text)
     ran = cli("experiment", "one.yaml", "two.yaml", "--dry-run", "--data-dir", "nowhere")

@@ -1,4 +1,4 @@
-"""`cnngraph explain` prints the entries of the table of codes."""
+"""`cnngraph explain`."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_all_codes_are_listed(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("code", "help"), [("E2O3", "did you mean `E203`?"), ("kernel", "cnngraph explain lists all codes")]
 )
-def test_an_unknown_code(cli: Cli, code: str, help: str) -> None:
+def test_unknown_code(cli: Cli, code: str, help: str) -> None:
     ran = cli("explain", code)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"error: there is no code {code}: {help}\n")
+    assert ran.err.startswith(f"error: unknown code {code}: {help}\n")
 
 
 def test_json(cli: Cli) -> None:

@@ -17,22 +17,25 @@ RIGHT = WRONG.replace("cnov", "conv").replace("avg_pol", "avg_pool")
 def test_fixes_are_applied_and_printed(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--fix")
-    fixes = ["fixed net.yaml:4: `cnov` → `conv`", "fixed net.yaml:5: `global_avg_pol` → `global_avg_pool`"]
+    fixes = [
+        "fixed net.yaml:4: replace `cnov` with `conv`",
+        "fixed net.yaml:5: replace `global_avg_pol` with `global_avg_pool`",
+    ]
     assert (ran.code, ran.err, ran.out.splitlines()[:2]) == (0, "", fixes)
-    assert ran.out.splitlines()[2].startswith("net.yaml: fine, ")
+    assert ran.out.splitlines()[2].startswith("net.yaml: ok, ")
     assert (folder / "net.yaml").read_text() == RIGHT
 
 
-def test_remaining_errors_are_printed_after_the_fixes(cli: Cli, folder: Path) -> None:
+def test_remaining_errors_follow_the_fixes(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG + "  other: {op: xyzzyx, from: conv}\n")
     ran = cli("check", "net.yaml", "--fix")
     assert ran.code == 1
-    assert ran.out.startswith("fixed net.yaml:4: `cnov` → `conv`\n")
+    assert ran.out.startswith("fixed net.yaml:4: replace `cnov` with `conv`\n")
     assert "error[E313]: there is no op or block `xyzzyx`" in ran.out
     assert ran.out.endswith("net.yaml: 1 error\n")
 
 
-def test_a_diff_is_printed_and_nothing_is_written(cli: Cli, folder: Path) -> None:
+def test_diff_writes_nothing(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--diff")
     assert (ran.code, ran.err) == (1, "")
@@ -40,11 +43,11 @@ def test_a_diff_is_printed_and_nothing_is_written(cli: Cli, folder: Path) -> Non
     assert (folder / "net.yaml").read_text() == WRONG
 
 
-def test_the_diff_of_a_valid_file_is_empty(cli: Cli, one: str) -> None:
+def test_diff_of_a_valid_spec_is_empty(cli: Cli, one: str) -> None:
     assert cli("check", one, "--diff") == (0, "", "")
 
 
-def test_remaining_errors_of_a_diff_are_printed_to_stderr(cli: Cli, folder: Path) -> None:
+def test_remaining_errors_of_a_diff_go_to_stderr(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG.replace("cnov", "xyzzyx"))
     ran = cli("check", "net.yaml", "--diff")
     assert ran.code == 1
@@ -52,7 +55,7 @@ def test_remaining_errors_of_a_diff_are_printed_to_stderr(cli: Cli, folder: Path
     assert "there is no op or block `xyzzyx`" in ran.err
 
 
-def test_changes_of_a_shared_import_are_shown_once(cli: Cli, folder: Path) -> None:
+def test_fixes_of_a_shared_import_are_shown_once(cli: Cli, folder: Path) -> None:
     (folder / "blocks.yaml").write_text("cnngraph: 1\nblocks:\n  unit: {op: conv, out: 8, kernal: 3}\n")
     for name in ("a.yaml", "b.yaml"):
         (folder / name).write_text(HEAD + "import: [blocks.yaml]\nnodes: [unit, global_avg_pool]\n")
@@ -60,10 +63,10 @@ def test_changes_of_a_shared_import_are_shown_once(cli: Cli, folder: Path) -> No
     assert ran.out.count("+++ blocks.yaml") == 1
     ran = cli("check", "a.yaml", "b.yaml", "--fix")
     assert ran.code == 0
-    assert ran.out.count("fixed blocks.yaml:3: `kernal` → `kernel`") == 1
+    assert ran.out.count("fixed blocks.yaml:3: replace `kernal` with `kernel`") == 1
 
 
-def test_stdout_is_only_json(cli: Cli, folder: Path) -> None:
+def test_json_output_has_fixes_on_stderr(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     ran = cli("check", "net.yaml", "--fix", "--format", "json")
     assert (ran.code, json.loads(ran.out)["ok"]) == (0, True)
@@ -78,11 +81,11 @@ def test_recipes_are_not_fixed(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--fix", "--diff"])
-def test_a_bundled_network_without_errors_needs_no_fix(cli: Cli, option: str) -> None:
+def test_bundled_network_is_unchanged(cli: Cli, option: str) -> None:
     assert cli("check", "googlenet_mnist", option).code == 0
 
 
-def test_a_read_only_file_is_reported(cli: Cli, folder: Path) -> None:
+def test_read_only_file_is_reported(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(WRONG)
     (folder / "net.yaml").chmod(0o444)
     ran = cli("check", "net.yaml", "--fix")
@@ -90,7 +93,7 @@ def test_a_read_only_file_is_reported(cli: Cli, folder: Path) -> None:
     assert ran.err == "error: net.yaml: cannot fix it: the file is read-only\n"
 
 
-def test_the_files_of_a_folder_are_fixed(cli: Cli, folder: Path) -> None:
+def test_files_in_a_folder_are_fixed(cli: Cli, folder: Path) -> None:
     (folder / "deep").mkdir()
     for name in ("one.yaml", "deep/two.yaml"):
         (folder / name).write_text(ONE.replace("kernel: 3", "kernal: 3"))

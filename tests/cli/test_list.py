@@ -31,9 +31,9 @@ def test_all_networks_are_listed(cli: Cli) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert listed(ran.out) == NAMES
     assert ran.out.endswith(f"\n\n{len(NAMES)} networks\n")
-    (line,) = (line for line in ran.out.splitlines() if line.startswith("googlenet_mnist "))
+    (line,) = (row for row in ran.out.splitlines() if row.startswith("googlenet_mnist "))
     assert line.split() == ["googlenet_mnist", "97,298", "6.02", "M", "1×28×28"]
-    (line,) = (line for line in ran.out.splitlines() if line.startswith("densenet_40_12 "))
+    (line,) = (row for row in ran.out.splitlines() if row.startswith("densenet_40_12 "))
     assert "cifar10 7 %, cifar10+ 5.24 %" in line
     assert line.endswith("Huang et al. 2017, Densely Connected Convolutional Networks")
 
@@ -57,16 +57,16 @@ def test_patterns_match_names(cli: Cli, patterns: list[str], expected: list[str]
     assert ran.out.endswith(f"\n{len(expected)} network{'s' if len(expected) > 1 else ''}\n")
 
 
-def test_a_pattern_without_matches(cli: Cli) -> None:
-    message = "error: no network is called like gogglenet_mnist: did you mean `googlenet_mnist`?\n"
+def test_pattern_without_a_match(cli: Cli) -> None:
+    message = "error: no network matches gogglenet_mnist: did you mean `googlenet_mnist`?\n"
     assert cli("list", "gogglenet_mnist") == (1, "", message)
-    message = "error: no network is called like xyzzy or *.*: without a name all are listed\n"
+    message = "error: no network matches xyzzy or *.*: run cnngraph list for all\n"
     assert cli("list", "xyzzy", "*.*") == (1, "", message)
     ran = cli("list", "xyzzy", "--format", "json")
     assert (ran.code, ran.out) == (1, "[]\n")
 
 
-def test_json_has_the_facts_of_the_graph(cli: Cli) -> None:
+def test_json_matches_the_graph(cli: Cli) -> None:
     found = json.loads(cli("list", "--format", "json").out)
     assert [network["name"] for network in found] == NAMES
     (ours,) = json.loads(cli("list", "densenet_40_12", "--format", "json").out)
@@ -90,7 +90,7 @@ def test_a_narrow_terminal_truncates_lines(monkeypatch: pytest.MonkeyPatch) -> N
     assert any(line.endswith("…") for line in lines)
 
 
-def test_list_elaborates_nothing(tmp_path: Path) -> None:
+def test_nothing_is_elaborated(tmp_path: Path) -> None:
     code = "import sys; from cnngraph.cli.process import run; run(['list']); print([*sys.modules], file=sys.stderr)"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=variables(), cwd=tmp_path
@@ -100,7 +100,7 @@ def test_list_elaborates_nothing(tmp_path: Path) -> None:
         assert f"'{module}'" not in ran.stderr
 
 
-def test_listed_names_can_be_shown(
+def test_show_accepts_every_listed_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -110,7 +110,7 @@ def test_listed_names_can_be_shown(
         assert capsys.readouterr().out.startswith(f"{name}\n")
 
 
-def test_the_readme_of_specs_links_every_network() -> None:
+def test_library_page_links_every_network() -> None:
     page = (ROOT / "specs" / "README.md").read_text(encoding="utf-8")
     for network in catalogue():
         assert f"| [{network.name}]({network.file}) | {network.num_params:,} |" in page

@@ -1,4 +1,4 @@
-"""Unusual environments, failing output and Ctrl-C at any moment: a message and an exit code, never a traceback."""
+"""Unusual working directories and output files, and Ctrl-C at any time: no traceback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORBIDDEN = ("Traceback", "internal error", "Exception ignored")
 
 
 def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subprocess.CompletedProcess[str]:
-    """Run the program from a shell, after the shell commands `start`."""
+    """Run the program in a shell, after the shell commands `start`."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **changed}
     line = f'{start} exec "$@"' if "$@" not in start else start
     return subprocess.run(
@@ -36,20 +36,20 @@ def process(*words: str, cwd: Path, start: str = "", **changed: str) -> subproce
 
 
 @pytest.mark.parametrize("words", [["list"], ["check", "{one}"], ["build", "{one}"], ["train", "resnet18"], ["runs"]])
-def test_a_deleted_working_folder(one: str, folder: Path, words: list[str]) -> None:
+def test_deleted_working_directory(one: str, folder: Path, words: list[str]) -> None:
     path = str(folder / one)
     ran = process(*(word.format(one=path) for word in words), cwd=folder, start="mkdir gone; cd gone; rmdir ../gone;")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == "error: the working folder does not exist any more\nhelp: cd to another folder\n"
+    assert ran.stderr == "error: the working directory no longer exists\nhelp: cd to another directory\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "ascii:strict"])
-def test_a_limited_output_encoding(one: str, folder: Path, encoding: str) -> None:
+def test_encoding_without_some_characters(one: str, folder: Path, encoding: str) -> None:
     (folder / "猫×.yaml").write_text((folder / one).read_text())
     for words in (["show", "猫×.yaml"], ["check", "猫×.yaml", "nix×猫.yaml"], ["show", "--help"], ["list"]):
         ran = process(*words, cwd=folder, PYTHONIOENCODING=encoding)
         assert ran.returncode == (1 if len(words) == 3 else 0)
-        assert not any(sign in ran.stdout + ran.stderr for sign in FORBIDDEN)
+        assert not any(text in ran.stdout + ran.stderr for text in FORBIDDEN)
     ran = process("check", "猫×.yaml", "--format", "json", cwd=folder, PYTHONIOENCODING=encoding)
     assert json.loads(ran.stdout)["files"][0]["file"] == "猫×.yaml"
 
@@ -65,9 +65,9 @@ def test_a_limited_output_encoding(one: str, folder: Path, encoding: str) -> Non
         '"$@" | head -c 1',
     ],
 )
-def test_a_closed_or_full_output(one: str, folder: Path, words: list[str], line: str) -> None:
+def test_output_that_cannot_be_written(one: str, folder: Path, words: list[str], line: str) -> None:
     ran = process(*words, cwd=folder, start=line)
-    assert not any(sign in ran.stdout + ran.stderr for sign in FORBIDDEN)
+    assert not any(text in ran.stdout + ran.stderr for text in FORBIDDEN)
     assert ran.returncode == (1 if "full" in line else 0)
     if line.endswith('"$@" >/dev/full'):
         assert ran.stderr == "error: cannot write: No space left on device\n"
@@ -85,7 +85,7 @@ def test_a_closed_or_full_output(one: str, folder: Path, words: list[str], line:
     ],
 )
 @pytest.mark.parametrize("limit", [100, 700])
-def test_a_limit_on_file_size(one: str, folder: Path, words: list[str], limit: int) -> None:
+def test_file_size_limit(one: str, folder: Path, words: list[str], limit: int) -> None:
     ran = subprocess.run(
         [*PROGRAM, *words],
         capture_output=True,
@@ -95,17 +95,15 @@ def test_a_limit_on_file_size(one: str, folder: Path, words: list[str], limit: i
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
-        },  # the limit would truncate bytecode files as well
+        },  # also limited
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert (ran.returncode, ran.stderr) == (1, f"error: {words[-1]}: File too large\n")
     assert [path.name for path in folder.iterdir()] == [one]
 
 
-def test_a_file_size_limit_that_a_library_hides(
-    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str
-) -> None:
-    """A library that cannot close its file raises another exception."""
+def test_file_size_limit_hidden_by_a_library(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
+    """A library that fails to close its file may raise another error."""
 
     def refuse(*arguments: object) -> bytes:
         try:
@@ -128,12 +126,12 @@ def test_operating_system_errors(cli: Cli, one: str, error: Exception, monkeypat
     ran = cli("show", one)
     assert (ran.code, ran.err) in [
         (1, "error: out of memory\n"),
-        (1, "error: the system refuses: Too many open files\n"),
+        (1, "error: operating system error: Too many open files\n"),
     ]
 
 
 @pytest.mark.parametrize("device", ["meta", "xla", "hpu", "nonsense", "cuda:99", "cpu:3", "", " cpu"])
-def test_an_unavailable_device(cli: Cli, one: str, folder: Path, device: str) -> None:
+def test_unavailable_device(cli: Cli, one: str, folder: Path, device: str) -> None:
     ran = cli("train", one, "--recipe", "digits", "--device", device, "--input", "1x28x28")
     assert ran.code == 1
     assert ran.err.startswith("error[E640]: ")
@@ -147,7 +145,7 @@ COMMANDS = [["check", "resnet18"], ["show", "resnet18"], ["build", "one.yaml"], 
 @pytest.mark.parametrize("words", COMMANDS)
 @pytest.mark.parametrize("fraction", [0.3, 0.9])
 def test_thirty_interrupts(one: str, folder: Path, words: list[str], fraction: float) -> None:
-    """Interrupt after a fraction of the run time, measured from the start of our code."""
+    """Interrupted after a fraction of the run time, measured from the first line of cnngraph."""
     prologue = "import sys; sys.path[:0] = ['.']; from cnngraph.cli import interrupts, main; interrupts.install(); "
     code = prologue + "print(flush=True); main()"
 
@@ -174,12 +172,12 @@ def test_thirty_interrupts(one: str, folder: Path, words: list[str], fraction: f
             time.sleep(rng.choice([0, 0.001, 0.01]))
     out, errors = run.communicate(timeout=120)
     assert run.returncode in (0, 130)
-    assert not any(sign in out + errors for sign in FORBIDDEN)
+    assert not any(text in out + errors for text in FORBIDDEN)
     assert {path.name for path in folder.iterdir()} <= {one, "x.svg"}
 
 
-def test_an_interrupt_that_becomes_another_exception(folder: Path) -> None:
-    """C++ code and garbage collector callbacks turn KeyboardInterrupt into another exception, or swallow it."""
+def test_interrupt_converted_to_another_exception(folder: Path) -> None:
+    """C++ code and garbage collector callbacks convert or swallow KeyboardInterrupt."""
     code = """
 import os, signal
 import cnngraph.cli.reading as reading

@@ -1,4 +1,4 @@
-"""`cnngraph ops`, `cnngraph list --blocks` and `cnngraph show` of a library of blocks."""
+"""`cnngraph ops`, `cnngraph list --blocks` and `cnngraph show` of a block library."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_the_manual_of_an_op(cli: Cli, name: str) -> None:
 
 def test_unknown_ops(cli: Cli) -> None:
     for name, help in (
-        ("Conv2d", "it is called conv here"),
+        ("Conv2d", "its name here is conv"),
         ("max_pol", "did you mean `max_pool`?"),
         ("xyzzy", "lists"),
     ):
         ran = cli("ops", "relu", name)
         assert (ran.code, ran.out) == (1, "")
-        assert ran.err.startswith(f"error: there is no op {name}: ")
+        assert ran.err.startswith(f"error: unknown op {name}: ")
         assert help in ran.err
 
 
@@ -62,7 +62,7 @@ def test_ops_of_a_plugin(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for file in block_files() for name in (file, file.removesuffix(".yaml"))])
-def test_a_library_of_blocks(cli: Cli, folder: Path, name: str) -> None:
+def test_bundled_block_library(cli: Cli, folder: Path, name: str) -> None:
     ran = cli("show", name)
     assert (ran.code, ran.err) == (0, "")
     library = name.removesuffix(".yaml") + ".yaml"
@@ -74,13 +74,13 @@ def test_a_library_of_blocks(cli: Cli, folder: Path, name: str) -> None:
         assert f"\n{block['name']}\n" in ran.out
         for param, default in block["params"].items():
             assert f"{param} " in ran.out
-            assert (default or "must be given") in ran.out
+            assert (default or "required") in ran.out
     assert cli("check", name).code == 0
     assert cli("show", name, "--depth", 1).code == 2
 
 
 @pytest.mark.parametrize(("library", "block"), BLOCKS)
-def test_the_example_of_a_block_compiles(folder: Path, library: str, block: object) -> None:
+def test_block_example_compiles(folder: Path, library: str, block: object) -> None:
     example = block.example  # type: ignore[attr-defined]
     assert example, "no use of the block compiles"
     text = (
@@ -94,7 +94,7 @@ def test_the_example_of_a_block_compiles(folder: Path, library: str, block: obje
     assert compilation.graph.num_params == example.num_params
 
 
-def test_a_custom_library_of_blocks(cli: Cli, folder: Path) -> None:
+def test_user_block_library(cli: Cli, folder: Path) -> None:
     (folder / "mine.yaml").write_text(
         "{cnngraph: 1, about: Mine., blocks: {head: {params: {classes: , act: relu}, "
         "nodes: [$act, global_avg_pool, {op: linear, out: $classes}]}, odd: {params: {x: }, op: scale, factor: $x.a}}}"
@@ -132,7 +132,7 @@ def test_blocks_are_listed(cli: Cli) -> None:
     assert "did you mean `squeeze_excite`?" in ran.err
 
 
-def test_a_library_of_blocks_by_name(cli: Cli) -> None:
+def test_name_of_a_block_library_is_suggested(cli: Cli) -> None:
     ran = cli("show", "residual")
     assert ran.code == 1
-    assert "did you mean blocks/residual, the library of blocks?" in ran.err
+    assert "did you mean `blocks/residual`, the block library?" in ran.err

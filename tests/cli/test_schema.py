@@ -7,13 +7,13 @@ from cnngraph.schema import spec_schema
 from tests.cli.conftest import Cli
 
 
-def test_the_schema_of_specs_is_printed(cli: Cli, folder: Path) -> None:
+def test_schema_is_printed(cli: Cli, folder: Path) -> None:
     assert json.loads(cli("schema").out) == spec_schema()
     assert cli("schema", "-o", "s.json").code == 0
     assert json.loads((folder / "s.json").read_text()) == spec_schema()
 
 
-def test_the_schema_has_plugin_ops(cli: Cli, folder: Path) -> None:
+def test_schema_includes_the_ops_of_a_plugin(cli: Cli, folder: Path) -> None:
     (folder / "more_ops.py").write_text(
         "from dataclasses import dataclass\nfrom typing import ClassVar\nfrom cnngraph.ops.op import Op\n"
         "@dataclass(frozen=True)\nclass Halve(Op):\n    '''Half.'''\n"

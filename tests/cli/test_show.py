@@ -22,7 +22,7 @@ def zoo(folder: Path) -> str:
     return "zoo.yaml"
 
 
-def test_the_table_of_a_network_with_every_feature(cli: Cli, zoo: str, golden: Golden) -> None:
+def test_golden_tables(cli: Cli, zoo: str, golden: Golden) -> None:
     ran = cli("show", zoo)
     assert (ran.code, ran.err) == (0, "")
     golden("show/zoo.txt", ran.out)
@@ -33,18 +33,18 @@ def test_deeper_levels_are_aggregated(cli: Cli, zoo: str, golden: Golden, depth:
     golden(f"show/zoo_depth_{depth}.txt", cli("show", zoo, "--depth", depth).out)
 
 
-def test_a_network_of_the_library(cli: Cli, golden: Golden) -> None:
+def test_bundled_network(cli: Cli, golden: Golden) -> None:
     golden("show/googlenet_mnist.txt", cli("show", network("googlenet_mnist")).out)
 
 
 @pytest.mark.parametrize("path", networks())
-def test_the_top_level_adds_up_to_the_totals(cli: Cli, path: Path) -> None:
+def test_top_level_rows_add_up_to_the_totals(cli: Cli, path: Path) -> None:
     graph = cnngraph.load(path)
     lines = cli("show", path, "--depth", 1).out.splitlines()
     header = next(line for line in lines if line.startswith("node "))
     end = header.index("parameters") + len("parameters")
-    cells = [line[:end] for line in lines[lines.index(header) + 1 : -2]]
-    counts = [cell.split()[-1] for cell in cells if len(cell) == end and cell[-1] != " "]
+    rows = [line[:end] for line in lines[lines.index(header) + 1 : -2]]
+    counts = [row.split()[-1] for row in rows if len(row) == end and row[-1] != " "]
     assert sum(int(count.replace(",", "")) for count in counts) == graph.num_params
     assert lines[-1].startswith(f"{graph.num_params:,} parameters · ")
 
@@ -55,7 +55,7 @@ def test_set_and_input_change_the_table(cli: Cli) -> None:
     assert "1×32×32" in ran.out
 
 
-def test_json_has_the_facts_of_the_graph(cli: Cli) -> None:
+def test_json_matches_the_graph(cli: Cli) -> None:
     path = network("googlenet_mnist")
     graph = cnngraph.load(path)
     printed = json.loads(cli("show", path, "--format", "json").out)
@@ -71,7 +71,7 @@ def test_json_has_the_facts_of_the_graph(cli: Cli) -> None:
     assert printed["nodes"] == json.loads(json.dumps(expected))
 
 
-def test_paper_and_published_errors_are_below_the_description(cli: Cli, folder: Path) -> None:
+def test_paper_and_published_errors_follow_the_description(cli: Cli, folder: Path) -> None:
     published = "about: Small.\npaper: Somebody 1990, A Title\npublished: {mnist: 4.7, cifar10+: 30}\n"
     (folder / "small.yaml").write_text(f"cnngraph: 1\n{published}input: [4]\nnodes: [relu]\n")
     lines = cli("show", "small.yaml").out.splitlines()
@@ -87,7 +87,7 @@ def test_json_of_a_list_of_tensors(cli: Cli, zoo: str) -> None:
     assert nodes["twin"]["num_params"] == 0
 
 
-def test_a_spec_with_errors_is_shown_up_to_the_error(cli: Cli, folder: Path, golden: Golden) -> None:
+def test_invalid_spec_prints_the_valid_part_and_the_error(cli: Cli, folder: Path, golden: Golden) -> None:
     (folder / "wrong.yaml").write_text(WRONG)
     ran = cli("show", "wrong.yaml")
     assert ran.code == 1
@@ -98,7 +98,7 @@ def test_a_spec_with_errors_is_shown_up_to_the_error(cli: Cli, folder: Path, gol
     assert [node["path"] for node in json.loads(ran.out)["nodes"]][:3] == ["stem", "twin", "diff"]
 
 
-def test_a_text_that_is_not_a_spec(cli: Cli, folder: Path) -> None:
+def test_text_that_is_not_a_spec(cli: Cli, folder: Path) -> None:
     (folder / "wrong.yaml").write_text("[")
     ran = cli("show", "wrong.yaml")
     assert (ran.code, ran.out) == (1, "")
@@ -106,7 +106,7 @@ def test_a_text_that_is_not_a_spec(cli: Cli, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["build"], ["render", "-o", "x.svg"], ["train"]])
-def test_a_library_of_blocks_is_not_a_network(cli: Cli, folder: Path, command: list[str]) -> None:
+def test_block_library(cli: Cli, folder: Path, command: list[str]) -> None:
     ran = cli(*command, BLOCKS[0])
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"error[E107]: {BLOCKS[0]} is a library of blocks: there is no network in it\n"
@@ -124,13 +124,13 @@ def test_a_dense_block(cli: Cli, folder: Path, golden: Golden) -> None:
     golden("show/dense.txt", cli("show", "dense.yaml").out)
 
 
-def test_depth_does_not_affect_json(cli: Cli) -> None:
+def test_depth_is_only_for_text_output(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--format", "json", "--depth", 1)
     assert (ran.code, ran.out) == (2, "")
-    assert "--depth goes with text" in ran.err
+    assert "--depth is only for text output" in ran.err
 
 
-def test_an_invalid_input_prints_no_table(cli: Cli) -> None:
+def test_no_table_if_an_option_is_invalid(cli: Cli) -> None:
     ran = cli("show", network("googlenet_mnist"), "--input", "image=1x32x32")
     assert (ran.code, ran.out) == (1, "")
     assert "the spec has a single input" in ran.err

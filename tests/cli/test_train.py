@@ -26,7 +26,7 @@ from tests.library import ROOT, network
 
 @pytest.fixture
 def requested(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments that the command passes to the trainer, which does nothing here."""
+    """The request that the command passes to a trainer that does nothing."""
     asked: dict[str, Any] = {}
 
     def run_training(request: Request, reporter: Reporter) -> SimpleNamespace:
@@ -38,7 +38,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return asked
 
 
-def test_the_recipe_of_the_spec(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
+def test_recipe_of_the_spec(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
     assert cli("train", tiny, "--out", "run", "--data", "data", "--device", "cpu", "--quiet").code == 0
     assert requested["graph"].name == "tiny"
     assert (requested["recipe"].epochs, requested["recipe"].optimizer.lr) == (2, 0.1)
@@ -46,7 +46,7 @@ def test_the_recipe_of_the_spec(cli: Cli, tiny: str, requested: dict[str, Any]) 
     assert (requested["quiet"], requested["resume"]) == (True, False)
 
 
-def test_set_changes_single_fields(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
+def test_set_changes_recipe_keys(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
     assert cli("train", tiny, "--set", "train.epochs=3", "--set", "train.optimizer.lr=0.5").code == 0
     assert (requested["recipe"].epochs, requested["recipe"].optimizer.lr, requested["recipe"].batch_size) == (
         3,
@@ -55,13 +55,13 @@ def test_set_changes_single_fields(cli: Cli, tiny: str, requested: dict[str, Any
     )
 
 
-def test_set_changes_the_short_form_of_an_optimizer(cli: Cli, folder: Path, requested: dict[str, Any]) -> None:
+def test_set_expands_an_optimizer_name(cli: Cli, folder: Path, requested: dict[str, Any]) -> None:
     (folder / "tiny.yaml").write_text(TINY.replace("optimizer: sgd", "optimizer: adam"))
     assert cli("train", "tiny.yaml", "--set", "train.optimizer.lr=0.5").code == 0
     assert (requested["recipe"].optimizer.name, requested["recipe"].optimizer.lr) == ("adam", 0.5)
 
 
-def test_another_recipe_replaces_that_of_the_spec(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
+def test_recipe_option_replaces_the_specs_recipe(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
     assert cli("train", tiny, "--recipe", "digits", "--set", "train.seed=7").code == 0
     assert (requested["recipe"].name, requested["recipe"].epochs, requested["recipe"].seed) == ("digits", 8, 7)
     (folder / "mine.yaml").write_text("{data: mnist, epochs: 1, optimizer: adam}")
@@ -69,14 +69,14 @@ def test_another_recipe_replaces_that_of_the_spec(cli: Cli, tiny: str, folder: P
     assert (requested["recipe"].name, requested["recipe"].data.name) == ("mine", "mnist")
 
 
-def test_a_bundled_network_by_name(cli: Cli, folder: Path, requested: dict[str, Any]) -> None:
+def test_bundled_network_by_name(cli: Cli, folder: Path, requested: dict[str, Any]) -> None:
     assert cli("train", "googlenet_mnist", "--recipe", "digits").code == 0
     assert (requested["graph"].name, requested["recipe"].name) == ("googlenet_mnist", "digits")
     assert cli("train", "googlenet_mnits").err.endswith("  help: did you mean `googlenet_mnist`?\n")
 
 
 @pytest.mark.parametrize("name", ["residual_mnist_conv_shortcut", "resnet_cifar_222"])
-def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, requested: dict[str, Any], name: str) -> None:
+def test_resolved_spec_is_self_contained(cli: Cli, folder: Path, requested: dict[str, Any], name: str) -> None:
     assert cli("train", network(name), "--set", "train.epochs=3", "--set", "classes=10").code == 0
     (folder / "resolved.yaml").write_text(requested["spec_text"])
     again = cnngraph.load("resolved.yaml")
@@ -89,7 +89,7 @@ def test_the_resolved_spec_needs_no_other_file(cli: Cli, folder: Path, requested
     assert requested["recipe"] == recipe
 
 
-def test_initial_weights_from_a_file(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
+def test_initial_weights(cli: Cli, tiny: str, requested: dict[str, Any]) -> None:
     assert cli("train", tiny).code == 0
     assert requested["weights"] is None
     assert cli("build", tiny, "-o", "tiny.safetensors").code == 0
@@ -115,7 +115,7 @@ def test_initial_weights_from_a_file(cli: Cli, tiny: str, requested: dict[str, A
         ),
     ],
 )
-def test_an_invalid_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
+def test_invalid_recipe(cli: Cli, tiny: str, words: list[str], message: str) -> None:
     Path("under.yaml").write_text("about: x\ntrain: {data: digits, epochs: 1, optimizer: adam}\n")
     ran = cli("train", tiny, *words)
     assert (ran.code, ran.out, ran.err.count("error[")) == (1, "", 1)
@@ -123,7 +123,7 @@ def test_an_invalid_recipe(cli: Cli, tiny: str, words: list[str], message: str) 
 
 
 @pytest.mark.parametrize("name", ["epochs", "optimizer.lr", "lr"])
-def test_a_recipe_key_without_train_gets_a_help(cli: Cli, tiny: str, name: str) -> None:
+def test_recipe_key_without_train_prefix(cli: Cli, tiny: str, name: str) -> None:
     ran = cli("train", tiny, "--set", f"{name}=3")
     word = {"lr": "optimizer.lr"}.get(name, name)
     assert ran.err.startswith(f"error[E303]: the spec has no param `{name}`\n")
@@ -131,7 +131,7 @@ def test_a_recipe_key_without_train_gets_a_help(cli: Cli, tiny: str, name: str) 
 
 
 @pytest.mark.parametrize("command", ["train", "experiment"])
-def test_a_recipe_is_not_a_network(cli: Cli, folder: Path, command: str) -> None:
+def test_recipe_instead_of_a_network(cli: Cli, folder: Path, command: str) -> None:
     (folder / "quick.yaml").write_text("about: x\ndata: digits\nepochs: 1\noptimizer: adam\n")
     ran = cli(command, "quick.yaml")
     assert (ran.code, ran.err.count("error[")) == (1, 1)
@@ -140,7 +140,7 @@ def test_a_recipe_is_not_a_network(cli: Cli, folder: Path, command: str) -> None
     assert ran.err.endswith("  help: to train a network with it, run `cnngraph train SPEC --recipe quick.yaml`\n")
 
 
-def test_a_run_folder_is_not_a_weights_file(cli: Cli, tiny: str, folder: Path) -> None:
+def test_run_folder_instead_of_a_weights_file(cli: Cli, tiny: str, folder: Path) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "last.safetensors").write_text("")
     ran = cli("train", tiny, "--weights", "run")
@@ -154,7 +154,7 @@ def test_a_run_folder_is_not_a_weights_file(cli: Cli, tiny: str, folder: Path) -
     assert ran.err.startswith("error[E650]: run is a folder, but torchvision weights need the name of a network")
 
 
-def test_errors_of_the_recipe_are_shown_in_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
+def test_recipe_errors_point_to_the_recipe(cli: Cli, tiny: str, folder: Path) -> None:
     text = (
         "data: digits\nepochs: 1\noptimizer: {name: sgd, lr: 0.1, groups: [{match: nothing}]}\n"
         "loss: {auxiliary: {aux: 1}}\ncheckpoint: nothing\n"
@@ -167,7 +167,7 @@ def test_errors_of_the_recipe_are_shown_in_the_recipe(cli: Cli, tiny: str, folde
     ]  # fmt: skip
 
 
-def test_a_missing_recipe(cli: Cli, one: str) -> None:
+def test_missing_recipe(cli: Cli, one: str) -> None:
     ran = cli("train", one)
     assert ran.code == 1
     assert ran.err.startswith(
@@ -175,7 +175,7 @@ def test_a_missing_recipe(cli: Cli, one: str) -> None:
     )
 
 
-def test_a_run_is_trained_and_extended(cli: Cli, tiny: str, folder: Path) -> None:
+def test_run_and_resume_with_more_epochs(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--out", "run", "--set", "train.epochs=1")
     assert (ran.code, ran.err) == (0, "")
     assert "epoch 1/1" in ran.out
@@ -192,7 +192,7 @@ def test_a_run_is_trained_and_extended(cli: Cli, tiny: str, folder: Path) -> Non
     assert load_recipe("run/recipe.yaml").epochs == 2
 
 
-def test_resuming_a_folder_that_is_not_a_run(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
+def test_resuming_a_folder_without_a_run(cli: Cli, tiny: str, folder: Path, requested: dict[str, Any]) -> None:
     ran = cli("train", "--resume", "run")
     assert (ran.code, ran.err) == (1, "error[E631]: run is not the folder of a run: there is no spec.yaml in it\n")
     (folder / "run").mkdir()
@@ -207,7 +207,7 @@ def test_resuming_a_folder_that_is_not_a_run(cli: Cli, tiny: str, folder: Path, 
     assert cli("train", "--resume", "run", "--weights", "torchvision").code == 2
 
 
-def test_a_run_is_resumed_after_ctrl_c(cli: Cli, tiny: str, folder: Path) -> None:
+def test_ctrl_c_leaves_a_checkpoint_to_resume_from(cli: Cli, tiny: str, folder: Path) -> None:
     words = ["train", tiny, "--out", "run", "--set", "train.epochs=100000"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -253,7 +253,7 @@ def test_two_processes_train_one_network(tiny: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("error", ["nodes", "batch_size"])
-def test_only_one_of_two_processes_reports_an_error(tiny: str, folder: Path, error: str) -> None:
+def test_one_of_two_processes_prints_the_error(tiny: str, folder: Path, error: str) -> None:
     arguments = ["--set", "train.batch_size=3"] if error == "batch_size" else ["--set", "clases=3"]
     done = torchrun(folder, tiny, "--out", "run", *arguments)
     assert done.returncode == 1

@@ -10,7 +10,7 @@ import torch
 from tests.cli.conftest import Cli
 
 
-def test_a_dry_run_prints_the_data_and_the_plan(cli: Cli, tiny: str, folder: Path) -> None:
+def test_dry_run_does_everything_but_train(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--dry-run", "--device", "cpu", "--set", "train.batch_size=500")
     assert (ran.code, ran.err) == (0, "")
     *images, network, run, steps, end = ran.out.splitlines()
@@ -24,7 +24,7 @@ def test_a_dry_run_prints_the_data_and_the_plan(cli: Cli, tiny: str, folder: Pat
     assert list(folder.iterdir()) == [folder / tiny]
 
 
-def test_a_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
+def test_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
     ran = cli("train", tiny, "--dry-run", "--set", "train.data=mnist", "--data-dir", "sets")
     assert ran.code == 0
     assert ran.out.startswith("MNIST is not in sets: the run downloads it\ntiny · 7,850 parameters · MNIST · ")
@@ -44,9 +44,7 @@ def test_a_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
         (["--recipe", "digitss"], "error[E606]"),
     ],
 )
-def test_a_dry_run_reports_the_errors_of_a_run(
-    cli: Cli, tiny: str, folder: Path, options: list[str], message: str
-) -> None:
+def test_dry_run_finds_the_errors_of_a_run(cli: Cli, tiny: str, folder: Path, options: list[str], message: str) -> None:
     (folder / "full").mkdir()
     (folder / "full" / "something").touch()
     ran = cli("train", tiny, "--dry-run", *options)
@@ -56,7 +54,7 @@ def test_a_dry_run_reports_the_errors_of_a_run(
     assert (real.code, message in real.err) == (1, True)
 
 
-def test_a_dry_run_predicts_steps_and_folder(cli: Cli, tiny: str, folder: Path) -> None:
+def test_dry_run_prints_steps_and_folder(cli: Cli, tiny: str, folder: Path) -> None:
     words = ("train", tiny, "--device", "cpu", "--set", "train.epochs=1")
     dry = cli(*words, "--dry-run").out.splitlines()
     real = cli(*words).out.splitlines()
@@ -67,7 +65,7 @@ def test_a_dry_run_predicts_steps_and_folder(cli: Cli, tiny: str, folder: Path) 
     assert dry[5] == f"1 epoch of {state['steps']} steps, batch size 200"
 
 
-def test_a_dry_run_cannot_resume(cli: Cli) -> None:
+def test_dry_run_needs_a_new_run(cli: Cli) -> None:
     ran = cli("train", "--resume", "runs/x", "--dry-run")
     assert ran.code == 2
     assert "a dry run needs a new run" in ran.err

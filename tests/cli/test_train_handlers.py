@@ -28,13 +28,13 @@ failing = (Events.ITERATION_COMPLETED, fail)
 """
 
 
-def test_a_handler_from_the_working_folder(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+def test_handler_in_the_working_directory(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
     assert cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:count").code == 0
     assert (folder / "run" / "epochs.txt").read_text() == "1 27\n2 54\n"
 
 
-def test_a_failing_handler_is_an_error(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
+def test_failing_handler(cli: Cli, tiny: str, folder: Path, fresh_modules: None) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
     ran = cli("train", tiny, "--quiet", "--out", "run", "--handler", "train_handlers:failing")
     assert ran.code == 1
@@ -65,7 +65,7 @@ def test_a_failing_handler_is_an_error(cli: Cli, tiny: str, folder: Path, fresh_
         (["--log-every", "10"], 2, "error: --log-every needs a logger: --log tensorboard"),
     ],
 )
-def test_invalid_handlers_and_loggers(
+def test_wrong_handlers_and_loggers(
     cli: Cli, tiny: str, folder: Path, fresh_modules: None, options: list[str], code: int, message: str
 ) -> None:
     (folder / "train_handlers.py").write_text(HANDLERS)
@@ -87,7 +87,7 @@ def test_a_logger_without_its_package(cli: Cli, tiny: str, folder: Path, monkeyp
 
 @pytest.fixture
 def fresh_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Import modules of the working folder afresh, and forget them afterwards."""
+    """Import modules in the working directory anew, and unload them afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
     sys.modules.pop("train_handlers", None)

@@ -1,4 +1,4 @@
-"""Exit codes, help, usage errors, internal errors and interrupts."""
+"""Exit codes, help, and error handling."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def named(command: str) -> Command:
     return found
 
 
-def test_without_arguments_the_help_is_printed(cli: Cli, golden: Callable[[str, str], None]) -> None:
+def test_without_arguments_it_prints_help(cli: Cli, golden: Callable[[str, str], None]) -> None:
     ran = cli()
     assert (ran.code, ran.err) == (0, "")
     assert cli("--help") == ran
@@ -57,7 +57,7 @@ def test_the_options_of_examples_exist(cli: Cli, command: str) -> None:
             assert re.search(rf"(^|[ ,]){option}\b", known, re.MULTILINE)
 
 
-def test_a_command_imports_no_other_command() -> None:
+def test_commands_are_imported_lazily() -> None:
     code = "import sys; from cnngraph.cli.process import run; run(['list', 'lenet']); print([*sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables(), check=True)
     assert set(re.findall(r"cnngraph\.cli\.commands\.(\w+)", ran.stdout)) == {"list"}
@@ -70,21 +70,21 @@ def test_version(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["chek"], "error: there is no command chek: did you mean `check`?\n  Try cnngraph --help\n"),
+        (["chek"], "error: unknown command chek: did you mean `check`?\n  Try cnngraph --help\n"),
         (
             ["frobnicate"],
-            "error: there is no command frobnicate: there are check, show, list, ops, build, weights, ",
+            "error: unknown command frobnicate: the commands are check, show, list, ops, build, weights, ",
         ),
         (["check"], "error: missing argument 'FILE...'\n  Try cnngraph check --help\n"),
-        (["show", "--deph", "1", "x.yaml"], "error: there is no option --deph: did you mean `--depth`?\n"),
-        (["--vershion"], "error: there is no option --vershion: did you mean `--version`?\n"),
+        (["show", "--deph", "1", "x.yaml"], "error: unknown option --deph: did you mean `--depth`?\n"),
+        (["--vershion"], "error: unknown option --vershion: did you mean `--version`?\n"),
         (
             ["train", "x.yaml", "--epochs", "3"],
-            "error: there is no option --epochs: did you mean `--set train.epochs=3`?\n",
+            "error: unknown option --epochs: did you mean `--set train.epochs=3`?\n",
         ),
-        (["train", "x", "--epochs"], "error: there is no option --epochs: did you mean `--set train.epochs=VALUE`?\n"),
-        (["train", "x", "--lr=1"], "error: there is no option --lr: did you mean `--set train.optimizer.lr=1`?\n"),
-        (["list", "--epochs", "3"], "error: there is no option --epochs\n"),
+        (["train", "x", "--epochs"], "error: unknown option --epochs: did you mean `--set train.epochs=VALUE`?\n"),
+        (["train", "x", "--lr=1"], "error: unknown option --lr: did you mean `--set train.optimizer.lr=1`?\n"),
+        (["list", "--epochs", "3"], "error: unknown option --epochs\n"),
         (["show", "x.yaml", "--depth", "0"], "error: --depth must be an integer of at least 1, got `0`\n"),
         (["show", "x.yaml", "--depth", "one"], "error: --depth must be an integer of at least 1, got `one`\n"),
         (["predict", "r", "x.png", "--top", "0"], "error: --top must be an integer of at least 1, got `0`\n"),
@@ -109,7 +109,7 @@ def test_version(cli: Cli) -> None:
             "error: invalid value for --output: x.pth must end in .py or .safetensors",
         ),
         (["schema", "-o", "."], "error: invalid value for --output: . is a folder\n"),
-        (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is no plain file\n"),
+        (["schema", "-o", os.devnull], f"error: invalid value for --output: {os.devnull} is not a regular file\n"),
         (["train"], "error: invalid value for SPEC: give a spec, or --resume RUN\n"),
         (["train", "--resume", "r", "--recipe", "digits"], "error: invalid value for --resume: "),
     ],
@@ -121,7 +121,7 @@ def test_usage_errors(cli: Cli, folder: Path, words: list[str], message: str) ->
     assert re.search(r"\n  Try cnngraph( \w+)? --help\n$", ran.err)
 
 
-def test_an_internal_error_is_not_a_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_errors_have_no_traceback(cli: Cli, one: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("division by zero\nand more")
 
@@ -135,7 +135,7 @@ def test_an_internal_error_is_not_a_traceback(cli: Cli, one: str, monkeypatch: p
         cli("show", one)
 
 
-def test_a_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_cannot_be_written(cli: Cli, one: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, content: str, **options: object) -> int:
         raise OSError(28, "No space left on device", str(path))
 
@@ -150,23 +150,23 @@ def variables(**changed: str) -> dict[str, str]:
 
 
 def process(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in its own process."""
+    """Run the program in a subprocess."""
     return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=120, env=variables(**changed))
 
 
 def test_as_a_module() -> None:
     ran = process("check", str(network("googlenet_mnist")))
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.endswith("googlenet_mnist.yaml: fine, 97,298 parameters, 6.02 M MACs\n")
+    assert ran.stdout.endswith("googlenet_mnist.yaml: ok, 97,298 parameters, 6.02 M MACs\n")
 
 
-def test_a_terminal_without_unicode() -> None:
+def test_terminal_without_unicode() -> None:
     ran = process("show", str(network("googlenet_mnist")), PYTHONIOENCODING="ascii")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "conv 5?5, 10" in ran.stdout
 
 
-def test_a_closed_pipe() -> None:
+def test_closed_pipe() -> None:
     run = subprocess.Popen(
         [*PROGRAM, "schema"],
         stdout=subprocess.PIPE,
@@ -221,17 +221,17 @@ def on_a_terminal(*words: str, **changed: str) -> str:
     return text.decode().replace("\r\n", "\n")
 
 
-def test_colours_on_a_terminal(one: str, folder: Path) -> None:
+def test_terminal_output_is_coloured(one: str, folder: Path) -> None:
     wrong = folder / "wrong.yaml"
     wrong.write_text(Path(one).read_text().replace("act: relu", "act: rellu"))
     text = on_a_terminal("show", str(wrong))
     assert "\x1b[1mone\x1b[0m" in text
     assert "\x1b[1;31merror[E313]\x1b[0m\x1b[1m: there is no op or block `rellu`\x1b[0m\n" in text
-    assert "\x1b[1;32mhelp:\x1b[0m did you mean `relu`?" in text
+    assert "\x1b[1;32mfix:\x1b[0m replace `rellu` with `relu`" in text
     assert "\x1b" not in on_a_terminal("show", str(wrong), NO_COLOR="1")
 
 
-def test_untrusted_text_is_not_coloured(one: str, folder: Path) -> None:
+def test_colour_codes_in_specs_are_escaped(one: str, folder: Path) -> None:
     name = r'name: "[red]n\e[31m\u202e\r\n"'
     (folder / "strange.yaml").write_text(Path(one).read_text().replace("name: one", name))
     text = on_a_terminal("show", "strange.yaml")

@@ -1,4 +1,4 @@
-"""Warnings are printed once by every command that reads the spec, and stop none of them."""
+"""Every command that reads a spec prints its warnings once and continues."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_check_reports_warnings_and_succeeds(cli: Cli, net: str) -> None:
 
 
 def test_check_selects_and_ignores_warnings(cli: Cli, net: str) -> None:
-    assert cli("check", net, "--ignore", "W320").out.startswith("net.yaml: fine, ")
-    assert cli("check", net, "--select", "W4,W6").out.startswith("net.yaml: fine, ")
+    assert cli("check", net, "--ignore", "W320").out.startswith("net.yaml: ok, ")
+    assert cli("check", net, "--select", "W4,W6").out.startswith("net.yaml: ok, ")
     assert printed(cli("check", net, "--select", "W3", "--select", "W4").out) == ["W320"]
     ran = cli("check", net, "--ignore", "W32,W41O")
     assert ran.code == 2
@@ -82,7 +82,7 @@ def test_check_selects_and_ignores_warnings(cli: Cli, net: str) -> None:
     assert cli("check", net, "--select", "E203").code == 2
 
 
-def test_train_and_evaluate_continue(cli: Cli, net: str, folder: Path) -> None:
+def test_training_and_evaluation_continue(cli: Cli, net: str, folder: Path) -> None:
     """`train` knows the recipe, so it also reports warnings about training."""
     ran = cli("train", net, "--recipe", "digits.yaml", "--out", "run")
     assert ran.code == 0, ran.err
@@ -106,10 +106,8 @@ def test_an_experiment_prints_each_warning_once_and_records_it(cli: Cli, net: st
         assert all(text.count(code) == 1 for code in CODES)
 
 
-def test_a_warning_about_training_does_not_stop_a_run(
-    cli: Cli, net: str, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    """Comparing network and data also depends on the severity."""
+def test_training_warnings_do_not_stop_a_run(cli: Cli, net: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Warnings about network and data do not stop a run either."""
     warning = Diagnostic("W605", "the images are many", severity=Severity.WARNING)
     tools = replace(running.TOOLS, misfits=lambda *arguments, **images: [warning])
     training = import_module("cnngraph.train")

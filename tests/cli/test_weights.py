@@ -55,7 +55,7 @@ def test_weights_that_do_not_fit(cli: Cli, one: str) -> None:
         "1 only in the file:\n"
         "  old.weight\n"
         "\n"
-        "In the file the weights are under state_dict.\n"
+        "The file has the weights under state_dict.\n"
         "theirs.pth does not fit one: 2 of 4 weights, 1 missing, 1 with another shape, 1 only in the file\n"
     )
 
@@ -74,25 +74,23 @@ def test_renames_to_paste_into_the_spec(cli: Cli, one: str, folder: Path) -> Non
     ran = cli("weights", one, "theirs.safetensors")
     assert ran.code == 1
     paste = 'weights:\n  renames:\n    "backbone.**": "**"\n'
-    assert (
-        f"\nWith these lines in the spec it fits, 4 of 4 weights:\n{paste}\ntheirs.safetensors does not fit one: "
-        in ran.out
-    )
+    assert f"\nWith these lines in the spec, all weights fit (4 of 4 weights):\n{paste}\n" in ran.out
+    assert "\ntheirs.safetensors does not fit one: " in ran.out
     (folder / "one.yaml").write_text(ONE + paste)
     assert cli("weights", one, "theirs.safetensors").code == 0
 
 
-def test_renames_for_a_bundled_network_are_a_new_spec(cli: Cli, folder: Path) -> None:
+def test_renames_for_a_bundled_network_extend_it(cli: Cli, folder: Path) -> None:
     state = cnngraph.load("googlenet_mnist").state
     save_file({f"backbone.{key}": torch.zeros(shape) for key, shape in state.items()}, "theirs.safetensors")
     ran = cli("weights", "googlenet_mnist", "theirs.safetensors")
     paste = 'cnngraph: 1\nextends: googlenet_mnist\nweights:\n  renames:\n    "backbone.**": "**"\n'
-    assert f"\nWith these lines in a spec of your own it fits, 34 of 34 weights:\n{paste}" in ran.out
+    assert f"\nWith these lines in a new spec, all weights fit (34 of 34 weights):\n{paste}" in ran.out
     (folder / "own.yaml").write_text(paste)
     assert cli("weights", "own.yaml", "theirs.safetensors").code == 0
 
 
-def test_another_number_of_classes_is_accepted(cli: Cli, folder: Path) -> None:
+def test_another_number_of_classes_is_not_an_error(cli: Cli, folder: Path) -> None:
     (folder / "one.yaml").write_text(CLASSES)
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3")
@@ -101,15 +99,15 @@ def test_another_number_of_classes_is_accepted(cli: Cli, folder: Path) -> None:
         "2 initialised, because the number of outputs differs:\n  head.1.weight: 10×256 in the file, 3×256 in the"
         in ran.out
     )
-    assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 fresh\n")
+    assert ran.out.endswith("\ntheirs.safetensors fits one: 2 of 4 weights, head.1 freshly initialised\n")
     ran = cli("build", "one.yaml", "--weights", "theirs.safetensors", "--set", "classes=3", "-o", "ours.safetensors")
     assert (ran.code, ran.err) == (0, "")
-    assert "\ntheirs.safetensors: 2 of 4 weights loaded\n  fresh, of other shape   head.1.weight: 10×256 in " in ran.out
+    assert "\ntheirs.safetensors: 2 of 4 weights loaded\n  freshly initialised     head.1.weight: 10×256 in " in ran.out
     ours = load_file("ours.safetensors")
     assert ours["head.1.weight"].shape == (3, 256)
     assert torch.equal(ours["conv.weight"], weights()["conv.weight"])
     ran = cli("build", "one.yaml", "--weights", "ours.safetensors")
-    assert ran.code == 1  # the number of classes was not changed
+    assert ran.code == 1  # the number of classes was not changed by --set
 
 
 def test_json(cli: Cli, one: str, folder: Path) -> None:
@@ -140,7 +138,7 @@ def test_json(cli: Cli, one: str, folder: Path) -> None:
     assert sorted(facts["unexpected"]) == sorted(theirs)
 
 
-def test_a_large_block_is_shown_by_its_inner_blocks(cli: Cli, folder: Path) -> None:
+def test_large_block_is_split(cli: Cli, folder: Path) -> None:
     (folder / "net.yaml").write_text(
         "cnngraph: 1\ninput: [3, 8, 8]\nnodes:\n  features:\n    nodes:\n      stem: {op: conv, out: 4, kernel: 1}\n"
         "      stages: {repeat: 3, nodes: [{op: conv, out: 4, kernel: 1}, batch_norm]}\n"
@@ -165,10 +163,10 @@ def test_weights_are_converted(cli: Cli, one: str, folder: Path) -> None:
     assert cli("build", one, "--weights", "ours.safetensors").code == 0
 
 
-def test_unknown_weights_are_not_converted(cli: Cli, one: str) -> None:
+def test_unexpected_keys_are_not_converted(cli: Cli, one: str) -> None:
     save_file(weights() | {"old.weight": torch.zeros(3)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors", "--save", "ours.safetensors")
-    assert ran.code == 0  # every weight of the network is in the file
+    assert ran.code == 0  # the file has all weights of the network
     assert ran.out.endswith("wrote ours.safetensors, without 1 weight that the network does not have\n")
     assert sorted(load_file("ours.safetensors")) == sorted(weights())
 
@@ -178,8 +176,8 @@ def test_nothing_is_written_if_weights_are_missing(cli: Cli, folder: Path) -> No
     save_file(weights(), "theirs.safetensors")
     ran = cli("weights", "one.yaml", "theirs.safetensors", "--set", "classes=3", "--save", "ours.safetensors")
     assert ran.code == 1
-    assert ran.err.startswith("error: ours.safetensors is not written: 2 weights would be missing in it, since ")
-    assert ran.err.endswith(" begins fresh\n")
+    assert ran.err.startswith("error: cannot write ours.safetensors: 2 weights would be missing, because ")
+    assert ran.err.endswith(" is freshly initialised\n")
     assert not (folder / "ours.safetensors").exists()
 
 
@@ -188,11 +186,11 @@ def test_nothing_is_written_if_weights_are_missing(cli: Cli, folder: Path) -> No
     [
         ("ours.pth", "ours.pth must end in .safetensors"),
         ("nowhere/ours.safetensors", "there is no folder nowhere"),
-        ("theirs.safetensors", "theirs.safetensors is the file that is read"),
-        ("./theirs.safetensors", "theirs.safetensors is the file that is read"),
+        ("theirs.safetensors", "theirs.safetensors is the input file"),
+        ("./theirs.safetensors", "theirs.safetensors is the input file"),
     ],
 )
-def test_invalid_output_files(cli: Cli, one: str, save: str, message: str) -> None:
+def test_invalid_output_paths(cli: Cli, one: str, save: str, message: str) -> None:
     save_file(weights(), "theirs.safetensors")
     before = Path("theirs.safetensors").read_bytes()
     ran = cli("weights", one, "theirs.safetensors", "--save", save)
@@ -209,13 +207,13 @@ def test_invalid_output_files(cli: Cli, one: str, save: str, message: str) -> No
         ("torchvision", "error[E705]: torchvision has no network `one`\n"),
     ],
 )
-def test_files_that_are_no_weights(cli: Cli, one: str, name: str, message: str) -> None:
+def test_file_that_is_not_a_weights_file(cli: Cli, one: str, name: str, message: str) -> None:
     ran = cli("weights", one, name)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(message)
 
 
-def test_untrusted_keys_are_escaped(cli: Cli, one: str) -> None:
+def test_keys_are_escaped(cli: Cli, one: str) -> None:
     save_file(weights() | {"a\x1b[31m.b": torch.zeros(1), "c\nit fits": torch.zeros(1)}, "theirs.safetensors")
     ran = cli("weights", one, "theirs.safetensors")
     assert "\x1b" not in ran.out
@@ -229,7 +227,7 @@ def test_untrusted_keys_are_escaped(cli: Cli, one: str) -> None:
 
 @pytest.fixture
 def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
-    """A network whose published weights are a local file."""
+    """A network whose published weights are replaced by a local file."""
     spec = str(network("squeezenet1_1"))
     torch.save(weights(spec), tmp_path / "squeezenet.pth")
     chosen: Any = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
@@ -240,12 +238,12 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
 
 def test_build_with_published_weights(cli: Cli, squeezenet: str) -> None:
     ran = cli("build", squeezenet, "--weights", "torchvision")
-    assert (ran.code, ran.err) == (0, "")  # no progress bar outside a terminal
+    assert (ran.code, ran.err) == (0, "")  # the progress progress is only shown outside a terminal
     assert ran.out.endswith("\nSqueezeNet1_1_Weights.IMAGENET1K_V1: 52 of 52 weights loaded\n")
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)
     assert (ran.code, ran.err) == (0, "")
-    assert ": 50 of 52 weights loaded\n  fresh, of other shape   classifier.1.weight: 1000×512×1×1 in the" in ran.out
+    assert ": 50 of 52 weights loaded\n  freshly initialised     classifier.1.weight: 1000×512×1×1 in the" in ran.out
     assert load_file("ten.safetensors")["features.0.weight"].unique().tolist() == [1.0]
 
 
@@ -253,11 +251,11 @@ def test_published_weights_are_compared_by_block(cli: Cli, squeezenet: str) -> N
     ran = cli("weights", squeezenet, "torchvision", "--set", "classes=10")
     assert ran.code == 0
     assert ran.out.endswith(
-        "\nSqueezeNet1_1_Weights.IMAGENET1K_V1 fits squeezenet1_1: 50 of 52 weights, classifier.1 fresh\n"
+        "\nSqueezeNet1_1_Weights.IMAGENET1K_V1 fits squeezenet1_1: 50 of 52 weights, classifier.1 freshly initialised\n"
     )
 
 
-def test_offline_published_weights_are_an_error(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
+def test_offline_nothing_is_built(cli: Cli, squeezenet: str, tmp_path: Path) -> None:
     (tmp_path / "squeezenet.pth").unlink()
     ran = cli("build", squeezenet, "--weights", "torchvision")
     assert (ran.code, ran.out) == (1, "")
@@ -265,7 +263,7 @@ def test_offline_published_weights_are_an_error(cli: Cli, squeezenet: str, tmp_p
     assert "\n  help: are you online? otherwise download file:///" in ran.err
 
 
-def test_expected_params_of_published_weights_are_reported(
+def test_params_of_published_weights_are_reported(
     cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = str(network("googlenet"))

@@ -158,8 +158,7 @@ def outcome(compilation: Compilation) -> str:
 
 def message(diagnostic: Diagnostic) -> Iterator[str]:
     yield f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
-    if diagnostic.help:
-        yield f"  help: {diagnostic.help}"
+    yield from (f"  {line}" for line in diagnostic.advice(most_fixes=1))
 
 
 def table(graph: Graph) -> Iterator[str]:

@@ -64,7 +64,7 @@ def refresh(request: pytest.FixtureRequest) -> bool:
 @pytest.mark.parametrize("example", SPECS, ids=lambda value: value.name)
 def test_example(example: Example, folder: Path, refresh: bool) -> None:
     source = Source(example.file or "example.yaml", completed(example.text))
-    compilation = Lint().run(compile_text(source, folder, fixes=False))
+    compilation = Lint().run(compile_text(source, folder, fixes=True))
     compare(example, outcome(compilation), refresh)
     if example.below is None:
         assert compilation.ok

@@ -74,7 +74,6 @@ WITHOUT_FIX = {  # no change of the text is clearly what the author meant
     "share_of_rounds_with_own_inputs",
     "share_with_other_width",
     "shortcut_without_projection",
-    "unknown_param_of_block",
     "when_is_a_number",
 }
 
@@ -107,9 +106,12 @@ def reported(text: str, name: str) -> list[tuple[str, str]]:
     return sorted((error.code, error.message) for error in found)
 
 
+HIDDEN = {"unknown_param_of_block": ["E203"]}  # the block with its stride lacks a projection of the shortcut
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_every_fix_removes_its_error_and_adds_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a fix applied, the file has no errors except others that it had before."""
+    """With a fix applied, the file has no errors except others that it had before or that were hidden."""
     monkeypatch.chdir(FOLDER)
     text = Path(f"{name}.yaml").read_text(encoding="utf-8")
     before = reported(text, name)
@@ -118,8 +120,7 @@ def test_every_fix_removes_its_error_and_adds_none(name: str, monkeypatch: pytes
     for fix in error.fixes:
         assert {edit.span.file for edit in fix.edits} == {f"{name}.yaml"}
         after = reported(apply_edits(text, fix.edits), name)
-        assert len(after) < len(before)
-        assert all(key in before for key in after)
+        assert [code for code, _ in after if (code, _) not in before] == HIDDEN.get(name, [])
         assert (error.code, error.message) not in after
 
 

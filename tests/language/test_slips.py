@@ -1,4 +1,4 @@
-"""Typos, look-alike characters and habits from other formats: one error, at the right character."""
+"""Typos, including those habits editors and other formats: one error, at the right character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.diagnostics import Diagnostic, Severity
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
 
-# The text from line 3 on; the code, line and column; parts of the message and of the help.
+# The text from line 3; code, line and column; parts of the message and of the help.
 SLIPS = {
     "nbsp_in_indentation": (
         "nodes:\n  a: relu\n\u00a0 b: tanh\n", "E102", 5, 1, "U+00A0 (non-breaking space)", "b: tanh|b",
@@ -131,7 +131,7 @@ def check(tmp_path: Path, text: str) -> list[Diagnostic]:
 
 
 @pytest.mark.parametrize("name", SLIPS)
-def test_a_slip_is_one_error_at_the_right_character(name: str, tmp_path: Path) -> None:
+def test_typo_is_one_error_at_its_character(name: str, tmp_path: Path) -> None:
     text, code, line, column, message, help = SLIPS[name]
     found = check(tmp_path, HEAD + text)
     assert [(error.code, error.line, error.column) for error in found] == [(code, line, column)], [*map(str, found)]
@@ -142,8 +142,8 @@ def test_a_slip_is_one_error_at_the_right_character(name: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     "character", [*LATIN, *"\u00a0\u2009\u202f\u3000\u200b\u200c\u2060\ufeff\u202e", *"：，［］｛｝（）"]
 )
-def test_a_look_alike_character_is_an_error(character: str, tmp_path: Path) -> None:
-    """In a key, a plain value or a list, but not in a comment, a quoted string, `about` or `paper`."""
+def test_look_alikes_are_found_everywhere(character: str, tmp_path: Path) -> None:
+    """In keys, plain values and lists, but not in comments, quoted strings and free text."""
     for text in (
         f"nodes:\n  re{character}lu: relu\n",
         f"nodes: [relu]\nabout: one\ntrain: {{data: {{name: folder, path: re{character}lu}}, epochs: 1, optimizer: adam}}\n",
@@ -159,18 +159,18 @@ def test_a_look_alike_character_is_an_error(character: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["кошки и собаки", "βeta", "Müller", "日本語", "naïve", "x – y"])
-def test_words_of_other_scripts_are_valid(text: str, tmp_path: Path) -> None:
+def test_other_scripts_are_not_look_alikes(text: str, tmp_path: Path) -> None:
     recipe = f"train: {{data: {{name: folder, path: {text}}}, epochs: 1, optimizer: adam}}\n"
     assert all(error.code != "E102" for error in check(tmp_path, f"{HEAD}{recipe}nodes: [relu]\n"))
 
 
-def test_look_alike_tables_map_non_ascii_to_ascii() -> None:
+def test_look_alikes_are_not_ascii() -> None:
     for table in (LATIN, QUOTES, OPERATORS):
         assert all(not key.isascii() and value.isascii() for key, value in table.items())
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"])
-def test_another_encoding_is_an_error(encoding: str, tmp_path: Path) -> None:
+def test_other_encodings_are_reported(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_bytes(f"{HEAD}about: für\nnodes: [relu]\n".encode(encoding))
     (found,) = cnngraph.check(path)
@@ -194,24 +194,24 @@ def test_another_encoding_is_an_error(encoding: str, tmp_path: Path) -> None:
         ("784", "write `input: [784]` for a vector, `input: [3, 224, 224]` for an image"),
     ],
 )
-def test_an_input_in_another_notation_gets_a_help(input: str, help: str, tmp_path: Path) -> None:
+def test_input_in_another_notation_is_rewritten(input: str, help: str, tmp_path: Path) -> None:
     (found,) = check(tmp_path, f"cnngraph: 1\ninput: {input}\nnodes: [relu]\n")
     assert found.help == help or (input.startswith("(") and found.code == "E105")
 
 
 @pytest.mark.parametrize(("version", "help"), [("'1'", "without quotes"), ("v1", "cnngraph: 1"), ("2", "cnngraph: 1")])
-def test_a_wrong_version_is_an_error(version: str, help: str, tmp_path: Path) -> None:
+def test_wrong_version(version: str, help: str, tmp_path: Path) -> None:
     (found,) = check(tmp_path, f"cnngraph: {version}\ninput: [3, 8, 8]\nnodes: [relu]\n")
     assert found.code == "E106"
     assert help in (found.help or "")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null\n"])
-def test_an_empty_file_is_an_error(text: str, tmp_path: Path) -> None:
+def test_empty_file(text: str, tmp_path: Path) -> None:
     (found,) = check(tmp_path, text)
     assert "it is empty" in found.message
 
 
-def test_a_spec_that_extends_itself_is_one_error(tmp_path: Path) -> None:
+def test_spec_that_extends_itself(tmp_path: Path) -> None:
     (found,) = check(tmp_path, "cnngraph: 1\nextends: net.yaml\nnodes: [relu]\n")
     assert (found.code, found.line) == ("E309", 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnngraph import load
-from cnngraph.cli.table import Tabulation
+from cnngraph.cli.table import TreeTable
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source, SpecError
 from cnngraph.graph.graph import Graph
@@ -73,8 +73,8 @@ def test_a_tensor_read_several_times_is_counted(nodes: str, reads: int, depth: i
 
 @pytest.mark.parametrize(("nodes", "reads"), REPEATED.values(), ids=REPEATED)
 def test_show_lists_every_input(nodes: str, reads: int) -> None:
-    (row,) = (row for row in Tabulation(graph_of(nodes)).rows() if row.name == "c")
-    shown = re.search(r"\((\d+) in all\)", row.reads)
+    (row,) = (row for row in TreeTable(graph_of(nodes)).rows() if row.name == "c")
+    shown = re.search(r"\((\d+) in total\)", row.reads)
     assert (int(shown[1]) if shown else len(row.reads.split(", "))) == reads
 
 

@@ -1,1 +1,1 @@
-"""Reports as text: one file for each format, each a pure function from a report to what is printed."""
+"""Output formats of a report: one module each, with a pure function."""

@@ -1,4 +1,4 @@
-"""A report as workflow commands, which GitHub shows as annotations at the lines of a pull request.
+"""A report as workflow commands, which GitHub shows as annotations in a pull request.
 
 See https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 """
@@ -17,22 +17,19 @@ PROPERTY = {**DATA, ":": "%3A", ",": "%2C"}
 
 
 def to_github(report: CheckReport) -> str:
-    """A line for each diagnostic, and nothing for files without any."""
-    return "".join(f"{_command(found, diagnostic)}\n" for found, diagnostic in report.each_once())
+    """One line for each diagnostic."""
+    return "".join(f"{_command(file, diagnostic)}\n" for file, diagnostic in report.each_once())
 
 
 def _command(report: FileReport, diagnostic: Diagnostic) -> str:
     properties = [*_place(report, diagnostic), ("title", f"cnngraph {diagnostic.code}")]
-    said = ",".join(f"{name}={_escaped(str(value), PROPERTY)}" for name, value in properties)
-    lines = [diagnostic.message, *diagnostic.notes]
-    if diagnostic.help:
-        lines.append(f"help: {diagnostic.help}")
-    lines += [f"fix: {fix.title}" for fix in diagnostic.fixes if not fix.is_stated_in(diagnostic.help or "")]
-    return f"::{diagnostic.severity} {said}::{_escaped(chr(10).join(map(one_line, lines)), DATA)}"
+    attributes = ",".join(f"{name}={_escaped(str(value), PROPERTY)}" for name, value in properties)
+    lines = [diagnostic.message, *diagnostic.notes, *diagnostic.advice()]
+    return f"::{diagnostic.severity} {attributes}::{_escaped(chr(10).join(map(one_line, lines)), DATA)}"
 
 
 def _place(report: FileReport, diagnostic: Diagnostic) -> Iterator[tuple[str, str | int]]:
-    """The file, and the place in it; GitHub takes columns for a place in one line only."""
+    """The file and the place in it. GitHub only accepts columns if the place is in a single line."""
     span = report.in_file(diagnostic.span)
     yield "file", PurePath(span.file if span else report.file).as_posix()
     if span:

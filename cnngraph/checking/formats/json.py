@@ -1,4 +1,4 @@
-"""A report as JSON, for programs; its schema is `check.schema.json`."""
+"""A report as JSON; its schema is `check.schema.json`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from cnngraph.checking.report import CheckReport
 
 
 def to_json(report: CheckReport) -> dict[str, object]:
-    """Everything that the text says, as plain values."""
+    """The whole report as plain values."""
     files = [
         {
-            "file": found.file,
-            "kind": found.kind.value if found.kind else None,
-            "ok": found.ok,
-            "facts": dict(found.facts),
-            "diagnostics": [diagnostic.to_dict() for diagnostic in found.diagnostics],
+            "file": file.file,
+            "kind": file.kind.value if file.kind else None,
+            "ok": file.ok,
+            "facts": dict(file.facts),
+            "diagnostics": [diagnostic.to_dict() for diagnostic in file.diagnostics],
         }
-        for found in report.files
+        for file in report.files
     ]
     return {"ok": report.ok, "files": files, "skipped": list(report.skipped)}

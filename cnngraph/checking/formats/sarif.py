@@ -1,6 +1,6 @@
-"""A report as SARIF 2.1.0, the format in which code scanning services and editors take results.
+"""A report as SARIF 2.1.0, a format for code scanning services and editors.
 
-See https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; section numbers below are of that page.
+See https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; the section numbers below refer to that page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 
 def to_sarif(report: CheckReport) -> Json:
-    """The log of one run: a result for each diagnostic, and a rule for each code."""
+    """A log of one run, with a result for each diagnostic and a rule for each code."""
     found = list(report.each_once())
     codes = sorted({diagnostic.code for _, diagnostic in found})
     numbers = {code: number for number, code in enumerate(codes)}
@@ -39,7 +39,7 @@ def to_sarif(report: CheckReport) -> Json:
 
 
 def _rule(code: str, severity: Severity) -> Json:
-    """A code, with what `cnngraph explain` says about it where it is known (3.49)."""
+    """A code, with its explanation if there is one (3.49)."""
     rule: Json = {"id": code, "defaultConfiguration": {"level": severity.value}}
     if entry := all_codes().get(code):
         rule["shortDescription"] = {"text": f"{entry.title[0].upper()}{entry.title[1:]}"}
@@ -53,9 +53,7 @@ def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:
     place: Json = {"physicalLocation": _physical(span) if span else {"artifactLocation": _artifact(report.file)}}
     if diagnostic.node:
         place["logicalLocations"] = [{"fullyQualifiedName": diagnostic.node, "kind": "member"}]
-    lines = [diagnostic.message, *diagnostic.notes]
-    if diagnostic.help:
-        lines.append(f"help: {diagnostic.help}")
+    lines = [diagnostic.message, *diagnostic.notes, *diagnostic.advice()]
     result: Json = {
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
@@ -73,14 +71,14 @@ def _result(report: FileReport, diagnostic: Diagnostic, rule: int) -> Json:
 
 
 def _related(cause: Cause) -> Json:
-    """A place that may hold the cause (3.27.22)."""
+    """A possible cause (3.27.22)."""
     what = cause.span.text if not cause.key else f"{cause.key}: {cause.span.text}"
-    may_be = f", which would have to be {' or '.join(cause.values)}" if cause.values else ""
-    return {"physicalLocation": _physical(cause.span), "message": {"text": f"because of {what}{may_be}"}}
+    expected = f", which would have to be {' or '.join(cause.values)}" if cause.values else ""
+    return {"physicalLocation": _physical(cause.span), "message": {"text": f"because of {what}{expected}"}}
 
 
 def _fix(fix: Fix) -> Json:
-    """The changes of a fix, file by file (3.55)."""
+    """The edits of a fix, grouped by file (3.55)."""
     files = dict.fromkeys(edit.span.file for edit in fix.edits)
     changes = [
         {
@@ -93,7 +91,7 @@ def _fix(fix: Fix) -> Json:
         }
         for file in files
     ]
-    return {"description": {"text": fix.title}, "artifactChanges": changes}
+    return {"description": {"text": fix.instruction}, "artifactChanges": changes}
 
 
 def _physical(span: Span) -> Json:
@@ -101,13 +99,13 @@ def _physical(span: Span) -> Json:
 
 
 def _artifact(file: str) -> Json:
-    """A file as a URI: relative to the working folder, or whole (3.4)."""
+    """A file as a URI, relative to the working directory or absolute (3.4)."""
     path = PurePath(file)
     return {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix(), errors="surrogateescape")}
 
 
 def _region(span: Span) -> Json:
-    """A place in a text; its end is exclusive, as ours is (3.30)."""
+    """A region of a text. Its end is exclusive, like that of a span (3.30)."""
     return {
         "startLine": span.line,
         "startColumn": span.column,

@@ -1,4 +1,4 @@
-"""A report for people: the diagnostics of each file, then a line on it."""
+"""A report as text: the diagnostics of each file, then its verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.numbers import show_count
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The line on a file, or on a folder's: `file` is empty there."""
+    """The summary line of a file; `file` is empty for the line about skipped files."""
 
     file: str
     ok: bool
@@ -21,20 +21,20 @@ class Verdict:
 
 
 def to_text(report: CheckReport) -> Iterator[tuple[Diagnostic, ...] | Verdict]:
-    """The parts in order: a group of diagnostics, which has empty lines around it, or a line."""
-    for found in report.files:
-        if found.diagnostics:
-            yield found.diagnostics
-        yield Verdict(found.file, found.ok, _verdict(found), _facts(found) if found.ok else "")
+    """The parts of the output in order: diagnostics, which are printed between empty lines, and verdicts."""
+    for file in report.files:
+        if file.diagnostics:
+            yield file.diagnostics
+        yield Verdict(file.file, file.ok, _verdict(file), _facts(file) if file.ok else "")
     if report.skipped:
         skipped = plural(len(report.skipped), "YAML file")
-        yield Verdict("", True, f"skipped {skipped} without a key of a spec, a recipe or an experiment")
+        yield Verdict("", True, f"skipped {skipped}: not a spec, recipe or experiment")
 
 
 def _verdict(report: FileReport) -> str:
-    """`fine`, or how many errors and warnings there are."""
+    """`ok`, `ok, 1 warning`, or `2 errors, 1 warning`."""
     found = counted(report.diagnostics)
-    return (f"fine but for {found}" if found else "fine") if report.ok else found
+    return (f"ok, {found}" if found else "ok") if report.ok else found
 
 
 def _facts(report: FileReport) -> str:

@@ -30,11 +30,14 @@ NOTE_AFTER = 5.0  # seconds
 
 
 @command(
-    ("cnngraph build net.yaml", "does it run, and what is in it?"),
-    ("cnngraph build net.yaml -o net.py", "as Python source"),
-    ("cnngraph build net.yaml --weights theirs.pth -o ours.safetensors", "with published weights"),
-    ("cnngraph build resnet18 --weights torchvision", "with those that torchvision publishes"),
-    ("cnngraph build net.yaml --seed 1 -o net.safetensors", "initial weights"),
+    ("cnngraph build net.yaml", "test that it runs, and print its modules"),
+    ("cnngraph build net.yaml -o net.py", "write it as Python source"),
+    (
+        "cnngraph build net.yaml --weights theirs.pth -o ours.safetensors",
+        "convert weights to the network's keys",
+    ),
+    ("cnngraph build resnet18 --weights torchvision", "load torchvision's published weights"),
+    ("cnngraph build net.yaml --seed 1 -o net.safetensors", "write initial weights"),
 )
 @spec_argument
 @click.option(
@@ -42,15 +45,15 @@ NOTE_AFTER = 5.0  # seconds
     "-o",
     type=Path,
     metavar="FILE",
-    help="Write the network: .py as Python source that needs nothing but torch, .safetensors its weights.",
+    help="Output file: .py for Python source that only needs torch, .safetensors for the weights.",
 )
 @weights_option
-@click.option("--seed", type=number(0), default=0, metavar="N", help="What the initial weights are drawn by.")
+@click.option("--seed", type=number(0), default=0, metavar="N", help="Random seed for the initial weights.")
 @reading_options
 def build(spec: str, output: Path | None, weights: str | None, seed: int, reading: Reading) -> None:
-    """Compile a network into a PyTorch module and prove that it runs.
+    """Compile a network into a PyTorch module and test that it runs.
 
-    It is run with a batch of two random images, in eval and in training mode, and printed.
+    The module is run with a batch of two random images, in eval and in training mode, and printed.
     """
     from cnngraph.cli.files import check_output
     from cnngraph.cli.reading import compile_network
@@ -59,35 +62,34 @@ def build(spec: str, output: Path | None, weights: str | None, seed: int, readin
         check_output(output, (SOURCE, WEIGHTS))
     graph = compile_network(spec, reading)
 
-    from cnngraph.backend import load_weights, lower, open_weights
-    from cnngraph.backend import smoke_test as proof
+    from cnngraph.backend import load_weights, lower, open_weights, smoke_test
     from cnngraph.elaborate.bases import base_names
 
     opened = open_weights(weights, base_names(graph)) if weights else None
-    proof.seed(seed)
+    smoke_test.seed(seed)
     with _note_if_slow(f"building and running {count(len(graph.nodes), 'operation')}"):
         model = lower(graph)
         report = load_weights(model, opened) if opened else None
         try:
-            proved = proof.smoke_test(model, graph)
-        except proof.SmokeTestError as error:
+            result = smoke_test.smoke_test(model, graph)
+        except smoke_test.SmokeTestError as error:
             complain(str(error))
             raise Exit(1) from None
-    _print(model, graph, proved)
+    _print(model, graph, result)
     if report and opened:
-        for line in (*_told(report), *expectations(opened, graph)):
+        for line in (*_report_lines(report), *expectations(opened, graph)):
             say(line)
     if report and not report.ok:
         raise Exit(1)
     if output is not None:
         _write(output, model, graph)
         if report and output.suffix.lower() == SOURCE:
-            say(f"it holds no weights: -o {output.with_suffix(WEIGHTS)} writes them, by the same keys")
+            say(f"the source contains no weights: use -o {output.with_suffix(WEIGHTS)} to write them")
 
 
 @contextmanager
 def _note_if_slow(what: str, seconds: float = NOTE_AFTER) -> Iterator[None]:
-    """Print what is being done to stderr if it takes long."""
+    """Print what is running to stderr if it takes long."""
     timer = Timer(seconds, lambda: print(f"{what} …", file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()
@@ -97,25 +99,25 @@ def _note_if_slow(what: str, seconds: float = NOTE_AFTER) -> Iterator[None]:
         timer.cancel()
 
 
-def _told(report: WeightsReport) -> list[str]:
-    """How many weights were loaded, and a line for every key that was not."""
+def _report_lines(report: WeightsReport) -> list[str]:
+    """The number of loaded weights, and one line for each key that was not loaded."""
     lines = [f"{report.file}: {len(report.loaded):,} of {count(report.expected, 'weight')} loaded"]
     lines += [f"  missing in the file     {key}" for key in report.missing]
-    lines += [f"  with another shape      {each}" for each in report.misshapen]
+    lines += [f"  with another shape      {mismatch}" for mismatch in report.misshapen]
     lines += [f"  only in the file        {key}" for key in report.unexpected]
-    lines += [f"  fresh, of other shape   {each}" for each in report.fresh]
-    lines += [f"  left in the file        {key}" for key in report.left_out]
+    lines += [f"  freshly initialised     {mismatch}" for mismatch in report.fresh]
+    lines += [f"  not a tensor            {key}" for key in report.left_out]
     return lines
 
 
-def _print(model: nn.Module, graph: Graph, proved: SmokeTest) -> None:
-    """The modules, what they were proved with, and the totals."""
+def _print(model: nn.Module, graph: Graph, result: SmokeTest) -> None:
+    """Print the modules, the shapes of the test runs, and the totals."""
     from cnngraph.cli.table import summary
 
     print(model, end="\n\n")
-    given = _shapes(proved.inputs)
-    say(f"eval      {given} → {_shapes(proved.eval)}")
-    say(f"training  {given} → {_shapes(proved.training)}")
+    inputs = _shapes(result.inputs)
+    say(f"eval      {inputs} → {_shapes(result.eval)}")
+    say(f"training  {inputs} → {_shapes(result.training)}")
     print(summary(graph))
 
 

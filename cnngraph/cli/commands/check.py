@@ -23,33 +23,36 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
 
 
 @command(
-    ("cnngraph check net.yaml", "find every mistake"),
-    ("cnngraph check specs", "every spec, recipe and experiment in a folder and below"),
-    ("cnngraph check net.yaml --set classes=4 --input 3x320x320", "with other values"),
-    ("cnngraph check net.yaml --fix", "apply the fixes that were verified, and say what is left"),
-    ("cnngraph check net.yaml --recipe photos --data-dir my_photos", "whether network, recipe and data fit"),
-    ("cnngraph check - --stdin-name net.yaml < net.yaml", "a text that is not saved yet"),
-    ("cnngraph check specs --format github", "as annotations of a pull request"),
+    ("cnngraph check net.yaml", "find all errors"),
+    ("cnngraph check specs", "all specs, recipes and experiments in a folder"),
+    ("cnngraph check net.yaml --set classes=4 --input 3x320x320", "override values"),
+    ("cnngraph check net.yaml --fix", "apply verified fixes, and print the remaining errors"),
+    (
+        "cnngraph check net.yaml --recipe photos --data-dir my_photos",
+        "check that network, recipe and data fit",
+    ),
+    ("cnngraph check - --stdin-name net.yaml < net.yaml", "check standard input, such as an unsaved file"),
+    ("cnngraph check specs --format github", "print annotations for a pull request"),
 )
 @argument(
     "files",
     nargs=-1,
     required=True,
     metavar="FILE...",
-    help="Specs, libraries of blocks, recipes and experiments: YAML files, folders of them, names of the library, or - "
-    "for standard input.",
+    help="Specs, block libraries, recipes and experiments: YAML files, folders, names of bundled ones, or - for "
+    "standard input.",
     shell_complete=complete_networks,
 )
 @click.option(
     "--format",
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    help="How to print it: for people, for programs, as annotations on GitHub, or as SARIF 2.1.0.",
+    help="Output format: text, JSON, annotations on GitHub, or SARIF 2.1.0.",
 )
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
-    help="Check whether the networks can be trained by this recipe.",
+    help="Check that the networks can be trained with this recipe.",
     shell_complete=complete_recipes,
 )
 @click.option(
@@ -57,13 +60,13 @@ Format: TypeAlias = Literal["text", "json", "github", "sarif"]
     "--data",
     type=Path,
     metavar="FOLDER",
-    help="Read the data of the recipe from this folder, too, and check whether it fits. This loads PyTorch.",
+    help="Also read the recipe's data from this folder and check that it fits. Requires PyTorch.",
 )
 @click.option(
-    "--stdin-name", default="<stdin>", metavar="FILE", help="The file that standard input is, for messages and imports."
+    "--stdin-name", default="<stdin>", metavar="FILE", help="File name of standard input, for messages and imports."
 )
-@click.option("--fix", is_flag=True, help="Apply the verified fixes of errors, and print what was changed.")
-@click.option("--diff", is_flag=True, help="Print the changes that --fix would make, and change nothing.")
+@click.option("--fix", is_flag=True, help="Apply verified fixes, and print each of them.")
+@click.option("--diff", is_flag=True, help="Print the changes that --fix would make as a diff, without applying them.")
 @selection_options
 @reading_options
 def check(
@@ -77,17 +80,16 @@ def check(
     selection: Selection,
     reading: Reading,
 ) -> None:
-    """Find every mistake in specs, recipes and experiments.
+    """Find errors in specs, recipes and experiments.
 
-    Looks at structure, names, expressions, shapes and training recipes, and whether these suit the networks, without
-    loading PyTorch. Of an experiment every combination is checked. Each message has the place, the facts that led to
-    it, and one likely mend. Files in a folder that are none of these are skipped.
+    Checks structure, names, expressions, shapes and training recipes, and whether recipes fit the networks, without
+    PyTorch. For an experiment, every combination is checked. Other files in a folder are skipped.
 
-    A fix is verified: with it the error is gone, and no other one has appeared. --fix applies the fixes of errors until
-    none is left, also in the files that a spec imports, but never in the library's.
+    A line `fix: ...` in a message is a verified fix: it removes the error and causes no other. --fix applies such fixes
+    until none is left, also to the files that a spec imports, but never to bundled ones.
 
-    The exit code is 1 where there is an error, in every format; with --diff also where there is a fix. cnngraph explain
-    CODE explains a message's code with examples.
+    The exit code is 1 if there is an error, and with --diff also if there is a fix. Run cnngraph explain CODE for an
+    explanation of an error code.
     """
     from cnngraph.checking import CheckOptions, check_paths, expanded
     from cnngraph.cli.reading import find_plugins
@@ -105,7 +107,7 @@ def check(
         selection=selection,
     )
     if (fix or diff) and "-" in files:
-        raise click.BadParameter("standard input cannot be changed", param_hint="--fix" if fix else "--diff")
+        raise click.BadParameter("standard input cannot be fixed", param_hint="--fix" if fix else "--diff")
     if diff:
         from cnngraph.cli.fixing import show_fixes
 
@@ -151,7 +153,7 @@ def _print(report: CheckReport, format: Format) -> None:
 
 
 def _print_text(report: CheckReport) -> None:
-    """Each file's diagnostics, with empty lines around them, then a line on the file."""
+    """Print the diagnostics of each file between empty lines, then its verdict."""
     from cnngraph.checking.formats.text import Verdict, to_text
 
     above = False

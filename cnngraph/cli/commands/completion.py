@@ -10,16 +10,16 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @command(
-    ('eval "$(cnngraph completion bash)"', "in this shell; in ~/.bashrc, in every one"),
-    ('eval "$(cnngraph completion zsh)"', "the same in ~/.zshrc"),
+    ('eval "$(cnngraph completion bash)"', "for this shell; add it to ~/.bashrc for all"),
+    ('eval "$(cnngraph completion zsh)"', "the same for zsh and ~/.zshrc"),
     ("cnngraph completion fish > ~/.config/fish/completions/cnngraph.fish", "for fish"),
 )
 @argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish", help="The shell.")
 def completion(shell: str) -> None:
-    """Print the script that completes cnngraph's commands in a shell.
+    """Print a shell completion script.
 
-    It completes commands, options and their values, networks, recipes, experiments, run folders, the nodes of a
-    network, the parameters that --set changes, and files.
+    It completes commands, options and their values, names of networks, recipes, experiments, runs and nodes, the
+    params and keys of --set, and files.
     """
     from click.shell_completion import get_completion_class
 

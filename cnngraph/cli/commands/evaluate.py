@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from cnngraph.runs.evaluation import Evaluation
     from cnngraph.train.record.scores import ClassScore
 
-MOST_ROWS = 40  # classes that are listed; of more, the worst
+MAX_ROWS = 40  # classes in the table; if there are more, the worst are shown
 
 
 @command(
-    ("cnngraph evaluate runs/net-1", "the test images, with the best weights"),
-    ("cnngraph evaluate runs/net-1 --part validation --weights last", "other images, other weights"),
-    ("cnngraph evaluate runs/net-1 --data-dir new_photos --part all", "every image of another folder"),
-    ("cnngraph evaluate runs/net-1 --format json -o confusion.svg", "for a program, and a picture for a paper"),
+    ("cnngraph evaluate runs/net-1", "evaluate the best weights on the test images"),
+    ("cnngraph evaluate runs/net-1 --part validation --weights last", "other images and weights"),
+    ("cnngraph evaluate runs/net-1 --data-dir new_photos --part all", "all images of another folder"),
+    ("cnngraph evaluate runs/net-1 --format json -o confusion.svg", "print JSON, draw an SVG"),
 )
 @run_argument
 @click.option(
     "--part",
     type=click.Choice(["test", "validation", "train", "all"]),
     default="test",
-    help="Which images.",
+    help="The split to evaluate.",
 )
 @click.option(
     "--weights",
     metavar="best|last|epoch-N",
-    help="Which weights; by default the best, where one was chosen.",
+    help="The weights to use. Default: the best, if the run has chosen them.",
     shell_complete=complete_weights,
 )
 @click.option(
@@ -49,10 +49,14 @@ MOST_ROWS = 40  # classes that are listed; of more, the worst
     "data_dir",
     type=Path,
     metavar="FOLDER",
-    help="Where the images are; by default where they were when it was trained.",
+    help="The folder of the data. Default: the one that the run was trained on.",
 )
 @click.option(
-    "-o", "--output", type=Path, metavar="FILE", help="The picture: .png, .svg or .pdf; by default in the run's folder."
+    "-o",
+    "--output",
+    type=Path,
+    metavar="FILE",
+    help="Picture of the confusion matrix: .png, .svg or .pdf. Default: in RUN.",
 )
 @device_option
 @format_option
@@ -69,20 +73,20 @@ def evaluate(
     plugins: tuple[str, ...],
     max_nodes: int,
 ) -> None:
-    """Measure a trained network class by class.
+    """Evaluate a trained network class by class.
 
-    Loss, top-1, top-5, and for each class precision (how much of what was taken for it is it) and recall (how much of
-    it was found); the confusion matrix as a picture. Images are prepared as they were in training, without chance. The
-    splits are those that the run recorded; images that were changed, removed or added since are reported.
+    Prints loss and top-1 and top-5 accuracy, precision and recall of each class, and draws the confusion matrix. Images
+    are preprocessed as in training, without random augmentation. The splits are those recorded by the run; images that
+    were changed, removed or added since are reported.
     """
     if output:
         check_output(output, PICTURES)
-    require_extra("train")  # some of it is needed at the end only
+    require_extra("train")  # fails now rather than at the end
     opened = open_run(run, plugins, max_nodes)
 
     from cnngraph.runs.evaluation import evaluate_run
 
-    done = evaluate_run(
+    result = evaluate_run(
         opened,
         split=part,
         weights=weights,
@@ -90,37 +94,37 @@ def evaluate(
         device=device,
         note=lambda text: complain(text, "note"),
     )
-    if done.warnings:
-        print_diagnostics(done.warnings, to_stderr=True)
-    picture = output or _beside(run, done, data_dir)
-    done.draw(picture)
+    if result.warnings:
+        print_diagnostics(result.warnings, to_stderr=True)
+    picture = output or _default_picture(run, result, data_dir)
+    result.draw(picture)
     if format == "json":
-        print(json_text(done.to_dict() | {"picture": str(picture)}))
+        print(json_text(result.to_dict() | {"picture": str(picture)}))
     else:
-        _print(done, picture)
+        _print(result, picture)
 
 
-def _beside(run: Path, done: Evaluation, data_dir: Path | None) -> Path:
-    """Where the picture goes: the run's own for what the run would have drawn, another one for all else."""
-    chosen = done.run.choose_weights(None)
-    more = [done.weights] * (done.weights != chosen) + ([data_dir.resolve().name] if data_dir else [])
-    return run / f"{'_'.join(['confusion', done.split, *filter(None, more)])}.png"
+def _default_picture(run: Path, result: Evaluation, data_dir: Path | None) -> Path:
+    """The file of the picture: the run's own if weights and data are the run's, else another name."""
+    chosen = result.run.choose_weights(None)
+    more = [result.weights] * (result.weights != chosen) + ([data_dir.resolve().name] if data_dir else [])
+    return run / f"{'_'.join(['confusion', result.split, *filter(None, more)])}.png"
 
 
-def _print(done: Evaluation, picture: Path) -> None:
+def _print(result: Evaluation, picture: Path) -> None:
     from cnngraph.cli.layout import Column, in_columns
 
-    report = done.report
-    images = count(report.images, f"{done.split} image" if done.split != "all" else "image")
+    report = result.report
+    images = count(report.images, f"{result.split} image" if result.split != "all" else "image")
     rows = report.by_class()
     note = ""
-    if len(rows) > MOST_ROWS:
-        rows = sorted(rows, key=lambda each: (each.recall is None, each.recall or 0.0))[:MOST_ROWS]
-        note = f"… the {MOST_ROWS} of {len(report.classes):,} classes that are found least"
+    if len(rows) > MAX_ROWS:
+        rows = sorted(rows, key=lambda row: (row.recall is None, row.recall or 0.0))[:MAX_ROWS]
+        note = f"… the {MAX_ROWS} of {len(report.classes):,} classes with the lowest recall"
     top5 = [] if report.top5 is None else [f"top-5 {percent(report.top5)}"]
     columns = [Column("class", cut="end"), *(Column(title, right=True) for title in ("images", "precision", "recall"))]
     lines: list[Styled] = [
-        [(done.run.graph.name, "bold"), (f" · {done.weights} weights · {done.data} · {images}", "")],
+        [(result.run.graph.name, "bold"), (f" · {result.weights} weights · {result.data} · {images}", "")],
         [(" · ".join([f"loss {loss(report.loss)}", f"top-1 {percent(report.accuracy)}", *top5]), "bold")],
         [],
         *in_columns(columns, map(_cells, rows), terminal_width()),
@@ -130,6 +134,6 @@ def _print(done: Evaluation, picture: Path) -> None:
     print_styled([*lines, [], [("confusion matrix: ", "dim"), (str(picture), "")]])
 
 
-def _cells(each: ClassScore) -> list[Styled]:
-    texts = [each.name, f"{each.images:,}", percent(each.precision), percent(each.recall)]
+def _cells(score: ClassScore) -> list[Styled]:
+    texts = [score.name, f"{score.images:,}", percent(score.precision), percent(score.recall)]
     return [[(text, "")] for text in texts]

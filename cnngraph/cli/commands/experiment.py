@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 @command(
-    ("cnngraph experiment shortcuts_digits", "of the library: six shortcuts, in two minutes"),
-    ("cnngraph experiment mine.yaml", "a file of your own"),
-    ("cnngraph experiment mine.yaml --dry-run", "see what would be done"),
-    ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "two networks by one recipe"),
+    ("cnngraph experiment shortcuts_digits", "a bundled experiment: six shortcuts, in two minutes"),
+    ("cnngraph experiment mine.yaml", "your own experiment"),
+    ("cnngraph experiment mine.yaml --dry-run", "print a summary without training"),
+    ("cnngraph experiment net.yaml resnet_cifar_222 --recipe cifar --seeds 5", "compare two networks with one recipe"),
 )
 @argument(
     "names",
     nargs=-1,
     required=True,
     metavar="FILE | SPEC...",
-    help="An experiment: a file, or one of the library by its name. Or the specs to compare.",
+    help="An experiment (a file, or the name of a bundled one), or the specs to compare.",
     shell_complete=complete_experiments,
 )
 @click.option(
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     "recipes",
     multiple=True,
     metavar="NAME|FILE",
-    help="Train the specs by this recipe. May be repeated.",
+    help="Train the specs with this recipe. Repeatable.",
     shell_complete=complete_recipes,
 )
-@click.option("--seeds", type=number(1), default=3, metavar="N", help="How many seeds, of specs.")
-@click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder; by default runs/NAME.")
+@click.option("--seeds", type=number(1), default=3, metavar="N", help="Number of seeds, if specs are compared.")
+@click.option("--out", type=Path, metavar="FOLDER", help="The experiment's folder. Default: runs/NAME.")
 @data_dir_option
 @device_option
 @quiet_option
@@ -61,21 +61,20 @@ def experiment(
     quiet: bool,
     dry_run: bool,
 ) -> None:
-    """Train several networks, or one in several ways, and compare them.
+    """Train several networks, or one with several recipes or settings, and compare them.
 
-    Every combination of specs, recipes, seeds and settings is a run in a folder of its own. The same command goes on
-    with what is not finished, after Ctrl-C too. The table at its end is in report.md and report.html, with curves.
+    Every combination of specs, recipes, seeds and settings is a run with its own folder. Run the same command again to
+    resume after Ctrl-C. The resulting table is also written to report.md and report.html, with curves.
     """
     from cnngraph.experiment_plan.plan import make_plan
 
     if is_launched():
-        raise click.BadParameter("torchrun trains one network: cnngraph train", param_hint="experiment")
-    described = _described(names, recipes, seeds)
-    planned = make_plan(described)
+        raise click.BadParameter("torchrun can only run cnngraph train", param_hint="experiment")
+    planned = make_plan(_described(names, recipes, seeds))
     if planned.warnings:
         print_diagnostics(planned.warnings, to_stderr=True)
 
-    require_extra("train")  # some of it is needed at the end only
+    require_extra("train")  # fails now rather than after hours
     if dry_run:
         _dry_run(planned, out, data_dir, device, quiet)
         return
@@ -94,14 +93,14 @@ def experiment(
         print_diagnostics(error.diagnostics, to_stderr=True)
     if done.outcome.interrupted:
         if not quiet:
-            say("stopped · the same command goes on")
+            say("stopped · run the same command again to resume")
         raise Exit(130)
     if done.outcome.failed:
         raise Exit(1)
 
 
 def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | None, quiet: bool) -> None:
-    """Print what would be done, a line for each combination."""
+    """Print a summary, with a line for each combination."""
     from cnngraph.cli.layout import Column, in_columns
     from cnngraph.experiment.conducting import RUNS
     from cnngraph.experiment.dry_run import dry_experiment
@@ -139,12 +138,12 @@ def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | 
 
 
 def _described(names: Sequence[str], recipes: Sequence[str], seeds: int) -> LoadedExperiment:
-    """The experiment of a file or name, or one made of specs."""
+    """The experiment of a file or name, or one that compares specs."""
     from cnngraph.experiment_plan.reading import experiment_of_specs, is_experiment, load_experiment
 
     if len(names) == 1 and is_experiment(names[0]):
         if recipes:
-            raise click.BadParameter("an experiment names its own recipes", param_hint="--recipe")
+            raise click.BadParameter("an experiment has its own recipes", param_hint="--recipe")
         return load_experiment(names[0])
     return experiment_of_specs(names, recipes, seeds)
 

@@ -21,24 +21,24 @@ WIDEST = 100
 
 
 @command(
-    ("cnngraph explain E203", "one code"),
-    ("cnngraph explain e203 w320", "several, in lower case too"),
-    ("cnngraph explain", "all codes with their titles"),
-    ("cnngraph explain E203 --format json", "for a program"),
+    ("cnngraph explain E203", "explain one code"),
+    ("cnngraph explain e203 w320", "explain several; case does not matter"),
+    ("cnngraph explain", "list all codes"),
+    ("cnngraph explain E203 --format json", "as JSON"),
 )
 @argument(
     "codes",
     nargs=-1,
     metavar="[CODE...]",
-    help="A code in the brackets of an error or warning; by default all are listed.",
+    help="Codes in brackets in errors and warnings. Default: list all codes.",
     shell_complete=complete_codes,
 )
 @format_option
 def explain(codes: tuple[str, ...], format: Format) -> None:
     """Explain the code of an error or warning.
 
-    Prints what the code means, why it is an error and how to fix it, with a wrong and a right example. docs/errors.md
-    has the same for all codes.
+    Prints what the code means, why it is an error and how to fix it, with a wrong and a right example. The same is in
+    docs/errors.md.
     """
     from cnngraph.lint.codes import all_codes
 
@@ -54,18 +54,18 @@ def explain(codes: tuple[str, ...], format: Format) -> None:
 
 
 def _found(name: str) -> Code:
-    """The entry of a code. Raises click.BadParameter where there is none."""
+    """The entry of a code. Raises click.UsageError for an unknown one."""
     from cnngraph.diagnostics import did_you_mean
     from cnngraph.lint.codes import all_codes
 
     if entry := all_codes().get(name.upper()):
         return entry
     help = did_you_mean(name.upper(), all_codes()) or "cnngraph explain lists all codes"
-    raise click.UsageError(f"there is no code {name}: {help}")
+    raise click.UsageError(f"unknown code {name}: {help}")
 
 
 def _listed() -> Iterator[Styled]:
-    """All codes by group."""
+    """All codes with their titles, by group."""
     from cnngraph.lint.codes import all_groups
 
     for number, group in enumerate(all_groups()):
@@ -96,7 +96,7 @@ def _explained(entry: Code, width: int) -> Iterator[Styled]:
 def _example(
     title: str, files: Mapping[str, str], images: Mapping[str, int], commands: Sequence[str]
 ) -> Iterator[Styled]:
-    """The files of an example, then its commands."""
+    """The files of an example, and its commands."""
     for name, content in files.items():
         yield from ([], [(f"{title}, {name}:", "bold")], [])
         yield from ([(f"    {line}" if line else "", "")] for line in content.splitlines())

@@ -10,15 +10,14 @@ from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_nodes
 from cnngraph.cli.files import check_output
 from cnngraph.cli.messages import count, json_text, print_styled
-from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
-from cnngraph.cli.trained import PICTURES, any_weights_option, device_option, open_classifier, trained_argument
-from cnngraph.packages import require_extra
+from cnngraph.cli.options import Format, format_option, number
+from cnngraph.cli.trained import PICTURES, OpenClassifier, classifier_options, trained_argument
 
 
 @command(
-    ("cnngraph features runs/net-1 cat.jpg --node layer1.0", "what a block makes of a picture"),
-    ("cnngraph features runs/net-1 cat.jpg --node layer1.0.add -o add.png", "an operation without a module, too"),
-    ("cnngraph features resnet18 cat.jpg --node layer4 --weights torchvision", "by published weights"),
+    ("cnngraph features runs/net-1 cat.jpg --node layer1.0", "the output of a block"),
+    ("cnngraph features runs/net-1 cat.jpg --node layer1.0.add -o add.png", "the output of an operation"),
+    ("cnngraph features resnet18 cat.jpg --node layer4 --weights torchvision", "with published weights"),
 )
 @trained_argument
 @argument("image", type=Path, metavar="IMAGE", help="The image file.")
@@ -26,7 +25,7 @@ from cnngraph.packages import require_extra
     "--node",
     required=True,
     metavar="NAME",
-    help="A node or a block by its path, as cnngraph show has it.",
+    help="The path of a node or block, as in cnngraph show.",
     shell_complete=complete_nodes,
 )
 @click.option(
@@ -34,7 +33,7 @@ from cnngraph.packages import require_extra
     type=number(1, 256),
     default=64,
     metavar="N",
-    help="How many channels are drawn, from the first on.",
+    help="Draw at most the first N channels.",
 )
 @click.option(
     "-o",
@@ -42,33 +41,26 @@ from cnngraph.packages import require_extra
     type=Path,
     default=Path("features.png"),
     metavar="FILE",
-    help="The picture: .png, .svg or .pdf.",
+    help="Output file: .png, .svg or .pdf.",
 )
-@any_weights_option
-@device_option
+@classifier_options
 @format_option
-@plugin_option
-@max_nodes_option
 def features(
     trained: str,
     image: Path,
     node: str,
     most: int,
     output: Path,
-    weights: str | None,
-    device: str,
     format: Format,
-    plugins: tuple[str, ...],
-    max_nodes: int,
+    classifier_of: OpenClassifier,
 ) -> None:
-    """Draw what a node of a network makes of an image.
+    """Draw the output of a node for an image.
 
-    A grid of its channels' maps, each from its least number (dark) to its largest (bright); of a vector, bars. The
-    grids that dilation leaves are seen so, and channels that are silent.
+    A map is drawn as a grid of its channels, each scaled from its minimum (dark) to its maximum (bright); a vector as
+    bars. This shows, for example, the gridding artefacts of dilation, and channels that are zero everywhere.
     """
     check_output(output, PICTURES)
-    require_extra("train")  # some of it is needed at the end only
-    classifier = open_classifier(trained, weights, device, plugins, max_nodes)
+    classifier = classifier_of(trained)
 
     from cnngraph.numbers import show_sizes
     from cnngraph.runs.features import features as compute
@@ -80,7 +72,7 @@ def features(
     if format == "json":
         print(json_text(found.to_dict() | {"picture": str(output)}))
         return
-    silent = f" · {count(found.zero_channels, 'channel')} 0 everywhere" if found.zero_channels else ""
+    silent = f" · {count(found.zero_channels, 'channel')} zero everywhere" if found.zero_channels else ""
     print_styled(
         [[(node, "bold"), (f" · {show_sizes(found.shape)}{silent}", "")], [("picture: ", "dim"), (str(output), "")]]
     )

@@ -12,7 +12,7 @@ from click.exceptions import Exit
 
 from cnngraph.cli.command import argument, command
 from cnngraph.cli.complete import complete_networks
-from cnngraph.cli.messages import complain, count, json_text, print_styled, terminal_width
+from cnngraph.cli.messages import complain, count, json_rows, json_text, print_styled, terminal_width
 from cnngraph.cli.options import Format, format_option
 
 if TYPE_CHECKING:
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 @command(
-    ("cnngraph list", "all there are"),
-    ("cnngraph list densenet", "whose name has this in it"),
-    ("cnngraph list 'resnet*' 'vgg*_bn'", "whose name is like one of these"),
-    ("cnngraph list --format json", "for a program"),
+    ("cnngraph list", "all networks"),
+    ("cnngraph list densenet", "networks whose name contains this"),
+    ("cnngraph list 'resnet*' 'vgg*_bn'", "networks whose name matches one of these"),
+    ("cnngraph list --format json", "as JSON"),
     ("cnngraph list --blocks", "the blocks that a spec can import"),
 )
 @argument(
     "patterns",
     nargs=-1,
     metavar="[PATTERN...]",
-    help="A part of a name, or a whole name with * and ?; by default all.",
+    help="Part of a name, or a pattern with * and ?. Default: all.",
     shell_complete=complete_networks,
 )
-@click.option("--blocks", is_flag=True, help="Print the blocks of the library instead, with their params.")
+@click.option("--blocks", is_flag=True, help="List the bundled blocks and their params instead.")
 @format_option
 def list_(patterns: tuple[str, ...], blocks: bool, format: Format) -> None:
-    """Print the networks that come with cnngraph.
+    """List the bundled networks.
 
-    Each goes by its name wherever a spec is asked for: cnngraph show NAME, cnngraph.build("NAME"), extends: NAME.
-    Multiply-accumulates (MACs) are those of convolutions and linear layers, for one image of the input's size.
+    Use their names wherever a spec is expected: cnngraph show NAME, cnngraph.build("NAME"), extends: NAME.
+    Multiply-accumulates (MACs) count convolutions and linear layers for one image.
     """
     if blocks:
         _list_blocks(patterns, format)
@@ -48,51 +48,51 @@ def list_(patterns: tuple[str, ...], blocks: bool, format: Format) -> None:
     from cnngraph.library import catalogue
 
     networks = catalogue()
-    found = [each for each in networks if _fits(each.name, patterns)]
+    found = [network for network in networks if _matches(network.name, patterns)]
     if format == "json":
-        print("[\n" + ",\n".join(f"  {json_text(asdict(each))}" for each in found) + "\n]" if found else "[]")
+        print(json_rows(map(asdict, found)))
     elif found:
         _print_table(found)
     if patterns and not found:
-        complain(_nothing("network", patterns, [each.name for each in networks]))
+        complain(_nothing("network", patterns, [network.name for network in networks]))
         raise Exit(1)
 
 
 def _list_blocks(patterns: tuple[str, ...], format: Format) -> None:
-    """The blocks of the library whose names fit."""
+    """List the bundled blocks whose names match."""
     from cnngraph.blocks import bundled_libraries
     from cnngraph.cli.block_text import COLUMNS, block_rows, library_json
     from cnngraph.cli.layout import in_columns
 
     libraries = list(bundled_libraries())
-    found = [(each, [block for block in each.blocks if _fits(block.name, patterns)]) for each in libraries]
+    found = [(library, [block for block in library.blocks if _matches(block.name, patterns)]) for library in libraries]
     rows = block_rows(found)
     if format == "json":
-        chosen = [replace(each, blocks=tuple(some)) for each, some in found if some]
-        print(json_text([library_json(each) for each in chosen], indent=2))
+        chosen = [replace(library, blocks=tuple(blocks)) for library, blocks in found if blocks]
+        print(json_text(list(map(library_json, chosen)), indent=2))
     elif rows:
         table = in_columns(COLUMNS, rows, terminal_width())
-        hint = " · cnngraph show LIBRARY prints how each is used"
+        hint = " · run cnngraph show LIBRARY for examples"
         print_styled([*table, [], [(count(len(rows), "block"), "bold"), (hint, "dim")]])
     if patterns and not rows:
-        complain(_nothing("block", patterns, [block.name for each in libraries for block in each.blocks]))
+        complain(_nothing("block", patterns, [block.name for library in libraries for block in library.blocks]))
         raise Exit(1)
 
 
-def _fits(name: str, patterns: Iterable[str]) -> bool:
+def _matches(name: str, patterns: Iterable[str]) -> bool:
     if not patterns:
         return True
     return any(
-        fnmatchcase(name, each.lower()) if any(star in each for star in "*?[") else each.lower() in name
-        for each in patterns
+        fnmatchcase(name, pattern.lower()) if any(star in pattern for star in "*?[") else pattern.lower() in name
+        for pattern in patterns
     )
 
 
 def _nothing(what: str, patterns: Sequence[str], names: Iterable[str]) -> str:
     from cnngraph.diagnostics import did_you_mean
 
-    mend = next((mend for each in patterns if (mend := did_you_mean(each, names))), "without a name all are listed")
-    return f"no {what} is called like {' or '.join(patterns)}: {mend}"
+    help = next((help for pattern in patterns if (help := did_you_mean(pattern, names))), "run cnngraph list for all")
+    return f"no {what} matches {' or '.join(patterns)}: {help}"
 
 
 def _print_table(networks: Sequence[Network]) -> None:
@@ -123,4 +123,4 @@ def _cells(network: Network) -> list[Styled]:
         (", ".join(f"{name} {percent(error)}" for name, error in network.published.items()), ""),
         (network.paper, "dim"),
     ]
-    return [[each] for each in texts]
+    return [[text] for text in texts]

@@ -6,44 +6,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.exceptions import Exit
 
 from cnngraph.cli.command import command
-from cnngraph.cli.messages import complain, json_text, print_styled, terminal_width
-from cnngraph.cli.options import Format, format_option, max_nodes_option, number, plugin_option
+from cnngraph.cli.messages import complain, json_rows, print_styled, terminal_width
+from cnngraph.cli.options import Format, format_option, number
 from cnngraph.cli.trained import (
-    any_weights_option,
-    device_option,
+    OpenClassifier,
+    classifier_options,
+    exit_on_problems,
     images_argument,
-    open_classifier,
     percent,
     trained_argument,
 )
-from cnngraph.packages import require_extra
 
 if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.runs.localization import Localization
 
-HEADER = ("image", "class", "probability", "score", "box", "picture")
-RIGHT = (False, False, True, True, False)
-
 
 @command(
-    ("cnngraph localize runs/net-1 cat.jpg", "where the likeliest class is seen"),
-    ("cnngraph localize runs/net-1 street.jpg --class bicycle", "where this class would be"),
-    ("cnngraph localize resnet18 photos/ --weights torchvision -o maps", "a folder, by published weights"),
-    ("cnngraph localize runs/net-1 cat.jpg --threshold 0.5 --format json", "a tighter box, for a program"),
+    ("cnngraph localize runs/net-1 cat.jpg", "locate the most probable class"),
+    ("cnngraph localize runs/net-1 street.jpg --class bicycle", "locate this class"),
+    ("cnngraph localize resnet18 photos/ --weights torchvision -o maps", "a folder, with published weights"),
+    ("cnngraph localize runs/net-1 cat.jpg --threshold 0.5 --format json", "a tighter box, as JSON"),
 )
 @trained_argument
 @images_argument
-@click.option("--class", "name", metavar="NAME", help="Where is this class? By default the likeliest one.")
+@click.option("--class", "name", metavar="NAME", help="The class to locate. Default: the most probable one.")
 @click.option(
     "--threshold",
     type=number(0.0, 1.0),
     default=0.2,
-    metavar="SHARE",
-    help="What part of the largest score a place in the box has.",
+    metavar="FRACTION",
+    help="The box contains the positions that score at least this fraction of the maximum.",
 )
 @click.option(
     "-o",
@@ -51,35 +46,28 @@ RIGHT = (False, False, True, True, False)
     type=Path,
     default=Path("localized"),
     metavar="FOLDER",
-    help="Where the pictures go; it is made where it is not.",
+    help="The folder of the pictures; created if missing.",
 )
-@any_weights_option
-@device_option
+@classifier_options
 @format_option
-@plugin_option
-@max_nodes_option
 def localize(
     trained: str,
     images: tuple[Path, ...],
     name: str | None,
     threshold: float,
     output: Path,
-    weights: str | None,
-    device: str,
     format: Format,
-    plugins: tuple[str, ...],
-    max_nodes: int,
+    classifier_of: OpenClassifier,
 ) -> None:
-    """Show where in images a network sees a class.
+    """Draw where in images a network sees a class.
 
-    The network must pool its whole last map before its classifier: resnet18, googlenet, densenet121 and squeezenet1_1
-    do, alexnet and vgg16 do not. Without the pooling the classifier gives scores for every place (Zhou et al. 2016),
-    whose mean is the class's score; nothing is trained for it. They are drawn over the picture, with the smallest box
-    around all places above the threshold (Yu et al. 2017); its corners are printed in pixels of the picture: left, top,
-    right, bottom.
+    The network must pool its last map globally before the classifier: resnet18, googlenet, densenet121 and
+    squeezenet1_1 do, alexnet and vgg16 do not. Applied at every position instead of after the pooling, the classifier
+    yields a map of scores (Zhou et al. 2016), whose mean is the score of the class; no training is needed. The map is
+    drawn over the image, with the smallest box around all positions above the threshold (Yu et al. 2017). The box is
+    printed in pixels of the image: left, top, right, bottom.
     """
-    require_extra("train")  # some of it is needed at the end only
-    classifier = open_classifier(trained, weights, device, plugins, max_nodes)
+    classifier = classifier_of(trained)
 
     from cnngraph.runs.heatmap import heatmap_figure
     from cnngraph.runs.image_files import find_image_files, output_names
@@ -100,17 +88,10 @@ def localize(
         if not place.problem:
             write_figure(output / picture, heatmap_figure(place))
     if format == "json":
-        rows = [each.to_dict() | ({} if each.problem else {"picture": str(picture)}) for each, picture in found]
-        print("[\n" + ",\n".join(f"  {json_text(each)}" for each in rows) + "\n]" if rows else "[]")
-    elif any(not each.problem for each, _ in found):
+        print(json_rows(place.to_dict() | ({} if place.problem else {"picture": str(path)}) for place, path in found))
+    elif any(not place.problem for place, _ in found):
         _print(found)
-    for each, _ in found:
-        if each.problem:
-            complain(each.problem)
-    if not found:
-        complain(f"there are no images in {', '.join(map(str, images))}")
-    if not found or any(each.problem for each, _ in found):
-        raise Exit(1)
+    exit_on_problems([place.problem for place, _ in found], images)
 
 
 def _print(found: list[tuple[Localization, Path]]) -> None:
@@ -124,11 +105,17 @@ def _print(found: list[tuple[Localization, Path]]) -> None:
         Column("box"),
         Column("picture", cut="middle"),
     )
-    rows = (_cells(each, picture) for each, picture in found if not each.problem)
+    rows = (_cells(place, path) for place, path in found if not place.problem)
     print_styled(in_columns(columns, rows, terminal_width()))
 
 
 def _cells(place: Localization, picture: Path) -> list[Styled]:
-    box = ", ".join(str(round(each)) for each in place.box) if place.box else "no place speaks for it"
-    texts = [str(place.file), place.name, percent(place.probability), f"{place.score:.2f}", box, str(picture)]
-    return [[(text, "bold" if column == HEADER.index("box") else "")] for column, text in enumerate(texts)]
+    box = ", ".join(str(round(side)) for side in place.box) if place.box else "no position scores above 0"
+    return [
+        [(str(place.file), "")],
+        [(place.name, "")],
+        [(percent(place.probability), "")],
+        [(f"{place.score:.2f}", "")],
+        [(box, "bold")],
+        [(str(picture), "")],
+    ]

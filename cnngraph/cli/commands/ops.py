@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from cnngraph.cli.messages import Styled
     from cnngraph.ops.op import Op
 
-WIDTH = 100  # of text that goes into a file or a pipe
+WIDTH = 100  # of output that is not for a terminal
 
 
 @command(
-    ("cnngraph ops", "all ops, a line for each"),
-    ("cnngraph ops conv", "the manual of one: parameters, defaults, examples"),
-    ("cnngraph ops max_pool avg_pool", "of several"),
+    ("cnngraph ops", "list all ops"),
+    ("cnngraph ops conv", "the manual of one op: parameters, defaults, examples"),
+    ("cnngraph ops max_pool avg_pool", "the manuals of several ops"),
 )
 @argument(
-    "names", nargs=-1, metavar="[OP...]", help="An op's name; by default all are listed.", shell_complete=complete_ops
+    "names", nargs=-1, metavar="[OP...]", help="Names of ops. Default: list all ops.", shell_complete=complete_ops
 )
 @plugin_option
 def ops(names: Sequence[str], plugins: tuple[str, ...]) -> None:
-    """Print the operations that a node can name, or the manual of some.
+    """List the operations that a node can use, or print their manuals.
 
-    The manual of an op has its parameters with their defaults, and examples with the shapes that come out.
+    The manual of an op has its parameters with their defaults, and examples with output shapes.
     """
     from cnngraph.cli.reading import find_plugins
     from cnngraph.ops.registry import builtin_ops, installed_ops, load_ops
@@ -55,12 +55,12 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
     from cnngraph.ops.registry import equivalent_op
 
     other = equivalent_op(name)
-    meant = f"it is called {other} here" if other else did_you_mean(name, known) or "cnngraph ops lists all"
-    return f"there is no op {name}: {meant}"
+    meant = f"its name here is {other}" if other else did_you_mean(name, known) or "cnngraph ops lists all"
+    return f"unknown op {name}: {meant}"
 
 
 def _overview(known: Mapping[str, type[Op]], width: int) -> Iterator[Styled]:
-    """The chapters of the manual, a line for each op."""
+    """The chapters of the manual, with one line for each op."""
     from cnngraph.cli.layout import cut
     from cnngraph.ops.manual import in_chapters
     from cnngraph.ops.schema import summary
@@ -72,11 +72,11 @@ def _overview(known: Mapping[str, type[Op]], width: int) -> Iterator[Styled]:
             line: Styled = [(f"  {member.name:<{longest}}   ", "cyan"), (summary(member), "")]
             yield cut(line, width)
         yield []
-    yield [(count(len(known), "op"), "bold"), (" · cnngraph ops NAME prints the manual of one", "dim")]
+    yield [(count(len(known), "op"), "bold"), (" · run cnngraph ops NAME for the manual of one", "dim")]
 
 
 def _manual(op: type[Op], width: int) -> Iterator[Styled]:
-    """The manual of one op, and an empty line."""
+    """The manual of one op, followed by an empty line."""
     from cnngraph.ops.manual import example_rows, parameter_rows, reads
 
     yield [(op.name, "bold")]
@@ -88,7 +88,7 @@ def _manual(op: type[Op], width: int) -> Iterator[Styled]:
     parameters = parameter_rows(op)
     longest = max((len(name) for name, *_ in parameters), default=0) + 5
     for name, takes, default, doc in parameters:
-        values = f"{takes}; {f'by default {default}' if default else 'must be given'}"
+        values = f"{takes}; {f'default {default}' if default else 'required'}"
         first, *rest = [*_wrapped(values, width - longest), *_wrapped(doc, width - longest)]
         yield [(f"  {name:<{longest - 2}}", "cyan"), (first, "")]
         yield from ([(" " * longest + line, "")] for line in rest)

@@ -12,9 +12,9 @@ from cnngraph.cli.options import Reading, number, reading_options, spec_argument
 
 
 @command(
-    ("cnngraph render net.yaml -o net.svg", "everything, as far as it is readable"),
-    ("cnngraph render net.yaml -o net.pdf --depth 1", "the top level, for a paper"),
-    ("cnngraph render net.yaml -o net.mmd", "for a README that draws Mermaid"),
+    ("cnngraph render net.yaml -o net.svg", "as SVG, with as many levels as are readable"),
+    ("cnngraph render net.yaml -o net.pdf --depth 1", "the top level only, as PDF"),
+    ("cnngraph render net.yaml -o net.mmd", "as Mermaid, for a README"),
 )
 @spec_argument
 @click.option(
@@ -23,20 +23,20 @@ from cnngraph.cli.options import Reading, number, reading_options, spec_argument
     type=Path,
     required=True,
     metavar="FILE",
-    help="The drawing; its ending names the format: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
+    help="Output file: .svg, .png, .pdf, .dot, or .mmd for Mermaid.",
 )
 @click.option(
     "--depth",
     type=number(1),
     metavar="N",
-    help="Draw N levels of names; deeper blocks are one box, equal rounds one ×6.",
+    help="Draw N levels of nesting; deeper blocks become one box, and equal iterations one box ×N.",
 )
 @reading_options
 def render(spec: str, output: Path, depth: int | None, reading: Reading) -> None:
     """Draw a network.
 
-    Blocks are frames, operations are coloured by kind, shapes stand on the edges. Without --depth the drawing has as
-    many levels as make a readable picture.
+    Blocks are frames, operations are boxes coloured by kind, and edges are labelled with shapes. Without --depth, as
+    many levels are drawn as are readable.
     """
     from cnngraph.cli.files import check_output
     from cnngraph.cli.reading import compile_network

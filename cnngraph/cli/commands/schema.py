@@ -14,29 +14,29 @@ from cnngraph.cli.options import plugin_option
 
 
 @command(
-    ("cnngraph schema -o cnngraph.json", "of specs, into a file"),
+    ("cnngraph schema -o cnngraph.json", "write the schema of specs to a file"),
     ("cnngraph schema --plugin my_ops", "with the ops of a plugin"),
-    ("cnngraph schema recipe", "of recipes"),
-    ("cnngraph schema check", "of what cnngraph check --format json prints"),
-    ("cnngraph schema --list", "all there are"),
+    ("cnngraph schema recipe", "the schema of recipes"),
+    ("cnngraph schema check", "the schema of the output of cnngraph check --format json"),
+    ("cnngraph schema --list", "list all schemas"),
 )
 @argument(
     "kind",
     required=False,
     default="spec",
     metavar="[KIND]",
-    help="Of what; by default of specs.",
+    help="The kind of document. Default: spec.",
     shell_complete=complete_schemas,
 )
-@click.option("--list", "listing", is_flag=True, help="List the kinds, a line for each.")
-@click.option("--output", "-o", type=Path, metavar="FILE", help="Write it to a file instead of printing it.")
+@click.option("--list", "listing", is_flag=True, help="List the kinds.")
+@click.option("--output", "-o", type=Path, metavar="FILE", help="Write to a file instead of stdout.")
 @plugin_option
 def schema(kind: str, listing: bool, output: Path | None, plugins: tuple[str, ...]) -> None:
-    """Print the JSON Schema of specs, for editors; or of another document.
+    """Print the JSON Schema of specs, or of another kind of document.
 
-    There is one for each kind of file, for each JSON document that a command prints, and for each that a run stores.
-    With that of specs editors complete words, explain them, and mark mistakes. VS Code (with its YAML extension) and
-    PyCharm read it where a spec's first line is
+    There is a schema for each kind of file, for each JSON document that a command prints, and for each that a run
+    stores. With the schema of specs, editors complete and explain keys, and mark errors. VS Code (with the YAML
+    extension) and PyCharm use it if the first line of a spec is
 
     # yaml-language-server: $schema=cnngraph.json
     """
@@ -58,7 +58,7 @@ def schema(kind: str, listing: bool, output: Path | None, plugins: tuple[str, ..
 
 
 def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
-    """The schema of a kind. Raises click.BadParameter for one that there is not."""
+    """The schema of a kind. Raises click.BadParameter for an unknown one."""
     from cnngraph.schemas import DOCUMENTS, FILES, document_schema
 
     match kind:
@@ -80,8 +80,8 @@ def _schema_of(kind: str, plugins: tuple[str, ...]) -> dict[str, Any]:
     from cnngraph.diagnostics import did_you_mean
 
     known = [*FILES, *DOCUMENTS]
-    help = did_you_mean(kind, known) or f"there are {', '.join(known)}"
-    raise click.BadParameter(f"there is no schema of {kind}: {help}", param_hint="KIND")
+    help = did_you_mean(kind, known) or f"the kinds are {', '.join(known)}"
+    raise click.BadParameter(f"unknown kind {kind}: {help}", param_hint="KIND")
 
 
 def _print_list() -> None:
@@ -92,5 +92,5 @@ def _print_list() -> None:
         [[(kind, "bold")], [(document.about, "")], [(document.origin, "dim")]]
         for kind, document in (FILES | DOCUMENTS).items()
     ]
-    columns = (Column("kind"), Column("what it holds", cut="end", least=40), Column("where", cut="end", optional=1))
+    columns = (Column("kind"), Column("content", cut="end", least=40), Column("source", cut="end", optional=1))
     print_styled(in_columns(columns, cells, terminal_width()))

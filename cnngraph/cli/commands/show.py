@@ -21,38 +21,38 @@ if TYPE_CHECKING:
 
 
 @command(
-    ("cnngraph show net.yaml", "every node"),
+    ("cnngraph show net.yaml", "all nodes"),
     ("cnngraph show net.yaml --depth 1", "only the top level"),
-    ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "with other values"),
-    ("cnngraph show net.yaml --format json", "for a program"),
-    ("cnngraph show blocks/residual", "a library of blocks"),
+    ("cnngraph show net.yaml --set classes=4 --input 3x320x320", "override values"),
+    ("cnngraph show net.yaml --format json", "as JSON"),
+    ("cnngraph show blocks/residual", "the blocks of a library"),
 )
 @spec_argument
-@click.option("--depth", type=number(1), metavar="N", help="Show N levels of names; what is deeper is summed up.")
+@click.option("--depth", type=number(1), metavar="N", help="Show N levels of nesting; deeper levels are aggregated.")
 @format_option
 @reading_options
 def show(spec: str, depth: int | None, format: Format, reading: Reading) -> None:
-    """Print a network as a table of its nodes and blocks, or the blocks of a library.
+    """Print a network as a table of nodes and blocks, or the blocks of a library.
 
-    Each has its shape, parameters and multiply-accumulates (MACs). A row says what it reads (←) where that is not the
-    row above. Where the spec is wrong, the table has the part that stands, and the mistakes follow on stderr.
+    The columns are output shape, parameters and multiply-accumulates (MACs). A row shows its inputs (←) unless it only
+    reads the row above. If the spec has errors, the table shows the valid part, and the errors are printed to stderr.
     """
     from cnngraph.cli.overrides import COMMAND_LINE
     from cnngraph.cli.reading import compile_file
 
     if format == "json" and depth is not None:
-        raise click.BadParameter("--depth goes with text: JSON has every node")
+        raise click.BadParameter("--depth is only for text output: JSON has all nodes")
     compilation = compile_file(spec, reading)
     graph = compilation.graph
-    if any(each.span and each.span.file == COMMAND_LINE for each in compilation.diagnostics):
-        graph = None  # the part that stands is not what was asked for
+    if any(error.span and error.span.file == COMMAND_LINE for error in compilation.diagnostics):
+        graph = None  # the valid part would ignore the option
     if graph is not None and format == "json":
         print(_json(facts(graph)))
     elif graph is not None:
         _print_table(graph, depth, complete=compilation.ok)
     elif compilation.ok and compilation.spec:
         if depth is not None:
-            raise click.BadParameter("--depth is for networks, and this is a library of blocks")
+            raise click.BadParameter("--depth is only for networks, and this is a library of blocks")
         _print_blocks(compilation.spec, format)
     if compilation.diagnostics:
         print_diagnostics(compilation.diagnostics, to_stderr=True)
@@ -72,29 +72,29 @@ def _print_blocks(spec: Spec, format: Format) -> None:
 
 
 def facts(graph: Graph) -> dict[str, object]:
-    """The graph's facts under the names that they have in Python."""
+    """The graph for JSON, with the names of the Python API."""
     nodes = [
         {
-            "path": each.path,
-            "op": each.op,
-            "inputs": list(each.inputs),
-            "shape": each.shape,
-            "num_params": each.num_params,
-            "macs": each.macs,
-            "file": each.file,
-            "line": each.line,
+            "path": node.path,
+            "op": node.op,
+            "inputs": list(node.inputs),
+            "shape": node.shape,
+            "num_params": node.num_params,
+            "macs": node.macs,
+            "file": node.file,
+            "line": node.line,
         }
-        for each in graph.nodes
+        for node in graph.nodes
     ]
     limits = [
         {
-            "input": each.input,
-            "axis": each.axis,
-            "built": each.built,
-            "sizes": [each.sizes[0], each.sizes[-1], each.sizes.step],
-            "causes": [{"what": what, "file": span.file, "line": span.line} for what, span in each.causes],
+            "input": limit.input,
+            "axis": limit.axis,
+            "built": limit.built,
+            "sizes": [limit.sizes[0], limit.sizes[-1], limit.sizes.step],
+            "causes": [{"what": what, "file": span.file, "line": span.line} for what, span in limit.causes],
         }
-        for each in graph.size_limits
+        for limit in graph.size_limits
     ]
     return {
         "name": graph.name,
@@ -111,11 +111,11 @@ def facts(graph: Graph) -> dict[str, object]:
 
 
 def _json(facts: dict[str, object]) -> str:
-    """JSON with a line for each fact and for each node."""
+    """JSON with one line for each field and for each node."""
     lines = []
     for name, value in facts.items():
         if isinstance(value, list) and value:
-            items = ",\n".join(f"    {json_text(each)}" for each in value)
+            items = ",\n".join(f"    {json_text(item)}" for item in value)
             lines.append(f'  "{name}": [\n{items}\n  ]')
         else:
             lines.append(f'  "{name}": {json_text(value)}')
@@ -123,9 +123,9 @@ def _json(facts: dict[str, object]) -> str:
 
 
 def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
-    """The network's name and purpose, the table, the totals."""
+    """Print the network's name and description, the table, and the totals."""
     from cnngraph.cli.layout import lay_out
-    from cnngraph.cli.table import Tabulation, summary
+    from cnngraph.cli.table import TreeTable, summary
     from cnngraph.numbers import percent
 
     width = terminal_width()
@@ -134,15 +134,15 @@ def _print_table(graph: Graph, depth: int | None, *, complete: bool) -> None:
     for text, style in ((graph.about, ""), (graph.paper, "dim"), (errors and f"published error: {errors}", "dim")):
         plain = one_line(" ".join(text.split()))
         lines += [[(line, style)] for line in textwrap.wrap(plain, width or len(plain) + 1)]
-    lines += [[], *lay_out(Tabulation(graph, depth).rows(), width), []]
-    end, style = ("", "bold") if complete else (", up to the mistake", "bold yellow")
+    lines += [[], *lay_out(TreeTable(graph, depth).rows(), width), []]
+    end, style = ("", "bold") if complete else (", up to the error", "bold yellow")
     lines += [[(summary(graph) + end, style)]]
-    lines += [[(_limit(each), "")] for each in graph.size_limits]
+    lines += [[(_limit(limit), "")] for limit in graph.size_limits]
     print_styled(lines if complete else [*lines, []])
 
 
 def _limit(limit: SizeLimit) -> str:
-    """Which sizes a side of an input can have, and why."""
+    """The valid sizes of one axis of an input, and why."""
     sizes = limit.sizes
     steps = f" in steps of {sizes.step}" if sizes.step > 1 else ""
     fits = f"{sizes[0]} to {sizes[-1]}{steps}" if len(sizes) > 1 else f"only {limit.built}"

@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 
 @command(
-    ("cnngraph train googlenet_mnist --recipe digits", "digits that come along, half a minute"),
-    ("cnngraph train net.yaml", "by the spec's own recipe"),
-    ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "with single fields changed"),
-    ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "a folder of images, one folder a class"),
-    ("cnngraph train resnet18 --weights torchvision --set classes=10", "from published weights"),
-    ("cnngraph train net.yaml --dry-run", "see what would be done"),
-    ("cnngraph train --resume runs/net-1", "go on after Ctrl-C"),
+    ("cnngraph train googlenet_mnist --recipe digits", "train on the bundled digits, half a minute"),
+    ("cnngraph train net.yaml", "use the recipe of the spec"),
+    ("cnngraph train net.yaml --set train.epochs=3 --set train.optimizer.lr=0.01", "change keys of the recipe"),
+    ("cnngraph train net.yaml --recipe photos --data-dir my_photos", "your own images, one folder per class"),
+    ("cnngraph train resnet18 --weights torchvision --set classes=10", "start from published weights"),
+    ("cnngraph train net.yaml --dry-run", "print a summary without training"),
+    ("cnngraph train --resume runs/net-1", "resume after Ctrl-C"),
 )
 @argument(
     "spec",
     required=False,
     metavar="SPEC",
-    help="The spec: a network of the library by its name, or a YAML file. With --resume it can be left out.",
+    help="A YAML file, or the name of a bundled network (see cnngraph list). Optional with --resume.",
     shell_complete=complete_networks,
 )
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
-    help="Train by this recipe instead of the spec's: a name, or a .yaml file.",
+    help="Use this recipe instead of the spec's: the name of a bundled recipe, or a YAML file.",
     shell_complete=complete_recipes,
 )
-@click.option("--out", type=Path, metavar="FOLDER", help="The run's folder; by default runs/NETWORK-1, -2, …")
+@click.option("--out", type=Path, metavar="FOLDER", help="The run's folder. Default: runs/NETWORK-1, -2, …")
 @data_dir_option
 @click.option(
     "--resume",
     type=Path,
     metavar="RUN",
-    help="Go on with the run in this folder, where it stopped.",
+    help="Resume the run in this folder.",
     shell_complete=complete_runs,
 )
 @weights_option
@@ -63,17 +63,15 @@ if TYPE_CHECKING:
     "handlers",
     multiple=True,
     metavar="MODULE:NAME",
-    help="Attach a handler of the training loop: a function, or an object of ignite's. May be repeated.",
+    help="Attach a handler to the training loop: a function, or an Ignite handler. Repeatable.",
 )
 @click.option(
     "--log",
     multiple=True,
     type=click.Choice(["tensorboard", "mlflow", "wandb", "clearml", "neptune", "visdom"]),
-    help="Log metrics and recipe to this logger, too. May be repeated.",
+    help="Also log metrics and recipe to this logger. Repeatable.",
 )
-@click.option(
-    "--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss of every STEPS steps."
-)
+@click.option("--log-every", type=number(1), metavar="STEPS", help="With --log, also log the loss every STEPS steps.")
 @dry_run_option
 @reading_options
 def train(
@@ -91,21 +89,20 @@ def train(
     dry_run: bool,
     reading: Reading,
 ) -> None:
-    """Train a network by a recipe.
+    """Train a network with a recipe.
 
-    Everything about the run is kept in a folder of its own:  the resolved spec and recipe, the
-    environment, metrics, curves and checkpoints. Ctrl-C ends a run with a checkpoint, and --resume goes on from there
-    by the run's own spec and recipe.
+    The run is stored in its own folder: the resolved spec and recipe, the environment, metrics, curves and checkpoints.
+    Ctrl-C stops the run with a checkpoint, and --resume continues from there with the run's spec and recipe.
     """
     if dry_run and (resume is not None or is_launched()):
-        raise click.BadParameter("a dry run is of a new run, in one process", param_hint="--dry-run")
+        raise click.BadParameter("a dry run needs a new run in one process", param_hint="--dry-run")
     job = _job(spec, recipe, reading, resume, changed=bool(recipe or out or weights))
     if log_every and not log:
         raise click.UsageError("--log-every needs a logger: --log tensorboard")
 
     if job.warnings:
         print_diagnostics(job.warnings, to_stderr=True)
-    require_extra("train")  # some of it is needed at the end only
+    require_extra("train")  # fails now rather than after hours
     from cnngraph.train import Request, load_handlers, reporter_for, run_training
 
     request = Request(
@@ -131,7 +128,7 @@ def train(
 
 
 def _opened(weights: str, graph: Graph) -> WeightsFile:
-    """The weights to begin with. What is to be expected of them is a warning."""
+    """Open the initial weights, and warn if they were trained with other params."""
     from cnngraph.backend import open_weights
     from cnngraph.elaborate.bases import base_names
 
@@ -159,7 +156,7 @@ def _dry_run(request: Request, quiet: bool) -> None:
 
 
 def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of handlers, whose modules may be files of the working folder."""
+    """Check the names of handlers, and allow modules in the working directory."""
     from cnngraph.cli.reading import find_plugins
 
     for name in names:
@@ -171,10 +168,10 @@ def _handler_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _job(spec: str | None, recipe: str | None, reading: Reading, resume: Path | None, changed: bool) -> TrainingJob:
-    """The new run, or the one to resume, of which only single fields of the recipe may be `changed`."""
+    """The new run, or the one to resume, which must not be `changed` except by `--set train.…`."""
     if resume is not None:
         if changed:
-            message = "a run goes on by its own recipe, in its own folder, with its own weights"
+            message = "a run is resumed with its own recipe, folder and weights"
             raise click.BadParameter(message, param_hint="--resume")
         return _resumed(resume, spec, reading)
     if spec is None:
@@ -191,12 +188,12 @@ def _new(spec: str, how: Reading, recipe: str | None) -> TrainingJob:
 
 
 def _resumed(run: Path, spec: str | None, how: Reading) -> TrainingJob:
-    """A run to resume; a spec beside it must be the run's."""
+    """The run to resume. If a spec is passed, it must be the run's."""
     from cnngraph.api.jobs import resumed_job, same_network
     from cnngraph.cli.reading import compile_unlinted, find_plugins
 
     if (how.params or how.input) and spec is None:
-        raise click.BadParameter("a run goes on with its own network; train.NAME alone can change", param_hint="--set")
+        raise click.BadParameter("a run is resumed with its own network; only set train.NAME", param_hint="--set")
     find_plugins(how.plugins)
     job = resumed_job(run, how.train, plugins=how.plugins, max_nodes=how.max_nodes)
     if spec is not None:

@@ -108,7 +108,7 @@ TRAINING = Group(
             Raise `batch_size`, which counts the images of all processes together, or start fewer processes.
             """,
             without_example="It takes several processes.",
-            test="tests/cli/test_train.py::test_only_one_of_two_processes_reports_an_error",
+            test="tests/cli/test_train.py::test_one_of_two_processes_prints_the_error",
         ),
         code(
             "E637",
