@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ SHOWN = ["specs/googlenet_mnist.yaml", "specs/resnet_cifar/resnet_cifar_222.yaml
 @pytest.mark.parametrize("name", SHOWN)
 def test_specs_are_shown_in_full(name: str) -> None:
     assert f"```yaml\n{(ROOT / name).read_text(encoding='utf-8')}```\n" in README
+
+
+def test_the_residual_unit_is_the_one_of_the_library() -> None:
+    shown = re.search(r"^  shortcut:[^\n]*\n.*?(?=^```)", README, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert shown[0] in (ROOT / "specs/blocks/residual.yaml").read_text(encoding="utf-8")
 
 
 def test_the_error_is_current() -> None:

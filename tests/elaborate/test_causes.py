@@ -29,13 +29,13 @@ def only_error(nodes: str, input: str = "[8, 8, 8]") -> Diagnostic:
 
 def functions() -> list[tuple[Any, str]]:
     """Every function of the search except its guarded entry points."""
-    error: list[tuple[Any, str]] = []
+    found: list[tuple[Any, str]] = []
     for owner in (causes, causes.Trace, repairs, repairs.Repairs):
         module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
         members = inspect.getmembers(owner, lambda member: inspect.isfunction(member))
-        error += [(owner, name) for name, member in members if member.__module__ == module]
+        found += [(owner, name) for name, member in members if member.__module__ == module]
     skipped = ("refusal", "causes", "history", "producer")
-    return [(owner, name) for owner, name in error if not name.startswith("__") and name not in skipped]
+    return [(owner, name) for owner, name in found if not name.startswith("__") and name not in skipped]
 
 
 @pytest.mark.parametrize(("owner", "name"), functions(), ids=lambda value: getattr(value, "__name__", value))

@@ -39,7 +39,7 @@ def _value(rng: random.Random, name: str, kind: Kind, types: tuple[TensorType, .
     channels = types[0].channels if types else 1
     if name in ("groups", "num_groups", "chunks"):
         return rng.choice(divisors(channels))
-    if name == "num_arguments":
+    if name == "num_parameters":
         return rng.choice([1, channels])
     if name == "out":
         return rng.choice([1, 2, 3, 4, 6, 8, channels])
