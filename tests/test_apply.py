@@ -53,7 +53,7 @@ def test_fixes_are_applied_until_none_is_left() -> None:
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [True, False])
 def test_line_endings_and_byte_order_mark_are_kept(newline: str, start: bytes, end: bool) -> None:
-    """Even if a fix that adds a line."""
+    """Even if a fix adds a line."""
     wrong, right = (text if end else text.rstrip("\n") for text in (WRONG, RIGHT))
     assert fix(start + wrong.replace("\n", newline).encode()) == start + right.replace("\n", newline).encode()
     node = "nodes:\n  conv:\n    op: conv\n    out: 8\n    kernel: 3\n  add: {op: add, from: [conv, in]}\n"

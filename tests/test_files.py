@@ -1,4 +1,4 @@
-"""Files are written atomically, even if the process a or leaves killed."""
+"""Files are written atomically: a failure or a killed process leaves the old file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which new a umask group-readable."""
+    """A folder with a umask that lets the group read and write."""
     before = os.umask(0o007)
     yield tmp_path
     os.umask(before)

@@ -94,7 +94,7 @@ def test_several_threads_use_a_class_first() -> None:
 
 
 def test_check_creates_only_the_classes_it_needs() -> None:
-    """`check` starts quickly: unused ops are not unprocessed and few modules are imported."""
+    """`check` starts quickly: unused ops are not processed and few modules are imported."""
     code = (
         "import sys; from cnngraph.cli.process import run; code = run(['check', 'googlenet_mnist'])\n"
         "from cnngraph.ops.registry import builtin_ops\n"

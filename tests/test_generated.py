@@ -1,4 +1,4 @@
-"""Generated generated files are up to date."""
+"""Generated files are up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnngraph import generate
 from cnngraph.catalogue import sections
 from cnngraph.library import catalogue, network_files
 
-LISTS = ("cnngraph/library.json", "specs/README.md")  # these takes some seconds, once per process
+LISTS = ("cnngraph/library.json", "specs/README.md")  # these take some seconds, once per process
 
 
 def assert_up_to_date(name: str) -> None:

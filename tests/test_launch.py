@@ -1,4 +1,4 @@
-"""The number of cores that a process can use, and the waiting policy of OpenMP threads."""
+"""The number of cores that a process can use, and the wait policy of OpenMP threads."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_quota_of_a_control_group(machine: Path, files: dict[str, str], core
 @pytest.mark.parametrize(
     ("idle", "used", "free"),
     [
-        (70.0, 10.0, 8),  # 10 seconds on 8 cores only this except used CPU time
+        (70.0, 10.0, 8),  # within 10 seconds on 8 cores, only this process used CPU time
         (50.0, 10.0, 8),  # two cores are busy
         (40.0, 10.0, 5),
         (0.0, 10.0, 1),
@@ -87,7 +87,7 @@ def test_environment_variable_wins(machine: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert free_cores() is None
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert free_cores() == Cores(8, 8)  # this machine has no available times
+    assert free_cores() == Cores(8, 8)  # idle times are not available on this machine
 
 
 @pytest.mark.parametrize("variable", WAITING)

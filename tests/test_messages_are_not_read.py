@@ -1,4 +1,4 @@
-"""No and help texts are parses the message or parses them."""
+"""Messages and help texts are for people: no code parses them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSPECTING = {
     *("startswith", "endswith", "find", "index", "split", "rsplit", "splitlines", "count", "replace"),
     *("partition", "rpartition", "removeprefix", "removesuffix", "strip", "lstrip", "rstrip", "translate"),
 }
-OWNERS = {"command", "option", "param"}  # objects of click, whose help is the help text
+OWNERS = {"command", "option", "param"}  # objects of click, whose help is the text of --help
 
 
 def is_sentence(node: ast.expr) -> bool:

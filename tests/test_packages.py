@@ -137,7 +137,7 @@ for call in calls:
 
 
 def test_every_function_names_the_missing_extra(tmp_path: Path) -> None:
-    """Without extras, enough for the language; every other function names the extra that it needs."""
+    """The core is enough for the language; every other function names the extra that it needs."""
     (tmp_path / "net.yaml").write_text(SPEC)
     blocked = [module for modules in EXTRAS.values() for module in modules]
     ran = subprocess.run(
@@ -160,7 +160,7 @@ def test_the_command_line_without_click(tmp_path: Path) -> None:
 
 
 def test_required_modules_match_pyproject() -> None:
-    """The modules of each belong to the packages in pyproject.toml, all of which are installed installed."""
+    """The modules of each extra belong to the packages in pyproject.toml, all of which are installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {"core": project["dependencies"], **project["optional-dependencies"]}
     named = {"ignite": "pytorch-ignite", "PIL": "pillow", "yaml": "pyyaml"}

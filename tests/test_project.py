@@ -36,7 +36,7 @@ def test_the_citation_matches_the_package() -> None:
 
 
 def test_the_hook_checks_specs(tmp_path: Path) -> None:
-    """Run the hook like pre-commit: the entry, followed by by the changed files."""
+    """Run the hook like pre-commit: the entry, followed by the changed files."""
     (hook,) = read(".pre-commit-hooks.yaml")
     program, command, *options = shlex.split(hook["entry"])
     assert (program, command in COMMANDS, hook["language"]) == ("cnngraph", True, "python")

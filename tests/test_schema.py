@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
 
 
 def schema_error(schema: dict[str, Any], text: str) -> str | None:
-    """The errors that a JSON Schema validator reports for a spec."""
+    """The first error that a JSON Schema validator reports for a spec."""
     value, errors = parse(Source("spec.yaml", text))
     assert value is not None
     assert not errors

@@ -165,7 +165,7 @@ def test_sarif_has_every_diagnostic_with_its_rule(report: CheckReport) -> None:
 
 
 def test_sarif_fixes_equal_the_edits(report: CheckReport) -> None:
-    """Applied according to specified, they result in the same text as our edits."""
+    """Applied as specified, they give the same text as our edits."""
     (run,) = to_sarif(report)["runs"]
     found = [diagnostic for _, diagnostic in report.each_once()]
     tried = 0

@@ -36,7 +36,7 @@ train: {data: digits, epochs: 2, batch_size: 200, optimizer: sgd}
 
 
 class Ran(NamedTuple):
-    """The exit code and stderr output of a command."""
+    """The exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -55,7 +55,7 @@ def check_document(kind: str, text: str) -> None:
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`cli("check", path)` runs a command. JSON output must match its schema."""
+    """`cli("check", path)` runs a command; JSON output must match its schema."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("CNNGRAPH_DEBUG", raising=False)
 

@@ -19,7 +19,7 @@ def test_valid_file_prints_one_line(cli: Cli, one: str) -> None:
 
 
 def test_bundled_files_are_valid(cli: Cli) -> None:
-    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # invalid networks are networks without errors
+    files = [*CHOSEN, *BLOCKS, *LIBRARY.glob("recipes/*.yaml")]  # library.json has only networks without errors
     ran = cli("check", *files)
     assert ran.code == 0
     assert [line.rpartition(": ok, ")[0] for line in ran.out.splitlines()] == [str(file) for file in files]
@@ -175,7 +175,7 @@ def test_a_recipe_in_the_spec_is_checked(cli: Cli, folder: Path) -> None:
 
 
 def test_recipe_that_does_not_fit_its_network_is_a_warning(cli: Cli, folder: Path) -> None:
-    """The warning's advice removes warning."""
+    """Following the help removes the warning."""
     nodes = "nodes: [global_avg_pool, flatten, {op: linear, out: $classes}]"
     (folder / "odd.yaml").write_text(f"cnngraph: 1\nparams: {{classes: 7}}\ninput: [1, 8, 6]\ntrain: mnist\n{nodes}\n")
     ran = cli("check", "odd.yaml")

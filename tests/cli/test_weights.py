@@ -238,7 +238,7 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
 
 def test_build_with_published_weights(cli: Cli, squeezenet: str) -> None:
     ran = cli("build", squeezenet, "--weights", "torchvision")
-    assert (ran.code, ran.err) == (0, "")  # the progress progress is only shown outside a terminal
+    assert (ran.code, ran.err) == (0, "")  # no progress bar outside a terminal
     assert ran.out.endswith("\nSqueezeNet1_1_Weights.IMAGENET1K_V1: 52 of 52 weights loaded\n")
     words = ["--weights", "torchvision:IMAGENET1K_V1", "--set", "classes=10", "-o", "ten.safetensors"]
     ran = cli("build", squeezenet, *words)

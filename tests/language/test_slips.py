@@ -1,4 +1,4 @@
-"""Typos, including those habits editors and other formats: one error, at the right character."""
+"""Typos, including those from editors and habits of other formats: one error, at the right character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnngraph.diagnostics import Diagnostic, Severity
 
 HEAD = "cnngraph: 1\ninput: [3, 32, 32]\n"
 
-# The text from line 3; code, line and column; parts of the message and of the help.
+# The text from line 3 on; code, line and column; parts of the message and of the help.
 SLIPS = {
     "nbsp_in_indentation": (
         "nodes:\n  a: relu\n\u00a0 b: tanh\n", "E102", 5, 1, "U+00A0 (non-breaking space)", "b: tanh|b",
