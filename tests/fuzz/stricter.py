@@ -40,7 +40,7 @@ STRICTER = (
     Stricter(
         "E212", (), "ops.md", "A free parameter has none; it can be an input of `add`, `sub`, `mul` and `maximum`."
     ),
-    Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, of one image"),
+    Stricter("E502", (), "reference/yaml.md", "numbers in one tensor, for one image"),
 )
 
 
