@@ -30,7 +30,7 @@ from cnngraph.recipe.augment import Augment, RandomResizedCrop
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.splits import load_splits
 from cnngraph.train.loop.loader import TrainingLoader
 
 CROP = 224
@@ -68,9 +68,9 @@ def engine(root: Path, batch_size: int, workers: int) -> Iterator[tuple[Tensor, 
     recipe = replace(
         load_recipe("photos"), data=ImageFolder(), augment=crop, evaluation=None, workers=workers, validation=0.01
     )
-    parts = load_parts(recipe, TensorType.map(3, CROP, CROP), root, lambda note: None)
+    splits = load_splits(recipe, TensorType.map(3, CROP, CROP), root, lambda note: None)
     cpu = torch.device("cpu")
-    whole = replace(parts.train, indices=torch.arange(len(parts.train.images.labels)))
+    whole = replace(splits.train, indices=torch.arange(len(splits.train.images.labels)))
     return TrainingLoader(whole, Preparation.of(recipe, 3, cpu), batch_size, 0, cpu).batches()
 
 

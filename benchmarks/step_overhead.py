@@ -32,8 +32,8 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Handler, Job, train
-from cnngraph.train.data.images import InMemory, Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import InMemory, Splits
+from cnngraph.train.data.splits import load_splits
 from cnngraph.train.loop.engine import Run
 from cnngraph.train.record.run_folder import RunFolder
 
@@ -100,19 +100,19 @@ class Turns:
         return ended
 
 
-def subjects(steps: int, batch_size: int) -> tuple[Graph, Recipe, Parts]:
+def subjects(steps: int, batch_size: int) -> tuple[Graph, Recipe, Splits]:
     """The network, the recipe, and as many digits as the steps need."""
     graph = cnngraph.load(Path(__file__).with_name("one_convolution.yaml"))
     recipe = Recipe(data=NamedSet(name="digits"), epochs=1, batch_size=batch_size, optimizer=OPTIMIZER, validation=None)
-    parts = load_parts(recipe, graph.inputs["in"], None)
-    images = parts.train.images
+    splits = load_splits(recipe, graph.inputs["in"], None)
+    images = splits.train.images
     assert isinstance(images, InMemory)
-    assert parts.test
+    assert splits.test
     at = torch.arange(steps * batch_size) % len(images.labels)
     train_part = replace(
-        parts.train, images=InMemory(images.pixels[at], images.labels[at]), indices=torch.arange(len(at))
+        splits.train, images=InMemory(images.pixels[at], images.labels[at]), indices=torch.arange(len(at))
     )
-    return graph, recipe, replace(parts, train=train_part, test=replace(parts.test, indices=torch.arange(100)))
+    return graph, recipe, replace(splits, train=train_part, test=replace(splits.test, indices=torch.arange(100)))
 
 
 def main() -> None:
@@ -127,15 +127,15 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    graph, recipe, parts = subjects(options.steps, options.batch_size)
-    assert isinstance(parts.train.images, InMemory)
-    turns = Turns(BareLoop(cnngraph.build(graph).train(), parts.train.images, recipe))
+    graph, recipe, splits = subjects(options.steps, options.batch_size)
+    assert isinstance(splits.train.images, InMemory)
+    turns = Turns(BareLoop(cnngraph.build(graph).train(), splits.train.images, recipe))
     Run.end_step = turns.after(Run.end_step)  # type: ignore[method-assign, assignment]
     with tempfile.TemporaryDirectory() as folder:
         place = RunFolder.new(Path(folder), graph.name)
         handlers = listening() if options.listening else ()
-        result = train(Job(cnngraph.build(graph), recipe, parts, place, graph.name, CPU, handlers=handlers))
-    report(turns, result.epochs[0].train.loss, turns.bare.loss.item() / len(parts.train))
+        result = train(Job(cnngraph.build(graph), recipe, splits, place, graph.name, CPU, handlers=handlers))
+    report(turns, result.epochs[0].train.loss, turns.bare.loss.item() / len(splits.train))
 
 
 def listening() -> tuple[Handler, ...]:

@@ -92,7 +92,7 @@ def steps(network: str, count: int) -> Cost:
     import cnngraph
     from cnngraph.recipe import load_recipe
     from cnngraph.train.augment.preparation import Preparation
-    from cnngraph.train.data.images import InMemory, Part
+    from cnngraph.train.data.images import InMemory, Split
     from cnngraph.train.loop.loader import TrainingLoader
     from cnngraph.train.loop.training_step import TrainingStep
 
@@ -107,7 +107,7 @@ def steps(network: str, count: int) -> Cost:
     model = cnngraph.build(spec).train()
     training_step = TrainingStep(model, recipe, device)
     preparation = Preparation.of(recipe, shape[2], device)
-    batches = TrainingLoader(Part.whole(images), preparation, recipe.batch_size, 0, device, 10).batches()
+    batches = TrainingLoader(Split.all_of(images), preparation, recipe.batch_size, 0, device, 10).batches()
     for _ in range(WARM_UP):
         training_step.train_on_batch(*next(batches))
     began, cpu = time.perf_counter(), time.process_time()

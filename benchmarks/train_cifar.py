@@ -29,8 +29,8 @@ from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.recipe.data import ImageFolder
-from cnngraph.train.data.images import InMemory, Part, Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import InMemory, Split, Splits
+from cnngraph.train.data.splits import load_splits
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 BATCH_SIZE = 100
@@ -81,10 +81,10 @@ class ResNet(nn.Module):
 class InArrays(Dataset[tuple[Tensor, int]]):
     """A split like torchvision's CIFAR10: an array of bytes, whose items are converted to PIL images."""
 
-    def __init__(self, part: Part, transform: transforms.Compose) -> None:
-        assert isinstance(part.images, InMemory)
-        self.data = part.images.pixels[part.indices].numpy()
-        self.targets: list[int] = part.images.labels[part.indices].tolist()
+    def __init__(self, split: Split, transform: transforms.Compose) -> None:
+        assert isinstance(split.images, InMemory)
+        self.data = split.images.pixels[split.indices].numpy()
+        self.targets: list[int] = split.images.labels[split.indices].tolist()
         self.transform = transform
 
     def __len__(self) -> int:
@@ -95,33 +95,33 @@ class InArrays(Dataset[tuple[Tensor, int]]):
         return self.transform(image), self.targets[index]
 
 
-def read(arguments: argparse.Namespace, name: str = "cifar", **changes: Any) -> tuple[Graph, Recipe, Parts]:
+def read(arguments: argparse.Namespace, name: str = "cifar", **changes: Any) -> tuple[Graph, Recipe, Splits]:
     """The network, a recipe, and the images of every side; a subset is stratified by class."""
     graph = cnngraph.load("resnet_cifar_222")
     recipe = replace(load_recipe(name), epochs=arguments.epochs, **changes)
     if (arguments.data_dir / "train").is_dir():
         recipe = replace(recipe, data=ImageFolder(), normalize="cifar10")
-    parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir, lambda note: None)
-    assert parts.test
-    training, test = subset(parts.train, arguments.images), subset(parts.test, arguments.test_images)
-    return graph, recipe, replace(parts, train=training, test=test)
+    splits = load_splits(recipe, graph.inputs["in"], arguments.data_dir, lambda note: None)
+    assert splits.test
+    training, test = subset(splits.train, arguments.images), subset(splits.test, arguments.test_images)
+    return graph, recipe, replace(splits, train=training, test=test)
 
 
-def subset(part: Part, count: int) -> Part:
+def subset(split: Split, count: int) -> Split:
     """A fixed random subset of a split."""
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
-    return replace(part, indices=part.indices[order[:count]])
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))
+    return replace(split, indices=split.indices[order[:count]])
 
 
 def usual_script(arguments: argparse.Namespace, workers: int, seed: int) -> Run:
     """Train and evaluate as most scripts do."""
     torch.manual_seed(seed)
     to_tensor = [transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
-    by_chance = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
-    _, _, parts = read(arguments)
-    assert parts.test
-    training_set = InArrays(parts.train, transforms.Compose([*by_chance, *to_tensor]))
-    test_set = InArrays(parts.test, transforms.Compose(to_tensor))
+    augmentation = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    _, _, splits = read(arguments)
+    assert splits.test
+    training_set = InArrays(splits.train, transforms.Compose([*augmentation, *to_tensor]))
+    test_set = InArrays(splits.test, transforms.Compose(to_tensor))
     train_loader = DataLoader(training_set, batch_size=BATCH_SIZE, shuffle=True, num_workers=workers)
     test_loader = DataLoader(test_set, batch_size=BATCH_SIZE, shuffle=False, num_workers=workers)
     model = ResNet()

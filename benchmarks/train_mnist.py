@@ -25,7 +25,7 @@ import cnngraph
 from benchmarks.turns import Run, compare_with_usual, on_engine, options, plain_loop
 from cnngraph.library import library_root
 from cnngraph.recipe import load_recipe
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.splits import load_splits
 
 
 class Inception(nn.Module):
@@ -84,9 +84,9 @@ def engine(arguments: argparse.Namespace, precision: str, seed: int) -> Run:
     """Train and evaluate with the published recipe."""
     graph = cnngraph.load(library_root() / "googlenet_mnist.yaml")
     recipe = replace(load_recipe("mnist"), epochs=arguments.epochs, seed=seed, precision=precision)
-    parts = load_parts(recipe, graph.inputs["in"], arguments.data_dir)
-    parts = replace(parts, train=replace(parts.train, indices=parts.train.indices[: arguments.images]))
-    return on_engine(graph, recipe, parts)
+    splits = load_splits(recipe, graph.inputs["in"], arguments.data_dir)
+    splits = replace(splits, train=replace(splits.train, indices=splits.train.indices[: arguments.images]))
+    return on_engine(graph, recipe, splits)
 
 
 def main() -> None:

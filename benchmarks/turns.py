@@ -23,8 +23,8 @@ import cnngraph
 from cnngraph.graph.graph import Graph
 from cnngraph.recipe import Recipe
 from cnngraph.train import Job, train
-from cnngraph.train.data.images import Parts
-from cnngraph.train.data.open import default_data_dir
+from cnngraph.train.data.images import Splits
+from cnngraph.train.data.splits import default_data_dir
 from cnngraph.train.record.run_folder import RunFolder
 
 
@@ -67,12 +67,12 @@ def plain_loop(
     return Run(time.perf_counter() - began, accuracy)
 
 
-def on_engine(graph: Graph, recipe: Recipe, parts: Parts) -> Run:
+def on_engine(graph: Graph, recipe: Recipe, splits: Splits) -> Run:
     """Train and evaluate a spec on cnngraph's engine, including checkpoints, which the usual script does not write."""
     torch.manual_seed(recipe.seed)
     with tempfile.TemporaryDirectory() as folder:
         place = RunFolder.new(Path(folder), graph.name)
-        result = train(Job(cnngraph.build(graph), recipe, parts, place, graph.name, torch.device("cpu")))
+        result = train(Job(cnngraph.build(graph), recipe, splits, place, graph.name, torch.device("cpu")))
     return Run(result.epochs[-1].seconds, result.accuracy or 0.0)
 
 

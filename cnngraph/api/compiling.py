@@ -86,7 +86,7 @@ def _images_in(data_dir: Path) -> ReadImages:
     if not data_dir.is_dir():
         raise ValueError(f"there is no folder {data_dir}")
     require_extra("train")
-    from cnngraph.train.data.facts import DataReader
+    from cnngraph.train.data.data_reader import DataReader
 
     return DataReader(data_dir).facts
 

@@ -9,7 +9,7 @@ from cnngraph.api.reporting import CallbackReporter
 from cnngraph.experiment.running import run_line
 from cnngraph.text import one_line
 from cnngraph.train.record.progress import Reporter, duration
-from cnngraph.train.record.records import Facts, Result
+from cnngraph.train.record.records import Result, RunSummary
 
 
 class ExperimentCallbackReporter:
@@ -42,7 +42,7 @@ class _RunReporter(CallbackReporter):
             self.experiment.notes.add(text)
             self.experiment.say(text)
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: RunSummary) -> None:
         """Report the facts of the run."""
         self.network = facts.network
         super().begin(facts)

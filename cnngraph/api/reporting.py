@@ -13,8 +13,8 @@ from cnngraph.api.progress import (
 )
 from cnngraph.api.results import EpochMetrics, Metrics, TrainResult
 from cnngraph.text import one_line
-from cnngraph.train.record.progress import Silent, closing, epoch_line, opening
-from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
+from cnngraph.train.record.progress import Silent, closing_lines, epoch_line, opening_lines
+from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary, SplitMetrics
 
 
 class CallbackReporter(Silent):
@@ -29,16 +29,16 @@ class CallbackReporter(Silent):
         """Report a message."""
         self.progress(Note(one_line(text)))
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: RunSummary) -> None:
         """Report the facts of the run."""
         self.epochs = facts.epochs
         self.progress(
             RunStarted(
-                text="\n".join(map(one_line, opening(facts))),
+                text="\n".join(map(one_line, opening_lines(facts))),
                 network=facts.network,
                 parameters=facts.parameters,
                 data=facts.data,
-                images=dict(facts.parts),
+                images=dict(facts.splits),
                 device=facts.device,
                 epochs=facts.epochs,
                 folder=facts.folder,
@@ -60,9 +60,9 @@ class CallbackReporter(Silent):
             )
         )
 
-    def evaluating(self, part: str) -> None:
+    def evaluating(self, split: str) -> None:
         """Report that the evaluation of a split starts."""
-        self.progress(Evaluating("", part))
+        self.progress(Evaluating("", split))
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
         """Report the metrics of an epoch."""
@@ -70,7 +70,7 @@ class CallbackReporter(Silent):
 
     def end(self, result: Result) -> None:
         """Report the result."""
-        text = "\n".join(map(one_line, closing(result)))
+        text = "\n".join(map(one_line, closing_lines(result)))
         self.progress(RunEnded(text, train_result(self.network, result)))
 
 
@@ -88,7 +88,7 @@ def train_result(network: str, result: Result) -> TrainResult:
 
 
 def _epoch(epoch: Epoch) -> EpochMetrics:
-    other = {"validation": None, "test": None} | {epoch.held_part: _metrics(epoch.held)}
+    other = {"validation": None, "test": None} | {epoch.evaluation_split: _metrics(epoch.evaluation)}
     return EpochMetrics(
         epoch=epoch.number,
         learning_rate=epoch.learning_rate,
@@ -100,5 +100,5 @@ def _epoch(epoch: Epoch) -> EpochMetrics:
     )
 
 
-def _metrics(figures: Figures) -> Metrics:
+def _metrics(figures: SplitMetrics) -> Metrics:
     return Metrics(*figures)

@@ -24,7 +24,11 @@ def compare_sizes(sizes: object, bound: Bound, span: Span, maker: Maker) -> None
     if maker.sharing is not None:
         return  # it was checked for the owner; a shared module may run on other sizes
     tensors = bound.tensors()
-    if not isinstance(sizes, list) or any(size != "_" and (type(size) is not int or size < 1) for size in sizes):
+    if (
+        not isinstance(sizes, list)
+        or not sizes
+        or any(size != "_" and (type(size) is not int or size < 1) for size in sizes)
+    ):
         form = "`expect` must be a list of sizes such as [64, 28, 28], with _ for any size"
         raise ProblemError("E205", f"{form}, got `{show_value(sizes)}`", span)
     for ref in tensors.refs:

@@ -8,7 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from cnngraph.experiment.results import Variant
-from cnngraph.train.record.plots import dress, plain, save_figure
+from cnngraph.train.record.plots import plot_text, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,11 +50,13 @@ def draw(axes: Any, variants: Sequence[Variant], name: str) -> None:
         points = [[factor * value for value in seeds] for seeds in variant.curve(name)]
         epochs = range(1, len(points) + 1)
         marker = "o" if len(points) < 25 else None
-        axes.plot(epochs, list(map(mean, points)), color=colour, marker=marker, markersize=3, label=plain(variant.name))
+        axes.plot(
+            epochs, list(map(mean, points)), color=colour, marker=marker, markersize=3, label=plot_text(variant.name)
+        )
         if len(variant.runs) > 1:
             axes.fill_between(epochs, list(map(min, points)), list(map(max, points)), color=colour, alpha=0.12, lw=0)
     splits = dict.fromkeys(run.split for variant in variants for run in variant.runs)
-    dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} on the {' or '.join(splits)} images")
+    style_axes(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} on the {' or '.join(splits)} images")
     axes.get_legend().remove()
     _limit_to_later_epochs(axes, variants, name, factor)
 

@@ -9,7 +9,7 @@ from cnngraph.diagnostics import Diagnostic, DiagnosticList, SpecError
 from cnngraph.experiment.mismatched_runs import mismatched_runs
 from cnngraph.experiment_plan.plan import Plan
 from cnngraph.launch import free_cores
-from cnngraph.train.data.facts import DataReader
+from cnngraph.train.data.data_reader import DataReader
 from cnngraph.train.dry_run import DryRun, dry_run
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Request
@@ -34,8 +34,8 @@ def dry_experiment(plan: Plan, root: Path, data: DataReader, *, device: str | No
         trials = [trial for trial in plan.trials if trial.variant == variant]
         folders = [RunFolder(root / trial.folder) for trial in trials]
         finished = [folder for folder in folders if folder.finished]
-        started = [folder for folder in folders if folder.begun and folder not in finished]
-        empty = next((folder.path for folder in folders if not folder.begun), None)
+        started = [folder for folder in folders if folder.started and folder not in finished]
+        empty = next((folder.path for folder in folders if not folder.started), None)
         first = trials[0]
         try:
             folder = RunFolder.planned(empty, first.graph.name) if empty else folders[0]

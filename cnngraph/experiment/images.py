@@ -20,10 +20,10 @@ def different_images(plan: Plan, root: Path) -> list[Diagnostic]:
     for trial in plan.trials:
         folder = RunFolder(root / trial.folder)
         identity = folder.identity() if folder.finished else None
-        if identity is None or not identity.rows:
+        if identity is None or not identity.files:
             continue
         path, other = first.setdefault(json.dumps(to_dict(trial.recipe)["data"]), (folder.path, identity))
-        changes = changed_files(other.rows, identity.rows)
+        changes = changed_files(other.files, identity.files)
         if changes.lines:
             message = f"{folder.path} was trained on other images than {path}, so their metrics cannot be compared"
             help = f"remove {path} or {folder.path}, and run the experiment again"

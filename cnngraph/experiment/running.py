@@ -16,7 +16,7 @@ from cnngraph.runs.overview import read_run
 from cnngraph.text import one_line
 from cnngraph.train import Request, Result, run_training
 from cnngraph.train.record.progress import Bar, Reporter, Silent, duration
-from cnngraph.train.record.records import Facts, Progress
+from cnngraph.train.record.records import Progress, RunSummary
 from cnngraph.train.record.run_folder import RunFolder
 
 CONTINUE_AFTER = {"E630", "E633"}  # errors of one run that others may not have: a NaN loss, out of memory
@@ -74,7 +74,7 @@ class RunLineReporter(Silent):
             self.notes.add(text)
             self.say(text)
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: RunSummary) -> None:
         """Tell the bar the number of epochs."""
         if self.bar:
             self.bar.epochs = facts.epochs
@@ -84,10 +84,10 @@ class RunLineReporter(Silent):
         if self.bar:
             self.bar.step(progress)
 
-    def evaluating(self, part: str) -> None:
+    def evaluating(self, split: str) -> None:
         """Show in the bar that a split is evaluated."""
         if self.bar:
-            self.bar.evaluating(part)
+            self.bar.evaluating(split)
 
     def end(self, result: Result) -> None:
         """Print the run's line."""
@@ -158,7 +158,7 @@ def _train(
         trial.spec_text,
         out=folder.path,
         data_dir=data_dir,
-        resume=folder.begun,
+        resume=folder.started,
         device=device,
         cores=cores() if cores else None,
     )

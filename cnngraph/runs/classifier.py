@@ -24,9 +24,9 @@ from cnngraph.language.load import Override
 from cnngraph.library import ENDINGS, is_name, network_files
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.augment.resampling import shorter_side
-from cnngraph.train.data.decoding import upright
-from cnngraph.train.data.images import Cuts, decode
+from cnngraph.train.augment.resampling import size_with_shorter_side
+from cnngraph.train.data.decoding import load_upright
+from cnngraph.train.data.images import Crops, decode
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.precision import autocast
 
@@ -58,19 +58,19 @@ class RunImageReader(ImageReader):
 
     image: tuple[int, int, int]
     preparation: Preparation
-    cuts: Cuts | None = None
+    crops: Crops | None = None
 
     def read(self, file: Path | Image.Image) -> Tensor:
         """The image as the network's input C×H×W. Raises ImageError."""
-        return self.preparation.evaluated(decode(file, self.image, self.cuts)[None], bool(self.cuts))[0]
+        return self.preparation.for_evaluation(decode(file, self.image, self.crops)[None], bool(self.crops))[0]
 
     def visible_box(self, width: int, height: int) -> Box:
         """The centre crop of the recipe, or the whole image if it has none."""
-        resized = (height, width) if self.cuts else self.image[1:]
-        look = self.preparation.look
-        if look and look.resize:
-            resized = shorter_side(resized, look.resize)
-        return _centre_box(look.crop if look else resized, resized, width, height)
+        resized = (height, width) if self.crops else self.image[1:]
+        evaluation = self.preparation.evaluation
+        if evaluation and evaluation.resize:
+            resized = size_with_shorter_side(resized, evaluation.resize)
+        return _centre_box(evaluation.crop if evaluation else resized, resized, width, height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class PublishedImageReader(ImageReader):
 
     def read(self, file: Path | Image.Image) -> Tensor:
         """The image as the network's input C×H×W. Raises ImageError."""
-        prepared: Tensor = self.transforms(upright(file, "RGB"))
+        prepared: Tensor = self.transforms(load_upright(file, "RGB"))
         return prepared
 
     def visible_box(self, width: int, height: int) -> Box:
@@ -143,7 +143,7 @@ def classifier_from_run(run: TrainedRun, weights: str | None, device: str) -> Cl
     """The classifier that a run trained. Raises SpecError (E650) if its folder lacks a file."""
     data, chosen, torch_device = run.require_data(), run.choose_weights(weights), choose_device(device)
     preparation = Preparation.of(run.recipe, data.image[0], torch.device("cpu"))
-    reader = RunImageReader(data.image, preparation, Cuts.asked(run.recipe))
+    reader = RunImageReader(data.image, preparation, Crops.of(run.recipe))
     model = run.model(chosen, torch_device)
     return Classifier(
         run.graph, model, f"{chosen} weights", data.classes, reader, torch_device, run.recipe.precision, run.warnings

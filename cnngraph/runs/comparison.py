@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.overview import RunRow
-from cnngraph.train.record.plots import dress, plain
+from cnngraph.train.record.plots import plot_text, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,9 +29,9 @@ def comparison_figure(rows: Sequence[RunRow]) -> Figure:
             for split, style in (("train", {"linestyle": ":", "alpha": 0.6}), (row.split, {})):
                 points = [(epoch["epoch"], factor * epoch[f"{split}_{name}"]) for epoch in row.epochs]
                 marker = "o" if len(points) < 2 else None
-                label = f"{row.path.name}, {split}" if split != "train" else None
-                axes.plot(*zip(*points, strict=True), color=colour, marker=marker, label=plain(label or ""), **style)
-        dress(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} (dotted: training)")
+                label = plot_text(f"{row.path.name}, {split}") if split != "train" else ""
+                axes.plot(*zip(*points, strict=True), color=colour, marker=marker, label=label, **style)
+        style_axes(axes, f"{'accuracy, %' if name == 'accuracy' else 'loss'} (dotted: training)")
         axes.get_legend().remove()
     handles, labels = axes.get_legend_handles_labels()
     named = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label]

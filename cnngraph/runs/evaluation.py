@@ -15,9 +15,9 @@ from cnngraph.recipe.sets import SETS
 from cnngraph.runs.evaluation_images import TEST, find_images
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.images import Part
+from cnngraph.train.data.images import Split
 from cnngraph.train.data.loading import Note
-from cnngraph.train.data.named import EMBEDDED
+from cnngraph.train.data.named_sets import BUNDLED
 from cnngraph.train.loop.device import choose_device
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader
@@ -80,27 +80,27 @@ def evaluate_run(
     then are among the warnings. Raises SpecError if images or weights are missing, and E653 if the run's images are
     bundled, so that `data_dir` does not apply.
     """
-    if data_dir and run.recipe.data.name == EMBEDDED:
+    if data_dir and run.recipe.data.name == BUNDLED:
         message = "the images of this run are bundled with cnngraph, so `--data-dir` does not apply"
         help = "classify other images with `cnngraph predict RUN FOLDER`"
         raise SpecError.of("E653", message, help=help)
     chosen, torch_device = run.choose_weights(weights), choose_device(device)
     found = find_images(run, split, data_dir, note)
-    recipe, parts = run.recipe, found.parts
-    scores = Scores(parts.classes, torch_device)
+    recipe, splits = run.recipe, found.splits
+    scores = Scores(splits.classes, torch_device)
     start = time.perf_counter()
     model = run.model(chosen, torch_device)
-    preparation = Preparation.of(recipe, parts.shape[0], torch_device)
+    preparation = Preparation.of(recipe, splits.shape[0], torch_device)
     with autocast(recipe.precision, torch_device):
         batches = _batches(found.selected, preparation, torch_device)
         evaluate(model, batches, torch_device, scores)
-    for file in parts.broken:
+    for file in splits.broken:
         note(f"skipped {file}: it cannot be read as an image")
     data = str(data_dir) if data_dir and recipe.data.name not in SETS else data_title(recipe)
     seconds = time.perf_counter() - start
     return Evaluation(run, chosen, data, split, scores.read(), seconds, found.warnings)
 
 
-def _batches(parts: list[Part], preparation: Preparation, device: torch.device) -> Iterable[Any]:
-    for part in parts:
-        yield from EvaluationLoader(part, preparation, device)
+def _batches(splits: list[Split], preparation: Preparation, device: torch.device) -> Iterable[Any]:
+    for split in splits:
+        yield from EvaluationLoader(split, preparation, device)

@@ -10,11 +10,18 @@ from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.runs.trained_run import TrainedRun
-from cnngraph.train.data.changes import changes, named_few
-from cnngraph.train.data.identity import Identity, Row, as_recorded, digests, named, rows_of
-from cnngraph.train.data.images import Part, Parts
+from cnngraph.train.data.changes import find_changes, first_names
+from cnngraph.train.data.identity import (
+    Identity,
+    ImageFile,
+    by_content,
+    fingerprint_files,
+    named_splits,
+    restore_splits,
+)
+from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.loading import Note
-from cnngraph.train.data.open import cut_validation, data_dir_of, data_root, load_parts
+from cnngraph.train.data.splits import data_dir_of, data_root, hold_out_validation, load_splits
 
 TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 
@@ -23,8 +30,8 @@ TEST, VALIDATION, TRAIN, ALL = "test", "validation", "train", "all"
 class EvaluationImages:
     """The splits of a data set, those `selected` for evaluation, and warnings about them."""
 
-    parts: Parts
-    selected: list[Part]
+    splits: Splits
+    selected: list[Split]
     warnings: tuple[Diagnostic, ...] = ()
 
 
@@ -35,25 +42,25 @@ def find_images(run: TrainedRun, split: str, data_dir: Path | None, note: Note) 
     """
     recipe, place = _of_the_same_classes(run), data_dir_of(data_dir, run.folder.data_dir)
     record = run.folder.identity()
-    parts = load_parts(recipe, next(iter(run.graph.inputs.values())), place, note, True)
+    splits = load_splits(recipe, next(iter(run.graph.inputs.values())), place, note, True)
     root = data_root(recipe, place)
     if record is None:
-        parts = _cut(parts, recipe, split)
-        return EvaluationImages(parts, _selected(parts, split), () if data_dir else _unrecorded(run, split))
-    if not record.rows:
-        lines = changes(record, parts, root).lines
+        splits = _cut(splits, recipe, split)
+        return EvaluationImages(splits, _selected(splits, split), () if data_dir else _unrecorded(run, split))
+    if not record.files:
+        lines = find_changes(record, splits, root).lines
         warnings = _changed(run, lines, "the evaluated images may be different ones")
-        return EvaluationImages(parts, _selected(parts, split), warnings)
-    rows = rows_of(parts, root)
-    if data_dir and not _is_the_same_folder(record, rows, root):
-        parts = _cut(parts, recipe, split)
-        selected = _selected(parts, split)
-        return EvaluationImages(parts, selected, () if split == TRAIN else _trained_on(run, record, rows, selected))
-    found = changes(record, parts, root, rows)
-    recorded = as_recorded(parts, record)
-    selected = _selected(parts if split == ALL else recorded, split)
+        return EvaluationImages(splits, _selected(splits, split), warnings)
+    files = fingerprint_files(splits, root)
+    if data_dir and not _is_the_same_folder(record, files, root):
+        splits = _cut(splits, recipe, split)
+        selected = _selected(splits, split)
+        return EvaluationImages(splits, selected, () if split == TRAIN else _trained_on(run, record, files, selected))
+    found = find_changes(record, splits, root, files)
+    recorded = restore_splits(splits, record)
+    selected = _selected(splits if split == ALL else recorded, split)
     which = "all images that exist now" if split == ALL else "only the recorded images that still exist"
-    return EvaluationImages(parts, selected, _changed(run, found.lines, f"{which} are evaluated"))
+    return EvaluationImages(splits, selected, _changed(run, found.lines, f"{which} are evaluated"))
 
 
 def _of_the_same_classes(run: TrainedRun) -> Recipe:
@@ -63,17 +70,17 @@ def _of_the_same_classes(run: TrainedRun) -> Recipe:
     return replace(run.recipe, data=replace(run.recipe.data, classes=run.data.classes))
 
 
-def _cut(parts: Parts, recipe: Recipe, split: str) -> Parts:
+def _cut(splits: Splits, recipe: Recipe, split: str) -> Splits:
     """The images split according to the recipe, if the folder does not have the requested split."""
     if recipe.validation is None:
-        return replace(parts, validation=None, test=parts.test or parts.validation)
-    if split in (TRAIN, VALIDATION) and parts.validation is None and recipe.validation:
-        return cut_validation(parts, recipe.validation, recipe.seed)
-    return parts
+        return replace(splits, validation=None, test=splits.test or splits.validation)
+    if split in (TRAIN, VALIDATION) and splits.validation is None and recipe.validation:
+        return hold_out_validation(splits, recipe.validation, recipe.seed)
+    return splits
 
 
-def _selected(parts: Parts, split: str) -> list[Part]:
-    by_name = named(parts)
+def _selected(splits: Splits, split: str) -> list[Split]:
+    by_name = named_splits(splits)
     if split == ALL:
         return list(by_name.values())
     if split not in by_name:
@@ -82,13 +89,13 @@ def _selected(parts: Parts, split: str) -> list[Part]:
     return [by_name[split]]
 
 
-def _is_the_same_folder(record: Identity, rows: Sequence[Row], root: Path) -> bool:
+def _is_the_same_folder(record: Identity, files: Sequence[ImageFile], root: Path) -> bool:
     """Whether this is the run's data folder, which may have been moved: most of the recorded files are in it."""
     if record.root == str(root.resolve()):
         return True
-    by_file = {row.file: row for row in rows}
-    same = sum(row.file in by_file and by_file[row.file].same_content(row) for row in record.rows)
-    return 2 * same > len(record.rows)
+    by_file = {file.name: file for file in files}
+    same = sum(file.name in by_file and by_file[file.name].same_content(file) for file in record.files)
+    return 2 * same > len(record.files)
 
 
 def _changed(run: TrainedRun, lines: Sequence[str], consequence: str) -> tuple[Diagnostic, ...]:
@@ -109,13 +116,13 @@ def _unrecorded(run: TrainedRun, split: str) -> tuple[Diagnostic, ...]:
 
 
 def _trained_on(
-    run: TrainedRun, record: Identity, rows: Sequence[Row], selected: Sequence[Part]
+    run: TrainedRun, record: Identity, files: Sequence[ImageFile], selected: Sequence[Split]
 ) -> tuple[Diagnostic, ...]:
     """A warning if images of another folder were training images of the run, recognised by their contents."""
-    trained = digests(row for row in record.rows if row.split == TRAIN)
-    evaluated = {part.images.names[index] for part in selected for index in part.indices.tolist()}
-    known = [row for row in rows if row.file in evaluated and (row.size, row.digest) in trained]
+    trained = by_content(file for file in record.files if file.split == TRAIN)
+    evaluated = {images.images.names[index] for images in selected for index in images.indices.tolist()}
+    known = [file for file in files if file.name in evaluated and (file.size, file.digest) in trained]
     if not known:
         return ()
     message = f"{len(known):,} of the {len(evaluated):,} evaluated images were training images of {run.folder.path}"
-    return (Diagnostic("W648", message, severity=Severity.WARNING, notes=(named_few(known),)),)
+    return (Diagnostic("W648", message, severity=Severity.WARNING, notes=(first_names(known),)),)

@@ -17,7 +17,7 @@ from cnngraph.numbers import show_sizes
 from cnngraph.passes.tap import tapped, tensor_at
 from cnngraph.runs.classifier import Classifier
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.record.plots import INK, plain, tick_whole_numbers
+from cnngraph.train.record.plots import INK, integer_ticks, plot_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,7 +104,7 @@ def _grid(found: Features, max_channels: int) -> Figure:
         axes.text(x, y + LABEL - 3, str(number), fontsize=6, color=INK)
     axes.imshow(canvas, cmap="magma", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
-    figure.text(left, 1 - bottom, plain(_title(found, count)), fontsize=9, color=INK)
+    figure.text(left, 1 - bottom, plot_text(_title(found, count)), fontsize=9, color=INK)
     return figure
 
 
@@ -116,8 +116,8 @@ def _bars(found: Features) -> Figure:
     values = found.maps.flatten().numpy()
     axes.bar(range(len(values)), values, width=1.0 if len(values) > 100 else 0.8, color="#2563eb")
     axes.axhline(0, color=INK, linewidth=0.5)
-    tick_whole_numbers(axes)
-    axes.set_title(plain(_title(found, len(values))), loc="left", fontsize=9, color=INK)
+    integer_ticks(axes)
+    axes.set_title(plot_text(_title(found, len(values))), loc="left", fontsize=9, color=INK)
     axes.tick_params(colors=INK, labelsize=8, length=0)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     return figure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnngraph.runs.localization import Localization, upsampled
-from cnngraph.train.data.decoding import upright
-from cnngraph.train.record.plots import INK, plain
+from cnngraph.train.data.decoding import load_upright
+from cnngraph.train.record.plots import INK, plot_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def heatmap_figure(found: Localization) -> Figure:
     from matplotlib.patches import Rectangle
 
     assert found.scores is not None
-    image = upright(found.file, "RGB")
+    image = load_upright(found.file, "RGB")
     image.thumbnail((MAX_PIXELS, MAX_PIXELS))
     width, height = found.size
     factor = SIDE / max(width, height)
@@ -35,8 +35,8 @@ def heatmap_figure(found: Localization) -> Figure:
         axes.imshow(image, extent=(0, width, height, 0), interpolation="nearest" if width < 100 else "antialiased")
         axes.set_xticks([])
         axes.set_yticks([])
-    left.set_title(plain(found.file.name), loc="left", fontsize=8, color=INK)
-    right.set_title(plain(f"{found.name}, {100 * found.probability:.1f} %"), loc="left", fontsize=8, color=INK)
+    left.set_title(plot_text(found.file.name), loc="left", fontsize=8, color=INK)
+    right.set_title(plot_text(f"{found.name}, {100 * found.probability:.1f} %"), loc="left", fontsize=8, color=INK)
     visible = found.visible_box
     scores = upsampled(
         found.scores, max(1, round(visible.bottom - visible.top)), max(1, round(visible.right - visible.left))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cnngraph.runs.classifier import ImageReader
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.data.walking import Passed, check_place, image_files
+from cnngraph.train.data.walking import Ignored, image_files, refuse_system_folder
 
 ImageSource = TypeVar("ImageSource", bound=Path | Image.Image)
 
@@ -25,18 +25,18 @@ class PreparedImage(NamedTuple, Generic[ImageSource]):
     problem: str = ""
 
 
-def find_image_files(paths: Sequence[Path], passed: Passed | None = None) -> Iterator[Path]:
+def find_image_files(paths: Sequence[Path], ignored: Ignored | None = None) -> Iterator[Path]:
     """The given files, and all images in and below the given folders, sorted by name.
 
-    Files that are not images are counted in `passed`.
+    Files that are not images are counted in `ignored`.
     Raises SpecError (E625) for a folder with very many files, hardly any of which are images.
     """
     for path in paths:
         if not path.is_dir():
             yield path
             continue
-        check_place(path)
-        (files,) = image_files([path], Passed() if passed is None else passed)
+        refuse_system_folder(path)
+        (files,) = image_files([path], Ignored() if ignored is None else ignored)
         yield from map(Path, files)
 
 

@@ -21,7 +21,7 @@ from cnngraph.diagnostics import SpecError, did_you_mean
 from cnngraph.passes.tap import tapped
 from cnngraph.runs.classifier import Box, Classifier
 from cnngraph.runs.image_files import read_images
-from cnngraph.train.data.decoding import upright
+from cnngraph.train.data.decoding import load_upright
 
 THRESHOLD = 0.2  # fraction of the maximum score, as in Zhou et al.
 EMPTY_BOX = Box(0, 0, 0, 0)
@@ -90,7 +90,7 @@ class Localizer:
         logits = logits.flatten().float()
         label = int(logits.argmax()) if self.label is None else self.label
         scores = class_score_maps(self.head, self.model, features.float())[0, label].cpu()
-        size = upright(file, "RGB").size
+        size = load_upright(file, "RGB").size
         visible_box = self.classifier.reader.visible_box(*size)
         return Localization(
             file=file,

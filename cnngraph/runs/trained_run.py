@@ -115,8 +115,8 @@ class TrainedRun:
         since the weights were written.
         """
         file = self.weights_file(which)
-        weights = files.read_weights(file, sealed=not self.old)
-        check_documents(files.read_facts(file), self.folder.path, self.recipe, RESTORE)
+        weights = files.read_weights(file, require_checksum=not self.old)
+        check_documents(files.read_metadata(file), self.folder.path, self.recipe, RESTORE)
         model = lower(replace(self.graph, init=()))  # no initialisation: the weights are overwritten
         try:
             model.load_state_dict(weights)

@@ -9,15 +9,15 @@ import torch
 from cnngraph.backend import check_weights, lower, refuse_misfit
 from cnngraph.diagnostics import warnings_of
 from cnngraph.lint.training import misfits
-from cnngraph.train.data.facts import DataReader
-from cnngraph.train.data.identity import named
-from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import announce, facts_of
+from cnngraph.train.data.data_reader import DataReader
+from cnngraph.train.data.identity import named_splits
+from cnngraph.train.data.normalization import with_normalization
+from cnngraph.train.data.splits import announce, facts_of
 from cnngraph.train.loop.device import check_device, choose_device, set_threads
 from cnngraph.train.loop.handlers import check_handlers
 from cnngraph.train.loop.loader import steps_per_epoch
 from cnngraph.train.loop.loggers import check_loggers
-from cnngraph.train.record.records import Facts
+from cnngraph.train.record.records import RunSummary
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import Request, data_title
 
@@ -26,7 +26,7 @@ from cnngraph.train.run import Request, data_title
 class DryRun:
     """The facts of a run, and its steps per epoch; None if the data must be downloaded first."""
 
-    facts: Facts
+    facts: RunSummary
     batch_size: int
     steps: int | None
 
@@ -47,25 +47,25 @@ def dry_run(request: Request, data: DataReader, folder: RunFolder) -> DryRun:
         data.note(str(warning))
     if request.weights:
         refuse_misfit(check_weights(request.weights, graph), graph.name)
-    parts = data.parts(recipe, next(iter(graph.inputs.values())))
+    splits = data.splits(recipe, next(iter(graph.inputs.values())))
     title = data_title(recipe)
-    if parts:
-        announce(parts, data.note)
-        for warning in warnings_of(misfits(recipe, graph, images=facts_of(parts))):
+    if splits:
+        announce(splits, data.note)
+        for warning in warnings_of(misfits(recipe, graph, images=facts_of(splits))):
             if warning not in known:
                 data.note(str(warning))
-        with_figures(recipe, parts.train, data.note)
+        with_normalization(recipe, splits.train, data.note)
     else:
         data.note(f"{title} is not in {data.root}: the run downloads it")
     lower(graph)
     threads = set_threads(request.cores, None)
-    facts = Facts(
+    facts = RunSummary(
         network=graph.name,
         parameters=graph.num_params,
         data=title,
-        parts={name: len(part) for name, part in named(parts).items()} if parts else {},
+        splits={name: len(split) for name, split in named_splits(splits).items()} if splits else {},
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else threads,
         epochs=recipe.epochs,
         folder=folder.path,
     )
-    return DryRun(facts, recipe.batch_size, steps_per_epoch(len(parts.train), recipe.batch_size) if parts else None)
+    return DryRun(facts, recipe.batch_size, steps_per_epoch(len(splits.train), recipe.batch_size) if splits else None)

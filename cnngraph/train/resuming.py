@@ -15,9 +15,9 @@ from cnngraph.recipe import Recipe
 from cnngraph.stored_documents import is_regular_file
 from cnngraph.train.data.identity import Identity
 from cnngraph.train.record import files
-from cnngraph.train.record.records import Epoch, settled
+from cnngraph.train.record.records import Epoch, stopped_early
 from cnngraph.train.record.run_folder import RESTORE, RunFolder
-from cnngraph.train.record.state import check_documents, check_form, check_recipe
+from cnngraph.train.record.state import check_documents, check_recipe, check_structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ class ResumedRun:
 def open_run(out: Path | None, network: str, recipe: Recipe, locks: ExitStack) -> ResumedRun:
     """Open and lock a run to resume it. Raises SpecError: E631 for a finished run, E645 for a damaged one."""
     folder = RunFolder.existing(out, network)
-    locks.enter_context(folder.held())
+    locks.enter_context(folder.locked())
     identity = folder.identity()
     if not folder.state.exists() and not folder.last.exists():  # the state is written before any weights
         return ResumedRun(folder, folder.data_dir, folder.weights, None, identity)
     state = files.read_state(folder.state)
-    check_form(state, folder.state)
+    check_structure(state, folder.state)
     check_recipe(state, recipe)
     if state["data"] != (identity.sha256 if identity else None):
         message = f"{folder.state} and {folder.path / 'data.json'} belong to different runs"
         raise SpecError.of("E645", message, help=RESTORE)
     check_documents(state["documents"], folder.path, recipe, RESTORE)
-    stopped = settled(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
+    stopped = stopped_early(tuple(map(Epoch.of, state["epochs"])), recipe.early_stopping)
     if folder.finished and (stopped or state["done"] >= state["steps"] * recipe.epochs):
         help = f"use `--set train.epochs={2 * recipe.epochs}` to train it further"
         if stopped:

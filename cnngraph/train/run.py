@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,24 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageNet, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data.changes import same_images
+from cnngraph.train.data.changes import images_to_resume
 from cnngraph.train.data.identity import identity_of
-from cnngraph.train.data.images import Parts
-from cnngraph.train.data.normalization import with_figures
-from cnngraph.train.data.open import Note, announce, data_dir_of, data_root, facts_of, load_parts
+from cnngraph.train.data.images import Splits
+from cnngraph.train.data.loading import Note
+from cnngraph.train.data.normalization import with_normalization
+from cnngraph.train.data.splits import announce, data_dir_of, data_root, facts_of, load_splits
 from cnngraph.train.loop.device import check_device, choose_device, reproducible, set_threads
 from cnngraph.train.loop.engine import train
 from cnngraph.train.loop.handlers import Handler, check_handlers
 from cnngraph.train.loop.job import Job
 from cnngraph.train.loop.loggers import LogHandler, check_loggers
-from cnngraph.train.record.progress import Reporter, Showing, Silent
-from cnngraph.train.record.records import Facts, Result
+from cnngraph.train.record.failures import reporting_failures
+from cnngraph.train.record.progress import Reporter, Silent
+from cnngraph.train.record.records import Result, RunSummary
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.record.state import documents_of
-from cnngraph.train.record.trouble import troubles_told
+from cnngraph.train.record.state import document_digests
 from cnngraph.train.resuming import ResumedRun, initial_weights_of, open_run, weights_origin
-from cnngraph.train.world import FEWEST, World, joined
+from cnngraph.train.world import MIN_IMAGES_PER_PROCESS, World, process_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Request:
 class Tools:
     """The functions that a run calls to read images, build the network and check the fit. Tests replace them."""
 
-    load_images: Callable[[Recipe, TensorType, Path | None, Note], Parts] = load_parts
+    load_images: Callable[[Recipe, TensorType, Path | None, Note], Splits] = load_splits
     build: Callable[[Graph], nn.Module] = lower
     misfits: Callable[..., list[Diagnostic]] = misfits
 
@@ -89,26 +90,26 @@ def run_training(request: Request, reporter: Reporter | None = None, tools: Tool
     check_loggers(request.log)
     device = choose_device(request.recipe.device if request.device is None else request.device)
     with (
-        joined(device) as world,
-        Showing(reporter if reporter and world.leads else Silent()) as shown,
+        process_group(device) as world,
+        closing(reporter if reporter and world.leads else Silent()) as shown,
         ExitStack() as locks,  # on the folder, so that no other process writes into it
     ):
         setup = RunSetup(request, device, world, shown, tools)
         setup.check()
         resumed = setup.open_resumed_run(locks)
         weights, report = setup.initial_weights(resumed)
-        parts, root = setup.images(resumed)
-        recipe = with_figures(request.recipe, parts.train, shown.note)
+        splits, root = setup.images(resumed)
+        recipe = with_normalization(request.recipe, splits.train, shown.note)
         with reproducible(device, recipe.seed, recipe.deterministic):
             model = setup.model(weights, report)
             folder = setup.folder(resumed, locks)
             state = resumed.state if resumed else None
             threads = set_threads(request.cores, state.get("threads") if state else None)
-            with troubles_told(folder):
-                sha256 = setup.write_documents(resumed, folder, recipe, parts, root, weights_origin(weights, report))
-                shown.begin(setup.facts(recipe, parts, threads, folder, state["done"] if state else 0))
-                result = train(setup.job(model, recipe, parts, folder, sha256), state)
-                setup.save_broken(parts, folder)
+            with reporting_failures(folder):
+                sha256 = setup.write_documents(resumed, folder, recipe, splits, root, weights_origin(weights, report))
+                shown.begin(setup.facts(recipe, splits, threads, folder, state["done"] if state else 0))
+                result = train(setup.job(model, recipe, splits, folder, sha256), state)
+                setup.save_broken(splits, folder)
                 return result
 
 
@@ -139,7 +140,7 @@ class RunSetup:
         run = None
         if request.resume and self.world.leads:
             run = open_run(request.out, request.graph.name, request.recipe, locks)
-        return self.world.from_leader(run)
+        return self.world.broadcast(run)
 
     def initial_weights(self, resumed: ResumedRun | None) -> tuple[WeightsFile | None, WeightsReport | None]:
         """The initial weights and the report on how they fit; None for random ones.
@@ -154,7 +155,7 @@ class RunSetup:
         refuse_misfit(report, self.request.graph.name)
         return weights, report
 
-    def images(self, resumed: ResumedRun | None) -> tuple[Parts, Path]:
+    def images(self, resumed: ResumedRun | None) -> tuple[Splits, Path]:
         """The images and their folder. Raises SpecError if images are missing or damaged, or do not fit.
 
         On each machine one process reads them first, since it may have to download them.
@@ -162,18 +163,18 @@ class RunSetup:
         graph, recipe, note = self.request.graph, self.request.recipe, self.reporter.note
         data_dir = self.data_dir(resumed)
         if local_rank():
-            self.world.wait()
-        parts = self.tools.load_images(recipe, next(iter(graph.inputs.values())), data_dir, note)
+            self.world.barrier()
+        splits = self.tools.load_images(recipe, next(iter(graph.inputs.values())), data_dir, note)
         if not local_rank():
-            self.world.wait()
+            self.world.barrier()
         root = data_root(recipe, data_dir)
         if resumed and resumed.identity:
-            parts = same_images(resumed.folder.path, resumed.identity, parts, root, bool(resumed.state), note)
-        announce(parts, note)
+            splits = images_to_resume(resumed.folder.path, resumed.identity, splits, root, bool(resumed.state), note)
+        announce(splits, note)
         known = self.tools.misfits(recipe, graph)
-        found = self.tools.misfits(recipe, graph, images=facts_of(parts))
+        found = self.tools.misfits(recipe, graph, images=facts_of(splits))
         self.raise_errors(diagnostic for diagnostic in found if diagnostic not in known)
-        return parts, root
+        return splits, root
 
     def data_dir(self, resumed: ResumedRun | None) -> Path | None:
         """The requested data folder, or that of the run to resume."""
@@ -193,8 +194,8 @@ class RunSetup:
         if resumed:
             return replace(resumed.folder, writes=self.world.leads)
         created = RunFolder.new(self.request.out, self.request.graph.name) if self.world.leads else None
-        folder = replace(self.world.from_leader(created), writes=self.world.leads)
-        locks.enter_context(folder.held())
+        folder = replace(self.world.broadcast(created), writes=self.world.leads)
+        locks.enter_context(folder.locked())
         return folder
 
     def write_documents(
@@ -202,56 +203,56 @@ class RunSetup:
         resumed: ResumedRun | None,
         folder: RunFolder,
         recipe: Recipe,
-        parts: Parts,
+        splits: Splits,
         root: Path,
         origin: dict[str, Any] | None,
     ) -> str | None:
         """Write the run's documents, unless it resumes from a state. Returns the digest of the images, if known."""
         identity = resumed.identity if resumed else None
         if not resumed or not resumed.state:
-            identity = identity_of(parts, root) if self.world.leads else None
-            folder.save_data(data_title(recipe), parts, recipe.mean_and_std(parts.shape[0]), identity)
+            identity = identity_of(splits, root) if self.world.leads else None
+            folder.save_data(data_title(recipe), splits, recipe.mean_and_std(splits.shape[0]), identity)
             device, data_dir = str(self.device), self.data_dir(resumed)
             folder.begin(self.request.spec_text, recipe, device, data_dir, origin, self.world.size)
-        folder.save_broken(parts.broken)
+        folder.save_broken(splits.broken)
         return identity.sha256 if identity else None
 
-    def job(self, model: nn.Module, recipe: Recipe, parts: Parts, folder: RunFolder, images: str | None) -> Job:
+    def job(self, model: nn.Module, recipe: Recipe, splits: Splits, folder: RunFolder, images: str | None) -> Job:
         """The inputs of the training loop."""
         request = self.request
         return Job(
             model,
             recipe,
-            parts,
+            splits,
             folder,
             network=request.graph.name,
             device=self.device,
             reporter=self.reporter,
             world=self.world,
             images=images,
-            documents=documents_of(folder.path, recipe) if self.world.leads else {},
+            documents=document_digests(folder.path, recipe) if self.world.leads else {},
             handlers=(*(LogHandler(name, request.log_every) for name in request.log), *request.handlers),
         )
 
-    def facts(self, recipe: Recipe, parts: Parts, threads: str, folder: RunFolder, resumed_at: int) -> Facts:
+    def facts(self, recipe: Recipe, splits: Splits, threads: str, folder: RunFolder, resumed_at: int) -> RunSummary:
         """The facts reported at the start."""
         graph, processes = self.request.graph, self.world.size
-        named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+        named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else threads
-        return Facts(
+        return RunSummary(
             network=graph.name,
             parameters=graph.num_params,
             data=data_title(recipe),
-            parts={name: len(part) for name, part in named.items() if part},
+            splits={name: len(split) for name, split in named.items() if split},
             device=where if processes == 1 else f"{processes} processes, each on {where}",
             epochs=recipe.epochs,
             folder=folder.path,
             resumed_at=resumed_at,
         )
 
-    def save_broken(self, parts: Parts, folder: RunFolder) -> None:
+    def save_broken(self, splits: Splits, folder: RunFolder) -> None:
         """Write which images any process has skipped."""
-        broken = {name for names in self.world.all(parts.broken) for name in names}
+        broken = {name for names in self.world.gather(splits.broken) for name in names}
         folder.save_broken(sorted(broken))
         if broken:
             self.reporter.note(f"unreadable images were skipped: {len(broken):,}, see skipped.txt")
@@ -259,12 +260,12 @@ class RunSetup:
 
 def _too_small(recipe: Recipe, world: World) -> list[Diagnostic]:
     """The error for batches too small to share between the processes (E636)."""
-    least = FEWEST * world.size
+    least = MIN_IMAGES_PER_PROCESS * world.size
     if world.size == 1 or recipe.batch_size >= least:
         return []
     message = (
         f"`batch_size: {recipe.batch_size}` is too small for {world.size} processes: "
-        f"each needs at least {FEWEST} images of every batch"
+        f"each needs at least {MIN_IMAGES_PER_PROCESS} images of every batch"
     )
     return [Diagnostic("E636", message, help=f"use at least `--set train.batch_size={least}`")]
 

@@ -1,7 +1,7 @@
-"""The processes that train one network together, as torchrun starts them; usually there is one.
+"""The processes that train one network together, started by torchrun; usually there is only one.
 
-Each process learns from its share of every batch. What is counted is summed over all of them, what is decided is
-agreed upon, and the first one, which leads, writes.
+Each process trains on its share of every batch. Counts are summed over all processes, decisions are made by all of them
+together, and the first process, the leader, writes the files.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from cnngraph.launch import is_launched
 
 T = TypeVar("T")
 
-LEFT = "E635"  # the code of a process that another one left
-FEWEST = 2  # images of a batch for each process: batch norm cannot learn from one
+PEER_ENDED = "E635"
+MIN_IMAGES_PER_PROCESS = 2  # of a batch: batch norm cannot be trained on one image
 
 
 class Share(NamedTuple):
-    """One process's part of a batch: which images, and how its mean weighs where all means are averaged.
+    """A process's share of a batch: the positions of its images, and the weight of its mean loss in the average.
 
-    A batch too small to be shared is every process's, and only one counts it.
+    A batch that is too small to be shared is trained on by every process, and only one of them counts it (`counted`).
     """
 
-    mine: slice
+    positions: slice
     weight: float
     counted: bool
 
@@ -41,7 +41,7 @@ WHOLE = Share(slice(None), 1.0, True)
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Process `rank` of `size`. `control` joins their CPUs for what is agreed upon; None where there is one process."""
+    """Process `rank` of `size`. `control` is the CPU process group for decisions; None if there is one process."""
 
     rank: int = 0
     size: int = 1
@@ -49,72 +49,72 @@ class World:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this process is the leader, which writes the files."""
         return self.rank == 0
 
     def share(self, count: int) -> Share:
-        """This process's part of so many images: as many as the others have, or one more or less."""
+        """This process's share of a batch of `count` images. Shares differ by at most one image."""
         if self.size == 1:
             return WHOLE
-        if count < FEWEST * self.size:
+        if count < MIN_IMAGES_PER_PROCESS * self.size:
             return Share(slice(0, count), 1.0, self.leads)
-        first, stop = (count * each // self.size for each in (self.rank, self.rank + 1))
-        return Share(slice(first, stop), (stop - first) * self.size / count, True)
+        start, stop = (count * rank // self.size for rank in (self.rank, self.rank + 1))
+        return Share(slice(start, stop), (stop - start) * self.size / count, True)
 
     def sum(self, numbers: Tensor) -> Tensor:
-        """The sum over all processes."""
+        """Sum a tensor over all processes."""
         if self.control is None:
             return numbers
         total: Tensor = idist.all_reduce(numbers.clone())  # type: ignore[assignment]
         return total
 
-    def agree(self, *wishes: int) -> tuple[int, ...]:
-        """Of each wish (a truth value, or a number up to 255) the greatest that any process has."""
+    def max(self, *values: int) -> tuple[int, ...]:
+        """The maximum of each value (a boolean, or an integer up to 255) over all processes."""
         if self.control is None:
-            return wishes
-        told = torch.tensor(wishes, dtype=torch.uint8)
-        dist.all_reduce(told, dist.ReduceOp.MAX, group=self.control)
-        return tuple(told.tolist())
+            return values
+        maxima = torch.tensor(values, dtype=torch.uint8)
+        dist.all_reduce(maxima, dist.ReduceOp.MAX, group=self.control)
+        return tuple(maxima.tolist())
 
-    def from_leader(self, value: T | None) -> T:
-        """What the leader has, for all."""
-        held: list[Any] = [value]
+    def broadcast(self, value: T | None) -> T:
+        """The leader's value, in all processes."""
+        values: list[Any] = [value]
         if self.control is not None:
-            dist.broadcast_object_list(held, src=0, group=self.control)
-        found: T = held[0]
+            dist.broadcast_object_list(values, src=0, group=self.control)
+        found: T = values[0]
         return found
 
-    def all(self, value: T) -> list[T]:
-        """What each process has, in their order."""
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, by rank."""
         if self.control is None:
             return [value]
-        held: list[Any] = [None] * self.size
-        dist.all_gather_object(held, value, group=self.control)
-        return held
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value, group=self.control)
+        return values
 
-    def settle(self, tensors: Iterable[Tensor]) -> None:
-        """Let tensors that each process has its own of, such as running statistics, be the leader's."""
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite tensors that differ between processes, such as running statistics, with the leader's."""
         if self.control is not None:
-            for each in tensors:
-                dist.broadcast(each, src=0)
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
 
-    def wait(self) -> None:
-        """Until all processes are here."""
+    def barrier(self) -> None:
+        """Wait until all processes have called this method."""
         if self.control is not None:
             dist.barrier(group=self.control)
 
 
-ALONE = World()
+SINGLE_PROCESS = World()
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[World]:
-    """The world of this process while it trains on a device: NCCL joins GPUs, gloo CPUs.
+def process_group(device: torch.device) -> Iterator[World]:
+    """Join the process group for training on a device: NCCL for GPUs, gloo for CPUs.
 
-    Raises SpecError (E635) where another process ended before it should.
+    Raises SpecError (E635) if another process ended unexpectedly.
     """
     if not is_launched():
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     idist.initialize("nccl" if device.type == "cuda" else "gloo")
     try:
@@ -122,30 +122,30 @@ def joined(device: torch.device) -> Iterator[World]:
         assert isinstance(control, dist.ProcessGroup)
         yield World(idist.get_rank(), idist.get_world_size(), control)
     except SpecError as error:
-        error.speaks = _is_first_to_say(error)
+        error.speaks = _is_first_report(error)
         raise
     except RuntimeError as error:
-        if not _was_left(error):
+        if not _peer_ended(error):
             raise
-        message = "another process of this run ended, so this one does"
-        help = "its own message says why; --resume goes on from the last checkpoint"
-        left = SpecError.of(LEFT, message, help=help)
-        left.speaks = _is_first_to_say(left)
-        raise left from None
+        message = "another process of this run ended, so this one ends too"
+        help = "see the message of that process; --resume resumes from the last checkpoint"
+        ended = SpecError.of(PEER_ENDED, message, help=help)
+        ended.speaks = _is_first_report(ended)
+        raise ended from None
     finally:
         idist.finalize()
 
 
-def _was_left(error: RuntimeError) -> bool:
-    """Whether the error is that of a process whose companions are gone."""
+def _peer_ended(error: RuntimeError) -> bool:
+    """Whether the error is that of a process whose peers have ended."""
     return isinstance(error, dist.DistError) or "gloo" in str(error)
 
 
-def _is_first_to_say(error: SpecError) -> bool:
-    """Whether no other process has said the same; that it was left alone, a process says only if nobody said why."""
+def _is_first_report(error: SpecError) -> bool:
+    """Whether no other process has reported the same error; E635 is reported only if no process reported a cause."""
     try:
         store = dist.distributed_c10d._get_default_store()
-        alone: bool = store.add("cnngraph", 1) == 1
-        return alone if error.diagnostics[0].code == LEFT else bool(store.add(f"cnngraph: {error}", 1) == 1)
-    except RuntimeError:  # the process that kept the store is gone, too
+        is_first: bool = store.add("cnngraph", 1) == 1
+        return is_first if error.diagnostics[0].code == PEER_ENDED else bool(store.add(f"cnngraph: {error}", 1) == 1)
+    except RuntimeError:  # the process that has the store ended as well
         return True

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import cnngraph
-from cnngraph.train.data.images import Part, Parts
-from cnngraph.train.data.named import read_named
+from cnngraph.train.data.images import Split, Splits
+from cnngraph.train.data.named_sets import read_named_set
 
 SPEC = """
 cnngraph: 1
@@ -23,21 +23,21 @@ nodes: [{op: max_pool, kernel: 4}, flatten, {op: linear, out: $input}, relu, {op
 """
 
 
-def tenth(part: Part | None) -> Part | None:
-    return replace(part, indices=part.indices[::10]) if part else None
+def tenth(split: Split | None) -> Split | None:
+    return replace(split, indices=split.indices[::10]) if split else None
 
 
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of the digits."""
 
-    def read(*arguments: Any) -> Parts:
-        parts = read_named(*arguments)
-        train = tenth(parts.train)
+    def read(*arguments: Any) -> Splits:
+        splits = read_named_set(*arguments)
+        train = tenth(splits.train)
         assert train
-        return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))
+        return replace(splits, train=train, validation=tenth(splits.validation), test=tenth(splits.test))
 
-    monkeypatch.setattr(import_module("cnngraph.train.data.open"), "read_named", read)
+    monkeypatch.setattr(import_module("cnngraph.train.data.splits"), "read_named_set", read)
 
 
 @pytest.fixture

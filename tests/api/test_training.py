@@ -13,13 +13,13 @@ from torchvision.transforms.functional import pil_to_tensor
 
 import cnngraph
 from cnngraph import EpochDone, Evaluating, Event, Note, RunEnded, RunStarted, StepsDone
-from cnngraph.train.data.named import _embedded
+from cnngraph.train.data.named_sets import _bundled
 
 
 @pytest.fixture
 def digits(tmp_path: Path) -> list[Path]:
     """Ten test images as files."""
-    _, test = _embedded()
+    _, test = _bundled()
     files = []
     (tmp_path / "digits").mkdir()
     for number in range(0, 2000, 200):

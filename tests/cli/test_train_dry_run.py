@@ -39,7 +39,7 @@ def test_dry_run_downloads_nothing(cli: Cli, tiny: str, folder: Path) -> None:
         (["--set", "train.data.classes=['3', '8']"], "error[E611]: embedded digits has 2 classes"),
         (["--set", "train.data=folder", "--data-dir", "nowhere"], "error[E621]"),
         (["--device", "nonsense"], "error[E640]"),
-        (["--out", "full"], "error[E632]: full has something in it"),
+        (["--out", "full"], "error[E632]: full is not empty"),
         (["--out", "tiny.yaml/run"], "error[E632]: cannot write to tiny.yaml/run: "),
         (["--recipe", "digitss"], "error[E606]"),
     ],

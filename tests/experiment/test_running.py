@@ -20,8 +20,8 @@ from cnngraph.experiment_plan.plan import Plan, make_plan
 from cnngraph.experiment_plan.reading import load_experiment
 from cnngraph.train import Reporter, Request, Result, run_training
 from cnngraph.train import run as training
-from cnngraph.train.data.images import Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import Splits
+from cnngraph.train.data.splits import load_splits
 
 NET = """
 cnngraph: 1
@@ -44,15 +44,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("net", NET), ("widths", EXPERIMENT), ("mine", RECIPE)):
         Path(f"{name}.yaml").write_text(text)
 
-    def load_tenth(*arguments: object) -> Parts:
-        parts = load_parts(*arguments)  # type: ignore[arg-type]
+    def load_tenth(*arguments: object) -> Splits:
+        splits = load_splits(*arguments)  # type: ignore[arg-type]
         few = [
-            replace(part, indices=part.indices[::10]) for part in (parts.train, parts.validation, parts.test) if part
+            replace(part, indices=part.indices[::10]) for part in (splits.train, splits.validation, splits.test) if part
         ]
         train, *rest = few
-        return Parts(parts.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
+        return Splits(splits.classes, train, *(rest if len(rest) == 2 else (None, rest[0])))
 
-    monkeypatch.setattr(training, "load_parts", load_tenth)
+    monkeypatch.setattr(training, "load_splits", load_tenth)
     return tmp_path
 
 
@@ -112,7 +112,7 @@ def test_finished_runs_are_kept_and_others_resumed(
         nonlocal count
         count += 1
         if count == 2:
-            reporter.evaluating = lambda part: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
+            reporter.evaluating = lambda split: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
         return train(request, reporter)
 
     monkeypatch.setattr(running, "run_training", stopping)

@@ -14,9 +14,9 @@ import cnngraph
 from cnngraph.backend.weights.load import save_tensors
 from cnngraph.recipe import Recipe, load_recipe
 from cnngraph.train import Request, run_training
-from cnngraph.train.data.images import Part, Parts
-from cnngraph.train.data.named import EMBEDDED
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import Split, Splits
+from cnngraph.train.data.named_sets import BUNDLED
+from cnngraph.train.data.splits import load_splits
 from cnngraph.train.run import Tools
 from tests.cli.conftest import cli, folder  # noqa: F401
 
@@ -37,25 +37,25 @@ nodes:
 """
 
 
-def tenth(part: Part | None) -> Part | None:
+def tenth(split: Split | None) -> Split | None:
     """Every tenth image."""
-    return replace(part, indices=part.indices[::10]) if part else None
+    return replace(split, indices=split.indices[::10]) if split else None
 
 
-def load_tenth(recipe: Recipe, *arguments: Any) -> Parts:
+def load_tenth(recipe: Recipe, *arguments: Any) -> Splits:
     """A tenth of each split of the embedded digits; all images of other data."""
-    parts = load_parts(recipe, *arguments)
-    if recipe.data.name != EMBEDDED:
-        return parts
-    train = tenth(parts.train)
+    splits = load_splits(recipe, *arguments)
+    if recipe.data.name != BUNDLED:
+        return splits
+    train = tenth(splits.train)
     assert train
-    return replace(parts, train=train, validation=tenth(parts.validation), test=tenth(parts.test))
+    return replace(splits, train=train, validation=tenth(splits.validation), test=tenth(splits.test))
 
 
 @pytest.fixture(autouse=True)
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a tenth of the embedded digits."""
-    monkeypatch.setattr("cnngraph.runs.evaluation_images.load_parts", load_tenth)
+    monkeypatch.setattr("cnngraph.runs.evaluation_images.load_splits", load_tenth)
 
 
 def recipe() -> Recipe:

@@ -26,7 +26,7 @@ from cnngraph.stored_documents import read_document
 from cnngraph.train import Request, run_training
 from cnngraph.train.record.files import read_state
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.record.state import TENSORS
+from cnngraph.train.record.state import TENSOR_KEYS
 from tests.cli.conftest import Cli
 from tests.runs.conftest import without_facts
 from tests.runs.documents import VALUES, dumped, parsed, places, put
@@ -142,7 +142,7 @@ def test_documents_of_a_run_match_their_schemas(cli: Cli, trained: Path, name: s
 
 def test_a_state_matches_its_schema(trained: Path) -> None:
     state = read_state(trained / "state.pt")
-    plain = {name: value for name, value in state.items() if name not in TENSORS}
+    plain = {name: value for name, value in state.items() if name not in TENSOR_KEYS}
     plain["images"] = state["counters"]["images"]
     Draft202012Validator(strict(document_schema("state"))).validate(json.loads(json.dumps(plain)))
 
@@ -195,7 +195,7 @@ def test_a_valid_document_of_another_run_is_an_error(cli: Cli, trained: Path, pi
         assert f"error[E645]: {trained / name} is damaged: it " in ran.err
     ran = cli("train", "--resume", trained, "--set", "train.epochs=9")
     assert ran.code == 1
-    assert "error[E645]" in ran.err or "error[E631]: the run cannot be resumed: its recipe has another" in ran.err
+    assert "error[E645]" in ran.err or "error[E631]: the run cannot be resumed: its recipe differs in" in ran.err
 
 
 def test_weights_of_another_run_are_an_error(cli: Cli, trained: Path, tmp_path: Path) -> None:

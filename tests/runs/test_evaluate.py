@@ -142,7 +142,7 @@ def test_another_folder_with_the_classes_of_the_run(
     )
     ran = cli("evaluate", trained, "--data-dir", place, "--part", "all")
     assert ran.code == 0
-    assert f"note: {place}: passed over folders that are no class: 1 (c)\n" in ran.err
+    assert f"note: {place}: ignored folders that are not a class: 1 (c)\n" in ran.err
     assert f"note: skipped {place / 'a' / 'broken.png'}: it cannot be read as an image\n" in ran.err
     ran = cli("evaluate", trained, "--data-dir", place)
     assert ran.code == 1

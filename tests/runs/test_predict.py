@@ -19,9 +19,9 @@ from cnngraph.runs.classifier import Box, RunImageReader, classifier_from_torchv
 from cnngraph.runs.evaluation import evaluate_run
 from cnngraph.runs.trained_run import TrainedRun
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.folder import files_of
-from cnngraph.train.data.formats import ENDINGS
-from cnngraph.train.data.named import _embedded
+from cnngraph.train.data.folder import find_class_files
+from cnngraph.train.data.formats import EXTENSIONS
+from cnngraph.train.data.named_sets import _bundled
 from tests.cli.conftest import Cli
 from tests.runs.conftest import without_facts
 
@@ -31,7 +31,7 @@ SQUEEZENET = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
     """The test images of the run as files, in one folder per class."""
-    _, test = _embedded()
+    _, test = _bundled()
     for number in range(0, len(test.labels), 10):
         place = tmp_path / "digits" / str(int(test.labels[number]))
         place.mkdir(parents=True, exist_ok=True)
@@ -113,8 +113,8 @@ def test_other_images_are_classified_despite_broken_files_and_pipes(
     printed = {Path(answer["image"]).name: "predictions" in answer for answer in json.loads(ran.out)}
     assert printed == {"a.png": True, "torn.png": False, "z.jfif": True, "pipe.png": False, "zero": False}
     passed = "hidden or system entries: 1 (.hidden.png); pipes, sockets or devices: 1 (pipe.png)"
-    linked = "links to what is read already or lies above: 1 (up)"
-    assert ran.err.splitlines()[0] == f"note: passed over {passed}; {linked}"
+    linked = "links to files or folders already read, or to a folder above: 1 (up)"
+    assert ran.err.splitlines()[0] == f"note: ignored {passed}; {linked}"
     assert (ran.code, len(ran.err.splitlines())) == (1, 4)
     assert "pipe.png: it is not a regular file but a pipe or device" in ran.err
     ran = cli("predict", finished, "/proc")
@@ -126,7 +126,7 @@ def test_other_images_are_classified_despite_broken_files_and_pipes(
 def test_a_folder_is_searched_for_all_image_formats(cli: Cli, finished: Path, digits: Path, tmp_path: Path) -> None:
     (tmp_path / "kinds").mkdir()
     modes = {".xbm": "1", ".ico": "RGBA", ".icns": "RGBA", ".mpo": "RGB", ".qoi": "RGB", ".msp": "1"}
-    written = [ending for ending in ENDINGS if Image.registered_extensions()[ending] in Image.SAVE]
+    written = [ending for ending in EXTENSIONS if Image.registered_extensions()[ending] in Image.SAVE]
     for ending in written:
         image = Image.open(next(digits.rglob("*.png"))).convert(modes.get(ending, "L"))
         image.save(tmp_path / "kinds" / f"a{ending.upper()}")
@@ -139,7 +139,7 @@ def test_a_folder_is_searched_for_all_image_formats(cli: Cli, finished: Path, di
     )
     assert all("predictions" in answer for answer in printed)
     (tmp_path / "kinds").rename(tmp_path / "of_a_class")
-    assert len(files_of(tmp_path, ["of_a_class"])["of_a_class"]) == len(printed)
+    assert len(find_class_files(tmp_path, ["of_a_class"])["of_a_class"]) == len(printed)
 
 
 def test_a_run_without_class_names(cli: Cli, trained: Path, digits: Path) -> None:

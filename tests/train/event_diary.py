@@ -38,4 +38,4 @@ class Diary:
 
 
 def metrics_of(result: Result) -> list[Any]:
-    return [(epoch.train, epoch.held, epoch.learning_rate) for epoch in result.epochs]
+    return [(epoch.train, epoch.evaluation, epoch.learning_rate) for epoch in result.epochs]

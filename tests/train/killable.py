@@ -26,7 +26,7 @@ from cnngraph.train import Handler, Request, run_training
 from cnngraph.train.record import files
 from cnngraph.train.record import run_folder as run_folders
 from cnngraph.train.run import Tools
-from tests.train.support import stripe_parts
+from tests.train.support import stripe_splits
 
 SPEC = """\
 cnngraph: 1
@@ -110,7 +110,7 @@ def train_in_folder(
     run_folders.draw_curves = lambda path, *arguments: path.write_bytes(b"curves")  # type: ignore[attr-defined]
     files.write_figure = lambda path, figure: files.write_text(path, "a figure")  # drawing would dominate the run time
     started = (folder / "spec.yaml").is_file()
-    tools = Tools(load_images=lambda *arguments: stripe_parts())
+    tools = Tools(load_images=lambda *arguments: stripe_splits())
     run_training(Request(graph, recipe, spec, out=folder, resume=started, handlers=handlers), tools=tools)
 
 

@@ -16,10 +16,10 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
 from cnngraph.train import Handler, Job, Request, Result, run_training, train
-from cnngraph.train.data.images import InMemory, Part, Parts
+from cnngraph.train.data.images import InMemory, Split, Splits
 from cnngraph.train.record.files import read_state
 from cnngraph.train.record.progress import Reporter, Silent
-from cnngraph.train.record.records import Epoch, Facts, Progress
+from cnngraph.train.record.records import Epoch, Progress, RunSummary
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.run import TOOLS, Tools
 
@@ -41,10 +41,10 @@ def stripes(count: int, seed: int = 0, classes: int = 4, size: int = 8) -> InMem
     return InMemory(pixels, labels)
 
 
-def stripe_parts(train: int = 36, held: int = 12, validation: bool = True) -> Parts:
+def stripe_splits(train: int = 36, held: int = 12, validation: bool = True) -> Splits:
     """Splits of striped images, optionally without validation."""
-    part = Part.whole(stripes(held, 1)) if validation else None
-    return Parts(tuple("abcd"), Part.whole(stripes(train)), part, Part.whole(stripes(held, 2)))
+    split = Split.all_of(stripes(held, 1)) if validation else None
+    return Splits(tuple("abcd"), Split.all_of(stripes(train)), split, Split.all_of(stripes(held, 2)))
 
 
 def small_network(seed: int = 0) -> nn.Sequential:
@@ -65,7 +65,7 @@ class RecordingReporter(Silent):
     """A reporter that records its calls."""
 
     notes: list[str] = field(default_factory=list)
-    started: list[Facts] = field(default_factory=list)
+    started: list[RunSummary] = field(default_factory=list)
     steps: list[Progress] = field(default_factory=list)
     evaluated: list[str] = field(default_factory=list)
     epochs: list[tuple[Epoch, bool]] = field(default_factory=list)
@@ -74,14 +74,14 @@ class RecordingReporter(Silent):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: RunSummary) -> None:
         self.started.append(facts)
 
     def step(self, progress: Progress) -> None:
         self.steps.append(progress)
 
-    def evaluating(self, part: str) -> None:
-        self.evaluated.append(part)
+    def evaluating(self, split: str) -> None:
+        self.evaluated.append(split)
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
         self.epochs.append((epoch, best))
@@ -124,7 +124,7 @@ def exploding(number: int) -> nn.Module:
 def run(
     folder: Path,
     recipe: Recipe = RECIPE,
-    parts: Parts | None = None,
+    splits: Splits | None = None,
     network: nn.Module | None = None,
     reporter: Reporter | None = None,
     resume: bool = False,
@@ -137,7 +137,7 @@ def run(
     job = Job(
         network or small_network(),
         replace(recipe, **changes),  # type: ignore[arg-type]
-        parts or stripe_parts(),
+        splits or stripe_splits(),
         place,
         network="small",
         device=CPU,

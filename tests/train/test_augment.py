@@ -24,14 +24,21 @@ from cnngraph.recipe.augment import (
     TrivialAugment,
 )
 from cnngraph.train.augment import colors
-from cnngraph.train.augment.mixing import hard, mix
-from cnngraph.train.augment.policies import changed, changes_of
+from cnngraph.train.augment.mixing import hard_labels, mix_batch
+from cnngraph.train.augment.policies import apply_policy, transforms_of
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.augment.resampling import affine, middle_box, random_box, random_boxes, resized_crops, rotations
+from cnngraph.train.augment.resampling import (
+    affine,
+    largest_center_box,
+    random_box,
+    random_boxes,
+    resized_crops,
+    rotations,
+)
 from cnngraph.train.augment.seeds import Draws
-from cnngraph.train.data.images import InMemory, Part
+from cnngraph.train.data.images import InMemory, Split
 from cnngraph.train.loop.loader import TrainingLoader
-from tests.train.support import CPU, RECIPE, run, small_network, stripe_parts
+from tests.train.support import CPU, RECIPE, run, small_network, stripe_splits
 
 COUNT, HEIGHT, WIDTH = 12, 24, 32
 CLASSES = 4
@@ -85,12 +92,12 @@ def test_single_boxes_have_the_same_distribution() -> None:
     single = torch.tensor([random_box((100, 80), (0.1, 0.5), (0.5, 2), chance) for chance in range(3000)])
     assert torch.allclose(many.double().mean(0), single.double().mean(0), rtol=0.05)
     assert torch.allclose(many.double().std(0), single.double().std(0), rtol=0.05)
-    assert random_box((10, 100), (0.9, 1), (0.75, 4 / 3), 0) == middle_box((10, 100), (0.75, 4 / 3))
+    assert random_box((10, 100), (0.9, 1), (0.75, 4 / 3), 0) == largest_center_box((10, 100), (0.75, 4 / 3))
 
 
 def test_a_flip_mirrors_half_of_the_images() -> None:
     pixels = pictures(400).pixels
-    made = Preparation.of(replace(RECIPE, normalize=None, augment=Augment(flip=True)), 3, CPU).trained(
+    made = Preparation.of(replace(RECIPE, normalize=None, augment=Augment(flip=True)), 3, CPU).for_training(
         pixels, Draws(1, len(pixels))
     )
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
@@ -102,9 +109,9 @@ def test_a_flip_mirrors_half_of_the_images() -> None:
 def test_a_box_that_cannot_fit_is_centred() -> None:
     _, fits = random_boxes((10, 100), (0.9, 1), (0.75, 4 / 3), Draws(0, 3))
     assert not fits.any()
-    assert middle_box((10, 100), (0.75, 4 / 3)) == (0, 43, 10, 13)
-    assert middle_box((100, 10), (0.75, 4 / 3)) == (43, 0, 13, 10)
-    assert middle_box((10, 10), (0.75, 4 / 3)) == (0, 0, 10, 10)
+    assert largest_center_box((10, 100), (0.75, 4 / 3)) == (0, 43, 10, 13)
+    assert largest_center_box((100, 10), (0.75, 4 / 3)) == (43, 0, 13, 10)
+    assert largest_center_box((10, 10), (0.75, 4 / 3)) == (0, 0, 10, 10)
 
 
 def test_rotations_equal_torchvision() -> None:
@@ -132,14 +139,14 @@ POLICIES: list[tuple[Policy, Any]] = [(TrivialAugment(), v2.TrivialAugmentWide()
 def test_policies_equal_torchvision(policy: Policy, usual: Any) -> None:
     """Every operation, at several strengths, in both directions."""
     images = smooth()
-    changes = changes_of(policy, HEIGHT, WIDTH)
+    changes = transforms_of(policy, HEIGHT, WIDTH)
     space = usual._AUGMENTATION_SPACE
     assert len(changes) == len(space)
     for change, (name, (strengths, signed)) in zip(changes, space.items(), strict=True):
         assert change.signed == signed
         numbers = strengths(31, HEIGHT, WIDTH)
         for strength, sign in ((0, 1), (4, 1), (17, -1), (30, 1)):
-            number = change.numbers[strength] * (sign if signed else 1)
+            number = change.magnitudes[strength] * (sign if signed else 1)
             theirs = float(numbers[strength]) * (sign if signed else 1) if numbers is not None else 0.0
             expected = usual._apply_image_or_video_transform(
                 images, name, theirs, interpolation=InterpolationMode.NEAREST, fill=usual._fill
@@ -149,11 +156,11 @@ def test_policies_equal_torchvision(policy: Policy, usual: Any) -> None:
 
 def test_policies_change_images_independently() -> None:
     images = smooth(1).float().expand(200, -1, -1, -1)
-    made = changed(images, TrivialAugment(), Draws(0, len(images)))
+    made = apply_policy(images, TrivialAugment(), Draws(0, len(images)))
     assert len({image.numpy().tobytes() for image in made}) > 100
     still = (made == images).flatten(1).all(1).sum()  # one of the fourteen operations is the identity
     assert 5 < still < 60
-    weak = changed(images, RandAugment(ops=1, magnitude=0), Draws(0, len(images)))
+    weak = apply_policy(images, RandAugment(ops=1, magnitude=0), Draws(0, len(images)))
     assert (weak == images).flatten(1).all(1).sum() > 100
 
 
@@ -179,7 +186,7 @@ def pictures(count: int = 10, channels: int = 3) -> InMemory:
 
 def loader(augment: Augment, channels: int = 3) -> TrainingLoader:
     recipe = replace(RECIPE, augment=augment)
-    part = Part.whole(pictures(channels=channels))
+    part = Split.all_of(pictures(channels=channels))
     return TrainingLoader(part, Preparation.of(recipe, channels, CPU), 4, 0, CPU, CLASSES)
 
 
@@ -213,16 +220,16 @@ def test_only_training_images_are_augmented(name: str) -> None:
     before = images.pixels.clone()
     plain = Preparation.of(RECIPE, 3, CPU).normalized(images.pixels)
     if not WORDS[name].random_resized_crop:
-        assert torch.equal(preparation.evaluated(images.pixels), plain)
+        assert torch.equal(preparation.for_evaluation(images.pixels), plain)
         if "mix" not in name:
-            assert not torch.equal(preparation.trained(images.pixels, Draws(1, len(images.pixels))), plain)
+            assert not torch.equal(preparation.for_training(images.pixels, Draws(1, len(images.pixels))), plain)
     assert torch.equal(images.pixels, before)
 
 
 def test_erased_rectangles_have_the_mean_colour() -> None:
     recipe = replace(RECIPE, augment=Augment(random_erasing=RandomErasing(p=0.5)))
     pixels = torch.full((400, 20, 20, 1), 255, dtype=torch.uint8)
-    made = Preparation.of(recipe, 1, CPU).trained(pixels, Draws(3, len(pixels)))
+    made = Preparation.of(recipe, 1, CPU).for_training(pixels, Draws(3, len(pixels)))
     erased = made == 0
     some = erased.flatten(1).any(1)
     assert some.double().mean() == pytest.approx(0.5, abs=0.1)
@@ -237,7 +244,7 @@ def test_erased_rectangles_have_the_mean_colour() -> None:
 def test_evaluation_resizes_the_shorter_side_and_crops() -> None:
     images = smooth().permute(0, 2, 3, 1).contiguous()
     recipe = replace(RECIPE, normalize=None, evaluation=Evaluation(resize=19, crop=(16, 14)))
-    made = Preparation.of(recipe, 3, CPU).evaluated(images) * 255
+    made = Preparation.of(recipe, 3, CPU).for_evaluation(images) * 255
     usual = v2.Compose([v2.Resize(19, antialias=True), v2.CenterCrop((16, 14))])
     equal(made, usual(images.permute(0, 3, 1, 2)).float())
 
@@ -266,13 +273,13 @@ def test_mixed_labels_are_weighted_like_their_images() -> None:
     images = torch.eye(CLASSES).repeat(2, 1)[:, :, None, None].expand(-1, -1, 8, 8).contiguous()
     labels = torch.arange(2 * CLASSES) % CLASSES
     for augment in (Augment(mixup=0.5), Augment(cutmix=1.0)):
-        made, parts = mix(images, labels, augment, CLASSES, 5)
-        assert torch.allclose(made.mean((2, 3)), parts, atol=1e-6)
-        assert torch.allclose(parts.sum(1), torch.ones(len(labels)))
-        assert 0 < parts[0].max() < 1
-    assert mix(images, labels, Augment(), CLASSES, 5)[1] is labels
-    assert hard(labels) is labels
-    assert hard(torch.tensor([[0.2, 0.8], [0.7, 0.3]])).tolist() == [1, 0]
+        made, weights = mix_batch(images, labels, augment, CLASSES, 5)
+        assert torch.allclose(made.mean((2, 3)), weights, atol=1e-6)
+        assert torch.allclose(weights.sum(1), torch.ones(len(labels)))
+        assert 0 < weights[0].max() < 1
+    assert mix_batch(images, labels, Augment(), CLASSES, 5)[1] is labels
+    assert hard_labels(labels) is labels
+    assert hard_labels(torch.tensor([[0.2, 0.8], [0.7, 0.3]])).tolist() == [1, 0]
 
 
 def test_mixup_and_cutmix_alternate() -> None:
@@ -282,13 +289,13 @@ def test_mixup_and_cutmix_alternate() -> None:
     kinds = {
         bool(((made == images) | (made == images.roll(1, 0))).all())
         for seed in range(12)
-        for made, _ in [mix(images, labels, augment, CLASSES, seed)]
+        for made, _ in [mix_batch(images, labels, augment, CLASSES, seed)]
     }
     assert kinds == {True, False}
 
 
 @pytest.mark.parametrize("augment", [Augment(cutmix=1.0), Augment(auto_augment=TrivialAugment(), rotation=5.0)])
 def test_a_run_with_augmentation(tmp_path: Any, augment: Augment) -> None:
-    result = run(tmp_path, parts=stripe_parts(), network=small_network(), augment=augment)
+    result = run(tmp_path, splits=stripe_splits(), network=small_network(), augment=augment)
     assert 0 <= result.epochs[-1].train.accuracy <= 1
     assert result.epochs[-1].train.finite

@@ -28,7 +28,7 @@ from cnngraph.recipe.reading import tables_in
 from cnngraph.recipe.schedules import Exponential, Step, Warmup
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.record.run_folder import RunFolder
-from tests.train.support import run, stripe_parts
+from tests.train.support import run, stripe_splits
 
 NUMBERS = (0, -1, 10**9, 10**12, 1e9, 1e12, 1e300, math.nan, math.inf, -math.inf, 1e-300, 1e-9, 1 - 1e-16)
 PLACE = Span(Source("recipe.yaml", "recipe"), 1, 1, 1, 7)
@@ -118,10 +118,10 @@ def misfits(recipe: Recipe) -> list[Diagnostic]:
 
 def trained(recipe: Recipe, folder: Path) -> None:
     """Train a few steps; a non-finite loss is an error, not an exception."""
-    parts = stripe_parts(4, 4)
+    splits = stripe_splits(4, 4)
     normalize = Normalize(mean=(0.5,), std=(0.5,)) if recipe.measures else recipe.normalize
     with suppress(SpecError):
-        run(folder, replace(recipe, normalize=normalize, compile=False), parts)
+        run(folder, replace(recipe, normalize=normalize, compile=False), splits)
 
 
 @pytest.fixture(autouse=True)

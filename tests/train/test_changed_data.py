@@ -15,11 +15,11 @@ from PIL import Image
 
 import cnngraph
 from cnngraph import SpecError
-from cnngraph.train.data.images import InMemory, Parts
+from cnngraph.train.data.images import InMemory, Splits
 from cnngraph.train.record.files import read_weights
 from cnngraph.train.run import Tools
 from tests.cli.conftest import Cli
-from tests.train.support import RECIPE, stripe_parts, train_graph
+from tests.train.support import RECIPE, stripe_splits, train_graph
 
 SPEC = """\
 cnngraph: 1
@@ -106,7 +106,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "two classes change names": (
         lambda data: swap(data / "ant", data / "bee"),
         "plain",
-        ["12 images have other content", "ant/0.png (now what bee/0.png was)"],
+        ["12 images have changed content", "ant/0.png (now the content of bee/0.png)"],
     ),
     "a class is added": (
         lambda data: draw(data / "dog" / "0.png", 99),
@@ -132,17 +132,17 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "an image has other content": (
         lambda data: draw(data / "cat/2.png", 77),
         "plain",
-        ["1 image has other content", "cat/2.png"],
+        ["1 image has changed content", "cat/2.png"],
     ),
     "all images are others of the same names": (
         lambda data: lay(data, seed=5),
         "plain",
-        ["18 images have other content", "ant/0.png, ant/1.png"],
+        ["18 images have changed content", "ant/0.png, ant/1.png"],
     ),
     "training and validation are exchanged": (
         lambda data: swap(data / "train", data / "val"),
         "splits",
-        ["36 images have other content", "train/ant/0.png (now what val/ant/0.png was)"],
+        ["36 images have changed content", "train/ant/0.png (now the content of val/ant/0.png)"],
     ),
     "an image moves from validation to training": (
         lambda data: (data / "val/ant/0.png").rename(data / "train/ant/v.png"),
@@ -158,8 +158,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
 
 
 EVALUATED = {  # texts of `evaluate`, where they differ
-    "a class is renamed": ["no class: 1 (zebu)", "no images of the class ant", "6 images are missing", "ant/0.png"],
-    "a class is added": ["no class: 1 (dog)"],
+    "a class is renamed": ["not a class: 1 (zebu)", "no images of the class ant", "6 images are missing", "ant/0.png"],
+    "a class is added": ["not a class: 1 (dog)"],
     "a class is removed": ["no images of the class cat", "6 images are missing"],
 }
 
@@ -220,7 +220,7 @@ def test_the_same_images_in_another_folder(cli: Cli, base: dict[str, Path], tmp_
     (place / "data").rename(place / "moved")
     code, text = resume(cli, place, "--data-dir", place / "moved")
     assert code == 0
-    assert f"warning: the images are read from {place / 'moved'}, they were in {place / 'data'}" in text
+    assert f"warning: the images are read from {place / 'moved'}, not from {place / 'data'}" in text
 
 
 def test_a_folder_with_other_images(cli: Cli, base: dict[str, Path], tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_folder_with_other_images(cli: Cli, base: dict[str, Path], tmp_path: P
     lay(place / "others", seed=3)
     code, text = resume(cli, place, "--data-dir", place / "others")
     assert code == 1
-    assert "18 images have other content" in text
+    assert "18 images have changed content" in text
     shutil.copy(place / "data/ant/0.png", place / "others/bee/copy.png")
     ran = cli("evaluate", place / "run", "--data-dir", place / "others", "--part", "all", "-o", place / "x.png")
     record = (place / "run/images.csv").read_text()
@@ -301,31 +301,34 @@ def test_evaluate_needs_one_class_of_the_run(cli: Cli, base: dict[str, Path], tm
 def test_resuming_with_another_recipe(cli: Cli, base: dict[str, Path], tmp_path: Path, setting: str, word: str) -> None:
     code, text = resume(cli, copied(base["plain"], tmp_path / "here"), "--set", setting)
     assert code == 1
-    assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe has another {word}\n")
+    assert text.startswith(f"error[E631]: the run cannot be resumed: its recipe differs in {word}\n")
 
 
-def relabelled(parts: Parts) -> Parts:
-    images = parts.train.images
+def relabelled(splits: Splits) -> Splits:
+    images = splits.train.images
     assert isinstance(images, InMemory)
-    return replace(parts, train=replace(parts.train, images=replace(images, labels=images.labels.flip(0))))
+    return replace(splits, train=replace(splits.train, images=replace(images, labels=images.labels.flip(0))))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (relabelled, "the train images have other labels"),
-        (lambda parts: stripe_parts(train=40), "there are 40 train images, there were 36"),
-        (lambda parts: replace(parts, validation=parts.test), "the validation images have other pixels"),
-        (lambda parts: replace(parts, test=None), "there are no longer any test images"),
-        (lambda parts: replace(parts, classes=tuple("abdc")), "the classes are in another order: a, b, c, d became"),
+        (relabelled, "the labels of the train images have changed"),
+        (lambda splits: stripe_splits(train=40), "there are 40 train images, there were 36"),
+        (lambda splits: replace(splits, validation=splits.test), "the pixels of the validation images have changed"),
+        (lambda splits: replace(splits, test=None), "there are no longer any test images"),
+        (
+            lambda splits: replace(splits, classes=tuple("abdc")),
+            "the order of the classes has changed: a, b, c, d became",
+        ),
     ],
 )
-def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Parts], Parts], said: str) -> None:
+def test_another_version_of_a_named_set(tmp_path: Path, change: Callable[[Splits], Splits], said: str) -> None:
     (tmp_path / "net.yaml").write_text(SPEC.replace("out: 3", "out: 4").partition("train:")[0])
     graph = cnngraph.load(tmp_path / "net.yaml")
     before, after = (
         Tools(load_images=load, misfits=lambda *arguments, **images: [])
-        for load in (lambda *arguments: stripe_parts(), lambda *arguments: change(stripe_parts()))
+        for load in (lambda *arguments: stripe_splits(), lambda *arguments: change(stripe_splits()))
     )
     train_graph(graph, replace(RECIPE, epochs=1), spec_text=SPEC, out=tmp_path / "run", tools=before)
     with pytest.raises(SpecError) as caught:

@@ -18,11 +18,11 @@ from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, Sgd
-from cnngraph.train.data.images import Part
+from cnngraph.train.data.images import Split
 from cnngraph.train.loop.objective import Objective
 from tests.train.killable import RECIPE as KILLABLE
 from tests.train.killable import finished, start_together
-from tests.train.support import run, small_network, stripe_parts
+from tests.train.support import run, small_network, stripe_splits
 
 WEIGHTS = torch.tensor([0.0, 1.0, 2.0, 0.0])
 
@@ -70,7 +70,7 @@ def test_a_run_with_batches_of_weight_zero(tmp_path: Path, changes: dict[str, An
     """With batches of two, some contain only the first class."""
     weighed: dict[str, Any] = {"batch_size": 2, "loss": Loss(class_weights=(0, 1, 1, 1))}
     result = run(tmp_path, **weighed | changes)
-    assert all(math.isfinite(epoch.train.loss) and math.isfinite(epoch.held.loss) for epoch in result.epochs)
+    assert all(math.isfinite(epoch.train.loss) and math.isfinite(epoch.evaluation.loss) for epoch in result.epochs)
     assert result.test is not None
     assert math.isfinite(result.test.loss)
 
@@ -86,10 +86,10 @@ def test_several_processes_with_batches_of_weight_zero(tmp_path: Path) -> None:
 
 
 def test_all_images_of_weight_zero(tmp_path: Path) -> None:
-    parts = stripe_parts()
-    first = replace(parts, train=Part(parts.train.images, parts.train.indices[::4]))
+    splits = stripe_splits()
+    first = replace(splits, train=Split(splits.train.images, splits.train.indices[::4]))
     with pytest.raises(SpecError, match="every training image the weight 0"):
-        run(tmp_path, parts=first, loss=Loss(class_weights=(0, 1, 1, 1)))
+        run(tmp_path, splits=first, loss=Loss(class_weights=(0, 1, 1, 1)))
 
 
 # Causes of a non-finite loss.

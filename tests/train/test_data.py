@@ -21,34 +21,34 @@ from cnngraph.recipe.data import ImageFolder, NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data import loading, named
+from cnngraph.train.data import loading, named_sets
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.data.images import InMemory, OnDisk, Parts, decode
-from cnngraph.train.data.open import default_data_dir, load_parts
+from cnngraph.train.data.images import InMemory, OnDisk, Splits, decode
+from cnngraph.train.data.splits import default_data_dir, load_splits
 from cnngraph.train.loop.loader import TrainingLoader
 from tests.train.support import CPU, RECIPE
 
 DIGIT, COLOUR = TensorType.map(1, 28, 28), TensorType.map(3, 8, 8)
 
 
-def load(recipe: Recipe, data_dir: Path | None, input_type: TensorType = DIGIT) -> Parts:
-    return load_parts(recipe, input_type, data_dir, lambda note: None)
+def load(recipe: Recipe, data_dir: Path | None, input_type: TensorType = DIGIT) -> Splits:
+    return load_splits(recipe, input_type, data_dir, lambda note: None)
 
 
-def lengths(parts: Parts) -> tuple[int, int, int]:
-    return len(parts.train), len(parts.validation or ()), len(parts.test or ())
+def lengths(splits: Splits) -> tuple[int, int, int]:
+    return len(splits.train), len(splits.validation or ()), len(splits.test or ())
 
 
 # The embedded digits.
 
 
 def test_the_embedded_digits() -> None:
-    parts = load(RECIPE, None)
-    assert lengths(parts) == (5400, 600, 2000)
-    assert parts.shape == (1, 28, 28)
-    assert parts.test
-    assert torch.bincount(parts.test.images.labels).tolist() == [200] * 10
-    images = parts.train.images
+    splits = load(RECIPE, None)
+    assert lengths(splits) == (5400, 600, 2000)
+    assert splits.shape == (1, 28, 28)
+    assert splits.test
+    assert torch.bincount(splits.test.images.labels).tolist() == [200] * 10
+    images = splits.train.images
     assert isinstance(images, InMemory)
     assert images.pixels.dtype == torch.uint8
     assert images.pixels.float().div(255).mean() == pytest.approx(0.1307, abs=0.005)
@@ -57,21 +57,21 @@ def test_the_embedded_digits() -> None:
 def test_a_data_folder_for_the_embedded_digits_is_an_error(tmp_path: Path) -> None:
     """A data folder without a recipe for it is an error before the first epoch."""
     notes: list[str] = []
-    load_parts(RECIPE, DIGIT, tmp_path, notes.append)
-    load_parts(RECIPE, DIGIT, None, notes.append)
-    assert notes == [f"the digits come along: nothing is read from {tmp_path}"]
+    load_splits(RECIPE, DIGIT, tmp_path, notes.append)
+    load_splits(RECIPE, DIGIT, None, notes.append)
+    assert notes == [f"the digits are bundled; {tmp_path} is not used"]
 
 
 def test_some_classes_of_the_digits() -> None:
     recipe = replace(RECIPE, data=NamedSet(name="digits", classes=("7", "1"), resize=(32, 32)), validation=None)
-    parts = load(recipe, None)
-    assert parts.classes == ("7", "1")
-    assert lengths(parts) == (1200, 0, 400)
-    assert parts.shape == (1, 32, 32)
+    splits = load(recipe, None)
+    assert splits.classes == ("7", "1")
+    assert lengths(splits) == (1200, 0, 400)
+    assert splits.shape == (1, 32, 32)
     every = load(replace(RECIPE, validation=None), None)
     ones = every.train.images.labels.tolist().index(1)
     sevens = every.train.images.labels.tolist().index(7)
-    assert parts.train.images.labels[0] == (0 if sevens < ones else 1)
+    assert splits.train.images.labels[0] == (0 if sevens < ones else 1)
 
 
 # Data sets that torchvision downloads.
@@ -106,13 +106,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_network")
 def test_existing_files_are_read(tmp_path: Path) -> None:
     lay_mnist(tmp_path)
-    parts = load(MNIST, tmp_path)
-    assert lengths(parts) == (10, 10, 20)
-    assert parts.shape == (1, 28, 28)
+    splits = load(MNIST, tmp_path)
+    assert lengths(splits) == (10, 10, 20)
+    assert splits.shape == (1, 28, 28)
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("name", sorted(named.READERS))
+@pytest.mark.parametrize("name", sorted(named_sets.READERS))
 def test_a_download_without_internet_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError) as caught:
         load(replace(RECIPE, data=NamedSet(name=name)), tmp_path / "data")
@@ -132,14 +132,14 @@ def test_an_interrupted_download_leaves_no_files(tmp_path: Path, monkeypatch: py
             lay_mnist(Path(root))
             raise KeyboardInterrupt
 
-    monkeypatch.setitem(named.READERS, "mnist", Breaking)
+    monkeypatch.setitem(named_sets.READERS, "mnist", Breaking)
     with pytest.raises(KeyboardInterrupt):
         load(MNIST, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_archives_of_a_download_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader: Callable[..., Any] = named.READERS["mnist"]
+    reader: Callable[..., Any] = named_sets.READERS["mnist"]
 
     def fetch(root: str, train: bool = True, download: bool = False) -> Any:
         if download and train:
@@ -147,9 +147,9 @@ def test_archives_of_a_download_are_deleted(tmp_path: Path, monkeypatch: pytest.
             (Path(root) / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"x"))
         return reader(root, train=train, download=False)
 
-    monkeypatch.setitem(named.READERS, "mnist", fetch)
+    monkeypatch.setitem(named_sets.READERS, "mnist", fetch)
     notes: list[str] = []
-    load_parts(MNIST, DIGIT, tmp_path, notes.append)
+    load_splits(MNIST, DIGIT, tmp_path, notes.append)
     assert notes == [f"downloading MNIST to {tmp_path}"]
     assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == [
         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
@@ -198,11 +198,11 @@ def lay_images(
 
 def test_a_plain_folder_is_split_by_the_seed(tmp_path: Path) -> None:
     lay_images(tmp_path, {"cat": 8, "ant": 4})
-    parts = load(PHOTOS, tmp_path, COLOUR)
-    assert parts.classes == ("ant", "cat")
-    assert parts.shape == (3, 8, 8)
-    assert lengths(parts) == (9, 3, 0)
-    assert parts.test is None
+    splits = load(PHOTOS, tmp_path, COLOUR)
+    assert splits.classes == ("ant", "cat")
+    assert splits.shape == (3, 8, 8)
+    assert lengths(splits) == (9, 3, 0)
+    assert splits.test is None
 
 
 def test_titles_of_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +213,7 @@ def test_titles_of_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert read.train.images.names == ("train/ant/0.png", "train/ant/1.png", "train/cat/0.png", "train/cat/1.png")
     assert read.test
     assert read.test.images.names == ("test/cat/0.png",)
-    monkeypatch.setattr(loading, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(loading, "MAX_IN_MEMORY", 0)
     streamed = load(skipping, tmp_path, COLOUR).train.images
     assert set(streamed.names) == {*read.train.images.names, "train/ant/1.jpg", "train/cat/1.jpg"}
     assert load(RECIPE, None).train.images.names == ()
@@ -262,9 +262,9 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
 
 def test_chosen_classes_of_a_folder(tmp_path: Path) -> None:
     lay_images(tmp_path, {"ant": 4, "bee": 4, "cat": 4})
-    parts = load(replace(PHOTOS, data=ImageFolder(classes=("cat", "ant"))), tmp_path, COLOUR)
-    assert parts.classes == ("cat", "ant")
-    assert parts.train.images.labels.tolist() == [1] * 4 + [0] * 4
+    splits = load(replace(PHOTOS, data=ImageFolder(classes=("cat", "ant"))), tmp_path, COLOUR)
+    assert splits.classes == ("cat", "ant")
+    assert splits.train.images.labels.tolist() == [1] * 4 + [0] * 4
     with pytest.raises(SpecError, match="no class cta") as caught:
         load(replace(PHOTOS, data=ImageFolder(classes=("cta", "ant"))), tmp_path, COLOUR)
     assert caught.value.diagnostics[0].help == "did you mean `cat`?"
@@ -277,7 +277,7 @@ def test_a_class_that_train_lacks_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "test" / ".cache").mkdir()
     with pytest.raises(SpecError) as caught:
         load(PHOTOS, tmp_path, COLOUR)
-    no_class = f"is no class of {tmp_path / 'train'}: circle, square, triangle"
+    no_class = f"is not a class of {tmp_path / 'train'}: circle, square, triangle"
     assert [(diagnostic.code, diagnostic.message) for diagnostic in caught.value.diagnostics] == [
         ("E621", f"{tmp_path / 'val' / 'squares'} {no_class}"),
         ("E621", f"{tmp_path / 'test' / 'star'} {no_class}"),
@@ -292,7 +292,7 @@ def test_a_class_that_other_splits_lack_is_noted(tmp_path: Path) -> None:
     lay_images(tmp_path / "val", {"circle": 1, "square": 1, "triangle": 1})
     lay_images(tmp_path / "test", {"circle": 1, "square": 0})
     notes: list[str] = []
-    load_parts(PHOTOS, COLOUR, tmp_path, notes.append)
+    load_splits(PHOTOS, COLOUR, tmp_path, notes.append)
     assert notes == [f"{tmp_path / 'test'} has no images of the classes square, triangle"]
 
 
@@ -300,10 +300,10 @@ def test_a_class_that_other_splits_lack_is_noted(tmp_path: Path) -> None:
     ("lay", "message"),
     [
         (lambda root: None, "there is no folder"),
-        (lambda root: root.mkdir(), "at least two classes, it has 0"),
+        (lambda root: root.mkdir(), "at least two classes, but has 0"),
         (lambda root: lay_images(root, {"a": 1, "b": 0}), "no images of the class b"),
         (lambda root: lay_images(root, {"a": 0, "b": 0}), "has no images in folders of the classes a, b"),
-        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image is left for validation: 2 in 2 classes"),
+        (lambda root: lay_images(root, {"a": 1, "b": 1}), "no image can be held out for validation: 2 in 2 classes"),
         (lambda root: lay_images(root, {"a": 3, "b": 3}, broken="x.jpg"), "cannot read the image .*x.jpg"),
     ],
 )
@@ -324,10 +324,10 @@ def refused(data_dir: Path) -> tuple[str, str | None]:
 def test_images_without_class_folders(tmp_path: Path) -> None:
     lay_images(tmp_path, {"flat": 3, "photos/ant": 2, "photos/bee": 1})
     message, help = refused(tmp_path / "flat")
-    assert message.endswith("it has 0; 3 images lie directly in it")
+    assert message.endswith("but has 0; 3 images are directly in it")
     assert help == "put the images into a folder for each class"
     message, help = refused(tmp_path / "photos" / "bee")
-    assert message.endswith("it has 0; 1 image lies directly in it")
+    assert message.endswith("but has 0; 1 image is directly in it")
     assert help == f"did you mean {tmp_path / 'photos'}, which has 2 folders of images?"
     lay_images(tmp_path / "set", {"train": 2, "test": 2})
     assert refused(tmp_path / "set")[1] == refused(tmp_path / "flat")[1]
@@ -335,7 +335,7 @@ def test_images_without_class_folders(tmp_path: Path) -> None:
 
 def test_one_image_of_each_class(tmp_path: Path) -> None:
     lay_images(tmp_path / "train", {"a": 1, "b": 1})
-    assert refused(tmp_path)[1] == "it takes a second image of a class"
+    assert refused(tmp_path)[1] == "add a second image of a class"
     lay_images(tmp_path / "test", {"a": 1, "b": 1})
     assert (refused(tmp_path)[1] or "").startswith("--set train.validation=none ")
 
@@ -350,26 +350,26 @@ def test_files_that_are_not_images(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_folder_must_be_given() -> None:
-    with pytest.raises(SpecError, match="names none"):
+    with pytest.raises(SpecError, match="but names none"):
         load(PHOTOS, None, COLOUR)
 
 
 def test_large_folders_are_decoded_by_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_images(tmp_path, {"a": 6, "b": 6})
     there = load(PHOTOS, tmp_path, COLOUR)
-    monkeypatch.setattr(loading, "MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(loading, "MAX_IN_MEMORY", 100)
     notes: list[str] = []
-    parts = load_parts(PHOTOS, COLOUR, tmp_path, notes.append)
+    splits = load_splits(PHOTOS, COLOUR, tmp_path, notes.append)
     assert "decoded batch by batch" in notes[0]
-    assert isinstance(parts.train.images, OnDisk)
+    assert isinstance(splits.train.images, OnDisk)
     preparation = Preparation.of(replace(PHOTOS, normalize="imagenet"), 3, CPU)
     state = torch.get_rng_state()
-    streamed, kept = (TrainingLoader(data.train, preparation, 4, 0, CPU) for data in (parts, there))
+    streamed, kept = (TrainingLoader(data.train, preparation, 4, 0, CPU) for data in (splits, there))
     for _, one, other in zip(range(streamed.steps), streamed.batches(1), kept.batches(1), strict=False):
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])
     assert torch.equal(state, torch.get_rng_state())
     (tmp_path / "a" / "0.png").write_text("broken")
     with pytest.raises(SpecError, match=r"cannot read the image .*0\.png") as caught:
-        list(parts.train.images.batches([(torch.arange(12), None)], CPU))
+        list(splits.train.images.batches([(torch.arange(12), None)], CPU))
     assert caught.value.diagnostics[0].code == "E621"

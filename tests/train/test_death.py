@@ -24,7 +24,7 @@ from cnngraph.backend.weights.load import save_tensors
 from cnngraph.compilation import compile_text
 from cnngraph.diagnostics import Source
 from cnngraph.files import WriteError
-from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Part, Parts
+from cnngraph.train.data.images import FEWER_WORKERS, OnDisk, Split, Splits
 from cnngraph.train.record import files, run_folder
 from cnngraph.train.record.run_folder import RunFolder
 from cnngraph.train.resuming import ResumedRun, initial_weights_of
@@ -126,10 +126,10 @@ def test_a_full_disk_at_any_write(
         assert diagnostic.message.startswith(f"cannot write {folder}/")
         assert diagnostic.message.endswith(": No space left on device")
         has_started = (folder / "spec.yaml").exists()
-        resuming = f"cnngraph train --resume {folder} then goes on" if has_started else "then begin again"
-        assert diagnostic.help == f"make room; {resuming}"
+        resuming = f"then resume with cnngraph train --resume {folder}" if has_started else "then start again"
+        assert diagnostic.help == f"free disk space; {resuming}"
         best = folder / "best.safetensors"
-        assert diagnostic.notes == (("best.safetensors is as it was",) if best.exists() else ())
+        assert diagnostic.notes == (("best.safetensors is unchanged",) if best.exists() else ())
         assert not list(folder.glob("*.partial"))
         same_process(folder)
         assert outcome(folder) == uninterrupted, f"full at {number}"
@@ -184,7 +184,7 @@ def test_a_killed_worker(tmp_path: Path) -> None:
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
     paths = tuple(str(tmp_path / f"{number}.png") for number in range(40))
     images = OnDisk(paths, torch.arange(40) % 4, (1, 8, 8), workers=2)
-    part = Part.whole(images)
+    split = Split.all_of(images)
 
     def kill_one() -> None:
         os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
@@ -193,13 +193,13 @@ def test_a_killed_worker(tmp_path: Path) -> None:
     graph = compile_text(Source("tiny.yaml", SPEC), tmp_path).graph
     assert graph
     tools = Tools(
-        load_images=lambda *arguments: Parts(tuple("abcd"), part, part, None),
+        load_images=lambda *arguments: Splits(tuple("abcd"), split, split, None),
         build=lambda graph: at_batch(5, kill_one, lower(graph)),
     )
     with pytest.raises(SpecError) as caught:
         train_graph(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", tools=tools)
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is as it was",))
+    assert (diagnostic.code, diagnostic.notes) == ("E623", ("best.safetensors is unchanged",))
     assert diagnostic.message == "an image-loading worker was killed (signal: Killed)"
-    resuming = f"cnngraph train --resume {tmp_path / 'run'} then goes on"
+    resuming = f"then resume with cnngraph train --resume {tmp_path / 'run'}"
     assert diagnostic.help == f"{FEWER_WORKERS}; {resuming}"

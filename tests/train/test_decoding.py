@@ -20,9 +20,9 @@ from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import decoding, loading
-from cnngraph.train.data.decoding import ImageError, upright
+from cnngraph.train.data.decoding import ImageError, load_upright
 from cnngraph.train.data.images import OnDisk, decode
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.splits import load_splits
 from tests.train.support import CPU, RECIPE
 
 pytestmark = [
@@ -93,7 +93,7 @@ def test_any_exception_of_pillow_is_a_broken_image(tmp_path: Path, monkeypatch: 
 
         monkeypatch.setattr(Image.Image, "convert", fail)
         with pytest.raises(ImageError, match=r"^cannot read the image .*a\.png: \S"):
-            upright(tmp_path / "a.png", "RGB")
+            load_upright(tmp_path / "a.png", "RGB")
 
 
 def test_a_truncated_file_is_skipped_or_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,15 +105,15 @@ def test_a_truncated_file_is_skipped_or_reported(tmp_path: Path, monkeypatch: py
     torn.write_bytes(torn.read_bytes()[:900])
     recipe = replace(RECIPE, data=ImageFolder(broken="skip"), validation=0.25, workers=1)
     wanted = TensorType.map(3, 8, 8)
-    parts = load_parts(recipe, wanted, tmp_path, lambda note: None)
-    assert parts.broken == [str(torn)]
-    assert len(parts.train) + len(parts.validation or ()) == 7
+    splits = load_splits(recipe, wanted, tmp_path, lambda note: None)
+    assert splits.broken == [str(torn)]
+    assert len(splits.train) + len(splits.validation or ()) == 7
     stopping = replace(recipe, data=ImageFolder(), workers=0)
     with pytest.raises(SpecError, match=r"cannot read the image .*1\.png: "):
-        load_parts(stopping, wanted, tmp_path, lambda note: None)
-    monkeypatch.setattr(loading, "MOST_IN_MEMORY", 0)
+        load_splits(stopping, wanted, tmp_path, lambda note: None)
+    monkeypatch.setattr(loading, "MAX_IN_MEMORY", 0)
     for chosen, broken in ((recipe, [str(torn)]), (stopping, None)):
-        images = load_parts(chosen, wanted, tmp_path, lambda note: None).train.images
+        images = load_splits(chosen, wanted, tmp_path, lambda note: None).train.images
         assert isinstance(images, OnDisk)
         if broken is None:
             with pytest.raises(SpecError, match=r"cannot read the image .*1\.png: "):
@@ -136,14 +136,14 @@ def exif_of(orientation: object = 6) -> Image.Exif:
 def test_damaged_exif_data_is_ignored(tmp_path: Path, kind: str) -> None:
     file, rng, good = tmp_path / "a.jpg", random.Random(0), exif_of().tobytes()
     file.write_bytes(encoded(kind, exif=good))
-    assert upright(file, "RGB").size == (10, 12)
+    assert load_upright(file, "RGB").size == (10, 12)
     for _ in range(60):
         damaged = bytearray(good)
         for _ in range(rng.choice((1, 4, 20))):
             damaged[rng.randrange(6, len(damaged))] = rng.randrange(256)
         del damaged[rng.choice((len(damaged), rng.randrange(7, len(damaged)))) :]
         file.write_bytes(encoded(kind, exif=bytes(damaged)))
-        assert upright(file, "RGB").size in {(10, 12), (12, 10)}
+        assert load_upright(file, "RGB").size in {(10, 12), (12, 10)}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_an_invalid_orientation_is_ignored(tmp_path: Path, changed: bytes) -> No
     assert b"\x01\x12\0\3\0\0\0\1\0\6" in exif
     exif = exif.replace(b"\x01\x12\0\3\0\0\0\1\0\6", b"\x01\x12\0" + changed)
     (tmp_path / "a.jpg").write_bytes(encoded("JPEG", exif=exif))
-    assert upright(tmp_path / "a.jpg", "RGB").size == (12, 10)
+    assert load_upright(tmp_path / "a.jpg", "RGB").size == (12, 10)
 
 
 def test_invalid_exif_offsets_of_a_tiff_are_ignored(tmp_path: Path) -> None:
@@ -165,15 +165,15 @@ def test_invalid_exif_offsets_of_a_tiff_are_ignored(tmp_path: Path) -> None:
     for there in (b"\xff\xff\xff\xff", b"\x01\x00\x00\x00"):
         entry = b"\x69\x87\x04\x00\x01\x00\x00\x00" + there
         (tmp_path / "a.tif").write_bytes(whole[:place] + entry + whole[place + len(entry) :])
-        assert upright(tmp_path / "a.tif", "RGB").size == (12, 10)
-    assert np.array_equal(np.asarray(upright(tmp_path / "a.tif", "RGB")), np.asarray(noise()))
+        assert load_upright(tmp_path / "a.tif", "RGB").size == (12, 10)
+    assert np.array_equal(np.asarray(load_upright(tmp_path / "a.tif", "RGB")), np.asarray(noise()))
 
 
 def test_damaged_metadata_chunks_of_a_png_are_ignored(tmp_path: Path) -> None:
     whole = encoded("PNG")
     for kind in (b"eXIf", b"tEXt", b"zTXt", b"iCCP", b"tIME", b"gAMA"):
         (tmp_path / "a.png").write_bytes(whole[:33] + chunk(kind, b"damaged", damage=1) + whole[33:])
-        assert np.array_equal(np.asarray(upright(tmp_path / "a.png", "RGB")), np.asarray(noise()))
+        assert np.array_equal(np.asarray(load_upright(tmp_path / "a.png", "RGB")), np.asarray(noise()))
 
 
 @pytest.mark.parametrize(("orientation", "corner"), [(1, 0), (2, 1), (3, 3), (4, 2), (5, 0), (6, 1), (7, 3), (8, 2)])
@@ -184,7 +184,7 @@ def test_every_exif_orientation_is_applied(tmp_path: Path, orientation: int, cor
     exif[0x0112] = orientation
     for ending in ("png", "tif"):
         lying.save(tmp_path / f"a.{ending}", exif=exif)
-        image = np.asarray(upright(tmp_path / f"a.{ending}", "L"))
+        image = np.asarray(load_upright(tmp_path / f"a.{ending}", "L"))
         assert [image[y, x] > 0 for y in (1, 6) for x in (1, 6)] == [place == corner for place in range(4)]
 
 
@@ -203,9 +203,9 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path: Path, monke
     image.save(tmp_path / "a.jpg", quality=95)
     whole = decode(tmp_path / "a.jpg", (1, 4, 64)).int()
     monkeypatch.setattr(decoding, "LARGE", 1024 * 64 // 4)
-    assert upright(tmp_path / "a.jpg", "L").size == (512, 32)
+    assert load_upright(tmp_path / "a.jpg", "L").size == (512, 32)
     monkeypatch.setattr(decoding, "LARGE", 4)
-    assert upright(tmp_path / "a.jpg", "L").size == (128, 8)
+    assert load_upright(tmp_path / "a.jpg", "L").size == (128, 8)
     assert int((decode(tmp_path / "a.jpg", (1, 4, 64)).int() - whole).abs().max()) <= 3
 
 
@@ -213,12 +213,12 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for file in (tmp_path / "pipe.png", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(ImageError, match="it is not a regular file but a pipe or device"):
-            upright(file, "RGB")
+            load_upright(file, "RGB")
     with pytest.raises(ImageError, match=r"none\.png: No such file or directory$"):
-        upright(tmp_path / "none.png", "RGB")
+        load_upright(tmp_path / "none.png", "RGB")
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ImageError, match="it is empty or in no known image format"):
-        upright(tmp_path / "empty.png", "RGB")
+    with pytest.raises(ImageError, match="it is empty or not in a known image format"):
+        load_upright(tmp_path / "empty.png", "RGB")
 
 
 def test_output_of_pillow_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -229,10 +229,10 @@ def test_output_of_pillow_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFix
     (tmp_path / "tags.tif").write_bytes(encoded("TIFF").replace(b"\x15\x01\x03\x00", b"\x15\x01\x04\x00"))
     with warnings.catch_warnings(record=True) as caught_warnings:
         warnings.simplefilter("always")
-        decoding.quiet_library()
+        decoding.silence_pillow()
         for file in tmp_path.iterdir():
             with suppress(ImageError):
-                upright(file, "RGB")
+                load_upright(file, "RGB")
     assert (caught_warnings, capfd.readouterr()) == ([], ("", ""))
 
 
@@ -250,8 +250,8 @@ def test_output_of_pillow_is_suppressed(tmp_path: Path, capfd: pytest.CaptureFix
         (np.uint16, "tif", [0, 16, 2048, 4095], [0, 1, 128, 255]),
         (np.uint16, "png", [0, 256, 4096, 65535], [0, 1, 16, 255]),
         (np.uint16, "pgm", [0, 256, 4096, 65535], [0, 1, 16, 255]),
-        (np.int32, "tif", [0, 0, 0, 65536], "its values do not fit into 16 bits, they go from 0 to 65,536"),
-        (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit into 16 bits, they go from -1 to 255"),
+        (np.int32, "tif", [0, 0, 0, 65536], "its values do not fit into 16 bits: from 0 to 65,536"),
+        (np.int32, "tif", [-1, 0, 0, 255], "its values do not fit into 16 bits: from -1 to 255"),
     ],
 )
 def test_integers_of_many_bits_are_scaled(
@@ -285,10 +285,10 @@ def test_16_bit_images_with_different_scales_get_a_warning(tmp_path: Path) -> No
             values = np.random.default_rng(number).integers(0, 4096, (8, 8)).astype(np.uint16)
             Image.fromarray(values).save(tmp_path / name / f"{number}.png")
     recipe, notes = replace(RECIPE, data=ImageFolder(), validation=0.25), list[str]()
-    load_parts(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
+    load_splits(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
     assert notes == []
     Image.fromarray(values * 16).save(tmp_path / "bee" / "3.png")
-    load_parts(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
+    load_splits(recipe, TensorType.map(1, 8, 8), tmp_path, notes.append)
     (note,) = notes
-    assert note.startswith("warning[W620]: grey images of whole numbers are read by the range of each one: ")
+    assert note.startswith("warning[W620]: the bit depth of grey integer images differs: ")
     assert "7 as 12 bits, 1 as 16 bits" in note

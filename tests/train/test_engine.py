@@ -36,7 +36,7 @@ from tests.train.support import (
     exploding,
     run,
     small_network,
-    stripe_parts,
+    stripe_splits,
     stripes,
 )
 
@@ -78,9 +78,9 @@ def test_the_test_images_are_evaluated_once(tmp_path: Path) -> None:
     reporter = RecordingReporter()
     result = run(tmp_path, epochs=3, reporter=reporter)
     assert reporter.evaluated == ["validation", "validation", "validation", "test"]
-    assert {epoch.held_part for epoch in result.epochs} == {"validation"}
+    assert {epoch.evaluation_split for epoch in result.epochs} == {"validation"}
     assert result.best
-    assert result.best.held.accuracy == max(epoch.held.accuracy for epoch in result.epochs)
+    assert result.best.evaluation.accuracy == max(epoch.evaluation.accuracy for epoch in result.epochs)
     assert reporter.ended == [result]
 
 
@@ -97,11 +97,11 @@ def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
     assert result.best
     assert result.best.number <= 2
     assert result.test
-    parts = stripe_parts()
-    assert parts.test
+    splits = stripe_splits()
+    assert splits.test
     again = small_network(1)
     again.load_state_dict(load_file(tmp_path / "best.safetensors"))
-    loader = EvaluationLoader(parts.test, Preparation.of(RECIPE, 1, CPU), CPU)
+    loader = EvaluationLoader(splits.test, Preparation.of(RECIPE, 1, CPU), CPU)
     assert evaluate(again, loader, CPU) == result.test
     assert all(torch.equal(tensor, again.state_dict()[key]) for key, tensor in network.state_dict().items())
     assert not same_weights(tmp_path / "best.safetensors", tmp_path / "last.safetensors")
@@ -109,21 +109,21 @@ def test_the_best_weights_are_saved_and_tested(tmp_path: Path) -> None:
 
 def test_without_validation_no_epoch_is_chosen(tmp_path: Path) -> None:
     reporter = RecordingReporter()
-    result = run(tmp_path, epochs=3, parts=stripe_parts(validation=False), validation=None, reporter=reporter)
+    result = run(tmp_path, epochs=3, splits=stripe_splits(validation=False), validation=None, reporter=reporter)
     assert reporter.evaluated == ["test"] * 3
     assert result.best is None
-    assert result.test == result.epochs[-1].held
+    assert result.test == result.epochs[-1].evaluation
     assert not any(best for _, best in reporter.epochs)
     assert not (tmp_path / "best.safetensors").exists()
     assert "test_accuracy" in (tmp_path / "metrics.csv").read_text()
 
 
 def test_a_set_without_test_images(tmp_path: Path) -> None:
-    parts = stripe_parts()
-    result = run(tmp_path, parts=type(parts)(parts.classes, parts.train, parts.validation, None))
+    splits = stripe_splits()
+    result = run(tmp_path, splits=type(splits)(splits.classes, splits.train, splits.validation, None))
     assert result.test is None
     assert result.best
-    assert result.accuracy == result.best.held.accuracy
+    assert result.accuracy == result.best.evaluation.accuracy
 
 
 def test_the_files_of_a_run_folder(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_files_of_a_run_folder(tmp_path: Path) -> None:
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert [float(row["validation_accuracy"]) for row in rows] == [epoch.held.accuracy for epoch in result.epochs]
+    assert [float(row["validation_accuracy"]) for row in rows] == [epoch.evaluation.accuracy for epoch in result.epochs]
     assert list(rows[0]) == list(metrics["epochs"][0])
     assert result.best
     assert result.test
@@ -152,9 +152,9 @@ def test_the_files_of_a_run_folder(tmp_path: Path) -> None:
 def test_counters_are_exact(tmp_path: Path) -> None:
     """With a negligible learning rate, training metrics equal an evaluation."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
-    parts = stripe_parts(train=35)
-    result = run(tmp_path, network=network, parts=parts, epochs=1, optimizer=Sgd(lr=1e-30))
-    exact = evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    splits = stripe_splits(train=35)
+    result = run(tmp_path, network=network, splits=splits, epochs=1, optimizer=Sgd(lr=1e-30))
+    exact = evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
     assert result.epochs[0].train.accuracy == exact.accuracy
     assert result.epochs[0].train.loss == pytest.approx(exact.loss, rel=1e-5)
 
@@ -169,8 +169,8 @@ def test_the_seed_determines_a_run(tmp_path: Path) -> None:
 def test_evaluation_does_not_change_batch_norm(tmp_path: Path) -> None:
     network = small_network()
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-    parts = stripe_parts()
-    evaluate(network, EvaluationLoader(parts.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
+    splits = stripe_splits()
+    evaluate(network, EvaluationLoader(splits.train, Preparation.of(RECIPE, 1, CPU), CPU), CPU)
     assert all(torch.equal(tensor, network.state_dict()[key]) for key, tensor in before.items())
 
 
@@ -245,9 +245,9 @@ def test_a_run_can_be_extended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 4, "batch_size": 9}, "its recipe has another batch_size and seed"),
-        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network is another one: 1.weight differs"),
-        ({"parts": stripe_parts(train=60)}, "its epochs had 5 steps, now they would have 8"),
+        ({"seed": 4, "batch_size": 9}, "its recipe differs in batch_size and seed"),
+        ({"network": nn.Sequential(nn.Flatten(), nn.Linear(64, 4))}, "its network differs in 1.weight"),
+        ({"splits": stripe_splits(train=60)}, "its epochs had 5 steps, now they would have 8"),
     ],
 )
 def test_a_run_with_other_settings_is_not_resumed(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -368,9 +368,9 @@ def test_images_are_channels_last(tmp_path: Path) -> None:
     )
     grey = stripes(24)
     colour = InMemory(grey.pixels.repeat(1, 1, 1, 3), grey.labels)
-    parts = stripe_parts()
-    part = type(parts.train).whole(colour)
-    run(tmp_path, network=network, parts=type(parts)(parts.classes, part, part, None), epochs=1)
+    splits = stripe_splits()
+    split = type(splits.train).all_of(colour)
+    run(tmp_path, network=network, splits=type(splits)(splits.classes, split, split, None), epochs=1)
     assert seen
     assert all(seen)
     assert next(network.parameters()).is_contiguous(memory_format=torch.channels_last)

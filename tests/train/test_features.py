@@ -19,14 +19,14 @@ from cnngraph.recipe.clipping import Clip
 from cnngraph.recipe.model import Loss
 from cnngraph.recipe.optimizers import Adam, AdamW, ParameterGroup, RmsProp, Sgd
 from cnngraph.recipe.schedules import Exponential, OneCycle, Plateau, Polynomial, Step, Warmup
-from cnngraph.train.data.images import Part
+from cnngraph.train.data.images import Split
 from cnngraph.train.loop.activation_checkpointing import checkpoint_blocks
 from cnngraph.train.loop.device import check_device, reproducible
 from cnngraph.train.loop.objective import Objective, class_weights
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.progress import Silent
 from cnngraph.train.record.run_folder import RunFolder
-from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_parts, stripes, train_graph
+from tests.train.support import CPU, RECIPE, at_batch, run, small_network, stripe_splits, stripes, train_graph
 from tests.train.test_engine import metrics_of, press_ctrl_c, same_weights
 
 SPEC = """
@@ -108,18 +108,18 @@ def test_auxiliary_heads_have_the_same_loss() -> None:
 
 def test_balanced_weights_count_the_training_split() -> None:
     images = stripes(12)
-    part = Part(images, torch.tensor([0, 4, 8, 1, 2, 6]))
-    weights = class_weights(Loss(class_weights="balanced"), part, 5)
+    split = Split(images, torch.tensor([0, 4, 8, 1, 2, 6]))
+    weights = class_weights(Loss(class_weights="balanced"), split, 5)
     assert weights is not None
     assert weights.tolist() == pytest.approx([6 / 15, 6 / 5, 6 / 10, 0, 0])
-    assert class_weights(Loss(), part, 5) is None
+    assert class_weights(Loss(), split, 5) is None
 
 
 def test_balanced_weights_are_used_by_a_run(tmp_path: Path) -> None:
-    parts = stripe_parts()
-    uneven = replace(parts, train=Part(parts.train.images, parts.train.indices[[0, 4, 8, 12, 16, 20, 1, 2, 3, 5]]))
-    run(tmp_path / "even", parts=uneven, epochs=1)
-    run(tmp_path / "balanced", parts=uneven, epochs=1, loss=Loss(class_weights="balanced"))
+    splits = stripe_splits()
+    uneven = replace(splits, train=Split(splits.train.images, splits.train.indices[[0, 4, 8, 12, 16, 20, 1, 2, 3, 5]]))
+    run(tmp_path / "even", splits=uneven, epochs=1)
+    run(tmp_path / "balanced", splits=uneven, epochs=1, loss=Loss(class_weights="balanced"))
     assert not same_weights(tmp_path / "even" / "last.safetensors", tmp_path / "balanced" / "last.safetensors")
 
 

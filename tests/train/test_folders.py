@@ -15,10 +15,10 @@ from cnngraph import SpecError
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.data import walking
-from cnngraph.train.data.formats import ENDINGS
-from cnngraph.train.data.images import Parts
+from cnngraph.train.data.formats import EXTENSIONS
+from cnngraph.train.data.images import Splits
 from cnngraph.train.data.layout import split_of
-from cnngraph.train.data.open import announce, load_parts
+from cnngraph.train.data.splits import announce, load_splits
 from tests.train.support import RECIPE
 
 COLOUR = TensorType.map(3, 8, 8)
@@ -35,10 +35,10 @@ def lay(root: Path, *folders: str, count: int = 4, ending: str = "png") -> None:
             Image.fromarray(pixels).save(folder / f"{number}.{ending}")
 
 
-def load(root: Path, notes: list[str] | None = None, **data: Any) -> Parts:
+def load(root: Path, notes: list[str] | None = None, **data: Any) -> Splits:
     recipe = replace(RECIPE, data=ImageFolder(**data), validation=0.25)
     note_list = [] if notes is None else notes
-    return load_parts(recipe, COLOUR, root, note_list.append)
+    return load_splits(recipe, COLOUR, root, note_list.append)
 
 
 def refused(root: Path, **data: Any) -> tuple[str, str, str]:
@@ -48,8 +48,8 @@ def refused(root: Path, **data: Any) -> tuple[str, str, str]:
     return found.code, found.message, found.help or ""
 
 
-def names_of(parts: Parts) -> list[str]:
-    return sorted(parts.train.images.names)
+def names_of(splits: Splits) -> list[str]:
+    return sorted(splits.train.images.names)
 
 
 # Splits.
@@ -78,10 +78,10 @@ def test_splits_have_many_names(tmp_path: Path, train: str, validation: str, tes
     lay(tmp_path / validation, "ant", "bee", count=1)
     lay(tmp_path / test, "ant", "bee", count=2)
     (tmp_path / "readme.txt").write_text("")
-    parts = load(tmp_path)
-    assert parts.classes == ("ant", "bee")
-    assert [len(part or ()) for part in (parts.train, parts.validation, parts.test)] == [8, 2, 4]
-    assert parts.train.images.names[0] == f"{train}/ant/0.png"
+    splits = load(tmp_path)
+    assert splits.classes == ("ant", "bee")
+    assert [len(part or ()) for part in (splits.train, splits.validation, splits.test)] == [8, 2, 4]
+    assert splits.train.images.names[0] == f"{train}/ant/0.png"
 
 
 @pytest.mark.parametrize(
@@ -96,17 +96,17 @@ def test_a_split_in_a_nested_folder_of_the_same_name(tmp_path: Path) -> None:
     lay(tmp_path / "seg_test" / "seg_test", "ant", "bee")
     lay(tmp_path, "seg_pred/seg_pred")
     notes: list[str] = []
-    parts = load(tmp_path, notes)
-    assert parts.classes == ("ant", "bee")
-    assert len(parts.test or ()) == 8
-    assert notes == [f"{tmp_path}: passed over folders beside the splits: 1 (seg_pred)"]
+    splits = load(tmp_path, notes)
+    assert splits.classes == ("ant", "bee")
+    assert len(splits.test or ()) == 8
+    assert notes == [f"{tmp_path}: ignored folders beside the splits: 1 (seg_pred)"]
 
 
 def test_test_images_without_classes_are_skipped(tmp_path: Path) -> None:
     lay(tmp_path, "train/ant", "train/bee", "test1")
     notes: list[str] = []
     assert load(tmp_path, notes).test is None
-    assert any("splits without folders of classes: 1 (test1)" in note for note in notes)
+    assert any("splits without class folders: 1 (test1)" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def test_test_images_without_classes_are_skipped(tmp_path: Path) -> None:
         (("ant", "bee", "train"), "{}/train could be the training images or, like ant, bee, a class"),
         (("train/ant", "train/bee", "ant", "bee"), "{} has the classes ant, bee twice: beside {}/train and in it"),
         (("train/train/a", "train/test/a", "test/a"), "test, train in {}/train could be splits or classes"),
-        (("cat_train/a", "cat_test/a", "dog_train/a", "dog_test/a"), "are the splits of several sets"),
+        (("cat_train/a", "cat_test/a", "dog_train/a", "dog_test/a"), "are splits of several data sets"),
         (
             ("photos/ant", "photos/bee", "cam", "old plots"),
-            "{}/photos has no images itself, but in its folders ant, bee",
+            "{}/photos has all its images in the folders ant, bee",
         ),
-        (("cam", "runs/net-1", "old plots"), "{}/runs has no images itself, but in its folders net-1"),
+        (("cam", "runs/net-1", "old plots"), "{}/runs has all its images in the folders net-1"),
         (
             ("ant/day", "ant/night", "bee/day", "bee/night"),
-            "{}/ant has no images itself, but in its folders day, night",
+            "{}/ant has all its images in the folders day, night",
         ),
     ],
 )
@@ -146,22 +146,22 @@ def test_a_few_images_next_to_classes_do_not_make_a_class(tmp_path: Path) -> Non
     lay(tmp_path, "photos/ant", "photos/bee", "cam")
     lay(tmp_path, "photos", count=1)
     code, reported, help = refused(tmp_path)
-    assert (code, f"{tmp_path}/photos has most images in folders ant, bee" in reported) == ("E624", True)
+    assert (code, f"{tmp_path}/photos has most of its images in the folders ant, bee" in reported) == ("E624", True)
     assert help.startswith(f"did you mean {tmp_path}/photos?")
 
 
 def test_given_classes_are_not_ambiguous(tmp_path: Path) -> None:
     lay(tmp_path, "bus", "train", "car/red", "car/blue", "test")
-    parts = load(tmp_path, classes=("bus", "train", "car", "test"))
-    assert [len(parts.train) + len(parts.validation or ()), parts.test] == [20, None]
-    assert parts.classes == ("bus", "train", "car", "test")
+    splits = load(tmp_path, classes=("bus", "train", "car", "test"))
+    assert [len(splits.train) + len(splits.validation or ()), splits.test] == [20, None]
+    assert splits.classes == ("bus", "train", "car", "test")
 
 
 def test_images_in_equally_named_folders_of_each_class(tmp_path: Path) -> None:
     lay(tmp_path, "train/n01/images", "train/n02/images")
-    parts = load(tmp_path)
-    assert parts.classes == ("n01", "n02")
-    assert parts.train.images.names[0] == "train/n01/images/0.png"
+    splits = load(tmp_path)
+    assert splits.classes == ("n01", "n02")
+    assert splits.train.images.names[0] == "train/n01/images/0.png"
 
 
 def test_the_folder_inside_an_archive_is_suggested(tmp_path: Path) -> None:
@@ -184,11 +184,11 @@ def test_system_entries_are_skipped_at_any_depth(tmp_path: Path, name: str) -> N
     for place in (".", "train", "test", "train/ant", "train/bee/more"):
         lay(tmp_path / place, f"{name}/ant", name)
     notes: list[str] = []
-    parts = load(tmp_path, notes)
-    assert parts.classes == ("ant", "bee")
-    assert names_of(parts) == expected
-    assert len(parts.test or ()) == 8
-    assert notes == [f"{tmp_path}: passed over hidden or system entries: 5 ({name})"]
+    splits = load(tmp_path, notes)
+    assert splits.classes == ("ant", "bee")
+    assert names_of(splits) == expected
+    assert len(splits.test or ()) == 8
+    assert notes == [f"{tmp_path}: ignored hidden or system entries: 5 ({name})"]
 
 
 def test_system_folders_are_recognised_in_any_case(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_system_files_are_skipped(tmp_path: Path, name: str) -> None:
     (tmp_path / "ant" / name).write_bytes(b"\0\5\x16\7")
     notes: list[str] = []
     assert len(names_of(load(tmp_path, notes))) == 8
-    assert notes == [f"{tmp_path}: passed over hidden or system entries: 1 ({name})"]
+    assert notes == [f"{tmp_path}: ignored hidden or system entries: 1 ({name})"]
 
 
 def test_skipped_files_are_counted_by_ending(tmp_path: Path) -> None:
@@ -215,9 +215,7 @@ def test_skipped_files_are_counted_by_ending(tmp_path: Path) -> None:
     notes: list[str] = []
     load(tmp_path, notes)
     (note,) = notes
-    assert note.startswith(
-        f"{tmp_path}: passed over images outside the folders of classes: 1 (0.png); other files: 6 ("
-    )
+    assert note.startswith(f"{tmp_path}: ignored images outside the class folders: 1 (0.png); other files: 6 (")
     assert note.endswith(", …)")
 
 
@@ -228,11 +226,11 @@ def test_every_format_of_pillow_is_read(tmp_path: Path, ending: str) -> None:
 
 
 def test_unsafe_formats_are_not_read(tmp_path: Path) -> None:
-    assert not {".eps", ".ps", ".pdf", ".wmf", ".h5", ".mpg"} & {*ENDINGS}
+    assert not {".eps", ".ps", ".pdf", ".wmf", ".h5", ".mpg"} & {*EXTENSIONS}
     lay(tmp_path, "ant", "bee")
     Image.new("RGB", (8, 8)).save(tmp_path / "ant" / "0.png", format="EPS")
     code, message, _ = refused(tmp_path)
-    assert (code, message.endswith("0.png: it is empty or in no known image format")) == ("E621", True)
+    assert (code, message.endswith("0.png: it is empty or not in a known image format")) == ("E621", True)
 
 
 # Links, pipes, endless trees.
@@ -262,9 +260,9 @@ def test_links_to_images_of_the_folder_are_skipped(tmp_path: Path, link: str, ta
     before = names_of(load(root))
     (root / link).symlink_to(target)
     notes: list[str] = []
-    parts = load(root, notes)
-    assert parts.classes == ("ant", "bee")
-    assert names_of(parts) == before
+    splits = load(root, notes)
+    assert splits.classes == ("ant", "bee")
+    assert names_of(splits) == before
     (note,) = notes
     assert f"1 ({Path(link).name})" in note
 
@@ -300,7 +298,7 @@ def test_equal_splits_are_an_error_and_shared_images_a_note(tmp_path: Path) -> N
     (tmp_path / "test" / "ant").symlink_to("../train/ant")
     notes: list[str] = []
     load(tmp_path, notes)
-    assert notes == [f"warning: test and train share images, by links to {tmp_path.resolve()}/train/ant"]
+    assert notes == [f"warning: test and train share images through links to {tmp_path.resolve()}/train/ant"]
 
 
 def test_two_classes_in_one_folder_are_an_error(tmp_path: Path) -> None:
@@ -315,24 +313,25 @@ def test_pipes_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "ant" / "device.png").symlink_to("/dev/zero")
     notes: list[str] = []
     assert len(names_of(load(tmp_path, notes))) == 8
-    assert notes == [f"{tmp_path}: passed over pipes, sockets or devices: 2 (device.png, pipe.png)"]
+    assert notes == [f"{tmp_path}: ignored pipes, sockets or devices: 2 (device.png, pipe.png)"]
 
 
 @pytest.mark.parametrize("place", ["/", "/proc", "/proc/self", "/sys", "/dev", "/proc/self/root"])
 def test_system_folders_are_an_error(place: str) -> None:
     code, message, help = refused(Path(place))
     assert (code, message.startswith(f"{place} is ")) == ("E625", True)
-    assert help == "name the folder that holds the images"
+    assert help == "name the folder that contains the images"
 
 
 def test_the_search_for_images_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "MOST_OTHERS", 50)
+    monkeypatch.setattr(walking, "MAX_OTHERS", 50)
     lay(tmp_path, "ant", "bee")
     for number in range(60):
         (tmp_path / "ant" / f"{number}.c").write_text("")
     code, message, _ = refused(tmp_path)
     assert code == "E625"
-    assert message.startswith("51 entries below ")
+    assert message.startswith("only ")
+    assert "51 are not; the search was stopped" in message
     lay(tmp_path, "ant", "bee", count=8)
     assert len(names_of(load(tmp_path))) == 16
 

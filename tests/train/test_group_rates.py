@@ -30,7 +30,7 @@ from cnngraph.recipe.schedules import (
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.loop.loader import TrainingLoader
 from cnngraph.train.record.run_folder import RunFolder
-from tests.train.support import CPU, RECIPE, at_batch, run, stripe_parts
+from tests.train.support import CPU, RECIPE, at_batch, run, stripe_splits
 
 EPOCHS, STEPS, WARM = 4, 5, 7  # 36 images in batches of 8
 GROUPS = (
@@ -84,8 +84,8 @@ def in_pytorch(
         own |= {"lr": said.lr} if said.lr is not None else {}
         own |= {"weight_decay": said.weight_decay} if said.weight_decay is not None else {}
     optimizer = make([{"params": list(parameters.values())}, *groups])
-    parts = stripe_parts()
-    batches = TrainingLoader(parts.train, Preparation.of(RECIPE, 1, CPU), 8, RECIPE.seed, CPU).batches()
+    splits = stripe_splits()
+    batches = TrainingLoader(splits.train, Preparation.of(RECIPE, 1, CPU), 8, RECIPE.seed, CPU).batches()
     for number in range(EPOCHS * STEPS):
         step_rates(optimizer, number)
         images, labels = next(batches)
@@ -165,7 +165,7 @@ def test_groups_on_a_plateau(tmp_path: Path, warmup: Warmup | None) -> None:
     schedule = Plateau(patience=0, threshold=1.0, divide=4)
     model = network()
     result = run(tmp_path, network=model, optimizer=settings, schedule=schedule, warmup=warmup, epochs=EPOCHS)
-    losses = [epoch.held.loss for epoch in result.epochs]
+    losses = [epoch.evaluation.loss for epoch in result.epochs]
 
     def rates(optimizer: torch.optim.Optimizer, number: int) -> None:
         if not number:

@@ -20,7 +20,7 @@ from cnngraph.recipe.schedules import Cosine
 from cnngraph.train import Handler, HandlerView
 from cnngraph.train.loop.handlers import load_handlers
 from tests.train.event_diary import ALL, STEPS, Diary, metrics_of
-from tests.train.support import RecordingReporter, at_batch, exploding, run, small_network, stripe_parts
+from tests.train.support import RecordingReporter, at_batch, exploding, run, small_network, stripe_splits
 
 OF_STEPS = (
     Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED,
@@ -299,7 +299,7 @@ def test_handlers_of_a_finished_run(tmp_path: Path) -> None:
 def test_a_run_terminated_in_its_first_epoch(tmp_path: Path) -> None:
     end = (Events.ITERATION_COMPLETED(once=2), lambda engine: engine.terminate(skip_completed=True))
     diary = Diary(Events.TERMINATE, Events.COMPLETED)
-    result = run(tmp_path, handlers=(end, diary), parts=stripe_parts(validation=False), validation=None)
+    result = run(tmp_path, handlers=(end, diary), splits=stripe_splits(validation=False), validation=None)
     assert diary.names == ["TERMINATE"]
     assert (result.epochs, result.best) == ((), None)
     assert result.test

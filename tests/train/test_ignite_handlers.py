@@ -43,7 +43,7 @@ def test_metrics_of_ignite(tmp_path: Path) -> None:
 
     result = run(tmp_path, handlers=(attach,), epochs=1)
     (epoch,) = result.epochs
-    assert found[0] == epoch.held.accuracy
+    assert found[0] == epoch.evaluation.accuracy
     assert found[1] == pytest.approx(epoch.train.accuracy)
     assert 0 < found[2] < 10
 

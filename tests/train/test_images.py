@@ -18,7 +18,7 @@ from cnngraph.recipe.data import Normalize
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.augment.seeds import Draws
 from cnngraph.train.data.decoding import ImageError
-from cnngraph.train.data.images import InMemory, Part, decode
+from cnngraph.train.data.images import InMemory, Split, decode
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE, stripes
 
@@ -30,7 +30,7 @@ def colourful(count: int, height: int = 6, width: int = 5) -> InMemory:
 
 
 def loader(count: int, batch_size: int, recipe: Recipe = RECIPE, seed: int = 0) -> TrainingLoader:
-    return TrainingLoader(Part.whole(colourful(count)), Preparation.of(recipe, 3, CPU), batch_size, seed, CPU)
+    return TrainingLoader(Split.all_of(colourful(count)), Preparation.of(recipe, 3, CPU), batch_size, seed, CPU)
 
 
 def epochs(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor, Tensor]]:
@@ -44,23 +44,23 @@ def labels_of(batches: list[tuple[Tensor, Tensor]]) -> list[int]:
 
 def test_a_split_is_stratified_and_follows_the_seed() -> None:
     images = InMemory(torch.zeros(120, 2, 2, 1, dtype=torch.uint8), torch.tensor([0] * 80 + [1] * 30 + [2] * 10))
-    rest, aside = Part.whole(images).split(0.1, seed=3)
+    rest, aside = Split.all_of(images).hold_out(0.1, seed=3)
     assert [int((images.labels[aside.indices] == index).sum()) for index in range(3)] == [8, 3, 1]
     assert sorted([*rest.indices.tolist(), *aside.indices.tolist()]) == list(range(120))
-    again, other = Part.whole(images).split(0.1, seed=3)[1], Part.whole(images).split(0.1, seed=4)[1]
+    again, other = Split.all_of(images).hold_out(0.1, seed=3)[1], Split.all_of(images).hold_out(0.1, seed=4)[1]
     assert torch.equal(aside.indices, again.indices)
     assert not torch.equal(aside.indices, other.indices)
 
 
 def test_a_split_has_images_of_every_class() -> None:
     images = InMemory(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), torch.tensor([0, 1, 1, 2, 2]))
-    rest, aside = Part.whole(images).split(0.9, seed=0)
+    rest, aside = Split.all_of(images).hold_out(0.9, seed=0)
     assert set(images.labels[rest.indices].tolist()) == {0, 1, 2}
     assert set(images.labels[aside.indices].tolist()) == {1, 2}
 
 
 def test_chosen_classes_are_labelled_in_the_order_given() -> None:
-    chosen = stripes(12).chosen([2, 0])
+    chosen = stripes(12).with_classes([2, 0])
     assert chosen.labels.tolist() == [1, 0] * 3
     assert torch.equal(chosen.pixels[0], stripes(12).pixels[0])
 
@@ -78,11 +78,11 @@ def test_images_of_the_right_size_are_not_resized() -> None:
 def test_normalisation_equals_torchvision() -> None:
     images = colourful(4)
     recipe = replace(RECIPE, normalize=Normalize(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)))
-    made = Preparation.of(recipe, 3, CPU).evaluated(images.pixels)
+    made = Preparation.of(recipe, 3, CPU).for_evaluation(images.pixels)
     usual = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean=[0.1, 0.2, 0.3], std=[0.5, 0.6, 0.7])])
     assert torch.allclose(made, usual(images.pixels.permute(0, 3, 1, 2)), atol=1e-6)
     assert made.is_contiguous(memory_format=torch.channels_last)
-    plain = Preparation.of(replace(RECIPE, normalize=None), 3, CPU).evaluated(images.pixels)
+    plain = Preparation.of(replace(RECIPE, normalize=None), 3, CPU).for_evaluation(images.pixels)
     assert torch.equal((plain * 255).round().byte().permute(0, 2, 3, 1), images.pixels)
 
 
@@ -124,7 +124,7 @@ def test_images_are_shifted_and_mirrored_independently(mode: str, torch_mode: st
     channels_first = images.pixels.permute(0, 3, 1, 2).float()
     padded = torch.nn.functional.pad(channels_first, [2] * 4, mode=torch_mode).byte().permute(0, 2, 3, 1)
     recipe = replace(AUGMENTED, augment=replace(AUGMENTED.augment, padding_mode=mode))
-    made = Preparation.of(recipe, 3, CPU).trained(images.pixels, Draws(5, len(images.pixels)))
+    made = Preparation.of(recipe, 3, CPU).for_training(images.pixels, Draws(5, len(images.pixels)))
     back = (made * 255).round().byte().permute(0, 2, 3, 1)
     found = set()
     for index in range(40):
@@ -145,13 +145,13 @@ def test_images_are_shifted_and_mirrored_independently(mode: str, torch_mode: st
 def test_evaluation_images_are_not_augmented() -> None:
     images = colourful(3)
     preparation = Preparation.of(replace(AUGMENTED, augment=Augment(crop=(4, 3), flip=True)), 3, CPU)
-    made = (preparation.evaluated(images.pixels) * 255).round().byte().permute(0, 2, 3, 1)
+    made = (preparation.for_evaluation(images.pixels) * 255).round().byte().permute(0, 2, 3, 1)
     assert torch.equal(made, images.pixels[:, 1:5, 1:4])
 
 
 def test_evaluation_keeps_the_order_of_images() -> None:
-    part = Part(colourful(600), torch.arange(0, 600, 2))
-    made = EvaluationLoader(part, Preparation.of(RECIPE, 3, CPU), CPU)
+    split = Split(colourful(600), torch.arange(0, 600, 2))
+    made = EvaluationLoader(split, Preparation.of(RECIPE, 3, CPU), CPU)
     batches = list(made)
     assert len(batches) == len(made) == 2
     assert labels_of(batches) == list(range(0, 600, 2))
@@ -168,9 +168,9 @@ def test_16_bit_grey_images_are_scaled(tmp_path: Path) -> None:
     [
         ([[0.0, 0.2], [0.5, 1.0]], [0, 51, 128, 255]),
         ([[0.0, 1.5], [99.0, 255.0]], [0, 2, 99, 255]),
-        ([[-0.1, 0.0], [0.0, 1.0]], "they go from -0.1 to 1"),
-        ([[0.0, 0.0], [1.0, 256.0]], "they go from 0 to 256"),
-        ([[0.0, float("nan")], [1.0, 1.0]], "they go from nan to nan"),
+        ([[-0.1, 0.0], [0.0, 1.0]], "from -0.1 to 1"),
+        ([[0.0, 0.0], [1.0, 256.0]], "from 0 to 256"),
+        ([[0.0, float("nan")], [1.0, 1.0]], "from nan to nan"),
     ],
 )
 def test_float_images_are_bytes_or_fractions(tmp_path: Path, values: list[list[float]], read: list[int] | str) -> None:
@@ -181,4 +181,4 @@ def test_float_images_are_bytes_or_fractions(tmp_path: Path, values: list[list[f
         return
     with pytest.raises(ImageError) as caught:
         decode(file, (1, 2, 2))
-    assert str(caught.value) == f"cannot read the image {file}: its values are no bytes, {read}"
+    assert str(caught.value) == f"cannot read the image {file}: its values are not between 0 and 255, but {read}"

@@ -47,7 +47,7 @@ def expected(result: Result, scale: int = 1) -> dict[tuple[str, int], float]:
     """Every scalar of a run by epoch; `scale` is the number of steps per epoch if steps are counted."""
     scalars = {}
     for epoch in result.epochs:
-        for split, metrics in (("train", epoch.train), (epoch.held_part, epoch.held)):
+        for split, metrics in (("train", epoch.train), (epoch.evaluation_split, epoch.evaluation)):
             scalars.update(
                 {(f"{name}/{split}", epoch.number * scale): value for name, value in metrics._asdict().items()}
             )
@@ -134,7 +134,7 @@ def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     result = run(tmp_path, handlers=(LogHandler("wandb"), look))
     summary, config = found  # W&B logs the scalars of the last epoch when it is closed
-    assert summary["loss/validation"] == result.epochs[-2].held.loss
+    assert summary["loss/validation"] == result.epochs[-2].evaluation.loss
     assert summary["accuracy/train"] == result.epochs[-2].train.accuracy
     assert (config["network"], config["optimizer.name"]) == ("small", "sgd")
     assert list((tmp_path / "wandb").glob("offline-run-*"))

@@ -16,8 +16,8 @@ from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import ImageFolder, NamedSet, Normalize
 from cnngraph.recipe.sets import MEAN_AND_STD
 from cnngraph.train.data import normalization
-from cnngraph.train.data.images import InMemory, OnDisk, Part
-from cnngraph.train.data.normalization import measure, with_figures
+from cnngraph.train.data.images import InMemory, OnDisk, Split
+from cnngraph.train.data.normalization import measure, with_normalization
 from tests.train.support import RECIPE
 
 
@@ -36,8 +36,8 @@ def files_of(images: InMemory, root: Path) -> OnDisk:
 
 def test_images_in_memory_are_measured_completely() -> None:
     images = colours(700)
-    part = Part(images, torch.arange(0, 700, 2))
-    found = measure(part)
+    split = Split(images, torch.arange(0, 700, 2))
+    found = measure(split)
     values = images.pixels[::2].flatten(0, 2).double() / 255
     assert found.mean == pytest.approx(values.mean(0).tolist(), abs=1e-4)
     assert found.std == pytest.approx(values.std(0, correction=0).tolist(), abs=1e-4)
@@ -48,17 +48,17 @@ def test_images_in_memory_are_measured_completely() -> None:
 
 def test_a_constant_channel() -> None:
     images = InMemory(torch.full((4, 2, 2, 1), 255, dtype=torch.uint8), torch.zeros(4))
-    assert measure(Part.whole(images)) == Normalize(mean=(1.0,), std=(1.0,))
+    assert measure(Split.all_of(images)) == Normalize(mean=(1.0,), std=(1.0,))
 
 
 def test_a_large_set_on_disk_is_measured_on_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = colours(20)
-    part = Part.whole(files_of(images, tmp_path))
-    assert measure(part) == measure(Part.whole(images))
-    monkeypatch.setattr(normalization, "SAMPLE", 5)
+    split = Split.all_of(files_of(images, tmp_path))
+    assert measure(split) == measure(Split.all_of(images))
+    monkeypatch.setattr(normalization, "SAMPLE_SIZE", 5)
     chosen = torch.randperm(20, generator=torch.Generator().manual_seed(3))[:5]
-    assert measure(part, seed=3) == measure(Part(images, chosen))
-    assert measure(part, seed=3) != measure(part, seed=4)
+    assert measure(split, seed=3) == measure(Split(images, chosen))
+    assert measure(split, seed=3) != measure(split, seed=4)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_a_large_set_on_disk_is_measured_on_a_sample(tmp_path: Path, monkeypatch
 )
 def test_known_values_are_not_measured(recipe: Recipe, measured: bool) -> None:
     notes: list[str] = []
-    found = with_figures(recipe, Part.whole(colours(8)), notes.append)
+    found = with_normalization(recipe, Split.all_of(colours(8)), notes.append)
     assert (found != recipe) == measured == bool(notes)
     if measured:
         assert isinstance(found.normalize, Normalize)
         assert found.mean_and_std(3) == (found.normalize.mean, found.normalize.std)
         assert f"mean {found.normalize.mean[0]}" in notes[0]
-        assert with_figures(found, Part.whole(colours(4)), notes.append) is found
+        assert with_normalization(found, Split.all_of(colours(4)), notes.append) is found
 
 
 def test_published_values_have_one_number_per_channel() -> None:
@@ -92,8 +92,8 @@ def test_published_values_have_one_number_per_channel() -> None:
 
 def warned(pixels: torch.Tensor, figures: Normalize | None = None) -> list[str]:
     notes: list[str] = []
-    part = Part.whole(InMemory(pixels, torch.zeros(len(pixels), dtype=torch.long)))
-    with_figures(replace(RECIPE, normalize=figures), part, notes.append)
+    split = Split.all_of(InMemory(pixels, torch.zeros(len(pixels), dtype=torch.long)))
+    with_normalization(replace(RECIPE, normalize=figures), split, notes.append)
     return [note.removeprefix("warning[W620]: ").partition("\n")[0] for note in notes]
 
 
@@ -108,38 +108,38 @@ def test_ordinary_images_get_no_warning() -> None:
 @pytest.mark.parametrize("value", [0, 77, 255])
 def test_constant_images_get_a_warning(value: int) -> None:
     every = torch.full((40, 6, 5, 3), value, dtype=torch.uint8)
-    assert warned(every) == ["32 of 32 training images that were checked are a single value at every pixel"]
+    assert warned(every) == ["32 of 32 checked training images have the same value at every pixel"]
     half = colours(40).pixels
     half[::2] = value
     (warning,) = warned(half)
-    assert warning.endswith(" of 32 training images that were checked are a single value at every pixel")
+    assert warning.endswith(" of 32 checked training images have the same value at every pixel")
 
 
 def test_images_of_few_grey_levels_get_a_warning() -> None:
     dark = colours(40).pixels // 16
-    assert warned(dark) == ["32 of 32 training images that were checked have fewer than 24 grey levels"]
+    assert warned(dark) == ["32 of 32 checked training images span fewer than 24 grey levels"]
 
 
 def test_equal_images_get_a_warning() -> None:
-    assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 training images that were checked are equal"]
+    assert warned(colours(1).pixels.repeat(40, 1, 1, 1)) == ["all 32 checked training images are equal"]
 
 
 def test_images_that_normalisation_makes_equal_get_a_warning() -> None:
     (warning,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e3,) * 3))
     assert warning.startswith("after normalisation the values hardly differ: mean ")
     (warning,) = warned(colours(40).pixels, Normalize(mean=(0.5,) * 3, std=(1e-42,) * 3))
-    assert warning == "after normalisation some values are not finite numbers"
+    assert warning == "after normalisation some values are not finite"
 
 
 def test_files_on_disk_are_checked(tmp_path: Path) -> None:
     black = InMemory(torch.zeros(6, 4, 4, 3, dtype=torch.uint8), torch.zeros(6, dtype=torch.long))
     notes: list[str] = []
-    with_figures(replace(RECIPE, normalize="data"), Part.whole(files_of(black, tmp_path)), notes.append)
-    assert notes[-1].startswith("warning[W620]: 6 of 6 training images that were checked are a single value")
+    with_normalization(replace(RECIPE, normalize="data"), Split.all_of(files_of(black, tmp_path)), notes.append)
+    assert notes[-1].startswith("warning[W620]: 6 of 6 checked training images have the same value")
 
 
 def test_unreadable_images_are_not_measured(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
-    images = OnDisk((str(tmp_path / "a.png"),), torch.zeros(1, dtype=torch.long), (3, 4, 4), 0, skips=True)
-    with pytest.raises(SpecError, match="none of the 1 training images that were to be measured can be read"):
-        measure(Part.whole(images))
+    images = OnDisk((str(tmp_path / "a.png"),), torch.zeros(1, dtype=torch.long), (3, 4, 4), 0, skip_broken=True)
+    with pytest.raises(SpecError, match="none of the 1 training images can be read"):
+        measure(Split.all_of(images))

@@ -25,7 +25,7 @@ from cnngraph.recipe.optimizers import Adam, Sgd
 from cnngraph.train import HandlerView, world
 from cnngraph.train.loop.parallel import blocks_of
 from cnngraph.train.loop.training_step import TrainingStep
-from cnngraph.train.world import joined
+from cnngraph.train.world import process_group
 from tests.train.killable import (
     PROCESSES,
     RECIPE,
@@ -129,7 +129,7 @@ def test_the_loss_of_another_process_is_reported(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setattr(world, "is_launched", lambda: True)
-    with pytest.raises(SpecError) as caught, joined(CPU):
+    with pytest.raises(SpecError) as caught, process_group(CPU):
         raise RuntimeError("[../third_party/gloo/transport/tcp/pair.cc:553] Connection closed by peer")
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E635"
@@ -183,7 +183,7 @@ def hold(folder: Path, variables: dict[str, str]) -> None:
     os.environ.update(variables)
     graph = compile_text(Source("blocks.yaml", BLOCKS), folder).graph
     assert graph
-    with joined(CPU) as world:
+    with process_group(CPU) as world:
         training_step = TrainingStep(lower(graph), replace(LEARNING, strategy="fsdp"), CPU, world=world)
         parameters = {name: cast(DTensor, tensor) for name, tensor in training_step.model.named_parameters()}
         shard_sizes = {name: tensor.to_local().shape[0] for name, tensor in parameters.items()}

@@ -9,17 +9,19 @@ from pathlib import Path
 from rich.console import Console
 
 from cnngraph.train.record.progress import Bar, Lines, Reporter, duration
-from cnngraph.train.record.records import Epoch, Facts, Figures, Progress, Result
+from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary, SplitMetrics
 
-FACTS = Facts("net", 1234, "MNIST", {"train": 54_000, "validation": 6_000}, "cpu, 2 threads", 10, Path("runs/net-1"))
-EPOCH = Epoch(1, 0.01, Figures(0.5, 0.9), Figures(0.25, 0.95), "validation", 12.3, 4567.0)
-RESULT = Result(Path("runs/net-1"), (EPOCH,), EPOCH, Figures(0.3, 0.9401), False, 75.0)
+FACTS = RunSummary(
+    "net", 1234, "MNIST", {"train": 54_000, "validation": 6_000}, "cpu, 2 threads", 10, Path("runs/net-1")
+)
+EPOCH = Epoch(1, 0.01, SplitMetrics(0.5, 0.9), SplitMetrics(0.25, 0.95), "validation", 12.3, 4567.0)
+RESULT = Result(Path("runs/net-1"), (EPOCH,), EPOCH, SplitMetrics(0.3, 0.9401), False, 75.0)
 
 
 def tell(reporter: Reporter, result: Result = RESULT) -> None:
     reporter.note("downloading MNIST")
     reporter.begin(FACTS)
-    reporter.step(Progress(1, 5, 10, Figures(0.75, 0.5), 1000.0, 3601.0))
+    reporter.step(Progress(1, 5, 10, SplitMetrics(0.75, 0.5), 1000.0, 3601.0))
     reporter.evaluating("validation")
     reporter.epoch(EPOCH, True)
     reporter.end(result)
@@ -44,22 +46,22 @@ def test_a_bar_shows_loss_accuracy_rate_and_time_left() -> None:
     text = stream.getvalue()
     assert "epoch  1/10 " in text
     assert "loss 0.7500  50.00 %  1,000 images/s  1:00:01 left" in text
-    assert "looking at the validation images" in text
+    assert "evaluating the validation images" in text
     assert "best epoch 1: validation 95.00 %" in text
 
 
 def test_an_interrupted_run(tmp_path: Path) -> None:
     stream = io.StringIO()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} begins again"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} restarts it"
     (tmp_path / "state.pt").touch()
     tell(Lines(stream), Result(tmp_path, (EPOCH,), EPOCH, None, True, 75.0))
-    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} goes on"
+    assert stream.getvalue().splitlines()[-1] == f"stopped · cnngraph train --resume {tmp_path} resumes it"
 
 
 def test_a_huge_loss_is_short() -> None:
     stream = io.StringIO()
-    Lines(stream).epoch(replace(EPOCH, train=Figures(1.23e16, 0.1)), False)
+    Lines(stream).epoch(replace(EPOCH, train=SplitMetrics(1.23e16, 0.1)), False)
     assert stream.getvalue().startswith("epoch 1/0   train loss 1.23e+16  10.00 %   validation loss 0.2500  95.00 %")
 
 

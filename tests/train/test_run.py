@@ -23,8 +23,8 @@ from cnngraph.recipe import load_recipe, read_recipe
 from cnngraph.recipe.augment import Augment
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.optimizers import Sgd
-from cnngraph.train.data.images import InMemory, Part, Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import InMemory, Split, Splits
+from cnngraph.train.data.splits import load_splits
 from cnngraph.train.loop.device import available_devices, choose_device
 from cnngraph.train.record.files import read_weights as read_file_weights
 from cnngraph.train.record.run_folder import RunFolder
@@ -51,16 +51,16 @@ def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Graph:
     return cnngraph.load("tiny.yaml")
 
 
-def some_digits(*arguments: Any) -> Parts:
+def some_digits(*arguments: Any) -> Splits:
     """Every tenth of the embedded digits."""
-    parts = load_parts(*arguments)
+    splits = load_splits(*arguments)
 
-    def tenth(part: Part | None) -> Part | None:
-        return replace(part, indices=part.indices[::10]) if part else None
+    def tenth(split: Split | None) -> Split | None:
+        return replace(split, indices=split.indices[::10]) if split else None
 
-    train = tenth(parts.train)
+    train = tenth(splits.train)
     assert train
-    return Parts(parts.classes, train, tenth(parts.validation), tenth(parts.test))
+    return Splits(splits.classes, train, tenth(splits.validation), tenth(splits.test))
 
 
 train_few = partial(train_graph, tools=Tools(load_images=some_digits))
@@ -98,7 +98,7 @@ def test_a_run_and_its_folder(graph: Graph) -> None:
     assert environment["device"] == "cpu"
     (facts,) = reporter.started
     assert (facts.network, facts.parameters, facts.data) == ("tiny", graph.num_params, "embedded digits")
-    assert facts.parts == {"train": 540, "validation": 60, "test": 200}
+    assert facts.splits == {"train": 540, "validation": 60, "test": 200}
     model = cnngraph.build(graph)
     model.load_state_dict(read_file_weights(folder / "best.safetensors"))
 
@@ -111,7 +111,7 @@ def test_runs_are_numbered_and_never_overwritten(graph: Graph) -> None:
         assert train_few(graph, once, spec_text=SPEC).folder == Path(f"runs/tiny-{number}")
     assert train_few(graph, once, spec_text=SPEC, out=Path("a/b")).folder == Path("a/b")
     before = {path: path.read_bytes() for path in Path("a/b").iterdir()}
-    with pytest.raises(SpecError, match="no run is overwritten") as caught:
+    with pytest.raises(SpecError, match="runs are never overwritten") as caught:
         train_few(graph, once, spec_text=SPEC, out=Path("a/b"))
     assert caught.value.diagnostics[0].code == "E632"
     assert before == {path: path.read_bytes() for path in Path("a/b").iterdir()}
@@ -130,7 +130,7 @@ def test_ctrl_c_and_resume(graph: Graph) -> None:
     done = train_few(graph, recipe, spec_text=SPEC, resume=True, reporter=reporter)
     assert done.folder == half.folder == Path("runs/tiny-2")
     assert reporter.started[0].resumed_at > 0
-    assert [epoch.held for epoch in done.epochs] == [epoch.held for epoch in whole.epochs]
+    assert [epoch.evaluation for epoch in done.epochs] == [epoch.evaluation for epoch in whole.epochs]
     assert done.test == whole.test
     with pytest.raises(SpecError, match="is finished") as caught:
         train_few(graph, recipe, spec_text=SPEC, resume=True)
@@ -151,7 +151,7 @@ def test_a_run_that_stopped_early_is_finished(graph: Graph) -> None:
 def test_a_run_remembers_its_data_folder(graph: Graph) -> None:
     given: list[object] = []
 
-    def remembering(*arguments: object) -> Parts:
+    def remembering(*arguments: object) -> Splits:
         given.append(arguments[2])
         return some_digits(*arguments)
 
@@ -166,7 +166,7 @@ def test_a_run_that_cannot_be_resumed_is_not_changed(graph: Graph) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC).folder
     before = {path: path.read_bytes() for path in folder.iterdir()}
     other = replace(RECIPE, epochs=3, seed=1)
-    with pytest.raises(SpecError, match="its recipe has another seed"):
+    with pytest.raises(SpecError, match="its recipe differs in seed"):
         train_few(graph, other, spec_text="another", resume=True)
     assert before == {path: path.read_bytes() for path in folder.iterdir()}
     (folder / "state.pt").write_bytes(b"broken")
@@ -210,9 +210,9 @@ def test_initial_weights_with_other_classes(graph: Graph, tmp_path: Path) -> Non
 
 
 def test_nothing_to_resume(graph: Graph, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="there is no run of tiny in runs"):
+    with pytest.raises(SpecError, match="runs contains no run of tiny to resume"):
         train_graph(graph, RECIPE, spec_text=SPEC, resume=True)
-    with pytest.raises(SpecError, match="no run has begun in"):
+    with pytest.raises(SpecError, match="contains no run to resume"):
         train_graph(graph, RECIPE, spec_text=SPEC, resume=True, out=tmp_path)
 
 
@@ -227,8 +227,8 @@ def test_a_misfit_is_an_error_before_anything_is_created() -> None:
 
 
 def test_a_data_folder_with_other_classes(graph: Graph) -> None:
-    part = Part.whole(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
-    tools = Tools(load_images=lambda *arguments: Parts(("a", "b", "c"), part, part, None))
+    split = Split.all_of(InMemory(torch.zeros(4, 28, 28, 1, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])))
+    tools = Tools(load_images=lambda *arguments: Splits(("a", "b", "c"), split, split, None))
     photos = replace(load_recipe("photos"), validation=0.5)
     with pytest.raises(SpecError, match="the folder has 3 classes"):
         train_graph(graph, photos, spec_text=SPEC, tools=tools)
@@ -267,21 +267,21 @@ def test_bundled_networks_can_be_trained(name: str, tmp_path: Path) -> None:
 
 def test_a_run_folder_is_locked(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    with folder.held():
+    with folder.locked():
         (tmp_path / ".state.pt.partial").touch()
-        with pytest.raises(SpecError, match="another process trains in") as caught, RunFolder(tmp_path).held():
+        with pytest.raises(SpecError, match="another process is training in") as caught, RunFolder(tmp_path).locked():
             pytest.fail("two are at work")
         assert caught.value.diagnostics[0].code == "E637"
         assert (tmp_path / ".state.pt.partial").exists()
-        with RunFolder(tmp_path, writes=False).held():
+        with RunFolder(tmp_path, writes=False).locked():
             pass
-    with folder.held():
+    with folder.locked():
         assert not (tmp_path / ".state.pt.partial").exists()
 
 
 def test_a_running_run_is_not_resumed(graph: Graph, tmp_path: Path) -> None:
     folder = train_few(graph, RECIPE, spec_text=SPEC, out=tmp_path / "run", device="cpu").folder
     tools = Tools(load_images=lambda *arguments: pytest.fail("the images are read before"))
-    with RunFolder(folder).held(), pytest.raises(SpecError, match="another process trains in"):
+    with RunFolder(folder).locked(), pytest.raises(SpecError, match="another process is training in"):
         train_graph(graph, replace(RECIPE, epochs=9), spec_text=SPEC, out=folder, resume=True, tools=tools)
     assert not (folder / ".lock").exists()

@@ -13,7 +13,7 @@ from cnngraph.train.record import plots
 from cnngraph.train.record.files import write_figure
 from cnngraph.train.record.plots import confusion_figure
 from cnngraph.train.record.scores import Report, Scores
-from tests.train.support import CPU, RECIPE, run, stripe_parts
+from tests.train.support import CPU, RECIPE, run, stripe_splits
 
 
 def scores(answers: list[int], labels: list[int], classes: str = "abc") -> Report:
@@ -46,7 +46,7 @@ def test_top_5() -> None:
 @pytest.mark.parametrize("validation", [True, False])
 def test_a_run_writes_the_scores_of_the_saved_weights(tmp_path: Path, validation: bool) -> None:
     part = RECIPE.validation if validation else None
-    result = run(tmp_path, parts=stripe_parts(validation=validation), validation=part)
+    result = run(tmp_path, splits=stripe_splits(validation=validation), validation=part)
     with (tmp_path / "classes_test.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == list("abcd")
@@ -80,7 +80,7 @@ def test_an_installed_font_is_used_for_missing_characters(tmp_path: Path, monkey
     )  # matplotlib's default font lacks this character
     fonts = []
     for names in ((), ("No Font Of This Name", "STIXGeneral")):
-        monkeypatch.setattr(plots, "WIDE", names)
+        monkeypatch.setattr(plots, "FALLBACK_FONTS", names)
         write_figure(tmp_path / "confusion.svg", confusion_figure("title", report))
         fonts.append("STIXGeneral-" in (tmp_path / "confusion.svg").read_text())
     assert fonts == [False, True]

@@ -21,8 +21,8 @@ from cnngraph.diagnostics import Diagnostic
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data.open import load_parts
 from cnngraph.train.data.set_files import files_of_set
+from cnngraph.train.data.splits import load_splits
 from tests.train.support import RECIPE
 from tests.train.test_sets import COUNT, LAYERS, idx, images_of, lay_idx
 
@@ -43,7 +43,7 @@ def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(name: str, root: Path) -> Any:
     recipe = replace(RECIPE, data=NamedSet(name=name), validation=None)
-    return load_parts(recipe, TensorType.map(*SETS[name].shape), root, lambda note: None)
+    return load_splits(recipe, TensorType.map(*SETS[name].shape), root, lambda note: None)
 
 
 def refused(name: str, root: Path) -> Diagnostic:
@@ -69,7 +69,7 @@ def test_a_file_with_another_checksum_is_reported_and_kept(tmp_path: Path, name:
     file = next(iter(files_of_set(name)))
     before = (tmp_path / file).read_bytes()
     found = refused(name, tmp_path)
-    message = f"the files of {SETS[name].title} in {tmp_path} cannot be read: {file}: its checksum is not that"
+    message = f"the files of {SETS[name].title} in {tmp_path} cannot be read: {file}: its checksum differs"
     assert found.message.startswith(message)
     assert found.help == f"delete {tmp_path / file}; the next run downloads the set again"
     assert (tmp_path / file).read_bytes() == before
@@ -111,11 +111,11 @@ def lay_mnist(root: Path, pixels: np.ndarray[Any, Any] | None, labels: np.ndarra
 @pytest.mark.parametrize(
     ("pixels", "labels", "reason"),
     [
-        (None, np.arange(COUNT) % 11, "the labels of the train images go from 0 to 10, for 10 classes"),
-        (None, np.full(COUNT, 255), "the labels of the train images go from 255 to 255, for 10 classes"),
-        (None, np.arange(COUNT - 1) % 10, "there are 20 train images, and 19 labels"),
-        (None, np.arange(COUNT + 1) % 10, "there are 20 train images, and 21 labels"),
-        (images_of((27, 28), 0), np.arange(COUNT) % 10, "the train images are uint8 numbers of shape [20, 27, 28, 1]"),
+        (None, np.arange(COUNT) % 11, "the labels of the train images go from 0 to 10, but there are 10 classes"),
+        (None, np.full(COUNT, 255), "the labels of the train images go from 255 to 255, but there are 10 classes"),
+        (None, np.arange(COUNT - 1) % 10, "there are 20 train images but 19 labels"),
+        (None, np.arange(COUNT + 1) % 10, "there are 20 train images but 21 labels"),
+        (images_of((27, 28), 0), np.arange(COUNT) % 10, "the train images have dtype uint8 and shape [20, 27, 28, 1]"),
     ],
 )
 def test_inconsistent_files_are_reported(
@@ -140,7 +140,7 @@ def test_a_malicious_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.
     LAYERS["cifar10"](tmp_path)
     (tmp_path / "cifar-10-batches-py" / "data_batch_3").write_bytes(pickle.dumps({"data": Stranger(), "labels": []}))
     found = refused("cifar10", tmp_path)
-    assert found.message.endswith("it names posix.mkdir, which is no part of the set and was not run")
+    assert found.message.endswith("it refers to posix.mkdir, which is not needed and was not run")
     assert not (tmp_path / "ran").exists()
 
 
@@ -164,4 +164,4 @@ def test_a_truncated_archive_is_reported(tmp_path: Path) -> None:
     (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images_of((28, 28), 0)))[:-10])
     found = refused("mnist", tmp_path)
     assert found.message.startswith(f"cannot download MNIST to {tmp_path}: ")
-    assert found.notes == (f"{raw / 'train-images-idx3-ubyte.gz'} is there, but damaged or not all that is needed",)
+    assert found.notes == (f"{raw / 'train-images-idx3-ubyte.gz'} is damaged, or other files are missing",)

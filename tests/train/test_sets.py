@@ -17,19 +17,19 @@ from torchvision import datasets
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.sets import EMNIST, SETS
 from cnngraph.tensor_type import TensorType
-from cnngraph.train.data import named
-from cnngraph.train.data.images import InMemory, Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data import named_sets
+from cnngraph.train.data.images import InMemory, Splits
+from cnngraph.train.data.splits import load_splits
 from tests.train.support import RECIPE
 
 Array = np.ndarray[Any, Any]
 COUNT = 20
 
 
-def load(name: str, root: Path, **words: Any) -> Parts:
+def load(name: str, root: Path, **words: Any) -> Splits:
     data = NamedSet(name=name, **words)
     recipe = replace(RECIPE, data=data, validation=None)
-    return load_parts(recipe, TensorType.map(*SETS[name].shape), root, lambda note: None)
+    return load_splits(recipe, TensorType.map(*SETS[name].shape), root, lambda note: None)
 
 
 def images_of(shape: tuple[int, ...], seed: int) -> Array:
@@ -122,33 +122,33 @@ def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_set_is_tested() -> None:
-    assert set(LAYERS) == set(named.READERS) == set(SETS) - {"digits"}
+    assert set(LAYERS) == set(named_sets.READERS) == set(SETS) - {"digits"}
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_images_and_labels_are_read(tmp_path: Path, name: str) -> None:
     LAYERS[name](tmp_path)
-    parts = load(name, tmp_path)
+    splits = load(name, tmp_path)
     channels, height, width = SETS[name].shape
-    assert parts.shape == SETS[name].shape
-    assert parts.classes == SETS[name].classes
-    assert parts.test
-    for seed, part in enumerate((parts.train, parts.test)):
-        images = part.images
+    assert splits.shape == SETS[name].shape
+    assert splits.classes == SETS[name].classes
+    assert splits.test
+    for seed, split in enumerate((splits.train, splits.test)):
+        images = split.images
         assert isinstance(images, InMemory)
         shape = (height, width) if channels == 1 else (height, width, channels)
         expected = torch.from_numpy(images_of(shape, seed)).reshape(COUNT, height, width, channels)
         assert torch.equal(images.pixels[:COUNT], expected)
         assert images.pixels.is_contiguous()
-        assert images.labels[:COUNT].tolist() == [index % len(parts.classes) for index in range(COUNT)]
+        assert images.labels[:COUNT].tolist() == [index % len(splits.classes) for index in range(COUNT)]
 
 
 def test_some_classes_of_a_set(tmp_path: Path) -> None:
     lay_stl10(tmp_path)
-    parts = load("stl10", tmp_path, classes=("monkey", "bird"), resize=(8, 8))
-    assert parts.classes == ("monkey", "bird")
-    assert parts.shape == (3, 8, 8)
-    assert parts.train.images.labels.tolist() == [1, 0] * 2  # bird is the second of the ten classes, monkey the eighth
+    splits = load("stl10", tmp_path, classes=("monkey", "bird"), resize=(8, 8))
+    assert splits.classes == ("monkey", "bird")
+    assert splits.shape == (3, 8, 8)
+    assert splits.train.images.labels.tolist() == [1, 0] * 2  # bird is the second of the ten classes, monkey the eighth
 
 
 def test_the_classes_of_emnist_splits() -> None:
@@ -162,7 +162,7 @@ def test_the_classes_of_emnist_splits() -> None:
 @pytest.mark.parametrize("name", ["svhn", "stl10", "qmnist"])
 def test_a_download_has_both_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Some of torchvision's data sets download only the requested split."""
-    reader = named.READERS[name]
+    reader = named_sets.READERS[name]
     asked: list[bool] = []
 
     def fetch(root: str, train: bool, download: bool) -> Any:
@@ -172,9 +172,9 @@ def test_a_download_has_both_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 LAYERS[name](Path(root))
         return reader(root, train=train, download=False)
 
-    monkeypatch.setitem(named.READERS, name, fetch)
+    monkeypatch.setitem(named_sets.READERS, name, fetch)
     notes: list[str] = []
     recipe = replace(RECIPE, data=NamedSet(name=name))
-    load_parts(recipe, TensorType.map(*SETS[name].shape), tmp_path, notes.append)
+    load_splits(recipe, TensorType.map(*SETS[name].shape), tmp_path, notes.append)
     assert asked == [True, False]
     assert notes == [f"downloading {SETS[name].title} to {tmp_path}"]

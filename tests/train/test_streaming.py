@@ -25,8 +25,8 @@ from cnngraph.recipe.data import ImageFolder, ImageNet
 from cnngraph.tensor_type import TensorType
 from cnngraph.train.augment.preparation import Preparation
 from cnngraph.train.data import loading
-from cnngraph.train.data.images import InMemory, OnDisk, Parts
-from cnngraph.train.data.open import load_parts
+from cnngraph.train.data.images import InMemory, OnDisk, Splits
+from cnngraph.train.data.splits import load_splits
 from cnngraph.train.loop.evaluation import evaluate
 from cnngraph.train.loop.loader import EvaluationLoader, TrainingLoader
 from tests.train.support import CPU, RECIPE
@@ -52,13 +52,13 @@ def lay_image(path: Path, size: tuple[int, int], random: np.random.Generator, co
     Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR).save(path)
 
 
-def load(recipe: Recipe, root: Path, notes: list[str] | None = None) -> Parts:
-    return load_parts(recipe, TensorType.map(3, *SIZE), root, (notes if notes is not None else []).append)
+def load(recipe: Recipe, root: Path, notes: list[str] | None = None) -> Splits:
+    return load_splits(recipe, TensorType.map(3, *SIZE), root, (notes if notes is not None else []).append)
 
 
 def training(recipe: Recipe, root: Path, batch_size: int = 4) -> TrainingLoader:
-    parts = load(recipe, root)
-    return TrainingLoader(parts.train, Preparation.of(recipe, 3, CPU), batch_size, 0, CPU, len(parts.classes))
+    splits = load(recipe, root)
+    return TrainingLoader(splits.train, Preparation.of(recipe, 3, CPU), batch_size, 0, CPU, len(splits.classes))
 
 
 def batches(made: TrainingLoader, count: int, done: int = 0) -> list[tuple[Tensor, Tensor]]:
@@ -90,10 +90,10 @@ def test_crops_depend_only_on_seed_epoch_and_image(photos: Path, workers: int) -
 
 
 def test_evaluation_equals_torchvision(photos: Path) -> None:
-    parts = load(CUT, photos)
-    assert parts.shape == (3, *SIZE)
-    assert parts.test
-    (images, labels), *rest = EvaluationLoader(parts.test, Preparation.of(CUT, 3, CPU), CPU)
+    splits = load(CUT, photos)
+    assert splits.shape == (3, *SIZE)
+    assert splits.test
+    (images, labels), *rest = EvaluationLoader(splits.test, Preparation.of(CUT, 3, CPU), CPU)
     assert not rest
     assert labels.tolist() == [0] * 5 + [1] * 5
     usual = v2.Compose([v2.Resize(10), v2.CenterCrop(SIZE), v2.PILToTensor()])
@@ -118,9 +118,9 @@ def test_training_images_are_crops(tmp_path: Path) -> None:
 
 def test_images_with_a_given_size_are_kept_in_memory(photos: Path) -> None:
     recipe = replace(CUT, data=ImageFolder(resize=(12, 12)))
-    parts = load(recipe, photos)
-    assert isinstance(parts.train.images, InMemory)
-    assert parts.shape == (3, 12, 12)
+    splits = load(recipe, photos)
+    assert isinstance(splits.train.images, InMemory)
+    assert splits.shape == (3, 12, 12)
     assert batches(training(recipe, photos), 1)[0][0].shape == (4, 3, *SIZE)
 
 
@@ -136,25 +136,25 @@ def test_a_broken_file_ends_a_run_or_is_skipped(photos: Path, recipe: Recipe) ->
     assert caught.value.diagnostics[0].code == "E621"
     assert "broken: skip" in (caught.value.diagnostics[0].help or "")
 
-    parts = load(replace(recipe, data=ImageFolder(broken="skip")), photos)
-    made = TrainingLoader(parts.train, Preparation.of(recipe, 3, CPU), 5, 0, CPU)
+    splits = load(replace(recipe, data=ImageFolder(broken="skip")), photos)
+    made = TrainingLoader(splits.train, Preparation.of(recipe, 3, CPU), 5, 0, CPU)
     labels = torch.cat([labels for _, labels in batches(made, 2)])
-    assert parts.broken == [str(broken)]
-    assert len(labels) == (10 if isinstance(parts.train.images, OnDisk) else 9)
+    assert splits.broken == [str(broken)]
+    assert len(labels) == (10 if isinstance(splits.train.images, OnDisk) else 9)
 
 
 def test_a_broken_file_is_skipped_in_an_evaluation(photos: Path) -> None:
     for number in range(3):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
     recipe = replace(CUT, data=ImageFolder(broken="skip"))
-    parts = load(recipe, photos)
-    assert parts.test
-    (images, labels), *_ = EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU)
+    splits = load(recipe, photos)
+    assert splits.test
+    (images, labels), *_ = EvaluationLoader(splits.test, Preparation.of(recipe, 3, CPU), CPU)
     assert len(images) == len(labels) == 7
     assert labels.tolist() == [0] * 2 + [1] * 5
-    assert len(parts.broken) == 3
-    list(EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU))
-    assert len(parts.broken) == 3
+    assert len(splits.broken) == 3
+    list(EvaluationLoader(splits.test, Preparation.of(recipe, 3, CPU), CPU))
+    assert len(splits.broken) == 3
 
 
 def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +163,9 @@ def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkey
     for number in range(5):
         (photos / "val" / "ant" / f"{number}.png").write_text("no image")
     recipe = replace(CUT, data=ImageFolder(broken="skip"))
-    parts = load(recipe, photos)
-    assert parts.test
-    batches = list(EvaluationLoader(parts.test, Preparation.of(recipe, 3, CPU), CPU))
+    splits = load(recipe, photos)
+    assert splits.test
+    batches = list(EvaluationLoader(splits.test, Preparation.of(recipe, 3, CPU), CPU))
     assert [(tuple(images.shape), labels.tolist()) for images, labels in batches] == [
         ((1, 3, *SIZE), []),
         ((3, 3, *SIZE), [1, 1, 1]),
@@ -173,13 +173,13 @@ def test_an_evaluation_batch_of_broken_files_counts_nothing(photos: Path, monkey
     ]
     metrics = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), batches, CPU)
     assert 0 < metrics.loss < 10
-    assert len(parts.broken) == 5
+    assert len(splits.broken) == 5
 
 
 def test_a_batch_of_broken_files_ends_the_run(photos: Path) -> None:
     for file in (photos / "train").glob("*/*.png"):
         file.write_text("no image")
-    with pytest.raises(SpecError, match="cannot read any of the images of a batch"):
+    with pytest.raises(SpecError, match="cannot read any image of a batch"):
         batches(training(replace(CUT, data=ImageFolder(broken="skip")), photos), 1)
 
 
@@ -250,35 +250,35 @@ CLASSES = ("tench", "crane (n02012849)", "crane (n03126707)")
 def test_flat_validation_images_have_their_labels(tmp_path: Path, beside: Callable[[Path], None], below: str) -> None:
     lay_imagenet(tmp_path, tmp_path / below, flat=True)
     beside(tmp_path)
-    parts = load(IMAGENET, tmp_path)
-    assert parts.classes == CLASSES
-    assert parts.train.images.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3
-    assert parts.test
-    assert parts.test.images.labels.tolist() == [2, 0, 1, 2]
+    splits = load(IMAGENET, tmp_path)
+    assert splits.classes == CLASSES
+    assert splits.train.images.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert splits.test
+    assert splits.test.images.labels.tolist() == [2, 0, 1, 2]
     some = load(replace(IMAGENET, data=ImageNet(classes=("n03126707", "tench"))), tmp_path)
     assert some.classes == ("crane (n03126707)", "tench")
     assert some.test
     assert some.test.images.labels.tolist() == [0, 1, 0]
-    with pytest.raises(SpecError, match="no class tenhc here") as caught:
+    with pytest.raises(SpecError, match="this copy of ImageNet has no class tenhc") as caught:
         load(replace(IMAGENET, data=ImageNet(classes=("tenhc", "n03126707"))), tmp_path)
     assert caught.value.diagnostics[0].help == "did you mean `tench`?"
 
 
 def test_class_folders_without_names(tmp_path: Path) -> None:
     lay_imagenet(tmp_path / "imagenet", tmp_path / "imagenet", flat=False)
-    parts = load(replace(IMAGENET, data=ImageNet(path="imagenet"), augment=CROP, validation=0.4), tmp_path)
-    assert parts.classes == tuple(NUMBERS)[:3]
-    assert isinstance(parts.train.images, OnDisk)
-    assert [len(part) for part in (parts.train, parts.validation, parts.test) if part] == [6, 3, 6]
+    splits = load(replace(IMAGENET, data=ImageNet(path="imagenet"), augment=CROP, validation=0.4), tmp_path)
+    assert splits.classes == tuple(NUMBERS)[:3]
+    assert isinstance(splits.train.images, OnDisk)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test) if part] == [6, 3, 6]
     assert not IMAGENET.measures
 
 
 @pytest.mark.parametrize(
     ("lay_it", "message"),
     [
-        (lambda root: None, "has no folder train, so it is not ImageNet"),
-        (lambda root: (root / "train").mkdir(), "one folder for each of at least two classes, here it has 0"),
-        (lambda root: lay_imagenet(root, root, flat=True), "nothing says of which classes they are"),
+        (lambda root: None, "has no folder `train`, so it is not ImageNet"),
+        (lambda root: (root / "train").mkdir(), "a folder for each of at least two classes, but has 0"),
+        (lambda root: lay_imagenet(root, root, flat=True), "the labels of the images in"),
         (lambda root: lay_broken_names(root), "cannot be read"),
     ],
 )
@@ -302,7 +302,7 @@ class Stranger:
         ("meta.bin", Stranger(), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("meta.bin", [1, 2, 3], "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("meta.bin", ("ab", "cd"), "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
-        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels of 1 images, and {}/val"),
+        ("meta.bin", ({"n01440764": ("tench",)}, ["n01440764"]), "meta.bin in {} has labels of 1 images, but {}/val"),
         ("LOC_synset_mapping.txt", b"\xff\xfe", "meta.bin or LOC_synset_mapping.txt in {} cannot be read: "),
         ("LOC_val_solution.csv", b"\xff\xfe", "LOC_val_solution.csv in {} cannot be read: "),
         ("LOC_val_solution.csv", b"PredictionString\nn01440764\n", "LOC_val_solution.csv in {} cannot be read: "),

@@ -129,7 +129,7 @@ def _image_reader(data_dir: Path) -> ReadImages:
     from cnngraph.packages import require_extra
 
     require_extra("train")
-    from cnngraph.train.data.facts import DataReader
+    from cnngraph.train.data.data_reader import DataReader
 
     return DataReader(data_dir).facts
 

@@ -104,7 +104,7 @@ def _dry_run(plan: Plan, out: Path | None, data_dir: Path | None, device: str | 
     from cnngraph.cli.layout import Column, in_columns
     from cnngraph.experiment.conducting import RUNS
     from cnngraph.experiment.dry_run import dry_experiment
-    from cnngraph.train.data.facts import DataReader
+    from cnngraph.train.data.data_reader import DataReader
 
     root = out or RUNS / plan.name
     notes: dict[str, None] = {}

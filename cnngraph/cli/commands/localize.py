@@ -72,14 +72,14 @@ def localize(
     from cnngraph.runs.heatmap import heatmap_figure
     from cnngraph.runs.image_files import find_image_files, output_names
     from cnngraph.runs.localization import Localizer
-    from cnngraph.train.data.walking import Passed
+    from cnngraph.train.data.walking import Ignored
     from cnngraph.train.record.files import write_figure
 
-    passed = Passed()
+    ignored = Ignored()
     localizer = Localizer(classifier, name, threshold)
-    files = list(find_image_files(images, passed))
-    if passed.counts:
-        complain(f"passed over {passed}", "note")
+    files = list(find_image_files(images, ignored))
+    if ignored.counts:
+        complain(f"ignored {ignored}", "note")
     names = output_names(files)
     output.mkdir(parents=True, exist_ok=True)
     found: list[tuple[Localization, Path]] = []

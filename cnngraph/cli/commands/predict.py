@@ -59,12 +59,12 @@ def predict(
 
     from cnngraph.runs.image_files import find_image_files
     from cnngraph.runs.prediction import predict
-    from cnngraph.train.data.walking import Passed
+    from cnngraph.train.data.walking import Ignored
 
-    passed = Passed()
-    predictions = list(predict(classifier, find_image_files(images, passed), top))
-    if passed.counts:
-        complain(f"passed over {passed}", "note")
+    ignored = Ignored()
+    predictions = list(predict(classifier, find_image_files(images, ignored), top))
+    if ignored.counts:
+        complain(f"ignored {ignored}", "note")
     if format == "json":
         print(json_rows(prediction.to_dict() for prediction in predictions))
     elif any(prediction.guesses for prediction in predictions):

@@ -140,9 +140,9 @@ def _opened(weights: str, graph: Graph) -> WeightsFile:
 
 def _dry_run(request: Request, quiet: bool) -> None:
     """Print what would be done. Raises SpecError for all that would keep the run from starting."""
-    from cnngraph.train.data.facts import DataReader
+    from cnngraph.train.data.data_reader import DataReader
     from cnngraph.train.dry_run import dry_run
-    from cnngraph.train.record.progress import opening
+    from cnngraph.train.record.progress import opening_lines
     from cnngraph.train.record.run_folder import RunFolder
 
     lines: list[str] = []
@@ -150,7 +150,7 @@ def _dry_run(request: Request, quiet: bool) -> None:
     made = dry_run(request, data, RunFolder.planned(request.out, request.graph.name))
     steps = "" if made.steps is None else f" of {count(made.steps, 'step')}"
     epochs = f"{count(made.facts.epochs, 'epoch')}{steps}, batch size {made.batch_size:,}"
-    lines += [*opening(made.facts), epochs, "dry run: nothing was trained or written"]
+    lines += [*opening_lines(made.facts), epochs, "dry run: nothing was trained or written"]
     if not quiet:
         print_styled([[(line, "")] for line in lines])
 

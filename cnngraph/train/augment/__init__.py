@@ -1,1 +1,1 @@
-"""Augmentation and normalization of batches."""
+"""Augmentation and normalisation of batches."""

@@ -1,4 +1,4 @@
-"""Batches mixed with themselves, and their labels in the same proportion."""
+"""MixUp and CutMix: images of a batch mixed with each other, and their labels in the same proportion."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from torchvision.transforms import v2
 from cnngraph.recipe.augment import Augment
 
 
-def mix(images: Tensor, labels: Tensor, augment: Augment, classes: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Images mixed as the recipe asks, and N×classes parts of labels; both as they are where it does not ask."""
-    ways = [
-        way(alpha=alpha, num_classes=classes)
-        for way, alpha in ((v2.MixUp, augment.mixup), (v2.CutMix, augment.cutmix))
+def mix_batch(images: Tensor, labels: Tensor, augment: Augment, classes: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Apply MixUp or CutMix to a batch, chosen at random if the recipe has both.
+
+    Returns N×C×H×W images and N×classes label weights, or both arguments unchanged if the recipe has neither.
+    """
+    transforms = [
+        transform(alpha=alpha, num_classes=classes)
+        for transform, alpha in ((v2.MixUp, augment.mixup), (v2.CutMix, augment.cutmix))
         if alpha
     ]
-    if not ways:
+    if not transforms:
         return images, labels
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torchvision draws from it; a GPU's generator stays as it is
-        way = ways[int(torch.randint(len(ways), ()))]
-        mixed_images, mixed_labels = way(images, labels)
+        torch.default_generator.manual_seed(seed)  # torchvision draws from it; the GPU's generator is not used
+        transform = transforms[int(torch.randint(len(transforms), ()))]
+        mixed_images, mixed_labels = transform(images, labels)
     return mixed_images.contiguous(memory_format=torch.channels_last), mixed_labels
 
 
-def hard(labels: Tensor) -> Tensor:
-    """Each image's class; of mixed labels the one that has the greatest part."""
+def hard_labels(labels: Tensor) -> Tensor:
+    """The class of each image; of mixed labels, the class with the largest weight."""
     return labels.argmax(1) if labels.ndim == 2 else labels

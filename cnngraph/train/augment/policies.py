@@ -1,4 +1,4 @@
-"""Policies of many changes: for each image of a batch some are drawn, and their strengths."""
+"""RandAugment and TrivialAugment: for each image of a batch, random transforms of random strength."""
 
 from __future__ import annotations
 
@@ -18,95 +18,103 @@ STRENGTHS = 31
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change: what it does to images by numbers of their own, those numbers by strength, and whether both signs."""
+class Transform:
+    """A transform of a batch with one magnitude per image.
+
+    `magnitudes` has the magnitude of each strength; if `signed`, its sign is random.
+    """
 
     apply: Callable[[Tensor, Tensor], Tensor]
-    numbers: Tensor
+    magnitudes: Tensor
     signed: bool = False
 
 
-def changed(images: Tensor, policy: Policy, draws: Draws) -> Tensor:
-    """Images, N×C×H×W from 0 to 255, each changed as the policy has it."""
-    changes = changes_of(policy, images.shape[2], images.shape[3])
+def apply_policy(images: Tensor, policy: Policy, draws: Draws) -> Tensor:
+    """Apply the policy's transforms to N×C×H×W images with values from 0 to 255."""
+    transforms = transforms_of(policy, images.shape[2], images.shape[3])
     for _ in range(policy.ops if isinstance(policy, RandAugment) else 1):
-        images = _once(images, changes, policy, draws)
+        images = _apply_one(images, transforms, policy, draws)
     return images
 
 
-def _once(images: Tensor, changes: list[Change], policy: Policy, draws: Draws) -> Tensor:
-    which = draws.integers(len(changes))
+def _apply_one(images: Tensor, transforms: list[Transform], policy: Policy, draws: Draws) -> Tensor:
+    """Apply one random transform to each image."""
+    choice = draws.integers(len(transforms))
     strength = draws.integers(STRENGTHS)
     sign = draws.integers(2) * 2.0 - 1
     if isinstance(policy, RandAugment):
         strength = torch.full_like(strength, policy.magnitude)
     images = images.clone()
-    for number, change in enumerate(changes):
-        chosen = torch.nonzero(which == number).flatten()
+    for index, transform in enumerate(transforms):
+        chosen = torch.nonzero(choice == index).flatten()
         if not len(chosen):
             continue
-        numbers = change.numbers[strength[chosen]] * (sign[chosen] if change.signed else 1)
-        at = chosen.to(images.device)
-        images[at] = change.apply(images[at], numbers)
+        magnitudes = transform.magnitudes[strength[chosen]] * (sign[chosen] if transform.signed else 1)
+        on_device = chosen.to(images.device)
+        images[on_device] = transform.apply(images[on_device], magnitudes)
     return images
 
 
-def changes_of(policy: Policy, height: int, width: int) -> list[Change]:
-    """The changes of a policy, as torchvision has them."""
+def transforms_of(policy: Policy, height: int, width: int) -> list[Transform]:
+    """The transforms of a policy, with the magnitudes that torchvision uses."""
     mild = isinstance(policy, RandAugment)
     none = torch.zeros(STRENGTHS)
     factors = 0.9 if mild else 0.99
     shift = 150 / 331 if mild else 0
     bits = (8 - torch.arange(STRENGTHS) / ((STRENGTHS - 1) / (4 if mild else 6))).round()
 
-    def up_to(most: float) -> Tensor:
-        return torch.linspace(0, most, STRENGTHS)
+    def up_to(maximum: float) -> Tensor:
+        return torch.linspace(0, maximum, STRENGTHS)
 
     blends = (colors.brightness, colors.saturation, colors.contrast, colors.sharpness)
     return [
-        Change(lambda images, numbers: images, none),
-        Change(_sheared_along_rows, up_to(0.3 if mild else 0.99), True),
-        Change(_sheared_along_columns, up_to(0.3 if mild else 0.99), True),
-        Change(_shifted_along_rows, up_to(shift * width if mild else 32), True),
-        Change(_shifted_along_columns, up_to(shift * height if mild else 32), True),
-        Change(lambda images, numbers: affine(images, rotations(numbers), "nearest"), up_to(30 if mild else 135), True),
-        *(Change(_by_factor(each), up_to(factors), True) for each in blends),
-        Change(lambda images, numbers: colors.posterize(images.round(), numbers), bits),
-        Change(colors.solarize, torch.linspace(255, 0, STRENGTHS)),
-        Change(lambda images, numbers: _as_bytes(vision.autocontrast, images), none),
-        Change(lambda images, numbers: _as_bytes(vision.equalize, images), none),
+        Transform(lambda images, magnitudes: images, none),
+        Transform(_sheared_along_rows, up_to(0.3 if mild else 0.99), True),
+        Transform(_sheared_along_columns, up_to(0.3 if mild else 0.99), True),
+        Transform(_shifted_along_rows, up_to(shift * width if mild else 32), True),
+        Transform(_shifted_along_columns, up_to(shift * height if mild else 32), True),
+        Transform(
+            lambda images, magnitudes: affine(images, rotations(magnitudes), "nearest"),
+            up_to(30 if mild else 135),
+            True,
+        ),
+        *(Transform(_by_factor(blend), up_to(factors), True) for blend in blends),
+        Transform(lambda images, magnitudes: colors.posterize(images.round(), magnitudes), bits),
+        Transform(colors.solarize, torch.linspace(255, 0, STRENGTHS)),
+        Transform(lambda images, magnitudes: _as_bytes(vision.autocontrast, images), none),
+        Transform(lambda images, magnitudes: _as_bytes(vision.equalize, images), none),
     ]
 
 
-def _by_factor(change: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda images, numbers: change(images, 1 + numbers)
+def _by_factor(blend: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda images, magnitudes: blend(images, 1 + magnitudes)
 
 
-def _as_bytes(change: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    return change(images.round().byte()).float()
+def _as_bytes(transform: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    return transform(images.round().byte()).float()
 
 
-def _sheared_along_rows(images: Tensor, numbers: Tensor) -> Tensor:
-    """About the upper edge."""
-    return affine(images, _moved(len(numbers), (0, 1), numbers, numbers * images.shape[2] / 2), "nearest")
+def _sheared_along_rows(images: Tensor, magnitudes: Tensor) -> Tensor:
+    """Shear around the top edge."""
+    return affine(images, _matrices(len(magnitudes), (0, 1), magnitudes, magnitudes * images.shape[2] / 2), "nearest")
 
 
-def _sheared_along_columns(images: Tensor, numbers: Tensor) -> Tensor:
-    """About the left edge."""
-    return affine(images, _moved(len(numbers), (1, 0), numbers, numbers * images.shape[3] / 2), "nearest")
+def _sheared_along_columns(images: Tensor, magnitudes: Tensor) -> Tensor:
+    """Shear around the left edge."""
+    return affine(images, _matrices(len(magnitudes), (1, 0), magnitudes, magnitudes * images.shape[3] / 2), "nearest")
 
 
-def _shifted_along_rows(images: Tensor, numbers: Tensor) -> Tensor:
-    return affine(images, _moved(len(numbers), (0, 2), -numbers.trunc()), "nearest")
+def _shifted_along_rows(images: Tensor, magnitudes: Tensor) -> Tensor:
+    return affine(images, _matrices(len(magnitudes), (0, 2), -magnitudes.trunc()), "nearest")
 
 
-def _shifted_along_columns(images: Tensor, numbers: Tensor) -> Tensor:
-    return affine(images, _moved(len(numbers), (1, 2), -numbers.trunc()), "nearest")
+def _shifted_along_columns(images: Tensor, magnitudes: Tensor) -> Tensor:
+    return affine(images, _matrices(len(magnitudes), (1, 2), -magnitudes.trunc()), "nearest")
 
 
-def _moved(count: int, place: tuple[int, int], numbers: Tensor, shift: Tensor | float = 0.0) -> Tensor:
-    """Matrices that move nothing, with numbers at one place, and a shift in its row."""
+def _matrices(count: int, entry: tuple[int, int], magnitudes: Tensor, shift: Tensor | float = 0.0) -> Tensor:
+    """Identity matrices (N×2×3) with one entry set to `magnitudes`, and `shift` added to the offset of its row."""
     matrices = torch.eye(2, 3).repeat(count, 1, 1)
-    matrices[:, place[0], 2] += shift
-    matrices[:, place[0], place[1]] = numbers
+    matrices[:, entry[0], 2] += shift
+    matrices[:, entry[0], entry[1]] = magnitudes
     return matrices

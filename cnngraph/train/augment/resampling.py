@@ -1,7 +1,7 @@
-"""A batch of images turned, sheared, cut and resized, each image by numbers of its own.
+"""Rotation, shearing, cropping and resizing of a batch, with one set of parameters per image.
 
-Images are N×C×H×W numbers. torchvision's functions take one set of numbers for a whole batch; the tests hold these to
-torchvision's results.
+Images are N×C×H×W floats. torchvision's functions take one set of parameters for the whole batch; the tests compare
+these with torchvision's results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cnngraph.train.augment.seeds import Draws
 
 
 def resized_crops(images: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The box (top, left, height, width) of each image, resized: bilinear, smoothed where it shrinks."""
+    """Crop a box (top, left, height, width) from each image and resize it: bilinear, antialiased when it shrinks."""
     top, left, height, width = boxes.to(images.device, torch.float32).unbind(1)
     rows = _weights(top, height, images.shape[2], size[0])
     columns = _weights(left, width, images.shape[3], size[1])
@@ -25,7 +25,7 @@ def resized_crops(images: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tenso
 
 
 def _weights(start: Tensor, length: Tensor, full: int, size: int) -> Tensor:
-    """N×size×full: how much of each pixel of a line goes into each of the resized ones."""
+    """Interpolation weights, N×size×full: the share of each input pixel of a line in each output pixel."""
     start, length = start[:, None, None], length[:, None, None]
     places = torch.arange(full, device=start.device) + 0.5
     scale = length / size
@@ -42,40 +42,41 @@ def random_boxes(
     draws: Draws,
     tries: int = 10,
 ) -> tuple[Tensor, Tensor]:
-    """Boxes (top, left, height, width) of random area and shape in images of a size, and which of them fit.
+    """Boxes (top, left, height, width) of random area and aspect ratio, N×4, and which of them fit into the image.
 
-    Each is the first that fits of ten tries, as torchvision has it.
+    Each is the first of `tries` random boxes that fits, as in torchvision.
     """
     full_height, full_width = size
-    chance = draws.fractions(4, tries, dtype=torch.float64).unbind(1)
-    area = full_height * full_width * (scale[0] + chance[0] * (scale[1] - scale[0]))
+    random_area, random_ratio, random_top, random_left = draws.fractions(4, tries, dtype=torch.float64).unbind(1)
+    area = full_height * full_width * (scale[0] + random_area * (scale[1] - scale[0]))
     low, high = torch.tensor(ratio, dtype=torch.float64).log()
-    shape = (low + chance[1] * (high - low)).exp()
-    width, height = (area * shape).sqrt().round().long(), (area / shape).sqrt().round().long()
+    aspect = (low + random_ratio * (high - low)).exp()
+    width, height = (area * aspect).sqrt().round().long(), (area / aspect).sqrt().round().long()
     fits = (width > 0) & (width <= full_width) & (height > 0) & (height <= full_height)
-    top = (chance[2] * (full_height - height + 1)).long()
-    left = (chance[3] * (full_width - width + 1)).long()
+    top = (random_top * (full_height - height + 1)).long()
+    left = (random_left * (full_width - width + 1)).long()
     first = fits.long().argmax(1, keepdim=True)
     boxes = torch.stack([top, left, height, width], 2).gather(1, first[..., None].expand(-1, 1, 4))[:, 0]
     return boxes, fits.any(1)
 
 
 def random_box(
-    size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float], chance: int, tries: int = 10
+    size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float], seed: int, tries: int = 10
 ) -> tuple[int, int, int, int]:
-    """One such box, of a single image, without tensors: that is twenty times as quick. The middle where none fits."""
-    draw = random.Random(chance)
+    """The same as `random_boxes` for one image, twenty times as fast. The central box if no random one fits."""
+    generator = random.Random(seed)
     for _ in range(tries):
-        area = size[0] * size[1] * draw.uniform(*scale)
-        shape = math.exp(draw.uniform(math.log(ratio[0]), math.log(ratio[1])))
-        width, height = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+        area = size[0] * size[1] * generator.uniform(*scale)
+        aspect = math.exp(generator.uniform(math.log(ratio[0]), math.log(ratio[1])))
+        width, height = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < width <= size[1] and 0 < height <= size[0]:
-            return draw.randint(0, size[0] - height), draw.randint(0, size[1] - width), height, width
-    return middle_box(size, ratio)
+            top, left = generator.randint(0, size[0] - height), generator.randint(0, size[1] - width)
+            return top, left, height, width
+    return largest_center_box(size, ratio)
 
 
-def middle_box(size: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int, int, int]:
-    """The largest box in the middle of an image whose width to a height of 1 is within bounds."""
+def largest_center_box(size: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int, int, int]:
+    """The largest central box of an image whose width/height is within the bounds `ratio`."""
     height, width = size
     if width < height * ratio[0]:
         height = round(width / ratio[0])
@@ -84,21 +85,21 @@ def middle_box(size: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, 
     return (size[0] - height) // 2, (size[1] - width) // 2, height, width
 
 
-def shorter_side(size: tuple[int, int], wanted: int) -> tuple[int, int]:
-    """Height and width when the shorter of both becomes what is wanted; the longer is rounded down, as usual."""
+def size_with_shorter_side(size: tuple[int, int], length: int) -> tuple[int, int]:
+    """The height and width after resizing the shorter side to `length`; the longer side is rounded down."""
     height, width = size
-    return (wanted, wanted * width // height) if height <= width else (wanted * height // width, wanted)
+    return (length, length * width // height) if height <= width else (length * height // width, length)
 
 
-def middle_of(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The box of a size in the middle of an image, where torchvision has it."""
+def center_crop_box(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The central box of size `crop` (height, width), rounded as in torchvision."""
     return round((size[0] - crop[0]) / 2), round((size[1] - crop[1]) / 2), *crop
 
 
 def affine(images: Tensor, matrices: Tensor, mode: str) -> Tensor:
-    """Each image as a 2×3 matrix moves it: for a place, from the middle in pixels, where its colour comes from.
+    """Transform each image by a 2×3 matrix, which maps output to input coordinates in pixels from the centre.
 
-    What comes from outside is black.
+    Pixels from outside the image are black.
     """
     _, _, height, width = images.shape
     matrices = matrices.to(images.device, images.dtype).clone()
@@ -111,7 +112,7 @@ def affine(images: Tensor, matrices: Tensor, mode: str) -> Tensor:
 
 
 def rotations(degrees: Tensor) -> Tensor:
-    """Matrices that turn images anticlockwise about their middle."""
+    """Matrices (N×2×3) that rotate images counterclockwise around their centre."""
     angle = degrees.deg2rad()
     zero = torch.zeros_like(angle)
     rows = torch.stack([angle.cos(), -angle.sin(), zero], 1), torch.stack([angle.sin(), angle.cos(), zero], 1)

@@ -1,4 +1,4 @@
-"""Seeds from seeds, and what is drawn from them for a batch."""
+"""Seeds derived from other seeds, and the random numbers of a batch."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import torch
 from torch import Tensor
 
 
-def mixed(*numbers: int) -> int:
-    """One seed from several numbers."""
+def mix_seeds(*numbers: int) -> int:
+    """Combine several integers into one seed."""
     seed = 0
-    for each in numbers:
-        seed = (seed * 6364136223846793005 + each + 1442695040888963407) % 2**63
+    for number in numbers:
+        seed = (seed * 6364136223846793005 + number + 1442695040888963407) % 2**63
     return seed
 
 
 class Draws:
-    """Random numbers for a batch of images, of which a process may have only some.
+    """Random numbers for each image of a batch, of which this process may hold only the images at `positions`.
 
-    They are drawn for the whole batch, so that an image's do not depend on how many processes share it.
+    They are drawn for the whole batch, so an image's numbers do not depend on how many processes share the batch.
     """
 
-    def __init__(self, seed: int, count: int, mine: slice = slice(None)) -> None:
-        self.count, self.mine = count, mine
+    def __init__(self, seed: int, count: int, positions: slice = slice(None)) -> None:
+        self.count, self.positions = count, positions
         self.generator = torch.Generator().manual_seed(seed)
 
     def integers(self, options: int, *shape: int) -> Tensor:
-        """For each image numbers below `options`."""
-        return torch.randint(options, (self.count, *shape), generator=self.generator)[self.mine]
+        """For each image, integers from 0 to `options` - 1."""
+        return torch.randint(options, (self.count, *shape), generator=self.generator)[self.positions]
 
     def fractions(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """For each image numbers from 0 to 1."""
-        return torch.rand((self.count, *shape), generator=self.generator, dtype=dtype)[self.mine]
+        """For each image, floats in [0, 1)."""
+        return torch.rand((self.count, *shape), generator=self.generator, dtype=dtype)[self.positions]
 
-    def order(self, things: int) -> list[int]:
-        """So many things in an order that is the batch's."""
-        order: list[int] = torch.randperm(things, generator=self.generator).tolist()
+    def order(self, count: int) -> list[int]:
+        """A random permutation of `range(count)`, the same for all images."""
+        order: list[int] = torch.randperm(count, generator=self.generator).tolist()
         return order

@@ -1,4 +1,4 @@
-"""Image files to Pillow's images of 8 bits: whatever is wrong with a file is one error, and nothing is unbounded."""
+"""Decoding of image files to 8-bit Pillow images: every problem of a file is an ImageError, and sizes are bounded."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from cnngraph.train.data.formats import FORMATS
 
-MOST_PIXELS = 2**26  # of an image; decoded and converted, so many take 0.7 GB
-LARGE = 2**24  # pixels; of larger images one is decoded at a time, and a JPEG at half its size or less
-HELP = "replace or delete it, or set broken: skip in the recipe's data to leave such files out"
+MAX_PIXELS = 2**26  # per image; decoding and converting that many takes 0.7 GB
+LARGE = 2**24  # pixels; larger images are decoded one at a time, and JPEGs at half their size or less
+BROKEN_FILE_HELP = "replace or delete it, or set `broken: skip` in the recipe's data to skip such files"
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,32 +32,32 @@ _ORIENTATIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 PNG = b"\x89PNG\r\n\x1a\n"
-_DEPTHS = (2**8, 2**12, 2**16)  # how many values whole numbers may have: bytes, a camera's 12 bits, 16 bits
+_DEPTHS = (2**8, 2**12, 2**16)  # number of integer values: 8 bits, a camera's 12 bits, 16 bits
 _one_at_a_time = threading.Lock()
 
 
-def quiet_library() -> None:
-    """Keep Pillow's warnings about single files to itself: what matters of them is raised as an ImageError."""
+def silence_pillow() -> None:
+    """Suppress Pillow's warnings about single files: what matters is raised as an ImageError."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-quiet_library()
+silence_pillow()
 
 
 class ImageError(Exception):
-    """A file is no image that can be decoded."""
+    """A file that cannot be decoded as an image."""
 
 
-def failure(file: str | Path | Image.Image, reason: object) -> ImageError:
+def image_error(file: str | Path | Image.Image, reason: object) -> ImageError:
     """The error for a file that cannot be read."""
     text = " ".join(str(reason).split()) or type(reason).__name__
     name = "in memory" if isinstance(file, Image.Image) else file
     return ImageError(f"cannot read the image {name}: {text}")
 
 
-def upright(file: str | Path | Image.Image, mode: str) -> Image.Image:
-    """An image, a file or one of Pillow's, as it is to be looked at, in Pillow's mode L or RGB. Raises ImageError."""
+def load_upright(file: str | Path | Image.Image, mode: str) -> Image.Image:
+    """An image file or a Pillow image, rotated as its EXIF data say, in mode L or RGB. Raises ImageError."""
     try:
         if isinstance(file, Image.Image):
             return _upright(file, mode)
@@ -68,22 +68,22 @@ def upright(file: str | Path | Image.Image, mode: str) -> Image.Image:
                 raise
             except Exception:
                 stream.seek(0)
-                if (bare := _without_metadata(stream)) is None:
+                if (stripped := _without_metadata(stream)) is None:
                     raise
-            return _decoded(bare, mode)
+            return _decoded(stripped, mode)
     except Exception as error:  # damaged files make decoders raise anything
-        raise failure(file, _reason(error)) from None
+        raise image_error(file, _reason(error)) from None
 
 
 class _RefusedError(ValueError):
-    """A file that could be decoded, and is not."""
+    """A file that is refused although Pillow could decode it."""
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, _RefusedError):
         return str(error)
     if isinstance(error, UnidentifiedImageError):
-        return "it is empty or in no known image format"
+        return "it is empty or not in a known image format"
     if isinstance(error, Image.DecompressionBombError):
         return "it has too many pixels"
     if isinstance(error, OSError) and error.strerror:
@@ -92,7 +92,7 @@ def _reason(error: Exception) -> str:
 
 
 def _opened(file: str | Path) -> IO[bytes]:
-    """A regular file, opened for reading: a pipe or a device would never end, or never begin."""
+    """A regular file, opened for reading: a pipe or device could block or never end."""
     number = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     kind = os.fstat(number).st_mode
     if not stat.S_ISREG(kind):
@@ -106,11 +106,11 @@ def _decoded(stream: IO[bytes], mode: str) -> Image.Image:
     with Image.open(stream, formats=FORMATS) as image:
         pixels = image.width * image.height
         if image.format in {"JPEG", "MPO"} and pixels > LARGE:
-            factor = next(each for each in (2, 4, 8) if pixels <= LARGE * each**2 or each == 8)
+            factor = next(factor for factor in (2, 4, 8) if pixels <= LARGE * factor**2 or factor == 8)
             image.draft(None, (image.width // factor, image.height // factor))
             pixels = image.width * image.height
-        if pixels > MOST_PIXELS:
-            raise _RefusedError(f"it has too many pixels: {pixels:,}, and {MOST_PIXELS:,} is the most")
+        if pixels > MAX_PIXELS:
+            raise _RefusedError(f"it has too many pixels: {pixels:,}, the limit is {MAX_PIXELS:,}")
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _ignore_damaged_tags(image)
         with _one_at_a_time if pixels > LARGE else nullcontext():
@@ -118,34 +118,34 @@ def _decoded(stream: IO[bytes], mode: str) -> Image.Image:
 
 
 def _upright(image: Image.Image, mode: str) -> Image.Image:
-    """An opened image, loaded, turned, and in that mode."""
+    """Load an opened image, rotate it upright and convert it to a mode."""
     image.load()
-    return _eight_bit(_turned(image)).convert(mode)
+    return _eight_bit(_rotated(image)).convert(mode)
 
 
 def _ignore_damaged_tags(image: TiffImagePlugin.TiffImageFile) -> None:
-    """Keep an image whose pixels are decoded, though Pillow fails on the tags that it reads after them."""
-    reads_tags = image.load_end
+    """Ignore Pillow's errors in the tags that it reads after the pixels."""
+    read_tags = image.load_end
 
     def load_end() -> None:
         with suppress(Exception):
-            reads_tags()
+            read_tags()
 
     image.load_end = load_end  # type: ignore[method-assign]
 
 
-def _turned(image: Image.Image) -> Image.Image:
-    """The image as the camera was held; damaged EXIF data do not say how."""
+def _rotated(image: Image.Image) -> Image.Image:
+    """The image rotated by its EXIF orientation; unchanged if the EXIF data are damaged."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # the pixels are fine
+    except Exception:  # damaged EXIF data; the pixels are fine
         return image
     method = _ORIENTATIONS.get(orientation) if isinstance(orientation, int) else None
     return image if method is None else image.transpose(method)
 
 
 def _without_metadata(stream: IO[bytes]) -> IO[bytes] | None:
-    """A PNG file without the chunks that only describe it: Pillow refuses damage there. None for other files."""
+    """A PNG file without its metadata chunks, in which Pillow refuses any damage. None for other files."""
     if stream.read(len(PNG)) != PNG:
         return None
     kept = [PNG]
@@ -160,37 +160,37 @@ def _without_metadata(stream: IO[bytes]) -> IO[bytes] | None:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """An image of fractions or of whole numbers of more than 8 bits as bytes: Pillow would make all over 255 white.
+    """Scale an image of floats or of integers of more than 8 bits to bytes; Pillow would clip all values at 255.
 
-    Fractions go from 0 to 1, or else they are bytes. Whole numbers are bytes, have 12 bits or 16: the fewest that
-    hold them. Raises _RefusedError where they can be none of these.
+    Floats are from 0 to 1, or else from 0 to 255. Integers have 8, 12 or 16 bits, the fewest that hold all values.
+    Raises _RefusedError for other values.
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.asarray(image)
     if image.mode != "F":
-        return Image.fromarray((values // (_values_of(values) // 256)).astype(np.uint8))
+        return Image.fromarray((values // (_value_count(values) // 256)).astype(np.uint8))
     low, high = values.min(), values.max()
     if not 0 <= low <= high <= 255:
-        raise _RefusedError(f"its values are no bytes, they go from {low:g} to {high:g}")
+        raise _RefusedError(f"its values are not between 0 and 255, but from {low:g} to {high:g}")
     return Image.fromarray((values * (255 if high <= 1 else 1)).round().astype(np.uint8))
 
 
-def _values_of(pixels: np.ndarray[Any, Any]) -> int:
-    """How many values the whole numbers of an image may have."""
+def _value_count(pixels: np.ndarray[Any, Any]) -> int:
+    """The number of values at the smallest bit depth that holds an image's integers."""
     low, high = int(pixels.min()), int(pixels.max())
-    depth = next((each for each in _DEPTHS if low >= 0 and high < each), None)
-    if depth is None:
-        raise _RefusedError(f"its values do not fit into 16 bits, they go from {low:,} to {high:,}")
-    return depth
+    count = next((count for count in _DEPTHS if low >= 0 and high < count), None)
+    if count is None:
+        raise _RefusedError(f"its values do not fit into 16 bits: from {low:,} to {high:,}")
+    return count
 
 
-def bits_of(file: str | Path) -> int | None:
-    """As how many bits the whole numbers of a grey image are read; None for other images, and broken ones."""
+def bit_depth(file: str | Path) -> int | None:
+    """The bit depth at which the integers of a grey image are read; None for other images and broken ones."""
     try:
         with _opened(file) as stream, Image.open(stream, formats=FORMATS) as image:
-            if not image.mode.startswith("I") or image.width * image.height > MOST_PIXELS:
+            if not image.mode.startswith("I") or image.width * image.height > MAX_PIXELS:
                 return None
-            return _values_of(np.asarray(image)).bit_length() - 1
-    except Exception:  # it is told where the image is needed
+            return _value_count(np.asarray(image)).bit_length() - 1
+    except Exception:  # reported when the image is read
         return None

@@ -1,194 +1,197 @@
-"""Folders of images: one folder a class, perhaps inside `train`, `val` and `test`."""
+"""Folders of images: one folder per class, optionally inside `train`, `val` and `test`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 
 from cnngraph.diagnostics import Diagnostic, Question, SpecError, did_you_mean
 from cnngraph.recipe.data import ImageFolder
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.data.images import Part, Parts
+from cnngraph.train.data.images import Split, Splits
 from cnngraph.train.data.layout import (
     TEST,
     TRAIN,
     VALIDATION,
+    count_ignored,
     find_splits,
     folders_in,
     images_in,
-    pass_over,
     refuse_nested,
     refuse_split_names,
-    some,
+    some_names,
     split_of,
 )
-from cnngraph.train.data.loading import Loading
-from cnngraph.train.data.walking import Passed, check_place, image_files
+from cnngraph.train.data.loading import ImageLoader, Note
+from cnngraph.train.data.walking import Ignored, image_files, refuse_system_folder
 
 if TYPE_CHECKING:
     from cnngraph.tensor_type import TensorType
 
-Note: TypeAlias = Callable[[str], None]
-
-ENDINGS_HELP = "images are recognised by their ending, such as .jpg, .png, .tif or .webp"
+EXTENSIONS_HELP = "images are recognised by their extension, such as .jpg, .png, .tif or .webp"
 
 
 def read_folder(
-    data: ImageFolder, recipe: Recipe, wanted: TensorType, data_dir: Path | None, note: Note, trained: bool = False
-) -> Parts:
-    """The images of a folder, resized for the network. Raises SpecError (E621, E624, E625).
+    data: ImageFolder,
+    recipe: Recipe,
+    input_type: TensorType,
+    data_dir: Path | None,
+    note: Note,
+    for_evaluation: bool = False,
+) -> Splits:
+    """Read a folder of images, resized for the network. Raises SpecError (E621, E624, E625).
 
-    For a network that is `trained` already it need not have images of each of the recipe's classes.
+    `for_evaluation`, the folder may lack images of some of the recipe's classes.
     """
     root = (data_dir or Path()) / (data.path or "")
     if not data.path and not data_dir:
-        message = "the recipe trains on a folder of images and names none"
-        raise SpecError.of("E621", message, help="--data-dir FOLDER, or path: FOLDER in the recipe's data")
+        message = "the recipe trains on a folder of images but names none"
+        raise SpecError.of("E621", message, help="use --data-dir FOLDER, or set `path: FOLDER` in the recipe's data")
     if not root.is_dir():
         raise SpecError.of("E621", f"there is no folder {root}")
-    check_place(root)
-    passed = Passed()
+    refuse_system_folder(root)
+    ignored = Ignored()
     folders = find_splits(root, data.classes)
-    classes = data.classes if trained and data.classes else _classes(folders[TRAIN], data)
+    classes = data.classes if for_evaluation and data.classes else _classes(folders[TRAIN], data)
     if not data.classes:
-        _refuse_others(folders, classes)
-    found = _find(root, folders, classes, passed, note)
+        _refuse_unknown_classes(folders, classes)
+    found = _find(root, folders, classes, ignored, note)
     if not data.classes:
         refuse_nested(folders[TRAIN], found[TRAIN])
-    if passed.counts:
-        note(f"{root}: passed over {passed}")
-    loading = Loading.of(data, recipe, wanted, root, note)
-    parts = {}
+    if ignored.counts:
+        note(f"{root}: ignored {ignored}")
+    loader = ImageLoader.of(data, recipe, input_type, root, note)
+    splits = {}
     for split, files in found.items():
-        _tell_absent(folders[split], files, note, refuse=split == TRAIN and not trained)
-        parts[split] = Part.whole(loading.images(folders[split], *labelled(files)))
-        _refuse_unreadable(folders[split], parts[split], files)
-    return Parts(tuple(classes), parts[TRAIN], parts.get(VALIDATION), parts.get(TEST), loading.broken)
+        _report_empty(folders[split], files, note, refuse=split == TRAIN and not for_evaluation)
+        splits[split] = Split.all_of(loader.images(folders[split], *files_and_labels(files)))
+        _refuse_unreadable(folders[split], splits[split], files)
+    return Splits(tuple(classes), splits[TRAIN], splits.get(VALIDATION), splits.get(TEST), loader.broken)
 
 
 def _find(
-    root: Path, folders: dict[str, Path], classes: Sequence[str], passed: Passed, note: Note
+    root: Path, folders: dict[str, Path], classes: Sequence[str], ignored: Ignored, note: Note
 ) -> dict[str, dict[str, list[str]]]:
     """The image files of each class of each split."""
     found: dict[str, dict[str, list[str]]] = {}
-    seen: dict[str, set[str]] = {}
+    entered: dict[str, set[str]] = {}
     if folders[TRAIN] != root:
-        splits = [folder.relative_to(root).parts[0] for folder in folders.values()]
-        pass_over(root, splits, "folders beside the splits", passed)
+        names = [folder.relative_to(root).parts[0] for folder in folders.values()]
+        count_ignored(root, names, "folders beside the splits", ignored)
     for split, folder in folders.items():
-        pass_over(folder, classes, "folders that are no class", passed)
+        count_ignored(folder, classes, "folders that are not a class", ignored)
         if split == TEST and not folders_in(folder) and images_in(folder):
-            passed.add("splits without folders of classes", folder.name)
+            ignored.add("splits without class folders", folder.name)
             continue
-        seen[split] = set()
-        found[split] = files_of(folder, classes, passed, root, seen[split])
+        entered[split] = set()
+        found[split] = find_class_files(folder, classes, ignored, root, entered[split])
         for other in found.keys() - {split}:
-            if both := seen[other] & seen[split]:
-                note(f"warning: {split} and {other} share images, by links to {min(both)}")
+            if both := entered[other] & entered[split]:
+                note(f"warning: {split} and {other} share images through links to {min(both)}")
     return found
 
 
-def _tell_absent(folder: Path, files: dict[str, list[str]], note: Note, refuse: bool) -> None:
-    """Note the classes without images, or `refuse` them: raises SpecError (E621)."""
-    absent = [name for name, own in files.items() if not own]
-    if absent and refuse:
-        raise SpecError.of("E621", f"{folder} has no images of the class {absent[0]}", help=ENDINGS_HELP)
-    if absent:
-        note(f"{folder} has no images of the class{'es' if len(absent) > 1 else ''} {some(absent)}")
+def _report_empty(folder: Path, files: dict[str, list[str]], note: Note, refuse: bool) -> None:
+    """Report the classes without images; with `refuse`, raise SpecError (E621)."""
+    empty = [name for name, paths in files.items() if not paths]
+    if empty and refuse:
+        raise SpecError.of("E621", f"{folder} has no images of the class {empty[0]}", help=EXTENSIONS_HELP)
+    if empty:
+        note(f"{folder} has no images of the class{'es' if len(empty) > 1 else ''} {some_names(empty)}")
 
 
-def _refuse_unreadable(folder: Path, part: Part, files: dict[str, list[str]]) -> None:
-    """Raises SpecError (E621) for a class of which every file is broken."""
-    present = set(part.images.labels.tolist())
-    for label, (name, own) in enumerate(files.items()):
-        if own and label not in present:
-            message = f"none of the {len(own):,} images of the class {name} in {folder} can be read"
+def _refuse_unreadable(folder: Path, split: Split, files: dict[str, list[str]]) -> None:
+    """Raise SpecError (E621) for a class all of whose files are broken."""
+    present = set(split.images.labels.tolist())
+    for label, (name, paths) in enumerate(files.items()):
+        if paths and label not in present:
+            message = f"none of the {len(paths):,} images of the class {name} in {folder} can be read"
             raise SpecError.of("E621", message, help="replace the files, or remove the folder")
 
 
-def _refuse_others(folders: dict[str, Path], classes: Sequence[str]) -> None:
-    """Raises SpecError for the classes of a split that are none of the training images."""
+def _refuse_unknown_classes(folders: dict[str, Path], classes: Sequence[str]) -> None:
+    """Raise SpecError (E621) for classes of a split that have no training images."""
     train = folders[TRAIN]
-    help = "remove it, or say which classes count: data.classes in the recipe"
+    help = "remove it, or list the classes in the recipe: data.classes"
     found = [
         Diagnostic(
             "E621",
-            f"{folder / each} is no class of {train}: {some(classes)}",
-            help=did_you_mean(each, classes) or help,
+            f"{folder / name} is not a class of {train}: {some_names(classes)}",
+            help=did_you_mean(name, classes) or help,
         )
         for folder in folders.values()
-        for each in folders_in(folder)
-        if each not in classes
+        for name in folders_in(folder)
+        if name not in classes
     ]
     if found:
         raise SpecError(found)
 
 
 def _classes(folder: Path, data: ImageFolder) -> Sequence[str]:
-    """The classes to train on: those that the recipe names, or every folder in order of its name."""
+    """The classes to train on: those the recipe lists, or all folders sorted by name."""
     found = folders_in(folder)
     if len(found) < 2:
-        message = f"{folder} needs one folder of images for each of at least two classes, it has {len(found)}"
+        message = f"{folder} needs a folder of images for each of at least two classes, but has {len(found)}"
         raise SpecError.of("E621", message + _directly_in(folder), help=_folder_meant(folder, found))
-    for each in data.classes or ():
-        if each not in found:
-            raise SpecError.of("E621", f"{folder} has no class {each}", help=did_you_mean(each, found))
+    for name in data.classes or ():
+        if name not in found:
+            raise SpecError.of("E621", f"{folder} has no class {name}", help=did_you_mean(name, found))
     if not data.classes:
         refuse_split_names(folder, found)
     return data.classes or found
 
 
 def _directly_in(folder: Path) -> str:
-    """How many images lie beside the folders of classes."""
+    """How many images are beside the class folders."""
     count = len(images_in(folder))
-    return f"; {count:,} image{'s lie' if count > 1 else ' lies'} directly in it" if count else ""
+    return f"; {count:,} image{'s are' if count > 1 else ' is'} directly in it" if count else ""
 
 
 def _folder_meant(folder: Path, inner: Sequence[str]) -> str | None:
-    """What to do about a folder that has no folders of classes: one above or below it may have them."""
+    """The help for a folder without class folders: the folder above or below it may have them."""
     if len(inner) == 1 and len(below := folders_in(folder / inner[0])) > 1:
-        return Question(f"{folder / inner[0]}, which has the folders {some(below)}")
+        return Question(f"{folder / inner[0]}, which has the folders {some_names(below)}")
     if not images_in(folder):
         return None
-    around = folder.parent
-    beside = [each for each in folders_in(around) if images_in(around / each)]
-    if len(beside) < 2 or any(split_of(each) for each in beside):
+    parent = folder.parent
+    siblings = [name for name in folders_in(parent) if images_in(parent / name)]
+    if len(siblings) < 2 or any(split_of(name) for name in siblings):
         return "put the images into a folder for each class"
-    return Question(f"{around}, which has {len(beside)} folders of images")
+    return Question(f"{parent}, which has {len(siblings)} folders of images")
 
 
-def files_of(
+def find_class_files(
     folder: Path,
     classes: Sequence[str],
-    passed: Passed | None = None,
+    ignored: Ignored | None = None,
     root: Path | None = None,
-    sees: set[str] | None = None,
+    entered: set[str] | None = None,
 ) -> dict[str, list[str]]:
-    """The image files of some classes, each in a folder of its name. Raises SpecError (E621, E624, E625)."""
-    there = [name for name in classes if (folder / name).is_dir()]
+    """The image files of each class, from the folder of its name. Raises SpecError (E621, E624, E625)."""
+    present = [name for name in classes if (folder / name).is_dir()]
     real: dict[str, str] = {}
-    for name in there:
+    for name in present:
         other = real.setdefault(os.path.realpath(folder / name), name)
         if other != name:
             raise SpecError.of(
                 "E621", f"the classes {other} and {name} in {folder} are the same folder", help="remove the link"
             )
-    passed = Passed() if passed is None else passed
-    found = dict(zip(there, image_files([folder / name for name in there], passed, root, sees), strict=True))
+    ignored = Ignored() if ignored is None else ignored
+    found = dict(zip(present, image_files([folder / name for name in present], ignored, root, entered), strict=True))
     if not any(found.values()):
         raise SpecError.of(
-            "E621", f"{folder} has no images in folders of the classes {some(classes)}", help=ENDINGS_HELP
+            "E621", f"{folder} has no images in folders of the classes {some_names(classes)}", help=EXTENSIONS_HELP
         )
     return {name: found.get(name, []) for name in classes}
 
 
-def labelled(files: dict[str, list[str]]) -> tuple[list[str], torch.Tensor]:
-    """All the files of several classes in order of their names, and the number of each one's class."""
-    number = {name: label for label, name in enumerate(files)}
+def files_and_labels(files: dict[str, list[str]]) -> tuple[list[str], torch.Tensor]:
+    """The files of all classes, sorted by class name, and their labels: the position of each class in `files`."""
+    label_of = {name: label for label, name in enumerate(files)}
     counts = torch.tensor([len(files[name]) for name in sorted(files)])
-    labels = torch.repeat_interleave(torch.tensor([number[name] for name in sorted(files)]), counts)
+    labels = torch.repeat_interleave(torch.tensor([label_of[name] for name in sorted(files)]), counts)
     return [file for name in sorted(files) for file in files[name]], labels

@@ -1,4 +1,4 @@
-"""Images and their labels, in memory or on disk, and the parts that a run makes of them."""
+"""Images and their labels, in memory or on disk, and the splits of a run."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.augment import Evaluation, RandomResizedCrop
 from cnngraph.recipe.data import NamedSet
 from cnngraph.recipe.model import Recipe
-from cnngraph.train.augment.resampling import middle_of, random_box, shorter_side
-from cnngraph.train.augment.seeds import mixed
-from cnngraph.train.data.decoding import HELP, ImageError, failure, upright
+from cnngraph.train.augment.resampling import center_crop_box, random_box, size_with_shorter_side
+from cnngraph.train.augment.seeds import mix_seeds
+from cnngraph.train.data.decoding import BROKEN_FILE_HELP, ImageError, image_error, load_upright
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # N×H×W×C bytes and N labels
-Group: TypeAlias = tuple[Tensor, int | None]  # indices, and what chances follow from; None: there are none
-WORKER_DIED = "E623"
-FEWER_WORKERS = "memory may have run out: --set train.workers=1 uses less, workers=0 the least"
+BatchIndices: TypeAlias = tuple[
+    Tensor, int | None
+]  # image indices, and the seed of random crops (None: no random crops)
+WORKER_KILLED = "E623"
+FEWER_WORKERS = "memory may have run out: --set train.workers=1 needs less, workers=0 the least"
 
 
 def worker_death(error: RuntimeError) -> str | None:
-    """What is reported of an image-loading worker that the system ended (E623); None for any other error.
+    """The message for an image-loading worker killed by the system (E623), or None if `error` is another error.
 
-    torch raises the error wherever the process is when it learns of it.
+    torch raises the error in the main process, wherever its code is at that moment.
     """
     if "DataLoader worker" not in str(error):
         return None
@@ -59,19 +61,19 @@ class Images(Protocol):
         """The file of each image, relative to the data folder, with `/`; empty for sets that are not files."""
 
     @property
-    def cut(self) -> bool:
-        """Whether batches come as the network sees them: cropped by chance in training, the middle in evaluation."""
+    def cropped(self) -> bool:
+        """Whether batches are already cropped: randomly for training, to the centre for evaluation."""
 
     def to(self, device: torch.device) -> Images:
-        """The set with its images on a device, where they fit."""
+        """The set with its images on the device, if they fit."""
 
-    def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
+    def batches(self, groups: Iterable[BatchIndices], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device."""
 
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """Decoded images as one tensor of bytes, N×H×W×C: a batch of them is channels-last as it is."""
+    """Decoded images as one N×H×W×C byte tensor, so that batches are channels-last without a copy."""
 
     pixels: Tensor
     labels: Tensor
@@ -84,76 +86,76 @@ class InMemory:
         return channels, height, width
 
     @property
-    def cut(self) -> bool:
-        """They are whole."""
+    def cropped(self) -> bool:
+        """Always false: images in memory are not cropped."""
         return False
 
     def to(self, device: torch.device) -> InMemory:
-        """The set on a device; it stays where it is when it would take more than a quarter of a GPU's free memory."""
+        """The set on the device, or unchanged if it needs more than a quarter of the GPU's free memory."""
         if device.type == "cuda" and self.pixels.numel() > torch.cuda.mem_get_info(device)[0] // 4:
             return self
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
-    def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
+    def batches(self, groups: Iterable[BatchIndices], device: torch.device) -> Iterator[Batch]:
         """For each group of indices its images and labels, on the device."""
-        held = self.pixels.device
-        for each, _ in groups:
-            at = each.to(held)
-            pixels, labels = self.pixels.index_select(0, at), self.labels.index_select(0, at)
-            if held != device:
+        source = self.pixels.device
+        for group, _ in groups:
+            indices = group.to(source)
+            pixels, labels = self.pixels.index_select(0, indices), self.labels.index_select(0, indices)
+            if source != device:
                 pixels, labels = pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
             yield pixels, labels
 
-    def chosen(self, classes: Sequence[int]) -> InMemory:
-        """Only the images of some classes, labelled by their place in `classes`."""
+    def with_classes(self, classes: Sequence[int]) -> InMemory:
+        """The images of some classes, labelled by the position of their class in `classes`."""
         new = torch.full((max(int(self.labels.max()), *classes) + 1,), -1)
         new[torch.tensor(classes)] = torch.arange(len(classes))
         labels = new[self.labels]
-        return self.kept(labels >= 0, labels)
+        return self.select(labels >= 0, labels)
 
-    def kept(self, mask: Tensor, labels: Tensor) -> InMemory:
-        """Only the images where `mask` is true, with their new labels."""
+    def select(self, mask: Tensor, labels: Tensor) -> InMemory:
+        """The images where `mask` is true, with new labels."""
         if mask.all():
             return replace(self, labels=labels)
         return InMemory(self.pixels[mask], labels[mask], tuple(compress(self.names, mask.tolist())))
 
     def resized(self, height: int, width: int) -> InMemory:
-        """The images at another size."""
+        """The images resized (bilinear, antialiased)."""
         if self.shape[1:] == (height, width):
             return self
-        pieces = [
-            F.interpolate(each.permute(0, 3, 1, 2).float(), (height, width), mode="bilinear", antialias=True)
+        chunks = [
+            F.interpolate(chunk.permute(0, 3, 1, 2).float(), (height, width), mode="bilinear", antialias=True)
             .round_()
             .clamp_(0, 255)
             .byte()
             .permute(0, 2, 3, 1)
-            for each in torch.split(self.pixels, 1024)
+            for chunk in torch.split(self.pixels, 1024)
         ]
-        return replace(self, pixels=torch.cat(pieces).contiguous())
+        return replace(self, pixels=torch.cat(chunks).contiguous())
 
 
 @dataclass(frozen=True, slots=True)
-class Cuts:
-    """What is cut out of an image of any size: a random part to learn from, the middle to look at."""
+class Crops:
+    """Crops of images of any size: a random resized crop for training, a centre crop for evaluation."""
 
     crop: RandomResizedCrop
-    look: Evaluation
+    evaluation: Evaluation
 
     @classmethod
-    def asked(cls, recipe: Recipe) -> Cuts | None:
-        """What a recipe cuts out of files; None where it gives all images one size, or has them so."""
-        crop, look = recipe.augment.random_resized_crop, recipe.effective_evaluation
-        whole = isinstance(recipe.data, NamedSet) or recipe.data.resize
-        return cls(crop, look) if crop and look and not whole else None
+    def of(cls, recipe: Recipe) -> Crops | None:
+        """The crops of a recipe; None if all its images have one size or are resized to one."""
+        crop, evaluation = recipe.augment.random_resized_crop, recipe.effective_evaluation
+        one_size = isinstance(recipe.data, NamedSet) or recipe.data.resize
+        return cls(crop, evaluation) if crop and evaluation and not one_size else None
 
-    def of(self, image: Image.Image, chance: int | None) -> Image.Image:
-        """The part of an image; which one is random follows from the chance."""
+    def apply(self, image: Image.Image, seed: int | None) -> Image.Image:
+        """A random crop that depends on the seed alone, or the centre crop if the seed is None."""
         full = image.height, image.width
-        if chance is None:
-            size = shorter_side(full, self.look.resize) if self.look.resize else full
-            top, left, height, width = middle_of(size, self.look.crop)
+        if seed is None:
+            size = size_with_shorter_side(full, self.evaluation.resize) if self.evaluation.resize else full
+            top, left, height, width = center_crop_box(size, self.evaluation.crop)
             return _resized(image, size).crop((left, top, left + width, top + height))
-        top, left, height, width = random_box(full, self.crop.scale, self.crop.ratio, chance)
+        top, left, height, width = random_box(full, self.crop.scale, self.crop.ratio, seed)
         return _resized(image.crop((left, top, left + width, top + height)), self.crop.size)
 
 
@@ -163,76 +165,76 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """Image files that are decoded batch by batch, by worker processes: sets that would not fit into memory.
+    """Image files that worker processes decode batch by batch, for sets that do not fit into memory.
 
-    With `cuts` each image is cut out of its file anew every time. With `skips` a file that cannot be read is noted in
-    `broken` and left out; in training an image of the same batch takes its place, so that batches keep their size.
+    With `crops`, each image is cropped anew every time it is read. With `skip_broken`, a file that cannot be read is
+    added to `broken` and left out; in training, another image of the batch replaces it, so batches keep their size.
     """
 
     files: tuple[str, ...]
     labels: Tensor
     shape: tuple[int, int, int]
     workers: int
-    cuts: Cuts | None = None
-    skips: bool = False
+    crops: Crops | None = None
+    skip_broken: bool = False
     broken: list[str] = field(default_factory=list)
     names: tuple[str, ...] = ()
 
     @property
-    def cut(self) -> bool:
-        """Whether batches come as the network sees them."""
-        return self.cuts is not None
+    def cropped(self) -> bool:
+        """Whether images are cropped when they are read."""
+        return self.crops is not None
 
     def to(self, device: torch.device) -> OnDisk:
-        """The set itself: its images travel batch by batch."""
+        """The set itself: its images are moved batch by batch."""
         return self
 
-    def batches(self, groups: Iterable[Group], device: torch.device) -> Iterator[Batch]:
-        """For each group of indices its images and labels, on the device. The workers read ahead and live on."""
-        with warnings.catch_warnings():  # that there are more workers than cores is for the recipe to decide
+    def batches(self, groups: Iterable[BatchIndices], device: torch.device) -> Iterator[Batch]:
+        """For each group of indices its images and labels, on the device. Workers prefetch batches."""
+        with warnings.catch_warnings():  # the recipe may ask for more workers than cores
             warnings.filterwarnings("ignore", "This DataLoader will create")
             loader: DataLoader[Any] = DataLoader(
                 _Files(self),
-                batch_sampler=_Asked(groups),
+                batch_sampler=_Sampler(groups),
                 num_workers=self.workers,
-                collate_fn=_together,
+                collate_fn=_collate,
                 pin_memory=device.type == "cuda",
-                worker_init_fn=_leave_interrupts_to_the_parent,
-                generator=torch.Generator(),  # its own: workers take a seed from it, the run's stays as it is
+                worker_init_fn=_ignore_interrupts,
+                generator=torch.Generator(),  # seeds the workers; without it, torch would advance the default generator
             )
-            read = iter(loader)
+            batches = iter(loader)
         try:
-            for pixels, labels, broken in read:
-                self.broken.extend(each for each in broken if each not in self.broken)
+            for pixels, labels, broken in batches:
+                self.broken.extend(file for file in broken if file not in self.broken)
                 yield pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-        except ImageError as error:  # a worker's message comes with its traceback before it
+        except ImageError as error:  # a worker's message follows its traceback
             message = str(error).rpartition(f"{ImageError.__name__}: ")[2].strip()
-            raise SpecError.of("E621", message, help=HELP) from None
+            raise SpecError.of("E621", message, help=BROKEN_FILE_HELP) from None
         except RuntimeError as error:
             death = worker_death(error)
             if death is None:
                 raise
-            help = f"{FEWER_WORKERS}; --resume continues a run"
-            raise SpecError.of(WORKER_DIED, death, help=help) from None
+            help = f"{FEWER_WORKERS}; --resume resumes a run"
+            raise SpecError.of(WORKER_KILLED, death, help=help) from None
 
 
-_Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the file if broken, whether to learn
-_Read: TypeAlias = tuple[Tensor, Tensor, list[str]]
+_Item: TypeAlias = tuple[Tensor, Tensor, str | None, bool]  # pixels, label, the file if broken, whether for training
+_Collated: TypeAlias = tuple[Tensor, Tensor, list[str]]
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Which image each batch asks for, and the chance of each: it follows from the epoch's, and its index."""
+class _Sampler:
+    """The images of each batch and the seed of each image, derived from the epoch's seed and its index."""
 
-    groups: Iterable[Group]
+    groups: Iterable[BatchIndices]
 
     def __iter__(self) -> Iterator[list[tuple[int, int | None]]]:
-        for indices, chance in self.groups:
-            yield [(each, None if chance is None else mixed(chance, each)) for each in indices.tolist()]
+        for indices, seed in self.groups:
+            yield [(index, None if seed is None else mix_seeds(seed, index)) for index in indices.tolist()]
 
 
 class _Files(Dataset[_Item]):
-    """The files of a set as torch's loader reads them."""
+    """The files of a set as a map-style dataset for torch's DataLoader."""
 
     def __init__(self, images: OnDisk) -> None:
         self.images = images
@@ -240,108 +242,109 @@ class _Files(Dataset[_Item]):
     def __len__(self) -> int:
         return len(self.images.files)
 
-    def __getitem__(self, asked: tuple[int, int | None]) -> _Item:
-        index, chance = asked
+    def __getitem__(self, key: tuple[int, int | None]) -> _Item:
+        index, seed = key
         file, label = self.images.files[index], self.images.labels[index]
         try:
-            return decode(file, self.images.shape, self.images.cuts, chance), label, None, chance is not None
+            return decode(file, self.images.shape, self.images.crops, seed), label, None, seed is not None
         except ImageError:
-            if not self.images.skips:
+            if not self.images.skip_broken:
                 raise
-            return self.black, label, file, chance is not None
+            return self.black, label, file, seed is not None
 
     @cached_property
     def black(self) -> Tensor:
-        """What there is of a file that cannot be read."""
+        """The placeholder for a file that cannot be read."""
         channels, height, width = self.images.shape
-        cuts = self.images.cuts
-        return torch.zeros(*(cuts.look.crop if cuts else (height, width)), channels, dtype=torch.uint8)
+        crops = self.images.crops
+        return torch.zeros(*(crops.evaluation.crop if crops else (height, width)), channels, dtype=torch.uint8)
 
 
-def _together(items: list[_Item]) -> _Read:
-    """A batch. In training the first good image stands in for those that are broken, to look at they are left out.
+def _collate(items: list[_Item]) -> _Collated:
+    """Collate a batch. In training the first good image replaces broken ones; in evaluation these are left out.
 
-    Where none is left to look at, a black one without a label is: every group of indices has its batch.
+    If none is left in evaluation, the batch is a black image without a label: every group of indices yields a batch.
     """
     broken = [file for _, _, file, _ in items if file is not None]
     good = [(pixels, label) for pixels, label, file, _ in items if file is None]
     if items[0][3]:
         if not good:
-            raise ImageError(f"cannot read any of the images of a batch, of which the first is {broken[0]}")
+            raise ImageError(f"cannot read any image of a batch, the first of which is {broken[0]}")
         good = [(pixels, label) if file is None else good[0] for pixels, label, file, _ in items]
-    shown = [pixels for pixels, _ in good] or [items[0][0]]
-    return torch.stack(shown), torch.tensor([int(label) for _, label in good], dtype=torch.long), broken
+    images = [pixels for pixels, _ in good] or [items[0][0]]
+    return torch.stack(images), torch.tensor([int(label) for _, label in good], dtype=torch.long), broken
 
 
-def _leave_interrupts_to_the_parent(worker: int) -> None:
+def _ignore_interrupts(worker: int) -> None:
+    """Let only the main process handle Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def decode(
-    file: str | Path | Image.Image, shape: tuple[int, int, int], cuts: Cuts | None = None, chance: int | None = None
+    file: str | Path | Image.Image, shape: tuple[int, int, int], crops: Crops | None = None, seed: int | None = None
 ) -> Tensor:
-    """An image, a file or one of Pillow's, as H×W×C bytes, upright, resized or cut.
+    """An image file or a Pillow image as H×W×C bytes: upright, cropped (with `crops`) or resized to `shape`.
 
-    It is grey or in colour as `shape` has channels. Raises ImageError.
+    It is converted to grey or RGB, by the number of channels of `shape`. Raises ImageError.
     """
     channels, height, width = shape
-    image = upright(file, "L" if channels == 1 else "RGB")
+    image = load_upright(file, "L" if channels == 1 else "RGB")
     try:
-        image = cuts.of(image, chance) if cuts else _resized(image, (height, width))
+        image = crops.apply(image, seed) if crops else _resized(image, (height, width))
         return torch.from_numpy(np.array(image).reshape(height, width, channels))
-    except Exception as error:  # an image of odd proportions may be too large once resized
-        raise failure(file, error) from None
+    except Exception as error:  # an extreme aspect ratio may make the resized image too large
+        raise image_error(file, error) from None
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """Some images of a set, by their indices."""
+class Split:
+    """A subset of a set of images, by their indices."""
 
     images: Images
     indices: Tensor
 
     @classmethod
-    def whole(cls, images: Images) -> Part:
-        """Every image of a set."""
+    def all_of(cls, images: Images) -> Split:
+        """All images of a set."""
         return cls(images, torch.arange(len(images.labels)))
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def split(self, fraction: float, seed: int) -> tuple[Part, Part]:
-        """The part without a fraction of each class, chosen by the seed, and that fraction."""
+    def hold_out(self, fraction: float, seed: int) -> tuple[Split, Split]:
+        """Split off a random fraction of each class; returns the remaining images and those held out."""
         labels = self.images.labels[self.indices]
         generator = torch.Generator().manual_seed(seed)
-        aside = torch.zeros(len(labels), dtype=torch.bool)
+        held_out = torch.zeros(len(labels), dtype=torch.bool)
         for label in torch.unique(labels):
-            own = torch.nonzero(labels == label).flatten()
-            count = min(max(1, round(len(own) * fraction)), len(own) - 1)
-            aside[own[torch.randperm(len(own), generator=generator)[:count]]] = True
-        return replace(self, indices=self.indices[~aside]), replace(self, indices=self.indices[aside])
+            members = torch.nonzero(labels == label).flatten()
+            count = min(max(1, round(len(members) * fraction)), len(members) - 1)
+            held_out[members[torch.randperm(len(members), generator=generator)[:count]]] = True
+        return replace(self, indices=self.indices[~held_out]), replace(self, indices=self.indices[held_out])
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """The images of a run: `validation` chooses the best epoch, `test` is only looked at."""
+class Splits:
+    """The images of a run: the best epoch is chosen on `validation`; `test` is only evaluated."""
 
     classes: tuple[str, ...]
-    train: Part
-    validation: Part | None
-    test: Part | None
-    broken: list[str] = field(default_factory=list)  # files that were skipped; it grows while a run reads
+    train: Split
+    validation: Split | None
+    test: Split | None
+    broken: list[str] = field(default_factory=list)  # files that were skipped so far
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width of an image before it is cropped."""
+        """Channels, height and width of an image before it is cropped."""
         return self.train.images.shape
 
-    def to(self, device: torch.device) -> Parts:
-        """The parts on a device; parts of one set go on sharing it."""
+    def to(self, device: torch.device) -> Splits:
+        """The splits on the device; splits of one set still share it."""
         moved: dict[int, Images] = {}
 
-        def move(part: Part) -> Part:
-            images = moved.setdefault(id(part.images), part.images.to(device))
-            return replace(part, images=images)
+        def move(split: Split) -> Split:
+            images = moved.setdefault(id(split.images), split.images.to(device))
+            return replace(split, images=images)
 
         validation = move(self.validation) if self.validation else None
         test = move(self.test) if self.test else None

@@ -1,8 +1,7 @@
-"""Mean and standard deviation of a set without published ones, measured on its training images; a check of those."""
+"""Measures the mean and standard deviation of the training images, and checks that the images look plausible."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -12,88 +11,91 @@ from cnngraph.diagnostics import Diagnostic, Severity, SpecError
 from cnngraph.recipe import Recipe
 from cnngraph.recipe.data import Normalize
 from cnngraph.train.augment.preparation import Preparation
-from cnngraph.train.data.images import InMemory, OnDisk, Part
+from cnngraph.train.data.images import InMemory, OnDisk, Split
+from cnngraph.train.data.loading import Note
 
-SAMPLE = 2000  # images that are decoded to measure a set on disk
+SAMPLE_SIZE = 2000  # images on disk that are decoded for the measurement
 BATCH = 500
-CHECKED = 32  # training images that are looked at before a run
-FEWEST_LEVELS = 24  # between the darkest and the brightest pixel of an image that shows something
-LEAST_STD = 0.02  # of normalised values, which is about 1
-DIGITS = 4  # decimals, as published figures have them
+CHECKED_IMAGES = 32  # training images that are checked before a run
+MIN_LEVELS = 24  # between the darkest and the brightest pixel of a plausible image
+MIN_STD = 0.02  # of normalised values, for which about 1 is expected
+DECIMALS = 4  # as in published values
 
 
-def with_figures(recipe: Recipe, train: Part, note: Callable[[str], None]) -> Recipe:
-    """The recipe with figures in place of `normalize: data` where they are to be measured."""
-    found = recipe
+def with_normalization(recipe: Recipe, train: Split, note: Note) -> Recipe:
+    """The recipe with measured values in place of `normalize: data`. Also warns about suspicious training images."""
     if recipe.measures:
-        found = replace(recipe, normalize=_measured(recipe, train, note))
-    check_images(found, train, note)
-    return found
+        recipe = replace(recipe, normalize=_measured(recipe, train, note))
+    check_images(recipe, train, note)
+    return recipe
 
 
-def _measured(recipe: Recipe, train: Part, note: Callable[[str], None]) -> Normalize:
+def _measured(recipe: Recipe, train: Split, note: Note) -> Normalize:
     found = measure(train, recipe.seed)
-    figures = f"mean {', '.join(map(str, found.mean))}, deviation {', '.join(map(str, found.std))}"
-    note(f"normalize: data, measured on the training images: {figures}")
+    values = f"mean {', '.join(map(str, found.mean))}, standard deviation {', '.join(map(str, found.std))}"
+    note(f"normalize: data, measured on the training images: {values}")
     return found
 
 
-def check_images(recipe: Recipe, train: Part, note: Callable[[str], None]) -> None:
-    """Warn (W620) where a batch of training images shows nothing: flat or equal images, or numbers that are none."""
+def check_images(recipe: Recipe, train: Split, note: Note) -> None:
+    """Warn (W620) about suspicious training images: uniform or equal images, or values that are not finite."""
     images = train.images
     if isinstance(images, OnDisk):
         images = replace(images, workers=0)
     generator = torch.Generator().manual_seed(recipe.seed)
-    chosen = train.indices[torch.randperm(len(train), generator=generator)[:CHECKED]]
+    chosen = train.indices[torch.randperm(len(train), generator=generator)[:CHECKED_IMAGES]]
     pixels, labels = next(iter(images.batches([(chosen, None)], torch.device("cpu"))))
     pixels = pixels[: len(labels)]
     if not len(pixels):
         return
     preparation = Preparation.of(recipe, images.shape[0], torch.device("cpu"))
-    for problem in _problems(pixels, preparation.evaluated(pixels, images.cut)):
-        help = "look at the files: are they the right ones, and do they have more than 8 bits per pixel?"
+    for problem in _problems(pixels, preparation.for_evaluation(pixels, images.cropped)):
+        help = "check the files: are they the right ones, and do they have more than 8 bits per channel?"
         note(str(Diagnostic("W620", problem, severity=Severity.WARNING, help=help)))
 
 
 def _problems(pixels: Tensor, prepared: Tensor) -> list[str]:
-    """What is suspicious about some images: their bytes, and the numbers that the network gets."""
+    """What is suspicious about images: their bytes, and the network's inputs made from them."""
     count = len(pixels)
     values = pixels.reshape(count, -1)
     spread = values.amax(1).int() - values.amin(1).int()
-    flat, dim = int((spread == 0).sum()), int(((spread > 0) & (spread < FEWEST_LEVELS)).sum())
+    flat, dim = int((spread == 0).sum()), int(((spread > 0) & (spread < MIN_LEVELS)).sum())
     found = []
     if flat * 4 > count:
-        found.append(f"{flat} of {count} training images that were checked are a single value at every pixel")
+        found.append(f"{flat} of {count} checked training images have the same value at every pixel")
     if dim * 4 > count:
-        found.append(f"{dim} of {count} training images that were checked have fewer than {FEWEST_LEVELS} grey levels")
+        found.append(f"{dim} of {count} checked training images span fewer than {MIN_LEVELS} grey levels")
     if count > 1 and flat < count and bool((values == values[0]).all()):
-        found.append(f"all {count} training images that were checked are equal")
+        found.append(f"all {count} checked training images are equal")
     if not bool(torch.isfinite(prepared).all()):
-        found.append("after normalisation some values are not finite numbers")
-    elif not found and float(prepared.std()) < LEAST_STD:
+        found.append("after normalisation some values are not finite")
+    elif not found and float(prepared.std()) < MIN_STD:
         mean, std = float(prepared.mean()), float(prepared.std())
         found.append(f"after normalisation the values hardly differ: mean {mean:.3g}, standard deviation {std:.3g}")
     return found
 
 
-def measure(part: Part, seed: int = 0) -> Normalize:
-    """Mean and deviation by channel, in one pass; of images on disk over so many as the seed chooses."""
-    indices = part.indices
-    if not isinstance(part.images, InMemory) and len(indices) > SAMPLE:
-        chosen = torch.randperm(len(indices), generator=torch.Generator().manual_seed(seed))[:SAMPLE]
+def measure(split: Split, seed: int = 0) -> Normalize:
+    """Mean and standard deviation per channel, in one pass; of images on disk over a random sample."""
+    indices = split.indices
+    if not isinstance(split.images, InMemory) and len(indices) > SAMPLE_SIZE:
+        chosen = torch.randperm(len(indices), generator=torch.Generator().manual_seed(seed))[:SAMPLE_SIZE]
         indices = indices[chosen.sort().values]
-    sums = torch.zeros(2, part.images.shape[0], dtype=torch.float64)
+    sums = torch.zeros(2, split.images.shape[0], dtype=torch.float64)
     pixels = 0
-    groups = ((each, None) for each in torch.split(indices, BATCH))
-    for batch, labels in part.images.batches(groups, torch.device("cpu")):
+    groups = ((group, None) for group in torch.split(indices, BATCH))
+    for batch, labels in split.images.batches(groups, torch.device("cpu")):
         values = batch[: len(labels)].flatten(0, 2).float().div_(255)
         sums += torch.stack([values.sum(0, dtype=torch.float64), values.square_().sum(0, dtype=torch.float64)])
         pixels += len(values)
     if not pixels:
-        message = f"none of the {len(indices):,} training images that were to be measured can be read"
-        raise SpecError.of("E621", message, help="replace the files, or say the mean and std: normalize")
+        message = f"cannot measure mean and std: none of the {len(indices):,} training images can be read"
+        raise SpecError.of("E621", message, help="replace the files, or set `normalize` to a mean and std")
     mean, square = sums / pixels
-    deviation = (square - mean.square()).clamp_(min=0).sqrt()
-    deviation[deviation < 10**-DIGITS] = 1.0  # a channel that never changes
-    rounded = [tuple(round(each, DIGITS) for each in figures.tolist()) for figures in (mean, deviation)]
-    return Normalize(mean=rounded[0], std=rounded[1])
+    std = (square - mean.square()).clamp_(min=0).sqrt()
+    std[std < 10**-DECIMALS] = 1.0  # a constant channel
+    return Normalize(mean=_rounded(mean), std=_rounded(std))
+
+
+def _rounded(values: Tensor) -> tuple[float, ...]:
+    return tuple(round(value, DECIMALS) for value in values.tolist())

@@ -1,4 +1,4 @@
-"""The files of the well-known image sets: which there must be, how damage shows, and pickles without their code."""
+"""The files of the named image sets: which ones are needed, how damage is detected, and safe unpickling."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torchvision.datasets import utils
 
 from cnngraph.recipe.sets import EMNIST
 
-RAW = {  # the folder of each relative of MNIST
+MNIST_FOLDERS = {  # the folder of each set in MNIST's format
     "mnist": "MNIST",
     "fashion_mnist": "FashionMNIST",
     "kmnist": "KMNIST",
     "qmnist": "QMNIST",
     **{f"emnist_{split}": "EMNIST" for split in EMNIST},
 }
-WIDTHS = {8: 1, 9: 1, 11: 2, 12: 4, 13: 4, 14: 8}  # bytes of a number, by the type that an idx file states
-_HARMLESS = {
+WIDTHS = {8: 1, 9: 1, 11: 2, 12: 4, 13: 4, 14: 8}  # bytes per value, by the type code of an idx file
+_ALLOWED = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
@@ -32,36 +32,36 @@ _HARMLESS = {
 
 
 def files_of_set(name: str) -> dict[str, str | None]:
-    """The files that a set is read from, relative to the data folder, with the checksum where one is published."""
-    if name in RAW:
+    """The files of a set, relative to the data folder, with their checksums if published."""
+    if name in MNIST_FOLDERS:
         splits, labels = ("train", "t10k"), "idx1-ubyte"
         if name == "qmnist":
             splits, labels = ("qmnist-train", "qmnist-test"), "idx2-int"
         elif name.startswith("emnist"):
             splits = (f"{name.replace('_', '-')}-train", f"{name.replace('_', '-')}-test")
         kinds = ("images-idx3-ubyte", f"labels-{labels}")
-        return {f"{RAW[name]}/raw/{split}-{kind}": None for split in splits for kind in kinds}
+        return {f"{MNIST_FOLDERS[name]}/raw/{split}-{kind}": None for split in splits for kind in kinds}
     if name == "svhn":
         return {file: md5 for _, file, md5 in (datasets.SVHN.split_list[split] for split in ("train", "test"))}
-    kept = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100, "stl10": datasets.STL10}[name]
-    lists = [*kept.train_list[: 2 if name == "stl10" else None], *kept.test_list]
-    return {f"{kept.base_folder}/{file}": md5 for file, md5 in lists}
+    dataset = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100, "stl10": datasets.STL10}[name]
+    lists = [*dataset.train_list[: 2 if name == "stl10" else None], *dataset.test_list]
+    return {f"{dataset.base_folder}/{file}": md5 for file, md5 in lists}
 
 
 def legacy_files(name: str, root: Path) -> list[Path]:
-    """Tensors that old versions of torchvision kept, and new ones still prefer to the files themselves."""
-    if name not in RAW:
+    """Tensor files of old torchvision versions, which new versions still prefer to the original files."""
+    if name not in MNIST_FOLDERS:
         return []
-    split = f"_{name.partition('_')[2]}" if name.startswith("emnist") else ""
-    found = [root / RAW[name] / "processed" / f"{part}{split}.pt" for part in ("training", "test")]
-    return found if all(each.is_file() for each in found) else []
+    suffix = f"_{name.partition('_')[2]}" if name.startswith("emnist") else ""
+    found = [root / MNIST_FOLDERS[name] / "processed" / f"{split}{suffix}.pt" for split in ("training", "test")]
+    return found if all(file.is_file() for file in found) else []
 
 
-def damage(root: Path, name: str) -> tuple[str, str] | None:
-    """The first file of a set that is damaged, and how it shows."""
+def find_damage(root: Path, name: str) -> tuple[str, str] | None:
+    """The first damaged file of a set, and what is wrong with it."""
     for file, md5 in files_of_set(name).items():
         path = root / file
-        reason = "its checksum is not that of the published file"
+        reason = "its checksum differs from the published file's"
         if not path.is_file():
             continue
         if md5 is None:
@@ -74,20 +74,20 @@ def damage(root: Path, name: str) -> tuple[str, str] | None:
 
 
 def _idx_damage(path: Path) -> str:
-    """What is wrong with a file of MNIST's format: a header of type and sizes, then the numbers."""
+    """What is wrong with an idx file (a header with type and sizes, then the values), or an empty string."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4)
         ranks, width = head[3:4], WIDTHS.get(head[2]) if len(head) == 4 else None
         if len(head) < 4 or head[:2] != b"\0\0" or width is None or not 1 <= ranks[0] <= 3:
-            return "it does not begin as an idx file does"
+            return "it does not have the header of an idx file"
         sizes = [int.from_bytes(file.read(4), "big") for _ in range(ranks[0])]
     expected = 4 + 4 * len(sizes) + width * int(np.prod(sizes, dtype=object))
-    return "" if size == expected else f"it has {size:,} bytes, and by its header {expected:,}"
+    return "" if size == expected else f"it has {size:,} bytes, but its header says {expected:,}"
 
 
 def cifar(dataset: Any) -> Callable[..., Any]:
-    """A reader of CIFAR's batches: they are pickles, and nothing that they name is run."""
+    """A reader of CIFAR's batches, which are pickles, without running any code in them."""
 
     def read(root: str, train: bool, download: bool) -> Any:
         if download:  # torchvision verifies the checksum of the archive and of each file
@@ -108,13 +108,13 @@ def cifar(dataset: Any) -> Callable[..., Any]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Arrays, numbers and texts; whatever else a pickle names is refused."""
+    """Loads arrays, numbers and strings; refuses all other globals."""
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         super().__init__(file, encoding=encoding)
 
     def find_class(self, module: str, name: str) -> Any:
-        """What an array is made of."""
-        if (module, name) in _HARMLESS:
+        """Return a global that arrays need, or raise UnpicklingError."""
+        if (module, name) in _ALLOWED:
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which is no part of the set and was not run")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not needed and was not run")

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from cnngraph.recipe import to_dict
-from cnngraph.train.augment.seeds import mixed
+from cnngraph.train.augment.seeds import mix_seeds
 from cnngraph.train.loop.device import random_state, set_random_state
 from cnngraph.train.loop.job import Job, Position
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.records import Epoch, best_of
-from cnngraph.train.record.state import STATE_VERSION, check_state, refusing_misfits
+from cnngraph.train.record.state import STATE_VERSION, check_state, reporting_mismatch
 
 
 class Checkpointer:
@@ -51,7 +51,7 @@ class Checkpointer:
             "seconds": position.seconds,
             "threads": torch.get_num_threads(),
             "epochs": [epoch.plain() for epoch in position.epochs],
-            "random": job.world.all(random_state(job.device)),
+            "random": job.world.gather(random_state(job.device)),
         }
         job.folder.save_state(state)
         self.write_derived_files()
@@ -67,7 +67,7 @@ class Checkpointer:
             if best_of(epochs) is latest:
                 paths.append(job.folder.best)
             if job.recipe.keep_every and latest.number % job.recipe.keep_every == 0:
-                paths.append(job.folder.kept(latest.number))
+                paths.append(job.folder.epoch_weights(latest.number))
         for path in paths:
             job.folder.save_weights(path, weights, job.network, latest, job.documents)
         if latest and not position.step:
@@ -77,7 +77,7 @@ class Checkpointer:
         """Restore a saved state. Raises SpecError (E631) if it belongs to another run."""
         job, position = self.job, self.position
         check_state(state, job.recipe, self.training_step.model, position.steps_per_epoch)
-        with refusing_misfits(job.folder.state):
+        with reporting_mismatch(job.folder.state):
             self.training_step.load_state_dict(state)
             position.counters = Counters(job.device, job.world, state["counters"])
             position.clock = Clock(state["clock"])
@@ -86,7 +86,7 @@ class Checkpointer:
             if job.world.rank < len(state["random"]):
                 set_random_state(state["random"][job.world.rank], job.device)
             else:  # the run had fewer processes when it was saved
-                torch.manual_seed(mixed(process_seed(job), position.steps_done))
+                torch.manual_seed(mix_seeds(process_seed(job), position.steps_done))
         job.folder.save_recipe(job.recipe)  # it may have more epochs now
         if position.step and position.epochs and job.folder.finished:  # a handler ended the run within an epoch
             job.folder.save_metrics(position.epochs, seconds=position.seconds)
@@ -98,4 +98,4 @@ def process_seed(job: Job) -> int:
 
     The first process has the same seed as a run in a single process.
     """
-    return mixed(job.recipe.seed, *([job.world.rank] if job.world.rank else []))
+    return mix_seeds(job.recipe.seed, *([job.world.rank] if job.world.rank else []))

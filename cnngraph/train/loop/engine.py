@@ -29,7 +29,7 @@ from cnngraph.train.loop.step_schedule import StepSchedule
 from cnngraph.train.loop.training_step import TrainingStep
 from cnngraph.train.record import files
 from cnngraph.train.record.counters import Clock, Counters
-from cnngraph.train.record.records import Epoch, Figures, Progress, Result, best_of, settled
+from cnngraph.train.record.records import Epoch, Progress, Result, SplitMetrics, best_of, stopped_early
 from cnngraph.train.record.scores import Scores
 
 REPORT_INTERVAL = 0.2  # seconds between two reads of the counters, each of which synchronises a GPU
@@ -66,13 +66,13 @@ class Run:
 
     def __init__(self, job: Job) -> None:
         self.job, self.recipe, self.world, self.device = job, job.recipe, job.world, job.device
-        self.parts = parts = job.parts.to(job.device)
-        weights = class_weights(job.recipe.loss, job.parts.train, len(parts.classes))
+        self.splits = splits = job.splits.to(job.device)
+        weights = class_weights(job.recipe.loss, job.splits.train, len(splits.classes))
         self.training_step = TrainingStep(job.model, job.recipe, job.device, weights, job.world)
         self.model = self.training_step.model
-        self.preparation = Preparation.of(job.recipe, parts.shape[0], job.device)
+        self.preparation = Preparation.of(job.recipe, splits.shape[0], job.device)
         self.loader = TrainingLoader(
-            parts.train, self.preparation, job.recipe.batch_size, job.recipe.seed, job.device, len(parts.classes),
+            splits.train, self.preparation, job.recipe.batch_size, job.recipe.seed, job.device, len(splits.classes),
             job.world,
         )  # fmt: skip
         self.position = Position(self.loader.steps, Counters(job.device, job.world))
@@ -80,11 +80,11 @@ class Run:
         self.checkpointer = Checkpointer(job, self.training_step, self.position)
         self.batches = Batches(self.loader, self.position)
         self.trainer = Trainer(self.iterate)
-        splits = {"validation": parts.validation, "test": parts.test}
+        evaluated_splits = {"validation": splits.validation, "test": splits.test}
         self.evaluators = {
             split: Evaluator(self.training_step.evaluated_model, job.device, job.world, self.training_step.autocast)
-            for split, part in splits.items()
-            if part
+            for split, images in evaluated_splits.items()
+            if images
         }
         self.scores: dict[str, Scores] = {}  # of the latest evaluation of each split
         self.evaluation_seconds = 0.0  # of the last epoch
@@ -106,7 +106,7 @@ class Run:
         with ExitStack() as opened:
             self.attach(opened)
             steps = position.steps_per_epoch * epochs
-            if position.steps_done < steps and not settled(position.epochs, self.recipe.early_stopping):
+            if position.steps_done < steps and not stopped_early(position.epochs, self.recipe.early_stopping):
                 self.trainer.run(self.batches)
             else:  # the run was interrupted after its last epoch
                 self.trainer.fire_event(Events.COMPLETED)
@@ -172,7 +172,7 @@ class Run:
         self.trainer.state.iteration = self.position.steps_done
         now = time.monotonic()
         last = step + 1 == self.position.steps_per_epoch
-        request, save, report = self.world.agree(
+        request, save, report = self.world.max(
             self.stop_request(), now > self.checkpointer.due_at, last or now > self.next_report
         )
         if not (request or save or report):
@@ -201,7 +201,7 @@ class Run:
         position = self.position
         self.trainer.state.epoch_length = position.steps_per_epoch
         training_seconds = position.clock.seconds()
-        split = "test" if self.parts.validation is None else "validation"
+        split = "test" if self.splits.validation is None else "validation"
         evaluated = self.evaluate(split)
         if not evaluated.finite:
             raise self.divergence_error(f"on the {split} images")
@@ -210,8 +210,8 @@ class Run:
             number=len(position.epochs) + 1,
             learning_rate=self.training_step.learning_rate,
             train=train,
-            held=evaluated,
-            held_part=split,
+            evaluation=evaluated,
+            evaluation_split=split,
             seconds=position.clock.seconds(),
             rate=images / training_seconds,
         )
@@ -224,10 +224,10 @@ class Run:
         epochs = self.position.epochs
         self.checkpointer.save()
         self.job.reporter.epoch(epochs[-1], best_of(epochs) is epochs[-1])
-        (agreed,) = self.world.agree(self.stop_request())
+        (agreed,) = self.world.max(self.stop_request())
         request = StopRequest(agreed)
         if request < StopRequest.RUN:
-            request = StopRequest.RUN if settled(epochs, self.recipe.early_stopping) else StopRequest.NONE
+            request = StopRequest.RUN if stopped_early(epochs, self.recipe.early_stopping) else StopRequest.NONE
         self.stop(request)
 
     def finish(self) -> Result:
@@ -237,7 +237,7 @@ class Run:
         weights = files.read_weights(job.folder.best) if best and self.world.leads else None
         if best:
             self.trainer.state.metrics["best_epoch"] = best.number
-        self.training_step.load_final_weights(self.world.from_leader(weights) or self.training_step.evaluated_weights())
+        self.training_step.load_final_weights(self.world.broadcast(weights) or self.training_step.evaluated_weights())
         test = self.test_metrics(best)
         job.folder.save_curves(job.network, epochs, test)
         self.save_scores("test" if test else "validation")
@@ -283,13 +283,13 @@ class Run:
             self.trainer.fire_event(Events.INTERRUPT)
         self.trainer.stop(request)
 
-    def evaluate(self, split: str) -> Figures:
+    def evaluate(self, split: str) -> SplitMetrics:
         """Loss and accuracy on a split, in eval mode."""
         self.job.reporter.evaluating(split)
-        part = self.parts.test if split == "test" else self.parts.validation
-        assert part is not None
-        scores = self.scores[split] = Scores(self.parts.classes, self.device)
-        batches = EvaluationLoader(part, self.preparation, self.device, self.world)
+        images = self.splits.test if split == "test" else self.splits.validation
+        assert images is not None
+        scores = self.scores[split] = Scores(self.splits.classes, self.device)
+        batches = EvaluationLoader(images, self.preparation, self.device, self.world)
         training = self.model.training
         self.training_step.sync_buffers()
         evaluator = self.evaluators[split]
@@ -298,11 +298,11 @@ class Run:
         self.trainer.state.metrics.update({f"{split}_{name}": value for name, value in evaluator.state.metrics.items()})
         return metrics
 
-    def test_metrics(self, best: Epoch | None) -> Figures | None:
+    def test_metrics(self, best: Epoch | None) -> SplitMetrics | None:
         """The metrics of the final weights on the test images; None without test images."""
         if best is None and self.position.epochs and not self.position.step:
-            return self.position.epochs[-1].held  # the last epoch was evaluated on the test images, with these weights
-        return self.evaluate("test") if self.parts.test else None
+            return self.position.epochs[-1].evaluation  # of these weights, on the test images
+        return self.evaluate("test") if self.splits.test else None
 
     def save_scores(self, split: str) -> None:
         """Write the scores by class of the final weights."""
@@ -325,7 +325,7 @@ class Run:
     def divergence_error(self, where: str) -> SpecError:
         """The error for a loss that is NaN or infinite. All processes call it together."""
         first = self.training_step.first_batch
-        problems = self.world.all(first.problem(self.recipe) if first else None)
+        problems = self.world.gather(first.problem(self.recipe) if first else None)
         return divergence_error(where, self.recipe, self.job.folder.path, self.position.epochs, problems)
 
 

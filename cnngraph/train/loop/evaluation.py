@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from cnngraph.train.loop.ignite_engines import StrictEngine
 from cnngraph.train.loop.objective import logits_of
 from cnngraph.train.record.counters import Counters
-from cnngraph.train.record.records import Figures
+from cnngraph.train.record.records import SplitMetrics
 from cnngraph.train.record.scores import Scores
-from cnngraph.train.world import ALONE, World
+from cnngraph.train.world import SINGLE_PROCESS, World
 
 
 class Evaluator(StrictEngine):
@@ -30,7 +30,7 @@ class Evaluator(StrictEngine):
         self,
         model: nn.Module,
         device: torch.device,
-        world: World = ALONE,
+        world: World = SINGLE_PROCESS,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         super().__init__(self.evaluate_batch)
@@ -39,14 +39,14 @@ class Evaluator(StrictEngine):
         self.scores: Scores | None = None
         self.add_event_handler(Events.EPOCH_COMPLETED, self.publish_metrics)
 
-    def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]], scores: Scores | None = None) -> Figures:
+    def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]], scores: Scores | None = None) -> SplitMetrics:
         """Mean loss and accuracy over batches; `scores` counts by class."""
         self.model.eval()
         self.counters, self.scores = Counters(self.device, self.world), scores
         self.run(batches)
         if scores:
-            scores.join(self.world)
-        return Figures(self.state.metrics["loss"], self.state.metrics["accuracy"])
+            scores.reduce(self.world)
+        return SplitMetrics(self.state.metrics["loss"], self.state.metrics["accuracy"])
 
     @torch.inference_mode()
     def evaluate_batch(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -63,7 +63,7 @@ class Evaluator(StrictEngine):
 
     def publish_metrics(self) -> None:
         """Write the metrics to `state.metrics`, where handlers find them."""
-        self.state.metrics.update(self.counters.read().figures._asdict())
+        self.state.metrics.update(self.counters.read().metrics._asdict())
 
 
 def evaluate(
@@ -71,7 +71,7 @@ def evaluate(
     batches: Iterable[tuple[Tensor, Tensor]],
     device: torch.device,
     scores: Scores | None = None,
-    world: World = ALONE,
-) -> Figures:
+    world: World = SINGLE_PROCESS,
+) -> SplitMetrics:
     """Mean loss and accuracy of a network over batches, in eval mode; `scores` counts by class."""
     return Evaluator(model, device, world).evaluate(batches, scores)

@@ -13,7 +13,7 @@ from ignite.engine import Engine
 from torch import nn
 
 from cnngraph.recipe import Recipe
-from cnngraph.train.record.records import Figures
+from cnngraph.train.record.records import SplitMetrics
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class HandlerView:
     folder: Path
     device: torch.device
     leads: bool
-    evaluate: Callable[[str], Figures]  # evaluates the network as it is now on a split
+    evaluate: Callable[[str], SplitMetrics]  # evaluates the network as it is now on a split
     opened: ExitStack
 
     def enter(self, manager: AbstractContextManager[T]) -> T:

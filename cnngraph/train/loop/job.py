@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from cnngraph.recipe import Recipe
-from cnngraph.train.data.images import Parts
+from cnngraph.train.data.images import Splits
 from cnngraph.train.record.counters import Clock, Counters
 from cnngraph.train.record.progress import Reporter, Silent
 from cnngraph.train.record.records import Epoch
 from cnngraph.train.record.run_folder import RunFolder
-from cnngraph.train.world import ALONE, World
+from cnngraph.train.world import SINGLE_PROCESS, World
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,12 @@ class Job:
 
     model: nn.Module
     recipe: Recipe
-    parts: Parts
+    splits: Splits
     folder: RunFolder
     network: str
     device: torch.device
     reporter: Reporter = field(default_factory=Silent)
-    world: World = ALONE
+    world: World = SINGLE_PROCESS
     images: str | None = None
     documents: Mapping[str, str] = field(default_factory=dict)
     handlers: tuple[Any, ...] = ()

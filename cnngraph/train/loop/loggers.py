@@ -122,7 +122,7 @@ def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def _id(training: HandlerView) -> str:
     """An id of the run that stays the same when it is resumed."""
     folder = RunFolder(training.folder)
-    return hashlib.sha256(f"{folder.path.resolve()} {folder.began}".encode(errors="replace")).hexdigest()[:16]
+    return hashlib.sha256(f"{folder.path.resolve()} {folder.started_at}".encode(errors="replace")).hexdigest()[:16]
 
 
 def _tensorboard(training: HandlerView, every: int | None) -> BaseLogger:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe.model import Loss
-from cnngraph.train.data.images import Part
+from cnngraph.train.data.images import Split
 
 
 def logits_of(output: Tensor | tuple[Tensor, ...]) -> Tensor:
@@ -70,7 +70,7 @@ class Objective:
         return total
 
 
-def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
+def class_weights(loss: Loss, split: Split, classes: int) -> Tensor | None:
     """The recipe's class weights; `balanced` ones are inversely proportional to the number of images of a class.
 
     Raises SpecError (E605) if every image of the training split has the weight 0.
@@ -79,11 +79,11 @@ def class_weights(loss: Loss, part: Part, classes: int) -> Tensor | None:
         case None:
             return None
         case "balanced":
-            counts = torch.bincount(part.images.labels[part.indices].cpu(), minlength=classes).float()
+            counts = torch.bincount(split.images.labels[split.indices].cpu(), minlength=classes).float()
             weights = torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
         case values:
             weights = torch.tensor(values, dtype=torch.float32)
-    if not weights[part.images.labels[part.indices].cpu()].any():
+    if not weights[split.images.labels[split.indices].cpu()].any():
         message = "`loss.class_weights` gives every training image the weight 0, so nothing would be learned"
         raise SpecError.of("E605", message)
     return weights

@@ -14,7 +14,7 @@ class StepSchedule:
 
     def __init__(self, job: Job, training_step: TrainingStep, loader: TrainingLoader, position: Position) -> None:
         self.training_step, self.loader, self.position = training_step, loader, position
-        self.accumulate, self.batch_size, self.images = job.recipe.accumulate, job.recipe.batch_size, len(loader.part)
+        self.accumulate, self.batch_size, self.images = job.recipe.accumulate, job.recipe.batch_size, len(loader.split)
         self.is_simple = job.world.size == 1 and self.accumulate == 1  # every batch is one optimizer step
 
     def train_on_batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,4 +55,4 @@ class StepSchedule:
         epochs = self.position.epochs
         optimizer_steps = -(-self.position.steps_per_epoch // self.accumulate)  # per epoch
         epochs_done = len(epochs) + step // self.accumulate / optimizer_steps
-        self.training_step.set_learning_rate(epochs_done, optimizer_steps, [epoch.held.loss for epoch in epochs])
+        self.training_step.set_learning_rate(epochs_done, optimizer_steps, [epoch.evaluation.loss for epoch in epochs])

@@ -18,7 +18,7 @@ from cnngraph.train.loop.objective import Objective, logits_of
 from cnngraph.train.loop.optimizers import make_optimizer
 from cnngraph.train.loop.parallel import gradient_sync, load_optimizer_state, load_weights, replicate, shard, unshard
 from cnngraph.train.loop.precision import autocast
-from cnngraph.train.world import ALONE, World
+from cnngraph.train.world import SINGLE_PROCESS, World
 
 
 class TrainingStep:
@@ -34,7 +34,7 @@ class TrainingStep:
         recipe: Recipe,
         device: torch.device,
         weights: Tensor | None = None,
-        world: World = ALONE,
+        world: World = SINGLE_PROCESS,
     ) -> None:
         self.recipe, self.device, self.world = recipe, device, world
         distributed, sharded = world.size > 1, world.size > 1 and recipe.strategy == "fsdp"
@@ -126,7 +126,7 @@ class TrainingStep:
     def sync_buffers(self) -> None:
         """Copy the first process's running statistics to all processes, since each has seen other images."""
         owners = [network for network in (self.model, self.average) if network is not None]
-        self.world.settle(buffer for network in owners for buffer in network.buffers())
+        self.world.broadcast_tensors(buffer for network in owners for buffer in network.buffers())
 
     def evaluated_weights(self) -> dict[str, Tensor]:
         """The full weights of the evaluated network, which are the ones that a run saves."""

@@ -1,4 +1,4 @@
-"""What is counted while batches go by: loss, hits and seconds."""
+"""Running totals of an epoch: loss, correct images and time."""
 
 from __future__ import annotations
 
@@ -10,66 +10,69 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cnngraph.train.augment.mixing import hard
-from cnngraph.train.record.records import Figures
-from cnngraph.train.world import ALONE, World
+from cnngraph.train.augment.mixing import hard_labels
+from cnngraph.train.record.records import SplitMetrics
+from cnngraph.train.world import SINGLE_PROCESS, World
 
 
 class Counters:
-    """Loss and hits of the images seen, in all processes.
+    """Sums of loss and correct images over the images seen so far, in all processes.
 
-    Each process sums its own on the device; the sums of all are read only when asked for, by all of them at once.
+    Each process sums its own images on the device. Reading reduces the sums over all processes, so all must read at
+    the same time.
     """
 
-    def __init__(self, device: torch.device, world: World = ALONE, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, device: torch.device, world: World = SINGLE_PROCESS, state: Mapping[str, Any] | None = None
+    ) -> None:
         self.world = world
-        known = state is not None and world.leads  # the others begin at 0: it is the sum that was saved
+        known = state is not None and world.leads  # the saved sums cover all processes, so the others start at 0
         sums = state["sums"] if state and known else torch.zeros(2, dtype=torch.float64)
         self.loss: Tensor
-        self.hits: Tensor
-        self.loss, self.hits = sums.to(device, copy=True)
+        self.correct: Tensor
+        self.loss, self.correct = sums.to(device, copy=True)
         self.images: int = state["images"] if state and known else 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch, by its mean loss."""
+        """Add a batch with its mean loss."""
         count = len(labels)
         self.loss.add_(loss, alpha=count)
-        self.hits.add_((logits.argmax(1) == hard(labels)).sum())
+        self.correct.add_((logits.argmax(1) == hard_labels(labels)).sum())
         self.images += count
 
-    def read(self) -> Counted:
-        """The mean over the images counted, and how many they are."""
-        loss, hits, images = self._totals().tolist()
-        return Counted(Figures(loss / max(1, images), hits / max(1, images)), round(images))
+    def read(self) -> Totals:
+        """Mean loss and accuracy over the images counted so far, and their number."""
+        loss, correct, images = self._totals().tolist()
+        return Totals(SplitMetrics(loss / max(1, images), correct / max(1, images)), round(images))
 
     def state(self) -> dict[str, Any]:
-        """Plain values and tensors, for a checkpoint."""
+        """The sums as plain values and tensors, for a checkpoint."""
         *_, images = totals = self._totals().cpu()
         return {"sums": totals[:2].clone(), "images": int(images)}
 
     def _totals(self) -> Tensor:
-        """Loss, hits and images of all processes."""
-        return self.world.sum(torch.stack([self.loss, self.hits, self.loss.new_tensor(self.images)]))
+        """Loss, correct images and images, summed over all processes."""
+        return self.world.sum(torch.stack([self.loss, self.correct, self.loss.new_tensor(self.images)]))
 
 
-class Counted(NamedTuple):
-    """What was counted."""
+class Totals(NamedTuple):
+    """Mean metrics over a number of images."""
 
-    figures: Figures
+    metrics: SplitMetrics
     images: int
 
 
 @dataclass
 class Clock:
-    """The seconds of an epoch, those before an interruption included."""
+    """The duration of an epoch in seconds, including the time before an interruption (`previous`)."""
 
-    before: float = 0.0
-    began: float = 0.0
+    previous: float = 0.0
+    started_at: float = 0.0
 
     def start(self) -> None:
-        """Run from now on."""
-        self.began = time.perf_counter()
+        """Start the clock."""
+        self.started_at = time.perf_counter()
 
     def seconds(self) -> float:
-        """How long the epoch has taken so far."""
-        return self.before + time.perf_counter() - self.began
+        """The seconds that the epoch has taken so far."""
+        return self.previous + time.perf_counter() - self.started_at

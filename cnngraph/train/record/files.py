@@ -1,4 +1,4 @@
-"""What a run writes, each file whole or not there: JSON, figures, weights and the state that a run is resumed from."""
+"""Reads and writes the files of a run, atomically: JSON, plots, weights and the state from which it is resumed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clean",
-    "corrupt",
+    "damaged_file",
     "intact",
-    "read_facts",
+    "read_metadata",
     "read_state",
     "read_weights",
-    "restart",
+    "restart_help",
     "write",
     "write_figure",
     "write_json",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-MAGIC = b"\ncnngraph-state "  # what the line begins with that follows the archive in a state file
+MAGIC = b"\ncnngraph-state "  # the start of the line that follows the archive in a state file
 TRAILER = re.compile(rb"\ncnngraph-state (\d{4}) sha256 ([0-9a-f]{64})\n")
 TRAILER_LENGTH = len(MAGIC) + 4 + len(" sha256 ") + 64 + 1
 CHUNK = 2**20
@@ -52,68 +52,70 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write plain values as a JSON document of the current version."""
     versioned = {"version": VERSION, **value}
     text = json.dumps(versioned, indent=2, ensure_ascii=False)
-    if any("\ud800" <= each <= "\udfff" for each in text):  # a file's name that is not UTF-8
+    if any("\ud800" <= char <= "\udfff" for char in text):  # a file name that is not UTF-8
         text = json.dumps(versioned, indent=2)
     write_text(path, text + "\n")
 
 
 def write_figure(path: Path, figure: Figure) -> None:
-    """Write a figure of matplotlib's, as PNG, SVG or PDF by the path's ending."""
-    write(path, lambda beside: save_figure(figure, beside, format=path.suffix[1:].lower()))
+    """Write a matplotlib figure as PNG, SVG or PDF, by the extension of the path."""
+    write(path, lambda temporary: save_figure(figure, temporary, format=path.suffix[1:].lower()))
 
 
-def read_weights(path: Path, *, sealed: bool = True) -> dict[str, Tensor]:
-    """A state_dict from safetensors, whose checksum is verified first.
+def read_weights(path: Path, *, require_checksum: bool = True) -> dict[str, Tensor]:
+    """Read a state_dict from a safetensors file after verifying its checksum.
 
-    A file without a checksum is refused, unless it need not be `sealed`: older versions wrote none. Raises SpecError
-    (E647) where the file is damaged.
+    With `require_checksum`, a file without a checksum, as older versions wrote, is refused. Raises SpecError (E647) if
+    the file is damaged.
     """
     try:
         fits = checksum_fits(path)
-        if fits or (fits is None and not sealed):
+        if fits or (fits is None and not require_checksum):
             with readable(path) as name:
                 weights: dict[str, Tensor] = load_file(str(name))
             return weights
     except (OSError, ValueError, SafetensorError) as error:
-        raise corrupt(path, str(error).strip().splitlines()[-1] if str(error).strip() else "", _other(path)) from None
+        raise damaged_file(
+            path, str(error).strip().splitlines()[-1] if str(error).strip() else "", _use_other_weights(path)
+        ) from None
     problem = "it has no checksum" if fits is None else "its content does not match its checksum"
-    raise corrupt(path, problem, _other(path))
+    raise damaged_file(path, problem, _use_other_weights(path))
 
 
-def read_facts(path: Path) -> dict[str, str]:
-    """What a readable file of weights says of itself."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file."""
     with readable(path) as name, safe_open(str(name), framework="pt") as file:
         return dict(file.metadata() or {})
 
 
 def intact(path: Path) -> bool:
-    """Whether a file of weights has a checksum that is right."""
+    """Whether a weights file has a valid checksum."""
     try:
         return bool(checksum_fits(path))
     except (OSError, ValueError):
         return False
 
 
-def corrupt(path: Path, problem: str, help: str | None = None) -> SpecError:
-    """A binary file of a run was changed after it was written."""
+def damaged_file(path: Path, problem: str, help: str | None = None) -> SpecError:
+    """The error for a binary file that was changed after the run wrote it."""
     return SpecError.of("E647", f"{path} is damaged: {problem}", help=help)
 
 
-def _other(path: Path) -> str:
-    """What to do about a damaged file of weights: use others of the run."""
+def _use_other_weights(path: Path) -> str:
+    """The help for a damaged weights file: use other weights of the run."""
     files = (run_files.weights_file(path.parent, name) for name in run_files.kept_weights(path.parent))
     others = [file.stem for file in files if file != path and intact(file)]
     return f"use other weights of the run: --weights {' or '.join(others[:4])}" if others else "restore it from a copy"
 
 
 class _Hashing:
-    """A file to write to that keeps the hash of what is written."""
+    """A writable file that hashes what is written to it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.digest = file, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
-        """Write and count in."""
+        """Write to the file and update the hash."""
         self.digest.update(data)
         return self.file.write(data)
 
@@ -123,13 +125,13 @@ class _Hashing:
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors and plain values so that `read_state` reads them without running code.
+    """Write tensors and plain values that `read_state` can read without executing code.
 
-    The file is PyTorch's archive, followed by a line with the version of the state and the archive's SHA-256.
+    The file is a PyTorch archive followed by a line with the state's version and the archive's SHA-256.
     """
 
-    def save_into(beside: Path) -> None:
-        with beside.open("wb") as file:  # given a path, torch would not say why it cannot write
+    def save_to(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # for a path, torch would not report why writing failed
             hashing = _Hashing(file)
             try:
                 torch.save(dict(state), hashing)  # type: ignore[arg-type]
@@ -137,14 +139,13 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
                 raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
             file.write(MAGIC + f"{STATE_VERSION:04} sha256 {hashing.digest.hexdigest()}\n".encode())
 
-    write(path, save_into)
+    write(path, save_to)
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `write_state` wrote; its tensors come to the CPU.
+    """Read what `write_state` wrote, with tensors on the CPU.
 
-    Raises SpecError: E647 where the file is damaged, which is known before anything in it is used; E646 where a newer
-    cnngraph wrote it.
+    Raises SpecError: E647 if the file is damaged, before any of its content is used; E646 if a newer cnngraph wrote it.
     """
     try:
         _verify(path)
@@ -152,16 +153,16 @@ def read_state(path: Path) -> dict[str, Any]:
     except SpecError:
         raise
     except OSError as error:
-        raise corrupt(path, error.strerror or str(error), restart(path.parent)) from None
-    except Exception:  # PyTorch raises nearly anything for what is no archive of its own
-        raise corrupt(path, "it holds no state of a run", restart(path.parent)) from None
+        raise damaged_file(path, error.strerror or str(error), restart_help(path.parent)) from None
+    except Exception:  # PyTorch raises nearly anything for other files
+        raise damaged_file(path, "it is not the state of a run", restart_help(path.parent)) from None
     return state
 
 
 def _verify(path: Path) -> None:
-    """Raise SpecError where a state file is not as it was written."""
+    """Raise SpecError if a state file was changed after it was written."""
     if not is_regular_file(path):
-        raise corrupt(path, "it is missing", restart(path.parent))
+        raise damaged_file(path, "it is missing", restart_help(path.parent))
     size = path.stat().st_size - TRAILER_LENGTH
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -169,15 +170,15 @@ def _verify(path: Path) -> None:
             digest.update(file.read(min(CHUNK, size - start)))
         found = TRAILER.fullmatch(file.read())
     if not found:
-        problem = "it ends without a checksum, so it is cut short, or was written by an older cnngraph"
-        raise corrupt(path, problem, restart(path.parent))
+        problem = "it has no checksum at its end, so it is truncated, or an older cnngraph wrote it"
+        raise damaged_file(path, problem, restart_help(path.parent))
     check_version(int(found[1]), STATE_VERSION, path)
     if digest.hexdigest() != found[2].decode():
-        raise corrupt(path, "its content does not match its checksum", restart(path.parent))
+        raise damaged_file(path, "its content does not match its checksum", restart_help(path.parent))
 
 
-def restart(folder: Path) -> str:
-    """What to do where a run's state is lost: begin with the weights that are left."""
+def restart_help(folder: Path) -> str:
+    """The help for a lost state: restore it, or start a new run from weights that are intact."""
     for name in (run_files.LAST, run_files.BEST):
         weights = run_files.weights_file(folder, name)
         if intact(weights):

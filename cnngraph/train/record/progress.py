@@ -1,9 +1,8 @@
-"""What a person sees of a run: a progress bar on a terminal, a line an epoch elsewhere."""
+"""Reporters of a run's progress: a progress bar on a terminal, one line per epoch elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -14,93 +13,93 @@ from rich.text import Text
 from cnngraph import run_files, terminal
 from cnngraph.numbers import loss
 from cnngraph.text import one_line
-from cnngraph.train.record.records import Epoch, Facts, Progress, Result
+from cnngraph.train.record.records import Epoch, Progress, Result, RunSummary
 
 
 class Reporter(Protocol):
-    """Told what happens, in this order; may show it."""
+    """Receives the events of a run, in the order of these methods."""
 
     def note(self, text: str) -> None:
-        """Something worth a line: a download, a long reading."""
+        """Report a message, such as a warning, or a slow operation that starts."""
 
-    def begin(self, facts: Facts) -> None:
-        """The run is about to begin."""
+    def begin(self, facts: RunSummary) -> None:
+        """The run is about to start."""
 
     def step(self, progress: Progress) -> None:
-        """Some steps were made; told a few times a second."""
+        """Some steps were made; called a few times per second."""
 
-    def evaluating(self, part: str) -> None:
-        """The steps of an epoch are done, and a part is looked at."""
+    def evaluating(self, split: str) -> None:
+        """The steps of an epoch are done, and a split is being evaluated."""
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """An epoch is done; `best`: it is the best one so far, where one is chosen."""
+        """An epoch is done. `best`: it is the best one so far, if a best one is chosen."""
 
     def end(self, result: Result) -> None:
         """The run is over."""
 
     def close(self) -> None:
-        """Nothing more will be told, whether the run came to its end or not."""
+        """The run is over, finished or not; no method is called after this one."""
 
 
 class Silent:
-    """Shows nothing."""
+    """Ignores all events."""
 
     def note(self, text: str) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
-    def begin(self, facts: Facts) -> None:
-        """Show nothing."""
+    def begin(self, facts: RunSummary) -> None:
+        """Do nothing."""
 
     def step(self, progress: Progress) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
-    def evaluating(self, part: str) -> None:
-        """Show nothing."""
+    def evaluating(self, split: str) -> None:
+        """Do nothing."""
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
     def end(self, result: Result) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 class Lines(Silent):
-    """A line an epoch, for logs and pipes."""
+    """Prints one line per epoch, for logs and pipes."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
         self.epochs = 0
 
     def print(self, text: str) -> None:
-        """Write a line at once."""
+        """Write a line and flush the stream."""
         print(one_line(text), file=self.stream, flush=True)
 
     def note(self, text: str) -> None:
-        """Write it; a warning has several lines."""
+        """Write a message, line by line."""
         for line in text.splitlines():
             self.print(line)
 
-    def begin(self, facts: Facts) -> None:
-        """Write what is trained on what."""
+    def begin(self, facts: RunSummary) -> None:
+        """Write the lines that describe the run."""
         self.epochs = facts.epochs
-        for line in opening(facts):
+        for line in opening_lines(facts):
             self.print(line)
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Write its figures."""
+        """Write the metrics of an epoch."""
         self.print(epoch_line(epoch, self.epochs, best))
 
     def end(self, result: Result) -> None:
-        """Write what came out."""
-        for line in closing(result):
+        """Write the result."""
+        for line in closing_lines(result):
             self.print(line)
 
 
 class Bar(Silent):
-    """A bar for the epoch at work above which the lines of finished epochs gather."""
+    """A progress bar for the current epoch, below one line per finished epoch."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or terminal.console()
@@ -109,7 +108,7 @@ class Bar(Silent):
         self.bars = Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}", markup=False),
+            TextColumn("{task.fields[status]}", markup=False),
             console=self.console,
             transient=True,
             expand=True,
@@ -120,14 +119,14 @@ class Bar(Silent):
         self.console.print(Text(one_line(text), style=style))
 
     def note(self, text: str) -> None:
-        """Write it above the bar; a warning has several lines."""
+        """Write a message above the bar, line by line."""
         for line in text.splitlines():
             self.print(line, "dim")
 
-    def begin(self, facts: Facts) -> None:
-        """Write what is trained on what."""
+    def begin(self, facts: RunSummary) -> None:
+        """Write the lines that describe the run."""
         self.epochs = facts.epochs
-        first, *rest = opening(facts)
+        first, *rest = opening_lines(facts)
         self.print(first, "bold")
         for line in rest:
             self.print(line, "dim")
@@ -135,90 +134,77 @@ class Bar(Silent):
     def step(self, progress: Progress) -> None:
         """Move the bar."""
         description = f"epoch {progress.epoch:>{len(str(self.epochs))}}/{self.epochs}"
-        figures = (
+        status = (
             f"loss {loss(progress.train.loss)}  {100 * progress.train.accuracy:.2f} %  "
             f"{progress.rate:,.0f} images/s  {duration(progress.seconds_left)} left"
         )
         if self.task is None:
-            self.task = self.bars.add_task(description, total=progress.steps, figures=figures)
+            self.task = self.bars.add_task(description, total=progress.steps, status=status)
             self.bars.start()
         self.bars.update(
-            self.task, description=description, completed=progress.step, total=progress.steps, figures=figures
+            self.task, description=description, completed=progress.step, total=progress.steps, status=status
         )
 
-    def evaluating(self, part: str) -> None:
-        """Say so at the end of the bar."""
+    def evaluating(self, split: str) -> None:
+        """Show the split at the end of the bar."""
         if self.task is not None:
             total = self.bars.tasks[0].total
-            self.bars.update(self.task, completed=total, figures=f"looking at the {part} images")
+            self.bars.update(self.task, completed=total, status=f"evaluating the {split} images")
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
-        """Write its figures above the bar."""
+        """Write the metrics of an epoch above the bar."""
         self.print(epoch_line(epoch, self.epochs, best))
 
     def end(self, result: Result) -> None:
-        """Write what came out."""
+        """Write the result."""
         self.close()
-        for line in closing(result):
+        for line in closing_lines(result):
             self.print(line, "yellow" if result.interrupted else "bold")
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.bars.stop()
 
 
-class Showing:
-    """Closes a reporter whatever happens."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self.reporter = reporter
-
-    def __enter__(self) -> Reporter:
-        return self.reporter
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.reporter.close()
-
-
 def reporter_for(quiet: bool) -> Reporter:
-    """A bar on a terminal, lines elsewhere, nothing where quiet is wanted."""
+    """A progress bar on a terminal, lines elsewhere, nothing if `quiet`."""
     if quiet:
         return Silent()
     console = terminal.console()
     return Bar(console) if console.is_terminal else Lines()
 
 
-def opening(facts: Facts) -> list[str]:
-    """What is trained on what."""
-    parts = ", ".join(f"{count:,} {part}" for part, count in facts.parts.items())
-    data = f"{facts.data} ({parts})" if parts else facts.data
+def opening_lines(facts: RunSummary) -> list[str]:
+    """The lines printed before a run: network, data, device and folder."""
+    splits = ", ".join(f"{count:,} {split}" for split, count in facts.splits.items())
+    data = f"{facts.data} ({splits})" if splits else facts.data
     lines = [
         f"{facts.network} · {facts.parameters:,} parameters · {data} · {facts.device}",
         str(facts.folder),
     ]
     if facts.resumed_at:
-        lines.append(f"goes on after {facts.resumed_at:,} steps")
+        lines.append(f"resuming after {facts.resumed_at:,} steps")
     return lines
 
 
 def epoch_line(epoch: Epoch, epochs: int, best: bool) -> str:
-    """One epoch's figures."""
+    """The metrics of an epoch on one line."""
     number = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
-    train, held = (f"loss {loss(each.loss)} {100 * each.accuracy:6.2f} %" for each in (epoch.train, epoch.held))
+    train, evaluation = (
+        f"loss {loss(metrics.loss)} {100 * metrics.accuracy:6.2f} %" for metrics in (epoch.train, epoch.evaluation)
+    )
     speed = f"{duration(epoch.seconds)}   {epoch.rate:,.0f} images/s"
-    return f"epoch {number}   train {train}   {epoch.held_part} {held}   {speed}{' *' if best else ''}"
+    return f"epoch {number}   train {train}   {epoch.evaluation_split} {evaluation}   {speed}{' *' if best else ''}"
 
 
-def closing(result: Result) -> list[str]:
-    """What came out."""
+def closing_lines(result: Result) -> list[str]:
+    """The lines printed after a run: its metrics, or how to resume it."""
     if result.interrupted:
         saved = (result.folder / run_files.STATE).exists()
-        return [f"stopped · cnngraph train --resume {result.folder} {'goes on' if saved else 'begins again'}"]
+        return [f"stopped · cnngraph train --resume {result.folder} {'resumes' if saved else 'restarts'} it"]
     facts = []
     if result.best:
-        facts.append(f"best epoch {result.best.number}: validation {100 * result.best.held.accuracy:.2f} %")
+        facts.append(f"best epoch {result.best.number}: validation {100 * result.best.evaluation.accuracy:.2f} %")
     if result.test:
         facts.append(f"test {100 * result.test.accuracy:.2f} %, loss {loss(result.test.loss)}")
     return [" · ".join([*facts, duration(result.seconds), str(result.folder)])]

@@ -1,50 +1,50 @@
-"""What a run measures, as plain values."""
+"""The metrics and results of a run, as plain values."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Figures(NamedTuple):
-    """The mean loss of some images, and the part of them that was classified rightly."""
+class SplitMetrics(NamedTuple):
+    """The mean loss and the accuracy over the images of a split."""
 
     loss: float
     accuracy: float
 
     @property
     def finite(self) -> bool:
-        """Whether the loss is a number."""
+        """Whether the loss is finite."""
         return math.isfinite(self.loss)
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch. `train` was counted while the network learned, `held` afterwards, in eval mode, on other images.
+    """The metrics of one epoch: `train` during training, `evaluation` afterwards, in eval mode, on `evaluation_split`.
 
-    `held_part` says which images those were: validation, or test where nothing is chosen. `rate` is training images
-    a second, `seconds` the whole epoch with its evaluation.
+    That split is `validation`, or `test` if the recipe has no validation split. `rate` is training images per second,
+    `seconds` the duration of the epoch with its evaluation.
     """
 
     number: int
     learning_rate: float
-    train: Figures
-    held: Figures
-    held_part: str
+    train: SplitMetrics
+    evaluation: SplitMetrics
+    evaluation_split: str
     seconds: float
     rate: float
 
     def row(self) -> dict[str, float]:
-        """The figures by the names they have in metrics.csv and metrics.json."""
+        """The metrics by their names in metrics.csv and metrics.json."""
         return {
             "epoch": self.number,
             "learning_rate": self.learning_rate,
             "train_loss": self.train.loss,
             "train_accuracy": self.train.accuracy,
-            f"{self.held_part}_loss": self.held.loss,
-            f"{self.held_part}_accuracy": self.held.accuracy,
+            f"{self.evaluation_split}_loss": self.evaluation.loss,
+            f"{self.evaluation_split}_accuracy": self.evaluation.accuracy,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.rate, 1),
         }
@@ -54,58 +54,74 @@ class Epoch:
         return {name: value for name, value in self.row().items() if name != "epoch"}
 
     def plain(self) -> dict[str, Any]:
-        """The epoch as plain values, for the state of a run."""
-        return asdict(self) | {"train": list(self.train), "held": list(self.held)}
+        """The epoch as plain values, with the keys of a run's state file."""
+        return {
+            "number": self.number,
+            "learning_rate": self.learning_rate,
+            "train": list(self.train),
+            "held": list(self.evaluation),
+            "held_part": self.evaluation_split,
+            "seconds": self.seconds,
+            "rate": self.rate,
+        }
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> Epoch:
-        """The epoch that `plain` wrote."""
-        return cls(**plain | {"train": Figures(*plain["train"]), "held": Figures(*plain["held"])})
+        """The epoch whose values `plain` returned."""
+        return cls(
+            number=plain["number"],
+            learning_rate=plain["learning_rate"],
+            train=SplitMetrics(*plain["train"]),
+            evaluation=SplitMetrics(*plain["held"]),
+            evaluation_split=plain["held_part"],
+            seconds=plain["seconds"],
+            rate=plain["rate"],
+        )
 
 
 def best_of(epochs: tuple[Epoch, ...]) -> Epoch | None:
-    """The epoch of the highest validation accuracy, among equals the lowest loss; None where nothing may be chosen."""
-    judged = [each for each in epochs if each.held_part == "validation"]
-    return max(judged, key=lambda each: (each.held.accuracy, -each.held.loss), default=None)
+    """The epoch with the highest validation accuracy, then the lowest validation loss; None without validation."""
+    validated = [epoch for epoch in epochs if epoch.evaluation_split == "validation"]
+    return max(validated, key=lambda epoch: (epoch.evaluation.accuracy, -epoch.evaluation.loss), default=None)
 
 
-def settled(epochs: tuple[Epoch, ...], patience: int | None) -> bool:
-    """Whether so many epochs have passed since the best one that no other is waited for."""
+def stopped_early(epochs: tuple[Epoch, ...], patience: int | None) -> bool:
+    """Whether `patience` epochs have passed since the best one, so that training stops early."""
     best = best_of(epochs)
     return bool(patience and best) and epochs[-1].number - best.number >= patience  # type: ignore[union-attr,operator]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came out of a run.
+    """The result of a run.
 
-    `best` is the epoch whose weights were kept, None where the last ones are. `test` are the figures of the kept
-    weights on the test images; None for a set without test images, and for a run that was interrupted.
+    `best` is the epoch whose weights were kept, or None if the last weights are. `test` has the metrics of these
+    weights on the test images, or None without test images or if the run was interrupted.
     """
 
     folder: Path
     epochs: tuple[Epoch, ...]
     best: Epoch | None
-    test: Figures | None
+    test: SplitMetrics | None
     interrupted: bool
     seconds: float
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy to report: on the test images, or where there are none the best one on validation images."""
+        """The accuracy on the test images or, without these, the best one on the validation images."""
         if self.test:
             return self.test.accuracy
-        return self.best.held.accuracy if self.best else None
+        return self.best.evaluation.accuracy if self.best else None
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a run is about, told before it begins. `parts` are the numbers of images by part."""
+class RunSummary:
+    """A run as reported before it starts. `splits` has the number of images of each split."""
 
     network: str
     parameters: int
     data: str
-    parts: dict[str, int]
+    splits: dict[str, int]
     device: str
     epochs: int
     folder: Path
@@ -114,11 +130,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an epoch is: steps done of all, what was counted so far, images a second and seconds left in the run."""
+    """The progress of an epoch: steps done, metrics so far, images per second and seconds left in the run."""
 
     epoch: int
     step: int
     steps: int
-    train: Figures
+    train: SplitMetrics
     rate: float
     seconds_left: float

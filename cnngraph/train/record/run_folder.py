@@ -25,12 +25,18 @@ from cnngraph.backend.weights.load import save_tensors
 from cnngraph.diagnostics import SpecError
 from cnngraph.recipe import Recipe, to_yaml
 from cnngraph.stored_documents import damaged, is_regular_file, read_document
-from cnngraph.train.data.identity import Identity, named, read_identity
-from cnngraph.train.data.images import Parts
+from cnngraph.train.data.identity import Identity, named_splits, read_identity
+from cnngraph.train.data.images import Splits
 from cnngraph.train.record import files
-from cnngraph.train.record.new_folders import counted, numbered, planned_folder, refuse_contents, unwritable
+from cnngraph.train.record.new_folders import (
+    create_numbered_folder,
+    numbered_folders,
+    planned_folder,
+    refuse_contents,
+    unwritable,
+)
 from cnngraph.train.record.plots import confusion_figure, draw_curves
-from cnngraph.train.record.records import Epoch, Figures, best_of
+from cnngraph.train.record.records import Epoch, SplitMetrics, best_of
 from cnngraph.train.record.scores import Report, class_table
 
 RUNS = Path("runs")
@@ -41,8 +47,8 @@ PACKAGES = ("cnngraph", "torch", "torchvision", "pytorch-ignite", "numpy", "safe
 P = ParamSpec("P")
 
 
-def _by_one(method: Callable[P, None]) -> Callable[P, None]:
-    """A method that writes where this process is the one to do so, and else does nothing."""
+def _writer_only(method: Callable[P, None]) -> Callable[P, None]:
+    """Make a method do nothing in processes that do not write."""
 
     @wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -54,10 +60,10 @@ def _by_one(method: Callable[P, None]) -> Callable[P, None]:
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where a run writes. Every file in it is whole at any time.
+    """The folder of a run. Files are written atomically, so every file is complete at any time.
 
-    A run has begun where there is its spec.yaml, it can go on where there is a state.pt, and it is finished where
-    metrics.json says so: these are written after all that belongs to them. Of several processes one `writes`.
+    A run has started if there is a spec.yaml, can be resumed if there is a state.pt, and is finished if metrics.json
+    says so; each of these is written after everything that belongs to it. Of several processes, one `writes`.
     """
 
     path: Path
@@ -65,12 +71,12 @@ class RunFolder:
 
     @classmethod
     def new(cls, out: Path | None, network: str) -> RunFolder:
-        """A new folder: `out`, or `runs/<network>-<n>` with the next free number.
+        """Create a folder: `out`, or `runs/<network>-<n>` with the next free number.
 
-        Raises SpecError (E632) rather than write into a folder that has something in it.
+        Raises SpecError (E632) if the folder is not empty.
         """
         if out is None:
-            return cls(counted(RUNS, network))
+            return cls(create_numbered_folder(RUNS, network))
         try:
             out.mkdir(parents=True, exist_ok=True)
             refuse_contents(out)
@@ -80,34 +86,34 @@ class RunFolder:
 
     @classmethod
     def planned(cls, out: Path | None, network: str) -> RunFolder:
-        """The folder that `new` would make, as far as is known without writing. Raises SpecError (E632) as it does."""
+        """The folder that `new` would create, determined without writing. Raises SpecError (E632) as `new` does."""
         return cls(planned_folder(out, RUNS, network))
 
     @classmethod
     def existing(cls, out: Path | None, network: str) -> RunFolder:
-        """The folder of a run to go on with: `out`, or the latest of `runs/<network>-<n>`. Raises SpecError (E631)."""
+        """The folder of a run to resume: `out`, or the latest of `runs/<network>-<n>`. Raises SpecError (E631)."""
         path = out or _latest(RUNS, network)
         if path is None:
-            raise SpecError.of("E631", f"there is no run of {network} in {RUNS} to go on with")
+            raise SpecError.of("E631", f"{RUNS} contains no run of {network} to resume")
         folder = cls(path)
-        if not folder.begun:
-            raise SpecError.of("E631", f"no run has begun in {path}, so there is none to go on with")
+        if not folder.started:
+            raise SpecError.of("E631", f"{path} contains no run to resume")
         return folder
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """While it is entered, no other process writes into the folder, whatever ends this one.
+    def locked(self) -> Iterator[None]:
+        """Lock the folder, so that no other process writes into it. The lock ends with this process, however it ends.
 
-        Raises SpecError (E637) where another one does.
+        Raises SpecError (E637) if another process holds the lock.
         """
         lock = FileLock(self.path / run_files.LOCK, timeout=0) if self.writes else None
         try:
             if lock:
                 lock.acquire()
         except Timeout:
-            help = "wait for it, or stop it by Ctrl-C"
-            raise SpecError.of("E637", f"another process trains in {self.path}", help=help) from None
-        except (NotImplementedError, OSError):  # a file system without locks, or one that is full: files.write says so
+            help = "wait for it, or stop it with Ctrl-C"
+            raise SpecError.of("E637", f"another process is training in {self.path}", help=help) from None
+        except (NotImplementedError, OSError):  # no locks, or a full disk, which files.write reports
             lock = None
         try:
             if self.writes:
@@ -120,39 +126,39 @@ class RunFolder:
                 lock.release()
 
     @property
-    def begun(self) -> bool:
-        """Whether a run has begun in it; perhaps no checkpoint was written yet."""
+    def started(self) -> bool:
+        """Whether a run has started in the folder; it may have no checkpoint yet."""
         return self.state.is_file() or (self.path / run_files.SPEC).is_file()
 
     @property
     def state(self) -> Path:
-        """The file to go on from."""
+        """The state file, from which the run is resumed."""
         return self.path / run_files.STATE
 
     @property
     def best(self) -> Path:
-        """The weights of the best epoch."""
+        """The weights file of the best epoch."""
         return run_files.weights_file(self.path, run_files.BEST)
 
     @property
     def last(self) -> Path:
-        """The latest weights."""
+        """The file of the latest weights."""
         return run_files.weights_file(self.path, run_files.LAST)
 
-    def kept(self, epoch: int) -> Path:
-        """The weights of an epoch that the recipe wants kept."""
+    def epoch_weights(self, epoch: int) -> Path:
+        """The weights file of an epoch, for the recipe's `keep_every`."""
         return run_files.weights_file(self.path, run_files.epoch_name(epoch))
 
     @property
     def finished(self) -> bool:
-        """Whether the run in it came to its end. Raises SpecError (E645, E646) where its metrics are damaged."""
+        """Whether the run is finished. Raises SpecError (E645, E646) if its metrics are damaged."""
         help = f"delete it; cnngraph train --resume {self.path} writes it again"
         metrics = read_document(self.path / run_files.METRICS, "metrics", help)
         return bool(metrics and metrics["finished"])
 
     @property
     def data_dir(self) -> Path | None:
-        """The data folder that the run was given."""
+        """The data folder with which the run was started."""
         found = self._environment().get("data_dir")
         try:
             if found:
@@ -163,13 +169,13 @@ class RunFolder:
 
     @property
     def weights(self) -> dict[str, Any] | None:
-        """The weights that the run began with, as `begin` wrote them down."""
+        """The initial weights as recorded by `begin`; None for random ones."""
         found: dict[str, Any] | None = self._environment().get("weights")
         return found
 
     @property
-    def began(self) -> str | None:
-        """When the run began, as `begin` wrote it down."""
+    def started_at(self) -> str | None:
+        """The time at which the run started, as recorded by `begin`."""
         found: str | None = self._environment().get("began")
         return found
 
@@ -177,13 +183,13 @@ class RunFolder:
         return read_document(self.path / run_files.ENVIRONMENT, "environment", RESTORE) or {}
 
     def data(self) -> dict[str, Any] | None:
-        """What data.json says of the images. Raises SpecError (E645, E646) where it is damaged."""
+        """The content of data.json. Raises SpecError (E645, E646) if it is damaged."""
         return read_document(self.path / run_files.DATA, "data", RESTORE)
 
     def identity(self) -> Identity | None:
-        """What the run's images are recognised by; None for a run of an older version, which did not write it down.
+        """The recorded identity of the run's images; None for a run of an older version, which did not record it.
 
-        Raises SpecError (E645 …) where it is damaged.
+        Raises SpecError (E645 …) if the record is damaged.
         """
         data = self.data()
         if data is None or "images" not in data:
@@ -203,7 +209,7 @@ class RunFolder:
             raise SpecError.of("E645", f"{both} was changed after the run wrote it", help=RESTORE)
         return found
 
-    @_by_one
+    @_writer_only
     def begin(
         self,
         spec: str,
@@ -213,68 +219,68 @@ class RunFolder:
         weights: Mapping[str, Any] | None = None,
         processes: int = 1,
     ) -> None:
-        """Write down what is run, on what, where, and which weights it begins with (None: fresh ones).
+        """Record the spec, the recipe, the environment and the initial weights (None: random ones).
 
-        What else belongs to the beginning is written before: with the spec, the last of it, the run has begun.
+        The images must be recorded before. The spec is written last; with it, the run has started.
         """
-        given = str(data_dir.resolve()) if data_dir else None
-        facts = {"processes": processes, "data_dir": given, "weights": weights}
+        folder = str(data_dir.resolve()) if data_dir else None
+        facts = {"processes": processes, "data_dir": folder, "weights": weights}
         files.write_json(self.path / run_files.ENVIRONMENT, environment(device) | facts)
         self.save_recipe(recipe)
         files.write_text(self.path / run_files.SPEC, spec)
 
-    @_by_one
+    @_writer_only
     def save_recipe(self, recipe: Recipe) -> None:
-        """Write the recipe with every word of it."""
+        """Write the recipe with all its keys, defaults included."""
         files.write_text(self.path / run_files.RECIPE, to_yaml(recipe))
 
-    @_by_one
+    @_writer_only
     def save_data(
         self,
         title: str,
-        parts: Parts,
-        figures: tuple[Sequence[float], Sequence[float]] | None,
+        splits: Splits,
+        statistics: tuple[Sequence[float], Sequence[float]] | None,
         identity: Identity | None,
     ) -> None:
-        """Write what whoever uses the network later must know of the images; `figures` are mean and deviation.
+        """Write what is needed to use the network later: classes, shape, `statistics` (mean and std) and identity.
 
-        Whoever writes knows the images' `identity`.
+        The identity may be None only in processes that do not write.
         """
         assert identity
-        mean, deviation = figures or (None, None)
+        mean, std = statistics or (None, None)
         facts = {
             "title": title,
-            "classes": parts.classes,
-            "image": parts.shape,
+            "classes": splits.classes,
+            "image": splits.shape,
             "mean": mean,
-            "std": deviation,
-            "parts": {name: len(part) for name, part in named(parts).items()},
+            "std": std,
+            "parts": {name: len(split) for name, split in named_splits(splits).items()},
             "images": identity.to_dict(),
         }
-        if identity.rows:
-            table = identity.table().encode(errors="surrogateescape")
-            files.write(self.path / run_files.IMAGES, lambda beside: beside.write_bytes(table))
+        if identity.files:
+            table = identity.to_csv().encode(errors="surrogateescape")
+            files.write(self.path / run_files.IMAGES, lambda temporary: temporary.write_bytes(table))
         files.write_json(self.path / run_files.DATA, facts)
 
-    @_by_one
+    @_writer_only
     def save_broken(self, names: Sequence[str]) -> None:
-        """Write which files were skipped because they are no images, one a line; nothing where there are none."""
+        """Write the files that were skipped as unreadable, one per line; nothing if there are none."""
         if names:
-            files.write_text(self.path / "skipped.txt", "".join(f"{each}\n" for each in sorted(names)))
+            files.write_text(self.path / "skipped.txt", "".join(f"{name}\n" for name in sorted(names)))
 
-    @_by_one
+    @_writer_only
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Write what the run can go on from."""
+        """Write the state from which the run can be resumed."""
         files.write_state(self.state, state)
 
-    @_by_one
-    def save_scores(self, network: str, part: str, report: Report) -> None:
-        """Write how each class fares."""
-        files.write_text(run_files.classes_file(self.path, part), class_table(report))
-        picture = confusion_figure(f"{network}, {part} images", report)
-        files.write_figure(run_files.confusion_file(self.path, part), picture)
+    @_writer_only
+    def save_scores(self, network: str, split: str, report: Report) -> None:
+        """Write the scores of each class and the confusion matrix."""
+        files.write_text(run_files.classes_file(self.path, split), class_table(report))
+        picture = confusion_figure(f"{network}, {split} images", report)
+        files.write_figure(run_files.confusion_file(self.path, split), picture)
 
-    @_by_one
+    @_writer_only
     def save_weights(
         self,
         path: Path,
@@ -283,16 +289,21 @@ class RunFolder:
         epoch: Epoch | None,
         documents: Mapping[str, str],
     ) -> None:
-        """Write a checkpoint, with the figures it was saved at and the digests of the documents it belongs to."""
+        """Write weights, with the metrics of their epoch and the digests of the run's documents as metadata."""
         facts = {"network": network, **documents} | (epoch.row() if epoch else {})
         save_tensors(weights, path, facts)
 
-    @_by_one
+    @_writer_only
     def save_metrics(
-        self, epochs: tuple[Epoch, ...], *, test: Figures | None = None, finished: bool = False, seconds: float = 0.0
+        self,
+        epochs: tuple[Epoch, ...],
+        *,
+        test: SplitMetrics | None = None,
+        finished: bool = False,
+        seconds: float = 0.0,
     ) -> None:
-        """Write the figures of every epoch as CSV and JSON."""
-        rows = [each.row() for each in epochs]
+        """Write the metrics of every epoch as CSV and JSON."""
+        rows = [epoch.row() for epoch in epochs]
         table = io.StringIO()
         if rows:
             writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
@@ -307,24 +318,25 @@ class RunFolder:
             metrics["test"] = test._asdict()
         files.write_json(self.path / run_files.METRICS, metrics)
 
-    @_by_one
-    def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: Figures | None) -> None:
-        """Draw loss and accuracy by epoch."""
+    @_writer_only
+    def save_curves(self, network: str, epochs: tuple[Epoch, ...], test: SplitMetrics | None) -> None:
+        """Draw the learning curves."""
         if epochs:
             files.write(
-                self.path / run_files.CURVES, lambda beside: draw_curves(beside, network, epochs, best_of(epochs), test)
+                self.path / run_files.CURVES,
+                lambda temporary: draw_curves(temporary, network, epochs, best_of(epochs), test),
             )
 
 
 def _latest(runs: Path, network: str) -> Path | None:
-    begun = {number: path for number, path in numbered(runs, network).items() if RunFolder(path).begun}
-    return begun[max(begun)] if begun else None
+    started = {number: path for number, path in numbered_folders(runs, network).items() if RunFolder(path).started}
+    return started[max(started)] if started else None
 
 
 def environment(device: str) -> dict[str, object]:
-    """The machine and the versions, as environment.json has them."""
+    """The machine and the package versions, for environment.json."""
     return {
-        "packages": {each: _version(each) for each in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
